@@ -1,0 +1,1 @@
+"""Readings → events: detectors, episodes and the stream worker."""

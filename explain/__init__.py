@@ -1,0 +1,1 @@
+"""An event → words that can be checked: facts, templates, verifier, language model."""

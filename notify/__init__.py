@@ -1,0 +1,1 @@
+"""An alert → a person: Web Push, on-call channels, receipts."""

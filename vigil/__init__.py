@@ -1,0 +1,7 @@
+"""Vigil's kernel: the domain model and what every stage of the pipeline shares.
+
+The kernel imports no stage (`ingest`, `detectors`, `explain`, `store`, `notify`, `dashboard`);
+only :mod:`vigil.cli`, the composition root, does, and late.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,39 @@
+"""``vigil``: every command, one file each beside this one."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from vigil import __version__
+from vigil.cli import commands
+from vigil.errors import VigilError
+
+app = typer.Typer(
+    name="vigil",
+    help="Watches what wearables send, and says what is unusual for this person.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    """Supports trained staff. Not a diagnosis, and never the sole alarm."""
+    if version:
+        typer.echo(f"vigil {__version__}")
+        raise typer.Exit
+
+
+commands.register(app)
+
+
+def main() -> None:
+    """Entry point: an error of ours is one clear line and exit status 2, never a traceback."""
+    try:
+        app()
+    except VigilError as error:
+        typer.echo(f"vigil: {error}", err=True)
+        sys.exit(2)

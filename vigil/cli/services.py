@@ -1,0 +1,101 @@
+"""The table of services, and running one or several of them in this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from vigil.service import WebPart, run_worker
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from vigil.settings import Settings
+
+SERVICES: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "ingest": "web",
+        "dashboard": "web",
+        "detectors": "worker",
+        "explain": "worker",
+        "store": "worker",
+        "notify": "worker",
+    }
+)
+"""Service → how it runs: alone on the stream, or together with others in one web process."""
+
+
+def build(name: str, settings: Settings) -> Any:
+    """The service, wired with these settings."""
+    return import_module(f"{name}.service").build(settings)
+
+
+def run(names: Sequence[str], settings: Settings) -> None:
+    """Run services in this process until told to stop.
+
+    Args:
+        names: one worker, or one or more web parts.
+    """
+    if len(names) == 1 and SERVICES[names[0]] == "worker":
+        run_worker(build(names[0], settings), settings)
+    else:
+        serve(names, settings)
+
+
+def web_app(parts: Sequence[WebPart], settings: Settings) -> FastAPI:
+    """One ASGI application of these parts."""
+    from fastapi import FastAPI
+    from fastapi.responses import JSONResponse
+
+    from vigil import __version__
+
+    @asynccontextmanager
+    async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for part in parts:
+                await stack.enter_async_context(part.lifespan())
+            yield
+
+    api = FastAPI(
+        title="Vigil",
+        version=__version__,
+        summary="The door for devices" + (" (demonstration)" if settings.demo else ""),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan,
+    )
+
+    @api.get("/health/live", include_in_schema=False)
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @api.get("/health/ready", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        trouble = {k: v for part in parts for k, v in part.trouble().items()}
+        status = "not ready" if trouble else "ready"
+        return JSONResponse({"status": status, "trouble": trouble}, 503 if trouble else 200)
+
+    for part in parts:
+        part.install(api)
+    return api
+
+
+def serve(names: Sequence[str], settings: Settings) -> None:
+    """Serve web parts with uvicorn until SIGTERM or Ctrl-C."""
+    import uvicorn
+
+    from vigil import logs
+
+    logs.configure(settings, "+".join(names))
+    parts = [build(name, settings) for name in sorted(names, reverse=True)]  # ingest's routes first
+    uvicorn.run(
+        web_app(parts, settings),
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,  # a path can name a patient
+        timeout_graceful_shutdown=5,
+        ws="websockets-sansio",
+    )

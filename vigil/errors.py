@@ -1,0 +1,96 @@
+"""Every error that Vigil raises on purpose.
+
+    VigilError
+    ├── InputError           a reading, body or file that cannot be taken     (input.*)
+    ├── AccessError          no key, a wrong key, or not this patient's       (access.*)
+    ├── WireError            a message on a topic that cannot be read         (wire.*)
+    ├── SettingsError        a setting is missing, default or contradictory   (settings.*)
+    ├── UnavailableError     a part that Vigil needs does not answer          (unavailable.*)
+    └── StaleOwnerError      another worker owns this partition by now        (stale_owner)
+
+Each carries a stable ``code`` (listed in ``docs/errors.md``; a test holds the two together), says
+*what* and *where*, and its ``mend`` says what the reader can do about it. Codes are API: they may
+be added, never renamed.
+"""
+
+from __future__ import annotations
+
+CODES: dict[str, str] = {
+    "input.broken_json": "The body is not JSON.",
+    "input.too_large": "The body or the list of readings is larger than allowed.",
+    "input.missing_field": "A required field is absent.",
+    "input.unknown_field": "A field that Vigil does not know.",
+    "input.wrong_type": "A field has the wrong type or form.",
+    "input.no_values": "A reading with neither a vital sign nor any context.",
+    "input.unknown_signal": "A signal that is not in the signals table.",
+    "input.unknown_unit": "A unit that cannot be converted to the signal's unit.",
+    "input.impossible_value": "A value outside the physically possible range.",
+    "input.systolic_not_above_diastolic": "Systolic must be greater than diastolic.",
+    "input.incomplete_pair": "Systolic and diastolic belong together.",
+    "input.naive_time": "A time without an offset from UTC.",
+    "input.future_time": "A time later than now, beyond the tolerance for clock error.",
+    "input.ancient_time": "A time before the year 2000.",
+    "input.unknown_patient": "A patient who is not enrolled, or no longer is.",
+    "input.broken_recording": "A recording file that cannot be read.",
+    "access.no_key": "The request carries no device key.",
+    "access.wrong_key": "The device key is not known, or is revoked.",
+    "access.not_your_patient": "The device is not assigned to this patient.",
+    "wire.broken_message": "A message that is not the JSON its type promises.",
+    "wire.unknown_type": "A message whose ce_type Vigil does not know.",
+    "wire.rejected": "A well-formed message whose content a worker cannot apply.",
+    "settings.invalid": "A setting cannot be read.",
+    "settings.default_secret": "A default secret outside the demo.",
+    "unavailable.broker": "The Kafka broker does not answer.",
+    "unavailable.database": "The database does not answer.",
+    "unavailable.part": "A part of the local runtime did not start or cannot be found.",
+    "stale_owner": "Another worker has taken over this partition; this one must let go.",
+}
+
+
+class VigilError(Exception):
+    """Root of the tree. ``str()`` reads as one sentence of what, where and how to mend it."""
+
+    code: str = ""
+
+    def __init__(self, message: str, *, code: str, mend: str = "", field: str | None = None):
+        if code not in CODES:
+            raise ValueError(f"{code!r} is not a known error code")  # a slip of ours
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.mend = mend
+        self.field = field
+
+    def __str__(self) -> str:
+        where = f"{self.field}: " if self.field else ""
+        mend = f" {self.mend}" if self.mend else ""
+        return f"{where}{self.message}{mend} [{self.code}]"
+
+
+class InputError(VigilError):
+    """A reading, a body or a file that cannot be taken as it is. The sender can mend it."""
+
+
+class AccessError(VigilError):
+    """The caller may not do this."""
+
+
+class WireError(VigilError):
+    """A message on a topic that cannot be read or applied; it goes to the dead letters."""
+
+
+class SettingsError(VigilError):
+    """A setting is missing, still a default secret, or contradicts another."""
+
+
+class UnavailableError(VigilError):
+    """A part that Vigil needs does not answer now. Nothing is lost by trying again."""
+
+
+class StaleOwnerError(VigilError):
+    """Raised by the checkpoint store: a newer owner has claimed the partition."""
+
+    def __init__(self, message: str):
+        super().__init__(
+            message, code="stale_owner", mend="Nothing to do: the newer owner carries on."
+        )

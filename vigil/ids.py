@@ -1,0 +1,57 @@
+"""Identifiers derived from content: the same input always gives the same id.
+
+All are UUIDv5 (RFC 9562 §5.5) below one namespace of Vigil's, so a producer that sends something
+twice, or a worker that computes it again after a crash, names it identically, and every sink can
+upsert on it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha1
+from uuid import UUID, uuid5
+
+NAMESPACE = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "https://vigil.invalid/ids")
+_SEED = NAMESPACE.bytes
+
+
+def derive(*parts: str) -> str:
+    """A UUIDv5 of the parts, which may hold any text.
+
+    Equal to ``uuid5(NAMESPACE, ...)``, written out because it is called for every reading.
+
+    >>> derive("p1", "heart_rate_high") == derive("p1", "heart_rate_high")
+    True
+    >>> derive("a", "bc") == derive("ab", "c")
+    False
+    """
+    name = "".join(f"{len(part)}:{part}" for part in parts)
+    digest = bytearray(sha1(_SEED + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = (digest[6] & 0x0F) | 0x50
+    digest[8] = (digest[8] & 0x3F) | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def timestamp(time: datetime) -> str:
+    """The one spelling of a moment in ids and on the wire: RFC 3339, UTC, ``Z``.
+
+    >>> timestamp(datetime(2026, 11, 21, 6, 2, tzinfo=UTC))
+    '2026-11-21T06:02:00Z'
+    """
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def event_id(patient_id: str, kind: str, onset: datetime) -> str:
+    """Names an episode: one patient, one kind, one onset."""
+    return derive("event", patient_id, kind, timestamp(onset))
+
+
+def alert_id(event: str) -> str:
+    """Names an episode's alert: one alert an episode, revised as the episode goes on."""
+    return derive("alert", event)
+
+
+def reading_id(patient_id: str, device_id: str, time: datetime, content: str) -> str:
+    """Names a reading that came without an id; ``content`` is its values in canonical form."""
+    return derive("reading", patient_id, device_id, timestamp(time), content)

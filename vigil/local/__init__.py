@@ -1,0 +1,1 @@
+"""Runs everything on one machine: broker, database and services, under supervision."""

@@ -1,0 +1,159 @@
+"""Every setting of Vigil, read once per process from the environment (``VIGIL_…``) or ``.env``.
+
+Each has a row in ``docs/settings.md``; a test holds the two together. A default secret works in
+the demo only: elsewhere asking for it raises :class:`~vigil.errors.SettingsError`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from vigil.errors import SettingsError
+
+DEFAULT_PASSWORDS = frozenset({"vigil", "postgres", "password", "changeme", "change-me"})
+
+
+def _split(value: object) -> object:
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""Several values in one variable, separated by spaces."""
+
+
+class Settings(BaseSettings):
+    """One process's settings. Names in the environment: ``VIGIL_`` and the field, upper case."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VIGIL_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    demo: bool = Field(False, description="Accept default secrets; say 'demo' on every page.")
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port, …")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to speak to the brokers."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="Where the protocol is SASL_…"
+    )
+    kafka_username: str | None = Field(None, description="SASL user.")
+    kafka_password: SecretStr | None = Field(None, description="SASL password.")
+    kafka_ca_file: Path | None = Field(None, description="CA certificate of the brokers (PEM).")
+    partitions: int = Field(6, ge=1, le=1000, description="Partitions of each new topic.")
+    replication: int = Field(1, ge=1, le=7, description="Replicas of each new topic.")
+    session_timeout_ms: int = Field(
+        6000, ge=3000, le=300_000, description="A worker silent for so long loses its partitions."
+    )
+    startup_timeout_seconds: float = Field(
+        60, gt=0, description="How long a starting process waits for broker and database."
+    )
+
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://vigil:vigil@127.0.0.1:5432/vigil"),
+        description="PostgreSQL, with TimescaleDB where there is one.",
+    )
+
+    http_host: str = Field("127.0.0.1", description="Address that the web process listens on.")
+    http_port: int = Field(8000, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="Where people reach the web process; written into links and push messages.",
+        min_length=8,
+    )
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body taken.")
+    future_tolerance_seconds: float = Field(
+        300, ge=0, description="How far a device's clock may run ahead."
+    )
+    tick_seconds: float = Field(
+        15, gt=0, description="How often the clock is written into each partition."
+    )
+
+    health_port: int = Field(
+        0, ge=0, le=65535, description="Port of a worker's /health and /metrics; 0: none."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe line that is logged."
+    )
+    log_format: Literal["json", "console"] = Field("json", description="Form of a log line.")
+
+    detection_config: Path | None = Field(
+        None, description="TOML file of limits and pipelines by ward and patient."
+    )
+    llm: bool = Field(
+        False, description="Let the language model reword alerts (needs the extra `llm`)."
+    )
+    llm_deadline_seconds: float = Field(
+        20, gt=0, description="A rewording that takes longer is dropped."
+    )
+    llm_queue: int = Field(64, ge=1, description="Alerts that may wait for the model at once.")
+
+    vapid_private_key: SecretStr | None = Field(
+        None, description="VAPID key (`vigil notify keys` makes one); none: no Web Push."
+    )
+    vapid_contact: str = Field(
+        "mailto:ward@example.invalid", description="Contact that push services may write to."
+    )
+    oncall_urls: Words = Field(
+        (), description="Apprise URLs of on-call staff, separated by spaces."
+    )
+    push_hosts: Words = Field(
+        (
+            "fcm.googleapis.com", "*.push.services.mozilla.com", "*.push.apple.com",
+            "*.notify.windows.com",
+        ),
+        description="Hosts that a push subscription may name, separated by spaces.",
+    )  # fmt: skip
+
+    def __init__(self, **values: object) -> None:
+        try:
+            super().__init__(**values)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "VIGIL_" + "_".join(str(part) for part in first["loc"]).upper()
+            raise SettingsError(
+                f"{first['msg']}.",
+                code="settings.invalid",
+                field=name,
+                mend="See docs/settings.md for what it takes.",
+            ) from None
+
+    def database(self) -> str:
+        """The database's URL.
+
+        Raises:
+            SettingsError: it carries a default password outside the demo.
+        """
+        url = self.database_url.get_secret_value()
+        password = urlsplit(url).password
+        if not self.demo and password is not None and password in DEFAULT_PASSWORDS:
+            raise SettingsError(
+                "The database password is a default one.",
+                code="settings.default_secret",
+                field="VIGIL_DATABASE_URL",
+                mend="Set one of your own; VIGIL_DEMO=1 accepts it for a demonstration.",
+            )
+        return url
+
+    def sasl_password(self) -> str | None:
+        """The broker's password.
+
+        Raises:
+            SettingsError: it is a default one outside the demo.
+        """
+        if self.kafka_password is None:
+            return None
+        password = self.kafka_password.get_secret_value()
+        if not self.demo and password in DEFAULT_PASSWORDS:
+            raise SettingsError(
+                "The broker password is a default one.",
+                code="settings.default_secret",
+                field="VIGIL_KAFKA_PASSWORD",
+                mend="Set one of your own; VIGIL_DEMO=1 accepts it for a demonstration.",
+            )
+        return password
