@@ -1,0 +1,33 @@
+"""What the pages share: the settings and the open connections of the web process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vigil.clock import Clock, utc_now
+
+if TYPE_CHECKING:
+    from store.database import AsyncPool
+    from store.feed import BoardFeed
+    from vigil.broker import Publisher
+    from vigil.settings import Settings
+
+
+@dataclass(slots=True)
+class WebContext:
+    """One a process. Routes are installed with it before the server starts, and so before
+    anything is open: a route reads ``context.pool`` when it is called, never when it is defined.
+    """
+
+    settings: Settings
+    pool: AsyncPool
+    """Opened when the server starts: ``async with context.pool.connection() as connection``.
+    Wrap what uses it in ``store.database.translated()``: the database being away is then an
+    ``UnavailableError``, which the web process answers with status 503."""
+    feed: BoardFeed
+    """Wakes whoever waits when something that the board shows has changed."""
+    clock: Clock = utc_now
+    publisher: Publisher | None = field(default=None)
+    """None while the broker has not been reached yet. Its calls block: run them in a thread
+    (``asyncio.to_thread``), or use :meth:`dashboard.publishing.publish`."""
