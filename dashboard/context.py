@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from vigil.clock import Clock, utc_now
 
 if TYPE_CHECKING:
-    from store.database import AsyncPool
     from store.feed import BoardFeed
+
+    from store.database import AsyncPool
     from vigil.broker import Publisher
     from vigil.settings import Settings
 
