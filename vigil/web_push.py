@@ -1,0 +1,131 @@
+"""What both sides of Web Push need: the VAPID key pair, and which endpoints may be called.
+
+The web process hands a browser the public key; the notify worker signs with the private one
+(RFC 8292). Both must agree on which endpoints are taken: an endpoint is a URL that a stranger's
+browser names and that our server then calls, so it is held to a list of hosts.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from vigil.errors import SettingsError
+
+if TYPE_CHECKING:
+    from vigil.settings import Settings
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_KEY_BYTES = 32
+_LONGEST_ENDPOINT = 2000
+
+
+def encode_key(raw: bytes) -> str:
+    """Base64url without padding, as RFC 8292 spells keys.
+
+    >>> encode_key(b"vigil")
+    'dmlnaWw'
+    """
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def decode_key(text: str) -> bytes:
+    """The bytes of an unpadded (or padded) base64url text.
+
+    Raises:
+        ValueError: it is not base64url.
+
+    >>> decode_key("dmlnaWw")
+    b'vigil'
+    """
+    bare = text.rstrip("=")
+    return base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_", validate=True)
+
+
+def new_private_key() -> str:
+    """A new VAPID private key: the 32-byte scalar of P-256, base64url."""
+    number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+    return encode_key(number.to_bytes(_KEY_BYTES, "big"))
+
+
+def private_key(settings: Settings) -> str | None:
+    """The VAPID private key as set, checked; None: there is none, and so no Web Push.
+
+    Raises:
+        SettingsError: it is set, and is not such a key.
+    """
+    if settings.vapid_private_key is None or not settings.vapid_private_key.get_secret_value():
+        return None
+    text = settings.vapid_private_key.get_secret_value().strip()
+    try:
+        public_key(text)
+    except ValueError:
+        raise SettingsError(
+            "It is not a P-256 private key of 32 bytes in base64url.",
+            code="settings.invalid",
+            field="VIGIL_VAPID_PRIVATE_KEY",
+            mend="`vigil notify keys` makes one.",
+        ) from None
+    return text
+
+
+def public_key(private: str) -> str:
+    """The public key of a private one: an uncompressed P-256 point, base64url.
+
+    A browser takes it as ``applicationServerKey``.
+
+    Raises:
+        ValueError: not a private key.
+
+    >>> public_key("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE")[:24]
+    'BGsX0fLhLEJH-Lzm5WOkQPJ3'
+    """
+    raw = decode_key(private)
+    if len(raw) != _KEY_BYTES:
+        raise ValueError("a private key has 32 bytes")
+    key = ec.derive_private_key(int.from_bytes(raw, "big"), ec.SECP256R1())
+    point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return encode_key(point)
+
+
+def endpoint_allowed(endpoint: str, hosts: Iterable[str]) -> bool:
+    """Whether our server may call a subscription's endpoint.
+
+    It must be https on the usual port of a host in ``hosts`` (``*.example.org`` means every host
+    below it), without a user in it. A loopback host may be plain http on any port, and only where
+    ``hosts`` names it word for word: a test's or a gateway's on the same machine.
+
+    >>> endpoint_allowed("https://fcm.googleapis.com/fcm/send/x", ["fcm.googleapis.com"])
+    True
+    >>> endpoint_allowed("https://fcm.googleapis.com.evil.example/x", ["fcm.googleapis.com"])
+    False
+    >>> endpoint_allowed("http://169.254.169.254/latest", ["*.push.apple.com"])
+    False
+    """
+    if len(endpoint) > _LONGEST_ENDPOINT or any(ord(c) <= 32 or c == "\\" for c in endpoint):
+        return False
+    try:
+        url = urlsplit(endpoint)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        return False
+    if not host or url.username is not None or url.password is not None:
+        return False
+    if host in LOOPBACK:
+        return host in hosts and url.scheme in {"http", "https"}
+    return (
+        url.scheme == "https"
+        and port in {None, 443}
+        and any(_matches(host, pattern.lower()) for pattern in hosts)
+    )
+
+
+def _matches(host: str, pattern: str) -> bool:
+    if pattern.startswith("*."):
+        return host.endswith(pattern[1:])
+    return host == pattern
