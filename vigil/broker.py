@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConfigurationError, KafkaError
 
 from vigil import logs
 from vigil.errors import UnavailableError
@@ -35,7 +35,6 @@ def _connection(settings: Settings) -> dict[str, Any]:
         "bootstrap_servers": settings.kafka_bootstrap.replace(" ", "").split(","),
         "security_protocol": settings.kafka_security_protocol,
         "reconnect_backoff_max_ms": 2000,
-        "metrics_enabled": False,
         "bootstrap_timeout_ms": 3000,
     }
     if settings.kafka_sasl_mechanism:
@@ -56,6 +55,8 @@ def _open(settings: Settings, client: Any, config: dict[str, Any], patience: flo
     while True:
         try:
             return client(**_connection(settings), **config)
+        except KafkaConfigurationError:  # a slip of ours, not of the broker's
+            raise
         except KafkaError as error:
             if time.monotonic() >= deadline:
                 raise unavailable(settings, type(error).__name__) from error
@@ -79,6 +80,7 @@ def open_consumer(settings: Settings, group: str | None, patience: float | None 
     config: dict[str, Any] = {
         "group_id": group,
         "client_id": f"vigil-{group or 'reader'}",
+        "metrics_enabled": False,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "allow_auto_create_topics": False,
@@ -101,6 +103,7 @@ class Publisher:
             KafkaProducer,
             {
                 "client_id": f"vigil-{source}",
+                "metrics_enabled": False,
                 "acks": "all",
                 "linger_ms": 2,
                 "batch_size": 131_072,

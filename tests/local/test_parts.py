@@ -1,0 +1,58 @@
+"""The parts start, answer, keep what they promise to keep, and explain what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.processes import end, launch, started, wait_ready
+from vigil import topics
+from vigil.errors import UnavailableError
+from vigil.local import parts
+from vigil.settings import Settings
+
+
+def test_the_database_keeps_its_data_and_password_over_a_restart(tmp_path: Path) -> None:
+    data = tmp_path / "pg"
+    with (
+        started(parts.postgres(data, durable=False)) as part,
+        psycopg.connect(part.address, autocommit=True) as connection,
+    ):
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    with (
+        started(parts.postgres(data, durable=False)) as part,
+        psycopg.connect(part.address) as connection,
+    ):
+        assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_the_database_refuses_a_wrong_password(tmp_path: Path) -> None:
+    with started(parts.postgres(tmp_path / "pg", "right-one", durable=False)) as part:
+        wrong = part.address.replace("right-one", "wrong")
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(wrong)
+
+
+@pytest.mark.kafka
+def test_a_broker_has_the_topics_once(broker: str) -> None:
+    assert topics.create_missing(Settings(kafka_bootstrap=broker)) == []
+
+
+def test_the_broker_in_memory_names_each_log_anew() -> None:
+    from vigil.broker import open_admin
+
+    part, names = parts.tansu(), []
+    for _ in range(2):
+        process = launch(part)
+        wait_ready(part, process)
+        with open_admin(Settings(kafka_bootstrap=part.address)) as admin:
+            names.append(admin.describe_cluster()["cluster_id"])
+        end(process)
+    assert names[0] != names[1]
+
+
+def test_a_folder_without_kafka_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match=r"no libs/kafka_2\*\.jar.*KAFKA_HOME"):
+        parts.kafka(tmp_path, tmp_path / "data")

@@ -1,0 +1,54 @@
+"""Starts a part of the local runtime as a plain child process, for tests."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vigil.local.parts import Part
+
+
+def launch(part: Part) -> subprocess.Popen[bytes]:
+    """Start a part; returns at once."""
+    return subprocess.Popen(
+        part.command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        user=part.user,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def wait_ready(part: Part, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Return when the part answers; fail when it ends or stays mute."""
+    deadline = time.monotonic() + seconds
+    while not part.ready():
+        if process.poll() is not None:
+            raise RuntimeError(f"{part.name} ended with {process.returncode}")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{part.name} did not answer in {seconds} s")
+        time.sleep(0.05)
+
+
+def end(process: subprocess.Popen[bytes], seconds: float = 10) -> None:
+    """SIGTERM, then SIGKILL."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def started(part: Part) -> Iterator[Part]:
+    """A part that answers, for the length of the block."""
+    process = launch(part)
+    try:
+        wait_ready(part, process)
+        yield part
+    finally:
+        end(process)

@@ -1,0 +1,83 @@
+"""Runs workers and web parts inside a test, on real threads and a real port."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import uvicorn
+
+from vigil.cli.services import web_app
+from vigil.health import Health
+from vigil.local.parts import HOST, free_port, listening
+from vigil.service import WebPart, Worker
+from vigil.settings import Settings
+
+T = TypeVar("T")
+
+
+def eventually(check: Callable[[], T], seconds: float = 10) -> T:
+    """Ask until the answer is truthy, and return it; fail with the last answer or error."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            answer = check()
+            if answer:
+                return answer
+            problem = f"last answer: {answer!r}"
+        except AssertionError as error:
+            problem = str(error)
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s; {problem}")
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(worker: Worker, settings: Settings) -> Iterator[Health]:
+    """A worker in a thread, ready; stopped and joined at the end. Its errors are raised."""
+    del settings  # the worker was built with them
+    stop, health, failed = threading.Event(), Health(worker.name), []
+
+    def work() -> None:
+        try:
+            worker.run(stop, health)
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name=f"test-{worker.name}")
+    thread.start()
+    try:
+        eventually(lambda: health.ready() or failed, 30)
+        yield health
+    finally:
+        stop.set()
+        thread.join(20)
+    if failed:
+        raise failed[0]
+    assert not thread.is_alive(), f"{worker.name} did not stop"
+
+
+@contextmanager
+def serving(parts: Sequence[WebPart], settings: Settings) -> Iterator[str]:
+    """Web parts on a real port; yields the base URL.
+
+    Where a test needs ``settings.public_url`` to be the address, it makes settings with a port of
+    its own first (``settings.http_port`` is used when it is not the default).
+    """
+    port = settings.http_port if settings.http_port not in {0, 8000} else free_port()
+    config = uvicorn.Config(
+        web_app(parts, settings), host=HOST, port=port, log_config=None, ws="websockets-sansio",
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="test-web")
+    thread.start()
+    try:
+        eventually(lambda: server.started and listening(port), 30)
+        yield f"http://{HOST}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
