@@ -21,7 +21,8 @@ OPTIONS: dict[str, Any] = {
     "options": "-c timezone=UTC -c statement_timeout=30000",
 }
 Connection = psycopg.Connection[DictRow]
-AsyncPool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
+AsyncConnection = psycopg.AsyncConnection[DictRow]
+AsyncPool = AsyncConnectionPool[AsyncConnection]
 Pool = ConnectionPool[psycopg.Connection[DictRow]]
 
 BOARD_CHANNEL = "vigil_board"
