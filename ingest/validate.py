@@ -1,0 +1,262 @@
+"""A device's words → a :class:`~vigil.model.Measurement`. The one door: HTTP and replay share it.
+
+Everything here is pure. Whatever the words are, the answer is either a reading that every later
+stage may trust or an :class:`~vigil.errors.InputError` that names the field and the mend. A reading
+is taken whole or refused whole: where one value is impossible, the others came from the same sensor
+at the same moment and are not believed either.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any, NamedTuple, NoReturn, get_args
+
+from vigil import ids
+from vigil.clock import EARLIEST
+from vigil.errors import InputError
+from vigil.model import NO_CONTEXT, Activity, Context, Measurement, encode
+from vigil.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE, Signal, factor_to_canonical
+
+IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}"
+"""The form of :data:`vigil.model.Identifier`."""
+POSTURE = r"[a-z][a-z_-]{0,31}"
+"""One word of the device's own, e.g. ``lying``; free text is not taken."""
+DECIMALS_AFTER_CONVERSION = 4
+"""A converted value is rounded so: far below any device's precision, and stable in ids."""
+
+ACTIVITIES: tuple[str, ...] = get_args(Activity)
+READING_FIELDS = frozenset({"patient_id", "time", "values", "context", "reading_id"})
+CONTEXT_FIELDS = frozenset({"activity", "steps_per_min", "posture", "contact"})
+VALUE_FIELDS = frozenset({"value", "unit"})
+
+_IDENTIFIER = re.compile(IDENTIFIER)
+_POSTURE = re.compile(POSTURE)
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+
+class Admitted(NamedTuple):
+    """A reading that may pass, and whose it is."""
+
+    patient_id: str
+    measurement: Measurement
+
+
+def reading(
+    words: object, *, device_id: str, patient_id: str | None, latest: datetime, where: str = ""
+) -> Admitted:
+    """Check one reading.
+
+    Args:
+        words: what the device said, as decoded from JSON.
+        device_id: which device said it; part of a derived ``reading_id``.
+        patient_id: whose it is when the words leave that out; None: they must say it.
+        latest: the latest time that a reading may carry (now and the tolerance).
+        where: put before the field in an error, e.g. ``readings[3].``
+
+    Raises:
+        InputError: any ``input.*`` code about a field; nothing else, whatever ``words`` is.
+
+    >>> taken = reading(
+    ...     {"time": "2026-11-21T07:02:00+01:00", "values": {"heart_rate": 72}},
+    ...     device_id="watch-1", patient_id="p1", latest=datetime(2026, 11, 22, tzinfo=UTC),
+    ... )
+    >>> taken.measurement.values, str(taken.measurement.time)
+    ({'heart_rate': 72.0}, '2026-11-21 06:02:00+00:00')
+    """
+    body = _object(words, READING_FIELDS, where)
+    owner = identifier(body.get("patient_id", patient_id), f"{where}patient_id")
+    time = moment(body.get("time", ...), latest, f"{where}time")
+    values = _values(body.get("values", {}), f"{where}values")
+    context = _context(body["context"], f"{where}context") if "context" in body else NO_CONTEXT
+    if not values and context == NO_CONTEXT:
+        _refuse("input.no_values", f"{where}values", "A reading with nothing in it.",
+                f"Give at least one of: {', '.join(NAMES)}.")  # fmt: skip
+    if "reading_id" in body:
+        name = identifier(body["reading_id"], f"{where}reading_id")
+    else:
+        name = ids.reading_id(owner, device_id, time, canonical(values, context))
+    return Admitted(owner, Measurement(name, time, values, context))
+
+
+def canonical(values: dict[str, float], context: Context) -> str:
+    """What a reading says, in one spelling: equal content is equal text, whatever its order.
+
+    >>> canonical({"systolic": 120.0, "diastolic": 80.0}, NO_CONTEXT)
+    '[{"diastolic":80.0,"systolic":120.0},{}]'
+    """
+    return encode((values, context)).decode()
+
+
+def identifier(words: object, field: str) -> str:
+    """A patient's, device's or reading's id."""
+    if words is None:
+        _refuse("input.missing_field", field, "It is not given.",
+                "Give the id that the patient is enrolled under.")  # fmt: skip
+    if not isinstance(words, str) or _IDENTIFIER.fullmatch(words) is None:
+        _refuse("input.wrong_type", field, f"{shown(words)} is not an id.",
+                "Use 1 to 128 letters, digits and _.:@+- (a letter or digit first).")  # fmt: skip
+    return words
+
+
+def moment(words: object, latest: datetime, field: str) -> datetime:
+    """A time, in UTC, that can be when a reading was taken."""
+    if words is ...:
+        _refuse("input.missing_field", field, "It is not given.",
+                "Say when it was measured, as 2026-11-21T06:02:00Z.")  # fmt: skip
+    form = _RFC3339.fullmatch(words) if isinstance(words, str) else None
+    if form is None:
+        _not_a_time(words, field)
+    if form[1] is None:
+        _refuse("input.naive_time", field, f"{shown(words)} has no offset from UTC.",
+                "End it with Z or the offset, as 2026-11-21T07:02:00+01:00.")  # fmt: skip
+    try:
+        time = datetime.fromisoformat(form[0].upper())
+    except ValueError:
+        _not_a_time(words, field)
+    if time < EARLIEST:
+        _refuse("input.ancient_time", field, f"{shown(words)} is before the year 2000.",
+                "Set the device's clock.")  # fmt: skip
+    if time > latest:
+        _refuse("input.future_time", field, f"{shown(words)} is in the future.",
+                "Set the device's clock; a small lead is tolerated.")  # fmt: skip
+    return time.astimezone(UTC)
+
+
+def number(words: object, field: str) -> float:
+    """A finite number; neither a boolean nor a text that looks like one."""
+    value = float("nan")
+    if isinstance(words, int | float) and not isinstance(words, bool):
+        with suppress(OverflowError):  # an integer of more than 308 digits
+            value = float(words)
+    if not isfinite(value):
+        _refuse("input.wrong_type", field, f"{shown(words)} is not a finite number.",
+                "Give a number, without quotes; leave out what was not measured.")  # fmt: skip
+    return value + 0.0  # makes -0.0 plain zero, so that equal values are equal text
+
+
+def shown(words: object) -> str:
+    """The words as an error repeats them to their sender: short, and never raising."""
+    try:
+        text = repr(words)
+    except (ValueError, RecursionError):  # an integer of thousands of digits; a bottomless list
+        return f"this {type(words).__name__}"
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def _values(words: object, field: str) -> dict[str, float]:
+    if not isinstance(words, dict):
+        _refuse("input.wrong_type", field, f"{shown(words)} is not an object.",
+                'Write it as {"heart_rate": 72}.')  # fmt: skip
+    values: dict[str, float] = {}
+    for name, value in words.items():
+        signal = SIGNALS.get(name) if isinstance(name, str) else None
+        if signal is None:
+            _refuse("input.unknown_signal", f"{field}.{str(name)[:40] or '(empty)'}",
+                    f"{shown(name)} is not a signal that Vigil knows.",
+                    f"Known: {', '.join(NAMES)}.")  # fmt: skip
+        values[signal.name] = _value(signal, value, f"{field}.{signal.name}")
+    _check_pair(values, field)
+    return values
+
+
+def _value(signal: Signal, words: object, field: str) -> float:
+    if isinstance(words, dict):
+        body = _object(words, VALUE_FIELDS, f"{field}.")
+        if "value" not in body:
+            _refuse("input.missing_field", f"{field}.value", "It is not given.",
+                    'Write it as {"value": 16, "unit": "kPa"}, or as a plain number.')  # fmt: skip
+        value = number(body["value"], f"{field}.value")
+        value = _in_own_unit(signal, value, body.get("unit", signal.ucum), f"{field}.unit")
+    else:
+        value = number(words, field)
+    if not signal.lowest <= value <= signal.highest:
+        _refuse("input.impossible_value", field,
+                f"{value:g} {signal.ucum} is outside what is possible "
+                f"({signal.lowest:g} to {signal.highest:g}).",
+                "Check the sensor and the unit; send the reading without a faulty value.",
+                )  # fmt: skip
+    return value
+
+
+def _in_own_unit(signal: Signal, value: float, unit: object, field: str) -> float:
+    found = factor_to_canonical(signal, unit) if isinstance(unit, str) else None
+    if found is None:
+        known = ", ".join((signal.ucum, *(name for name, _, _ in signal.accepted_units)))
+        _refuse("input.unknown_unit", field, f"{shown(unit)} is not a unit of {signal.name}.",
+                f"Known: {known}.")  # fmt: skip
+    factor, offset = found
+    if (factor, offset) == (1.0, 0.0):
+        return value
+    return round(value * factor + offset, DECIMALS_AFTER_CONVERSION)
+
+
+def _check_pair(values: dict[str, float], field: str) -> None:
+    systolic, diastolic = values.get("systolic"), values.get("diastolic")
+    if systolic is None and diastolic is None:
+        return
+    if systolic is None or diastolic is None:
+        absent = "systolic" if systolic is None else "diastolic"
+        _refuse("input.incomplete_pair", f"{field}.{absent}", f"The {absent} pressure is absent.",
+                "Send systolic and diastolic of one measurement together.")  # fmt: skip
+    if systolic <= diastolic:
+        _refuse("input.systolic_not_above_diastolic", f"{field}.systolic",
+                f"Systolic {systolic:g} is not above diastolic {diastolic:g}.",
+                "Check that the two were not swapped.")  # fmt: skip
+
+
+def _context(words: object, field: str) -> Context:
+    body = _object(words, CONTEXT_FIELDS, f"{field}.")
+    activity = body.get("activity", "unknown")
+    if not isinstance(activity, str) or activity not in ACTIVITIES:
+        _refuse("input.wrong_type", f"{field}.activity", f"{shown(activity)} is not an activity.",
+                f"Known: {', '.join(ACTIVITIES)}.")  # fmt: skip
+    posture = body.get("posture")
+    if "posture" in body and not (isinstance(posture, str) and _POSTURE.fullmatch(posture)):
+        _refuse("input.wrong_type", f"{field}.posture", f"{shown(posture)} is not a posture.",
+                "Give one lower-case word, as lying.")  # fmt: skip
+    contact = body.get("contact")
+    if "contact" in body and not isinstance(contact, bool):
+        _refuse("input.wrong_type", f"{field}.contact", f"{shown(contact)} is not a boolean.",
+                "Give true or false.")  # fmt: skip
+    steps = None
+    if "steps_per_min" in body:
+        steps = _steps(body["steps_per_min"], f"{field}.steps_per_min")
+    return Context(activity, steps, posture, contact)  # type: ignore[arg-type]  # checked above
+
+
+def _steps(words: object, field: str) -> float:
+    steps = number(words, field)
+    low, high = STEPS_PER_MINUTE_RANGE
+    if not low <= steps <= high:
+        _refuse("input.impossible_value", field,
+                f"{steps:g} steps a minute is outside what is possible ({low:g} to {high:g}).",
+                "Send steps per minute, not a daily total.")  # fmt: skip
+    return steps
+
+
+def _object(words: object, known: frozenset[str], where: str) -> dict[str, Any]:
+    if not isinstance(words, dict):
+        _refuse("input.wrong_type", where.rstrip(".") or "body",
+                f"{shown(words)} is not an object.",
+                f"Write an object with: {', '.join(sorted(known))}.")  # fmt: skip
+    for name in words:
+        if name not in known:
+            _refuse("input.unknown_field", f"{where}{str(name)[:40] or '(empty)'}",
+                    f"{shown(name)} is not a field that Vigil knows.",
+                    f"Known here: {', '.join(sorted(known))}.")  # fmt: skip
+    return words
+
+
+def _not_a_time(words: object, field: str) -> NoReturn:
+    _refuse("input.wrong_type", field, f"{shown(words)} is not a time.",
+            "Write it in RFC 3339, as 2026-11-21T06:02:00Z.")  # fmt: skip
+
+
+def _refuse(code: str, field: str, what: str, mend: str) -> NoReturn:
+    raise InputError(what, code=code, field=field, mend=mend)
