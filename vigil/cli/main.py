@@ -37,3 +37,7 @@ def main() -> None:
     except VigilError as error:
         typer.echo(f"vigil: {error}", err=True)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

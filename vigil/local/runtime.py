@@ -1,0 +1,260 @@
+"""Everything on one machine: start in order, watch, and stop so that nothing stays behind.
+
+1. the broker and the database, side by side; wait until both answer
+2. ``prepare``: migrate, create topics, enrol (given by the command line; the kernel knows no
+   stage)
+3. the services, side by side; wait until each says it is ready
+4. watch: supervisord restarts what dies, and each restart is told. When a broker that keeps
+   nothing was restarted, its log is another: prepare again and restart the services
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from pydantic import SecretStr
+
+from vigil.errors import UnavailableError
+from vigil.local import parts
+from vigil.local.supervisor import GIVEN_UP, RUNNING, Program, Supervisor
+from vigil.settings import Settings
+
+Say = Callable[[str], None]
+"""Tells the person at the terminal one thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service process: ``vigil run`` with these names."""
+
+    name: str
+    runs: tuple[str, ...]
+    health_port: int
+    """Where it answers ``/health/ready``."""
+
+    def ready(self) -> bool:
+        """Whether it says that it can work."""
+        try:
+            with urlopen(
+                f"http://{parts.HOST}:{self.health_port}/health/ready", timeout=2
+            ) as answer:
+                return bool(answer.status == 200)
+        except (HTTPError, URLError, OSError):
+            return False
+
+
+@contextmanager
+def exclusive(data: Path) -> Iterator[None]:
+    """Hold the data folder, so that no second runtime works in it.
+
+    Raises:
+        UnavailableError: another one does.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UnavailableError(
+                f"Another Vigil runs on {data}.",
+                code="unavailable.part",
+                mend="Stop it first, or name another folder with --data.",
+            ) from None
+        yield
+
+
+class Runtime:
+    """Runs Vigil on this machine; see the module's text for the order."""
+
+    def __init__(self, data: Path, settings: Settings, kafka_home: Path | None, say: Say):
+        self._data = data.resolve()
+        self._say = say
+        self._started = time.monotonic()
+        self._parts = _needed_parts(self._data, settings, kafka_home)
+        self.settings = _connected(settings, self._parts)
+        self.services = _services(self.settings.http_port)
+        self._pids: dict[str, int] = {}
+
+    def run(
+        self,
+        prepare: Callable[[Settings], None],
+        stop: threading.Event,
+        when_up: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start everything, call ``when_up``, and keep it up until ``stop``.
+
+        Raises:
+            UnavailableError: a part or a service did not come up, or kept dying.
+        """
+        logs = self._data / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        with (
+            exclusive(self._data),
+            Supervisor(self._programs(), logs, self._environment()) as supervisor,
+        ):
+            supervisor.start(part.name for part in self._parts)
+            for part in self._parts:
+                self._await(supervisor, part.name, part.ready, stop)
+            if not stop.is_set():
+                prepare(self.settings)
+                self._say_done("database and topics prepared")
+            self._start_services(supervisor, stop)
+            if not stop.is_set():
+                when_up()
+            while not stop.wait(0.5):
+                self._watch(supervisor, prepare, stop)
+            self._say("stopping")
+
+    def _start_services(self, supervisor: Supervisor, stop: threading.Event) -> None:
+        if stop.is_set():
+            return
+        supervisor.start(service.name for service in self.services)
+        for service in self.services:
+            self._await(supervisor, service.name, service.ready, stop)
+
+    def _await(
+        self, supervisor: Supervisor, name: str, ready: Callable[[], bool], stop: threading.Event
+    ) -> None:
+        deadline = time.monotonic() + 120
+        while not ready():
+            if stop.wait(0.05):
+                return
+            state = supervisor.states()[name].state
+            if state == GIVEN_UP or time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"{name} does not come up ({state.lower()}).",
+                    code="unavailable.part",
+                    mend=f"Its log ends with: {_tail(supervisor.log_of(name))}",
+                )
+        self._pids[name] = supervisor.states()[name].pid
+        self._say_done(name)
+
+    def _watch(
+        self, supervisor: Supervisor, prepare: Callable[[Settings], None], stop: threading.Event
+    ) -> None:
+        if not supervisor.alive():
+            raise UnavailableError(
+                "The process supervisor died, and every process with it.",
+                code="unavailable.part",
+                mend="Start again; what was stored is kept.",
+            )
+        for name, state in supervisor.states().items():
+            if state.state == GIVEN_UP:
+                raise UnavailableError(
+                    f"{name} keeps dying.",
+                    code="unavailable.part",
+                    mend=f"Its log ends with: {_tail(supervisor.log_of(name))}",
+                )
+            if state.state == RUNNING and state.pid != self._pids.get(name):
+                self._pids[name] = state.pid
+                self._say(f"{name} died and was started again")
+                if any(p.name == name and not p.keeps_data for p in self._parts):
+                    self._after_lost_log(supervisor, prepare, stop)
+
+    def _after_lost_log(
+        self, supervisor: Supervisor, prepare: Callable[[Settings], None], stop: threading.Event
+    ) -> None:
+        self._say("the broker in memory lost its log; set KAFKA_HOME for one that keeps it")
+        part = next(p for p in self._parts if not p.keeps_data)
+        self._await(supervisor, part.name, part.ready, stop)
+        prepare(self.settings)
+        supervisor.restart(service.name for service in self.services)
+        for service in self.services:
+            self._await(supervisor, service.name, service.ready, stop)
+
+    def _say_done(self, what: str) -> None:
+        self._say(f"{time.monotonic() - self._started:5.1f} s  {what}")
+
+    def _programs(self) -> Sequence[Program]:
+        vigil = (sys.executable, "-m", "vigil.cli.main")
+        return [
+            *(Program(p.name, p.command, p.user) for p in self._parts),
+            *(
+                Program(
+                    s.name,
+                    parts.tethered((*vigil, "run", *s.runs)),
+                    environment=(("VIGIL_HEALTH_PORT", str(s.health_port)),),
+                )
+                for s in self.services
+            ),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        given = {
+            f"VIGIL_{name.upper()}": _as_text(getattr(self.settings, name))
+            for name in self.settings.model_fields_set
+        }
+        return {**given, "PYTHONUNBUFFERED": "1"}
+
+
+def _as_text(value: object) -> str:
+    """A setting's value as the environment spells it."""
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case tuple():
+            return " ".join(value)
+        case Path():
+            return str(value.resolve())
+        case _:
+            return str(value)
+
+
+def _needed_parts(data: Path, settings: Settings, kafka_home: Path | None) -> list[parts.Part]:
+    """The parts to start: those that no setting names as running elsewhere."""
+    needed = []
+    if "kafka_bootstrap" not in settings.model_fields_set:
+        needed.append(parts.broker(data, kafka_home))
+    if "database_url" not in settings.model_fields_set:
+        needed.append(parts.postgres(data / "postgres"))
+    return needed
+
+
+def _connected(settings: Settings, running: Sequence[parts.Part]) -> Settings:
+    """The settings with the addresses of what we start, and a free port for the web."""
+    changes: dict[str, object] = {}
+    for part in running:
+        field = "kafka_bootstrap" if part.name == "broker" else "database_url"
+        changes[field] = part.address
+    port = settings.http_port
+    if port == 0 or parts.listening(port):
+        port = parts.free_port()
+    changes["http_port"] = port
+    if "public_url" not in settings.model_fields_set:
+        changes["public_url"] = f"http://{parts.HOST}:{port}"
+    explicit = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return Settings(**{**explicit, **changes})
+
+
+def _services(http_port: int) -> list[Service]:
+    workers: Mapping[str, int] = {
+        name: parts.free_port() for name in ("store", "detectors", "explain", "notify")
+    }
+    return [
+        *(Service(name, (name,), port) for name, port in workers.items()),
+        Service("web", ("ingest", "dashboard"), http_port),
+    ]
+
+
+def _tail(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return f"nothing ({log})"
+    return (lines[-1] if lines else "nothing") + f" ({log})"
+
+
+def kafka_home() -> Path | None:
+    """The Apache Kafka distribution that the environment names, if any."""
+    home = os.environ.get("KAFKA_HOME")
+    return Path(home) if home else None

@@ -1,0 +1,171 @@
+"""Supervisord, with a configuration of our own, as the keeper of every process.
+
+It restarts what dies, keeps the logs, and ends everything when it ends. It is asked over a Unix
+socket in a private folder; should our own process be killed, the kernel tells it to stop.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from vigil.errors import UnavailableError
+from vigil.local.parts import tethered
+
+RUNNING = "RUNNING"
+GIVEN_UP = "FATAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A process to keep."""
+
+    name: str
+    command: tuple[str, ...]
+    user: str | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+    stop_seconds: int = 15
+    """After SIGTERM and so long, SIGKILL."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What supervisord says of a process."""
+
+    name: str
+    state: str
+    pid: int
+
+
+class Supervisor:
+    """Runs programs below a supervisord; use it in a ``with``."""
+
+    def __init__(self, programs: Sequence[Program], logs: Path, environment: dict[str, str]):
+        self._programs = programs
+        self._logs = logs
+        self._environment = environment
+        self._folder = tempfile.TemporaryDirectory(prefix="vigil-", ignore_cleanup_errors=True)
+        self._socket = Path(self._folder.name) / "supervisor.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Supervisor:
+        """Start supervisord; no program yet."""
+        config = Path(self._folder.name) / "supervisord.conf"
+        config.touch(mode=0o600)
+        config.write_text(self._configuration())
+        command = (sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config))
+        with (self._logs / "supervisord.out").open("wb") as out:
+            self._process = subprocess.Popen(
+                tethered(command),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self._environment},
+                start_new_session=True,  # Ctrl-C is for us; we stop it in order
+            )
+        deadline = time.monotonic() + 20
+        while not self._socket.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise UnavailableError(
+                    "The process supervisor did not start.",
+                    code="unavailable.part",
+                    mend=f"Read {self._logs / 'supervisord.out'}.",
+                )
+            time.sleep(0.02)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop every program, the last first, then supervisord."""
+        process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(max(p.stop_seconds for p in self._programs) * 2 + 5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._folder.cleanup()
+
+    def alive(self) -> bool:
+        """Whether supervisord itself runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start programs, without waiting for them to be ready."""
+        for name in names:
+            self._ask("startProcess", name, False)
+
+    def restart(self, names: Iterable[str]) -> None:
+        """Stop programs, then start them."""
+        names = list(names)
+        for name in names:
+            try:
+                self._ask("stopProcess", name, True)
+            except Fault:  # it was not running
+                continue
+        self.start(names)
+
+    def states(self) -> dict[str, State]:
+        """Every program's state."""
+        infos: Any = self._ask("getAllProcessInfo")
+        return {i["name"]: State(i["name"], i["statename"], i["pid"]) for i in infos}
+
+    def log_of(self, name: str) -> Path:
+        """Where a program's output goes."""
+        return self._logs / f"{name}.log"
+
+    def _ask(self, method: str, *arguments: object) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
+
+    def _configuration(self) -> str:
+        as_root = "user=root\n" if os.geteuid() == 0 else ""
+        lines = [
+            f"[supervisord]\nnodaemon=true\n{as_root}loglevel=info\n"
+            f"logfile={self._logs / 'supervisord.log'}\nchildlogdir={self._logs}\n"
+            f"pidfile={self._folder.name}/supervisord.pid\n",
+            f"[unix_http_server]\nfile={self._socket}\nchmod=0700\n",
+            "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory="
+            "supervisor.rpcinterface:make_main_rpcinterface\n",
+        ]
+        for priority, program in enumerate(self._programs, start=1):
+            lines.append(self._section(program, priority))
+        return "\n".join(lines)
+
+    def _section(self, program: Program, priority: int) -> str:
+        user = f"user={program.user}\n" if program.user else ""
+        settings = ",".join(f'{k}="{_escaped(v)}"' for k, v in program.environment)
+        environment = f"environment={settings}\n" if settings else ""
+        return (
+            f"[program:{program.name}]\n"
+            f"command={_escaped(shlex.join(program.command))}\n"
+            f"{user}{environment}priority={priority}\ndirectory=/\n"
+            "autostart=false\nautorestart=true\nstartsecs=1\nstartretries=8\n"
+            f"stopwaitsecs={program.stop_seconds}\nstopasgroup=false\nkillasgroup=true\n"
+            f"redirect_stderr=true\nstdout_logfile={_escaped(str(self.log_of(program.name)))}\n"
+            "stdout_logfile_maxbytes=20MB\nstdout_logfile_backups=1\n"
+        )
+
+
+def _escaped(text: str) -> str:
+    """Supervisord expands ``%``."""
+    return text.replace("%", "%%")
