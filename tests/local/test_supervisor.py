@@ -1,0 +1,69 @@
+"""What dies is started again, and nothing is left when we end, however we end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.running import eventually
+from vigil.local.supervisor import GIVEN_UP, RUNNING, Program, Supervisor
+
+SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
+
+
+def test_a_killed_program_is_started_again(tmp_path: Path) -> None:
+    with Supervisor([Program("sleeper", SLEEPER)], tmp_path, {}) as supervisor:
+        supervisor.start(["sleeper"])
+        eventually(lambda: supervisor.states()["sleeper"].state == RUNNING)
+        first = supervisor.states()["sleeper"].pid
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: supervisor.states()["sleeper"].pid not in {0, first})
+        second = supervisor.states()["sleeper"].pid
+    assert not psutil.pid_exists(second)
+
+
+def test_programs_get_their_environment_and_their_log(tmp_path: Path) -> None:
+    show = (sys.executable, "-c", "import os; print(os.environ['ONE'], os.environ['TWO'], '100%')")
+    program = Program("show", show, environment=(("TWO", "50%"),))
+    with Supervisor([program], tmp_path, {"ONE": "a b"}) as supervisor:
+        supervisor.start(["show"])
+        log = supervisor.log_of("show")
+        eventually(lambda: log.exists() and "a b 50% 100%" in log.read_text())
+
+
+def test_a_program_that_never_stays_up_is_given_up(tmp_path: Path) -> None:
+    broken = Program("broken", (sys.executable, "-c", "raise SystemExit('no luck')"))
+    with Supervisor([broken], tmp_path, {}) as supervisor:
+        supervisor.start(["broken"])
+        eventually(lambda: supervisor.states()["broken"].state in {"BACKOFF", GIVEN_UP})
+        assert "no luck" in supervisor.log_of("broken").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
+@pytest.mark.faults
+def test_killing_us_outright_leaves_nothing_behind(tmp_path: Path) -> None:
+    owner = textwrap.dedent(f"""
+        import sys, time
+        from pathlib import Path
+        from vigil.local.parts import tethered
+        from vigil.local.supervisor import Program, Supervisor
+        sleeper = tethered({SLEEPER!r})
+        with Supervisor([Program("sleeper", sleeper)], Path({str(tmp_path)!r}), {{}}) as supervisor:
+            supervisor.start(["sleeper"])
+            time.sleep(600)
+    """)
+    process = subprocess.Popen([sys.executable, "-c", owner])
+    family = psutil.Process(process.pid)
+    eventually(lambda: len(family.children(recursive=True)) == 2)
+    below = family.children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(below, timeout=15)
+    assert alive == []
