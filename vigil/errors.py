@@ -38,6 +38,8 @@ CODES: dict[str, str] = {
     "wire.broken_message": "A message that is not the JSON its type promises.",
     "wire.unknown_type": "A message whose ce_type Vigil does not know.",
     "wire.rejected": "A well-formed message whose content a worker cannot apply.",
+    "wire.too_large": "A message larger than the broker takes.",
+    "wire.breaking_change": "A change that readers of a published schema would trip over.",
     "settings.invalid": "A setting cannot be read.",
     "settings.default_secret": "A default secret outside the demo.",
     "unavailable.broker": "The Kafka broker does not answer.",
