@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from vigil import __version__
 from vigil.cli import commands
 from vigil.errors import VigilError
+from vigil.local import running
 
 app = typer.Typer(
     name="vigil",
@@ -19,9 +21,18 @@ app = typer.Typer(
 )
 
 
+STARTS_ITS_OWN = frozenset({"up", "demo", "run"})
+"""Commands that do not look for a Vigil that runs already."""
+
+
 @app.callback(invoke_without_command=True)
-def root(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+def root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+) -> None:
     """Supports trained staff. Not a diagnosis, and never the sole alarm."""
+    if context.invoked_subcommand not in STARTS_ITS_OWN:
+        running.adopt(os.environ)
     if version:
         typer.echo(f"vigil {__version__}")
         raise typer.Exit

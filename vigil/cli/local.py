@@ -1,0 +1,75 @@
+"""Running everything here, from the command line: what ``vigil up`` and ``vigil demo`` share."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from vigil import topics
+from vigil.local import running
+from vigil.local.runtime import Runtime, kafka_home
+from vigil.settings import Settings
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """An event that Ctrl-C, SIGTERM or a closed terminal sets; asking twice changes nothing."""
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def data_folder(named: Path | None) -> Iterator[Path]:
+    """The folder that is named, or ``.vigil`` where Kafka keeps its log, or a passing one."""
+    if named is not None:
+        yield named
+    elif kafka_home() is not None:
+        yield Path(".vigil")
+    else:
+        passing = Path(tempfile.mkdtemp(prefix="vigil-data-"))
+        try:
+            yield passing
+        finally:
+            shutil.rmtree(passing, ignore_errors=True)
+
+
+def prepare(settings: Settings) -> None:
+    """Schema and topics: what every start makes sure of. Safe to repeat."""
+    from store.migrate import migrate
+
+    migrate(settings.database())
+    topics.create_missing(settings)
+
+
+def say(line: str) -> None:
+    """One line to the person at the terminal."""
+    typer.echo(line)
+
+
+def run(
+    settings: Settings,
+    data: Path | None,
+    prepare_all: Callable[[Settings], None],
+    when_up: Callable[[Settings, threading.Event], None],
+) -> None:
+    """Start everything, call ``when_up`` once it is ready, and stop on a signal."""
+    with stop_on_signal() as stop, data_folder(data) as folder:
+        runtime = Runtime(folder, settings, kafka_home(), say)
+        with running.announced(runtime.settings):
+            runtime.run(prepare_all, stop, lambda: when_up(runtime.settings, stop))
+    say("stopped; nothing is left running")
