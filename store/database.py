@@ -27,6 +27,8 @@ Pool = ConnectionPool[psycopg.Connection[DictRow]]
 
 BOARD_CHANNEL = "vigil_board"
 """NOTIFY channel on which writers say that something the board shows has changed."""
+DIRECTORY_CHANNEL = "vigil_directory"
+"""NOTIFY channel on which it is said that patients or devices have changed."""
 
 
 def unavailable(why: object) -> UnavailableError:
@@ -93,3 +95,8 @@ def async_pool(settings: Settings, size: int = 8) -> AsyncPool:
 def notify_board(connection: Connection, what: str) -> None:
     """Tell every open board, when this transaction commits, that ``what`` changed."""
     connection.execute(sql.SQL("SELECT pg_notify({}, %s)").format(BOARD_CHANNEL), (what,))
+
+
+def notify_directory(connection: Connection) -> None:
+    """Tell the directory's publisher, when this transaction commits, that it changed."""
+    connection.execute(sql.SQL("SELECT pg_notify({}, '')").format(DIRECTORY_CHANNEL))
