@@ -1,0 +1,47 @@
+"""``vigil demo``: everything on one machine, with simulated patients, in one command."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vigil.settings import Settings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def demo(
+        data: Annotated[
+            Path | None,
+            typer.Option(help="Keep what is stored here; without it nothing outlives the demo."),
+        ] = None,
+        patients: Annotated[int, typer.Option(min=1, max=500, help="How many people.")] = 12,
+        seed: Annotated[int, typer.Option(help="Other seeds make other people.")] = 7,
+        speed: Annotated[
+            float, typer.Option(min=1, help="The last two hours go by so many times faster.")
+        ] = 60,
+    ) -> None:
+        """Everything on this machine, with simulated patients whose last hours play fast."""
+        from vigil.cli import local
+        from vigil.cli.demo import PASSWORD, USER, Demo, Plan
+        from vigil.web_push import new_private_key
+
+        given = Settings()
+        secrets = {} if given.vapid_private_key else {"vapid_private_key": new_private_key()}
+        demonstration = Demo(Plan(patients, seed, speed))
+
+        def when_up(settings: Settings, stop: threading.Event) -> None:
+            demonstration.start(settings, stop)
+            local.say(f"\nThe board: {settings.public_url}/board/")
+            local.say(
+                f"Sign in as {USER} with the password {PASSWORD}. All patients are simulated."
+            )
+            local.say("Ctrl-C stops everything.")
+
+        settings = Settings(demo=True, **secrets)
+        local.run(settings, data, demonstration.prepare, when_up)

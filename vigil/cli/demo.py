@@ -1,0 +1,161 @@
+"""What the demonstration adds to a running Vigil: simulated people, a user, and their readings.
+
+The people's last days are published as they would have come; the last two hours are played faster
+than time, so that a visitor sees alerts open; from then on they live in real time and send through
+the door, as devices do.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any
+
+import httpx
+
+from vigil import logs, wire
+from vigil.broker import Publisher
+from vigil.clock import Clock, utc_now
+from vigil.errors import UnavailableError
+from vigil.model import Upload, encode
+from vigil.settings import Settings
+
+log = logs.get("demo")
+
+USER = "nurse"
+PASSWORD = "vigil-demo"  # noqa: S105  (the demonstration's, printed at its start)
+HUB = "demo-hub"
+HISTORY = timedelta(days=3)
+PLAYED = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who is simulated, and how fast the last two hours go by."""
+
+    patients: int
+    seed: int
+    speed: float
+
+
+class Demo:
+    """Enrols the simulated patients and feeds their readings, on a thread of its own."""
+
+    def __init__(self, plan: Plan, clock: Clock = utc_now):
+        self._plan = plan
+        self._clock = clock
+        self._now = clock()
+        self._key = ""
+        self._people: Sequence[Any] = ()
+
+    def prepare(self, settings: Settings) -> None:
+        """Schema, topics, people, their hub and the demonstration's user. Safe to repeat."""
+        from vigil.cli import local
+
+        local.prepare(settings)
+        self._enrol(settings)
+
+    def _enrol(self, settings: Settings) -> None:
+        from dashboard.passwords import hash_password
+        from ingest import simulation
+        from store import patients, users
+        from store.database import connect
+
+        self._people = simulation.patients(self._plan.patients, self._plan.seed, self._now)
+        entries = [
+            patients.Patient(p.patient_id, p.ward, p.display_name, synthetic=True)
+            for p in self._people
+        ]
+        with connect(settings) as connection:
+            patients.enrol_many(connection, entries)
+            hub = patients.Device(HUB, label="Simulated devices")
+            self._key = patients.add_device(connection, hub, replace=True)
+            users.add(connection, USER, hash_password(PASSWORD), "admin", "Demo nurse")
+
+    def start(self, settings: Settings, stop: threading.Event) -> None:
+        """Begin to feed."""
+        threading.Thread(
+            target=self._feed, args=(settings, stop), name="demo-feed", daemon=True
+        ).start()
+
+    def _feed(self, settings: Settings, stop: threading.Event) -> None:
+        played_from = self._now - PLAYED
+        publisher = Publisher(settings, "simulator")
+        try:
+            self._publish(publisher, self._between(self._now - HISTORY, played_from), stop)
+            moment = self._play(publisher, played_from, stop)
+        finally:
+            publisher.close()
+        self._live(settings, moment, stop)
+
+    def _between(self, start: datetime, end: datetime) -> Iterator[Upload]:
+        streams = (person.uploads(start, end) for person in self._people)
+        return heapq.merge(*streams, key=attrgetter("received_at"))
+
+    def _publish(
+        self, publisher: Publisher, uploads: Iterable[Upload], stop: threading.Event
+    ) -> None:
+        """Send in order, some at a time, again while the broker is away."""
+        batch: list[wire.Outgoing] = []
+        for upload in uploads:
+            batch.append(wire.outgoing(upload, publisher.source))
+            if len(batch) >= 500:
+                _insist(publisher, batch, stop)
+                batch = []
+        _insist(publisher, batch, stop)
+
+    def _play(self, publisher: Publisher, start: datetime, stop: threading.Event) -> datetime:
+        """The last hours at ``speed`` times real time, until they have caught up with now."""
+        at = start
+        while at < self._clock() and not stop.wait(0.5):
+            until = min(at + timedelta(seconds=0.5 * self._plan.speed), self._clock())
+            self._publish(publisher, self._between(at, until), stop)
+            at = until
+        return at
+
+    def _live(self, settings: Settings, start: datetime, stop: threading.Event) -> None:
+        """Real time, through the door."""
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        with httpx.Client(base_url=settings.public_url, headers=headers, timeout=10) as door:
+            at = start
+            while not stop.wait(5):
+                until = self._clock()
+                readings = [
+                    reading for upload in self._between(at, until) for reading in _as_posted(upload)
+                ]
+                try:
+                    for first in range(0, len(readings), 1000):
+                        body = encode({"readings": readings[first : first + 1000]})
+                        door.post("/v1/readings", content=body).raise_for_status()
+                except httpx.HTTPError as error:  # the same span again: ids make it harmless
+                    log.warning("the door did not take the readings", error=type(error).__name__)
+                    continue
+                at = until
+
+
+def _insist(publisher: Publisher, batch: Sequence[wire.Outgoing], stop: threading.Event) -> None:
+    while batch:
+        try:
+            publisher.publish(batch)
+        except UnavailableError as error:
+            log.warning("waiting for the broker", code=error.code)
+            if stop.wait(1):
+                return
+        else:
+            return
+
+
+def _as_posted(upload: Upload) -> Iterator[dict[str, Any]]:
+    """An upload's measurements as a device posts them."""
+    for item in upload.measurements:
+        yield {
+            "patient_id": upload.patient_id,
+            "reading_id": item.reading_id,
+            "time": item.time,
+            "values": item.values,
+            "context": item.context,
+        }
