@@ -98,10 +98,15 @@ def identifier(words: object, field: str) -> str:
     if words is None:
         _refuse("input.missing_field", field, "It is not given.",
                 "Give the id that the patient is enrolled under.")  # fmt: skip
-    if not isinstance(words, str) or _IDENTIFIER.fullmatch(words) is None:
+    if not isinstance(words, str) or not is_identifier(words):
         _refuse("input.wrong_type", field, f"{shown(words)} is not an id.",
                 "Use 1 to 128 letters, digits and _.:@+- (a letter or digit first).")  # fmt: skip
     return words
+
+
+def is_identifier(words: str) -> bool:
+    """Whether the text has the form of an id."""
+    return _IDENTIFIER.fullmatch(words) is not None
 
 
 def moment(words: object, latest: datetime, field: str) -> datetime:
