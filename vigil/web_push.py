@@ -20,7 +20,7 @@ from vigil.errors import SettingsError
 if TYPE_CHECKING:
     from vigil.settings import Settings
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 _KEY_BYTES = 32
 _LONGEST_ENDPOINT = 2000
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import typer
 
-NAMES = ("up", "run", "topics", "schemas")
+NAMES = ("up", "run", "topics", "schemas", "notify")
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,79 @@
+"""On-call staff, through whatever service Apprise speaks to (https://github.com/caronc/apprise).
+
+Most of those services are other companies', so a message says where to look and never what was
+measured. Each URL is a recipient of its own: one that is down does not make the others be told
+twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import apprise
+
+from notify import words
+from notify.channels.contract import Outcome
+from store.database import Connection
+from store.deliveries import Channel, Delivery
+from vigil.errors import SettingsError
+
+if TYPE_CHECKING:
+    from vigil.settings import Settings
+
+
+def recipient_id(url: str) -> str:
+    """Names an Apprise URL without what it holds (it carries passwords and tokens)."""
+    return f"oncall-{sha256(url.encode()).hexdigest()[:16]}"
+
+
+class OnCall:
+    """The channel to on-call staff."""
+
+    name: Channel = "on_call"
+    threads = 2
+
+    def __init__(self, settings: Settings):
+        self._board = f"{settings.public_url.rstrip('/')}/board/patient/"
+        self._services = {
+            recipient_id(url): _service(url, position)
+            for position, url in enumerate(settings.oncall_urls, start=1)
+        }
+
+    def recipients(
+        self, connection: Connection, patient_ids: Collection[str]
+    ) -> Mapping[str, Sequence[str]]:
+        """The whole on-call list, for every patient."""
+        del connection
+        everybody = sorted(self._services)
+        return dict.fromkeys(patient_ids, everybody)
+
+    def send(self, delivery: Delivery) -> Outcome:
+        """Tell one of the on-call services."""
+        service = self._services.get(delivery.recipient)
+        if service is None:
+            return Outcome("dropped", "no longer in VIGIL_ONCALL_URLS")
+        text = words.on_call(delivery, self._board + quote(delivery.patient_id, safe=""))
+        urgent = delivery.priority == "high"
+        taken = service.notify(
+            title=text.title,
+            body=text.body,
+            notify_type=apprise.NotifyType.FAILURE if urgent else apprise.NotifyType.WARNING,
+            body_format=apprise.NotifyFormat.TEXT,
+        )
+        return Outcome("sent") if taken else Outcome("retry", "the service did not take it")
+
+
+def _service(url: str, position: int) -> apprise.Apprise:
+    asset = apprise.AppriseAsset(app_id="Vigil", app_desc="Vigil", async_mode=False)
+    service = apprise.Apprise(asset=asset)
+    if not service.add(url):
+        raise SettingsError(
+            f"Number {position} is not an Apprise URL.",  # the URL itself may hold a password
+            code="settings.invalid",
+            field="VIGIL_ONCALL_URLS",
+            mend="See https://github.com/caronc/apprise for how each service is written.",
+        )
+    return service

@@ -1,0 +1,60 @@
+"""Wires the notify worker: the planner on the stream, and the sender on a thread beside it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from notify import channels
+from notify.channels.contract import Channel
+from notify.sender import Bell, Sender
+from notify.worker import Planner
+from store.database import open_pool
+from vigil import logs
+from vigil.clock import Clock, utc_now
+from vigil.stream import run_handler
+
+if TYPE_CHECKING:
+    from vigil.health import Health
+    from vigil.settings import Settings
+
+log = logs.get("notify")
+
+
+class NotifyWorker:
+    """The worker ``notify``."""
+
+    name = "notify"
+
+    def __init__(self, settings: Settings, reachable: list[Channel], clock: Clock = utc_now):
+        self._settings = settings
+        self._channels = reachable
+        self._clock = clock
+
+    def run(self, stop: threading.Event, health: Health) -> None:
+        """Plan and send until ``stop``; what is being sent is finished first."""
+        for missing in {"web_push", "on_call"} - {channel.name for channel in self._channels}:
+            log.warning("not configured: nobody is told this way", channel=missing)
+        bell = Bell()
+        with open_pool(self._settings) as pool:
+            sender = Sender(pool, self._channels, bell, self._clock, health)
+            planner = Planner(
+                pool, self._channels, bell, self._clock, health, demo=self._settings.demo
+            )
+            thread = threading.Thread(target=sender.run, args=(stop,), name="sender")
+            thread.start()
+            try:
+                run_handler(planner, self._settings, stop, health)
+            finally:
+                stop.set()
+                bell.ring()
+                thread.join()
+
+
+def build(settings: Settings) -> NotifyWorker:
+    """The worker, with the channels that the settings name.
+
+    Raises:
+        SettingsError: a channel's setting is there, and wrong.
+    """
+    return NotifyWorker(settings, channels.configured(settings, utc_now))
