@@ -44,9 +44,15 @@ def unavailable(why: object) -> UnavailableError:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns "the server is away" into :class:`UnavailableError`; a slip of ours stays as it is."""
+    """Turns "the server is away" into :class:`UnavailableError`; a slip of ours stays as it is.
+
+    A database without our tables counts as away: they come with `vigil migrate`, which may still
+    be running.
+    """
     try:
         yield
+    except psycopg.errors.UndefinedTable as error:
+        raise unavailable("it lacks a table that `vigil migrate` makes") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
         raise unavailable(error) from error
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import typer
 
-NAMES = ("up", "run", "topics", "schemas", "notify")
+NAMES = ("up", "run", "topics", "schemas", "notify", "patient", "device", "deadletter")
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,95 @@
+"""The store as a worker: everything on the public topics into the tables."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from store.database import Connection, connect
+from store.directory import DirectoryPublisher
+from store.writer import write
+from vigil import topics
+from vigil.errors import UnavailableError
+from vigil.health import Health
+from vigil.stream import Received, Rejected, Stateless, run_handler
+
+if TYPE_CHECKING:
+    from vigil.settings import Settings
+
+
+class Store(Stateless):
+    """Writes batches; opens its connection again when the database was away."""
+
+    name = "store"
+    topics = tuple(
+        topic.name for topic in (topics.READINGS, topics.EVENTS, topics.ALERTS, topics.ACTIONS)
+    )
+
+    def __init__(self, settings: Settings, health: Health):
+        self._settings = settings
+        self._health = health
+        self._connection: Connection | None = None
+
+    def handle(self, batch: Sequence[Received]) -> Sequence[Rejected]:
+        """Returns once the batch is committed.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        try:
+            if self._connection is None:
+                self._connection = connect(self._settings)
+            written = write(self._connection, batch)
+        except UnavailableError:
+            self.close()
+            raise
+        for table, rows in written.new.items():
+            self._health.count(f"{table}_stored", rows)
+        return written.rejected
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class StoreWorker:
+    """The writer, and beside it the directory's publisher."""
+
+    name = "store"
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+
+    def run(self, stop: threading.Event, health: Health) -> None:
+        """Work until ``stop``. If one of the two fails, both end: a process that does half of its
+        work looks alive and is not."""
+        directory = DirectoryPublisher(self._settings, health)
+        failures: list[Exception] = []
+
+        def publish() -> None:
+            try:
+                directory.run(stop)
+            except Exception as error:  # raised below, in the thread that is watched
+                failures.append(error)
+            finally:
+                stop.set()
+
+        thread = threading.Thread(target=publish, name="directory")
+        thread.start()
+        store = Store(self._settings, health)
+        try:
+            run_handler(store, self._settings, stop, health)
+        finally:
+            stop.set()
+            thread.join()
+            store.close()
+        if failures:
+            raise failures[0]
+
+
+def build(settings: Settings) -> StoreWorker:
+    """The worker ``store``."""
+    return StoreWorker(settings)

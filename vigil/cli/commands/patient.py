@@ -1,0 +1,60 @@
+"""``vigil patient``: who is enrolled."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vigil.settings import Settings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="Who is enrolled.", no_args_is_help=True)
+    app.add_typer(group, name="patient")
+
+    @group.command()
+    def add(
+        patient_id: Annotated[str, typer.Argument(help="Pseudonymous: letters, digits, _.:@+-")],
+        ward: Annotated[str, typer.Option(help="The team that watches over this patient.")],
+        name: Annotated[
+            str, typer.Option(help="Shown on the board, and nowhere else. Empty keeps what it is.")
+        ] = "",
+        locale: Annotated[str, typer.Option(help="What the patient reads, e.g. en or ar.")] = "en",
+    ) -> None:
+        """Enrol a patient, or change one who is; a removed one is enrolled again."""
+        from store import patients
+        from store.database import connect
+
+        patient = patients.Patient(patient_id, ward, name, locale)
+        with connect(Settings()) as connection:
+            changed = patients.enrol(connection, patient)
+        typer.echo(f"{patient_id} is enrolled" if changed else "nothing to change")
+
+    @group.command()
+    def remove(patient_id: Annotated[str, typer.Argument(help="As `list` shows it.")]) -> None:
+        """Take nothing more for a patient. What was stored stays."""
+        from store import patients
+        from store.database import connect
+
+        with connect(Settings()) as connection:
+            patients.deactivate(connection, patient_id)
+        typer.echo(f"{patient_id} is removed; what was stored stays")
+
+    @group.command("list")
+    def list_all() -> None:
+        """List the patients, removed ones too."""
+        from store import patients
+        from store.database import connect
+        from vigil.cli.tables import show
+
+        with connect(Settings()) as connection:
+            enrolled = patients.list_patients(connection)
+        rows = [
+            (p.patient_id, p.ward, p.display_name, p.locale,
+             "" if p.active else "removed", "synthetic" if p.synthetic else "")
+            for p in enrolled
+        ]  # fmt: skip
+        headings = ("patient", "ward", "name", "locale", "", "")
+        show(headings, rows, "nobody is enrolled; `vigil patient add` enrols")
