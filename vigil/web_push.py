@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 _KEY_BYTES = 32
+_POINT_BYTES = 65
+_AUTH_BYTES = 16
 _LONGEST_ENDPOINT = 2000
 
 
@@ -91,6 +93,24 @@ def public_key(private: str) -> str:
     key = ec.derive_private_key(int.from_bytes(raw, "big"), ec.SECP256R1())
     point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return encode_key(point)
+
+
+def keys_usable(p256dh: str, auth: str) -> bool:
+    """Whether a subscription's keys can encrypt a message (RFC 8291 §3.1).
+
+    ``p256dh`` is an uncompressed point of P-256, ``auth`` 16 bytes, both base64url.
+
+    >>> point = public_key("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE")
+    >>> keys_usable(point, encode_key(b"x" * 16))
+    True
+    >>> keys_usable("BAAA", encode_key(b"x" * 16))
+    False
+    """
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), decode_key(p256dh))
+        return len(decode_key(p256dh)) == _POINT_BYTES and len(decode_key(auth)) == _AUTH_BYTES
+    except ValueError:
+        return False
 
 
 def endpoint_allowed(endpoint: str, hosts: Iterable[str]) -> bool:

@@ -26,7 +26,7 @@ from store.database import Connection
 from store.deliveries import Channel, Delivery
 from vigil.errors import SettingsError
 from vigil.kinds import Priority
-from vigil.web_push import endpoint_allowed
+from vigil.web_push import endpoint_allowed, keys_usable
 
 if TYPE_CHECKING:
     from vigil.clock import Clock
@@ -89,14 +89,14 @@ class WebPush:
             return Outcome("dropped", "the phone takes no messages any more")
         if not endpoint_allowed(delivery.endpoint, self._hosts):
             return Outcome("failed", "a host that VIGIL_PUSH_HOSTS does not name")
+        if not keys_usable(delivery.p256dh or "", delivery.auth or ""):
+            return Outcome("failed", "the subscription's keys cannot be used", recipient_gone=True)
         try:
             self._post(delivery)
         except WebPushException as error:
             return self._outcome(error)
         except requests.RequestException as error:
             return Outcome("retry", type(error).__name__)
-        except ValueError:  # keys that are no point of the curve
-            return Outcome("failed", "the subscription's keys cannot be used", recipient_gone=True)
         return Outcome("sent")
 
     def _post(self, delivery: Delivery) -> None:
@@ -134,11 +134,9 @@ class WebPush:
         )
 
     def _outcome(self, error: WebPushException) -> Outcome:
-        status = error.status_code
-        if status is None:
-            return Outcome("failed", "the subscription cannot be used", recipient_gone=True)
+        status = error.status_code or 0
         detail = f"the push service answered {status}"
-        if status < 300:
+        if 200 <= status < 300:
             return Outcome("sent", detail)
         if status in _GONE:
             return Outcome("failed", detail, recipient_gone=True)
