@@ -1,1 +1,5 @@
-"""An event → words that can be checked: facts, templates, verifier, language model."""
+"""An event in words: plain language that traces, word by word, to the evidence.
+
+:mod:`explain.compose` is the entry point and needs nothing but the standard library and msgspec:
+the language model (:mod:`explain.model`) lives in a process of its own and never delays an alert.
+"""

@@ -1,0 +1,103 @@
+"""What an event says, without a single number, name or word of anyone's: *delexicalised*.
+
+This is all that the choice of a sentence, the verifier and the language model ever see. Numbers
+and times come in afterwards, through :mod:`explain.slots`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from explain import tables
+from explain.evidence import number
+from explain.tables import Direction, Situation, Telling
+from vigil.kinds import Category, Priority
+from vigil.model import Activity, Audience, Event, Phase
+
+WITHDRAWN = "rule_withdrawn"
+"""The evidence's ``reason`` where an episode ended because nothing judges it any more."""
+
+
+class Facts(Struct, frozen=True):
+    """One event for one audience in one locale. Every field is one of a closed set of words."""
+
+    kind: str
+    """A row of ``tables/kinds.toml``; a kind unknown to it becomes ``other_<category>``."""
+    category: Category
+    direction: Direction
+    phase: Phase
+    situation: Situation
+    """``now`` while it lasts, ``late`` where it was told late, ``ended`` once closed."""
+    late: bool
+    telling: Telling
+    """Which of a block's lists of sentences speaks."""
+    priority: Priority
+    activity: Activity
+    audience: Audience
+    locale: str
+    synthetic: bool
+    slots: tuple[str, ...]
+    """Names of the slots that can be filled, sorted."""
+
+
+def of(event: Event, audience: Audience, locale: str, slots: Iterable[str]) -> Facts:
+    """The facts of an event; ``slots`` are the names of those that can be filled."""
+    situation: Situation = "now"
+    if event.phase == "closed":
+        situation = "ended"
+    elif event.retrospective:
+        situation = "late"
+    return Facts(
+        kind=row_of(event.kind, event.category),
+        category=event.category,
+        direction=direction_of(event),
+        phase=event.phase,
+        situation=situation,
+        late=event.retrospective,
+        telling=telling_of(event),
+        priority=event.priority,
+        activity=event.context.activity,
+        audience=audience,
+        locale=locale,
+        synthetic=event.synthetic,
+        slots=tuple(sorted(slots)),
+    )
+
+
+def telling_of(event: Event) -> Telling:
+    """The phase, but for what was told late, and for an end that is no recovery."""
+    if event.phase == "closed":
+        return "withdrawn" if event.evidence.get("reason") == WITHDRAWN else "closed"
+    return "late" if event.retrospective else event.phase
+
+
+def row_of(kind: str, category: Category) -> str:
+    """The row that speaks for a kind: its own, or the category's where it is not known."""
+    return kind if kind in tables.kinds() else f"other_{category}"
+
+
+def direction_of(event: Event) -> Direction:
+    """Which way the finding points: the kind's own way, or as the numbers show.
+
+    A measured direction compares the furthest value of the episode (else its present one) with the
+    limit in force, which lies on the side that was crossed, or with the usual value.
+    """
+    row = tables.kinds()[row_of(event.kind, event.category)]
+    if row.direction != "measured":
+        return row.direction
+    match event.evidence.get("direction"):
+        case "above":
+            return "above"
+        case "below":
+            return "below"
+    value = number(event.evidence, "extreme")
+    if value is None:
+        value = number(event.evidence, "value")
+    reference = number(event.evidence, "baseline", "median")
+    if reference is None:
+        reference = number(event.evidence, "limit")
+    if value is None or reference is None or value == reference:
+        return "none"
+    return "above" if value > reference else "below"

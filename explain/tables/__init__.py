@@ -1,0 +1,154 @@
+"""The reviewed tables: every sentence that can go out, as data a clinician can read.
+
+Read once, on first use, from the TOML files beside this module. A mistake in them is a mistake of
+ours, found by ``tests/explain/test_tables.py``, never by a patient.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from vigil.kinds import Category, Priority
+from vigil.model import Audience
+
+LOCALES = ("en",)
+Direction = Literal["above", "below", "none"]
+Situation = Literal["now", "late", "ended"]
+Telling = Literal["opened", "updated", "late", "closed", "withdrawn"]
+TELLINGS: tuple[Telling, ...] = ("opened", "updated", "late", "closed")
+"""What a block has sentences for. ``withdrawn`` is said in the same words for every kind."""
+SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+"""A named slot. Anything else with a brace is malformed, and the verifier refuses it."""
+
+
+class Sentence(Struct, frozen=True):
+    """A delexicalised sentence, the slots that it needs, and the name that provenance gives it."""
+
+    text: str
+    slots: frozenset[str]
+    entry: str
+
+
+class Block(Struct, frozen=True):
+    """All wordings of one kind in one direction for one audience."""
+
+    title: str
+    title_past: str
+    meaning: str
+    details: tuple[Sentence, ...]
+    seen: dict[Telling, tuple[Sentence, ...]]
+
+
+class Frame(Struct, frozen=True):
+    """What stands around a block's sentences, whatever the kind."""
+
+    synthetic: str
+    late: str
+    withdrawn: tuple[Sentence, ...]
+    details: tuple[Sentence, ...]
+    activity: dict[str, str]
+
+
+class AudienceTable(Struct, frozen=True):
+    """Everything that one audience can read in one locale, but for the actions."""
+
+    frame: Frame
+    blocks: dict[tuple[str, Direction], Block]
+
+
+class KindRow(Struct, frozen=True):
+    """What a kind measures and which way it points, in no language."""
+
+    direction: Literal["above", "below", "none", "measured"]
+    quantity: str = ""
+
+
+Actions = MappingProxyType[tuple[Audience, Category, Situation], dict[Priority, str]]
+
+
+def read(name: str) -> dict[str, Any]:
+    """One table as it stands in its file."""
+    return tomllib.loads(files(__name__).joinpath(name).read_text("utf-8"))
+
+
+@cache
+def kinds() -> MappingProxyType[str, KindRow]:
+    """Kind → what it measures."""
+    return MappingProxyType({name: KindRow(**row) for name, row in read("kinds.toml").items()})
+
+
+@cache
+def words(locale: str) -> dict[str, Any]:
+    """How slots read in a locale."""
+    return read(f"{locale}/words.toml")
+
+
+@cache
+def audience(locale: str, who: Audience) -> AudienceTable:
+    """What an audience reads in a locale."""
+    raw = read(f"{locale}/{who}.toml")
+    frame = raw.pop("frame")
+    blocks: dict[tuple[str, Direction], Block] = {}
+    for kind, directions in raw.items():
+        for direction, block in directions.items():
+            blocks[kind, direction] = _block(f"{kind}.{direction}", block)
+    whole = Frame(
+        frame["synthetic"],
+        frame["late"],
+        _sentences("withdrawn", [frame["withdrawn"]]),
+        _sentences("detail", frame.get("details", [])),
+        frame.get("activity", {}),
+    )
+    return AudienceTable(whole, blocks)
+
+
+@cache
+def actions(locale: str) -> Actions:
+    """(audience, category, situation) → priority → what to do, word for word."""
+    raw: dict[Audience, dict[Category, dict[Situation, dict[Priority, str]]]] = read(
+        f"{locale}/actions.toml"
+    )  # type: ignore[assignment]
+    return MappingProxyType(
+        {
+            (who, category, situation): texts
+            for who, categories in raw.items()
+            for category, situations in categories.items()
+            for situation, texts in situations.items()
+        }
+    )
+
+
+def _block(name: str, raw: dict[str, Any]) -> Block:
+    return Block(
+        raw["title"],
+        raw["title_past"],
+        raw["meaning"],
+        _sentences(f"{name}.detail", raw.get("details", [])),
+        {telling: _sentences(f"{name}.{telling}", raw[telling]) for telling in TELLINGS},
+    )
+
+
+def _sentences(name: str, texts: list[str]) -> tuple[Sentence, ...]:
+    return tuple(Sentence(text, slots_of(text), f"{name}#{_version(text)}") for text in texts)
+
+
+def _version(text: str) -> str:
+    """Tells one wording from the next: a changed sentence cannot keep its name."""
+    return sha256(text.encode()).hexdigest()[:8]
+
+
+def slots_of(text: str) -> frozenset[str]:
+    """The names of a sentence's slots.
+
+    >>> sorted(slots_of("High for {duration}: {heart_rate}."))
+    ['duration', 'heart_rate']
+    """
+    return frozenset(SLOT.findall(text))
