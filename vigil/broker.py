@@ -8,16 +8,26 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaConfigurationError, KafkaError
+from kafka.errors import (
+    KafkaConfigurationError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+from kafka.net.compat import KafkaNetClient
 
 from vigil import logs
-from vigil.errors import UnavailableError
+from vigil.errors import SettingsError, UnavailableError, WireError
 from vigil.wire import Outgoing
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
 
 log = logs.get("broker")
+
+LARGEST_REQUEST = 8 * 1_048_576
+"""Bytes before compression; what the broker takes is the topic's ``max.message.bytes``."""
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
 def unavailable(settings: Settings, why: object) -> UnavailableError:
@@ -28,6 +38,17 @@ def unavailable(settings: Settings, why: object) -> UnavailableError:
         field="VIGIL_KAFKA_BOOTSTRAP",
         mend="Start it, or name another; `vigil doctor` tells what is reachable.",
     )
+
+
+def _failed(settings: Settings, error: KafkaError) -> UnavailableError | WireError:
+    """What a failed delivery means: wait and send again, or never."""
+    if isinstance(error, _TOO_LARGE):
+        return WireError(
+            "A message is larger than the broker takes.",
+            code="wire.too_large",
+            mend="Send fewer readings in one upload.",
+        )
+    return unavailable(settings, type(error).__name__)
 
 
 def _connection(settings: Settings) -> dict[str, Any]:
@@ -44,7 +65,15 @@ def _connection(settings: Settings) -> dict[str, Any]:
             "sasl_plain_password": settings.sasl_password(),
         }
     if settings.kafka_ca_file:
-        config["ssl_context"] = ssl.create_default_context(cafile=str(settings.kafka_ca_file))
+        try:
+            config["ssl_context"] = ssl.create_default_context(cafile=str(settings.kafka_ca_file))
+        except OSError as error:
+            raise SettingsError(
+                f"The brokers' CA certificate cannot be read: {error.strerror or error}.",
+                code="settings.invalid",
+                field="VIGIL_KAFKA_CA_FILE",
+                mend="Name a readable PEM file.",
+            ) from error
     return config
 
 
@@ -54,13 +83,30 @@ def _open(settings: Settings, client: Any, config: dict[str, Any], patience: flo
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return client(**_connection(settings), **config)
+            return _attempt(client, {**_connection(settings), **config})
         except KafkaConfigurationError:  # a slip of ours, not of the broker's
             raise
         except KafkaError as error:
             if time.monotonic() >= deadline:
                 raise unavailable(settings, type(error).__name__) from error
             time.sleep(0.2)
+
+
+def _attempt(client: Any, config: dict[str, Any]) -> Any:
+    """One try. kafka-python starts its network thread before it connects and leaves it behind when
+    it cannot, so the network part is made where we can reach it."""
+    made: list[KafkaNetClient] = []
+
+    def network(**values: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**values))
+        return made[-1]
+
+    try:
+        return client(kafka_client=network, **config)
+    except BaseException:
+        for part in made:
+            part.close()
+        raise
 
 
 def open_admin(settings: Settings, patience: float | None = None) -> Any:
@@ -79,7 +125,7 @@ def open_consumer(settings: Settings, group: str | None, patience: float | None 
     """A ``KafkaConsumer`` that starts at the beginning and commits only when told to."""
     config: dict[str, Any] = {
         "group_id": group,
-        "client_id": f"vigil-{group or 'reader'}",
+        "client_id": group or "vigil-reader",
         "metrics_enabled": False,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
@@ -93,7 +139,14 @@ def open_consumer(settings: Settings, group: str | None, patience: float | None 
 
 
 class Publisher:
-    """Sends messages and returns only when the broker has them. Safe to share by threads."""
+    """Sends messages and returns only when the broker has them. Safe to share by threads.
+
+    Messages of one key arrive in the order in which they were sent (one request in flight). It is
+    not Kafka's idempotent producer: that one ends for good on a message which the broker refuses,
+    and loses its place when a broker forgets it; a repeat costs us nothing, ids being derived.
+
+    Compressed with zstd: as cheap as sending plain, 6 × smaller (gzip: 5 × the processor time).
+    """
 
     def __init__(self, settings: Settings, source: str, patience: float | None = None):
         self._settings = settings
@@ -105,9 +158,12 @@ class Publisher:
                 "client_id": f"vigil-{source}",
                 "metrics_enabled": False,
                 "acks": "all",
+                "enable_idempotence": False,
+                "max_in_flight_requests_per_connection": 1,
                 "linger_ms": 2,
                 "batch_size": 131_072,
-                "compression_type": "gzip",
+                "compression_type": "zstd",
+                "max_request_size": LARGEST_REQUEST,
                 "max_block_ms": 5000,
                 "delivery_timeout_ms": 30_000,
                 "request_timeout_ms": 10_000,
@@ -120,7 +176,8 @@ class Publisher:
         """Queue a message; the future resolves when the broker has it.
 
         Raises:
-            UnavailableError: the broker's metadata cannot be had, or the queue is full.
+            UnavailableError: the broker's metadata cannot be had.
+            WireError: the message is too large ever to be taken.
         """
         try:
             return self._producer.send(
@@ -131,7 +188,7 @@ class Publisher:
                 partition=message.partition,
             )
         except KafkaError as error:
-            raise unavailable(self._settings, type(error).__name__) from error
+            raise _failed(self._settings, error) from error
 
     def publish(self, messages: Iterable[Outgoing], timeout_seconds: float = 30) -> int:
         """Send all, wait until the broker has all, and return how many.
@@ -139,6 +196,7 @@ class Publisher:
         Raises:
             UnavailableError: one of them was not acknowledged. Some may have arrived: send all
                 again, their ids are the same.
+            WireError: one of them is too large ever to be taken; the others may have arrived.
         """
         futures = [self.send(message) for message in messages]
         deadline = time.monotonic() + timeout_seconds
@@ -146,7 +204,7 @@ class Publisher:
             try:
                 future.get(max(0.0, deadline - time.monotonic()))
             except KafkaError as error:
-                raise unavailable(self._settings, type(error).__name__) from error
+                raise _failed(self._settings, error) from error
         return len(futures)
 
     def partitions(self, topic: str) -> list[int]:
@@ -157,5 +215,9 @@ class Publisher:
             raise unavailable(self._settings, type(error).__name__) from error
 
     def close(self) -> None:
-        """Send what is queued and let go."""
-        self._producer.close(timeout=5)
+        """Send what is queued, for 5 seconds at most, and let go."""
+        try:
+            self._producer.close(timeout=5)
+        except KafkaError as error:  # the broker is away: what was queued is the sender's to repeat
+            log.warning("closed with messages unsent", error=type(error).__name__)
+            self._producer.close(timeout=0)

@@ -47,6 +47,13 @@ CE_TYPES: MappingProxyType[str, Any] = MappingProxyType(
 _DECODERS = {name: msgspec.json.Decoder(struct) for name, struct in CE_TYPES.items()}
 _TYPE_OF: dict[Any, str] = {struct: name for name, struct in CE_TYPES.items()}
 _TYPE_OF[PatientEntry] = _TYPE_OF[DeviceEntry] = _TYPE_OF[DirectoryEntry]
+_CARRIED = {
+    topic.name: tuple(_TYPE_OF[struct] for struct in topic.carries)
+    for topic in topics.TOPICS.values()
+}
+
+LARGEST_LETTER = 3 * 1_048_576
+"""Bytes of a dead letter's value that are kept; ``vigil_cut`` tells where there were more."""
 
 
 class Outgoing(NamedTuple):
@@ -76,7 +83,9 @@ def _describe(  # noqa: PLR0911  (one return a type)
     """Topic, key, ce_id and ce_time of a message."""
     match message:
         case Upload():
-            content = ids.derive("upload", *(m.reading_id for m in message.measurements))
+            content = ids.derive(
+                "upload", message.patient_id, *(m.reading_id for m in message.measurements)
+            )
             return topics.READINGS, message.patient_id, content, ids.timestamp(message.received_at)
         case Event():
             ident = f"{message.event_id}:{message.sequence}"
@@ -107,35 +116,36 @@ def outgoing(message: Carried, source: str, partition: int | None = None) -> Out
     return Outgoing(topic.name, key.encode() or None, encode(message), headers, partition)
 
 
-def header(headers: Sequence[tuple[str, bytes]], name: str) -> str:
+def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> str:
     """One header's text, or an empty string.
 
     >>> header([("ce_id", b"7")], "ce_id")
     '7'
     """
     for key, value in headers:
-        if key == name:
+        if key == name and value is not None:  # Kafka allows null
             return value.decode("utf-8", "replace")
     return ""
 
 
-def decode(topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> Carried:
-    """The struct in a message.
+def decode(topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Carried:
+    """The struct in a message. Without a ``ce_type``, the topic's first type is meant.
 
     Raises:
-        WireError: not JSON, not the promised shape, or a type that is not known.
+        WireError: not JSON, not the promised shape, or a type that does not belong there.
     """
-    ce_type = header(headers, "ce_type") or _TYPE_OF.get(topics.TOPICS[topic].carries[0], "")
-    decoder = _DECODERS.get(ce_type)
-    if decoder is None:
+    carried = _CARRIED.get(topic, ())
+    ce_type = header(headers, "ce_type") or (carried[0] if carried else "")
+    if ce_type not in carried:
         raise WireError(
-            f"ce_type {ce_type!r} on {topic} is not known.",
+            f"ce_type {ce_type!r} is not one of those on {topic}.",
             code="wire.unknown_type",
-            mend=f"Known: {', '.join(CE_TYPES)}. A newer producer needs a newer Vigil.",
+            mend=f"Known there: {', '.join(carried)}. A newer producer needs a newer Vigil.",
         )
+    decoder = _DECODERS[ce_type]
     try:
         return decoder.decode(value or b"")  # type: ignore[no-any-return]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(
             f"A message on {topic} is not the {ce_type} it should be: {error}.",
             code="wire.broken_message",
@@ -158,9 +168,12 @@ def deadletter(topic: str, partition: int, offset: int, original: DeadOriginal) 
         ("vigil_origin", origin.encode()),
         ("vigil_reason", reason.code.encode()),
         ("vigil_detail", reason.message.encode()[:2000]),
-        *((f"original_{name}", value) for name, value in original.headers),
+        *((f"original_{name}", value or b"") for name, value in original.headers),
     ]
-    return Outgoing(topics.DEADLETTER.name, original.key, original.value or b"", headers)
+    value = original.value or b""
+    if len(value) > LARGEST_LETTER:
+        headers.append(("vigil_cut", str(len(value)).encode()))
+    return Outgoing(topics.DEADLETTER.name, original.key, value[:LARGEST_LETTER], headers)
 
 
 class DeadOriginal(NamedTuple):
@@ -168,6 +181,6 @@ class DeadOriginal(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
     service: str
     reason: WireError

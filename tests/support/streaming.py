@@ -1,0 +1,132 @@
+"""Messages, handlers and readers for tests of the stream."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from kafka import TopicPartition
+
+from tests.support.running import eventually
+from vigil import topics, wire
+from vigil.broker import open_consumer
+from vigil.handler import Received, Rejected, Stateless
+from vigil.health import Health
+from vigil.model import Measurement, Upload
+from vigil.settings import Settings
+from vigil.stream import run_handler
+
+START = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
+
+
+def upload(patient: str, number: int) -> Upload:
+    """One reading of a patient; ``reading_id`` tells them apart."""
+    time = START + timedelta(seconds=number)
+    reading = Measurement(f"{patient}-{number}", time, {"heart_rate": 60.0 + number % 40})
+    return Upload(patient, f"watch-{patient}", time + timedelta(seconds=2), (reading,))
+
+
+def uploads(patients: int, each: int) -> tuple[str, list[wire.Outgoing]]:
+    """A prefix that is this call's own, and messages of so many patients."""
+    prefix = f"p{secrets.token_hex(4)}"
+    return prefix, [
+        wire.outgoing(upload(f"{prefix}-{patient}", number), "test")
+        for number in range(each)
+        for patient in range(patients)
+    ]
+
+
+class Recorder(Stateless):
+    """Keeps the ids of what it handled, and does what a test tells it to at each batch."""
+
+    def __init__(self, prefix: str, before: Callable[[Sequence[Received]], None] | None = None):
+        self.name = f"recorder-{secrets.token_hex(4)}"
+        self.topics: tuple[str, ...] = (topics.READINGS.name,)
+        self.prefix = prefix
+        self.before = before or (lambda _batch: None)
+        self.seen: list[str] = []
+        self.calls: list[tuple[str, tuple[TopicPartition, ...]]] = []
+        self.rejects: Callable[[Received], Rejected | None] = lambda _received: None
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Notes the call."""
+        self.calls.append(("assigned", tuple(partitions)))
+        return {}
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Notes the call."""
+        self.calls.append(("revoked", tuple(partitions)))
+
+    def handle(self, batch: Sequence[Received]) -> Iterable[Rejected]:
+        """Does what the test wants done, then records."""
+        mine = [r for r in batch if getattr(r.message, "patient_id", "").startswith(self.prefix)]
+        self.before(mine)
+        self.seen.extend(m.reading_id for r in mine for m in r.message.measurements)  # type: ignore[union-attr]
+        return [rejected for r in mine if (rejected := self.rejects(r))]
+
+
+@contextmanager
+def looping(
+    handler: Any, settings: Settings, *, wait_ready: bool = True
+) -> Iterator[tuple[Health, threading.Event]]:
+    """A handler in its loop, on a thread; its errors are raised at the end."""
+    stop, health, failed = threading.Event(), Health(handler.name), []
+
+    def work() -> None:
+        try:
+            run_handler(handler, settings, stop, health)
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name=f"loop-{handler.name}")
+    thread.start()
+    try:
+        if wait_ready:
+            eventually(lambda: health.ready() or failed, 30)
+        yield health, stop
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not thread.is_alive(), f"{handler.name} did not stop"
+    if failed:
+        raise failed[0]
+
+
+def read_all(settings: Settings, topic: str, seconds: float = 3) -> list[Any]:
+    """Every record of a topic, up to the end that it has now."""
+    consumer = open_consumer(settings, None)
+    try:
+        eventually(lambda: consumer.partitions_for_topic(topic), seconds)
+        places = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic)]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends = consumer.end_offsets(places, timeout_ms=5000)
+        records: list[Any] = []
+
+        def done() -> bool:
+            for found in consumer.poll(timeout_ms=200, max_records=5000).values():
+                records.extend(found)
+            return all(consumer.position(place) >= end for place, end in ends.items())
+
+        eventually(done, 20)
+        return records
+    finally:
+        consumer.close(autocommit=False)
+
+
+def committed(settings: Settings, handler: Any) -> dict[TopicPartition, int]:
+    """What a handler's group has committed on its topics."""
+    consumer = open_consumer(settings, f"vigil-{handler.name}")
+    try:
+        places = [
+            TopicPartition(topic, n)
+            for topic in handler.topics
+            for n in consumer.partitions_for_topic(topic)
+        ]
+        return {p: c for p in places if (c := consumer.committed(p, timeout_ms=5000)) is not None}
+    finally:
+        consumer.close(autocommit=False)
