@@ -1,0 +1,285 @@
+"""What the detectors judge by: limits, delays and baselines, by ward and by patient.
+
+``defaults.toml`` beside this module holds every figure with its source. An operator's TOML file is
+laid over it; in that file ``[wards.NAME]`` and ``[patients.ID]`` hold what differs there, with the
+same keys. A ward names its patients itself (``patients = ["p1", "icu-*"]``), because the log alone
+must decide what an event is: the directory of who lies where can change between two readings of
+the same log, this file cannot without its hash saying so.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from detectors.checks import check, refused
+from vigil.kinds import Priority
+
+DEFAULTS = Path(__file__).with_name("defaults.toml")
+
+Seconds = Annotated[float, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1, le=100_000)]
+Hour = Annotated[int, Meta(ge=0, le=23)]
+Steps = Annotated[float, Meta(gt=0, le=400)]
+Offset = Annotated[float, Meta(ge=-12, le=14)]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the configuration; a key that it does not know is refused."""
+
+
+class ContextConfig(Section, frozen=True):
+    """How activity and the time of day are known."""
+
+    active_steps_per_min: Steps
+    recovery_seconds: Seconds
+    context_seconds: Seconds
+    unknown_activity: Literal["unknown", "rest"]
+    night_from_hour: Hour
+    night_to_hour: Hour
+    utc_offset_hours: Offset
+
+
+class Stuck(Section, frozen=True):
+    """A value repeated exactly for both so many readings and so long is a stuck sensor."""
+
+    readings: Count
+    seconds: Seconds
+    enabled: bool = True
+
+
+class Jump(Section, frozen=True):
+    """A step larger than ``change`` within ``seconds`` waits for a reading that agrees."""
+
+    change: Positive
+    seconds: Seconds
+    enabled: bool = True
+
+
+class AdmissionConfig(Section, frozen=True):
+    """What is let through to the detectors."""
+
+    clock_tolerance_seconds: Seconds
+    contact_seconds: Seconds
+    fault_readings: Count
+    fault_clear_seconds: Seconds
+    stuck: dict[str, Stuck]
+    jump: dict[str, Jump]
+
+
+class SilenceConfig(Section, frozen=True):
+    """When no reading is too long."""
+
+    after_seconds: Positive
+    usual_interval_factor: Positive
+    unknown_seconds: Positive
+    known_after_intervals: Count
+    clock_gap_seconds: Positive
+    enabled: bool = True
+
+
+class Limit(Section, frozen=True):
+    """One absolute limit: beyond it the condition holds, past ``clear`` it has ended."""
+
+    kind: str
+    signal: str
+    """A signal, or ``mean_arterial_pressure``, ``pulse_pressure``, ``shock_index``."""
+    clear: float
+    priority: Priority
+    above: float | None = None
+    below: float | None = None
+    seconds: Seconds = 0.0
+    unknown_seconds: Seconds | None = None
+    """In place of ``seconds`` where the activity is not known; None: the same."""
+    readings: Count = 1
+    at_rest_only: bool = False
+    enabled: bool = True
+
+
+class Usual(Section, frozen=True):
+    """How far from a person's usual value a signal of theirs is unusual."""
+
+    kind: str
+    floor: Positive
+    raise_spreads: Positive
+    clear_spreads: Positive
+    least_change: Positive
+    seconds: Seconds
+    readings: Count
+    prior: dict[str, tuple[float, Positive]]
+    """Activity → (centre, spread) of the population."""
+    unknown_seconds: Seconds | None = None
+    at_rest_only: bool = False
+    enabled: bool = True
+
+
+class BaselineConfig(Section, frozen=True):
+    """How the personal baseline learns."""
+
+    learn_every_seconds: Seconds
+    longest_weight_minutes: Positive
+    prior_weight_minutes: Positive
+    memory_minutes: Positive
+    ready_readings: Count
+    ready_minutes: Positive
+    adopt_after_seconds: Seconds
+    signals: dict[str, Usual]
+
+
+class EpisodePolicy(Section, frozen=True):
+    """How the episodes of one kind are held together."""
+
+    gap_seconds: Seconds
+    clear_seconds: Seconds
+    clear_readings: Count
+    update_step: Positive
+    update_seconds: Seconds
+
+
+class PatientConfig(Section, frozen=True):
+    """Everything that holds for one patient."""
+
+    late_after_seconds: Positive
+    context: ContextConfig
+    admission: AdmissionConfig
+    silence: SilenceConfig
+    limits: dict[str, Limit]
+    baseline: BaselineConfig
+    episodes: dict[str, EpisodePolicy]
+
+
+class Ward(Struct, frozen=True):
+    """Patients, by id or pattern, and what holds for them."""
+
+    name: str
+    patients: tuple[str, ...]
+    config: PatientConfig
+
+
+class DetectionConfig(Struct, frozen=True, dict=True):
+    """The whole configuration, checked and merged."""
+
+    everyone: PatientConfig
+    wards: tuple[Ward, ...] = ()
+    patients: dict[str, PatientConfig] = {}
+
+    @cached_property
+    def config_hash(self) -> str:
+        """16 hex digits that name this configuration; each event carries them."""
+        return sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:16]
+
+    def of(self, patient_id: str) -> PatientConfig:
+        """What holds for a patient: their own table, else the first ward that names them."""
+        own = self.patients.get(patient_id)
+        if own is not None:
+            return own
+        ward = _ward_of(patient_id, [(ward.patients, ward.config) for ward in self.wards])
+        return self.everyone if ward is None else ward
+
+
+def _ward_of(patient_id: str, wards: list[tuple[tuple[str, ...], Any]]) -> Any:
+    for patterns, what in wards:
+        if any(fnmatchcase(patient_id, pattern) for pattern in patterns):
+            return what
+    return None
+
+
+def load(path: Path | str | None = None) -> DetectionConfig:
+    """Read the configuration; without a path, the defaults.
+
+    Raises:
+        SettingsError: the file cannot be read, a key is not known, or two limits contradict.
+    """
+    own = _read(Path(path)) if path is not None else {}
+    return from_tables(own, str(path or DEFAULTS.name))
+
+
+def from_tables(own: Mapping[str, Any], source: str = "configuration") -> DetectionConfig:
+    """The same from tables already read (``own`` is what differs from the defaults)."""
+    base = {k: v for k, v in own.items() if k not in {"wards", "patients"}}
+    raw = merged(_read(DEFAULTS), base)
+    raw_wards, wards = [], []
+    for name, table in _tables(own, "wards", source).items():
+        patterns = tuple(_strings(table, "patients", f"{source}: [wards.{name}]"))
+        rest = {key: value for key, value in table.items() if key != "patients"}
+        ward = merged(raw, rest)
+        raw_wards.append((patterns, ward))
+        wards.append(Ward(name, patterns, _patient_config(ward, f"{source}: [wards.{name}]")))
+    patients = {}
+    for name, table in _tables(own, "patients", source).items():
+        under = _ward_of(name, raw_wards) or raw
+        patients[name] = _patient_config(merged(under, table), f"{source}: [patients.{name}]")
+    return DetectionConfig(_patient_config(raw, source), tuple(wards), patients)
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` laid over ``under``, table by table; neither is changed.
+
+    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 9}})
+    {'a': {'b': 9, 'c': 2}}
+    """
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(below, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def _patient_config(raw: dict[str, Any], source: str) -> PatientConfig:
+    """Convert and check; the error names the table."""
+    for section, row in (
+        ("limits", Limit),
+        ("episodes", EpisodePolicy),
+        ("baseline.signals", Usual),
+        ("admission.stuck", Stuck),
+        ("admission.jump", Jump),
+    ):
+        table: Any = raw
+        for part in section.split("."):
+            table = table.get(part) if isinstance(table, Mapping) else None
+        if isinstance(table, Mapping):  # if it is not, the whole says so
+            for name, value in table.items():
+                _convert(value, row, f"{source}: [{section}.{name}]")
+    config: PatientConfig = _convert(raw, PatientConfig, source)
+    check(config, source)
+    return config
+
+
+def _convert(raw: Any, kind: Any, where: str) -> Any:
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise refused(where, str(error)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise refused(str(path), f"cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise refused(str(path), f"is not TOML: {error}") from None
+
+
+def _tables(own: Mapping[str, Any], key: str, source: str) -> dict[str, dict[str, Any]]:
+    tables = own.get(key, {})
+    if not isinstance(tables, dict) or not all(isinstance(v, dict) for v in tables.values()):
+        raise refused(f"{source}: [{key}]", f"holds one table a name, as [{key}.NAME]")
+    return tables
+
+
+def _strings(table: Mapping[str, Any], key: str, where: str) -> list[str]:
+    value = table.get(key)
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        raise refused(where, f"needs `{key}`, a list of patient ids or patterns")
+    return value

@@ -1,0 +1,134 @@
+"""What a detector is: the contract that every one keeps, and what passes between them.
+
+For each new reading of a patient the engine makes a :class:`Moment` and goes, in this order:
+
+    1. admission   lets values through, or says what is wrong with them
+    2. examine     each detector of the registry, in its order, answers with findings
+    3. episodes    turn findings into steps: delays, hysteresis, inhibition
+    4. learn       each detector, unless the moment was refused; with the signals that it must not
+                   learn because an episode is open on them
+
+A detector object belongs to a configuration and holds no patient: what it knows of one is its
+*memory*, made by ``fresh``, passed in, and saved as plain numbers by ``dump``. Detectors are
+deterministic, do not read clocks, and do not change what they are given. A new one is a file with
+a class and a row in :mod:`detectors.registry`; the law suite in ``tests/detectors`` finds it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from vigil.kinds import Priority
+from vigil.model import Activity
+
+BEYOND: Literal[2] = 2
+"""The condition holds."""
+BETWEEN: Literal[1] = 1
+"""Neither beyond the limit nor past its hysteresis."""
+CLEAR: Literal[0] = 0
+"""Past the hysteresis: the condition does not hold."""
+MUTED: Literal[-1] = -1
+"""It cannot be judged now, as a high heart rate while the person is active."""
+Stance = Literal[2, 1, 0, -1]
+
+
+class Moment(Struct, frozen=True):
+    """One new reading as the detectors see it. Times are seconds since 1970, UTC."""
+
+    time: float
+    received: float
+    values: Mapping[str, float]
+    """What admission let through; may be empty."""
+    activity: Activity
+    """As the device says, else from steps."""
+    period: str
+    """``rest:night``: activity and time of day, as the baseline tells them apart."""
+    steps_per_min: float | None = None
+    contact: bool | None = None
+    watched: Collection[str] = ()
+    """Kinds that have an episode open or on its way. A detector may save the work of findings
+    that are CLEAR for any other."""
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """The part of a finding that does not change from reading to reading."""
+
+    name: str
+    """Names the limit or detector; unique in a configuration, and in the evidence."""
+    detector: str
+    kind: str
+    signal: str
+    """What is judged; ``""`` for a finding about no signal."""
+    direction: Literal["above", "below", ""]
+    priority: Priority
+    rank: int
+    """Of equal priority on the same signal the lower rank is told: limits 0, combinations 1,
+    baseline 2."""
+    seconds: float = 0.0
+    unknown_seconds: float = 0.0
+    readings: int = 1
+
+
+class Finding(NamedTuple):
+    """What one rule says of one moment."""
+
+    rule: Rule
+    stance: Stance
+    value: float | None = None
+    limit: float | None = None
+    clear: float | None = None
+    since: float | None = None
+    """Where the condition is known to have begun before this reading."""
+    reason: str = ""
+    """For technical findings: ``out_of_range``, ``stuck``, ``systolic_not_above_diastolic`` …"""
+
+
+class Detector(Protocol):
+    """One way of judging readings."""
+
+    name: str
+
+    def rules(self) -> Iterable[str]:
+        """Names of the rules that its findings can carry."""
+
+    def fresh(self) -> Any:
+        """The memory of a patient never seen."""
+
+    def examine(self, moment: Moment, memory: Any) -> Iterable[Finding]:
+        """Judge a moment. May note in ``memory`` what judging needs; must not learn from it."""
+
+    def learn(self, moment: Moment, memory: Any, frozen: Collection[str]) -> None:
+        """Learn from a moment that was admitted, but for the signals in ``frozen``."""
+
+    def evidence(self, moment: Moment, memory: Any, signal: str) -> dict[str, Any]:
+        """What it adds to the evidence of any event about ``signal``: documented keys."""
+
+    def dump(self, memory: Any) -> Any:
+        """The memory as plain numbers, text, lists and dicts."""
+
+    def load(self, plain: Any) -> Any:
+        """The memory again: ``load(dump(m))`` goes on exactly as ``m`` would."""
+
+
+class Memoryless:
+    """The parts of :class:`Detector` that one without a memory leaves empty."""
+
+    def fresh(self) -> None:
+        """Has none."""
+
+    def learn(self, moment: Moment, memory: None, frozen: Collection[str]) -> None:
+        """Learns nothing."""
+
+    def evidence(self, moment: Moment, memory: None, signal: str) -> dict[str, Any]:
+        """Has nothing to add."""
+        del moment, memory, signal
+        return {}
+
+    def dump(self, memory: None) -> None:
+        """Has nothing to save."""
+
+    def load(self, plain: None) -> None:
+        """Has nothing to restore."""

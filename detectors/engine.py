@@ -1,0 +1,261 @@
+"""The engine: uploads in, events out. Pure: no clock, no broker, no database.
+
+The same log gives the same events, byte for byte, in whatever batches it comes and across any
+:meth:`Engine.state_of` / :meth:`Engine.load_state` in between. A reading is taken once: of each
+signal only what is newer than the newest taken is judged, so that a log that is read twice changes
+nothing the second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from detectors import context, silence, state
+from detectors.admission import CLOCK
+from detectors.config import DetectionConfig
+from detectors.contract import Finding, Moment
+from detectors.episodes import Step, open_kinds
+from detectors.evidence import Origin, event
+from detectors.pipeline import Pipeline
+from detectors.state import Patient
+from vigil.kinds import KINDS
+from vigil.model import Event, Measurement, Upload
+
+CONTEXT = "context"
+"""Stands among the signals for a reading that tells of activity alone."""
+QUALITY_SHARE = 0.02
+"""Weight of the newest reading in the running share of what was admitted."""
+NEVER_BEFORE = -1e12
+
+
+class Engine:
+    """Detects for the patients of one log: of one partition, or of one recording."""
+
+    def __init__(self, config: DetectionConfig):
+        self._config = config
+        self._pipelines: dict[int, Pipeline] = {}
+        self._of: dict[str, Pipeline] = {}
+        self._patients: dict[str, Patient] = {}
+        self._deadlines: dict[str, float] = {}
+        self._changed: set[str] = set()
+        self.watermark: datetime | None = None
+        """The last tick: up to here silence was judged. Saved with the offset, and set again."""
+
+    def process(self, upload: Upload) -> list[Event]:
+        """Take an upload; return the events it causes, in order."""
+        patient_id = upload.patient_id
+        pipeline = self._pipeline(patient_id)
+        patient = self._patients.get(patient_id)
+        if patient is None:
+            patient = self._patients[patient_id] = Patient(pipeline.detectors)
+        received = upload.received_at.timestamp()
+        events: list[Event] = []
+        new = False
+        for measurement in upload.measurements:
+            if measurement.time.timestamp() > received + pipeline.clock_tolerance:
+                events += self._wrong_clock(patient_id, patient, received)
+                continue
+            values = _newer(patient, measurement)
+            if values is None:
+                continue
+            patient.synthetic, new = upload.synthetic, True
+            events += self._judge(patient_id, patient, measurement, values, received)
+        if new:
+            self._changed.add(patient_id)
+            events += self._hear(patient_id, patient, received)
+        return events
+
+    def tick(self, received: datetime) -> list[Event]:
+        """The clock: return the events of who has been silent for too long."""
+        now = received.timestamp()
+        if self.watermark is not None:
+            if received <= self.watermark:
+                return []
+            self._forgive_absence(now - self.watermark.timestamp(), now)
+        self.watermark = received
+        late = [patient_id for patient_id, due in self._deadlines.items() if due <= now]
+        events: list[Event] = []
+        for patient_id in sorted(late):
+            patient = self._patients[patient_id]
+            events += self._technical(patient_id, patient, silence.silent(patient.hearing), now)
+            self._deadlines[patient_id] = silence.NEVER
+            self._changed.add(patient_id)
+        return events
+
+    def finish(self) -> list[Event]:
+        """The end of a recording. It closes nothing: that the data end says nothing of the patient.
+
+        Tells once more of each open episode that grew worse since it was last told.
+        """
+        events = []
+        for patient_id in sorted(self._patients):
+            patient = self._patients[patient_id]
+            last = patient.last_time
+            moment = Moment(last, last, {}, "unknown", "")
+            steps = self._pipeline(patient_id).episodes.last_words(patient.watches, moment)
+            events += self._events(patient_id, patient, steps, moment)
+        return events
+
+    def changed(self) -> set[str]:
+        """The patients whose state changed since this was last asked."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def state_of(self, patient_id: str) -> bytes:
+        """A patient's state, to be saved."""
+        return state.dump(self._patients[patient_id], self._pipeline(patient_id).detectors)
+
+    def load_state(self, patient_id: str, saved: bytes) -> None:
+        """Take over a saved state.
+
+        Raises:
+            WireError: the bytes are not a state of this version.
+        """
+        pipeline = self._pipeline(patient_id)
+        patient = self._patients[patient_id] = state.load(saved, pipeline.detectors)
+        self._set_deadline(patient_id, patient)
+
+    def forget(self, patient_ids: Iterable[str]) -> None:
+        """Let go of patients; a later reading of theirs begins afresh."""
+        for patient_id in patient_ids:
+            self._patients.pop(patient_id, None)
+            self._deadlines.pop(patient_id, None)
+            self._of.pop(patient_id, None)
+            self._changed.discard(patient_id)
+
+    def patients(self) -> list[str]:
+        """Who is known."""
+        return sorted(self._patients)
+
+    def _pipeline(self, patient_id: str) -> Pipeline:
+        pipeline = self._of.get(patient_id)
+        if pipeline is None:
+            config = self._config.of(patient_id)
+            pipeline = self._pipelines.get(id(config))
+            if pipeline is None:
+                pipeline = self._pipelines[id(config)] = Pipeline(config)
+            self._of[patient_id] = pipeline
+        return pipeline
+
+    def _judge(
+        self, patient_id: str, patient: Patient, measurement: Measurement,
+        values: Mapping[str, float], received: float,
+    ) -> list[Event]:  # fmt: skip
+        """Admit, examine, hold against the episodes, learn."""
+        pipeline, watches = self._of[patient_id], patient.watches
+        moment, findings = _admit(pipeline, patient, measurement, values, received)
+        steps: list[Step] = []
+        if patient.restored:
+            patient.restored = False
+            steps += pipeline.episodes.retire(watches, pipeline.rules, moment)
+        known = [(row, patient.memories[name]) for name, row in pipeline.detectors.items()]
+        for detector, memory in known:
+            findings += detector.examine(moment, memory)
+        if findings:
+            steps += pipeline.episodes.note(watches, findings, moment)
+        events = self._events(patient_id, patient, steps, moment) if steps else []
+        if moment.values:
+            frozen = _frozen(pipeline, patient, moment.time) if watches else ()
+            for detector, memory in known:
+                detector.learn(moment, memory, frozen)
+        return events
+
+    def _wrong_clock(self, patient_id: str, patient: Patient, received: float) -> list[Event]:
+        """A reading from the future: not judged, and a technical event of its own."""
+        if received <= patient.newest.get(CLOCK, NEVER_BEFORE):
+            return []
+        patient.newest[CLOCK] = received
+        self._changed.add(patient_id)
+        finding = self._of[patient_id].admission.clock(right=False)
+        return self._technical(patient_id, patient, finding, received)
+
+    def _hear(self, patient_id: str, patient: Patient, received: float) -> list[Event]:
+        """Something new came: silence, if there was any, is over."""
+        now = received
+        if self.watermark is not None:
+            now = max(now, self.watermark.timestamp())
+        events: list[Event] = []
+        if silence.KIND in patient.watches:
+            events += self._technical(patient_id, patient, silence.heard_again(), now)
+        if CLOCK in patient.watches:
+            right = self._of[patient_id].admission.clock(right=True)
+            events += self._technical(patient_id, patient, right, now)
+        silence.hear(patient.hearing, now)
+        self._set_deadline(patient_id, patient)
+        return events
+
+    def _technical(
+        self, patient_id: str, patient: Patient, finding: Finding, now: float
+    ) -> list[Event]:
+        """A finding on receive time, about no reading."""
+        moment = Moment(now, now, {}, "unknown", "")
+        steps = self._of[patient_id].episodes.note(patient.watches, [finding], moment)
+        return self._events(patient_id, patient, steps, moment)
+
+    def _events(
+        self, patient_id: str, patient: Patient, steps: Iterable[Step], moment: Moment
+    ) -> list[Event]:
+        pipeline = self._of[patient_id]
+        late = moment.received - moment.time > pipeline.config.late_after_seconds
+        origin = Origin(
+            patient_id, self._config.config_hash, patient.quality, patient.synthetic, late
+        )
+        known = [(row, patient.memories[name]) for name, row in pipeline.detectors.items()]
+        return [event(step, moment, origin, known) for step in steps]
+
+    def _set_deadline(self, patient_id: str, patient: Patient) -> None:
+        due = silence.NEVER
+        if silence.KIND not in patient.watches:
+            due = silence.deadline(self._of[patient_id].config.silence, patient.hearing)
+        self._deadlines[patient_id] = due
+
+    def _forgive_absence(self, gap_seconds: float, now: float) -> None:
+        """After a gap in the clock itself, count everyone's silence afresh."""
+        if gap_seconds <= self._config.everyone.silence.clock_gap_seconds:
+            return
+        for patient_id, patient in self._patients.items():
+            patient.hearing.quiet_from = max(patient.hearing.quiet_from, now)
+            self._set_deadline(patient_id, patient)
+            self._changed.add(patient_id)
+
+
+def _newer(patient: Patient, measurement: Measurement) -> Mapping[str, float] | None:
+    """The values that are newer than what was taken before, and are taken now; None: nothing is."""
+    time, newest, values = measurement.time.timestamp(), patient.newest, measurement.values
+    fresh = {name: value for name, value in values.items() if time > newest.get(name, NEVER_BEFORE)}
+    if not fresh and (values or time <= newest.get(CONTEXT, NEVER_BEFORE)):
+        return None
+    for name in fresh or (CONTEXT,):
+        newest[name] = time
+    return fresh
+
+
+def _admit(
+    pipeline: Pipeline, patient: Patient, measurement: Measurement,
+    values: Mapping[str, float], received: float,
+) -> tuple[Moment, list[Finding]]:  # fmt: skip
+    """The moment of a measurement, and what admission found."""
+    time, told, settings = measurement.time.timestamp(), measurement.context, pipeline.config
+    patient.last_time = max(patient.last_time, time)
+    context.note(settings.context, patient.heard, time, told)
+    watches = patient.watches
+    admitted = pipeline.admission.admit(values, time, told.contact, patient.tracks, bool(watches))
+    patient.quality += QUALITY_SHARE * ((0.0 if admitted.refused else 1.0) - patient.quality)
+    activity = context.activity_at(settings.context, patient.heard, time)
+    period = context.period_at(settings.context, patient.heard, activity, time)
+    moment = Moment(
+        time, received, admitted.values, activity, period, told.steps_per_min, told.contact, watches
+    )
+    return moment, admitted.findings
+
+
+def _frozen(pipeline: Pipeline, patient: Patient, time: float) -> frozenset[str]:
+    """Signals that an episode is open on, not yet long enough to be a new normal."""
+    adopt = pipeline.config.baseline.adopt_after_seconds
+    return frozenset(
+        signal
+        for kind, watch in open_kinds(patient.watches)
+        if time - watch.onset < adopt
+        for signal in KINDS[kind].signals
+    )

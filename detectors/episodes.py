@@ -1,0 +1,291 @@
+"""Findings to episodes: the one place that knows delay, hysteresis, inhibition and re-arming.
+
+A kind is *watched* in a patient from its first BEYOND on. Each of its rules has a run: since when
+it has been beyond, over how many readings. The kind opens when a run has lasted the rule's
+``seconds`` (``unknown_seconds`` while nobody knows the activity) and its ``readings``, at least
+half of the run's readings were beyond, and the present one is. Readings further apart than
+``gap_seconds`` are not one run.
+
+Open, it takes the highest priority that any run reaches and never a lower one. It closes when
+``clear_readings`` readings over ``clear_seconds`` were past the hysteresis of every rule; a reading
+beyond in between continues the same episode, so that a value dancing on its limit makes one
+episode, not many. ``ended_at`` is the first of those clear readings.
+
+Inhibition: while an episode of higher priority is open on one of the same signals (or of the same
+priority and lower rank: limits before combinations before baseline) a kind does not open and does
+not tell of worsening. It opens when the other has closed, if it still holds, with its true onset.
+One that was open already stays so, and is closed by its own values alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from detectors.config import EpisodePolicy
+from detectors.contract import BEYOND, CLEAR, MUTED, Finding, Moment, Rule
+from vigil.kinds import KINDS, PRIORITY_ORDER, Priority
+from vigil.model import Phase
+
+
+class Run(Struct, array_like=True):
+    """A rule that has been beyond for a while."""
+
+    since: float
+    last: float
+    beyond: int = 0
+    seen: int = 0
+    extreme: float | None = None
+
+
+class Watch(Struct, array_like=True):
+    """One kind in one patient, on its way or open. Plain numbers: it is saved as it is."""
+
+    runs: dict[str, Run] = {}
+    sequence: int = -1
+    """Of the last step told; -1 while it is not open."""
+    onset: float = 0.0
+    priority: Priority = "low"
+    rank: int = 0
+    rule: str = ""
+    signal: str = ""
+    direction: str = ""
+    extreme: float | None = None
+    told_extreme: float | None = None
+    told_at: float = 0.0
+    clear_since: float = 0.0
+    clear_seen: int = 0
+    samples: int = 0
+    limit: float | None = None
+    limit_clear: float | None = None
+    condition_seconds: float = 0.0
+    """The persistence delay that was in force when it opened."""
+    reason: str = ""
+    readings: int = 1
+
+    @property
+    def open(self) -> bool:
+        """Whether it was told."""
+        return self.sequence >= 0
+
+
+Watches = dict[str, Watch]
+
+
+class Step(NamedTuple):
+    """What is to be told: one event."""
+
+    kind: str
+    phase: Phase
+    watch: Watch
+    ended_at: float | None = None
+
+
+class _Ready(NamedTuple):
+    """A kind whose condition has persisted."""
+
+    kind: str
+    watch: Watch
+    finding: Finding
+
+
+def open_kinds(watches: Watches) -> Iterable[tuple[str, Watch]]:
+    """The episodes that are open."""
+    return ((kind, watch) for kind, watch in watches.items() if watch.sequence >= 0)
+
+
+class Episodes:
+    """Holds the policies of a configuration; what is watched is passed in, and changed."""
+
+    def __init__(self, policies: Mapping[str, EpisodePolicy]):
+        self._policies = policies
+
+    def note(self, watches: Watches, findings: Iterable[Finding], moment: Moment) -> list[Step]:
+        """Take one moment's findings; return what is to be told, the most urgent first."""
+        ready: list[_Ready] = []
+        steps: list[Step] = []
+        for kind, group in groupby(sorted(findings, key=_by_kind), key=_by_kind):
+            told = list(group)
+            watch = watches.get(kind)
+            if watch is None:
+                if not any(finding.stance == BEYOND for finding in told):
+                    continue
+                watch = watches[kind] = Watch(runs={})
+            self._note_kind(kind, watch, told, moment, ready, steps)
+            if not watch.open and not watch.runs:
+                del watches[kind]
+        ready.sort(key=lambda r: (PRIORITY_ORDER[r.finding.rule.priority], r.finding.rule.rank))
+        for candidate in ready:
+            steps.extend(self._tell(watches, candidate, moment))
+        for step in steps:
+            if step.phase == "closed":
+                del watches[step.kind]
+        return sorted(steps, key=lambda s: (PRIORITY_ORDER[s.watch.priority], s.kind))
+
+    def retire(self, watches: Watches, rules: Collection[str], moment: Moment) -> list[Step]:
+        """Let go of what no rule in force judges any more, as after a change of configuration."""
+        steps = []
+        for kind, watch in list(watches.items()):
+            for name in [name for name in watch.runs if name not in rules]:
+                del watch.runs[name]
+            if watch.open and watch.rule not in rules:
+                watch.reason = "rule_withdrawn"
+                steps.append(_told(kind, "closed", watch, moment, moment.time))
+                del watches[kind]
+            elif not watch.open and not watch.runs:
+                del watches[kind]
+        return steps
+
+    def last_words(self, watches: Watches, moment: Moment) -> list[Step]:
+        """At the end of a recording: a step for each open episode that grew since it was told."""
+        grown = [(k, w) for k, w in sorted(open_kinds(watches)) if _worse_by(w) > 0]
+        return [_told(kind, "updated", watch, moment) for kind, watch in grown]
+
+    def _note_kind(
+        self, kind: str, watch: Watch, findings: list[Finding], moment: Moment,
+        ready: list[_Ready], steps: list[Step],
+    ) -> None:  # fmt: skip
+        """One kind: its runs, then whether it has persisted or has ended."""
+        policy = self._policies[kind]
+        oldest = moment.time - policy.gap_seconds
+        for name in [name for name, run in watch.runs.items() if run.last < oldest]:
+            del watch.runs[name]
+        for finding in findings:
+            _extend(watch, finding, moment)
+        watch.samples += watch.open
+        if any(finding.stance == BEYOND for finding in findings):
+            watch.clear_seen = 0
+            if watch.open:
+                _follow(watch, findings)
+            persisted = [f for f in findings if _persisted(watch, f, moment)]
+            if persisted:
+                worst = min(persisted, key=lambda f: PRIORITY_ORDER[f.rule.priority])
+                ready.append(_Ready(kind, watch, worst))
+        elif watch.open and not watch.runs and all(f.stance == CLEAR for f in findings):
+            watch.clear_since = watch.clear_since if watch.clear_seen else moment.time
+            watch.clear_seen += 1
+            lasted = moment.time - watch.clear_since
+            if watch.clear_seen >= policy.clear_readings and lasted >= policy.clear_seconds:
+                steps.append(_told(kind, "closed", watch, moment, watch.clear_since))
+
+    def _tell(self, watches: Watches, ready: _Ready, moment: Moment) -> Iterable[Step]:
+        """Open, raise, or tell of a worsening."""
+        kind, watch, finding = ready
+        rule = finding.rule
+        if not watch.open:
+            if _inhibited(watches, kind, rule.priority, rule.rank):
+                return ()
+            _govern(watch, finding, moment)
+            watch.onset = min(run.since for run in watch.runs.values())
+            watch.samples = max(run.seen for run in watch.runs.values())
+            return (_told(kind, "opened", watch, moment),)
+        if PRIORITY_ORDER[rule.priority] < PRIORITY_ORDER[watch.priority]:
+            _govern(watch, finding, moment)
+            return (_told(kind, "updated", watch, moment),)
+        policy = self._policies[kind]
+        due = moment.time - watch.told_at >= policy.update_seconds
+        worse = due and _worse_by(watch) >= policy.update_step
+        if worse and not _inhibited(watches, kind, watch.priority, watch.rank):
+            return (_told(kind, "updated", watch, moment),)
+        return ()
+
+
+_by_kind = attrgetter("rule.kind")
+
+
+def _extend(watch: Watch, finding: Finding, moment: Moment) -> None:
+    """Carry a rule's run on, begin it, or end it."""
+    name = finding.rule.name
+    run = watch.runs.get(name)
+    if finding.stance in {CLEAR, MUTED}:
+        watch.runs.pop(name, None)
+        return
+    if run is None:
+        if finding.stance != BEYOND:
+            return
+        since = moment.time if finding.since is None else finding.since
+        run = watch.runs[name] = Run(since, moment.time)
+    run.last = moment.time
+    run.seen += 1
+    if finding.stance == BEYOND:
+        run.beyond += 1
+        run.extreme = _worst(finding.rule.direction, (run.extreme, finding.value))
+
+
+def _persisted(watch: Watch, finding: Finding, moment: Moment) -> bool:
+    """Whether a rule that is beyond has been so for long enough."""
+    if finding.stance != BEYOND:
+        return False
+    run, rule = watch.runs[finding.rule.name], finding.rule
+    enough = run.beyond >= rule.readings and 2 * run.beyond >= run.seen
+    return enough and moment.time - run.since >= needed_seconds(rule, moment)
+
+
+def needed_seconds(rule: Rule, moment: Moment) -> float:
+    """The persistence delay in force."""
+    return rule.unknown_seconds if moment.activity == "unknown" else rule.seconds
+
+
+def _worst(direction: str, values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return max(known) if direction == "above" else min(known)
+
+
+def _follow(watch: Watch, findings: list[Finding]) -> None:
+    """Follow the worst value of what the open episode is told by."""
+    same = [
+        finding.value
+        for finding in findings
+        if finding.stance == BEYOND
+        and (finding.rule.signal, finding.rule.direction) == (watch.signal, watch.direction)
+    ]
+    watch.extreme = _worst(watch.direction, (watch.extreme, *same))
+
+
+def _govern(watch: Watch, finding: Finding, moment: Moment) -> None:
+    """Let a finding be what the episode is told by."""
+    rule = finding.rule
+    known = watch.runs[rule.name].extreme
+    if (watch.signal, watch.direction) == (rule.signal, rule.direction):
+        known = _worst(rule.direction, (watch.extreme, known))
+    watch.extreme = known
+    watch.rule, watch.signal, watch.direction = rule.name, rule.signal, rule.direction
+    watch.priority, watch.rank = rule.priority, rule.rank
+    watch.limit, watch.limit_clear = finding.limit, finding.clear
+    watch.condition_seconds, watch.readings = needed_seconds(rule, moment), rule.readings
+    watch.reason = finding.reason
+
+
+def _inhibited(watches: Watches, kind: str, priority: Priority, rank: int) -> bool:
+    """Whether a more urgent episode is open on one of the same signals."""
+    signals = KINDS[kind].signals
+    mine = (PRIORITY_ORDER[priority], rank)
+    return any(
+        (PRIORITY_ORDER[other.priority], other.rank) < mine
+        and not set(signals).isdisjoint(KINDS[name].signals)
+        for name, other in open_kinds(watches)
+        if name != kind
+    )
+
+
+def _worse_by(watch: Watch) -> float:
+    """How far the extreme went past what was last told."""
+    if watch.extreme is None or watch.told_extreme is None:
+        return 0.0
+    gap = watch.extreme - watch.told_extreme
+    return gap if watch.direction == "above" else -gap
+
+
+def _told(
+    kind: str, phase: Phase, watch: Watch, moment: Moment, ended_at: float | None = None
+) -> Step:
+    watch.sequence += 1
+    watch.told_extreme = watch.extreme
+    watch.told_at = moment.time
+    return Step(kind, phase, watch, ended_at)

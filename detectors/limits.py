@@ -1,0 +1,120 @@
+"""Absolute limits on a value, with hysteresis. They never depend on what was learned.
+
+``above`` and ``below`` are inclusive, as NEWS2 writes them (≤ 90) and a clinician reads them. How
+long a condition must hold is in the rule, and kept by :mod:`detectors.episodes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from detectors.config import Limit, PatientConfig
+from detectors.contract import (
+    BETWEEN,
+    BEYOND,
+    CLEAR,
+    MUTED,
+    Finding,
+    Memoryless,
+    Moment,
+    Rule,
+    Stance,
+)
+from vigil.signals import NAMES
+
+NOTHING: tuple[Finding, ...] = ()
+
+
+class Threshold(NamedTuple):
+    """One limit, ready to be judged by."""
+
+    rule: Rule
+    limit: float
+    clear: float
+    at_rest_only: bool
+
+    def judge(self, value: float, moment: Moment) -> Finding:
+        """What this limit says of a value."""
+        stance: Stance = BETWEEN
+        above = self.rule.direction == "above"
+        if (value >= self.limit) if above else (value <= self.limit):
+            stance = MUTED if self.at_rest_only and moment.activity == "active" else BEYOND
+        elif (value <= self.clear) if above else (value >= self.clear):
+            stance = CLEAR
+        return Finding(self.rule, stance, value, self.limit, self.clear)
+
+
+class Board(NamedTuple):
+    """All limits on one signal, and the span in which all of them are clear."""
+
+    calm_from: float
+    calm_to: float
+    thresholds: tuple[Threshold, ...]
+
+    def judge(self, value: float, moment: Moment) -> Iterable[Finding]:
+        """Findings, or none at once where all is calm: the usual case, and the fast one."""
+        if self.calm_from <= value <= self.calm_to and not moment.watched:
+            return NOTHING
+        return [threshold.judge(value, moment) for threshold in self.thresholds]
+
+
+def boards(
+    limits: Mapping[str, Limit], signals: Iterable[str], detector: str, rank: int
+) -> dict[str, Board]:
+    """Signal → its limits, for the signals that have any in force."""
+    result = {}
+    for signal in signals:
+        thresholds = tuple(
+            _threshold(name, limit, detector, rank)
+            for name, limit in limits.items()
+            if limit.signal == signal and limit.enabled
+        )
+        if thresholds:
+            lows = [t.clear for t in thresholds if t.rule.direction == "below"]
+            highs = [t.clear for t in thresholds if t.rule.direction == "above"]
+            calm = (max(lows, default=float("-inf")), min(highs, default=float("inf")))
+            result[signal] = Board(*calm, thresholds)
+    return result
+
+
+def _threshold(name: str, limit: Limit, detector: str, rank: int) -> Threshold:
+    unknown = limit.seconds if limit.unknown_seconds is None else limit.unknown_seconds
+    rule = Rule(
+        name=name,
+        detector=detector,
+        kind=limit.kind,
+        signal=limit.signal,
+        direction="above" if limit.above is not None else "below",
+        priority=limit.priority,
+        rank=rank,
+        seconds=limit.seconds,
+        unknown_seconds=unknown,
+        readings=limit.readings,
+    )
+    bound = limit.above if limit.above is not None else limit.below
+    assert bound is not None  # noqa: S101  (detectors.checks holds it)
+    return Threshold(rule, bound, limit.clear, limit.at_rest_only)
+
+
+class Limits(Memoryless):
+    """Judges each measured value against its limits."""
+
+    name = "limits"
+
+    def __init__(self, config: PatientConfig):
+        self._boards = boards(config.limits, NAMES, self.name, rank=0)
+
+    def rules(self) -> Iterable[str]:
+        """One a limit in force."""
+        return [t.rule.name for board in self._boards.values() for t in board.thresholds]
+
+    def examine(self, moment: Moment, memory: None) -> Iterable[Finding]:
+        """One finding a limit, for the values that are not calm."""
+        del memory
+        found: list[Finding] = []
+        for signal, value in moment.values.items():
+            board = self._boards.get(signal)
+            if board is not None:
+                found.extend(board.judge(value, moment))
+        return found

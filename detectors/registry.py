@@ -1,0 +1,21 @@
+"""The built-in detectors, in the order in which they examine a moment; adding one adds a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+
+from detectors.baseline import Baseline
+from detectors.combination import Combination
+from detectors.config import PatientConfig
+from detectors.contract import Detector
+from detectors.limits import Limits
+
+BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingProxyType(
+    {
+        Limits.name: Limits,
+        Combination.name: Combination,
+        Baseline.name: Baseline,
+    }
+)
+"""Name → how to make it. A detector's name also names its memory in the saved state."""

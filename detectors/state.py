@@ -1,0 +1,115 @@
+"""What is remembered of one patient, and its form in the database.
+
+The form is MessagePack of plain numbers and text: small, exact to the last bit, and read without
+running anything it says. It carries a version; a detector that is new since it was saved begins
+afresh, one that is gone is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from detectors.admission import Track
+from detectors.context import Heard
+from detectors.contract import Detector
+from detectors.episodes import Watches
+from detectors.silence import Hearing
+from vigil.errors import WireError
+
+VERSION = 1
+
+
+class Saved(Struct, array_like=True):
+    """A patient's state as it is saved."""
+
+    version: int
+    newest: dict[str, float]
+    """Signal → time of the newest reading taken."""
+    last_time: float
+    synthetic: bool
+    quality: float
+    heard: Heard
+    hearing: Hearing
+    tracks: dict[str, Track]
+    watches: Watches
+    memories: dict[str, Any]
+
+
+class Patient:
+    """A patient's state as the engine works on it."""
+
+    __slots__ = (
+        "heard",
+        "hearing",
+        "last_time",
+        "memories",
+        "newest",
+        "quality",
+        "restored",
+        "synthetic",
+        "tracks",
+        "watches",
+    )
+
+    def __init__(self, detectors: Mapping[str, Detector]):
+        self.newest: dict[str, float] = {}
+        self.last_time = 0.0
+        """Time of the last moment judged."""
+        self.synthetic = False
+        self.quality = 1.0
+        """Share of values admitted of late: an exponential mean over about 50 readings."""
+        self.heard = Heard()
+        self.hearing = Hearing()
+        self.tracks: dict[str, Track] = {}
+        self.watches: Watches = {}
+        self.memories = {name: detector.fresh() for name, detector in detectors.items()}
+        self.restored = False
+        """Loaded, and not yet held against the configuration in force."""
+
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(Saved)
+
+
+def dump(patient: Patient, detectors: Mapping[str, Detector]) -> bytes:
+    """The bytes to save; equal states are equal bytes."""
+    return _encoder.encode(
+        Saved(
+            VERSION, patient.newest, patient.last_time, patient.synthetic, patient.quality,
+            patient.heard, patient.hearing, patient.tracks, patient.watches,
+            {name: row.dump(patient.memories[name]) for name, row in detectors.items()},
+        )
+    )  # fmt: skip
+
+
+def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
+    """The patient again.
+
+    Raises:
+        WireError: the bytes are not a state, or of a later version.
+    """
+    try:
+        saved = _decoder.decode(state)
+        if saved.version != VERSION:
+            raise ValueError(f"version {saved.version}")  # noqa: TRY301
+        patient = Patient(detectors)
+        for name, plain in saved.memories.items():
+            if name in detectors:
+                patient.memories[name] = detectors[name].load(plain)
+    except (msgspec.DecodeError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise WireError(
+            f"A detector state cannot be read: {error}.",
+            code="wire.broken_message",
+            mend="Use the version of Vigil that wrote it, or delete the patient's row in "
+            "detector_states: the baseline is then learned anew.",
+        ) from error
+    patient.newest, patient.last_time = saved.newest, saved.last_time
+    patient.synthetic, patient.quality = saved.synthetic, saved.quality
+    patient.heard, patient.hearing = saved.heard, saved.hearing
+    patient.tracks, patient.watches = saved.tracks, saved.watches
+    patient.restored = True
+    return patient
