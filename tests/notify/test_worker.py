@@ -1,0 +1,114 @@
+"""The worker on a real broker and database, from the topic to the phone and the on-call staff."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from notify.service import build
+from store.database import Connection, connect
+from tests.notify.examples import action, alert, enrol, log_of
+from tests.notify.test_channels import web_server
+from tests.support.push_service import PushService
+from tests.support.running import eventually, running
+from vigil import wire
+from vigil.broker import Publisher
+from vigil.clock import utc_now
+from vigil.local.parts import free_port
+from vigil.model import Action, Alert
+from vigil.settings import Settings
+from vigil.web_push import new_private_key
+
+pytestmark = pytest.mark.kafka
+
+
+class House:
+    """Broker, database, a patient's phone, and an on-call service."""
+
+    def __init__(self, settings: Settings, connection: Connection, push: PushService, pager: Any):
+        self.settings = settings
+        self.connection = connection
+        self.push = push
+        self.pager = pager
+        self.publisher = Publisher(settings, "test")
+
+    def publish(self, *messages: Alert | Action) -> None:
+        self.publisher.publish([wire.outgoing(message, "test") for message in messages])
+
+    def states(self) -> dict[tuple[str, str], str]:
+        return {(r["channel"], r["reason"]): r["state"] for r in log_of(self.connection)}
+
+    def pages(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for body in self.pager.bodies]
+
+
+@pytest.fixture
+def house(settings: Settings) -> Iterator[House]:
+    with PushService() as push, web_server() as pager:
+        mine = settings.model_copy(
+            update={
+                "vapid_private_key": SecretStr(new_private_key()),
+                "oncall_urls": (f"json://127.0.0.1:{pager.server_port}/",),
+                "push_hosts": ("127.0.0.1",),
+            }
+        )
+        with connect(mine, autocommit=True) as connection:
+            enrol(connection, "p1", push.subscription())
+            house = House(mine, connection, push, pager)
+            yield house
+            house.publisher.close()
+
+
+def test_phone_and_staff_are_told_and_simulated_data_say_so(house: House) -> None:
+    first = alert()
+    with running(build(house.settings), house.settings):
+        house.publish(first)
+        [message] = house.push.wait(1)
+        eventually(lambda: len(house.pager.bodies) == 1)
+        house.publish(alert(phase="updated", sequence=1, priority="high"))
+        eventually(lambda: len(house.pager.bodies) == 2)
+        house.publish(alert(phase="closed", sequence=2), action("need_help"))
+        eventually(lambda: len(house.pager.bodies) == 3)
+        house.connection.execute("UPDATE patients SET synthetic = true")
+        house.publish(alert(kind="heart_rate_low", synthetic=True))
+        simulated = house.push.wait(2)[1]
+        eventually(lambda: len(house.pager.bodies) == 4)
+    assert message.payload["alert_id"] == first.alert_id
+    assert message.claims["sub"] == house.settings.vapid_contact
+    assert simulated.payload["body"].startswith("Simulated data.")
+    assert [page["title"] for page in house.pages()] == [
+        "Medium priority: New alert",
+        "HIGH priority: Alert raised",
+        "HIGH priority: A patient asks for help",
+        "[Simulated] Medium priority: New alert",
+    ]
+    said = json.dumps([*house.pages(), message.payload, simulated.payload])
+    assert "118" not in said
+    assert "SECRET" not in said
+    assert {(r["state"], r["attempts"]) for r in log_of(house.connection)} == {("sent", 1)}
+
+
+def test_a_page_that_nobody_takes_outlives_the_worker_until_it_is_acknowledged(
+    house: House,
+) -> None:
+    down = f"json://127.0.0.1:{free_port()}/"
+    settings = house.settings.model_copy(update={"oncall_urls": (down,)})
+    with running(build(settings), settings):
+        house.publish(alert())
+        house.push.wait(1)
+        eventually(lambda: {r["attempts"] for r in log_of(house.connection)} == {1})
+    assert house.states()[("on_call", "opened")] == "pending"
+    with running(build(settings), settings):  # another takes over
+        house.connection.execute(
+            "UPDATE deliveries SET next_try_at = now() WHERE state = 'pending'"
+        )
+        eventually(lambda: {r["attempts"] for r in log_of(house.connection)} == {1, 2})
+        house.publish(alert(), action("acknowledge", time=utc_now()))
+        eventually(lambda: house.states()[("on_call", "opened")] == "dropped")
+    [dropped] = [r for r in log_of(house.connection) if r["state"] == "dropped"]
+    assert dropped["detail"] == "acknowledged; the service did not take it"
+    assert len(house.push.messages) == 1
