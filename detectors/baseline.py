@@ -19,6 +19,7 @@ learns again: what has lasted so long is becoming this person's normal.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from math import inf
 from typing import Any, Literal, NamedTuple
 
 from river.stats import Mean
@@ -45,54 +46,42 @@ class Estimate:
     (61, 3.0, True)
     """
 
-    __slots__ = ("_centre", "_deviation", "floor", "readings", "signal")
+    __slots__ = ("_centre", "_deviation", "centre", "floor", "readings", "signal", "spread")
 
     def __init__(self, signal: str, prior: tuple[float, float], weight: float, floor: float):
         self.signal = signal
         self.floor = floor
-        self.readings = 0
-        self._centre = Mean()
-        self._deviation = Mean()
-        self._centre.update(prior[0], weight)
-        self._deviation.update(prior[1] / DEVIATION_TO_SPREAD, weight)
+        """The spread is never taken as narrower."""
+        self.restore([weight, prior[0], prior[1] / DEVIATION_TO_SPREAD, 0])
 
     @property
     def weight(self) -> float:
         """Minutes of data that it rests on, the prior's included."""
         return float(self._centre.n)
 
-    @property
-    def centre(self) -> float:
-        """The robust centre."""
-        return float(self._centre.get())
-
-    @property
-    def spread(self) -> float:
-        """The robust standard deviation, never under the floor."""
-        return max(self.floor, DEVIATION_TO_SPREAD * float(self._deviation.get()))
-
     def score_one(self, x: Mapping[str, float]) -> float:
         """Signed distance from the centre in spreads; 0 where the signal is missing."""
         value = x.get(self.signal)
         return 0.0 if value is None else (value - self.centre) / self.spread
 
-    def learn_one(
-        self, x: Mapping[str, float], w: float = 1.0, memory: float = float("inf")
-    ) -> None:
+    def learn_one(self, x: Mapping[str, float], w: float = 1.0, memory: float = inf) -> None:
         """Learn a value that stands for ``w`` minutes, remembering ``memory`` minutes at most."""
         value = x.get(self.signal)
         if value is None:
             return
-        centre, reach = self.centre, CLIP_SPREADS * self.spread
-        clipped = min(max(value, centre - reach), centre + reach)
-        for mean, what in ((self._centre, clipped), (self._deviation, abs(clipped - centre))):
-            mean.n = min(mean.n, max(0.0, memory - w))
-            mean.update(what, w)
+        reach = CLIP_SPREADS * self.spread
+        off = min(max(value - self.centre, -reach), reach)
+        centre, deviation = self._centre, self._deviation
+        if centre.n + w > memory:
+            centre.n = deviation.n = max(0.0, memory - w)
+        centre.update(self.centre + off, w)
+        deviation.update(abs(off), w)
         self.readings += 1
+        self._read()
 
     def dump(self) -> list[float]:
         """Its numbers."""
-        return [self._centre.n, self._centre.get(), self._deviation.get(), self.readings]
+        return [self._centre.n, self.centre, self._deviation.get(), self.readings]
 
     def restore(self, numbers: list[float]) -> None:
         """Take over numbers from :meth:`dump`; exact, since a lone value is its own mean."""
@@ -101,6 +90,12 @@ class Estimate:
         self._centre.update(centre, weight)
         self._deviation.update(deviation, weight)
         self.readings = int(readings)
+        self._read()
+
+    def _read(self) -> None:
+        """``centre``, robust, and ``spread``, the robust standard deviation, for quick reading."""
+        self.centre: float = self._centre.get()
+        self.spread: float = max(self.floor, DEVIATION_TO_SPREAD * self._deviation.get())
 
 
 class Memory:
@@ -177,7 +172,7 @@ class Baseline:
         reach = max(usual.raise_spreads * spread, usual.least_change)
         release = reach * usual.clear_spreads / usual.raise_spreads
         off = value - centre
-        if -release < off < release and not moment.watched:
+        if -release <= off <= release and usual.kind not in moment.watched:
             return NOTHING
         muted = usual.at_rest_only and moment.period.startswith("active")
         return [
@@ -188,16 +183,15 @@ class Baseline:
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
         """Learn each signal at most once in ``learn_every_seconds``."""
-        settings = self._config
+        settings, time, learned = self._config, moment.time, memory.learned
         for signal in moment.values:
             if signal in frozen or signal not in self._judged:
                 continue
-            last = memory.learned.get(signal)
-            minutes = 1.0 if last is None else (moment.time - last) / 60
-            if last is not None and moment.time - last < settings.learn_every_seconds:
+            past = time - learned.get(signal, time - 60)
+            if past < settings.learn_every_seconds and signal in learned:
                 continue
-            memory.learned[signal] = moment.time
-            weight = min(max(minutes, 1.0), settings.longest_weight_minutes)
+            learned[signal] = time
+            weight = min(max(past / 60, 1.0), settings.longest_weight_minutes)
             estimate = self._estimate(memory, signal, moment.period)
             estimate.learn_one(moment.values, weight, settings.memory_minutes)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from detectors import context, silence, state
-from detectors.admission import CLOCK
+from detectors.admission import CLOCK, CONTACT, FAULT
 from detectors.config import DetectionConfig
 from detectors.contract import Finding, Moment
 from detectors.episodes import Step, open_kinds
@@ -22,7 +22,7 @@ from detectors.state import Patient
 from vigil.kinds import KINDS
 from vigil.model import Event, Measurement, Upload
 
-CONTEXT = "context"
+CONTEXT_ALONE = "context"
 """Stands among the signals for a reading that tells of activity alone."""
 QUALITY_SHARE = 0.02
 """Weight of the newest reading in the running share of what was admitted."""
@@ -224,9 +224,9 @@ def _newer(patient: Patient, measurement: Measurement) -> Mapping[str, float] | 
     """The values that are newer than what was taken before, and are taken now; None: nothing is."""
     time, newest, values = measurement.time.timestamp(), patient.newest, measurement.values
     fresh = {name: value for name, value in values.items() if time > newest.get(name, NEVER_BEFORE)}
-    if not fresh and (values or time <= newest.get(CONTEXT, NEVER_BEFORE)):
+    if not fresh and (values or time <= newest.get(CONTEXT_ALONE, NEVER_BEFORE)):
         return None
-    for name in fresh or (CONTEXT,):
+    for name in fresh or (CONTEXT_ALONE,):
         newest[name] = time
     return fresh
 
@@ -240,7 +240,8 @@ def _admit(
     patient.last_time = max(patient.last_time, time)
     context.note(settings.context, patient.heard, time, told)
     watches = patient.watches
-    admitted = pipeline.admission.admit(values, time, told.contact, patient.tracks, bool(watches))
+    watched = FAULT in watches or CONTACT in watches
+    admitted = pipeline.admission.admit(values, time, told.contact, patient.tracks, watched)
     patient.quality += QUALITY_SHARE * ((0.0 if admitted.refused else 1.0) - patient.quality)
     activity = context.activity_at(settings.context, patient.heard, time)
     period = context.period_at(settings.context, patient.heard, activity, time)

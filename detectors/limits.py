@@ -7,6 +7,7 @@ long a condition must hold is in the rule, and kept by :mod:`detectors.episodes`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import NamedTuple
 
 from detectors.config import Limit, PatientConfig
@@ -50,11 +51,13 @@ class Board(NamedTuple):
 
     calm_from: float
     calm_to: float
+    kinds: frozenset[str]
     thresholds: tuple[Threshold, ...]
 
     def judge(self, value: float, moment: Moment) -> Iterable[Finding]:
         """Findings, or none at once where all is calm: the usual case, and the fast one."""
-        if self.calm_from <= value <= self.calm_to and not moment.watched:
+        calm = self.calm_from <= value <= self.calm_to
+        if calm and self.kinds.isdisjoint(moment.watched):
             return NOTHING
         return [threshold.judge(value, moment) for threshold in self.thresholds]
 
@@ -73,8 +76,9 @@ def boards(
         if thresholds:
             lows = [t.clear for t in thresholds if t.rule.direction == "below"]
             highs = [t.clear for t in thresholds if t.rule.direction == "above"]
-            calm = (max(lows, default=float("-inf")), min(highs, default=float("inf")))
-            result[signal] = Board(*calm, thresholds)
+            calm_from, calm_to = max(lows, default=-inf), min(highs, default=inf)
+            kinds = frozenset(t.rule.kind for t in thresholds)
+            result[signal] = Board(calm_from, calm_to, kinds, thresholds)
     return result
 
 
