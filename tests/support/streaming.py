@@ -81,6 +81,7 @@ def looping(
             run_handler(handler, settings, stop, health)
         except BaseException as error:
             failed.append(error)
+            health.trouble("ended", type(error).__name__)
 
     thread = threading.Thread(target=work, name=f"loop-{handler.name}")
     thread.start()
