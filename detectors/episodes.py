@@ -140,11 +140,6 @@ class Episodes:
                 del watches[kind]
         return steps
 
-    def last_words(self, watches: Watches, moment: Moment) -> list[Step]:
-        """At the end of a recording: a step for each open episode that grew since it was told."""
-        grown = [(k, w) for k, w in sorted(open_kinds(watches)) if _worse_by(w) > 0]
-        return [_told(kind, "updated", watch, moment) for kind, watch in grown]
-
     def _note_kind(
         self, kind: str, watch: Watch, findings: list[Finding], moment: Moment,
         ready: list[_Ready], steps: list[Step],

@@ -7,12 +7,16 @@ a save by any earlier owner finds an epoch that is not its own and raises
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from store.database import Connection, translated
-from vigil.errors import StaleOwnerError
+from store.database import Connection, connect, translated
+from vigil.errors import StaleOwnerError, UnavailableError
+
+if TYPE_CHECKING:
+    from vigil.settings import Settings
 
 
 class Checkpoint(NamedTuple):
@@ -72,30 +76,79 @@ def load_states(connection: Connection, place: Place) -> Iterator[tuple[str, byt
             yield row["patient_id"], row["state"]
 
 
-def save(
-    connection: Connection, place: Place, checkpoint: Checkpoint, states: Mapping[str, bytes]
-) -> None:
-    """Save the offset with the states of the patients that changed: both, or neither.
+class Saving(NamedTuple):
+    """What to save of one partition."""
+
+    place: Place
+    checkpoint: Checkpoint
+    states: Mapping[str, bytes]
+    """Patient → state, of those that changed."""
+
+
+def save(connection: Connection, savings: Sequence[Saving]) -> None:
+    """Save offsets with the states of the patients that changed: all of it, or nothing.
 
     Raises:
-        StaleOwnerError: the partition has a newer owner; nothing was written.
+        StaleOwnerError: a partition has a newer owner; nothing was written.
         UnavailableError: the database is away; nothing was written, or all was: save again.
     """
     with translated(), connection.transaction():
-        updated = connection.execute(
-            "UPDATE checkpoints SET next_offset = %s, watermark = %s, saved_at = now()"
-            " WHERE worker_group = %s AND topic = %s AND partition = %s AND epoch = %s",
-            (checkpoint.next_offset, checkpoint.watermark, *place, checkpoint.epoch),
-        )
-        if updated.rowcount != 1:
-            raise StaleOwnerError(f"Partition {place.partition} of {place.topic} has a new owner.")
-        if states:
-            connection.execute(
-                """
-                INSERT INTO detector_states (worker_group, partition, patient_id, state)
-                SELECT %s, %s, * FROM unnest(%s::text[], %s::bytea[])
-                ON CONFLICT (worker_group, partition, patient_id)
-                DO UPDATE SET state = EXCLUDED.state
-                """,
-                (place.group, place.partition, list(states), list(states.values())),
+        for place, checkpoint, states in savings:
+            updated = connection.execute(
+                "UPDATE checkpoints SET next_offset = %s, watermark = %s, saved_at = now()"
+                " WHERE worker_group = %s AND topic = %s AND partition = %s AND epoch = %s",
+                (checkpoint.next_offset, checkpoint.watermark, *place, checkpoint.epoch),
             )
+            if updated.rowcount != 1:
+                raise StaleOwnerError(
+                    f"Partition {place.partition} of {place.topic} has a new owner."
+                )
+            if states:
+                connection.execute(
+                    """
+                    INSERT INTO detector_states (worker_group, partition, patient_id, state)
+                    SELECT %s, %s, * FROM unnest(%s::text[], %s::bytea[])
+                    ON CONFLICT (worker_group, partition, patient_id)
+                    DO UPDATE SET state = EXCLUDED.state
+                    """,
+                    (place.group, place.partition, list(states), list(states.values())),
+                )
+
+
+class Checkpoints:
+    """The same on a connection of its own, which is opened again after the database was away."""
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._connection: Connection | None = None
+
+    def claim(self, place: Place, log_id: str) -> tuple[Checkpoint, dict[str, bytes]]:
+        """Become a partition's owner; return where it stands, and the state of its patients.
+
+        Raises:
+            UnavailableError: the database is away; claim again.
+        """
+        with self._reconnecting() as connection:
+            checkpoint = claim(connection, place, log_id)
+            return checkpoint, dict(load_states(connection, place))
+
+    def save(self, savings: Sequence[Saving]) -> None:
+        """See :func:`save`."""
+        with self._reconnecting() as connection:
+            save(connection, savings)
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _reconnecting(self) -> Iterator[Connection]:
+        try:
+            if self._connection is None:
+                self._connection = connect(self._settings, autocommit=True)
+            yield self._connection
+        except UnavailableError:
+            self.close()
+            raise

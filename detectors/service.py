@@ -1,0 +1,46 @@
+"""The detectors as a worker of their own."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from detectors.config import load
+from detectors.worker import NAME, Detectors
+from vigil.broker import Publisher
+from vigil.stream import run_handler
+
+if TYPE_CHECKING:
+    from vigil.health import Health
+    from vigil.settings import Settings
+
+
+class DetectorsWorker:
+    """Runs :class:`~detectors.worker.Detectors` on the stream."""
+
+    name = NAME
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._config = load(settings.detection_config)
+
+    def run(self, stop: threading.Event, health: Health) -> None:
+        """Work until ``stop``."""
+
+        def publisher() -> Publisher:
+            return Publisher(self._settings, NAME, patience=0)
+
+        handler = Detectors(self._settings, self._config, health, publisher)
+        try:
+            run_handler(handler, self._settings, stop, health)
+        finally:
+            handler.close()
+
+
+def build(settings: Settings) -> DetectorsWorker:
+    """The worker, wired with these settings.
+
+    Raises:
+        SettingsError: the detection configuration cannot be used.
+    """
+    return DetectorsWorker(settings)
