@@ -17,7 +17,7 @@ from explain import slots as slots_module
 from explain import tables
 from explain.facts import Facts
 from explain.slots import fill
-from explain.tables import Block, Sentence
+from explain.tables import Block, Frame, Sentence
 from vigil import ids
 from vigil.model import Alert, Audience, Event, Provenance, Text
 
@@ -73,8 +73,7 @@ def draft(facts: Facts, choice: int) -> Draft:
         if used.isdisjoint(detail.slots) and detail.slots.issubset(facts.slots):
             after.append(detail.text)
             used |= detail.slots
-    if facts.activity in table.frame.activity:
-        after.append(table.frame.activity[facts.activity])
+    after += _circumstances(facts, table.frame)
     if facts.situation == "now":
         after.append(block.meaning)
     title = block.title if facts.situation == "now" else block.title_past
@@ -83,6 +82,15 @@ def draft(facts: Facts, choice: int) -> Draft:
     before = (table.frame.late,) if facts.late else ()
     action = tables.actions(facts.locale)[facts.audience, facts.category, facts.situation]
     return Draft(title, before, seen, tuple(after), action[facts.priority])
+
+
+def _circumstances(facts: Facts, frame: Frame) -> list[str]:
+    """What the person was doing, for a clinical finding; what is wrong, for a technical one."""
+    if facts.category == "clinical":
+        told = frame.activity.get(facts.activity)
+    else:
+        told = None if facts.phase == "closed" else frame.reason.get(facts.reason)
+    return [told] if told else []
 
 
 def block_for(facts: Facts) -> Block:

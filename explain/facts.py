@@ -19,6 +19,9 @@ from vigil.model import Activity, Audience, Event, Phase
 WITHDRAWN = "rule_withdrawn"
 """The evidence's ``reason`` where an episode ended because nothing judges it any more."""
 
+REASONS = ("stuck", "out_of_range", "systolic_not_above_diastolic", "from_the_future")
+"""The detectors' reasons that the tables have words for."""
+
 
 class Facts(Struct, frozen=True):
     """One event for one audience in one locale. Every field is one of a closed set of words."""
@@ -35,6 +38,8 @@ class Facts(Struct, frozen=True):
     """Which of a block's lists of sentences speaks."""
     priority: Priority
     activity: Activity
+    reason: str
+    """Why, for a technical finding; one of :data:`REASONS`, or empty."""
     audience: Audience
     locale: str
     synthetic: bool
@@ -59,6 +64,7 @@ def of(event: Event, audience: Audience, locale: str, slots: Iterable[str]) -> F
         telling=telling_of(event),
         priority=event.priority,
         activity=event.context.activity,
+        reason=_reason(event),
         audience=audience,
         locale=locale,
         synthetic=event.synthetic,
@@ -71,6 +77,12 @@ def telling_of(event: Event) -> Telling:
     if event.phase == "closed":
         return "withdrawn" if event.evidence.get("reason") == WITHDRAWN else "closed"
     return "late" if event.retrospective else event.phase
+
+
+def _reason(event: Event) -> str:
+    stated = event.evidence.get("reason")
+    known = event.category == "technical" and isinstance(stated, str) and stated in REASONS
+    return str(stated) if known else ""
 
 
 def row_of(kind: str, category: Category) -> str:

@@ -99,7 +99,12 @@ def _plural(words: Words, unit: str, figure: str) -> str:
 
 
 def judged(event: Event) -> str:
-    """The quantity that ``value``, ``limit``, ``extreme`` and the baseline are about, or ``""``."""
+    """The quantity that ``value``, ``limit``, ``extreme`` and the baseline are about, or ``""``.
+
+    A technical finding has none: its numbers are what was *not* believed.
+    """
+    if event.category == "technical":
+        return ""
     signal = event.evidence.get("signal")
     if isinstance(signal, str) and signal in UNITS:
         return signal
@@ -199,7 +204,9 @@ def _since(event: Event, words: Words) -> str | None:
 
 
 def _until(event: Event, words: Words) -> str | None:
-    return None if event.ended_at is None else _time(event.ended_at, event.detected_at, words)
+    if event.ended_at is None or event.phase != "closed":
+        return None
+    return _time(event.ended_at, event.detected_at, words)
 
 
 # ---- the table

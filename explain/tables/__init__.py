@@ -55,6 +55,9 @@ class Frame(Struct, frozen=True):
     withdrawn: tuple[Sentence, ...]
     details: tuple[Sentence, ...]
     activity: dict[str, str]
+    """What the person was doing → a sentence; empty for an audience that is not told."""
+    reason: dict[str, str]
+    """The ``reason`` of a technical finding → a sentence."""
 
 
 class AudienceTable(Struct, frozen=True):
@@ -106,6 +109,7 @@ def audience(locale: str, who: Audience) -> AudienceTable:
         _sentences("withdrawn", [frame["withdrawn"]]),
         _sentences("detail", frame.get("details", [])),
         frame.get("activity", {}),
+        frame.get("reason", {}),
     )
     return AudienceTable(whole, blocks)
 

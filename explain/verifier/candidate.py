@@ -1,0 +1,69 @@
+"""A text on trial, and the views of it that the rules take."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Literal
+
+from explain.facts import Facts
+from explain.tables import SLOT
+from explain.verifier import lexicon
+from explain.verifier.lexicon import Lexicon
+
+Part = Literal["seen", "message", "title"]
+PLACEHOLDER = "\N{SECTION SIGN}"
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+
+
+class Candidate:
+    """A delexicalised text that claims to say these facts.
+
+    Args:
+        part: ``seen``, the one sentence on what we saw (all that a model writes); ``message``,
+            everything below the title; or ``title``.
+        required: slots that must stand in it once each. No other may.
+    """
+
+    def __init__(self, text: str, facts: Facts, part: Part, required: frozenset[str]):
+        self.text = text
+        self.facts = facts
+        self.part = part
+        self.required = required
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The words of its locale."""
+        return lexicon.load(self.facts.locale)
+
+    @cached_property
+    def slots(self) -> list[str]:
+        """The slots in it, in order, each as often as it stands there."""
+        return SLOT.findall(self.text)
+
+    @cached_property
+    def bare(self) -> str:
+        """The text with a mark for each slot, so that no slot's name is read as a word."""
+        return SLOT.sub(PLACEHOLDER, self.text)
+
+    @cached_property
+    def plain(self) -> str:
+        """``bare`` without the phrases that only look like something ("sit down")."""
+        return self.lexicon.neutral.sub(" ", self.bare)
+
+    @cached_property
+    def neutral(self) -> str:
+        """The text with short everyday words in place of slots, as many as a slot renders."""
+        words = self.lexicon.neutral_words
+        return SLOT.sub(lambda match: words.get(match[1], "something"), self.text)
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """``neutral`` by sentence."""
+        return [part for part in _SENTENCE_END.split(self.neutral.strip()) if part]
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words of ``bare``."""
+        return _WORD.findall(self.bare)

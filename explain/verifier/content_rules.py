@@ -1,0 +1,43 @@
+"""Content: what no text may hold, and what one part of it leaves to another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from explain.verifier.candidate import Candidate
+
+_CAPITAL = re.compile(r"(?<![\w'’-])[A-Z][\w'’]*")
+_OPENING = re.compile(r"(?:^|[.!?:]\s+)\W*$")
+
+
+def forbidden(what: str) -> Callable[[Candidate], bool]:
+    """The rule that refuses a list of the lexicon's ``[forbidden]``."""
+
+    def rule(candidate: Candidate) -> bool:
+        return candidate.lexicon.forbidden[what].search(candidate.plain) is not None
+
+    return rule
+
+
+_advice = forbidden("advice")
+
+
+def advice(candidate: Candidate) -> bool:
+    """What to do, in the sentence on what we saw: that is the action table's, word for word."""
+    return candidate.part == "seen" and _advice(candidate)
+
+
+def audience(candidate: Candidate) -> bool:
+    """Words that speak to, or of, somebody else than the reader."""
+    other = "care_team" if candidate.facts.audience == "patient" else "patient"
+    return candidate.lexicon.audiences[other].search(candidate.bare) is not None
+
+
+def name(candidate: Candidate) -> bool:
+    """A capital inside a sentence: a name or an acronym that nobody gave."""
+    for match in _CAPITAL.finditer(candidate.bare):
+        opening = _OPENING.search(candidate.bare, 0, match.start())
+        if not opening and match[0] not in candidate.lexicon.capitals:
+            return True
+    return False
