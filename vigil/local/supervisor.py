@@ -159,7 +159,7 @@ class Supervisor:
             f"[program:{program.name}]\n"
             f"command={_escaped(shlex.join(program.command))}\n"
             f"{user}{environment}priority={priority}\ndirectory=/\n"
-            "autostart=false\nautorestart=true\nstartsecs=1\nstartretries=8\n"
+            "autostart=false\nautorestart=true\nstartsecs=1\nstartretries=4\n"
             f"stopwaitsecs={program.stop_seconds}\nstopasgroup=false\nkillasgroup=true\n"
             f"redirect_stderr=true\nstdout_logfile={_escaped(str(self.log_of(program.name)))}\n"
             "stdout_logfile_maxbytes=20MB\nstdout_logfile_backups=1\n"
