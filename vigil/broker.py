@@ -220,4 +220,4 @@ class Publisher:
             self._producer.close(timeout=5)
         except KafkaError as error:  # the broker is away: what was queued is the sender's to repeat
             log.warning("closed with messages unsent", error=type(error).__name__)
-            self._producer.close(timeout=0)
+            self._producer._sender.force_close()  # close() flushes first and raised before this

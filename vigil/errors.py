@@ -32,6 +32,9 @@ CODES: dict[str, str] = {
     "input.ancient_time": "A time before the year 2000.",
     "input.unknown_patient": "A patient who is not enrolled, or no longer is.",
     "input.broken_recording": "A recording file that cannot be read.",
+    "input.wrong_content_type": "A body that is not plain application/json.",
+    "input.unknown_path": "A path that the API does not have.",
+    "input.wrong_method": "A method that this path of the API does not take.",
     "access.no_key": "The request carries no device key.",
     "access.wrong_key": "The device key is not known, or is revoked.",
     "access.not_your_patient": "The device is not assigned to this patient.",
@@ -45,6 +48,7 @@ CODES: dict[str, str] = {
     "unavailable.broker": "The Kafka broker does not answer.",
     "unavailable.database": "The database does not answer.",
     "unavailable.part": "A part of the local runtime did not start or cannot be found.",
+    "unavailable.model": "The language model is not installed, is damaged or cannot be fetched.",
     "stale_owner": "Another worker has taken over this partition; this one must let go.",
 }
 

@@ -47,8 +47,8 @@ def run(names: Sequence[str], settings: Settings) -> None:
 
 def web_app(parts: Sequence[WebPart], settings: Settings) -> FastAPI:
     """One ASGI application of these parts."""
-    from fastapi import FastAPI
     from fastapi.responses import JSONResponse
+    from fastapi_offline import FastAPIOffline
 
     from vigil import __version__
 
@@ -59,7 +59,8 @@ def web_app(parts: Sequence[WebPart], settings: Settings) -> FastAPI:
                 await stack.enter_async_context(part.lifespan())
             yield
 
-    api = FastAPI(
+    api = FastAPIOffline(  # /docs with scripts of its own: a ward's network is often closed
+        redoc_url=None,
         title="Vigil",
         version=__version__,
         summary="The door for devices" + (" (demonstration)" if settings.demo else ""),

@@ -1,0 +1,64 @@
+"""Ingest as a part of the web process: the gateway, and the clock in the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from ingest.directory import Directory
+from ingest.gateway import Gateway
+from ingest.outbox import Outbox
+from ingest.ticks import tick_forever
+from vigil.clock import Clock, utc_now
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from vigil.settings import Settings
+
+
+class Ingest:
+    """The door for devices; a :class:`vigil.service.WebPart`."""
+
+    name = "ingest"
+
+    def __init__(self, settings: Settings, clock: Clock):
+        self._clock = clock
+        self._tick_seconds = settings.tick_seconds
+        self._directory = Directory(settings)
+        self._outbox = Outbox(settings, self.name)
+        self._gateway = Gateway(self._directory, self._outbox, settings, clock)
+
+    def install(self, api: FastAPI) -> None:
+        """Add the routes below ``/v1`` and describe them in OpenAPI."""
+        self._gateway.install(api)
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Reads the directory, keeps a connection to the broker, and ticks."""
+        self._directory.start()
+        try:
+            async with self._outbox.opened():
+                ticking = asyncio.create_task(
+                    tick_forever(self._outbox, self._clock, self._tick_seconds)
+                )
+                try:
+                    yield
+                finally:
+                    ticking.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await ticking
+        finally:
+            await asyncio.to_thread(self._directory.stop)
+
+    def trouble(self) -> Mapping[str, str]:
+        """What keeps readings out now."""
+        parts = {"broker": self._outbox.trouble, "directory": self._directory.trouble}
+        return {part: what for part, what in parts.items() if what is not None}
+
+
+def build(settings: Settings, clock: Clock = utc_now) -> Ingest:
+    """The part, wired; nothing connects before its lifespan begins."""
+    return Ingest(settings, clock)
