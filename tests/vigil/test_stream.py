@@ -6,12 +6,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from kafka import TopicPartition
 
 from tests.support.running import eventually
-from tests.support.streaming import Recorder, looping, read_all, upload, uploads
+from tests.support.streaming import Recorder, committed, looping, read_all, upload, uploads
 from vigil import topics, wire
 from vigil.broker import Publisher
 from vigil.errors import StaleOwnerError, UnavailableError, WireError
@@ -51,6 +53,12 @@ def letters_of(settings: Settings, recorder: Recorder) -> list[dict[str, str]]:
         if headers["ce_source"] == source and record.key.startswith(recorder.prefix.encode()):
             found.append({**headers, "value": record.value.decode("utf-8", "replace")})
     return found
+
+
+def log(settings: Settings, prefix: str = "") -> list[Any]:
+    """The records of the readings' topic whose key begins so."""
+    records = read_all(settings, topics.READINGS.name)
+    return [r for r in records if r.key.startswith(prefix.encode())]
 
 
 def test_every_message_is_handled_once_in_order_and_bad_ones_are_set_aside(
@@ -96,11 +104,8 @@ def test_every_message_is_handled_once_in_order_and_bad_ones_are_set_aside(
     )
     assert wire.decode(topics.READINGS.name, letter["value"].encode(), []) == rejected
 
-    again = Recorder(prefix)
-    again.name = recorder.name
-    with looping(again, stream):
-        time.sleep(0.5)
-    assert again.seen == []
+    ends = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in log(stream)}
+    assert committed(stream, recorder) == ends
 
 
 def test_unavailable_parts_are_waited_for_past_the_session_timeout(
@@ -146,8 +151,8 @@ def test_a_batch_dropped_in_a_rebalance_comes_again_and_the_last_one_takes_over(
     stream: Settings, publisher: Publisher
 ) -> None:
     """A consumer keeps its position in a partition that it is given again: the loop must not."""
-    prefix, messages = uploads(patients=9, each=20)
-    publisher.publish(messages[:90])
+    prefix, messages = uploads(patients=30, each=20)
+    publisher.publish(messages[:300])
     go_on = threading.Event()
 
     def before(batch: Sequence[Received]) -> None:
@@ -160,18 +165,20 @@ def test_a_batch_dropped_in_a_rebalance_comes_again_and_the_last_one_takes_over(
     def seen() -> int:
         return len(set(first.seen) | set(second.seen))
 
-    with looping(second, stream, wait_ready=False):
-        with looping(first, stream, wait_ready=False):  # one waits with a batch, the other joins
-            eventually(lambda: second.calls and first.calls, 20)
-            go_on.set()
-            eventually(lambda: seen() == 90, 20)
-            publisher.publish(messages[90:135])
-            eventually(lambda: seen() == 135, 20)
-            assert first.seen
-            assert second.seen
-        publisher.publish(messages[135:])  # the first one has left the group
-        eventually(lambda: seen() == 180, 20)
-    for patient in range(9):
+    with ExitStack() as leaving, ExitStack() as staying:
+        health, _ = leaving.enter_context(looping(first, stream, wait_ready=False))
+        eventually(lambda: health.report()["trouble"].get("unavailable.database"), 20)  # type: ignore[attr-defined]
+        staying.enter_context(looping(second, stream))  # joins while the other holds a batch
+        go_on.set()
+        eventually(lambda: seen() == 300, 20)
+        publisher.publish(messages[300:450])
+        eventually(lambda: seen() == 450, 20)
+        assert first.seen
+        assert second.seen
+        leaving.close()
+        publisher.publish(messages[450:])
+        eventually(lambda: seen() == 600, 20)
+    for patient in range(30):
         mine = [i for i in [*first.seen, *second.seen] if i.startswith(f"{prefix}-{patient}-")]
         assert set(mine) == {f"{prefix}-{patient}-{n}" for n in range(20)}
 
@@ -181,7 +188,7 @@ def test_a_handlers_own_offset_is_where_it_goes_on_also_after_a_newer_owner(
 ) -> None:
     prefix, messages = uploads(patients=1, each=6)
     publisher.publish(messages)
-    mine = [r for r in read_all(stream, topics.READINGS.name) if r.key.startswith(prefix.encode())]
+    mine = log(stream, prefix)
     place = TopicPartition(topics.READINGS.name, mine[0].partition)
     stale = [True]
 
@@ -259,14 +266,14 @@ def test_stop_finishes_the_batch_in_hand(stream: Settings, publisher: Publisher)
         assert begun.wait(20)
         stop.set()
         go_on.set()
-    handled = len(recorder.seen)
-    assert handled > 0
-    again = Recorder(prefix)
-    again.name = recorder.name
-    with looping(again, stream):
-        eventually(lambda: len(again.seen) == 20 - handled)
-        time.sleep(0.5)
-    assert not set(again.seen) & set(recorder.seen)
+    assert recorder.seen
+    done = committed(stream, recorder)
+    covered = {
+        wire.decode(r.topic, r.value, r.headers).measurements[0].reading_id  # type: ignore[union-attr]
+        for r in log(stream, prefix)
+        if r.offset < done.get(TopicPartition(r.topic, r.partition), 0)
+    }
+    assert covered == set(recorder.seen)
 
 
 def test_stop_while_waiting_gives_the_batch_back(stream: Settings, publisher: Publisher) -> None:
@@ -282,8 +289,7 @@ def test_stop_while_waiting_gives_the_batch_back(stream: Settings, publisher: Pu
         eventually(lambda: health.report()["trouble"].get("unavailable.database"), 20)  # type: ignore[attr-defined]
         begin = time.monotonic()
         stop.set()
-    assert time.monotonic() - begin < 6
-    again = Recorder(prefix)
-    again.name = recorder.name
-    with looping(again, stream):
-        eventually(lambda: len(again.seen) == 3)
+    assert time.monotonic() - begin < 3
+    (place,) = {TopicPartition(r.topic, r.partition) for r in log(stream, prefix)}
+    first = min(r.offset for r in log(stream, prefix))
+    assert committed(stream, recorder).get(place, 0) <= first
