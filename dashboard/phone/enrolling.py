@@ -1,0 +1,100 @@
+"""Making a phone the patient's, by a link that works once, and letting it go again."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from dashboard.phone.door import (
+    forget,
+    phone_of,
+    remember,
+    require_same_origin,
+    small_form,
+    token_of,
+)
+from dashboard.phone.pages import notice, page
+from dashboard.phone.routing import PREFIX, router
+from dashboard.phone.words import EN, words
+from store import phones
+from store.database import translated
+from store.phones import Link
+
+if TYPE_CHECKING:
+    from dashboard.context import WebContext
+    from vigil.settings import Settings
+
+_CODE = re.compile(r"(?:.*/phone/enrol/)?([A-Za-z0-9_-]{20,100})/?")
+
+
+def routes(context: WebContext) -> APIRouter:
+    """``/phone/enrol…`` and ``/phone/leave``."""
+    here, settings = router(context.settings), context.settings
+
+    @here.get("/enrol")
+    async def pasted(link: str = "") -> Response:
+        """A link that was pasted: the app on a home screen cannot be opened by one."""
+        found = _CODE.fullmatch(link.strip())
+        if found is None:
+            return _dead_link(settings, "unknown", connected=False)
+        return RedirectResponse(f"{PREFIX}/enrol/{found[1]}", 303)
+
+    @here.get("/enrol/{code}")
+    async def ask(code: str, request: Request) -> Response:
+        """Only asks: whatever looks at links before a person does must not use it up."""
+        with translated():
+            async with context.pool.connection() as connection:
+                link = await phones.look(connection, code, context.clock())
+        if link != "open":
+            return _dead_link(settings, link, await phone_of(request, context) is not None)
+        return page("enrol.html", settings, code=code)
+
+    @here.post("/enrol/{code}")
+    async def use(code: str, request: Request) -> Response:
+        require_same_origin(request, settings)
+        before = await phone_of(request, context)
+        now = context.clock()
+        with translated():
+            async with context.pool.connection() as connection:
+                token = await phones.redeem(connection, code, now, replaced=before)
+                link = await phones.look(connection, code, now) if token is None else "open"
+        if token is None:
+            return _dead_link(settings, link, before is not None)
+        response = RedirectResponse(PREFIX, 303)
+        remember(response, settings, token)
+        return response
+
+    @here.post("/leave")
+    async def leave(request: Request) -> Response:
+        require_same_origin(request, settings)
+        await small_form(request)
+        phone = await phone_of(request, context)
+        if phone is not None:
+            with translated():
+                async with context.pool.connection() as connection:
+                    await phones.revoke(connection, phone.phone_id, "left", context.clock())
+        spoken = words(phone.locale if phone else "en")
+        response = notice(settings, 200, spoken.left_title, spoken.left, words=spoken)
+        if token_of(request, settings):
+            forget(response, settings)
+        return response
+
+    return here
+
+
+def stranger(settings: Settings) -> Response:
+    """What a phone that is not enrolled sees."""
+    return notice(settings, 403, EN.stranger_title, EN.stranger, paste=True)
+
+
+def _dead_link(settings: Settings, link: Link, connected: bool) -> Response:
+    """Why a link does not work. One that was open when asked has been used since."""
+    on = (PREFIX, EN.to_messages) if connected else None
+    if link == "unknown":
+        return notice(settings, 404, EN.unknown_title, EN.unknown, link=on, paste=not connected)
+    if link == "expired":
+        return notice(settings, 410, EN.expired_title, EN.expired, link=on)
+    return notice(settings, 410, EN.used_title, EN.used, link=on)

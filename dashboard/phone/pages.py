@@ -1,0 +1,92 @@
+"""The patient's pages as HTML: escaped, with the headers that keep them private."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dashboard.phone.words import EN, Words
+from vigil.ids import timestamp
+
+if TYPE_CHECKING:
+    from vigil.settings import Settings
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+
+HEADERS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        ),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        # not no-referrer: with that, browsers hide the origin of our own forms
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "X-Robots-Tag": "noindex, nofollow",
+    }
+)
+
+
+@cache
+def environment() -> Environment:
+    """The templates, compiled once a process."""
+    made = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["machine"] = timestamp
+    made.filters["person"] = in_words
+    return made
+
+
+def in_words(time: datetime) -> str:
+    """What stands there until the browser writes it in the reader's own time zone.
+
+    >>> in_words(datetime(2026, 11, 21, 6, 2, tzinfo=UTC))
+    '21 Nov 2026, 06:02 UTC'
+    """
+    return f"{time.astimezone(UTC):%d %b %Y, %H:%M} UTC"
+
+
+def page(
+    template: str, settings: Settings, status: int = 200, words: Words = EN, **values: Any
+) -> HTMLResponse:
+    """A template as a response."""
+    html = environment().get_template(template).render(w=words, demo=settings.demo, **values)
+    return HTMLResponse(html, status, dict(HEADERS))
+
+
+def notice(
+    settings: Settings,
+    status: int,
+    title: str,
+    *lines: str,
+    link: tuple[str, str] | None = None,
+    words: Words = EN,
+    **values: Any,
+) -> HTMLResponse:
+    """A page that says one thing. ``link``: address and label of the way on."""
+    shown = {
+        "title": title,
+        "lines": lines,
+        "link": link,
+        "paste": False,
+        "urgent": False,
+        **values,
+    }
+    return page("notice.html", settings, status, words, **shown)

@@ -1,0 +1,26 @@
+"""Puts the patient's pages into the web process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi.staticfiles import StaticFiles
+
+from dashboard.phone import enrolling, pushing, reading
+from dashboard.phone.pages import STATIC
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from dashboard.context import WebContext
+
+
+def install(api: FastAPI, context: WebContext) -> None:
+    """Add everything under ``/phone``.
+
+    Raises:
+        SettingsError: the VAPID key is set, and is none.
+    """
+    for part in (enrolling, reading, pushing):
+        api.include_router(part.routes(context))
+    api.mount("/phone/static", StaticFiles(directory=STATIC), name="phone-static")

@@ -1,0 +1,109 @@
+// The patient's page: times in the reader's own zone, news without reloading by hand, and push.
+// Reading and answering work without it.
+"use strict";
+
+const LOOK_MS = 20_000;
+const main = document.getElementById("main");
+const apple = /iPad|iPhone|iPod/.test(navigator.userAgent)
+  || (navigator.platform === "MacIntel" && navigator.maxTouchPoints > 1);
+const installed = matchMedia("(display-mode: standalone)").matches;
+
+function writeTimes() {
+  const written = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of document.querySelectorAll("time[data-local]")) {
+    time.textContent = written.format(new Date(time.dateTime));
+  }
+}
+
+async function lookForNews() {
+  if (document.visibilityState !== "visible") return;
+  const answer = await fetch("/phone/version", { headers: { Accept: "application/json" } });
+  if (answer.ok && (await answer.json()).version !== main.dataset.version) location.reload();
+}
+
+function keepFresh() {
+  const look = () => lookForNews().catch(() => undefined); // offline: the next look may do
+  setInterval(look, LOOK_MS);
+  document.addEventListener("visibilitychange", look);
+  navigator.serviceWorker?.addEventListener("message", look);
+}
+
+// Push -------------------------------------------------------------------------------------------
+
+function showState(name) {
+  for (const part of document.querySelectorAll("#push [data-state]")) {
+    part.hidden = !part.dataset.state.split(" ").includes(name);
+  }
+}
+
+function keyBytes() {
+  const text = main.dataset.pushKey.replaceAll("-", "+").replaceAll("_", "/");
+  return Uint8Array.from(atob(text.padEnd(Math.ceil(text.length / 4) * 4, "=")), (c) => c.charCodeAt(0));
+}
+
+function sameKey(subscription) {
+  const given = subscription.options?.applicationServerKey;
+  if (!given) return true; // the browser does not tell
+  const theirs = new Uint8Array(given);
+  return keyBytes().every((byte, n) => byte === theirs[n]);
+}
+
+async function tell(subscription) {
+  const answer = await fetch("/phone/subscriptions", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(subscription),
+  });
+  if (!answer.ok) throw new Error(`subscription refused: ${answer.status}`);
+}
+
+async function turnOn(registration) {
+  if (await Notification.requestPermission() !== "granted") return "blocked";
+  await tell(await registration.pushManager.subscribe({
+    userVisibleOnly: true,
+    applicationServerKey: keyBytes(),
+  }));
+  return "on";
+}
+
+async function turnOff(registration) {
+  const answer = await fetch("/phone/subscriptions", { method: "DELETE" });
+  if (!answer.ok) throw new Error(`still on: ${answer.status}`);
+  const subscription = await registration.pushManager.getSubscription();
+  await subscription?.unsubscribe();
+  return "off";
+}
+
+async function stateNow(registration) {
+  if (Notification.permission === "denied") return "blocked";
+  const subscription = await registration.pushManager.getSubscription();
+  if (!subscription || Notification.permission !== "granted") return "off";
+  if (!sameKey(subscription)) { // the ward has a new key: the old subscription is dead
+    await subscription.unsubscribe();
+    return "off";
+  }
+  await tell(subscription); // it may have changed, or this phone may be another patient's now
+  return "on";
+}
+
+async function startPush() {
+  if (!("serviceWorker" in navigator)) return showState(apple ? "iphone" : "unsupported");
+  const registration = await navigator.serviceWorker.register("/phone/sw.js", { scope: "/phone" });
+  if (!("PushManager" in window) || !("Notification" in window)) {
+    return showState(apple && !installed ? "iphone" : "unsupported");
+  }
+  const act = (button, what) => button.addEventListener("click", async () => {
+    button.disabled = true;
+    showState(await what(registration).catch(() => "failed"));
+    button.disabled = false;
+  });
+  act(document.getElementById("push-on"), turnOn);
+  act(document.getElementById("push-off"), turnOff);
+  return showState(await stateNow(registration).catch(() => "failed"));
+}
+
+writeTimes();
+if (main.dataset.version) keepFresh();
+if (main.dataset.pushKey) startPush();
+const hint = document.querySelector("[data-iphone]");
+if (hint) hint.hidden = !apple || installed;

@@ -1,0 +1,111 @@
+"""What the patient's page shows, made of rows: plain values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Literal
+
+from dashboard.phone.words import direction
+
+Reply = Literal["ok", "need_help"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The patient's latest reply to a message."""
+
+    verb: Reply
+    time: datetime | None
+    """None: the broker has it, and the record does not show it yet."""
+    seen_at: datetime | None
+    """When somebody of the staff acknowledged the alert after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, in the patient's own words and direction."""
+
+    event_id: str
+    title: str
+    body: str
+    action: str
+    locale: str
+    dir: str
+    time: datetime
+    over: bool
+    synthetic: bool
+    answer: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A reply that the broker took a moment ago."""
+
+    action_id: str
+    event_id: str
+    verb: Reply
+
+
+def messages(
+    rows: Iterable[Mapping[str, Any]],
+    answers: Sequence[Mapping[str, Any]],
+    locale: str,
+    sent: Sent | None = None,
+) -> list[Message]:
+    """The messages to show, in the order of the rows.
+
+    Args:
+        rows: :func:`store.phones.messages`. One without a patient's text is left out.
+        answers: :func:`store.phones.answers`, oldest first.
+        sent: a reply that may not be among the answers yet.
+    """
+    return [
+        message for row in rows if (message := _message(row, answers, locale, sent)) is not None
+    ]
+
+
+def version(shown: Sequence[Message]) -> str:
+    """Changes when what is shown changes, so that an open page knows to load itself again."""
+    return sha256(repr(shown).encode()).hexdigest()[:16]
+
+
+def _message(
+    row: Mapping[str, Any],
+    answers: Sequence[Mapping[str, Any]],
+    locale: str,
+    sent: Sent | None,
+) -> Message | None:
+    texts: Mapping[str, Mapping[str, str]] = row["texts"] or {}
+    chosen = next((name for name in (locale, "en", *texts) if name in texts), None)
+    if chosen is None:
+        return None
+    text = texts[chosen]
+    return Message(
+        event_id=row["event_id"],
+        title=text["title"],
+        body=text["body"],
+        action=text["action"],
+        locale=chosen,
+        dir=direction(chosen),
+        time=row["time"],
+        over=row["phase"] == "closed",
+        synthetic=row["synthetic"],
+        answer=_answer([a for a in answers if a["event_id"] == row["event_id"]], row, sent),
+    )
+
+
+def _answer(
+    answers: Sequence[Mapping[str, Any]], row: Mapping[str, Any], sent: Sent | None
+) -> Answer | None:
+    replies = [a for a in answers if a["verb"] != "acknowledge"]
+    known = {reply["action_id"] for reply in replies}
+    if sent is not None and sent.event_id == row["event_id"] and sent.action_id not in known:
+        return Answer(sent.verb, None, None)
+    if not replies:
+        return None
+    last = replies[-1]
+    seen = [a["time"] for a in answers if a["verb"] == "acknowledge" and a["time"] >= last["time"]]
+    return Answer(last["verb"], last["time"], seen[0] if seen else None)

@@ -1,0 +1,131 @@
+"""Every word of the patient's page that is not a message. Reviewed; short, plain, one thing each.
+
+A locale is added by one more instance, complete by its type; English where a locale has none. What
+a message says comes from the alert itself, in the patient's own locale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One locale's words."""
+
+    locale: str
+    app_name: str = "Vigil"
+    page_title: str = "Your messages"
+    skip: str = "Skip to your message"
+    demonstration: str = "Demonstration. Not for care."
+    simulated: str = "Simulated data. This is not about a real person."
+    emergency: str = (
+        "In an emergency, call your local emergency number now. Do not wait for an answer here."
+    )
+    limits: str = "Messages here are made by a computer. They are not a diagnosis."
+
+    newest: str = "Newest message"
+    going_on: str = "Going on now"
+    over: str = "Over"
+    what_to_do: str = "What to do"
+    earlier: str = "Earlier messages"
+    no_messages: str = "You have no messages."
+    no_messages_more: str = "Your care team's messages will show here."
+
+    reply_heading: str = "Tell your care team"
+    reply_ok: str = "I’m OK"
+    reply_help: str = "I need help"
+    reply_limits: str = "Your care team may not see your answer right away, or at night."
+    you_said: str = "You said:"
+    sent: str = "Sent to your care team."
+    not_seen: str = "Nobody has marked it as seen yet."
+    seen: str = "Your care team marked this message as seen:"
+    help_sent: str = "If you feel worse, or nobody comes back to you, call for help."
+
+    notifications: str = "Notifications on this phone"
+    notifications_why: str = (
+        "Your phone can tell you when there is a new message. It says nothing about your health."
+    )
+    notifications_turn_on: str = "Turn on notifications"
+    notifications_turn_off: str = "Turn off notifications"
+    notifications_on: str = "Notifications are on."
+    notifications_off: str = "Notifications are off."
+    notifications_blocked: str = (
+        "This browser blocks notifications. You can allow them in its settings."
+    )
+    notifications_failed: str = "That did not work. Please try again later."
+    notifications_unsupported: str = (
+        "This browser cannot show notifications. Please look here for messages."
+    )
+    notifications_iphone: str = (
+        "On an iPhone or iPad, add this page to the Home Screen first. Open it from there."
+    )
+    notifications_not_set_up: str = (
+        "Your ward does not send notifications. Please look here for messages."
+    )
+    notifications_need_script: str = "Notifications need JavaScript, which is off."
+
+    leave_heading: str = "Stop using this phone"
+    leave_why: str = (
+        "Your messages will no longer show on this phone. You need a new link to return."
+    )
+    leave: str = "Stop using this phone"
+    left_title: str = "This phone is disconnected"
+    left: str = "It shows no messages any more. Ask your care team for a link to use it again."
+
+    enrol_title: str = "Use this phone for your messages?"
+    enrol_why: str = (
+        "This link is for one person and works once. Go on only if your care team gave it to you."
+    )
+    enrol_what: str = "Whoever can unlock this phone can read your messages."
+    enrol: str = "Use this phone"
+    enrol_iphone: str = (
+        "For notifications on an iPhone or iPad, copy this link. Add this page to the Home Screen."
+        " Then open it there and paste the link."
+    )
+    used_title: str = "This link has been used"
+    used: str = "Each link works once. If it was not you, tell your care team now."
+    expired_title: str = "This link is too old"
+    expired: str = "Ask your care team for a new one."
+    unknown_title: str = "This link does not work"
+    unknown: str = "Part of it may be missing. Copy all of it, or ask your care team for a new one."
+    stranger_title: str = "This phone is not connected yet"
+    stranger: str = "Open the link that your care team gave you, or paste it here."
+    paste_label: str = "Your link"
+    paste: str = "Go on"
+    to_messages: str = "Open your messages"
+
+    not_sent_title: str = "Your answer may not have been sent"
+    not_sent: str = "We could not reach your care team’s system."
+    away_title: str = "We cannot show your messages now"
+    away: str = "Our system does not answer. This does not mean that you are well or unwell."
+    try_again: str = "Try again"
+    refused_title: str = "That did not work"
+    refused: str = "Please go back to your messages and try again."
+    offline_title: str = "You are offline"
+    offline: str = "This phone has no connection, so new messages cannot show."
+    offline_answer: str = "An answer that you just gave may not have been sent."
+
+
+EN = Words("en")
+LOCALES: MappingProxyType[str, Words] = MappingProxyType({"en": EN})
+RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
+
+
+def words(locale: str) -> Words:
+    """A locale's words.
+
+    >>> words("xx").locale
+    'en'
+    """
+    return LOCALES.get(locale, EN)
+
+
+def direction(locale: str) -> str:
+    """Which way a locale's text runs, for the ``dir`` attribute.
+
+    >>> direction("ar"), direction("en")
+    ('rtl', 'ltr')
+    """
+    return "rtl" if locale.partition("-")[0] in RIGHT_TO_LEFT else "ltr"

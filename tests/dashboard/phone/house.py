@@ -1,0 +1,100 @@
+"""The patient's pages in a web process of their own, and patients and alerts in its database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from psycopg.rows import dict_row
+
+from dashboard import phone
+from dashboard.context import WebContext
+from store import phones
+from store.database import Connection, async_pool
+from store.feed import BoardFeed
+from store.writer import write
+from vigil.broker import Publisher
+from vigil.clock import utc_now
+from vigil.model import Action, Alert
+from vigil.settings import Settings
+from vigil.stream import Received
+
+
+class PhonePart:
+    """The patient's pages as a part of a web process."""
+
+    name = "phone"
+
+    def __init__(self, settings: Settings, publisher: Publisher | None = None):
+        self.now: datetime | None = None
+        self.context = WebContext(
+            settings,
+            async_pool(settings, 4),
+            BoardFeed(settings),
+            clock=lambda: self.now or utc_now(),
+            publisher=publisher,
+        )
+
+    def install(self, api: FastAPI) -> None:
+        phone.install(api, self.context)
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        await self.context.pool.open()
+        try:
+            yield
+        finally:
+            await self.context.pool.close()
+
+    def trouble(self) -> Mapping[str, str]:
+        return {}
+
+
+@contextmanager
+def client(part: PhonePart) -> Iterator[TestClient]:
+    """A browser without a script, whose forms are of this site."""
+
+    @asynccontextmanager
+    async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
+        async with part.lifespan():
+            yield
+
+    api = FastAPI(lifespan=lifespan)
+    part.install(api)
+    with TestClient(api, headers={"Origin": "http://testserver", "Accept": "text/html"}) as opened:
+        yield opened
+
+
+def link_for(settings: Settings, patient_id: str = "p1", hours: float = 1) -> str:
+    """A one-time link's code."""
+
+    async def make() -> str:
+        async with await psycopg.AsyncConnection.connect(
+            settings.database(), row_factory=dict_row
+        ) as connection:
+            return await phones.create_enrolment(
+                connection, patient_id, "nurse", utc_now() + timedelta(hours=hours)
+            )
+
+    return asyncio.run(make())
+
+
+def patient(connection: Connection, patient_id: str = "p1", **values: Any) -> None:
+    """Enrol a patient."""
+    row = {"ward": "A", "locale": "en", "active": True, "synthetic": False, **values}
+    connection.execute(
+        "INSERT INTO patients (patient_id, ward, locale, active, synthetic)"
+        " VALUES (%s, %s, %s, %s, %s)",
+        (patient_id, row["ward"], row["locale"], row["active"], row["synthetic"]),
+    )
+
+
+def stored(connection: Connection, *messages: Alert | Action) -> None:
+    """What the store worker does with alerts and actions."""
+    write(connection, [Received("t", 0, n, message, None) for n, message in enumerate(messages)])

@@ -1,0 +1,129 @@
+"""What the page shows, from rows; and the words around it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from dashboard.phone import view
+from dashboard.phone.door import seal, unseal
+from dashboard.phone.view import Answer, Sent
+from dashboard.phone.words import LOCALES
+from tests.notify.examples import NOW
+from vigil import ids
+
+MINUTE = timedelta(minutes=1)
+TEXTS = {
+    "en": {"title": "Your heart rate is high.", "body": "It is 118.", "action": "Sit and rest."},
+    "ar": {"title": "نبضك", "body": "مرتفع", "action": "اجلس"},
+}
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {
+        "alert_id": "a",
+        "event_id": "e",
+        "phase": "opened",
+        "time": NOW,
+        "synthetic": False,
+        "texts": TEXTS,
+        **changes,
+    }
+
+
+def answer(verb: str, minutes: int, action_id: str = "") -> dict[str, Any]:
+    return {
+        "action_id": action_id or f"{verb}{minutes}",
+        "event_id": "e",
+        "verb": verb,
+        "time": NOW + minutes * MINUTE,
+    }
+
+
+@pytest.mark.parametrize(
+    ("locale", "texts", "shown", "runs"),
+    [
+        ("en", TEXTS, "en", "ltr"),
+        ("ar", TEXTS, "ar", "rtl"),
+        ("es", TEXTS, "en", "ltr"),
+        ("es", {"ar": TEXTS["ar"]}, "ar", "rtl"),
+    ],
+)
+def test_the_patients_own_locale_then_english(
+    locale: str, texts: dict[str, Any], shown: str, runs: str
+) -> None:
+    [message] = view.messages([row(texts=texts)], [], locale)
+    assert (message.locale, message.dir) == (shown, runs)
+    assert message.title == texts[shown]["title"]
+
+
+@pytest.mark.parametrize("texts", [None, {}])
+def test_without_a_patients_text_there_is_no_message(texts: Any) -> None:
+    assert view.messages([row(texts=texts)], [], "en") == []
+
+
+def test_the_latest_reply_counts_and_is_seen_only_by_what_came_after_it() -> None:
+    before, after = answer("acknowledge", 1), answer("acknowledge", 9)
+    replies = [before, answer("ok", 2), answer("need_help", 5)]
+    [message] = view.messages([row()], replies, "en")
+    assert message.answer == Answer("need_help", NOW + 5 * MINUTE, None)
+    [message] = view.messages([row()], [*replies, after], "en")
+    assert message.answer == Answer("need_help", NOW + 5 * MINUTE, NOW + 9 * MINUTE)
+    [message] = view.messages([row()], [before], "en")
+    assert message.answer is None
+    [message] = view.messages([row(event_id="another")], replies, "en")
+    assert message.answer is None
+
+
+def test_a_reply_that_was_just_taken_shows_until_the_record_has_it() -> None:
+    sent = Sent("new", "e", "need_help")
+    [message] = view.messages([row()], [answer("ok", 2)], "en", sent)
+    assert message.answer == Answer("need_help", None, None)
+    on_record = [answer("ok", 2), answer("need_help", 3, "new")]
+    [message] = view.messages([row()], on_record, "en", sent)
+    assert message.answer == Answer("need_help", NOW + 3 * MINUTE, None)
+    [message] = view.messages([row(event_id="another")], [], "en", sent)
+    assert message.answer is None
+
+
+def test_the_version_changes_with_all_that_is_shown() -> None:
+    shapes = [
+        view.messages([], [], "en"),
+        view.messages([row()], [], "en"),
+        view.messages([row(phase="closed")], [], "en"),
+        view.messages([row()], [answer("ok", 1)], "en"),
+        view.messages([row()], [answer("ok", 1), answer("acknowledge", 2)], "en"),
+    ]
+    assert len({view.version(shape) for shape in shapes}) == len(shapes)
+    assert view.version(view.messages([row()], [], "en")) == view.version(
+        view.messages([row()], [], "en")
+    )
+
+
+def test_only_we_can_say_that_a_reply_was_sent() -> None:
+    sent = Sent(ids.derive("reply"), ids.derive("event"), "need_help")
+    note = seal(sent, "token")
+    assert unseal(note, "token") == sent
+    assert unseal(note, "another phone") is None
+    assert unseal(note.replace("need_help", "ok"), "token") is None
+    assert unseal("", "token") is None
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_words_around_a_message_are_plain(locale: str) -> None:
+    for field in dataclasses.fields(LOCALES[locale]):
+        text = getattr(LOCALES[locale], field.name)
+        assert text, field.name
+        assert "<" not in text
+        for sentence in re.split(r"(?<=[.?!:])\s+", text):
+            assert len(sentence.split()) <= 18, f"{field.name}: {sentence}"
+
+
+def test_no_word_of_ours_reassures() -> None:
+    said = " ".join(dataclasses.astuple(LOCALES["en"])).lower()
+    for word in ("don't worry", "do not worry", "you are fine", "nothing to worry", "you are safe"):
+        assert word not in said
