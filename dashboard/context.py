@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from vigil.clock import Clock, utc_now
 
 if TYPE_CHECKING:
-    from store.feed import BoardFeed
-
     from store.database import AsyncPool
+    from store.feed import BoardFeed
     from vigil.broker import Publisher
     from vigil.settings import Settings
 

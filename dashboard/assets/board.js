@@ -1,0 +1,352 @@
+/* Keeps an open page current: takes the pieces that the server pushes, counts ages on, says when
+   nothing comes any more, and sends what people do. */
+(function () {
+  "use strict";
+
+  const QUIET_MS = 12000; // two pulses missed
+  const PROBE_MS = 5000;
+  const CHART_MS = 10000;
+  const OLD_S = 15 * 60;
+
+  const state = { stream: 0, heard: performance.now(), offset: 0, seen: {}, page: null, probing: false,
+    probed: 0, answered: 0, trouble: null, told: null, drawn: 0, turn: "", turnTimer: null };
+
+  const $ = (id) => document.getElementById(id);
+  const serverNow = () => Date.now() + state.offset;
+
+  // ---- ages and clocks ------------------------------------------------------------------------
+
+  function ago(seconds) {
+    const s = Math.max(0, Math.floor(seconds));
+    if (s < 10) return "just now";
+    if (s >= 86400) return Math.floor(s / 86400) + " d ago";
+    if (s >= 3600) return Math.floor(s / 3600) + " h ago";
+    if (s >= 60) return Math.floor(s / 60) + " min ago";
+    return s + " s ago";
+  }
+
+  const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+  const exact = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+  const dated = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+
+  function clock(moment) {
+    const now = new Date(serverNow());
+    if (moment.toDateString() === now.toDateString()) return time.format(moment);
+    const date = moment.getFullYear() === now.getFullYear() ? day : dated;
+    return date.format(moment) + ", " + time.format(moment);
+  }
+
+  function set(node, text) {
+    if (node.textContent !== text) node.textContent = text;
+  }
+
+  function dress(root) {
+    for (const node of root.querySelectorAll("time[data-clock]")) {
+      const moment = new Date(node.dateTime);
+      set(node, clock(moment));
+      node.title = moment.toString();
+    }
+    age(root);
+  }
+
+  function age(root) {
+    const now = serverNow();
+    for (const node of root.querySelectorAll("time[data-age]")) {
+      const seconds = (now - Date.parse(node.dateTime)) / 1000;
+      set(node, ago(seconds));
+      if ("mark" in node.dataset) node.classList.toggle("old", seconds > OLD_S);
+    }
+  }
+
+  // ---- pieces ---------------------------------------------------------------------------------
+
+  /* Where the focus was inside a piece that is replaced: the same control, else the next best. */
+  function refocus(item, before) {
+    if (!before) return;
+    const same = before.act && item.querySelector(
+      '[data-act="' + before.act + '"][data-event="' + before.event + '"]');
+    const next = same || (before.id && $(before.id)) || item.querySelector(".acked, a, button");
+    if (next) next.focus({ preventScroll: true });
+  }
+
+  function focusIn(item) {
+    const active = document.activeElement;
+    if (!active || !item.contains(active)) return null;
+    return { act: active.dataset.act, event: active.dataset.event, id: active.id };
+  }
+
+  function replace(item, piece, digest) {
+    const before = focusIn(item);
+    const open = [...item.querySelectorAll("details")].map((d) => d.open);
+    const typed = item.querySelector("input[name=comment]");
+    const draft = typed ? typed.value : "";
+    item.className = piece.css;
+    item.innerHTML = piece.html; // made by our templates, which escape every value
+    item.dataset.digest = digest;
+    item.querySelectorAll("details").forEach((d, i) => { d.open = open[i] || false; });
+    const field = item.querySelector("input[name=comment]");
+    if (field && draft && !item.dataset.sent) field.value = draft;
+    delete item.dataset.sent;
+    dress(item);
+    refocus(item, before);
+  }
+
+  function arrange(order, pieces) {
+    const list = $("rows");
+    const have = new Map([...list.children].map((item) => [item.dataset.key, item]));
+    let missing = false;
+    let place = list.firstElementChild;
+    for (const [key, digest] of order) {
+      let item = have.get(key);
+      have.delete(key);
+      if (!item) {
+        if (!pieces[key]) { missing = true; continue; }
+        item = document.createElement("li");
+        item.dataset.key = key;
+      }
+      if (item.dataset.digest !== digest) {
+        if (pieces[key]) replace(item, pieces[key], digest); else missing = true;
+      }
+      if (item === place) {
+        place = place.nextElementSibling;
+      } else { // moving an element drops its focus: put it back
+        const focused = item.contains(document.activeElement) ? document.activeElement : null;
+        list.insertBefore(item, place);
+        if (focused) focused.focus({ preventScroll: true });
+      }
+    }
+    for (const item of have.values()) item.remove();
+    const empty = $("empty");
+    if (empty) empty.hidden = list.children.length > 0;
+    return !missing;
+  }
+
+  function digests() {
+    const seen = {};
+    for (const item of $("rows").children) seen[item.dataset.key] = item.dataset.digest;
+    return seen;
+  }
+
+  /* New unacknowledged high-priority alerts, for a screen reader and the window's title. */
+  function announce() {
+    const calling = [...document.querySelectorAll("#rows > .calling.high")];
+    const now = new Map(calling.map((item) => {
+      const button = item.querySelector("[data-act=acknowledge]");
+      const name = item.querySelector("h3");
+      const title = item.querySelector(".title");
+      return [item.dataset.key + (button ? button.dataset.event : ""),
+        "High priority: " + (title ? title.textContent : "") + " " + (name ? name.textContent : "")];
+    }));
+    const fresh = [...now].filter(([key]) => state.told && !state.told.has(key)).map(([, text]) => text);
+    state.told = new Set(now.keys());
+    if (fresh.length) $("announce").textContent = fresh.join(". ");
+    const plain = document.title.replace(/^\(\d+ high\) /, "");
+    document.title = now.size ? "(" + now.size + " high) " + plain : plain;
+  }
+
+  // ---- the stream -----------------------------------------------------------------------------
+
+  function ask() {
+    state.stream += 1;
+    const body = document.body.dataset;
+    const ward = $("ward");
+    return { page: body.page, patient: body.patient || "", ward: ward ? ward.value : "",
+      stream: state.stream, seen: digests() };
+  }
+
+  function restart() {
+    window.dash_clientside.set_props("start", { data: ask() });
+  }
+
+  function apply(message) {
+    if (!message || message.stream !== state.stream) return;
+    state.heard = performance.now();
+    state.probed = 0;
+    state.answered = 0;
+    const at = Date.parse(message.at);
+    state.offset = at - Date.now();
+    if (message.trouble) {
+      state.trouble = message.trouble;
+    } else if (message.order) {
+      state.trouble = null;
+      state.current = at;
+      if (message.head !== state.head) {
+        state.head = message.head;
+        $("head").innerHTML = message.head;
+        dress($("head"));
+      }
+      const whole = arrange(message.order, message.pieces);
+      announce();
+      redraw(message.turn);
+      if (!whole) restart();
+    }
+    if ("again" in message) setTimeout(restart, message.again * 1000);
+    show();
+  }
+
+  function redraw(turn) {
+    if (!turn || turn === state.turn) return;
+    state.turn = turn;
+    if (state.turnTimer) return;
+    const wait = Math.max(0, state.drawn + CHART_MS - performance.now());
+    state.turnTimer = setTimeout(() => {
+      state.turnTimer = null;
+      state.drawn = performance.now();
+      window.dash_clientside.set_props("turn", { data: state.turn });
+    }, wait);
+  }
+
+  // ---- never silently stale -------------------------------------------------------------------
+
+  function show() {
+    const quiet = performance.now() - state.heard > QUIET_MS;
+    const live = $("live");
+    if (!live) return;
+    const since = state.current ? exact.format(new Date(state.current)) : clock(new Date(document.body.dataset.now));
+    let text = "";
+    if (quiet) {
+      text = "Live updates have stopped. What you see is from " + since +
+        ". Watch your patients directly; this page keeps trying.";
+    } else if (state.trouble) {
+      text = "Vigil cannot reach its database. What you see is from " + since +
+        ". Watch your patients directly; this page keeps trying.";
+    }
+    const stopped = Boolean(text);
+    document.body.classList.toggle("stale", stopped);
+    const banner = $("trouble");
+    if (banner.textContent !== text) banner.textContent = text;
+    banner.hidden = !stopped;
+    live.dataset.state = stopped ? "stopped" : state.current ? "live" : "starting";
+    live.querySelector(".text").textContent = stopped ? "Not live"
+      : state.current ? "Live " + exact.format(new Date(state.current)) : "Connecting…";
+  }
+
+  async function probe() {
+    if (state.probing || performance.now() - state.heard < QUIET_MS) return;
+    if (performance.now() - state.probed < PROBE_MS) return;
+    state.probing = true;
+    state.probed = performance.now();
+    try {
+      const answer = await fetch("/board/alive", { cache: "no-store", headers: { Accept: "application/json" } });
+      if (answer.status === 401) {
+        location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+      } else if (answer.ok) {
+        state.answered += 1;
+        if (state.answered > 3) location.reload(); else restart();
+      }
+    } catch (error) { /* the server is away: the banner says so, and we ask again */
+    } finally {
+      state.probing = false;
+    }
+  }
+
+  function tick() {
+    age(document);
+    show();
+    probe();
+  }
+
+  // ---- what people do -------------------------------------------------------------------------
+
+  const DONE = { acknowledge: "Sent. Waiting for it to be recorded…", comment: "Sent…", useful: "Sent…",
+    false_alarm: "Sent…" };
+
+  function said(control) {
+    const box = control.closest(".act, .tools");
+    return box ? box.querySelector(".said") : null;
+  }
+
+  function tell(control, text, wrong) {
+    const node = said(control);
+    if (!node) return;
+    node.textContent = text;
+    node.classList.toggle("wrong", Boolean(wrong));
+  }
+
+  async function send(control, comment) {
+    if (control.getAttribute("aria-disabled") === "true") return;
+    const { act, event } = control.dataset;
+    const label = control.textContent;
+    control.setAttribute("aria-disabled", "true");
+    if (act === "acknowledge") control.textContent = "Sending…";
+    tell(control, "Sending…");
+    let problem = "";
+    try {
+      const answer = await fetch("/board/actions", {
+        method: "POST", signal: AbortSignal.timeout(20000),
+        headers: { "Content-Type": "application/json", "X-Vigil-Csrf": document.body.dataset.csrf },
+        body: JSON.stringify({ event_id: event, verb: act, comment: comment || "" }),
+      });
+      if (answer.status === 401) return location.reload();
+      if (answer.status !== 202) {
+        const body = await answer.json().catch(() => ({}));
+        problem = typeof body.error === "string" ? body.error : "Vigil refused it. Reload the page and try again.";
+      }
+    } catch (error) {
+      problem = "Vigil did not answer, so it may not be recorded. Try again.";
+    }
+    if (problem) {
+      control.removeAttribute("aria-disabled");
+      if (act === "acknowledge") control.textContent = label;
+      tell(control, problem, true);
+      return;
+    }
+    if (act === "acknowledge") control.textContent = "Sent";
+    tell(control, DONE[act]);
+    const item = control.closest("li");
+    if (item && act === "comment") item.dataset.sent = "1";
+    setTimeout(() => {
+      if (!control.isConnected) return;
+      control.removeAttribute("aria-disabled");
+      if (act === "acknowledge") control.textContent = label;
+      tell(control, "Sent, but not yet confirmed. It can take a moment; sending again does no harm.", true);
+    }, 15000);
+  }
+
+  document.addEventListener("click", (event) => {
+    const control = event.target.closest("button[data-act]");
+    if (control) send(control);
+  });
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("form[data-act]");
+    if (!form) return;
+    event.preventDefault();
+    send(form, form.elements.comment.value);
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id !== "ward") return;
+    const ward = event.target.value;
+    history.replaceState(null, "", ward ? "/board/?ward=" + encodeURIComponent(ward) : "/board/");
+    restart();
+  });
+
+  // ---- Dash -----------------------------------------------------------------------------------
+
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+
+  function client() {
+    return { page: document.body.dataset.page, patient: document.body.dataset.patient || "" };
+  }
+
+  function look() {
+    return { theme: dark.matches ? "dark" : "light", timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone };
+  }
+
+  dark.addEventListener("change", () => window.dash_clientside.set_props("look", { data: look() }));
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    vigil: {
+      begin() { return [client(), look(), ask()]; },
+      apply(message) { apply(message); },
+    },
+  });
+
+  state.offset = Date.parse(document.body.dataset.now) - Date.now();
+  dress(document);
+  announce();
+  setInterval(tick, 1000);
+})();

@@ -1,0 +1,180 @@
+"""What an alert rests on, as pairs of label and value: the sceptical clinician's questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from dashboard.wording import duration
+from store.evidence import Basis
+from vigil.signals import SIGNALS
+
+
+class Fact(NamedTuple):
+    """One line of the basis."""
+
+    label: str
+    value: str
+    code: bool = False
+    """A hash or an identifier."""
+
+
+_TOLD = {
+    "rule", "signal", "direction", "value", "extreme", "limit", "limit_clear", "baseline",
+    "persistence_seconds", "persistence_readings", "samples", "window_seconds", "scores",
+    "duration_seconds", "condition_delay_seconds", "signal_delay_seconds", "quality", "reason",
+    "values",
+}  # fmt: skip
+"""Evidence that has a line of its own; any other key is written as it is."""
+_DERIVED_UNITS = {"mean_arterial_pressure": "mmHg", "pulse_pressure": "mmHg"}
+_SIGN = {"above": "≥", "below": "≤"}
+
+
+def number(node: Any, *path: str) -> float | None:
+    """A number somewhere in the evidence, or None: any key may be absent or something else.
+
+    >>> number({"baseline": {"median": 72}}, "baseline", "median")
+    72.0
+    """
+    for key in path:
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return float(node) if isinstance(node, int | float) and not isinstance(node, bool) else None
+
+
+def quantity(signal: str, value: float) -> str:
+    """A value of a signal, or of a quantity derived from signals, with its unit.
+
+    >>> quantity("heart_rate", 118.4), quantity("shock_index", 1.04)
+    ('118 bpm', '1.04')
+    """
+    row = SIGNALS.get(signal)
+    if row:
+        return f"{row.display(value)} {row.unit_label}"
+    return f"{value:g} {_DERIVED_UNITS.get(signal, '')}".rstrip()
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else duration(timedelta(seconds=value))
+
+
+def _limit(evidence: Mapping[str, Any], signal: str) -> Iterator[Fact]:
+    limit = number(evidence, "limit")
+    if limit is None:
+        return
+    sign = _SIGN.get(str(evidence.get("direction")), "at")
+    text = f"{sign} {quantity(signal, limit)}"
+    held = _seconds(number(evidence, "persistence_seconds"))
+    if held:
+        text += f", held for {held}"
+    clear = number(evidence, "limit_clear")
+    if clear is not None:
+        text += f"; over at {quantity(signal, clear)} (hysteresis)"
+    yield Fact("Limit in force", text)
+
+
+def _baseline(evidence: Mapping[str, Any], signal: str) -> Iterator[Fact]:
+    median, low, high = (number(evidence, "baseline", key) for key in ("median", "low", "high"))
+    if median is None:
+        yield Fact("Personal baseline", "none yet: too few readings of this person's own")
+        return
+    text = f"about {quantity(signal, median)}"
+    if low is not None and high is not None:
+        text += f", usually {quantity(signal, low)} to {quantity(signal, high)}"
+    spread, readings = (number(evidence, "baseline", key) for key in ("spread", "n"))
+    notes = []
+    if spread is not None:
+        notes.append(f"spread {spread:g}")
+    if readings is not None:
+        notes.append(f"{readings:.0f} readings")
+    period = evidence["baseline"].get("bin")
+    if isinstance(period, str):
+        notes.append(period.replace(":", ", "))
+    confidence = number(evidence, "baseline", "confidence")
+    if confidence is not None:
+        notes.append(f"confidence {confidence:.0%}")
+    yield Fact("Personal baseline", f"{text} ({'; '.join(notes)})" if notes else text)
+
+
+def _values(evidence: Mapping[str, Any], signal: str) -> Iterator[Fact]:
+    value, extreme = number(evidence, "value"), number(evidence, "extreme")
+    if value is not None:
+        yield Fact("Value at this step", quantity(signal, value))
+    if extreme is not None:
+        yield Fact("Furthest value", quantity(signal, extreme))
+    together = evidence.get("values")
+    if isinstance(together, Mapping) and together:
+        told = (
+            f"{SIGNALS[name].label} {quantity(name, float(v))}"
+            for name, v in together.items()
+            if name in SIGNALS and isinstance(v, int | float)
+        )
+        yield Fact("Measured at that moment", "; ".join(told))
+
+
+def _samples(evidence: Mapping[str, Any]) -> Iterator[Fact]:
+    samples, window = number(evidence, "samples"), _seconds(number(evidence, "window_seconds"))
+    if samples is not None:
+        yield Fact("Readings used", f"{samples:.0f}" + (f" over {window}" if window else ""))
+    quality = number(evidence, "quality")
+    if quality is not None:
+        yield Fact("Data quality", f"{quality:.0%}")
+    for key, label in (
+        ("condition_delay_seconds", "Condition delay (onset to detection)"),
+        ("signal_delay_seconds", "Signal delay (measured to received)"),
+    ):
+        delay = _seconds(number(evidence, key))
+        if delay is not None:
+            yield Fact(label, delay)
+
+
+def _rest(evidence: Mapping[str, Any]) -> Iterator[Fact]:
+    scores = evidence.get("scores")
+    if isinstance(scores, Mapping) and scores:
+        yield Fact("Scores", "; ".join(f"{name} {score}" for name, score in scores.items()))
+    reason = evidence.get("reason")
+    if isinstance(reason, str):
+        yield Fact("Reason", reason.replace("_", " "))
+    for key in sorted(evidence.keys() - _TOLD):
+        yield Fact(key.replace("_", " ").capitalize(), _plain(evidence[key]))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(inner) for inner in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _origin(basis: Basis) -> Iterator[Fact]:
+    rule = basis.evidence.get("rule")
+    if isinstance(rule, str):
+        yield Fact("Rule", rule, code=True)
+    yield Fact("Detector version", basis.detector_version, code=True)
+    yield Fact("Configuration", basis.config_hash, code=True)
+    made = basis.provenance
+    if made:
+        author = {"model": "language model", "phrasebook": "phrasebook, computed ahead"}
+        name = str(made.get("author", ""))
+        yield Fact("Words by", author.get(name, "reviewed template"))
+        yield Fact("Entry", str(made.get("entry", "")), code=True)
+        yield Fact("Verifier", str(made.get("verdict", "passed")))
+        if made.get("refused"):
+            yield Fact("Refused before", ", ".join(map(str, made["refused"])))
+        for key, label in (("model", "Model"), ("prompt_hash", "Prompt hash")):
+            if made.get(key):
+                yield Fact(label, str(made[key]), code=True)
+
+
+def facts(basis: Basis) -> list[Fact]:
+    """Everything that an episode's newest step rests on."""
+    evidence, signal = basis.evidence, str(basis.evidence.get("signal") or "")
+    activity = basis.context.get("activity")
+    told = [*_limit(evidence, signal)]
+    if "baseline" in evidence or signal in SIGNALS:
+        told += _baseline(evidence, signal)
+    told += [*_values(evidence, signal), *_samples(evidence)]
+    if isinstance(activity, str):
+        told.append(Fact("Activity", activity))
+    return [*told, *_rest(evidence), *_origin(basis)]

@@ -1,0 +1,98 @@
+"""Dash's callbacks: the stream of a page, and the chart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dash import ClientsideFunction, Input, Output, State, ctx, dcc, html, set_props
+from dash.exceptions import PreventUpdate
+
+from dashboard import chart
+from dashboard.live import Stream
+from dashboard.views import Views
+from vigil.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from dashboard.context import WebContext
+    from dashboard.shell import BoardDash
+
+
+def register(app: BoardDash, context: WebContext, views: Views) -> None:
+    """Add every callback."""
+    app.clientside_callback(
+        ClientsideFunction("vigil", "begin"),
+        Output("client", "data"),
+        Output("look", "data"),
+        Output("start", "data"),
+        Input("boot", "data"),
+    )
+    app.clientside_callback(ClientsideFunction("vigil", "apply"), Input("patch", "data"))
+    _stream(app, context, views)
+    _chart(app, views)
+
+
+def _stream(app: BoardDash, context: WebContext, views: Views) -> None:
+    @app.callback(Input("start", "data"), websocket=True, persistent=True)  # type: ignore[untyped-decorator]
+    async def stream(start: dict[str, Any] | None) -> None:
+        if not start:
+            raise PreventUpdate
+        read = views.reader(start)
+        seen = {str(k): str(v) for k, v in dict(start.get("seen") or {}).items()}
+        made = Stream(context, read, int(start["stream"]), seen)
+        if ctx.websocket is None:
+            set_props("patch", {"data": await made.once()})
+            return
+        async for message in made.messages():
+            if ctx.websocket.is_shutdown:
+                return
+            set_props("patch", {"data": message})
+
+
+def _chart(app: BoardDash, views: Views) -> None:
+    @app.callback(Output("panel", "children"), Input("client", "data"))  # type: ignore[untyped-decorator]
+    async def panel(client: dict[str, Any] | None) -> Any:
+        if not client or client.get("page") != "patient":
+            raise PreventUpdate
+        return _panel()
+
+    @app.callback(  # type: ignore[untyped-decorator]
+        Output("chart", "figure"),
+        Output("chart-words", "children"),
+        Input("span", "value"),
+        Input("turn", "data"),
+        Input("look", "data"),
+        State("client", "data"),
+    )
+    async def draw(
+        span: str, _turn: Any, look: dict[str, Any], client: dict[str, Any]
+    ) -> tuple[Any, Any]:
+        theme = chart.theme(str(look.get("theme")), str(look.get("timeZone")))
+        try:
+            trend = await views.trend(str(client["patient"]), span)
+        except UnavailableError:
+            raise PreventUpdate from None  # the page says it; the chart stays as it was
+        return chart.figure(trend, theme), chart.words(trend)
+
+
+def _panel() -> list[Any]:
+    return [
+        html.Div(
+            [
+                html.H2("Trend"),
+                dcc.RadioItems(
+                    id="span",
+                    options=[{"label": name, "value": name} for name in chart.SPANS],
+                    value="24 h",
+                    inline=True,
+                    className="spans",
+                ),
+            ],
+            className="bar",
+        ),
+        dcc.Graph(
+            id="chart",
+            config={"displaylogo": False, "responsive": True, "displayModeBar": False},
+            className="chart",
+        ),
+        html.P(id="chart-words", className="chart-words"),
+    ]

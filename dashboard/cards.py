@@ -1,0 +1,83 @@
+"""A patient's page in pieces: the heading with the newest values, and a card an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from jinja2 import Template
+from markupsafe import Markup
+
+from dashboard import basis as bases
+from dashboard import ranking, rows, wording
+from dashboard.templating import environment, render
+from store.board import Episode, Patient, Value
+from store.evidence import Basis, Deed
+
+VERBS: Mapping[str, str] = {
+    "acknowledge": "acknowledged",
+    "snooze": "snoozed",
+    "assign": "assigned",
+    "escalate": "escalated",
+    "resolve": "resolved",
+    "comment": "wrote",
+    "useful": "marked it useful",
+    "false_alarm": "marked it a false alarm",
+    "ok": "said: I am fine",
+    "need_help": "asked for help",
+}
+
+
+@cache
+def _card() -> Template:
+    return environment().get_template("card.html")
+
+
+def card(patient: Patient, episode: Episode, basis: Basis, deeds: Sequence[Deed]) -> rows.Fragment:
+    """One episode: what we saw, what to do, what it rests on, and what people did."""
+    who = patient.display_name or patient.patient_id
+    opinions = [deed for deed in deeds if deed.verb in {"useful", "false_alarm"}]
+    html = _card().render(
+        level=ranking.level(episode),
+        episode=episode,
+        told=rows.told(episode),
+        title=rows.title(episode),
+        text=episode.text or {},
+        lasted=wording.duration((episode.ended_at or episode.detected_at) - episode.onset),
+        facts=bases.facts(basis),
+        words_by_model=basis.provenance.get("author") == "model",
+        deeds=[
+            (
+                "The patient" if deed.actor == "patient" else deed.actor,
+                VERBS.get(deed.verb, deed.verb),
+                deed,
+            )
+            for deed in deeds
+        ],
+        opinion=opinions[-1].verb if opinions else "",
+        who=who,
+    )
+    css = f"episode {ranking.level(episode)} {'over' if episode.phase == 'closed' else 'active'}"
+    if not episode.acknowledged:
+        css += " waiting"
+    return rows.fragment(episode.event_id, css, html)
+
+
+def patient_head(
+    patient: Patient, values: Mapping[str, Value], episodes: Sequence[Episode]
+) -> Markup:
+    """Who it is, and the newest values."""
+    stands = ranking.standing(episode for episode in episodes if episode.phase != "closed")
+    newest = max(values.values(), key=lambda value: (value.received_at, value.time), default=None)
+    return Markup(  # noqa: S704  (a template of ours, which escapes)
+        render(
+            "patient_head.html",
+            patient=patient,
+            level=stands.level,
+            active=len(stands.episodes),
+            vitals=rows.vitals(values, stands.top),
+            newest=newest,
+            apart=newest is not None
+            and abs(newest.received_at - newest.time) > wording.APART_AFTER,
+        )
+    )

@@ -1,0 +1,248 @@
+"""The patient's trend as a Plotly figure: plain dictionaries, so that no Plotly object is built.
+
+What is shaded is what the detectors said: each episode over its own time, with the personal
+baseline and the limit *that it was judged by*, taken from its evidence. Outside episodes no
+baseline is drawn, because the page does not know the one that was in force then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dashboard.basis import number
+from dashboard.rows import title
+from store.board import Episode
+from store.evidence import Basis
+from vigil.signals import SIGNALS
+
+SPANS: Mapping[str, timedelta] = {
+    "6 h": timedelta(hours=6),
+    "24 h": timedelta(hours=24),
+    "7 d": timedelta(days=7),
+    "30 d": timedelta(days=30),
+}
+LABELS_AT_MOST = 12
+"""With more episodes than this in the window, only their marks are written."""
+MARKS = {"high": "▲", "medium": "◆", "low": "●"}
+PANELS = {"heart_rate": "y", "systolic": "y2", "diastolic": "y2"}
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+
+
+class Trend(NamedTuple):
+    """What the chart shows."""
+
+    start: datetime
+    end: datetime
+    width: timedelta
+    """Length of a bucket."""
+    points: Sequence[Mapping[str, Any]]
+    """As :func:`store.trends.trend` gives them."""
+    episodes: Sequence[tuple[Episode, Basis]]
+
+
+class Theme(NamedTuple):
+    """Colours, and the reader's time zone."""
+
+    ink: str
+    muted: str
+    grid: str
+    heart_rate: str
+    systolic: str
+    diastolic: str
+    band: str
+    high: str
+    medium: str
+    low: str
+    zone: ZoneInfo | None = None
+
+    def local(self, time: datetime) -> str:
+        """A moment as the axis takes it: the reader's wall clock."""
+        return time.astimezone(self.zone or UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+    def priority(self, name: str) -> str:
+        """The colour of a priority."""
+        return str(getattr(self, name))
+
+
+LIGHT = Theme(
+    "#14202b", "#51606e", "#e1e7ed", "#0b5cad", "#5b2d9e", "#1f7a5c", "rgba(11,92,173,0.13)",
+    "#b3141d", "#a87900", "#0b7f93",
+)  # fmt: skip
+DARK = Theme(
+    "#e6edf3", "#9fb0bf", "#2a3641", "#6cb2ff", "#c3a1ff", "#5fd0a5", "rgba(108,178,255,0.16)",
+    "#ff6b70", "#ffd60a", "#3fd0e6",
+)  # fmt: skip
+
+
+def theme(name: str, zone: str) -> Theme:
+    """The colours of the browser's scheme; an unknown time zone is UTC."""
+    try:
+        found = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        found = None
+    return (DARK if name == "dark" else LIGHT)._replace(zone=found)
+
+
+def _gapped(
+    trend: Trend, field: str, longest: timedelta
+) -> Iterator[tuple[datetime, float | None]]:
+    """A signal's points, with a gap wherever nothing was measured for longer."""
+    before: datetime | None = None
+    for point in trend.points:
+        value, time = point[field], point["bucket"]
+        if value is None:
+            continue
+        if before is not None and time - before > longest:
+            yield before + (time - before) / 2, None
+        yield time, round(value, 1)
+        before = time
+
+
+def _line(trend: Trend, look: Theme, signal: str, stat: str, **style: Any) -> dict[str, Any]:
+    longest = max(3 * trend.width, timedelta(minutes=15))
+    if signal != "heart_rate":  # a cuff measures a few times a day
+        longest = timedelta(hours=26)
+    points = list(_gapped(trend, f"{signal}_{stat}", longest))
+    return {
+        "type": "scatter",
+        "x": [look.local(time) for time, _ in points],
+        "y": [value for _, value in points],
+        "yaxis": PANELS[signal],
+        "hoverinfo": "skip",
+        "showlegend": False,
+        **style,
+    }
+
+
+def _traces(trend: Trend, look: Theme) -> list[dict[str, Any]]:
+    none = {"mode": "lines", "line": {"width": 0}}
+    traces = [
+        _line(trend, look, "heart_rate", "min", **none),
+        _line(trend, look, "heart_rate", "max", fill="tonexty", fillcolor=look.band, **none),
+    ]
+    for signal in PANELS:
+        row, color = SIGNALS[signal], str(getattr(look, signal))
+        marks = "lines" if signal == "heart_rate" else "lines+markers"
+        traces.append(
+            _line(
+                trend, look, signal, "avg", mode=marks, name=row.label, showlegend=True,
+                line={"color": color, "width": 1.6}, marker={"size": 5, "color": color},
+                hoverinfo="all", hovertemplate=f"%{{y:.0f}} {row.unit_label}",
+            )
+        )  # fmt: skip
+    return traces
+
+
+def judged_signal(basis: Basis) -> str | None:
+    """The signal that an episode's numbers are about, where the chart shows it."""
+    named = basis.evidence.get("signal")
+    if not isinstance(named, str):
+        named = basis.signals[0] if len(basis.signals) == 1 else None
+    return named if named in PANELS else None
+
+
+def _episode_shapes(
+    trend: Trend, look: Theme, episode: Episode, basis: Basis, *, labelled: bool
+) -> Iterator[dict[str, Any]]:
+    begin = max(episode.onset, trend.start)
+    end = min(episode.ended_at or trend.end, trend.end)
+    span = {"x0": look.local(begin), "x1": look.local(max(end, begin + trend.width))}
+    color, signal = look.priority(episode.priority), judged_signal(basis)
+    panel = PANELS.get(signal or "")
+    mark = MARKS[episode.priority]
+    text = f"{mark} {title(episode).rstrip('.')}" if labelled else mark
+    yield {
+        "type": "rect", **span, "xref": "x", "y0": 0, "y1": 1,
+        "yref": f"{panel} domain" if panel else "paper", "layer": "below",
+        "fillcolor": color, "opacity": 0.16, "line": {"width": 0},
+    }  # fmt: skip
+    yield {
+        "type": "line", "xref": "x", "x0": span["x0"], "x1": span["x0"], "y0": 0, "y1": 1,
+        "yref": f"{panel} domain" if panel else "paper", "line": {"color": color, "width": 1.5},
+        "label": {
+            "text": text, "textposition": "end", "textangle": 0, "xanchor": "left",
+            "yanchor": "top", "font": {"size": 11, "color": look.ink}, "padding": 2,
+        },
+    }  # fmt: skip
+    if panel is None:
+        return
+    low, high = (number(basis.evidence, "baseline", key) for key in ("low", "high"))
+    if low is not None and high is not None:
+        yield {
+            "type": "rect", **span, "xref": "x", "yref": panel, "y0": low, "y1": high,
+            "fillcolor": "rgba(0,0,0,0)", "line": {"color": look.muted, "width": 1, "dash": "dot"},
+        }  # fmt: skip
+    limit = number(basis.evidence, "limit")
+    if limit is not None:
+        yield {
+            "type": "line", **span, "xref": "x", "yref": panel, "y0": limit, "y1": limit,
+            "line": {"color": color, "width": 2, "dash": "dash"},
+        }  # fmt: skip
+
+
+def _axis(look: Theme, name: str, domain: tuple[float, float]) -> dict[str, Any]:
+    return {
+        "title": {"text": name, "font": {"size": 12}},
+        "domain": list(domain),
+        "gridcolor": look.grid,
+        "zeroline": False,
+        "fixedrange": True,
+        "nticks": 6,
+    }
+
+
+def figure(trend: Trend, look: Theme) -> dict[str, Any]:
+    """The figure: heart rate above, blood pressure below, episodes shaded over both."""
+    labelled = len(trend.episodes) <= LABELS_AT_MOST
+    shapes = [
+        shape
+        for episode, basis in trend.episodes
+        for shape in _episode_shapes(trend, look, episode, basis, labelled=labelled)
+    ]
+    zone = look.zone.key if look.zone else "UTC"
+    return {
+        "data": _traces(trend, look),
+        "layout": {
+            "shapes": shapes,
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": FONT, "size": 12, "color": look.ink},
+            "margin": {"l": 56, "r": 12, "t": 28, "b": 44},
+            "height": 460,
+            "hovermode": "x unified",
+            "hoverlabel": {"font": {"color": "#14202b"}, "bgcolor": "#ffffff"},
+            "dragmode": "zoom",
+            "legend": {"orientation": "h", "x": 0, "y": 1.09, "font": {"size": 12}},
+            "uirevision": f"{trend.end - trend.start}",
+            "xaxis": {
+                "range": [look.local(trend.start), look.local(trend.end)],
+                "gridcolor": look.grid,
+                "title": {"text": f"Time ({zone})", "font": {"size": 11, "color": look.muted}},
+                "anchor": "y2",
+            },
+            "yaxis": _axis(look, "HR, bpm", (0.56, 1.0)),
+            "yaxis2": _axis(look, "BP, mmHg", (0.0, 0.48)),
+        },
+    }
+
+
+def words(trend: Trend) -> str:
+    """The chart in a sentence, for those who do not see it."""
+    said = []
+    for signal in PANELS:
+        row = SIGNALS[signal]
+        middles = [p[f"{signal}_avg"] for p in trend.points if p[f"{signal}_avg"] is not None]
+        if middles:
+            low = min(p[f"{signal}_min"] for p in trend.points if p[f"{signal}_min"] is not None)
+            high = max(p[f"{signal}_max"] for p in trend.points if p[f"{signal}_max"] is not None)
+            said.append(
+                f"{row.label} {row.display(low)} to {row.display(high)} {row.unit_label}"
+                f" (mostly about {row.display(median(middles))})"
+            )
+    if not said:
+        return "No readings of heart rate or blood pressure in this window."
+    return "In this window: " + "; ".join(said) + "."

@@ -1,0 +1,102 @@
+"""The care team's board and the patient's page, as a part of the web process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from fastapi.responses import RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from dashboard.context import WebContext
+from dashboard.publishing import keep_publisher
+from dashboard.templating import STATIC
+from store.database import async_pool
+from store.feed import BoardFeed
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from vigil.settings import Settings
+
+
+class Dashboard:
+    """A :class:`~vigil.service.WebPart`."""
+
+    name = "dashboard"
+
+    def __init__(self, settings: Settings):
+        self.context = WebContext(
+            settings=settings, pool=async_pool(settings), feed=BoardFeed(settings)
+        )
+
+    def install(self, api: FastAPI) -> None:
+        """Add the pages, Dash, and the guard around everything under ``/board/``."""
+        from dashboard import actions, admin, callbacks, pages  # noqa: PLC0415
+        from dashboard.board_pages import BoardPages  # noqa: PLC0415
+        from dashboard.door import Door  # noqa: PLC0415
+        from dashboard.guard import Guard  # noqa: PLC0415
+        from dashboard.shell import Shell  # noqa: PLC0415
+        from dashboard.views import Views  # noqa: PLC0415
+
+        context, door = self.context, Door(self.context)
+        views = Views(context)
+        api.mount("/static", StaticFiles(directory=STATIC), name="static")
+        api.include_router(pages.routes(context, door))
+        api.include_router(actions.routes(context))
+        api.include_router(admin.routes(context))
+
+        @api.get("/", include_in_schema=False)
+        async def home() -> Response:
+            return RedirectResponse("/board/", 303)
+
+        @api.get("/board", include_in_schema=False)
+        async def without_slash() -> Response:
+            return RedirectResponse("/board/", 308)
+
+        frame = Shell()
+        api.include_router(BoardPages(context, views, frame).router())
+        frame.mount(api, lambda app: callbacks.register(app, context, views))
+        if find_spec("dashboard.phone.routes"):
+            from dashboard.phone.routes import install as install_phone  # noqa: PLC0415
+
+            install_phone(api, context)
+        api.add_middleware(Guard, context=context, door=door)
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Open the pool, listen for changes, reach for the broker; all survive its absence."""
+        context = self.context
+        await context.pool.open(wait=False)
+        tasks = [
+            asyncio.create_task(context.feed.run(), name="board-feed"),
+            asyncio.create_task(keep_publisher(context), name="publisher"),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+            if context.publisher is not None:
+                await asyncio.to_thread(context.publisher.close)
+            await context.pool.close()
+
+    def trouble(self) -> Mapping[str, str]:
+        """The database and the broker, where they do not answer."""
+        trouble = {}
+        if not self.context.feed.listening:
+            trouble["unavailable.database"] = "The database does not answer."
+        if self.context.publisher is None:
+            trouble["unavailable.broker"] = "The Kafka broker does not answer."
+        return trouble
+
+
+def build(settings: Settings) -> Dashboard:
+    """The dashboard; opens nothing yet."""
+    return Dashboard(settings)

@@ -1,0 +1,65 @@
+"""HTML from templates: every value is escaped, and every page has the same headers."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dashboard import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEMPLATES = Path(__file__).parent / "templates"
+STATIC = Path(__file__).parent / "static"
+INTENDED_USE = (
+    "Vigil supports trained staff. It is not a diagnosis and never the sole alarm: "
+    "look at the patient."
+)
+
+HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""Of every page. The board's own policy, which lets Dash's scripts run, is in
+:mod:`dashboard.shell`."""
+
+
+@cache
+def environment() -> Environment:
+    """The templates, compiled once a process."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["intended_use"] = INTENDED_USE
+    made.filters["path"] = lambda text: quote(str(text), safe="")
+    made.filters["moment"] = wording.moment
+    made.filters["clock"] = wording.clock
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """A template as text."""
+    return environment().get_template(template).render(values)
+
+
+def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A template as a response, with the headers of a page."""
+    return HTMLResponse(render(template, **values), status, dict(HEADERS))

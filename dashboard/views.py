@@ -1,0 +1,88 @@
+"""What each page shows: read from the store, rendered to pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from dashboard import cards, chart, head, rows
+from dashboard.live import Content, Read
+from dashboard.snapshot import Wards
+from store import board, evidence, trends
+from store.database import translated
+
+if TYPE_CHECKING:
+    from dashboard.context import WebContext
+
+LIVE_WITHIN = timedelta(hours=1)
+"""The chart ends now if the newest reading is so fresh, else with that reading."""
+EPISODES_SINCE = timedelta(days=30)
+
+
+class Views:
+    """Reads for every open page of the process."""
+
+    def __init__(self, context: WebContext):
+        self._context = context
+        self.wards = Wards(context)
+
+    def reader(self, start: Mapping[str, Any]) -> Read:
+        """What a browser's stream shows, by what it asked for."""
+        if start.get("page") == "patient":
+            patient_id = str(start.get("patient", ""))
+            return lambda: self.patient(patient_id)
+        ward = str(start.get("ward") or "")
+        return lambda: self.board(ward)
+
+    async def board(self, ward: str) -> Content:
+        """The ward board."""
+        everyone = await self.wards.now()
+        shown = head.of_ward(everyone, ward)
+        return Content([rows.row(seen) for seen in shown], head.head(everyone, ward))
+
+    async def patient(self, patient_id: str) -> Content:
+        """A patient's page; nothing where there is no such patient."""
+        with translated():
+            async with self._context.pool.connection() as connection:
+                who = await board.patient(connection, patient_id)
+                if who is None:
+                    return Content((), "")
+                values = {v.signal: v for v in await board.latest(connection, patient_id)}
+                until = _end(values, self._context.clock())
+                told = await board.episodes_of(connection, patient_id, until - EPISODES_SINCE)
+                ids = [episode.event_id for episode in told]
+                bases = await evidence.bases(connection, ids)
+                deeds = await evidence.deeds(connection, ids)
+        pieces = [
+            cards.card(who, episode, bases[episode.event_id], deeds.get(episode.event_id, []))
+            for episode in told
+            if episode.event_id in bases
+        ]
+        newest = max((v.received_at for v in values.values()), default=None)
+        turn = f"{newest}:{len(pieces)}:{[piece.digest for piece in pieces[:20]]}"
+        return Content(pieces, cards.patient_head(who, values, told), rows.digest_of(turn))
+
+    async def trend(self, patient_id: str, span: str) -> chart.Trend:
+        """A patient's points and episodes over a span up to now, or to the newest reading."""
+        length = chart.SPANS.get(span, chart.SPANS["24 h"])
+        with translated():
+            async with self._context.pool.connection() as connection:
+                values = {v.signal: v for v in await board.latest(connection, patient_id)}
+                end = _end(values, self._context.clock())
+                start = end - length
+                points = await trends.trend(connection, patient_id, start, end)
+                told = await board.episodes_of(connection, patient_id, start)
+                bases = await evidence.bases(connection, [e.event_id for e in told])
+        return chart.Trend(
+            start,
+            end,
+            trends.zoom(start, end).width,
+            points,
+            [(e, bases[e.event_id]) for e in told if e.event_id in bases and e.onset < end],
+        )
+
+
+def _end(values: Mapping[str, board.Value], now: datetime) -> datetime:
+    newest = max((value.time for value in values.values()), default=now)
+    return now if now - LIVE_WITHIN < newest else newest + timedelta(minutes=1)
