@@ -43,6 +43,7 @@ RULES = (
     Rule("slot_unknown", slot_rules.unknown, "A slot that this text may not use."),
     Rule("slot_missing", slot_rules.missing, "A required slot that is not there."),
     Rule("slot_repeated", slot_rules.repeated, "A slot more than once."),
+    Rule("slot_misplaced", slot_rules.misplaced, "A time in a quantity's place, or the reverse."),
     Rule("numeral", character_rules.numeral, "A number outside a slot, in digits or words."),
     Rule("event_unnamed", fact_rules.event_unnamed, "The event is not named."),
     Rule("direction", fact_rules.direction, "A direction that the facts do not have."),

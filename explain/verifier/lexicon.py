@@ -35,6 +35,10 @@ class Lexicon(Struct, frozen=True):
     conditions: dict[str, Pattern]
     forbidden: dict[str, Pattern]
     audiences: dict[str, Pattern]
+    places: dict[str, frozenset[str]]
+    """Slot of time → the words that may stand right before it."""
+    quantity_never: frozenset[str]
+    """Words that never stand right before any other slot."""
     numerals: Pattern
     capitals: frozenset[str]
     common: frozenset[str]
@@ -73,6 +77,8 @@ def load(locale: str) -> Lexicon:
         conditions={k: pattern(row["condition"]) for k, row in named.items() if "condition" in row},
         forbidden={what: pattern(words) for what, words in raw["forbidden"].items()},
         audiences={who: pattern(words) for who, words in raw["audiences"].items()},
+        places={k: frozenset(v) for k, v in raw["places"].items() if k != "quantity_never"},
+        quantity_never=frozenset(raw["places"]["quantity_never"]),
         numerals=pattern(raw["numerals"]["words"]),
         capitals=frozenset(raw["capitals"]["words"]),
         common=frozenset(raw["common"]["words"]),

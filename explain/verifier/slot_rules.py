@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from explain.tables import SLOT
 from explain.verifier.candidate import Candidate
+
+_PLACE = re.compile(r"([^\W\d_]+)?\W*\{([a-z][a-z0-9_]*)\}")
 
 
 def malformed(candidate: Candidate) -> bool:
@@ -26,3 +30,16 @@ def missing(candidate: Candidate) -> bool:
 def repeated(candidate: Candidate) -> bool:
     """A slot that stands there more than once."""
     return len(candidate.slots) != len(set(candidate.slots))
+
+
+def misplaced(candidate: Candidate) -> bool:
+    """A span of time where a quantity should stand, or the reverse: "high for {heart_rate}"."""
+    words = candidate.lexicon
+    for match in _PLACE.finditer(candidate.text):
+        before, slot = (match[1] or "").lower(), match[2]
+        if slot in words.places:
+            if before not in words.places[slot]:
+                return True
+        elif before in words.quantity_never:
+            return True
+    return False

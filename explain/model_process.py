@@ -1,0 +1,182 @@
+"""The parent's side of the model process: start it, ask it within a deadline, let it fall.
+
+Whatever goes wrong with it is a :class:`ModelDown` with a reason code, and the process is gone; the
+next question starts another one.
+"""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import threading
+from collections.abc import Sequence
+from typing import IO
+
+import msgspec
+
+from explain.model_child import Answer, Ask, Failed, Ready
+from explain.prompt import Message
+
+Reply = Ready | Failed | Answer
+_reply = msgspec.json.Decoder(Reply)
+LOAD_SECONDS = 180.0
+"""The first start on a machine unpacks the model; later ones take a few seconds."""
+
+
+class ModelDown(Exception):  # noqa: N818  (a state, not a mistake)
+    """The model process cannot answer. ``reason`` is one of :data:`REASONS`."""
+
+    def __init__(self, reason: str, detail: str = ""):
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+REASONS = {
+    "model_missing": "The model's file is not there or is not the pinned one.",
+    "extra_missing": "The extra `llm` is not installed.",
+    "load_failed": "The model could not be loaded, as for want of memory.",
+    "load_slow": "The model was not loaded in time.",
+    "crashed": "The model process ended.",
+    "deadline": "The answer took too long; the process was stopped.",
+    "nonsense": "The model process said something that is no answer.",
+}
+
+
+class ModelProcess:
+    """One child process, started when first asked. Used by one thread, but for :meth:`abort`.
+
+    Args:
+        command: what to run; it keeps the protocol of :mod:`explain.model_child`.
+    """
+
+    def __init__(self, command: Sequence[str], load_seconds: float = LOAD_SECONDS):
+        self._command = list(command)
+        self._load_seconds = load_seconds
+        self._child: subprocess.Popen[bytes] | None = None
+        self._replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._reader: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._aborted = False
+        self._asked = 0
+        self.model = ""
+        """Name and digest of what answers; empty while nothing does."""
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id."""
+        return self._child.pid if self._child else None
+
+    def start(self) -> None:
+        """Have a child that is ready.
+
+        Raises:
+            ModelDown: it cannot be.
+        """
+        if self._child is not None:
+            return
+        self._spawn()
+        match self._receive(self._load_seconds, late="load_slow"):
+            case Ready(model):
+                self.model = model
+            case Failed(reason, detail):
+                raise self._down(reason if reason in REASONS else "load_failed", detail)
+            case _:
+                raise self._down("nonsense")
+
+    def _spawn(self) -> None:
+        replies = self._replies = queue.SimpleQueue[bytes]()
+        with self._lock:
+            if self._aborted:
+                raise ModelDown("crashed", "aborted")
+            try:
+                self._child = subprocess.Popen(
+                    self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            except OSError as error:
+                raise ModelDown("load_failed", type(error).__name__) from error
+        self._reader = threading.Thread(
+            target=_read, args=(self._child.stdout, replies), name="model-replies", daemon=True
+        )
+        self._reader.start()
+
+    def ask(self, messages: list[Message], seconds: float) -> str:
+        """The model's answer, within a deadline.
+
+        Raises:
+            ModelDown: there is none; the child is gone.
+        """
+        self.start()
+        self._asked += 1
+        self._send(Ask(self._asked, messages))
+        match self._receive(seconds, late="deadline"):
+            case Answer(number, text) if number == self._asked:
+                return text
+            case _:
+                raise self._down("nonsense")
+
+    def abort(self) -> None:
+        """Kill the child now and start none again. The only method for another thread."""
+        with self._lock:
+            self._aborted = True
+            if self._child is not None:
+                self._child.kill()
+
+    def close(self) -> None:
+        """End the child, at once."""
+        with self._lock:
+            child, self._child, self.model = self._child, None, ""
+        if child is None:
+            return
+        child.kill()
+        child.wait()
+        if self._reader is not None:  # it ends with the child's stdout
+            self._reader.join()
+        for pipe in (child.stdin, child.stdout):
+            _close(pipe)
+
+    def _send(self, what: Ask) -> None:
+        stdin = self._child.stdin if self._child else None
+        if stdin is None:
+            raise self._down("crashed")
+        try:
+            stdin.write(msgspec.json.encode(what) + b"\n")
+            stdin.flush()
+        except OSError:
+            raise self._down("crashed") from None
+
+    def _receive(self, seconds: float, late: str) -> Reply:
+        try:
+            line = self._replies.get(timeout=seconds)
+        except queue.Empty:
+            raise self._down(late) from None
+        if not line:
+            raise self._down("crashed")
+        try:
+            reply: Reply = _reply.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self._down("nonsense") from None
+        return reply
+
+    def _down(self, reason: str, detail: str = "") -> ModelDown:
+        """Let the child go and say why."""
+        self.close()
+        return ModelDown(reason, detail)
+
+
+def _read(stream: IO[bytes] | None, replies: queue.SimpleQueue[bytes]) -> None:
+    """Pass on each line; an empty one at the end, whether it ended or was closed."""
+    try:
+        for line in stream or ():
+            replies.put(line)
+    except (OSError, ValueError):
+        pass
+    replies.put(b"")
+
+
+def _close(pipe: IO[bytes] | None) -> None:
+    try:
+        if pipe is not None:
+            pipe.close()
+    except OSError:  # unsent bytes to a dead child
+        pass

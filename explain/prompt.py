@@ -1,0 +1,60 @@
+"""What a language model is asked: the facts, slot names and two of our own sentences. No number,
+no time, no name, nobody's free text can be in it, because none of them is in :class:`Facts`.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+
+from explain import tables
+from explain.compose import Draft
+from explain.facts import Facts
+from explain.tables import Direction, Telling
+
+Message = dict[str, str]
+
+SYSTEM = (
+    "You write one short sentence in plain English for a health alert. Say only what was seen. "
+    "Copy every slot in curly braces exactly once. Write no numbers, no causes, no advice."
+)
+WHEN: dict[Telling, str] = {
+    "opened": "It has begun and goes on.",
+    "updated": "It still goes on.",
+    "late": "It was earlier.",
+    "closed": "It is over now.",
+    "withdrawn": "It is no longer checked.",
+}
+EXAMPLES: tuple[tuple[str, Direction, Telling], ...] = (
+    ("heart_rate_low", "below", "updated"),
+    ("blood_pressure_high", "above", "closed"),
+    ("heart_rate_high", "above", "opened"),
+)
+"""Blocks of the reviewed table whose first sentence shows how; those of other kinds are shown."""
+
+
+def messages(facts: Facts, draft: Draft) -> list[Message]:
+    """The conversation that asks for one sentence with the draft's slots."""
+    said: list[Message] = [{"role": "system", "content": SYSTEM}]
+    table = tables.audience(facts.locale, facts.audience).blocks
+    shown = [row for row in EXAMPLES if row[0] != facts.kind]
+    for kind, direction, telling in shown[:2]:
+        block = table[kind, direction]
+        example = block.seen[telling][0]
+        title = block.title_past if telling == "closed" else block.title
+        said.append({"role": "user", "content": _request(title, telling, example.slots)})
+        said.append({"role": "assistant", "content": example.text})
+    own = table[facts.kind, facts.direction]
+    title = own.title if facts.situation == "now" else own.title_past
+    said.append({"role": "user", "content": _request(title, facts.telling, draft.seen.slots)})
+    return said
+
+
+def _request(title: str, telling: Telling, slots: frozenset[str]) -> str:
+    named = " and ".join(f"{{{slot}}}" for slot in sorted(slots)) or "none"
+    return f"Seen: {title}. {WHEN[telling]} Slots: {named}. Write the sentence."
+
+
+def digest(said: list[Message]) -> str:
+    """Names a prompt in a text's provenance."""
+    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
