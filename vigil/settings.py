@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     llm: bool = Field(
         False, description="Let the language model reword alerts (needs the extra `llm`)."
     )
+    model_dir: Path = Field(
+        Path("~/.cache/vigil/models"), description="Where the language model's files are kept."
+    )
     llm_deadline_seconds: float = Field(
         20, gt=0, description="A rewording that takes longer is dropped."
     )

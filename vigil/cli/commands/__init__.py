@@ -6,7 +6,7 @@ from importlib import import_module
 
 import typer
 
-NAMES = ("up", "run", "topics", "schemas", "notify", "patient", "device", "deadletter")
+NAMES = ("up", "run", "topics", "schemas", "notify", "patient", "device", "deadletter", "explain")
 
 
 def register(app: typer.Typer) -> None:
