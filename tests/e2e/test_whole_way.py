@@ -87,9 +87,9 @@ def _subscribe_phone(system: System, page: Page) -> httpx.Client:
     """Take the one-time link from the patient's page and enrol a phone with it."""
     page.goto(f"{system.url}/board/patient/{PATIENT}")
     page.get_by_role("button", name="Link patient").click()
-    link = page.get_by_text(f"{system.url}/phone/enrol/").first
-    link.wait_for()
-    code = link.inner_text().rpartition("/")[2].strip()
+    link = page.get_by_role("textbox", name="Link").input_value()
+    assert link.startswith(f"{system.url}/phone/enrol/")
+    code = link.rpartition("/")[2]
     phone = httpx.Client(base_url=system.url, headers={"Origin": system.url}, follow_redirects=True)
     assert phone.post(f"/phone/enrol/{code}").status_code == 200
     assert system.settings.vapid_private_key
