@@ -29,6 +29,7 @@ LABELS_AT_MOST = 12
 """With more episodes than this in the window, only their marks are written."""
 MARKS = {"high": "▲", "medium": "◆", "low": "●"}
 PANELS = {"heart_rate": "y", "systolic": "y2", "diastolic": "y2"}
+NAMES = {"heart_rate": "Heart rate", "systolic": "Systolic", "diastolic": "Diastolic"}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
@@ -129,7 +130,7 @@ def _traces(trend: Trend, look: Theme) -> list[dict[str, Any]]:
         marks = "lines" if signal == "heart_rate" else "lines+markers"
         traces.append(
             _line(
-                trend, look, signal, "avg", mode=marks, name=row.label, showlegend=True,
+                trend, look, signal, "avg", mode=marks, name=NAMES[signal], showlegend=True,
                 line={"color": color, "width": 1.6}, marker={"size": 5, "color": color},
                 hoverinfo="all", hovertemplate=f"%{{y:.0f}} {row.unit_label}",
             )
@@ -164,7 +165,8 @@ def _episode_shapes(
         "type": "line", "xref": "x", "x0": span["x0"], "x1": span["x0"], "y0": 0, "y1": 1,
         "yref": f"{panel} domain" if panel else "paper", "line": {"color": color, "width": 1.5},
         "label": {
-            "text": text, "textposition": "end", "textangle": 0, "xanchor": "left",
+            "text": text, "textposition": "end", "textangle": 0,
+            "xanchor": "right" if begin > trend.start + (trend.end - trend.start) * 0.7 else "left",
             "yanchor": "top", "font": {"size": 11, "color": look.ink}, "padding": 2,
         },
     }  # fmt: skip
@@ -216,7 +218,13 @@ def figure(trend: Trend, look: Theme) -> dict[str, Any]:
             "hovermode": "x unified",
             "hoverlabel": {"font": {"color": "#14202b"}, "bgcolor": "#ffffff"},
             "dragmode": "zoom",
-            "legend": {"orientation": "h", "x": 0, "y": 1.09, "font": {"size": 12}},
+            "legend": {
+                "orientation": "h",
+                "x": 0,
+                "y": 1.1,
+                "font": {"size": 12},
+                "traceorder": "normal",
+            },
             "uirevision": f"{trend.end - trend.start}",
             "xaxis": {
                 "range": [look.local(trend.start), look.local(trend.end)],
@@ -240,8 +248,8 @@ def words(trend: Trend) -> str:
             low = min(p[f"{signal}_min"] for p in trend.points if p[f"{signal}_min"] is not None)
             high = max(p[f"{signal}_max"] for p in trend.points if p[f"{signal}_max"] is not None)
             said.append(
-                f"{row.label} {row.display(low)} to {row.display(high)} {row.unit_label}"
-                f" (mostly about {row.display(median(middles))})"
+                f"{NAMES[signal].lower()} {row.display(low)} to {row.display(high)}"
+                f" {row.unit_label}, median {row.display(median(middles))}"
             )
     if not said:
         return "No readings of heart rate or blood pressure in this window."

@@ -59,13 +59,16 @@ def standing(episodes: Iterable[Episode]) -> Standing:
 
 
 def patient_key(stands: Standing, name: str, patient_id: str) -> tuple[object, ...]:
-    """Sorts a ward: highest priority, then what has waited longest without being acknowledged."""
+    """Sorts a ward: highest priority, then what nobody has acknowledged, what still goes on before
+    what has ended, and the longest first.
+    """
     place = LEVELS.index(stands.level)
     if stands.top is None:
-        return (place, False, 0.0, name.casefold(), patient_id)
+        return (place, False, False, 0.0, name.casefold(), patient_id)
     return (
         place,
         stands.top.acknowledged,
+        stands.top.phase == "closed",
         stands.top.onset.timestamp(),
         name.casefold(),
         patient_id,

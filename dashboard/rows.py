@@ -125,7 +125,7 @@ def vitals(values: Mapping[str, Value], top: Episode | None) -> list[Vital]:
     if not values:
         return []
     newest = max(values.values(), key=lambda value: value.received_at)
-    kind = KINDS.get(top.kind) if top else None
+    kind = KINDS.get(top.kind) if top and top.phase != "closed" else None
     hot = frozenset(kind.signals if kind else ())
     shown = []
     for name in SIGNALS:
@@ -166,8 +166,8 @@ def row(seen: Seen) -> Fragment:
         apart=apart,
     )
     css = f"row {seen.stands.level}"
-    if top and not top.acknowledged:
-        css += " waiting"
-        if top.phase != "closed" and not top.retrospective:
-            css += " calling"
+    if top and top.phase == "closed":
+        css += " over"
+    elif top and not top.acknowledged:
+        css += " waiting" if top.retrospective else " waiting calling"
     return fragment(seen.patient.patient_id, css, html)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dashboard.context import WebContext
 
 SPARKS_EVERY_SECONDS = 30.0
+SOON_SECONDS = 2.0
+"""For a patient whose line is still missing."""
 FAILED_SECONDS = 2.0
 """While the database is away, it is asked so often, however many boards are open."""
 
@@ -118,7 +120,13 @@ class Wards:
             return self._ward
 
     async def _refresh(self, now: float) -> None:
-        if now - self._sparks_read > SPARKS_EVERY_SECONDS:
+        ward = await read_ward(self._context, self._sparks)
+        lacking = any("heart_rate" in seen.values and not seen.spark for seen in ward)
+        age = now - self._sparks_read
+        if age > (SOON_SECONDS if lacking else SPARKS_EVERY_SECONDS):
             self._sparks = await read_sparks(self._context)
             self._sparks_read = now
-        self._ward = await read_ward(self._context, self._sparks)
+            ward = [
+                seen._replace(spark=self._sparks.get(seen.patient.patient_id, {})) for seen in ward
+            ]
+        self._ward = ward

@@ -51,11 +51,14 @@ TEXTS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
+SIGNAL = {"blood_pressure_high": "systolic", "blood_pressure_low": "systolic"}
+
+
 def evidence(kind: str, **more: Any) -> dict[str, Any]:
     """Evidence as the detectors write it, for a heart rate above its limit."""
     base: dict[str, Any] = {
         "rule": f"{kind}_limit",
-        "signal": KINDS[kind].signals[0] if KINDS[kind].signals else None,
+        "signal": SIGNAL.get(kind) or next(iter(KINDS[kind].signals), None),
         "direction": "below" if kind.endswith("_low") else "above",
         "values": {"heart_rate": 128.0},
         "value": 128.0,
@@ -325,7 +328,7 @@ def _story(
             yield event
             yield seed.episode(patient_id, "heart_rate_unusual", onset=3 * hours)
         case 6:
-            seed.readings(patient_id, calm, minutes=minutes)
+            seed.readings(patient_id, steady(38, random), minutes=minutes)
             yield seed.episode(patient_id, "heart_rate_low", onset=timedelta(minutes=48))
         case 9:
             seed.readings(patient_id, calm, minutes=minutes)

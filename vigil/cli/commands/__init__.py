@@ -6,7 +6,18 @@ from importlib import import_module
 
 import typer
 
-NAMES = ("up", "run", "topics", "schemas", "notify", "patient", "device", "deadletter", "explain")
+NAMES = (
+    "up",
+    "run",
+    "topics",
+    "schemas",
+    "notify",
+    "patient",
+    "device",
+    "deadletter",
+    "explain",
+    "user",
+)
 
 
 def register(app: typer.Typer) -> None:
