@@ -11,8 +11,10 @@ def event_unnamed(candidate: Candidate) -> bool:
     facts = candidate.facts
     if facts.telling == "withdrawn" and candidate.part != "title":
         return False
-    if candidate.lexicon.subjects[facts.kind].search(candidate.bare) is None:
-        return True
+    words = candidate.lexicon
+    for named in (words.subjects.get(facts.kind), words.references.get(facts.kind)):
+        if named is not None and named.search(candidate.bare) is None:
+            return True
     if facts.phase == "closed":
         return False
     return not any(_asserts(mention, facts.direction) for mention in mentions(candidate))

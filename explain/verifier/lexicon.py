@@ -33,6 +33,7 @@ class Lexicon(Struct, frozen=True):
     """Named groups ``end``, ``above``, ``below``, ``rise`` and ``fall``."""
     subjects: dict[str, Pattern]
     conditions: dict[str, Pattern]
+    references: dict[str, Pattern]
     forbidden: dict[str, Pattern]
     audiences: dict[str, Pattern]
     places: dict[str, frozenset[str]]
@@ -73,8 +74,9 @@ def load(locale: str) -> Lexicon:
         breaks=_breaks(raw["breaks"]),
         lasting=pattern(raw["lasting"]),
         mentions=_mentions(raw),
-        subjects={kind: pattern(row["subject"]) for kind, row in named.items()},
-        conditions={k: pattern(row["condition"]) for k, row in named.items() if "condition" in row},
+        subjects=_by_kind(named, "subject"),
+        conditions=_by_kind(named, "condition"),
+        references=_by_kind(named, "reference"),
         forbidden={what: pattern(words) for what, words in raw["forbidden"].items()},
         audiences={who: pattern(words) for who, words in raw["audiences"].items()},
         places={k: frozenset(v) for k, v in raw["places"].items() if k != "quantity_never"},
@@ -86,6 +88,10 @@ def load(locale: str) -> Lexicon:
         limits={who: Limits(**row) for who, row in raw["limits"].items()},
         neutral_words=tables.words(locale)["neutral"],
     )
+
+
+def _by_kind(named: Mapping[str, Any], what: str) -> dict[str, Pattern]:
+    return {kind: pattern(row[what]) for kind, row in named.items() if what in row}
 
 
 def _breaks(words: list[str]) -> Pattern:
