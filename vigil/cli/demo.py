@@ -1,6 +1,6 @@
 """What the demonstration adds to a running Vigil: simulated people, a user, and their readings.
 
-The people's last days are published as they would have come; the last two hours are played faster
+The people's last two days are published as they would have come; the last two hours are played faster
 than time, so that a visitor sees alerts open; from then on they live in real time and send through
 the door, as devices do.
 """
@@ -29,7 +29,7 @@ log = logs.get("demo")
 USER = "nurse"
 PASSWORD = "vigil-demo"  # noqa: S105  (the demonstration's, printed at its start)
 HUB = "demo-hub"
-HISTORY = timedelta(days=3)
+HISTORY = timedelta(days=2)
 PLAYED = timedelta(hours=2)
 
 

@@ -7,8 +7,11 @@ from importlib import import_module
 import typer
 
 NAMES = (
+    "demo",
     "up",
     "run",
+    "replay",
+    "simulate",
     "topics",
     "schemas",
     "notify",
