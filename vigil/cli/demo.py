@@ -1,8 +1,8 @@
 """What the demonstration adds to a running Vigil: simulated people, a user, and their readings.
 
-The people's last two days are published as they would have come; the last two hours are played faster
-than time, so that a visitor sees alerts open; from then on they live in real time and send through
-the door, as devices do.
+The people's last two days are published as they would have come; the last two hours are played
+faster than time, so that a visitor sees alerts open; from then on they live in real time and send
+through the door, as devices do.
 """
 
 from __future__ import annotations

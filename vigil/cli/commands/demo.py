@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
         seed: Annotated[int, typer.Option(help="Other seeds make other people.")] = 7,
         speed: Annotated[
             float, typer.Option(min=1, help="The last two hours go by so many times faster.")
-        ] = 60,
+        ] = 120,
     ) -> None:
         """Everything on this machine, with simulated patients whose last hours play fast."""
         from vigil.cli import local
