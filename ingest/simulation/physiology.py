@@ -88,7 +88,7 @@ class Hour:
         sleeping = asleep(*self._who, self._start.toordinal(), of_day)
         activity, steps = self._activity(of_day, sleeping)
         if running and episode is not None and episode.scenario.activity is not None:
-            activity, steps = episode.scenario.activity, episode.scenario.steps_per_min
+            activity, steps = episode.scenario.activity, float(episode.scenario.steps_per_min)
             sleeping = activity == "asleep"
         added = 0.0 if running else sum(bout.effect(of_day) for bout in self._day.bouts)
         usual = self._usual(minute, of_day, sleeping, added)

@@ -1,0 +1,95 @@
+"""A recording through the running system: its patients enrolled, its uploads published in order."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from vigil import wire
+from vigil.broker import Publisher, unavailable
+from vigil.model import Upload
+
+if TYPE_CHECKING:
+    from vigil.settings import Settings
+
+MAX_WAITING = 500
+"""Uploads that may wait for the broker's word at once."""
+ACK_SECONDS = 30.0
+
+
+def enrol(settings: Settings, patient_ids: Iterable[str], ward: str | None, default: str) -> int:
+    """Enrol a recording's patients; who is enrolled already stays as they are.
+
+    Args:
+        ward: put all of them here, also who is enrolled elsewhere; None: the new ones into
+            ``default``, the others stay.
+
+    Returns:
+        How many were new or moved.
+    """
+    from ingest.recording import SYNTHETIC_PREFIX
+    from store.database import connect
+    from store.patients import Patient, enrol_many, list_patients
+
+    with connect(settings, autocommit=True) as connection:
+        known = set() if ward else {patient.patient_id for patient in list_patients(connection)}
+        new = [
+            Patient(name, ward or default, synthetic=name.startswith(SYNTHETIC_PREFIX))
+            for name in patient_ids
+            if name not in known
+        ]
+        return enrol_many(connection, new)
+
+
+def paced(uploads: Iterable[Upload], speed: float | None) -> Iterator[Upload]:
+    """The uploads, each when its time has come: ``speed`` times faster than they were received.
+
+    Args:
+        speed: None: without waiting.
+    """
+    first: datetime | None = None
+    began = time.monotonic()
+    for upload in uploads:
+        first = upload.received_at if first is None else first
+        if speed is not None:
+            due = began + (upload.received_at - first).total_seconds() / speed
+            time.sleep(max(0.0, due - time.monotonic()))
+        yield upload
+
+
+def publish(
+    settings: Settings, uploads: Iterable[Upload], published: Callable[[Upload], None]
+) -> None:
+    """Put uploads on the topic in order and tell each that the broker has.
+
+    Raises:
+        UnavailableError: the broker did not take one. What came before it was told; the same
+            replay again changes nothing of that.
+    """
+    publisher = Publisher(settings, "replay")
+    waiting: deque[tuple[Upload, Any]] = deque()
+    try:
+        for upload in uploads:
+            waiting.append((upload, publisher.send(wire.outgoing(upload, "replay"))))
+            while len(waiting) > MAX_WAITING or (waiting and waiting[0][1].is_done):
+                _settle(settings, waiting, published)
+        while waiting:
+            _settle(settings, waiting, published)
+    finally:
+        publisher.close()
+
+
+def _settle(
+    settings: Settings, waiting: deque[tuple[Upload, Any]], published: Callable[[Upload], None]
+) -> None:
+    from kafka.errors import KafkaError
+
+    upload, ack = waiting.popleft()
+    try:
+        ack.get(ACK_SECONDS)
+    except KafkaError as error:
+        raise unavailable(settings, type(error).__name__) from error
+    published(upload)
