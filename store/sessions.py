@@ -86,12 +86,12 @@ async def find(connection: AsyncConnection, token_sha256: str, now: datetime) ->
 
 
 async def touch(connection: AsyncConnection, token_sha256: str, now: datetime) -> None:
-    """The session was used: it lives on, but not beyond :data:`LONGEST`."""
+    """The session was used: if it has not ended, it lives on, but not beyond :data:`LONGEST`."""
     with translated():
         await connection.execute(
             "UPDATE sessions SET last_seen_at = %(now)s,"
             " expires_at = least(%(now)s + %(lifetime)s, created_at + %(longest)s)"
-            " WHERE token_sha256 = %(token)s",
+            " WHERE token_sha256 = %(token)s AND expires_at > %(now)s",
             {"now": now, "lifetime": LIFETIME, "longest": LONGEST, "token": token_sha256},
         )
 
