@@ -27,7 +27,7 @@ Step = tuple[str, int]
 def _recording(system: Whole) -> int:
     """Two simulated days of six people, some of them ill; returns the number of rows."""
     system.command("simulate", "--patients", "6", "--days", "2", "--seed", "3",
-                   "--out", "recording.csv.gz")  # fmt: skip
+                   "--out", "recording.csv.gz", "--truth", "truth.csv")  # fmt: skip
     with gzip.open(system.folder / "recording.csv.gz", "rt") as lines:
         return sum(1 for _ in lines) - 1
 
@@ -35,7 +35,8 @@ def _recording(system: Whole) -> int:
 def _expected(system: Whole) -> tuple[set[Step], set[Step]]:
     """Events and alerts of the same recording without brokers, databases or faults."""
     system.command("replay", "recording.csv.gz", "--offline", "--out", "expected.jsonl")
-    lines = [json.loads(line) for line in (system.folder / "expected.jsonl").open()]
+    text = (system.folder / "expected.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
     events = {(x["event_id"], x["sequence"]) for x in lines if x["type"] == "event"}
     alerts = {(x["alert_id"], x["revision"]) for x in lines if x["type"] == "alert"}
     return events, alerts
