@@ -97,7 +97,7 @@ def told(episode: Episode) -> Told:
         title="The patient asks for help." if episode.help_at else title(episode),
         kind=title(episode),
         onset=episode.onset,
-        ended_at=episode.ended_at if episode.phase == "closed" else None,
+        ended_at=(episode.ended_at or episode.detected_at) if episode.phase == "closed" else None,
         retrospective=episode.retrospective,
         acknowledged_by=episode.acknowledged_by,
         acknowledged_at=episode.acknowledged_at,
