@@ -11,8 +11,9 @@ from store.directory import DirectoryPublisher
 from store.writer import write
 from vigil import topics
 from vigil.errors import UnavailableError
+from vigil.handler import Received, Rejected, Stateless
 from vigil.health import Health
-from vigil.stream import Received, Rejected, Stateless, run_handler
+from vigil.stream import run_handler
 
 if TYPE_CHECKING:
     from vigil.settings import Settings

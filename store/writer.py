@@ -20,9 +20,9 @@ from psycopg import sql
 from store.database import Connection, notify_board, translated
 from vigil.clock import EARLIEST
 from vigil.errors import WireError
+from vigil.handler import Received, Rejected
 from vigil.model import Action, Alert, Event, Reading, Upload, encode
 from vigil.signals import NAMES
-from vigil.stream import Received, Rejected
 
 ROWS = 10_000
 """Rows a statement: each takes well under a second, whatever the size of the batch."""

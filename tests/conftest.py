@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from store.migrate import migrate
-from tests.support.processes import started
+from tests.support.processes import open_folder, started
 from vigil import topics
 from vigil.local import parts
 from vigil.settings import Settings
@@ -34,10 +34,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of this test process, with a migrated database ``template``."""
-    data = tmp_path_factory.mktemp("postgres") / "data"
-    with started(parts.postgres(data, durable=False)) as part:
+    with open_folder() as folder, started(parts.postgres(folder / "data", durable=False)) as part:
         with psycopg.connect(part.address, autocommit=True) as connection:
             connection.execute("CREATE DATABASE template")
         migrate(part.address.replace("/postgres", "/template"))

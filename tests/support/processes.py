@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from vigil.local.parts import Part
 
@@ -52,3 +54,15 @@ def started(part: Part) -> Iterator[Part]:
         yield part
     finally:
         end(process)
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder for PostgreSQL's data, which its own user can reach.
+
+    pytest's folders are none: each pytest that starts closes them to other users, and the database
+    of one that is running beside it dies.
+    """
+    with tempfile.TemporaryDirectory(prefix="vigil-tests-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)

@@ -1,0 +1,102 @@
+"""Small, valid messages for tests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from vigil import ids, wire
+from vigil.handler import Received
+from vigil.model import NO_CONTEXT, Action, Alert, Event, Measurement, Provenance, Text, Upload
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+class Raw(NamedTuple):
+    """What a worker needs of a Kafka record."""
+
+    key: bytes | None
+    value: bytes
+    headers: wire.Headers
+    offset: int
+
+
+def received(message: wire.Carried, offset: int = 0) -> Received:
+    """A message as the stream's loop hands it to a worker."""
+    sent = wire.outgoing(message, "test")
+    raw = Raw(sent.key, sent.value, sent.headers, offset)
+    return Received(sent.topic, 0, offset, message, raw)
+
+
+def measurement(second: float = 0, reading_id: str = "", **values: float) -> Measurement:
+    """One moment, so many seconds after noon; its id comes from its content."""
+    time = NOON + timedelta(seconds=second)
+    content = ids.derive(ids.timestamp(time), repr(sorted(values.items())))
+    return Measurement(reading_id or content, time, values or {"heart_rate": 70.0})
+
+
+def upload(*measurements: Measurement, patient: str = "p1", late: float = 1, **rest: Any) -> Upload:
+    """An upload that arrived so many seconds after its last measurement."""
+    arrived = measurements[-1].time + timedelta(seconds=late)
+    return Upload(patient, "d1", arrived, measurements, **rest)
+
+
+def event(patient: str = "p1", sequence: int = 0, **rest: Any) -> Event:
+    """A step of an episode of a high heart rate."""
+    fields: dict[str, Any] = {
+        "event_id": ids.event_id(patient, "heart_rate_high", NOON),
+        "patient_id": patient,
+        "kind": "heart_rate_high",
+        "category": "clinical",
+        "phase": "opened" if sequence == 0 else "updated",
+        "sequence": sequence,
+        "priority": "medium",
+        "onset": NOON,
+        "detected_at": NOON + timedelta(minutes=10 + sequence),
+        "ended_at": None,
+        "retrospective": False,
+        "signals": ("heart_rate",),
+        "evidence": {"value": 130.0, "limit": 120.0},
+        "context": NO_CONTEXT,
+        "detector_version": "1",
+        "config_hash": "abc",
+    }
+    return Event(**{**fields, **rest})
+
+
+def alert(of: Event | None = None, **rest: Any) -> Alert:
+    """The words of an event's step."""
+    of = of or event()
+    text = Text("Heart rate high", "Your heart rate is {heart_rate}.", "Sit down and rest.")
+    fields: dict[str, Any] = {
+        "alert_id": ids.alert_id(of.event_id),
+        "event_id": of.event_id,
+        "patient_id": of.patient_id,
+        "revision": 2 * of.sequence,
+        "sequence": of.sequence,
+        "kind": of.kind,
+        "category": of.category,
+        "phase": of.phase,
+        "priority": of.priority,
+        "retrospective": of.retrospective,
+        "time": of.detected_at,
+        "onset": of.onset,
+        "texts": {"patient": {"en": text}, "care_team": {"en": text}},
+        "slots": {"heart_rate": "130 beats a minute"},
+        "provenance": {"patient": Provenance("template", "heart_rate_high.1")},
+    }
+    return Alert(**{**fields, **rest})
+
+
+def action(of: Event | None = None, verb: str = "acknowledge", **rest: Any) -> Action:
+    """What a nurse did."""
+    of = of or event()
+    fields: dict[str, Any] = {
+        "action_id": ids.derive("action", of.event_id, verb),
+        "event_id": of.event_id,
+        "patient_id": of.patient_id,
+        "actor": "nurse",
+        "verb": verb,
+        "time": NOON + timedelta(minutes=12),
+    }
+    return Action(**{**fields, **rest})
