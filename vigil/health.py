@@ -1,7 +1,8 @@
 """How a process is doing: what supervisors, orchestrators and dashboards ask.
 
-``/health/live`` says that the process turns, ``/health/ready`` that it can do its work now (503 if
-not), ``/metrics`` gives its counters in the Prometheus text form. No figure is about a patient.
+``/health/live`` says that the process turns (503 once its loop has stood still for minutes),
+``/health/ready`` that it can do its work now (503 if not), ``/metrics`` gives its counters in the
+Prometheus text form. No figure is about a patient.
 """
 
 from __future__ import annotations
@@ -11,6 +12,11 @@ import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from vigil.errors import SettingsError
+
+STALLED_SECONDS = 180.0
+"""A loop that has turned, and then not for so long, is taken to be stuck. Longer than any wait."""
 
 
 class Health:
@@ -22,11 +28,19 @@ class Health:
         self._counters: Counter[str] = Counter()
         self._gauges: dict[str, float] = {}
         self._trouble: dict[str, str] = {"start": "starting"}
-        self._beat = time.monotonic()
+        self._beat: float | None = None
 
     def beat(self) -> None:
         """The loop turned once more."""
         self._beat = time.monotonic()
+
+    def seconds_since_beat(self) -> float:
+        """How long ago the loop turned; 0 before its first turn."""
+        return 0.0 if self._beat is None else time.monotonic() - self._beat
+
+    def alive(self) -> bool:
+        """Whether the loop turns."""
+        return self.seconds_since_beat() < STALLED_SECONDS
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter, e.g. ``readings_stored``."""
@@ -57,7 +71,7 @@ class Health:
                 "service": self.service,
                 "status": "ready" if not self._trouble else "not ready",
                 "trouble": dict(self._trouble),
-                "seconds_since_beat": round(time.monotonic() - self._beat, 1),
+                "seconds_since_beat": round(self.seconds_since_beat(), 1),
                 "counters": dict(self._counters),
                 "gauges": dict(self._gauges),
             }
@@ -68,22 +82,29 @@ class Health:
             rows = [
                 *((f"vigil_{n}_total", "counter", v) for n, v in sorted(self._counters.items())),
                 *((f"vigil_{n}", "gauge", v) for n, v in sorted(self._gauges.items())),
-                ("vigil_ready", "gauge", float(not self._trouble)),
+                ("vigil_ready", "gauge", int(not self._trouble)),
+                ("vigil_seconds_since_beat", "gauge", round(self.seconds_since_beat(), 1)),
             ]
         return "".join(
-            f'# TYPE {name} {kind}\n{name}{{service="{self.service}"}} {value:g}\n'
+            f'# TYPE {name} {kind}\n{name}{{service="{self.service}"}} {value}\n'
             for name, kind, value in rows
         )
 
 
 def serve(health: Health, host: str, port: int) -> ThreadingHTTPServer:
-    """Answer health questions on a thread of its own until ``shutdown()``."""
+    """Answer health questions on a thread of its own until ``shutdown()`` and ``server_close()``.
+
+    Raises:
+        SettingsError: the port is taken, or not ours to take.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             match self.path:
                 case "/health/live":
-                    self._answer(200, json.dumps({"service": health.service, "status": "live"}))
+                    alive = health.alive()
+                    answer = {"service": health.service, "status": "live" if alive else "stuck"}
+                    self._answer(200 if alive else 503, json.dumps(answer))
                 case "/health/ready":
                     status = 200 if health.ready() else 503
                     self._answer(status, json.dumps(health.report()))
@@ -102,7 +123,15 @@ def serve(health: Health, host: str, port: int) -> ThreadingHTTPServer:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (theirs)
             """Health questions are not worth a line."""
 
-    server = ThreadingHTTPServer((host, port), Handler)
+    try:
+        server = ThreadingHTTPServer((host, port), Handler)
+    except OSError as error:
+        raise SettingsError(
+            f"Port {port} of {host} cannot be listened on: {error.strerror}.",
+            code="settings.invalid",
+            field="VIGIL_HEALTH_PORT",
+            mend="Name a free one, or 0 for none.",
+        ) from error
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server

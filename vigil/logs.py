@@ -1,17 +1,27 @@
 """Structured logs: one line an occurrence, JSON or for the eye, on stderr.
 
-No line carries a patient's values or identity. That is enforced here rather than hoped for: the
-fields that could are dropped (``patient_id`` becomes a short keyless digest that only tells two
-patients apart within a log), whoever wrote the call.
+No line carries a patient's values or identity. That is enforced here rather than hoped for, whoever
+wrote the call:
+
+- fields that could carry one are dropped; ``patient_id`` becomes a short digest that only tells two
+  patients apart within one process's log;
+- of an error only its type, code and place are logged: its message may quote what it was about;
+- of a library's line only the first line of the template is, without the values put into it.
+
+What remains is discipline, and a test holds us to it: the first argument of a call does not vary.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import MutableMapping
 from hashlib import sha256
+from pathlib import Path
 from secrets import token_bytes
+from traceback import extract_tb
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -20,6 +30,8 @@ from vigil.signals import NAMES
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
+
+Fields = MutableMapping[str, Any]
 
 _SALT = token_bytes(16)
 PRIVATE = frozenset(
@@ -32,9 +44,7 @@ PRIVATE = frozenset(
 """Fields that never reach a log line."""
 
 
-def protect(
-    _logger: Any, _method: str, fields: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def protect(_logger: Any, _method: str, fields: Fields) -> Fields:
     """Structlog processor: drops what is private, replaces a patient's id by a digest.
 
     >>> protect(None, "", {"event": "stored", "heart_rate": 118, "rows": 3})
@@ -49,37 +59,88 @@ def protect(
     return fields
 
 
-def configure(settings: Settings, service: str) -> None:
-    """Set up logging for this process. Libraries' warnings come the same way."""
-    level = logging.getLevelNamesMapping()[settings.log_level]
+def describe_error(error: BaseException | None) -> str:
+    """Types, codes and places of an error and its causes, the outermost first; no message.
+
+    >>> describe_error(ValueError("p1 has 118"))
+    'ValueError'
+    """
+    lines: list[str] = []
+    while error is not None:
+        marks = (getattr(error, name, None) for name in ("code", "sqlstate", "strerror"))
+        known = ", ".join(mark for mark in marks if isinstance(mark, str) and mark)
+        lines.append(type(error).__qualname__ + (f" ({known})" if known else ""))
+        lines += [
+            f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+            for frame in extract_tb(error.__traceback__)
+        ]
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(lines)
+
+
+def _errors(_logger: Any, _method: str, fields: Fields) -> Fields:
+    given = fields.pop("exc_info", None)
+    fields.pop("stack_info", None)
+    if given:
+        error = given if isinstance(given, BaseException) else None
+        error = error or (given[1] if isinstance(given, tuple) else sys.exc_info()[1])
+        fields["exception"] = describe_error(error)
+    return fields
+
+
+def _library(_logger: Any, _method: str, fields: Fields) -> Fields:
+    record = fields["_record"]
+    template = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+    fields["event"] = template.partition("\n")[0]
+    fields["part"] = record.name
+    return fields
+
+
+def configure(settings: Settings | None, service: str) -> None:
+    """Set up logging for this process. Libraries' warnings come the same way, and so does the
+    error that ends a thread or the process. Without settings: warnings, for the eye."""
+    name, form = (settings.log_level, settings.log_format) if settings else ("WARNING", "console")
+    level = logging.getLevelNamesMapping()[name]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         protect,
+        _errors,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
     last = (
         structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
+        if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, last],
+        processors=[*shared, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[_library, *shared],
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(level, logging.WARNING))
+    logging.raiseExceptions = False  # it would print a line's values where it cannot format them
+    sys.excepthook = _ended
+    threading.excepthook = lambda args: _ended(
+        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+    )
+
+
+def _ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt | SystemExit):
+        return
+    get("process").critical("ended by an error", exc_info=error.with_traceback(trace))
 
 
 def get(name: str) -> Any:

@@ -69,4 +69,5 @@ def run_worker(worker: Worker, settings: Settings) -> None:
     finally:
         if server is not None:
             server.shutdown()
+            server.server_close()
         log.info("stopped")

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from vigil import __version__
+from vigil import __version__, logs
 from vigil.cli import commands
 from vigil.errors import VigilError
 from vigil.local import running
@@ -43,6 +43,7 @@ commands.register(app)
 
 def main() -> None:
     """Entry point: an error of ours is one clear line and exit status 2, never a traceback."""
+    logs.configure(None, "cli")  # a service sets up its own
     try:
         app()
     except VigilError as error:
