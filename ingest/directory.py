@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 
 from vigil import logs, wire
 from vigil.broker import open_admin, open_consumer, unavailable
-from vigil.errors import UnavailableError, WireError
+from vigil.errors import WireError
 from vigil.model import DeviceEntry, PatientEntry
 from vigil.topics import DIRECTORY
 
@@ -70,7 +70,7 @@ class Book:
 
     def _drop_device(self, device_id: str) -> None:
         entry = self._devices.pop(device_id, None)
-        if entry is not None:
+        if entry is not None and self._by_digest.get(entry.key_sha256) is entry:
             del self._by_digest[entry.key_sha256]
 
     def __len__(self) -> int:
@@ -110,7 +110,7 @@ class Directory:
         while not self._stop.is_set():
             try:
                 self._read()
-            except (UnavailableError, KafkaError) as error:
+            except Exception as error:  # whatever it is: a thread that ended would go unseen
                 log.warning("the directory cannot be read now", error=type(error).__name__)
                 self._stop.wait(0.5)
 

@@ -122,7 +122,7 @@ class Outbox:
                 try:
                     await self._on_thread(self._reopen)
                     self.trouble = None
-                except (UnavailableError, KafkaError) as error:
+                except Exception as error:  # whatever it is: a task that ended would go unseen
                     self.trouble = str(error)
             await asyncio.sleep(PAUSE_SECONDS)
 

@@ -36,10 +36,11 @@ class Profile:
     def draw(cls, seed: int, number: int) -> Profile:
         """Person ``number`` of a seed."""
         dealt = dice(seed, number, "profile")
+        systolic = dealt.uniform(110, 136)
         return cls(
             heart_rate=dealt.uniform(60, 80),
-            systolic=dealt.uniform(110, 136),
-            diastolic=dealt.uniform(68, 84),
+            systolic=systolic,
+            diastolic=systolic * dealt.uniform(0.57, 0.64),
             respiratory_rate=dealt.uniform(13, 17),
             spo2=dealt.uniform(95.5, 98),
             temperature=dealt.uniform(36.3, 36.8),
@@ -77,24 +78,28 @@ class Hour:
     def _moment(self, minute: int, phase: timedelta) -> Moment | None:
         time = self._start + timedelta(minutes=minute) + phase
         of_day = self._start.hour * 60 + minute
+        if self._silent(time, of_day):
+            return None
         episode = self._episode
-        running = episode is not None and episode.active(time)
-        if _within(self._day.off, of_day) and not running:
-            return None
-        if running and episode is not None and episode.scenario.silent:
-            return None
-        if running and episode is not None and episode.scenario.poor_contact:
+        if episode is not None and episode.active(time) and episode.scenario.poor_contact:
             return _poor_contact(self._draw)
         sleeping = asleep(*self._who, self._start.toordinal(), of_day)
         activity, steps = self._activity(of_day, sleeping)
-        if running and episode is not None and episode.scenario.activity is not None:
+        attended = episode is not None and episode.attended(time)
+        if attended and episode is not None and episode.scenario.activity is not None:
             activity, steps = episode.scenario.activity, float(episode.scenario.steps_per_min)
             sleeping = activity == "asleep"
-        added = 0.0 if running else sum(bout.effect(of_day) for bout in self._day.bouts)
+        added = 0.0 if attended else sum(bout.effect(of_day) for bout in self._day.bouts)
         usual = self._usual(minute, of_day, sleeping, added)
-        cuff = of_day in self._day.cuffs and not running
+        cuff = of_day in self._day.cuffs and not attended
         cuff = cuff or (episode is not None and episode.cuff(time))
         return self._measured(time, of_day, usual, Context(activity, steps), cuff)
+
+    def _silent(self, time: datetime, of_day: int) -> bool:
+        episode = self._episode
+        if episode is not None and episode.attended(time):
+            return episode.scenario.silent
+        return _within(self._day.off, of_day)
 
     def _activity(self, of_day: int, sleeping: bool) -> tuple[Activity, float]:
         draw = self._draw

@@ -59,8 +59,8 @@ _ROWS = (
              to={"systolic": 82, "diastolic": 50}, activity="rest", cuff_minutes=5),
     Scenario("poor_contact", "poor_contact", 40, 65, (9, 19), poor_contact=True),
     Scenario("shock", "shock_index_high", 90, 40, (9, 19),
-             to={"heart_rate": 128, "systolic": 80, "diastolic": 48, "respiratory_rate": 25,
-                 "spo2": 92},
+             to={"heart_rate": 132, "systolic": 97, "diastolic": 61, "respiratory_rate": 25,
+                 "spo2": 92},  # compensated: the pressure alone would not tell
              rise_minutes=20, activity="rest", cuff_minutes=5),
     Scenario("bradycardia_asleep", "heart_rate_low", 50, 25, (1, 4),
              to={"heart_rate": 37}, activity="asleep"),
@@ -97,6 +97,11 @@ class Episode:
         """Whether it lasts at that moment."""
         return self.onset <= time < self.end
 
+    def attended(self, time: datetime) -> bool:
+        """Whether the person does what the scenario says: while it lasts, and under aftercare."""
+        after = AFTERCARE if self.scenario.cuff_minutes is not None else timedelta(0)
+        return self.onset <= time < self.end + after
+
     def strength(self, time: datetime) -> float:
         """How much of its change is there, 0 to 1: it rises, and goes within five minutes."""
         if time < self.onset:
@@ -117,6 +122,6 @@ class Episode:
     def cuff(self, time: datetime) -> bool:
         """Whether someone measures the blood pressure in this minute because of it."""
         every = self.scenario.cuff_minutes
-        if every is None or not self.onset <= time < self.end + AFTERCARE:
+        if every is None or not self.attended(time):
             return False
         return int((time - self.onset).total_seconds() // 60) % every == 0
