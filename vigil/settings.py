@@ -7,10 +7,10 @@ the demo only: elsewhere asking for it raises :class:`~vigil.errors.SettingsErro
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from vigil.errors import SettingsError
@@ -30,12 +30,21 @@ class Settings(BaseSettings):
     """One process's settings. Names in the environment: ``VIGIL_`` and the field, upper case."""
 
     model_config = SettingsConfigDict(
-        env_prefix="VIGIL_", env_file=".env", extra="ignore", frozen=True
+        env_prefix="VIGIL_",
+        env_file=".env",
+        env_ignore_empty=True,  # compose passes what .env leaves out as an empty string
+        extra="ignore",
+        frozen=True,
+        allow_inf_nan=False,
     )
 
     demo: bool = Field(False, description="Accept default secrets; say 'demo' on every page.")
 
-    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port, …")
+    kafka_bootstrap: str = Field(
+        "127.0.0.1:9092",
+        description="Kafka brokers: `host:port`, several separated by commas.",
+        pattern=r"^\s*[^\s,]+:\d+(\s*,\s*[^\s,]+:\d+)*\s*$",
+    )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="How to speak to the brokers."
     )
@@ -126,15 +135,41 @@ class Settings(BaseSettings):
                 mend="See docs/settings.md for what it takes.",
             ) from None
 
+    @model_validator(mode="after")
+    def _sasl_is_whole(self) -> Self:
+        wanted = self.kafka_security_protocol.startswith("SASL")
+        for name in ("kafka_sasl_mechanism", "kafka_username", "kafka_password"):
+            if wanted != (getattr(self, name) is not None):
+                raise SettingsError(
+                    f"It {'is missing' if wanted else 'has no use'} with"
+                    f" VIGIL_KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}.",
+                    code="settings.invalid",
+                    field=f"VIGIL_{name.upper()}",
+                    mend="SASL takes a mechanism, a user and a password; without it, none of them.",
+                )
+        return self
+
     def database(self) -> str:
         """The database's URL.
 
         Raises:
-            SettingsError: it carries a default password outside the demo.
+            SettingsError: it is no URL of a PostgreSQL, or carries a default password outside the
+                demo.
         """
         url = self.database_url.get_secret_value()
-        password = urlsplit(url).password
-        if not self.demo and password is not None and password in DEFAULT_PASSWORDS:
+        try:
+            parts = urlsplit(url)
+            passwords = {unquote(parts.password or ""), *parse_qs(parts.query).get("password", [])}
+        except ValueError:
+            parts, passwords = urlsplit(""), set()
+        if parts.scheme not in {"postgresql", "postgres"}:
+            raise SettingsError(
+                "It is no URL of a PostgreSQL database.",
+                code="settings.invalid",
+                field="VIGIL_DATABASE_URL",
+                mend="It looks like postgresql://user:password@host:5432/name.",
+            )
+        if not self.demo and passwords & DEFAULT_PASSWORDS:
             raise SettingsError(
                 "The database password is a default one.",
                 code="settings.default_secret",
