@@ -18,7 +18,9 @@ from explain.prompt import Message
 from vigil import logs
 
 log = logs.get("model")
-THREADS = 2
+THREADS = 1
+"""Two are a third faster on idle cores and many times slower on busy ones, where they wait for each
+other; this process runs beside the whole of Vigil."""
 MAX_NEW_TOKENS = 48
 MANIFEST = "vigil.json"
 

@@ -123,12 +123,16 @@ def _value(name: str) -> Callable[[Event, Words], str | None]:
     return lambda event, words: _figure(words, name, _measured(event, name))
 
 
-def _blood_pressure(event: Event, words: Words) -> str | None:
+def _pair(unit: str) -> Callable[[Event, Words], str | None]:
+    return lambda event, words: _blood_pressure(event, words, unit)
+
+
+def _blood_pressure(event: Event, words: Words, unit: str) -> str | None:
     systolic = UNITS["systolic"].say(number(event.evidence, "values", "systolic"))
     diastolic = UNITS["diastolic"].say(number(event.evidence, "values", "diastolic"))
     if systolic is None or diastolic is None or float(systolic) <= float(diastolic):
         return None
-    return fill(words["units"]["blood_pressure"], {"systolic": systolic, "diastolic": diastolic})
+    return fill(words["units"][unit], {"systolic": systolic, "diastolic": diastolic})
 
 
 def _about(*path: str) -> Callable[[Event, Words], str | None]:
@@ -219,11 +223,13 @@ class Slot(NamedTuple):
     render: Callable[[Event, Words], str | None]
 
 
+_PAIR = "values.systolic, values.diastolic"
 SLOTS: MappingProxyType[str, Slot] = MappingProxyType(
     {
         "value": Slot("value", _about("value")),
         "heart_rate": Slot("values.heart_rate", _value("heart_rate")),
-        "blood_pressure": Slot("values.systolic, values.diastolic", _blood_pressure),
+        "blood_pressure": Slot(_PAIR, _pair("blood_pressure")),
+        "blood_pressure_mmhg": Slot(_PAIR, _pair("blood_pressure_mmhg")),
         "spo2": Slot("values.spo2", _value("spo2")),
         "respiratory_rate": Slot("values.respiratory_rate", _value("respiratory_rate")),
         "temperature": Slot("values.temperature", _value("temperature")),

@@ -16,9 +16,10 @@ from explain.compose import compose
 from vigil import wire
 from vigil.broker import Publisher
 from vigil.errors import WireError
+from vigil.handler import Received, Rejected, Stateless
 from vigil.health import Health
 from vigil.model import Alert, Event
-from vigil.stream import Received, Rejected, Stateless, StreamLoop
+from vigil.stream import StreamLoop
 from vigil.topics import EVENTS
 
 if TYPE_CHECKING:
@@ -59,43 +60,25 @@ class ExplainHandler(Stateless):
         Raises:
             UnavailableError: the broker does not take them.
         """
-        events, alerts, rejected = [], [], []
-        for received in batch:
-            try:
-                event, alert = _explained(received)
-            except WireError as error:
-                rejected.append(Rejected(received, error))
-            else:
-                events.append(event)
-                alerts.append(wire.outgoing(alert, NAME))
-        self._publisher.publish(alerts)
-        self._health.count("alerts", len(alerts))
+        rejected = [
+            Rejected(received, _no_event(received))
+            for received in batch
+            if not isinstance(received.message, Event)
+        ]
+        events = [r.message for r in batch if isinstance(r.message, Event)]
+        self._publisher.publish([wire.outgoing(compose(event), NAME) for event in events])
+        self._health.count("alerts", len(events))
         if self._reworder is not None:
             for event in events:
                 self._reworder.offer(event)
         return rejected
 
 
-def _explained(received: Received) -> tuple[Event, Alert]:
-    """The event of a message and its alert.
-
-    Raises:
-        WireError: it is no event, or one that cannot be told. The worker goes on.
-    """
-    event = received.message
-    if not isinstance(event, Event):
-        raise _rejected(f"{type(event).__name__} is not an event")
-    try:
-        return event, compose(event)
-    except Exception as error:  # one event must not stop everyone's; the dead letter is counted
-        raise _rejected(f"it could not be put in words ({type(error).__name__})") from error
-
-
-def _rejected(why: str) -> WireError:
+def _no_event(received: Received) -> WireError:
     return WireError(
-        f"A message on {EVENTS.name} was refused: {why}.",
+        f"{type(received.message).__name__} on {EVENTS.name} is not an event.",
         code="wire.rejected",
-        mend="Mend the producer or Vigil, then `vigil deadletter redrive`.",
+        mend="Mend the producer, then `vigil deadletter redrive`.",
     )
 
 

@@ -37,10 +37,12 @@ def direction(candidate: Candidate) -> bool:
 
 def negation(candidate: Candidate) -> bool:
     """The finding denied while it lasts, or its end denied when it is over."""
-    closed = candidate.facts.phase == "closed"
-    return any(
-        mention.negated and (mention.what == "end") == closed for mention in mentions(candidate)
-    )
+    facts, found = candidate.facts, mentions(candidate)
+    if facts.phase == "closed":
+        return any(mention.what == "end" and mention.negated for mention in found)
+    if candidate.part != "message" and any(mention.what == "denial" for mention in found):
+        return True
+    return any(mention.negated and not _back(mention, facts.direction) for mention in found)
 
 
 def phase(candidate: Candidate) -> bool:
@@ -53,6 +55,11 @@ def phase(candidate: Candidate) -> bool:
         return True
     over = ends or any(_over(mention, facts.direction) for mention in found)
     return not over and candidate.part != "title" and facts.telling != "withdrawn"
+
+
+def _back(mention: Mention, wanted: str) -> bool:
+    """Speaks of the way back: "returned", or a move the other way."""
+    return mention.what == "end" or (mention.move and mention.side != wanted)
 
 
 def _asserts(mention: Mention, wanted: str) -> bool:

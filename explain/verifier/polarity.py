@@ -15,7 +15,7 @@ from explain.verifier import lexicon
 from explain.verifier.candidate import Candidate
 from explain.verifier.lexicon import Lexicon
 
-What = Literal["above", "below", "rise", "fall", "end", "condition"]
+What = Literal["above", "below", "rise", "fall", "end", "condition", "denial"]
 SIDE = {"above": "above", "rise": "above", "below": "below", "fall": "below"}
 
 
@@ -23,6 +23,7 @@ class Mention(NamedTuple):
     """One place in a text that claims something."""
 
     what: What
+    """``denial`` is a negator that turns around nothing after it: "a high rate was not seen"."""
     negated: bool
     lasting: bool
 
@@ -65,6 +66,9 @@ def _in_clause(clause: str, kind: str, words: Lexicon) -> Iterator[Mention]:
         places.append((match.start(), what))
     negators = [match.end() for match in words.negators.finditer(clause)]
     lasting = [match.end() for match in words.lasting.finditer(clause)]
+    last = max((start for start, _ in places), default=-1)
+    if any(end > last for end in negators):
+        yield Mention("denial", negated=False, lasting=False)
     for start, what in sorted(places):
         turns = sum(end <= start for end in negators)
         yield Mention(what, turns % 2 == 1, any(end <= start for end in lasting))
