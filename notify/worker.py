@@ -18,10 +18,10 @@ from store import deliveries, paging
 from store.database import Connection, Pool, translated
 from store.deliveries import Planned
 from vigil import ids, logs, topics
+from vigil.handler import Received, Rejected, Stateless
 from vigil.health import Health
 from vigil.kinds import Priority
 from vigil.model import Action, Alert
-from vigil.stream import Received, Rejected, Stateless
 
 if TYPE_CHECKING:
     from notify.channels.contract import Channel
@@ -63,7 +63,7 @@ class Batch:
 
 
 class Planner(Stateless):
-    """The notify worker's :class:`vigil.stream.Handler`."""
+    """The notify worker's :class:`vigil.handler.Handler`."""
 
     name = "notify"
     topics: tuple[str, ...] = (topics.ALERTS.name, topics.ACTIONS.name)

@@ -15,10 +15,10 @@ from store import deliveries
 from store.database import Connection, Pool, connect, open_pool
 from store.deliveries import Channel, Delivery
 from tests.notify.examples import NOW, action, alert, log_of
+from vigil.handler import Received
 from vigil.health import Health
 from vigil.model import Action, Alert
 from vigil.settings import Settings
-from vigil.stream import Received
 
 MINUTE = timedelta(minutes=1)
 

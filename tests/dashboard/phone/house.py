@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,9 +22,9 @@ from store.feed import BoardFeed
 from store.writer import write
 from vigil.broker import Publisher
 from vigil.clock import utc_now
+from vigil.handler import Received
 from vigil.model import Action, Alert
 from vigil.settings import Settings
-from vigil.stream import Received
 
 
 class PhonePart:
@@ -82,7 +83,8 @@ def link_for(settings: Settings, patient_id: str = "p1", hours: float = 1) -> st
                 connection, patient_id, "nurse", utc_now() + timedelta(hours=hours)
             )
 
-    return asyncio.run(make())
+    with ThreadPoolExecutor(1) as thread:  # Playwright keeps a loop running on this one
+        return thread.submit(lambda: asyncio.run(make())).result()
 
 
 def patient(connection: Connection, patient_id: str = "p1", **values: Any) -> None:
