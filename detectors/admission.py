@@ -65,11 +65,11 @@ class Admission:
         self._stuck = {name: row for name, row in config.stuck.items() if row.enabled}
         self._jump = {name: row for name, row in config.jump.items() if row.enabled}
         self._contact = _rule(CONTACT, CONTACT, "", config.contact_seconds, 2)
-        self._clock = _rule(CLOCK, CLOCK, "", 0, 1)
+        self._clock = _rule(CLOCK, CLOCK, "", 0.0, 1)
         self._faults = {
             signal: (
-                _rule(f"{FAULT}.{signal}", FAULT, signal, 0, config.fault_readings),
-                _rule(f"{FAULT}.{signal}.stuck", FAULT, signal, 0, 1),
+                _rule(f"{FAULT}.{signal}", FAULT, signal, 0.0, config.fault_readings),
+                _rule(f"{FAULT}.{signal}.stuck", FAULT, signal, 0.0, 1),
             )
             for signal in SIGNALS
         }

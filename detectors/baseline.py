@@ -1,12 +1,13 @@
 """What is usual for this person: a robust centre and spread of each signal, by activity and by
 day or night, learned online on river's weighted means.
 
-Each learned value is first clipped to within three spreads of the centre (a Huber-type
-M-estimator, here with a fading memory), so that an outlier pulls no more than a far value would.
-The spread is 1.2533 times the mean absolute deviation, which for a normal distribution is its
-standard deviation. A value weighs the minutes since the one before (one to ``longest_weight``), so
-that a device that measures every second and one that measures every hour forget in the same
-*time*: the memory is ``memory_minutes`` of wearing in that activity and period.
+Each learned value is first clipped to within two spreads of the centre (Huber's M-estimator, Ann.
+Math. Stat. 1964, here with a fading memory), so that an outlier pulls no more than a far value
+would. The spread is 1.28 times the mean of the clipped deviations, which for a normal distribution
+is its standard deviation. A value weighs the minutes since the one before (one to
+``longest_weight_minutes``), so that a device that measures every second and one that measures every
+hour forget in the same *time*: the memory is ``memory_minutes`` of wearing in that activity and
+period.
 
 Cold start: the population's prior counts as ``prior_weight_minutes`` of data, and nothing is called
 unusual before ``ready_readings`` readings over ``ready_minutes``. The score is the distance from
@@ -29,9 +30,9 @@ from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, R
 from detectors.limits import NOTHING
 from vigil.kinds import KINDS
 
-CLIP_SPREADS = 3.0
-DEVIATION_TO_SPREAD = 1.2533141373155001
-"""sqrt(pi / 2): a normal distribution's standard deviation over its mean absolute deviation."""
+CLIP_SPREADS = 2.0
+DEVIATION_TO_SPREAD = 1.280568522317076
+"""A normal distribution's standard deviation over its mean absolute deviation clipped at two."""
 USUAL_SPREADS = 2.0
 """What is shown as the usual range: about 95 of 100 readings."""
 
@@ -40,10 +41,10 @@ class Estimate:
     """Centre and spread of one signal in one period, in river's manner: learn_one, score_one.
 
     >>> resting = Estimate("heart_rate", prior=(74.0, 11.0), weight=60.0, floor=3.0)
-    >>> for value in [62, 60, 61, 63, 60] * 200:
+    >>> for value in [60, 58, 59, 61, 58] * 400:
     ...     resting.learn_one({"heart_rate": float(value)})
-    >>> round(resting.centre), resting.spread, resting.score_one({"heart_rate": 76.0}) > 4
-    (61, 3.0, True)
+    >>> round(resting.centre), resting.spread, round(resting.score_one({"heart_rate": 74.0}))
+    (60, 3.0, 5)
     """
 
     __slots__ = ("_centre", "_deviation", "centre", "floor", "readings", "signal", "spread")

@@ -15,10 +15,11 @@ from detectors import context, silence, state
 from detectors.admission import CLOCK, CONTACT, FAULT
 from detectors.config import DetectionConfig
 from detectors.contract import Finding, Moment
-from detectors.episodes import Step, open_kinds
+from detectors.episodes import Step
 from detectors.evidence import Origin, event
 from detectors.pipeline import Pipeline
 from detectors.state import Patient
+from detectors.watch import open_kinds
 from vigil.kinds import KINDS
 from vigil.model import Event, Measurement, Upload
 
@@ -59,11 +60,13 @@ class Engine:
             values = _newer(patient, measurement)
             if values is None:
                 continue
-            patient.synthetic, new = upload.synthetic, True
+            if not new:
+                new, patient.synthetic = True, upload.synthetic
+                events += self._hear(patient_id, patient, received)
+            if CLOCK in patient.watches:
+                right = pipeline.admission.clock(right=True)
+                events += self._technical(patient_id, patient, right, received)
             events += self._judge(patient_id, patient, measurement, values, received)
-        if new:
-            self._changed.add(patient_id)
-            events += self._hear(patient_id, patient, received)
         return events
 
     def tick(self, received: datetime) -> list[Event]:
@@ -143,12 +146,12 @@ class Engine:
         steps: list[Step] = []
         if patient.restored:
             patient.restored = False
-            steps += pipeline.episodes.retire(watches, pipeline.rules, moment)
+            steps += pipeline.episodes.retire(patient.book, pipeline.rules, moment)
         known = [(row, patient.memories[name]) for name, row in pipeline.detectors.items()]
         for detector, memory in known:
             findings += detector.examine(moment, memory)
         if findings:
-            steps += pipeline.episodes.note(watches, findings, moment)
+            steps += pipeline.episodes.note(patient.book, findings, moment)
         events = self._events(patient_id, patient, steps, moment) if steps else []
         if moment.values:
             frozen = _frozen(pipeline, patient, moment.time) if watches else ()
@@ -167,15 +170,13 @@ class Engine:
 
     def _hear(self, patient_id: str, patient: Patient, received: float) -> list[Event]:
         """Something new came: silence, if there was any, is over."""
+        self._changed.add(patient_id)
         now = received
         if self.watermark is not None:
             now = max(now, self.watermark.timestamp())
         events: list[Event] = []
         if silence.KIND in patient.watches:
             events += self._technical(patient_id, patient, silence.heard_again(), now)
-        if CLOCK in patient.watches:
-            right = self._of[patient_id].admission.clock(right=True)
-            events += self._technical(patient_id, patient, right, now)
         silence.hear(patient.hearing, now)
         self._set_deadline(patient_id, patient)
         return events
@@ -185,7 +186,7 @@ class Engine:
     ) -> list[Event]:
         """A finding on receive time, about no reading."""
         moment = Moment(now, now, {}, "unknown", "")
-        steps = self._of[patient_id].episodes.note(patient.watches, [finding], moment)
+        steps = self._of[patient_id].episodes.note(patient.book, [finding], moment)
         return self._events(patient_id, patient, steps, moment)
 
     def _events(

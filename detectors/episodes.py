@@ -24,56 +24,11 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from detectors.config import EpisodePolicy
 from detectors.contract import BEYOND, CLEAR, MUTED, Finding, Moment, Rule
+from detectors.watch import NEVER, Book, Run, Watch, Watches, open_kinds
 from vigil.kinds import KINDS, PRIORITY_ORDER, Priority
 from vigil.model import Phase
-
-
-class Run(Struct, array_like=True):
-    """A rule that has been beyond for a while."""
-
-    since: float
-    last: float
-    beyond: int = 0
-    seen: int = 0
-    extreme: float | None = None
-
-
-class Watch(Struct, array_like=True):
-    """One kind in one patient, on its way or open. Plain numbers: it is saved as it is."""
-
-    runs: dict[str, Run] = {}
-    sequence: int = -1
-    """Of the last step told; -1 while it is not open."""
-    onset: float = 0.0
-    priority: Priority = "low"
-    rank: int = 0
-    rule: str = ""
-    signal: str = ""
-    direction: str = ""
-    extreme: float | None = None
-    told_extreme: float | None = None
-    told_at: float = 0.0
-    clear_since: float = 0.0
-    clear_seen: int = 0
-    samples: int = 0
-    limit: float | None = None
-    limit_clear: float | None = None
-    condition_seconds: float = 0.0
-    """The persistence delay that was in force when it opened."""
-    reason: str = ""
-    readings: int = 1
-
-    @property
-    def open(self) -> bool:
-        """Whether it was told."""
-        return self.sequence >= 0
-
-
-Watches = dict[str, Watch]
 
 
 class Step(NamedTuple):
@@ -93,20 +48,18 @@ class _Ready(NamedTuple):
     finding: Finding
 
 
-def open_kinds(watches: Watches) -> Iterable[tuple[str, Watch]]:
-    """The episodes that are open."""
-    return ((kind, watch) for kind, watch in watches.items() if watch.sequence >= 0)
-
-
 class Episodes:
-    """Holds the policies of a configuration; what is watched is passed in, and changed."""
+    """Holds the policies of a configuration; a patient's book is passed in, and changed."""
 
     def __init__(self, policies: Mapping[str, EpisodePolicy]):
         self._policies = policies
 
-    def note(self, watches: Watches, findings: Iterable[Finding], moment: Moment) -> list[Step]:
-        """Take one moment's findings; return what is to be told, the most urgent first."""
-        ready: list[_Ready] = []
+    def note(self, book: Book, findings: Iterable[Finding], moment: Moment) -> list[Step]:
+        """Take one moment's findings; return what is to be told, the most urgent first.
+
+        A kind goes forward in time only: what is older than what it has noted is left out.
+        """
+        watches, ready = book.watches, list[_Ready]()
         steps: list[Step] = []
         for kind, group in groupby(sorted(findings, key=_by_kind), key=_by_kind):
             told = list(group)
@@ -114,30 +67,33 @@ class Episodes:
             if watch is None:
                 if not any(finding.stance == BEYOND for finding in told):
                     continue
+                if moment.time <= book.ended.get(kind, NEVER):
+                    continue
                 watch = watches[kind] = Watch(runs={})
+            if moment.time < watch.last:
+                continue
+            watch.last = moment.time
             self._note_kind(kind, watch, told, moment, ready, steps)
             if not watch.open and not watch.runs:
                 del watches[kind]
         ready.sort(key=lambda r: (PRIORITY_ORDER[r.finding.rule.priority], r.finding.rule.rank))
         for candidate in ready:
-            steps.extend(self._tell(watches, candidate, moment))
-        for step in steps:
-            if step.phase == "closed":
-                del watches[step.kind]
+            steps.extend(self._tell(book, candidate, moment))
+        _put_away(book, steps, moment)
         return sorted(steps, key=lambda s: (PRIORITY_ORDER[s.watch.priority], s.kind))
 
-    def retire(self, watches: Watches, rules: Collection[str], moment: Moment) -> list[Step]:
+    def retire(self, book: Book, rules: Collection[str], moment: Moment) -> list[Step]:
         """Let go of what no rule in force judges any more, as after a change of configuration."""
         steps = []
-        for kind, watch in list(watches.items()):
+        for kind, watch in list(book.watches.items()):
             for name in [name for name in watch.runs if name not in rules]:
                 del watch.runs[name]
             if watch.open and watch.rule not in rules:
                 watch.reason = "rule_withdrawn"
                 steps.append(_told(kind, "closed", watch, moment, moment.time))
-                del watches[kind]
             elif not watch.open and not watch.runs:
-                del watches[kind]
+                del book.watches[kind]
+        _put_away(book, steps, moment)
         return steps
 
     def _note_kind(
@@ -167,15 +123,16 @@ class Episodes:
             if watch.clear_seen >= policy.clear_readings and lasted >= policy.clear_seconds:
                 steps.append(_told(kind, "closed", watch, moment, watch.clear_since))
 
-    def _tell(self, watches: Watches, ready: _Ready, moment: Moment) -> Iterable[Step]:
+    def _tell(self, book: Book, ready: _Ready, moment: Moment) -> Iterable[Step]:
         """Open, raise, or tell of a worsening."""
-        kind, watch, finding = ready
+        watches, (kind, watch, finding) = book.watches, ready
         rule = finding.rule
         if not watch.open:
             if _inhibited(watches, kind, rule.priority, rule.rank):
                 return ()
             _govern(watch, finding, moment)
-            watch.onset = min(run.since for run in watch.runs.values())
+            begun = min(run.since for run in watch.runs.values())
+            watch.onset = max(begun, book.ended.get(kind, NEVER))
             watch.samples = max(run.seen for run in watch.runs.values())
             return (_told(kind, "opened", watch, moment),)
         if PRIORITY_ORDER[rule.priority] < PRIORITY_ORDER[watch.priority]:
@@ -190,6 +147,14 @@ class Episodes:
 
 
 _by_kind = attrgetter("rule.kind")
+
+
+def _put_away(book: Book, steps: Iterable[Step], moment: Moment) -> None:
+    """Take what was closed off the book."""
+    for step in steps:
+        if step.phase == "closed":
+            del book.watches[step.kind]
+            book.ended[step.kind] = moment.time
 
 
 def _extend(watch: Watch, finding: Finding, moment: Moment) -> None:

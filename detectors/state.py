@@ -16,8 +16,8 @@ from msgspec import Struct
 from detectors.admission import Track
 from detectors.context import Heard
 from detectors.contract import Detector
-from detectors.episodes import Watches
 from detectors.silence import Hearing
+from detectors.watch import Book, Watches
 from vigil.errors import WireError
 
 VERSION = 1
@@ -35,7 +35,7 @@ class Saved(Struct, array_like=True):
     heard: Heard
     hearing: Hearing
     tracks: dict[str, Track]
-    watches: Watches
+    book: Book
     memories: dict[str, Any]
 
 
@@ -43,6 +43,7 @@ class Patient:
     """A patient's state as the engine works on it."""
 
     __slots__ = (
+        "book",
         "heard",
         "hearing",
         "last_time",
@@ -52,7 +53,6 @@ class Patient:
         "restored",
         "synthetic",
         "tracks",
-        "watches",
     )
 
     def __init__(self, detectors: Mapping[str, Detector]):
@@ -65,10 +65,15 @@ class Patient:
         self.heard = Heard()
         self.hearing = Hearing()
         self.tracks: dict[str, Track] = {}
-        self.watches: Watches = {}
+        self.book = Book({}, {})
         self.memories = {name: detector.fresh() for name, detector in detectors.items()}
         self.restored = False
         """Loaded, and not yet held against the configuration in force."""
+
+    @property
+    def watches(self) -> Watches:
+        """The kinds that have an episode open or on its way."""
+        return self.book.watches
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -80,7 +85,7 @@ def dump(patient: Patient, detectors: Mapping[str, Detector]) -> bytes:
     return _encoder.encode(
         Saved(
             VERSION, patient.newest, patient.last_time, patient.synthetic, patient.quality,
-            patient.heard, patient.hearing, patient.tracks, patient.watches,
+            patient.heard, patient.hearing, patient.tracks, patient.book,
             {name: row.dump(patient.memories[name]) for name, row in detectors.items()},
         )
     )  # fmt: skip
@@ -110,6 +115,6 @@ def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
     patient.newest, patient.last_time = saved.newest, saved.last_time
     patient.synthetic, patient.quality = saved.synthetic, saved.quality
     patient.heard, patient.hearing = saved.heard, saved.hearing
-    patient.tracks, patient.watches = saved.tracks, saved.watches
+    patient.tracks, patient.book = saved.tracks, saved.book
     patient.restored = True
     return patient

@@ -1,0 +1,171 @@
+"""The same log gives the same events: in any batches, across any save and load, read twice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from detectors.config import DetectionConfig
+from detectors.engine import Engine
+from tests.support.vitals import at, config, measured
+from vigil.kinds import PRIORITY_ORDER
+from vigil.model import Event, Measurement, Upload, encode
+
+CONFIG = config(
+    baseline={"ready_readings": 4, "ready_minutes": 4, "adopt_after_seconds": 7200},
+    admission={"stuck": {"heart_rate": {"readings": 6, "seconds": 120}}},
+)
+Log = list[Upload | datetime]
+
+gaps = st.sampled_from([1.0, 30.0, 60.0, 61.0, 300.0, 1800.0, 8000.0])
+rates = st.sampled_from([66.0, 70.0, 74.0, 100.0, 118.0, 125.0, 135.0, 160.0, 38.0, 33.0, 400.0])
+pressures = st.sampled_from(
+    [(120.0, 80.0), (165.0, 95.0), (190.0, 110.0), (85.0, 50.0), (80.0, 90.0), (130.0, 85.0)]
+)
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> Log:
+    """Some uploads of two patients, some of them late or again, and ticks."""
+    log: Log = []
+    now = 0.0
+    for _ in range(draw(st.integers(1, 25))):
+        now += draw(gaps)
+        what = draw(st.integers(0, 9))
+        if what == 0:
+            log.append(at(now))
+        elif what == 1 and log:
+            log.append(draw(st.sampled_from(log)))
+        else:
+            log.append(_upload(draw, now))
+    return log
+
+
+def _upload(draw: st.DrawFn, now: float) -> Upload:
+    late = draw(st.sampled_from([0.0, 1.0, 5000.0]))
+    ahead = draw(st.sampled_from([0.0, 0.0, 0.0, 0.0, 900.0]))
+    items: list[Measurement] = []
+    for i in range(draw(st.integers(1, 4))):
+        values = {"heart_rate": draw(rates)} if draw(st.booleans()) else {}
+        if draw(st.integers(0, 3)) == 0:
+            values["systolic"], values["diastolic"] = draw(pressures)
+        activity = draw(st.sampled_from(["rest", "rest", "active", "unknown", "asleep"]))
+        contact = draw(st.sampled_from([None, None, None, False]))
+        items.append(measured(now - late + ahead + i * 20, values, activity, None, contact))  # type: ignore[arg-type]
+    patient = draw(st.sampled_from(["p1", "p2"]))
+    return Upload(patient, "d1", at(now + 80), tuple(items), draw(st.booleans()))
+
+
+def run(log: Log, engine: Engine | None = None) -> list[Event]:
+    engine = engine or Engine(CONFIG)
+    events: list[Event] = []
+    for item in log:
+        events += engine.tick(item) if isinstance(item, datetime) else engine.process(item)
+    return events
+
+
+def written(events: list[Event]) -> list[bytes]:
+    return [encode(event) for event in events]
+
+
+def handed_over(engine: Engine, settings: DetectionConfig = CONFIG) -> Engine:
+    """Another worker's engine, from what was saved."""
+    heir = Engine(settings)
+    heir.watermark = engine.watermark
+    for patient_id in engine.patients():
+        heir.load_state(patient_id, engine.state_of(patient_id))
+    return heir
+
+
+@settings(max_examples=80, deadline=None)
+@given(logs(), st.data())
+def test_a_save_and_load_at_any_point_changes_nothing(log: Log, data: st.DataObject) -> None:
+    whole = run(log)
+    cut = data.draw(st.integers(0, len(log)))
+    first = Engine(CONFIG)
+    before = run(log[:cut], first)
+    second = handed_over(first)
+    after = run(log[cut:], second)
+    assert written(before + after) == written(whole)
+    straight = Engine(CONFIG)
+    run(log, straight)
+    assert {p: straight.state_of(p) for p in straight.patients()} == {
+        p: second.state_of(p) for p in second.patients()
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(logs())
+def test_a_save_and_load_after_every_message_changes_nothing(log: Log) -> None:
+    engine, events = Engine(CONFIG), []
+    for item in log:
+        events += run([item], engine)
+        engine = handed_over(engine)
+    assert written(events) == written(run(log))
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs())
+def test_one_measurement_an_upload_gives_the_same_events(log: Log) -> None:
+    apart: Log = []
+    for item in log:
+        if isinstance(item, datetime):
+            apart.append(item)
+        else:
+            apart += [replace(item, measurements=(m,)) for m in item.measurements]
+    assert written(run(apart)) == written(run(log))
+
+
+@settings(max_examples=50, deadline=None)
+@given(logs())
+def test_a_log_read_twice_tells_nothing_new(log: Log) -> None:
+    engine = Engine(CONFIG)
+    run(log, engine)
+    states = {patient: engine.state_of(patient) for patient in engine.patients()}
+    engine.changed()
+    assert run(log, engine) == []
+    assert {patient: engine.state_of(patient) for patient in engine.patients()} == states
+    assert engine.changed() == set()
+
+
+@settings(max_examples=80, deadline=None)
+@given(logs())
+def test_every_story_is_whole(log: Log) -> None:
+    episodes: dict[str, list[Event]] = {}
+    for event in run(log):
+        episodes.setdefault(event.event_id, []).append(event)
+    for steps in episodes.values():
+        assert [step.sequence for step in steps] == list(range(len(steps)))
+        assert steps[0].phase == "opened"
+        assert all(step.phase == "updated" for step in steps[1:-1])
+        assert len({(s.patient_id, s.kind, s.onset) for s in steps}) == 1
+        for one, next_ in pairwise(steps):
+            assert PRIORITY_ORDER[next_.priority] <= PRIORITY_ORDER[one.priority]
+            assert next_.detected_at >= one.detected_at
+        assert (steps[-1].ended_at is not None) == (steps[-1].phase == "closed")
+
+
+@settings(max_examples=40, deadline=None)
+@given(logs())
+def test_the_input_is_not_changed(log: Log) -> None:
+    before = [encode(item) for item in log]
+    run(log)
+    assert [encode(item) for item in log] == before
+
+
+def test_a_state_of_another_version_or_none_is_refused_in_words() -> None:
+    import msgspec
+    import pytest
+
+    from vigil.errors import WireError
+
+    engine = Engine(CONFIG)
+    run([Upload("p1", "d1", at(0), (measured(0.0, {"heart_rate": 70.0}),))], engine)
+    newer = msgspec.msgpack.encode([99, *msgspec.msgpack.decode(engine.state_of("p1"))[1:]])
+    for broken in (newer, b"", b"\x80", engine.state_of("p1")[:-3], b"{}"):
+        with pytest.raises(WireError, match="state cannot be read"):
+            Engine(CONFIG).load_state("p1", broken)
