@@ -130,6 +130,8 @@ def configure(settings: Settings | None, service: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(level, logging.WARNING))
+    # It warns of every step of 0.1 s, which a busy machine makes many of.
+    logging.getLogger("kafka.net.selector").setLevel(max(level, logging.ERROR))
     logging.raiseExceptions = False  # it would print a line's values where it cannot format them
     sys.excepthook = _ended
     threading.excepthook = lambda args: _ended(

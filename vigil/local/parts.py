@@ -152,7 +152,7 @@ def kafka(home: Path, data: Path, port: int | None = None) -> Part:
         )
     )
     run = (
-        java, f"-Xmx{os.environ.get('KAFKA_HEAP', '512m')}", "-XX:+UseSerialGC",
+        java, f"-Xmx{os.environ.get('KAFKA_HEAP', '320m')}", "-XX:+UseSerialGC",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         "-cp", f"{home.resolve() / 'libs'}/*",
     )  # fmt: skip
