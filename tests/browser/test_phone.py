@@ -366,9 +366,10 @@ def wait_for(phone: Phone, check: Callable[[], bool]) -> None:
 
 
 def notifications(phone: Phone) -> list[dict[str, str]]:
-    """What the phone shows."""
-    found: list[dict[str, str]] = phone.script(
-        """navigator.serviceWorker.ready.then((r) => r.getNotifications())
+    """What the phone shows. The worker is asked: the page may be loading itself again."""
+    [worker] = phone.page.context.service_workers
+    found: list[dict[str, str]] = worker.evaluate(
+        """() => self.registration.getNotifications()
            .then((all) => all.map((n) => ({ title: n.title, body: n.body, tag: n.tag })))"""
     )
     return found
