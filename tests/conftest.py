@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -31,6 +32,8 @@ CHROMIUM_FLAGS = [
 for _name in [name for name in os.environ if name.startswith("VIGIL_") and "TEST" not in name]:
     del os.environ[_name]  # a test sees the settings it makes, and no others
 os.environ["HF_HUB_OFFLINE"] = "1"
+hypothesis.settings.register_profile("vigil", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("vigil")
 
 
 @pytest.fixture(scope="session")

@@ -200,7 +200,7 @@ class PatientEntry(Struct, frozen=True, tag="patient"):
 
 
 class DeviceEntry(Struct, frozen=True, tag="device"):
-    """A device and the digest of its key (SHA-256 of 256 random bits; see ``docs/security.md``)."""
+    """A device and the digest of its key (SHA-256 of 256 random bits; see docs/security.md)."""
 
     device_id: Identifier
     key_sha256: str

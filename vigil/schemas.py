@@ -1,19 +1,20 @@
 """JSON Schemas and the AsyncAPI document, generated from the structs.
 
-``vigil schemas`` writes them to ``docs/``. :func:`breaking_changes` compares what the structs say
-now with what is published; a test keeps it empty.
+``vigil schemas`` writes them to ``docs/``, and refuses to where that would break what is published
+there (:func:`breaking_changes`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from vigil import __version__, topics
+from vigil.errors import WireError
 from vigil.wire import CE_TYPES
 
 Schema = dict[str, Any]
@@ -37,38 +38,55 @@ def json_schemas() -> dict[str, Schema]:
             **root,
             "$defs": definitions,
         }
-    return schemas
+    plain: dict[str, Schema] = json.loads(json.dumps(schemas))  # tuples as they read when published
+    return plain
+
+
+CE_HEADERS = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "content-type")
+DEADLETTER_HEADERS = ("vigil_origin", "vigil_reason", "vigil_detail", "vigil_cut")
+DEADLETTER = "deadletter.v1"
+
+
+def _headers(names: Iterable[str]) -> Schema:
+    return {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+
+
+def _message(ce_type: str) -> Schema:
+    return {
+        "name": ce_type,
+        "contentType": "application/json",
+        "headers": _headers(CE_HEADERS),
+        "payload": {
+            "schemaFormat": "application/schema+json;version=2020-12",
+            "schema": {"$ref": f"./schemas/{name_of(ce_type)}.json"},
+        },
+        "bindings": {"kafka": {"key": {"type": "string"}}},
+    }
 
 
 def asyncapi() -> Schema:
-    """The public topics as an AsyncAPI 3.0 document."""
+    """The public topics as an AsyncAPI 3.0 document, seen from who reads them."""
     channels: Schema = {}
     operations: Schema = {}
-    messages: Schema = {}
+    messages: Schema = {
+        DEADLETTER: {
+            "name": f"org.vigil.{DEADLETTER}",
+            "description": "The original's bytes; its headers, each with `original_` before it.",
+            "contentType": "application/octet-stream",
+            "headers": _headers([*CE_HEADERS, *DEADLETTER_HEADERS]),
+        }
+    }
     for topic in topics.TOPICS.values():
         if not topic.public:
             continue
         ident = topic.name.replace(".", "_")
         carried = [c for c, struct in CE_TYPES.items() if struct in topic.carries]
-        for ce_type in carried:
-            messages[name_of(ce_type)] = {
-                "name": ce_type,
-                "contentType": "application/json",
-                "headers": {
-                    "type": "object",
-                    "properties": {
-                        name: {"type": "string"}
-                        for name in ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
-                    },
-                },
-                "payload": {"$ref": f"./schemas/{name_of(ce_type)}.json"},
-            }
+        messages |= {name_of(ce_type): _message(ce_type) for ce_type in carried}
+        names = [name_of(ce_type) for ce_type in carried] or [DEADLETTER]
         channels[ident] = {
             "address": topic.name,
             "description": topic.description,
-            "messages": {
-                name_of(c): {"$ref": f"#/components/messages/{name_of(c)}"} for c in carried
-            },
+            "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
         }
         operations[f"read_{ident}"] = {
             "action": "receive",
@@ -90,8 +108,22 @@ def asyncapi() -> Schema:
 
 
 def write(folder: Path) -> list[Path]:
-    """Write ``schemas/*.json`` and ``asyncapi.json`` under ``folder``; return the paths."""
-    documents = {f"schemas/{name}.json": schema for name, schema in json_schemas().items()}
+    """Write ``schemas/*.json`` and ``asyncapi.json`` under ``folder``; return the paths.
+
+    Raises:
+        WireError: a schema that is there would be broken. Give the changed type a new version, or
+            delete the file of one that nobody has read yet.
+    """
+    schemas = json_schemas()
+    for path in sorted((folder / "schemas").glob("*.json")):
+        current = schemas.get(path.stem, {})
+        if broken := list(breaking_changes(json.loads(path.read_text()), current)):
+            raise WireError(
+                f"{path.stem} would break: {'; '.join(broken)}.",
+                code="wire.breaking_change",
+                mend=f"Make it a new version, or delete {path} if nobody has read it yet.",
+            )
+    documents = {f"schemas/{name}.json": schema for name, schema in schemas.items()}
     documents["asyncapi.json"] = asyncapi()
     paths = []
     for name, document in documents.items():
@@ -103,17 +135,25 @@ def write(folder: Path) -> list[Path]:
 
 
 def breaking_changes(published: Schema, current: Schema) -> Iterator[str]:
-    """What a consumer of ``published`` would trip over in ``current``.
+    """What would trip over ``current``: who reads by ``published``, or who reads what was written
+    by it. Messages stay in the log for weeks, so both matter.
 
-    A field may be added; it may not go, change its type, or lose a value of an enumeration that
-    a producer may rely on; and a field that was always there may not become optional.
+    A field may be added if it may be absent. It may not go, become optional or required, or
+    change its type, range or default (an absent field means its default); an enumeration may
+    neither lose a value (older messages carry it) nor gain one (readers of today refuse it).
     """
     old, new = published.get("$defs", {}), current.get("$defs", {})
+    if _root(published) != _root(current):
+        yield "what a message is has changed"
     for name, definition in old.items():
-        if name not in new:
+        if name in new:
+            yield from _compare(name, definition, new[name])
+        else:
             yield f"{name} is gone"
-            continue
-        yield from _compare(name, definition, new[name])
+
+
+def _root(schema: Schema) -> Any:
+    return _shape({key: value for key, value in schema.items() if key[0] != "$" or key == "$ref"})
 
 
 def _compare(name: str, old: Schema, new: Schema) -> Iterator[str]:
@@ -121,14 +161,28 @@ def _compare(name: str, old: Schema, new: Schema) -> Iterator[str]:
     for field, schema in fields.items():
         if field not in now:
             yield f"{name}.{field} is gone"
-        elif _shape(schema) != _shape(now[field]):
-            yield f"{name}.{field} changed its type"
-    for field in old.get("required", []):
-        if field in now and field not in new.get("required", []):
-            yield f"{name}.{field} was always there and is now optional"
-    for field in new.get("required", []):
-        if field not in fields:
-            yield f"{name}.{field} is new and required, so older messages no longer decode"
+        else:
+            yield from _differences(f"{name}.{field}", _shape(schema), _shape(now[field]))
+    before, after = set(old.get("required", [])), set(new.get("required", []))
+    for field in sorted((before - after) & now.keys()):
+        yield f"{name}.{field} was always there and is now optional"
+    for field in sorted(after - before):
+        yield f"{name}.{field} is now required, and older messages may lack it"
+
+
+def _differences(place: str, old: Any, new: Any) -> Iterator[str]:
+    match old, new:
+        case {"enum": values, **rest}, {"enum": now, **others} if rest == others:
+            yield from (f"{place} lost the value {v!r}" for v in values if v not in now)
+            yield from (f"{place} has the new value {v!r}" for v in now if v not in values)
+        case dict(), dict() if old.keys() == new.keys():
+            for key in old:
+                yield from _differences(place, old[key], new[key])
+        case list(), list() if len(old) == len(new):
+            for one, other in zip(old, new, strict=True):
+                yield from _differences(place, one, other)
+        case _ if old != new:
+            yield f"{place} changed its type, range or default"
 
 
 def _shape(schema: Any) -> Any:
