@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
 
-from dashboard import head, phone_link
+from dashboard import chart, head, phone_link
 from dashboard.door import SESSION
 from dashboard.guard import LIVE, database_away
 from dashboard.templating import page
@@ -70,6 +70,7 @@ class BoardPages:
         return self._shell.page(
             request, "patient.html", **self._common("patient"), rows=content.fragments,
             head=content.head, patient_id=patient_id, name=who.display_name or patient_id,
+            spans=chart.SPANS, default_span=chart.DEFAULT_SPAN,
         )  # fmt: skip
 
     async def link_phone(self, patient_id: str, csrf: Annotated[str, Form()] = "") -> Response:

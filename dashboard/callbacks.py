@@ -58,17 +58,17 @@ def _chart(app: BoardDash, views: Views) -> None:
     @app.callback(  # type: ignore[untyped-decorator]
         Output("chart", "figure"),
         Output("chart-words", "children"),
-        Input("span", "value"),
+        Input("span", "data"),
         Input("turn", "data"),
         Input("look", "data"),
         State("client", "data"),
     )
     async def draw(
-        span: str, _turn: Any, look: dict[str, Any], client: dict[str, Any]
+        span: str | None, _turn: Any, look: dict[str, Any], client: dict[str, Any]
     ) -> tuple[Any, Any]:
         theme = chart.theme(str(look.get("theme")), str(look.get("timeZone")))
         try:
-            trend = await views.trend(str(client["patient"]), span)
+            trend = await views.trend(str(client["patient"]), span or chart.DEFAULT_SPAN)
         except UnavailableError:
             raise PreventUpdate from None  # the page says it; the chart stays as it was
         return chart.figure(trend, theme), chart.words(trend)
@@ -76,19 +76,6 @@ def _chart(app: BoardDash, views: Views) -> None:
 
 def _panel() -> list[Any]:
     return [
-        html.Div(
-            [
-                html.H2("Trend"),
-                dcc.RadioItems(
-                    id="span",
-                    options=[{"label": name, "value": name} for name in chart.SPANS],
-                    value="24 h",
-                    inline=True,
-                    className="spans",
-                ),
-            ],
-            className="bar",
-        ),
         dcc.Graph(
             id="chart",
             config={"displaylogo": False, "responsive": True, "displayModeBar": False},

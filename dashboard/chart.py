@@ -25,6 +25,7 @@ SPANS: Mapping[str, timedelta] = {
     "7 d": timedelta(days=7),
     "30 d": timedelta(days=30),
 }
+DEFAULT_SPAN = "24 h"
 LABELS_AT_MOST = 12
 """With more episodes than this in the window, only their marks are written."""
 MARKS = {"high": "▲", "medium": "◆", "low": "●"}

@@ -36,7 +36,7 @@ class BoardDash(Dash):  # type: ignore[misc]
 
 
 def _layout() -> Any:
-    stores = ("boot", "client", "look", "start", "patch", "turn")
+    stores = ("boot", "client", "look", "start", "patch", "turn", "span")
     return html.Div([*(dcc.Store(id=name) for name in stores), html.Div(id="panel")])
 
 

@@ -65,7 +65,7 @@ class Views:
 
     async def trend(self, patient_id: str, span: str) -> chart.Trend:
         """A patient's points and episodes over a span up to now, or to the newest reading."""
-        length = chart.SPANS.get(span, chart.SPANS["24 h"])
+        length = chart.SPANS.get(span, chart.SPANS[chart.DEFAULT_SPAN])
         with translated():
             async with self._context.pool.connection() as connection:
                 values = {v.signal: v for v in await board.latest(connection, patient_id)}

@@ -67,7 +67,8 @@
     if (!before) return;
     const same = before.act && item.querySelector(
       '[data-act="' + before.act + '"][data-event="' + before.event + '"]');
-    const next = same || (before.id && $(before.id)) || item.querySelector(".acked, a, button");
+    const next = same || (before.id && $(before.id)) ||
+      item.querySelector(".acked") || item.querySelector("a, button");
     if (next) next.focus({ preventScroll: true });
   }
 
@@ -134,7 +135,7 @@
     const calling = [...document.querySelectorAll("#rows > .calling.high")];
     const now = new Map(calling.map((item) => {
       const button = item.querySelector("[data-act=acknowledge]");
-      const name = item.querySelector("h3");
+      const name = item.querySelector("h2");
       const title = item.querySelector(".title");
       return [item.dataset.key + (button ? button.dataset.event : ""),
         "High priority: " + (title ? title.textContent : "") + " " + (name ? name.textContent : "")];
@@ -318,6 +319,9 @@
   });
 
   document.addEventListener("change", (event) => {
+    if (event.target.name === "span") {
+      window.dash_clientside.set_props("span", { data: event.target.value });
+    }
     if (event.target.id !== "ward") return;
     const ward = event.target.value;
     history.replaceState(null, "", ward ? "/board/?ward=" + encodeURIComponent(ward) : "/board/");

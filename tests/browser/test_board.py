@@ -1,0 +1,280 @@
+"""The board in Chromium: seen, kept current, worked by keyboard, and honest when it is not live."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from dashboard.service import build
+from store import service as store_service
+from store.database import connect
+from tests.support.running import eventually, running, serving
+from tests.support.seed import Seed, busy_ward
+from vigil.local.parts import free_port
+from vigil.settings import Settings
+
+expect.set_options(timeout=20_000)
+PASSWORD = "correct horse battery"
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def away(database_url: str) -> Settings:
+    """Settings of a board whose broker does not answer: enough for looking."""
+    return Settings(
+        demo=True,
+        database_url=database_url,
+        kafka_bootstrap=f"127.0.0.1:{free_port()}",
+        http_port=free_port(),
+        log_level="ERROR",
+    )
+
+
+@contextmanager
+def seeding(settings: Settings) -> Iterator[Seed]:
+    with connect(settings) as connection:
+        seed = Seed(connection, datetime.now(UTC))
+        yield seed
+        seed.commit()
+
+
+def first_people(settings: Settings) -> None:
+    """A nurse and two patients, one of them in alarm."""
+    with seeding(settings) as seed:
+        seed.user("kim", PASSWORD, "admin", "Kim Berg")
+        for patient_id, name in (("p1", "Ann Lee"), ("p2", "Bo Rossi")):
+            seed.patient(patient_id, name)
+            seed.readings(patient_id, lambda before: 72 + before / 60)
+        seed.episode("p1", "heart_rate_high", priority="medium")
+
+
+def sign_in(page: Page, url: str, path: str = "/board/") -> None:
+    """By keyboard, as the form is meant to be used."""
+    page.goto(url + path)
+    page.keyboard.type("kim")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**" + path)
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+
+
+def row(page: Page, patient_id: str) -> object:
+    return page.locator(f'#rows > li[data-key="{patient_id}"]')
+
+
+@pytest.mark.kafka
+def test_an_alert_appears_by_itself_and_is_acknowledged_by_keyboard(
+    settings: Settings, chromium_page: Page
+) -> None:
+    page = chromium_page
+    first_people(settings)
+    part = build(settings)
+    with (
+        running(store_service.build(settings), settings),
+        serving([part], settings) as url,
+    ):
+        eventually(lambda: part.context.publisher)
+        sign_in(page, url)
+        rows = page.locator("#rows > li")
+        expect(rows.first).to_contain_text("Ann Lee")
+        expect(rows.first).to_contain_text("Heart rate high")
+        page.evaluate("window.notReloaded = true")
+
+        with seeding(settings) as seed:
+            seed.episode("p2", "heart_rate_low", priority="high")
+        expect(rows.first).to_contain_text("Bo Rossi", timeout=5000)
+        expect(page.locator("#announce")).to_contain_text("High priority: Heart rate low Bo Rossi")
+        assert page.title().startswith("(1 high)")
+
+        button = rows.first.get_by_role("button", name="Acknowledge: Heart rate low, Bo Rossi")
+        for _ in range(20):
+            page.keyboard.press("Tab")
+            if button.evaluate("node => node === document.activeElement"):
+                break
+        page.keyboard.press("Enter")
+        acked = page.locator('li[data-key="p2"] .acked')
+        expect(acked).to_contain_text("Acknowledged by Kim Berg", timeout=15_000)
+        assert acked.evaluate("node => node === document.activeElement")
+        assert not page.title().startswith("(1 high)")
+        expect(page.locator('li[data-key="p1"] .ack')).to_be_visible()
+        assert page.evaluate("window.notReloaded")
+
+        page.get_by_role("link", name="Bo Rossi").click()
+        said = page.get_by_label("Comment on Heart rate low")
+        said.fill("Pulse by hand: 41.")
+        said.press("Enter")
+        expect(page.locator(".deeds")).to_contain_text("Pulse by hand: 41.", timeout=15_000)
+        page.get_by_role("button", name="Useful: Heart rate low").click()
+        expect(page.locator(".deeds")).to_contain_text("marked it useful", timeout=15_000)
+    with connect(settings) as connection:
+        verbs = connection.execute("SELECT verb, actor FROM actions ORDER BY time").fetchall()
+    assert [(a["verb"], a["actor"]) for a in verbs] == [
+        ("acknowledge", "kim"), ("comment", "kim"), ("useful", "kim"),
+    ]  # fmt: skip
+
+
+def test_without_a_broker_an_action_says_that_it_was_not_recorded(
+    away: Settings, chromium_page: Page
+) -> None:
+    first_people(away)
+    with serving([build(away)], away) as url:
+        sign_in(chromium_page, url)
+        chromium_page.locator('li[data-key="p1"] .ack').click()
+        said = chromium_page.locator('li[data-key="p1"] .said')
+        expect(said).to_contain_text("nothing was recorded")
+        expect(chromium_page.locator('li[data-key="p1"] .ack')).to_have_text("Acknowledge")
+
+
+def test_a_patients_page_has_chart_basis_and_window(away: Settings, chromium_page: Page) -> None:
+    page = chromium_page
+    first_people(away)
+    with serving([build(away)], away) as url:
+        sign_in(page, url, "/board/patient/p1")
+        expect(page.locator(".chart .main-svg").first).to_be_visible()
+        expect(page.locator("#chart-words")).to_contain_text("heart rate 72 to 78 bpm")
+        expect(page.locator(".chart")).to_contain_text("Heart rate high")
+        facts = page.locator(".facts")
+        expect(facts).to_be_hidden()
+        page.get_by_text("Basis: what this rests on").click()
+        expect(facts).to_contain_text("Limit in force")
+        page.get_by_text("7 d", exact=True).click()
+        expect(page.locator(".chart .xtick").first).to_be_visible()
+        page.emulate_media(color_scheme="dark")
+        expect(page.locator(".chart .main-svg").first).to_be_visible()
+        expect(facts).to_be_visible()
+        with seeding(away) as seed:
+            seed.episode("p1", "blood_pressure_high")
+        expect(page.locator("#rows > li")).to_have_count(2, timeout=5000)
+        expect(facts.last).to_be_visible()
+
+
+def test_the_board_is_never_silently_stale(away: Settings, chromium_page: Page) -> None:
+    page = chromium_page
+    first_people(away)
+    with serving([build(away)], away) as url:
+        sign_in(page, url)
+        expect(page.locator("#trouble")).to_be_hidden()
+    expect(page.locator("#trouble")).to_contain_text("Live updates have stopped", timeout=20_000)
+    expect(page.locator("#trouble")).to_contain_text("Watch your patients directly")
+    expect(page.locator("#live")).to_have_text(re.compile("Not live"))
+    expect(page.locator("body")).to_have_class(re.compile("stale"))
+    with seeding(away) as seed:
+        seed.episode("p2", "heart_rate_low", priority="high")
+    with serving([build(away)], away):
+        expect(page.locator("#rows > li").first).to_contain_text("Bo Rossi", timeout=40_000)
+        expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_the_board_says_that_the_database_is_away(
+    away: Settings, chromium_page: Page, postgres_url: str
+) -> None:
+    page = chromium_page
+    first_people(away)
+    name = away.database().rsplit("/", 1)[1]
+    with serving([build(away)], away) as url:
+        sign_in(page, url)
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+            )
+            banner = page.locator("#trouble")
+            expect(banner).to_contain_text("cannot reach its database", timeout=20_000)
+            expect(page.locator("#rows > li").first).to_contain_text("Ann Lee")
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        expect(banner).to_be_hidden(timeout=20_000)
+
+
+def test_signing_out_in_one_tab_ends_the_other(away: Settings, chromium_page: Page) -> None:
+    page = chromium_page
+    first_people(away)
+    with serving([build(away)], away) as url:
+        sign_in(page, url)
+        other = page.context.new_page()
+        other.goto(url + "/board/patient/p1")
+        expect(other.locator("#live")).to_have_attribute("data-state", "live")
+        expect(page.locator("#live")).to_have_attribute("data-state", "live")
+        other.get_by_role("button", name="Sign out").click()
+        other.wait_for_url("**/login")
+        page.wait_for_url("**/login?next=**", timeout=30_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_accessibility_fault_that_axe_can_find(
+    away: Settings, chromium_page: Page, scheme: str
+) -> None:
+    page, axe = chromium_page, Axe()
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    with serving([build(away)], away) as url:
+        with seeding(away) as seed:
+            seed.user("kim", PASSWORD, "admin", "Kim Berg")
+            busy_ward(seed, 30, minutes=60)
+        page.goto(url + "/login")
+        found = {"login": axe.run(page)}
+        sign_in(page, url)
+        found["board"] = axe.run(page)
+        page.goto(url + "/board/patient/p002")
+        expect(page.locator(".chart .main-svg").first).to_be_visible()
+        page.get_by_text("Basis: what this rests on").first.click()
+        found["patient"] = axe.run(page)
+        page.goto(url + "/board/admin")
+        found["admin"] = axe.run(page)
+    faults = {
+        name: result.generate_report() for name, result in found.items() if result.violations_count
+    }
+    assert not faults, "\n".join(faults.values())
+
+
+def test_two_hundred_patients_on_a_phone_fit_and_stay_quick(
+    away: Settings, chromium_page: Page
+) -> None:
+    page = chromium_page
+    page.set_viewport_size({"width": 390, "height": 844})
+    with serving([build(away)], away) as url:
+        with seeding(away) as seed:
+            seed.user("kim", PASSWORD)
+            busy_ward(seed, 200, minutes=60)
+        sign_in(page, url)
+        expect(page.locator("#rows > li")).to_have_count(200)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.evaluate(
+            "window.slowest = 0; new PerformanceObserver(list => list.getEntries().forEach("
+            "e => { window.slowest = Math.max(window.slowest, e.duration); }))"
+            ".observe({ type: 'longtask' })"
+        )
+        with seeding(away) as seed:
+            for number in range(1, 60):
+                seed.connection.execute(
+                    "UPDATE latest SET value = value + 1, received_at = now()"
+                    " WHERE patient_id = %s AND signal = 'heart_rate'",
+                    (f"p{number:03d}",),
+                )
+            seed.episode("p004", "heart_rate_low", priority="high", onset=seed.now - seed.now)
+        expect(page.locator('li[data-key="p004"]')).to_have_class(re.compile("high"), timeout=5000)
+        assert page.evaluate("window.slowest") < 500
+
+
+def test_only_what_calls_flashes_and_not_for_those_who_ask_for_less_motion(
+    away: Settings, chromium_page: Page
+) -> None:
+    page = chromium_page
+    first_people(away)
+    with seeding(away) as seed:
+        seed.episode("p2", "heart_rate_low", priority="high")
+    animation = (
+        "node => getComputedStyle(node).animationDuration + getComputedStyle(node).animationName"
+    )
+    with serving([build(away)], away) as url:
+        sign_in(page, url)
+        high = page.locator('li[data-key="p2"] .badge .shape')
+        assert high.evaluate(animation) == "0.5scall"  # 2 Hz: within 1.4 to 2.8
+        page.emulate_media(reduced_motion="reduce")
+        assert high.evaluate(animation) == "0snone"
