@@ -36,7 +36,7 @@ format: $(STAMP_TEST) ## mend what a machine can mend
 	@$(BIN)/ruff format .
 
 screenshots: $(STAMP_TEST) ## draw docs/images anew from the running system
-	@$(BIN)/python docs/screenshots.py
+	@$(BIN)/python -m docs.screenshots
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
