@@ -98,7 +98,7 @@ def _library(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 def configure(settings: Settings | None, service: str) -> None:
     """Set up logging for this process. Libraries' warnings come the same way, and so does the
-    error that ends a thread or the process. Without settings: warnings, for the eye."""
+    error that ends a thread or the process. Without settings: our warnings alone, for the eye."""
     name, form = (settings.log_level, settings.log_format) if settings else ("WARNING", "console")
     level = logging.getLevelNamesMapping()[name]
     shared: list[Any] = [
@@ -129,7 +129,7 @@ def configure(settings: Settings | None, service: str) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(max(level, logging.WARNING))
+    root.setLevel(max(level, logging.WARNING) if settings else logging.CRITICAL)
     # It warns of every step of 0.1 s, which a busy machine makes many of.
     logging.getLogger("kafka.net.selector").setLevel(max(level, logging.ERROR))
     logging.raiseExceptions = False  # it would print a line's values where it cannot format them

