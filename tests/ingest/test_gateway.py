@@ -12,9 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.ingest.conftest import HUB, REVOKED, WATCH, Door, uploads
+from tests.ingest.conftest import HUB, REVOKED, WATCH, Door, on_topic, uploads
+from tests.support.running import eventually
 from vigil import ids
-from vigil.model import Upload
+from vigil.model import Tick, Upload
 from vigil.signals import NAMES
 
 pytestmark = pytest.mark.kafka
@@ -289,6 +290,22 @@ def test_the_signals_are_told(door: Door) -> None:
     systolic = next(row for row in told if row["name"] == "systolic")
     assert systolic["unit"] == "mm[Hg]"
     assert "kPa" in systolic["accepted_units"]
+
+
+def test_the_clock_is_in_every_partition(door: Door) -> None:
+    def ticks() -> dict[int, list[Tick]]:
+        found: dict[int, list[Tick]] = {}
+        for partition, message in on_topic(door.settings):
+            if isinstance(message, Tick):
+                found.setdefault(partition, []).append(message)
+        return found
+
+    told = eventually(lambda: len(t := ticks()) == 3 and min(map(len, t.values())) >= 3 and t, 20)
+    assert isinstance(told, dict)
+    for partition in told.values():
+        times = [tick.time for tick in partition]
+        assert times == sorted(times)
+        assert all(time.tzinfo is not None for time in times)
 
 
 def test_the_documents_curl_example_works(door: Door) -> None:
