@@ -23,15 +23,15 @@ class Words:
     emergency: str = (
         "In an emergency, call your local emergency number now. Do not wait for an answer here."
     )
-    limits: str = "Messages here are made by a computer. They are not a diagnosis."
+    limits: str = "A computer writes these messages from your readings. They are not a diagnosis."
 
     newest: str = "Newest message"
-    going_on: str = "Going on now"
+    going_on: str = "Not over yet"
     over: str = "Over"
     what_to_do: str = "What to do"
     earlier: str = "Earlier messages"
     no_messages: str = "You have no messages."
-    no_messages_more: str = "Your care team's messages will show here."
+    no_messages_more: str = "Your care team’s messages will show here."
 
     reply_heading: str = "Tell your care team"
     reply_ok: str = "I’m OK"
@@ -98,6 +98,7 @@ class Words:
 
     not_sent_title: str = "Your answer may not have been sent"
     not_sent: str = "We could not reach your care team’s system."
+    send_again: str = "Send again:"
     away_title: str = "We cannot show your messages now"
     away: str = "Our system does not answer. This does not mean that you are well or unwell."
     try_again: str = "Try again"

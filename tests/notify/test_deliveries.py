@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
+from typing import get_args
 
 import pytest
 
@@ -87,15 +89,30 @@ def test_a_subscription_that_moved_to_another_patient_is_not_used(database: Conn
     assert claimed.endpoint is None
 
 
-@pytest.mark.parametrize("channel", ["on_call", "web_push"])
-@pytest.mark.parametrize("reason", ["opened", "raised", "need_help", "escalated"])
+EVERYTHING = {
+    (channel, reason)
+    for channel in get_args(deliveries.Channel)
+    for reason in get_args(deliveries.Reason)
+}
+NEWS = {(channel, reason) for channel, reason in EVERYTHING if reason in {"opened", "raised"}}
+
+
 @pytest.mark.parametrize(
-    "fact", ["none", "acknowledged before", "acknowledged after", "closed", "late"]
+    ("fact", "moot"),
+    [
+        ("none", set()),
+        ("acknowledged before", set()),
+        ("acknowledged after", {pair for pair in EVERYTHING if pair[0] == "on_call"}),
+        ("closed", NEWS),
+        ("late", EVERYTHING),
+    ],
 )
 def test_what_is_moot_is_neither_claimed_nor_kept(
-    database: Connection, channel: deliveries.Channel, reason: deliveries.Reason, fact: str
+    database: Connection, fact: str, moot: set[tuple[str, str]]
 ) -> None:
-    deliveries.plan(database, [planned(channel=channel, reason=reason)], NOW)
+    deliveries.plan(
+        database, [planned(channel=c, reason=r, cause=r) for c, r in sorted(EVERYTHING)], NOW
+    )
     paging.tell(database, {"event": "medium"})
     now = NOW + 2 * MINUTE
     match fact:
@@ -108,17 +125,17 @@ def test_what_is_moot_is_neither_claimed_nor_kept(
             paging.close(database, ["event"], NOW + MINUTE)
         case "late":
             now = NOW + timedelta(hours=2)
-    moot = (
-        fact == "late"
-        or (fact == "acknowledged after" and channel == "on_call")
-        or (fact == "closed" and reason in {"opened", "raised"})
-    )
-    assert (deliveries.claim(database, channel, now, LEASE) is None) == moot
+    claimed = {
+        (channel, one.reason)
+        for channel in ("on_call", "web_push")
+        for one in iter(partial(deliveries.claim, database, channel, now, LEASE), None)
+    }
+    assert claimed == EVERYTHING - moot
     database.execute("UPDATE deliveries SET attempts = 0")
-    assert deliveries.drop_moot(database, now) == ({"dropped": 1} if moot else {})
-    [row] = log_of(database)
-    assert row["state"] == ("dropped" if moot else "pending")
-    assert bool(row["detail"]) == moot
+    assert deliveries.drop_moot(database, now) == ({"dropped": len(moot)} if moot else {})
+    rows = log_of(database)
+    assert {(r["channel"], r["reason"]) for r in rows if r["state"] == "dropped"} == moot
+    assert all(bool(row["detail"]) == (row["state"] == "dropped") for row in rows)
 
 
 def test_out_of_date_after_trying_is_a_failure_and_says_why(database: Connection) -> None:
