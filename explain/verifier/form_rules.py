@@ -47,11 +47,11 @@ def grade(text: str) -> float:
 
 
 def language(candidate: Candidate) -> bool:
-    """Letters of another script, or too few of the language's everyday words."""
+    """Letters of another script or, in *what we saw*, too few of the language's everyday words."""
     if any(c.isalpha() and not c.isascii() for c in candidate.bare if c != PLACEHOLDER):
         return True
     words = [word.lower() for word in candidate.words]
-    if candidate.part == "title" or len(words) < 4:
+    if candidate.part != "seen" or len(words) < 4:
         return False
     known = sum(word in candidate.lexicon.common for word in words)
     return known < candidate.lexicon.common_share * len(words)

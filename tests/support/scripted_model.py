@@ -1,0 +1,71 @@
+"""Stands where a language model would: the real process and protocol, the words from a script.
+
+``python scripted_model.py SCRIPT [FILE]``; FILE counts the starts, one line each.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from explain.model_child import Writer, serve
+from explain.model_files import unavailable
+from explain.prompt import Message
+
+GOOD = "Your heart rate is high, now at {heart_rate}, and has been for {duration}."
+
+
+class Scripted:
+    """Answers as its script says."""
+
+    identity = "scripted@test"
+
+    def __init__(self, script: str, starts: int):
+        self.script = script
+        self.starts = starts
+
+    def write(self, said: list[Message]) -> str:
+        """The scripted answer, or none."""
+        match self.script:
+            case "crash":
+                os._exit(3)
+            case "crash_once" if self.starts == 1:
+                os._exit(3)
+            case "slow":
+                time.sleep(60)
+            case "nonsense":
+                sys.stdout.write("a library says hello\n")  # goes to stderr: stdout is the protocol's
+                return "You are fine, your heart rate is 80!"
+            case "echo":
+                return said[-1]["content"]
+        return GOOD
+
+
+def load() -> Writer:
+    """The model, or why there is none."""
+    script = sys.argv[1]
+    starts = 0
+    if len(sys.argv) > 2:
+        with Path(sys.argv[2]).open("a+") as file:
+            file.write("started\n")
+            file.seek(0)
+            starts = len(file.readlines())
+    match script:
+        case "missing":
+            raise unavailable("There is no language model.")
+        case "no_extra":
+            raise ImportError("no module", name="torch")
+        case "no_memory":
+            raise MemoryError
+        case "slow_load":
+            time.sleep(60)
+    return Scripted(script, starts)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "not_the_protocol":
+        os.write(1, b"hello\n")
+        time.sleep(60)
+    sys.exit(serve(load))
