@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashboard.door import SESSION
 from dashboard.publishing import publish
 from store import board
-from store.database import translated
 from vigil import ids
 from vigil.errors import UnavailableError
 from vigil.model import Action
@@ -52,9 +51,8 @@ async def act(context: WebContext, wanted: Wanted) -> JSONResponse:
     comment = wanted.comment.strip()
     if wanted.verb == "comment" and not comment:
         return _refused(422, "Write something first.")
-    with translated():
-        async with context.pool.connection() as connection:
-            patient_id = await board.patient_of(connection, wanted.event_id)
+    async with context.database() as connection:
+        patient_id = await board.patient_of(connection, wanted.event_id)
     if patient_id is None:
         return _refused(404, "There is no such episode.")
     actor, now = SESSION.get().user_id, context.clock()

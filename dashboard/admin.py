@@ -12,7 +12,6 @@ from dashboard.door import SESSION
 from dashboard.guard import database_away
 from dashboard.templating import page
 from store import roster
-from store.database import translated
 from vigil import topics
 from vigil.broker import open_consumer
 from vigil.errors import UnavailableError
@@ -68,11 +67,10 @@ def routes(context: WebContext) -> APIRouter:
                 link_text="Back to the board", again_in=0, severe=False,
             )  # fmt: skip
         try:
-            with translated():
-                async with context.pool.connection() as connection:
-                    patients = await roster.patients(connection)
-                    devices = await roster.devices(connection)
-                    users = await roster.users(connection)
+            async with context.database() as connection:
+                patients = await roster.patients(connection)
+                devices = await roster.devices(connection)
+                users = await roster.users(connection)
         except UnavailableError:
             return database_away(demo)
         dead = await _dead_letters(context.settings)

@@ -28,18 +28,22 @@ _TOLD = {
 }  # fmt: skip
 """Evidence that has a line of its own; any other key is written as it is."""
 _DERIVED_UNITS = {"mean_arterial_pressure": "mmHg", "pulse_pressure": "mmHg"}
+_LARGEST = 1e12
+"""Nothing measured or counted is larger; what claims to be is not shown."""
 _SIGN = {"above": "≥", "below": "≤"}
 
 
 def number(node: Any, *path: str) -> float | None:
-    """A number somewhere in the evidence, or None: any key may be absent or something else.
+    """A finite number somewhere in the evidence, or None: any key may be absent or odd.
 
     >>> number({"baseline": {"median": 72}}, "baseline", "median")
     72.0
     """
     for key in path:
         node = node.get(key) if isinstance(node, Mapping) else None
-    return float(node) if isinstance(node, int | float) and not isinstance(node, bool) else None
+    if isinstance(node, bool) or not isinstance(node, int | float) or not abs(node) < _LARGEST:
+        return None
+    return float(node)
 
 
 def quantity(signal: str, value: float) -> str:
@@ -55,7 +59,7 @@ def quantity(signal: str, value: float) -> str:
 
 
 def _seconds(value: float | None) -> str | None:
-    return None if value is None else duration(timedelta(seconds=value))
+    return None if value is None else duration(timedelta(seconds=min(value, _LARGEST)))
 
 
 def _limit(evidence: Mapping[str, Any], signal: str) -> Iterator[Fact]:
@@ -105,9 +109,9 @@ def _values(evidence: Mapping[str, Any], signal: str) -> Iterator[Fact]:
     together = evidence.get("values")
     if isinstance(together, Mapping) and together:
         told = (
-            f"{SIGNALS[name].label} {quantity(name, float(v))}"
-            for name, v in together.items()
-            if name in SIGNALS and isinstance(v, int | float)
+            f"{SIGNALS[name].label} {quantity(name, value)}"
+            for name in SIGNALS
+            if (value := number(together, name)) is not None
         )
         yield Fact("Measured at that moment", "; ".join(told))
 

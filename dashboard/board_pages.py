@@ -13,7 +13,6 @@ from dashboard.door import SESSION
 from dashboard.guard import LIVE, database_away
 from dashboard.templating import page
 from store import board
-from store.database import translated
 from vigil.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -96,6 +95,5 @@ class BoardPages:
         return {"demo": self._demo, "session": SESSION.get(), "now": now, "here": here}
 
     async def _who(self, patient_id: str) -> board.Patient | None:
-        with translated():
-            async with self._context.pool.connection() as connection:
-                return await board.patient(connection, patient_id)
+        async with self._context.database() as connection:
+            return await board.patient(connection, patient_id)

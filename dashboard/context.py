@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from store.database import translated
 from vigil.clock import Clock, utc_now
 
 if TYPE_CHECKING:
-    from store.database import AsyncPool
+    from store.database import AsyncConnection, AsyncPool
     from store.feed import BoardFeed
     from vigil.broker import Publisher
     from vigil.settings import Settings
+
+PATIENCE_SECONDS = 2.5
+"""How long a page waits for a connection: a person is waiting …"""
+AWAY_SECONDS = 0.5
+"""… and so long while the database is known to be away, so that the board soon says so."""
 
 
 @dataclass(slots=True)
@@ -31,3 +39,15 @@ class WebContext:
     publisher: Publisher | None = field(default=None)
     """None while the broker has not been reached yet. Its calls block: run them in a thread
     (``asyncio.to_thread``), or use :meth:`dashboard.publishing.publish`."""
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[AsyncConnection]:
+        """A connection; committed at the end, rolled back on an error.
+
+        Raises:
+            UnavailableError: the database is away, or went away.
+        """
+        patience = PATIENCE_SECONDS if self.feed.listening else AWAY_SECONDS
+        with translated():
+            async with self.pool.connection(timeout=patience) as connection:
+                yield connection

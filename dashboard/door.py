@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.signin import digest
 from store import sessions
-from store.database import translated
 from vigil.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -94,11 +93,10 @@ class Door:
 
     async def _ask(self, key: str, *, touch: bool) -> Session | None:
         now = self._context.clock()
-        with translated():
-            async with self._context.pool.connection() as connection:
-                if touch:
-                    await sessions.touch(connection, key, now)
-                found = await sessions.find(connection, key, now)
+        async with self._context.database() as connection:
+            if touch:
+                await sessions.touch(connection, key, now)
+            found = await sessions.find(connection, key, now)
         if found is None:
             self._known.pop(key, None)
             return None
@@ -110,6 +108,5 @@ class Door:
     async def end(self, session: Session) -> None:
         """Sign out."""
         self._known.pop(session.token_sha256, None)
-        with translated():
-            async with self._context.pool.connection() as connection:
-                await sessions.end(connection, session.token_sha256)
+        async with self._context.database() as connection:
+            await sessions.end(connection, session.token_sha256)

@@ -9,7 +9,6 @@ import segno
 from markupsafe import Markup
 
 from store import phones
-from store.database import translated
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -34,9 +33,8 @@ async def make(context: WebContext, patient_id: str, user_id: str) -> PhoneLink:
         UnavailableError: the database is away.
     """
     expires_at = context.clock() + VALID_FOR
-    with translated():
-        async with context.pool.connection() as connection:
-            code = await phones.create_enrolment(connection, patient_id, user_id, expires_at)
+    async with context.database() as connection:
+        code = await phones.create_enrolment(connection, patient_id, user_id, expires_at)
     url = f"{context.settings.public_url.rstrip('/')}/phone/enrol/{code}"
     picture = segno.make(url, error="m").svg_inline(
         scale=6, border=4, dark="#000", light="#fff", title="The link as a QR code"

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from dashboard.passwords import Checker
 from store import sessions, users
-from store.database import translated
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -86,21 +85,18 @@ async def sign_in(
     user_id, now = user_id.strip().lower(), context.clock()
     if not valid_user_id(user_id):
         return Refused(WRONG, 401)
-    with translated():
-        async with context.pool.connection() as connection:
-            again_at = await sessions.begin_attempt(connection, user_id, now, RULE)
-            known = None if again_at else await users.credentials(connection, user_id)
-        if again_at is not None:
-            return Refused(_wait_words(again_at, now), 429)
-        checked = await checker.check(known.password_hash if known else None, password)
-        if known is None or not known.active or not checked.right:
-            return Refused(WRONG, 401)
-        token = secrets.token_urlsafe(32)
-        async with context.pool.connection() as connection:
-            await sessions.clear_failures(connection, user_id)
-            if checked.rehashed is not None:
-                await users.rehash(connection, user_id, checked.rehashed)
-            await sessions.create(
-                connection, digest(token), user_id, secrets.token_urlsafe(24), now
-            )
+    async with context.database() as connection:
+        again_at = await sessions.begin_attempt(connection, user_id, now, RULE)
+        known = None if again_at else await users.credentials(connection, user_id)
+    if again_at is not None:
+        return Refused(_wait_words(again_at, now), 429)
+    checked = await checker.check(known.password_hash if known else None, password)
+    if known is None or not known.active or not checked.right:
+        return Refused(WRONG, 401)
+    token = secrets.token_urlsafe(32)
+    async with context.database() as connection:
+        await sessions.clear_failures(connection, user_id)
+        if checked.rehashed is not None:
+            await users.rehash(connection, user_id, checked.rehashed)
+        await sessions.create(connection, digest(token), user_id, secrets.token_urlsafe(24), now)
     return SignedIn(token)

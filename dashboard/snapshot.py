@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.ranking import Standing, patient_key, standing
 from store import board
-from store.database import translated
 from vigil.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -47,10 +46,9 @@ Ward = Sequence[Seen]
 async def read_sparks(context: WebContext) -> dict[str, dict[int, float]]:
     """Patient → slice → mean heart rate."""
     found: dict[str, dict[int, float]] = defaultdict(dict)
-    with translated():
-        async with context.pool.connection() as connection:
-            for point in await board.sparks(connection):
-                found[point.patient_id][point.slice] = point.value
+    async with context.database() as connection:
+        for point in await board.sparks(connection):
+            found[point.patient_id][point.slice] = point.value
     return dict(found)
 
 
@@ -60,11 +58,10 @@ async def read_ward(context: WebContext, sparks: Mapping[str, Mapping[int, float
     Raises:
         UnavailableError: the database is away.
     """
-    with translated():
-        async with context.pool.connection() as connection:
-            patients = await board.patients(connection)
-            values = await board.latest(connection)
-            episodes = await board.active_episodes(connection)
+    async with context.database() as connection:
+        patients = await board.patients(connection)
+        values = await board.latest(connection)
+        episodes = await board.active_episodes(connection)
     by_patient: dict[str, dict[str, board.Value]] = defaultdict(dict)
     for value in values:
         by_patient[value.patient_id][value.signal] = value

@@ -10,7 +10,6 @@ from dashboard import cards, chart, head, rows
 from dashboard.live import Content, Read
 from dashboard.snapshot import Wards
 from store import board, evidence, trends
-from store.database import translated
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -43,17 +42,16 @@ class Views:
 
     async def patient(self, patient_id: str) -> Content:
         """A patient's page; nothing where there is no such patient."""
-        with translated():
-            async with self._context.pool.connection() as connection:
-                who = await board.patient(connection, patient_id)
-                if who is None:
-                    return Content((), "")
-                values = {v.signal: v for v in await board.latest(connection, patient_id)}
-                until = _end(values, self._context.clock())
-                told = await board.episodes_of(connection, patient_id, until - EPISODES_SINCE)
-                ids = [episode.event_id for episode in told]
-                bases = await evidence.bases(connection, ids)
-                deeds = await evidence.deeds(connection, ids)
+        async with self._context.database() as connection:
+            who = await board.patient(connection, patient_id)
+            if who is None:
+                return Content((), "")
+            values = {v.signal: v for v in await board.latest(connection, patient_id)}
+            until = _end(values, self._context.clock())
+            told = await board.episodes_of(connection, patient_id, until - EPISODES_SINCE)
+            ids = [episode.event_id for episode in told]
+            bases = await evidence.bases(connection, ids)
+            deeds = await evidence.deeds(connection, ids)
         pieces = [
             cards.card(who, episode, bases[episode.event_id], deeds.get(episode.event_id, []))
             for episode in told
@@ -66,14 +64,13 @@ class Views:
     async def trend(self, patient_id: str, span: str) -> chart.Trend:
         """A patient's points and episodes over a span up to now, or to the newest reading."""
         length = chart.SPANS.get(span, chart.SPANS[chart.DEFAULT_SPAN])
-        with translated():
-            async with self._context.pool.connection() as connection:
-                values = {v.signal: v for v in await board.latest(connection, patient_id)}
-                end = _end(values, self._context.clock())
-                start = end - length
-                points = await trends.trend(connection, patient_id, start, end)
-                told = await board.episodes_of(connection, patient_id, start)
-                bases = await evidence.bases(connection, [e.event_id for e in told])
+        async with self._context.database() as connection:
+            values = {v.signal: v for v in await board.latest(connection, patient_id)}
+            end = _end(values, self._context.clock())
+            start = end - length
+            points = await trends.trend(connection, patient_id, start, end)
+            told = await board.episodes_of(connection, patient_id, start)
+            bases = await evidence.bases(connection, [e.event_id for e in told])
         return chart.Trend(
             start,
             end,

@@ -254,13 +254,9 @@
   const DONE = { acknowledge: "Sent. Waiting for it to be recorded…", comment: "Sent…", useful: "Sent…",
     false_alarm: "Sent…" };
 
-  function said(control) {
-    const box = control.closest(".act, .tools");
-    return box ? box.querySelector(".said") : null;
-  }
-
   function tell(control, text, wrong) {
-    const node = said(control);
+    const item = control.closest("li");
+    const node = item && item.querySelector(".said");
     if (!node) return;
     node.textContent = text;
     node.classList.toggle("wrong", Boolean(wrong));

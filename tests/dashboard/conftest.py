@@ -43,6 +43,16 @@ class Board:
             yield client
 
     @contextmanager
+    def at(self, moment: datetime) -> Iterator[None]:
+        """The board's clock, standing still."""
+        clock = self.part.context.clock
+        self.part.context.clock = lambda: moment
+        try:
+            yield
+        finally:
+            self.part.context.clock = clock
+
+    @contextmanager
     def later(self, by: timedelta) -> Iterator[None]:
         """The board's clock, so much ahead."""
         clock = self.part.context.clock

@@ -10,6 +10,7 @@ from dashboard.passwords import check_password, hash_password
 from dashboard.signin import WRONG, safe_next
 from store.database import connect
 from tests.dashboard.conftest import PASSWORD, Board, form_token, submit_login
+from vigil.clock import utc_now
 
 
 def test_passwords_are_argon2id_and_salted() -> None:
@@ -89,20 +90,22 @@ def test_unknown_user_disabled_user_and_wrong_password_answer_alike(board: Board
 def test_failures_slow_the_next_attempt_down_and_success_forgives(board: Board) -> None:
     with board.seed() as seed:
         seed.user("slow", PASSWORD)
+    start = utc_now()
     with board.client() as client:
-        for _ in range(5):
-            assert submit_login(client, "slow", "wrong").status_code == 401
-        refused = submit_login(client, "slow", PASSWORD)
+        with board.at(start):
+            for _ in range(5):
+                assert submit_login(client, "slow", "wrong").status_code == 401
+            refused = submit_login(client, "slow", PASSWORD)
         assert refused.status_code == 429
         assert "Wait 30 seconds" in refused.text
-        with board.later(timedelta(seconds=31)):
+        with board.at(start + timedelta(seconds=31)):
             assert submit_login(client, "slow", "wrong").status_code == 401
-            again = submit_login(client, "slow", PASSWORD)
-            assert again.status_code == 429
-            assert "60 seconds" in again.text
-        with board.later(timedelta(seconds=95)):
+            refused = submit_login(client, "slow", PASSWORD)
+            assert refused.status_code == 429
+            assert "60 seconds" in refused.text
+        with board.at(start + timedelta(seconds=92)):
             assert submit_login(client, "slow", PASSWORD).status_code == 303
-    with board.later(timedelta(seconds=96)), board.client() as client:
+    with board.at(start + timedelta(seconds=93)), board.client() as client:
         assert submit_login(client, "slow", "wrong").status_code == 401
 
 
