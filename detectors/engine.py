@@ -19,15 +19,14 @@ from detectors.episodes import Step
 from detectors.evidence import Origin, event
 from detectors.pipeline import Pipeline
 from detectors.state import Patient
-from detectors.watch import open_kinds
+from detectors.watch import NEVER, open_kinds
 from vigil.kinds import KINDS
-from vigil.model import Event, Measurement, Upload
+from vigil.model import Context, Event, Measurement, Upload
 
 CONTEXT_ALONE = "context"
 """Stands among the signals for a reading that tells of activity alone."""
 QUALITY_SHARE = 0.02
 """Weight of the newest reading in the running share of what was admitted."""
-NEVER_BEFORE = -1e12
 
 
 class Engine:
@@ -54,10 +53,11 @@ class Engine:
         events: list[Event] = []
         new = False
         for measurement in upload.measurements:
-            if measurement.time.timestamp() > received + pipeline.clock_tolerance:
+            time = measurement.time.timestamp()
+            if time > received + pipeline.clock_tolerance:
                 events += self._wrong_clock(patient_id, patient, received)
                 continue
-            values = _newer(patient, measurement)
+            values = _newer(patient, measurement, time)
             if values is None:
                 continue
             if not new:
@@ -66,7 +66,10 @@ class Engine:
             if CLOCK in patient.watches:
                 right = pipeline.admission.clock(right=True)
                 events += self._technical(patient_id, patient, right, received)
-            events += self._judge(patient_id, patient, measurement, values, received)
+            moment, findings = _admit(
+                pipeline, patient, measurement.context, values, (time, received)
+            )
+            events += self._judge(patient_id, patient, moment, findings)
         return events
 
     def tick(self, received: datetime) -> list[Event]:
@@ -137,12 +140,10 @@ class Engine:
         return pipeline
 
     def _judge(
-        self, patient_id: str, patient: Patient, measurement: Measurement,
-        values: Mapping[str, float], received: float,
-    ) -> list[Event]:  # fmt: skip
-        """Admit, examine, hold against the episodes, learn."""
+        self, patient_id: str, patient: Patient, moment: Moment, findings: list[Finding]
+    ) -> list[Event]:
+        """Examine, hold against the episodes, learn. ``findings``: what admission found."""
         pipeline, watches = self._of[patient_id], patient.watches
-        moment, findings = _admit(pipeline, patient, measurement, values, received)
         steps: list[Step] = []
         if patient.restored:
             patient.restored = False
@@ -161,7 +162,7 @@ class Engine:
 
     def _wrong_clock(self, patient_id: str, patient: Patient, received: float) -> list[Event]:
         """A reading from the future: not judged, and a technical event of its own."""
-        if received <= patient.newest.get(CLOCK, NEVER_BEFORE):
+        if received <= patient.newest.get(CLOCK, NEVER):
             return []
         patient.newest[CLOCK] = received
         self._changed.add(patient_id)
@@ -216,11 +217,11 @@ class Engine:
             self._changed.add(patient_id)
 
 
-def _newer(patient: Patient, measurement: Measurement) -> Mapping[str, float] | None:
+def _newer(patient: Patient, measurement: Measurement, time: float) -> Mapping[str, float] | None:
     """The values that are newer than what was taken before, and are taken now; None: nothing is."""
-    time, newest, values = measurement.time.timestamp(), patient.newest, measurement.values
-    fresh = {name: value for name, value in values.items() if time > newest.get(name, NEVER_BEFORE)}
-    if not fresh and (values or time <= newest.get(CONTEXT_ALONE, NEVER_BEFORE)):
+    newest, values = patient.newest, measurement.values
+    fresh = {name: value for name, value in values.items() if time > newest.get(name, NEVER)}
+    if not fresh and (values or time <= newest.get(CONTEXT_ALONE, NEVER)):
         return None
     for name in fresh or (CONTEXT_ALONE,):
         newest[name] = time
@@ -228,14 +229,12 @@ def _newer(patient: Patient, measurement: Measurement) -> Mapping[str, float] | 
 
 
 def _admit(
-    pipeline: Pipeline, patient: Patient, measurement: Measurement,
-    values: Mapping[str, float], received: float,
+    pipeline: Pipeline, patient: Patient, told: Context, values: Mapping[str, float],
+    times: tuple[float, float],
 ) -> tuple[Moment, list[Finding]]:  # fmt: skip
-    """The moment of a measurement, and what admission found."""
-    time, told, settings = measurement.time.timestamp(), measurement.context, pipeline.config
-    patient.last_time = max(patient.last_time, time)
+    """The moment of a measurement, and what admission found. ``times``: measured, received."""
+    (time, received), settings, watches = times, pipeline.config, patient.watches
     context.note(settings.context, patient.heard, time, told)
-    watches = patient.watches
     watched = FAULT in watches or CONTACT in watches
     admitted = pipeline.admission.admit(values, time, told.contact, patient.tracks, watched)
     patient.quality += QUALITY_SHARE * ((0.0 if admitted.refused else 1.0) - patient.quality)

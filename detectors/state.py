@@ -29,7 +29,6 @@ class Saved(Struct, array_like=True):
     version: int
     newest: dict[str, float]
     """Signal → time of the newest reading taken."""
-    last_time: float
     synthetic: bool
     quality: float
     heard: Heard
@@ -46,7 +45,6 @@ class Patient:
         "book",
         "heard",
         "hearing",
-        "last_time",
         "memories",
         "newest",
         "quality",
@@ -57,8 +55,6 @@ class Patient:
 
     def __init__(self, detectors: Mapping[str, Detector]):
         self.newest: dict[str, float] = {}
-        self.last_time = 0.0
-        """Time of the last moment judged."""
         self.synthetic = False
         self.quality = 1.0
         """Share of values admitted of late: an exponential mean over about 50 readings."""
@@ -84,7 +80,7 @@ def dump(patient: Patient, detectors: Mapping[str, Detector]) -> bytes:
     """The bytes to save; equal states are equal bytes."""
     return _encoder.encode(
         Saved(
-            VERSION, patient.newest, patient.last_time, patient.synthetic, patient.quality,
+            VERSION, patient.newest, patient.synthetic, patient.quality,
             patient.heard, patient.hearing, patient.tracks, patient.book,
             {name: row.dump(patient.memories[name]) for name, row in detectors.items()},
         )
@@ -105,15 +101,15 @@ def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
         for name, plain in saved.memories.items():
             if name in detectors:
                 patient.memories[name] = detectors[name].load(plain)
-    except (msgspec.DecodeError, ValueError, TypeError, KeyError, IndexError) as error:
+    except (msgspec.DecodeError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise WireError(
             f"A detector state cannot be read: {error}.",
             code="wire.broken_message",
             mend="Use the version of Vigil that wrote it, or delete the patient's row in "
             "detector_states: the baseline is then learned anew.",
         ) from error
-    patient.newest, patient.last_time = saved.newest, saved.last_time
-    patient.synthetic, patient.quality = saved.synthetic, saved.quality
+    patient.newest, patient.quality = saved.newest, saved.quality
+    patient.synthetic = saved.synthetic
     patient.heard, patient.hearing = saved.heard, saved.hearing
     patient.tracks, patient.book = saved.tracks, saved.book
     patient.restored = True
