@@ -52,7 +52,11 @@ def translated() -> Iterator[None]:
     try:
         yield
     except psycopg.errors.UndefinedTable as error:
-        raise unavailable("it lacks a table that `vigil migrate` makes") from error
+        raise UnavailableError(
+            "The database lacks a table that `vigil migrate` makes.",
+            code="unavailable.database",
+            mend="Run it, or wait where it is running.",
+        ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
         raise unavailable(error) from error
 

@@ -33,7 +33,9 @@ BEGIN
     ]) WITH ORDINALITY AS signals (signal, place);
 
     IF timescale THEN
-        PERFORM create_hypertable('readings', by_range('time', INTERVAL '7 days'));
+        PERFORM create_hypertable(
+            'readings', by_range('time', INTERVAL '7 days'), migrate_data => true
+        );
         ALTER TABLE readings SET (
             timescaledb.enable_columnstore,
             timescaledb.segmentby = 'patient_id',

@@ -79,7 +79,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         for _ in range(2):
             before = seen()
             again = vigil("deadletter", "redrive", letter.ident[:8])
-            assert again.output == "sent 1 message again\n", again.output
+            assert "sent 1 message again\n" in again.output
             eventually(lambda past=before: seen() > past, 20)  # type: ignore[misc]
             assert stored() == 2
         redriven = [
@@ -89,10 +89,10 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         assert [list(record.headers) for record in redriven] == [good.headers] * 2
 
         before = seen()
-        assert vigil("deadletter", "redrive", "--all").output == "sent 2 messages again\n"
+        assert "sent 2 messages again\n" in vigil("deadletter", "redrive", "--all").output
         eventually(lambda: seen() >= before + 2, 20)
         eventually(lambda: len(list(deadletters.read(settings))) == 3)  # it died once more …
-        assert vigil("deadletter", "redrive", "--all").output == "sent 2 messages again\n"
+        assert "sent 2 messages again\n" in vigil("deadletter", "redrive", "--all").output
         assert stored() == 2  # … and its two letters are one message
 
 

@@ -106,7 +106,7 @@ MESSAGES: list[Carried] = [
 
 
 @settings(
-    max_examples=30, deadline=None,
+    max_examples=20, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(data=st.data())
