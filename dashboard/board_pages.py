@@ -69,7 +69,7 @@ class BoardPages:
         return self._shell.page(
             request, "patient.html", **self._common("patient"), rows=content.fragments,
             head=content.head, patient_id=patient_id, name=who.display_name or patient_id,
-            spans=chart.SPANS, default_span=chart.DEFAULT_SPAN,
+            spans=chart.SPANS, default_span=chart.DEFAULT_SPAN, at_most=board.AT_MOST,
         )  # fmt: skip
 
     async def link_phone(self, patient_id: str, csrf: Annotated[str, Form()] = "") -> Response:

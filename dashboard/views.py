@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dashboard import cards, chart, head, rows
 from dashboard.live import Content, Read
-from dashboard.snapshot import Wards
+from dashboard.rows import Fragment
+from dashboard.snapshot import Seen, Wards
 from store import board, evidence, trends
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class Views:
     def __init__(self, context: WebContext):
         self._context = context
         self.wards = Wards(context)
+        self._rows: dict[str, tuple[Seen, Fragment]] = {}
 
     def reader(self, start: Mapping[str, Any]) -> Read:
         """What a browser's stream shows, by what it asked for."""
@@ -37,8 +40,16 @@ class Views:
     async def board(self, ward: str) -> Content:
         """The ward board."""
         everyone = await self.wards.now()
-        shown = head.of_ward(everyone, ward)
-        return Content([rows.row(seen) for seen in shown], head.head(everyone, ward))
+        shown = [await self._row(seen) for seen in head.of_ward(everyone, ward)]
+        return Content(shown, head.head(everyone, ward))
+
+    async def _row(self, seen: Seen) -> Fragment:
+        """The patient's row, drawn again only where it changed; devices are let in between."""
+        drawn = self._rows.get(seen.patient.patient_id)
+        if drawn is None or drawn[0] != seen:
+            await asyncio.sleep(0)
+            drawn = self._rows[seen.patient.patient_id] = (seen, rows.row(seen))
+        return drawn[1]
 
     async def patient(self, patient_id: str) -> Content:
         """A patient's page; nothing where there is no such patient."""

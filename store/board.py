@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 LATCHED_FOR = timedelta(hours=12)
 """An episode that ended before anyone acknowledged it stays on the board for a shift."""
+AT_MOST = 100
+"""Episodes of one patient that are read at once."""
 SPARK_SPAN = timedelta(hours=6)
 SPARK_POINTS = 36
 
@@ -88,19 +90,21 @@ _EPISODE = """
            coalesce(nullif(u.display_name, ''), e.acknowledged_by) AS acknowledged_by
     FROM episode_state e LEFT JOIN users u ON u.user_id = e.acknowledged_by
 """
-_ACTIVE = """
-    WHERE e.event_id IN (
-        SELECT event_id FROM episodes WHERE phase <> 'closed'
-        UNION
-        SELECT c.event_id
-        FROM (SELECT patient_id, max(time) AS newest FROM latest GROUP BY patient_id) l
-        JOIN episodes c ON c.patient_id = l.patient_id AND c.phase = 'closed'
-          AND c.ended_at > l.newest - %(latched)s
-        WHERE c.category = 'clinical' AND c.priority IN ('high', 'medium')
-          AND NOT c.retrospective
-        UNION
-        SELECT event_id FROM actions WHERE verb = 'need_help'
-    ) AND (e.phase <> 'closed' OR e.acknowledged_at IS NULL)
+_ON_BOARD = """
+    SELECT event_id FROM episodes WHERE phase <> 'closed'
+    UNION
+    SELECT c.event_id
+    FROM (SELECT patient_id, max(time) AS newest FROM latest GROUP BY patient_id) l
+    CROSS JOIN LATERAL (
+        SELECT event_id FROM episodes e
+        WHERE e.patient_id = l.patient_id AND e.phase = 'closed'
+          AND e.ended_at > l.newest - %(latched)s
+          AND e.category = 'clinical' AND e.priority IN ('high', 'medium')
+          AND NOT e.retrospective
+        OFFSET 0                      -- by index for each patient, whatever the planner expects
+    ) c
+    UNION
+    SELECT event_id FROM actions WHERE verb = 'need_help'
 """
 _PATIENT = "SELECT patient_id, display_name, ward, locale, active, synthetic FROM patients"
 
@@ -132,7 +136,11 @@ async def active_episodes(connection: AsyncConnection) -> list[Episode]:
     """What the board shows: what goes on; what ended unseen within :data:`LATCHED_FOR` of the
     patient's newest reading (clinical, high or medium); and what a patient asks help for.
     """
-    return await rows(connection, Episode, _EPISODE + _ACTIVE, {"latched": LATCHED_FOR})
+    with translated():
+        cursor = await connection.execute(_ON_BOARD, {"latched": LATCHED_FOR})
+        ids = [row["event_id"] for row in await cursor.fetchall()]
+    which = "WHERE e.event_id = ANY(%(ids)s) AND (e.phase <> 'closed' OR e.acknowledged_at IS NULL)"
+    return await rows(connection, Episode, _EPISODE + which, {"ids": ids})
 
 
 async def sparks(connection: AsyncConnection) -> list[SparkPoint]:
@@ -167,7 +175,7 @@ async def sparks(connection: AsyncConnection) -> list[SparkPoint]:
 
 
 async def episodes_of(
-    connection: AsyncConnection, patient_id: str, since: datetime, limit: int = 100
+    connection: AsyncConnection, patient_id: str, since: datetime, limit: int = AT_MOST
 ) -> list[Episode]:
     """The patient's episodes that go on or ended after ``since``: active first, newest first."""
     which = """
