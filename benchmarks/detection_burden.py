@@ -3,10 +3,10 @@
     python -m benchmarks.detection_burden [SET …]
 
 One causal pass in time order over the recordings in ``../shared/data``, no warm-up left out. An
-*alarm* is an episode, under the highest priority that it reached. A patient-day is 24 hours in which something was measured; in
-``home_blood_pressure``, where a cuff is used a few times a day, a calendar day. ``in bed``: the
-ward's configuration says that nobody is active unless a device says so, as for a monitored bed.
-These people are not the ones that anything was tuned on: nothing was.
+*alarm* is an episode, under the highest priority that it reached. A patient-day is 24 hours in
+which something was measured; in ``home_blood_pressure``, where a cuff is used a few times a day, a
+calendar day. ``in bed``: the ward's configuration says that nobody is active unless a device says
+so, as for a monitored bed. The limits are the standards' figures, not fitted to these people.
 """
 
 from __future__ import annotations
