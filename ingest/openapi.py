@@ -204,6 +204,7 @@ RESPONSES: dict[int, dict[str, Any]] = {
 }  # fmt: skip
 
 READINGS: dict[str, Any] = {
+    "tags": ["devices"],
     "summary": "Send readings",
     "description": f"One reading, or up to {MAX_READINGS}. Answered once the broker has them; "
     "repeating a request changes nothing.",
@@ -223,6 +224,7 @@ READINGS: dict[str, Any] = {
     },
 }
 SIGNALS: dict[str, Any] = {
+    "tags": ["devices"],
     "summary": "The signals that Vigil takes",
     "response_model": None,
     "responses": {

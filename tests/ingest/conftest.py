@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import httpx
@@ -13,9 +15,12 @@ import pytest
 from kafka import TopicPartition
 
 from ingest.service import build
+from tests.conftest import BROKERS, broker_part
+from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually, serving
-from vigil import wire
+from vigil import topics, wire
 from vigil.broker import Publisher, open_consumer
+from vigil.local.parts import Part
 from vigil.model import DeviceEntry, PatientEntry, Tick, Upload
 from vigil.settings import Settings
 from vigil.topics import READINGS
@@ -107,3 +112,41 @@ def opened(settings: Settings) -> Iterator[Door]:
         client.timeout = httpx.Timeout(30)
         eventually(lambda: client.get("/health/ready").status_code == 200, 30)
         yield Door(url, settings, client)
+
+
+class Broker:
+    """A broker that a test kills and starts again at the same address."""
+
+    def __init__(self, kind: str, folder: Path):
+        self.part: Part = broker_part(kind, folder)
+        self.settings = Settings(
+            demo=True, kafka_bootstrap=self.part.address, partitions=3, tick_seconds=0.5,
+            startup_timeout_seconds=20, log_level="ERROR",
+        )  # fmt: skip
+        self._process: Popen[bytes] | None = None
+
+    def start(self, entries: Sequence[wire.Carried] = ENROLLED) -> None:
+        """Start it; where it lost everything, topics and directory come back as they would."""
+        self._process = launch(self.part)
+        wait_ready(self.part, self._process)
+        if topics.create_missing(self.settings):
+            publish(self.settings, entries)
+
+    def kill(self) -> None:
+        """As ``kill -9``."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """At the end of a test."""
+        if self._process is not None:
+            end(self._process)
+
+
+@pytest.fixture(params=BROKERS)
+def fragile(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    """Not started yet."""
+    broker = Broker(request.param, tmp_path)
+    yield broker
+    broker.stop()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.directory import Book, Directory
+from ingest.directory import CHECK_SECONDS, Book, Directory
 from ingest.recent import Recent
-from tests.ingest.conftest import ENROLLED, HUB, REVOKED, WATCH, digest, publish
+from tests.ingest.conftest import ENROLLED, HUB, REVOKED, WATCH, Broker, digest, publish
 from tests.support.running import eventually
 from vigil.broker import Publisher
 from vigil.model import DeviceEntry, PatientEntry
@@ -135,5 +137,29 @@ def test_an_empty_directory_is_read_too(broker: str) -> None:
     directory.start()
     try:
         eventually(lambda: directory.trouble is None, 20)
+    finally:
+        directory.stop()
+
+
+@pytest.mark.kafka
+@pytest.mark.faults
+@pytest.mark.parametrize("fragile", ["tansu"], indirect=True)
+def test_a_log_made_anew_is_read_anew_and_the_old_one_serves_until_it_says_something(
+    fragile: Broker,
+) -> None:
+    fragile.start()
+    directory = Directory(fragile.settings)
+    directory.start()
+    try:
+        eventually(lambda: directory.trouble is None, 20)
+        fragile.kill()
+        assert directory.device(HUB) is not None
+        fragile.start(entries=[])
+        time.sleep(2 * CHECK_SECONDS)  # it has seen the empty log by now
+        assert directory.device(HUB) is not None
+        publish(fragile.settings, [PatientEntry("p9", "north"), DeviceEntry("d9", digest("k9"))])
+        eventually(lambda: directory.patient("p9") is not None, 20)
+        eventually(lambda: directory.device(HUB) is None)  # not in the new log: known no more
+        assert directory.patient("p1") is None
     finally:
         directory.stop()

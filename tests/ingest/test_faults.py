@@ -4,61 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from subprocess import Popen
 
 import httpx
 import pytest
 
 from ingest.service import build
-from tests.conftest import BROKERS, broker_part
-from tests.ingest.conftest import ENROLLED, Door, opened, publish, uploads
-from tests.support.processes import end, launch, wait_ready
+from tests.ingest.conftest import Broker, Door, opened, uploads
 from tests.support.running import eventually, serving
-from vigil import topics
-from vigil.local.parts import Part
-from vigil.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
-
-
-class Broker:
-    """A broker that a test kills and starts again at the same address."""
-
-    def __init__(self, kind: str, folder: Path):
-        self.part: Part = broker_part(kind, folder)
-        self.settings = Settings(
-            demo=True, kafka_bootstrap=self.part.address, partitions=3, tick_seconds=0.5,
-            startup_timeout_seconds=20, log_level="ERROR",
-        )  # fmt: skip
-        self._process: Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it; where it lost everything, topics and directory come back as they would."""
-        self._process = launch(self.part)
-        wait_ready(self.part, self._process)
-        if topics.create_missing(self.settings):
-            publish(self.settings, ENROLLED)
-
-    def kill(self) -> None:
-        """As ``kill -9``."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def stop(self) -> None:
-        """At the end of a test."""
-        if self._process is not None:
-            end(self._process)
-
-
-@pytest.fixture(params=BROKERS)
-def fragile(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
-    """Not started yet."""
-    broker = Broker(request.param, tmp_path)
-    yield broker
-    broker.stop()
 
 
 def batch(number: int) -> dict[str, object]:
