@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol
 from explain.compose import compose
 from vigil import wire
 from vigil.broker import Publisher
-from vigil.errors import WireError
 from vigil.handler import Received, Rejected, Stateless
 from vigil.health import Health
 from vigil.model import Alert, Event
@@ -60,26 +59,13 @@ class ExplainHandler(Stateless):
         Raises:
             UnavailableError: the broker does not take them.
         """
-        rejected = [
-            Rejected(received, _no_event(received))
-            for received in batch
-            if not isinstance(received.message, Event)
-        ]
-        events = [r.message for r in batch if isinstance(r.message, Event)]
+        events = [received.message for received in batch if isinstance(received.message, Event)]
         self._publisher.publish([wire.outgoing(compose(event), NAME) for event in events])
         self._health.count("alerts", len(events))
         if self._reworder is not None:
             for event in events:
                 self._reworder.offer(event)
-        return rejected
-
-
-def _no_event(received: Received) -> WireError:
-    return WireError(
-        f"{type(received.message).__name__} on {EVENTS.name} is not an event.",
-        code="wire.rejected",
-        mend="Mend the producer, then `vigil deadletter redrive`.",
-    )
+        return ()
 
 
 class ExplainWorker:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,15 @@ from explain.compose import compose
 from explain.model_process import ModelProcess
 from explain.rewording import Reworder
 from tests.support import scripted_model
-from tests.support.running import eventually
+from tests.support.running import eventually as _eventually
 from tests.support.wording import event
 from vigil.errors import UnavailableError
 from vigil.health import Health
 from vigil.model import Alert
 
+eventually = partial(
+    _eventually, seconds=40
+)  # a child starts, and textstat loads, when all is busy
 SCRIPT = str(Path(scripted_model.__file__))
 
 

@@ -36,7 +36,7 @@ class Scripted:
             case "slow":
                 time.sleep(60)
             case "nonsense":
-                sys.stdout.write("a library says hello\n")  # goes to stderr: stdout is the protocol's
+                sys.stdout.write("hello from a library\n")  # lands on stderr
                 return "You are fine, your heart rate is 80!"
             case "echo":
                 return said[-1]["content"]

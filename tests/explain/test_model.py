@@ -1,0 +1,43 @@
+"""The real language model, where it is installed: it loads, answers, and is judged."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from explain import prompt
+from explain.compose import choice_of, draft, facts_of, with_sentence
+from explain.model_files import SMOLLM2
+from explain.model_process import ModelProcess
+from explain.verifier import RULES, verify_draft
+from tests.support.wording import event
+
+FOLDER = Path("~/.cache/vigil/models").expanduser()
+pytestmark = [
+    pytest.mark.skipif(
+        find_spec("transformers") is None, reason="the extra `llm` is not installed"
+    ),
+    pytest.mark.skipif(
+        not (FOLDER / SMOLLM2.file).exists(),
+        reason=f"no language model in {FOLDER}: `vigil explain install-model`",
+    ),
+]
+
+
+@pytest.mark.timeout(300)
+def test_it_answers_the_same_each_time_and_the_verifier_has_the_last_word() -> None:
+    facts = facts_of(event(), "patient")
+    words = draft(facts, choice_of(event().event_id))
+    question = prompt.messages(facts, words)
+    command = [sys.executable, "-m", "explain.model_child", str(FOLDER)]
+    with closing(ModelProcess(command, load_seconds=240)) as process:
+        first, second = process.ask(question, 120), process.ask(question, 120)
+        assert process.model == SMOLLM2.identity
+    assert first == second
+    assert first
+    refused = verify_draft(with_sentence(words, first), facts, words.seen.slots)
+    assert set(refused) <= {rule.code for rule in RULES}

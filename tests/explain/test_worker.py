@@ -1,0 +1,173 @@
+"""The worker on a real broker: an alert for each event, at once, the same one each time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from explain.compose import compose
+from explain.service import build
+from explain.worker import ExplainHandler, ExplainWorker
+from tests.support import scripted_model
+from tests.support.running import eventually, running
+from tests.support.wording import event
+from vigil import wire
+from vigil.broker import Publisher, open_consumer
+from vigil.errors import UnavailableError
+from vigil.handler import Received
+from vigil.health import Health
+from vigil.model import Alert, Event, Tick
+from vigil.settings import Settings
+from vigil.topics import ALERTS, DEADLETTER, EVENTS
+
+SCRIPT = str(Path(scripted_model.__file__))
+
+
+@pytest.fixture
+def streaming(broker: str) -> Settings:
+    """Settings of a worker that needs no database."""
+    return Settings(
+        demo=True, kafka_bootstrap=broker, partitions=3, startup_timeout_seconds=20,
+        log_level="ERROR", llm_deadline_seconds=30,
+    )  # fmt: skip
+
+
+def send(settings: Settings, *messages: wire.Outgoing) -> None:
+    publisher = Publisher(settings, "test")
+    try:
+        publisher.publish(messages)
+    finally:
+        publisher.close()
+
+
+def fresh(**changes: Any) -> Event:
+    return event(event_id=str(uuid4()), **changes)
+
+
+def alerts_of(settings: Settings, event_id: str, wanted: int) -> list[Alert]:
+    """The alerts of an event, once there are so many."""
+    consumer = open_consumer(settings, None)
+    consumer.subscribe([ALERTS.name])
+    found: list[Alert] = []
+
+    def enough() -> bool:
+        for records in consumer.poll(timeout_ms=200).values():
+            for record in records:
+                alert = wire.decode(ALERTS.name, record.value, record.headers)
+                assert isinstance(alert, Alert)
+                if alert.event_id == event_id:
+                    found.append(alert)
+        return len(found) >= wanted
+
+    try:
+        eventually(enough, 60)
+    finally:
+        consumer.close()
+    return found
+
+
+@pytest.mark.kafka
+def test_an_event_becomes_an_alert_and_a_repetition_the_same_one(streaming: Settings) -> None:
+    told = fresh()
+    with running(build(streaming), streaming) as health:
+        send(streaming, wire.outgoing(told, "test"), wire.outgoing(told, "test"))
+        assert alerts_of(streaming, told.event_id, 2) == [compose(told)] * 2
+        assert "vigil_alerts_total" in health.metrics()
+
+
+@pytest.mark.kafka
+def test_what_is_no_event_goes_to_the_dead_letters_and_the_next_is_told(
+    streaming: Settings,
+) -> None:
+    told = fresh()
+    tick = wire.outgoing(Tick(datetime(2026, 1, 1, tzinfo=UTC)), "test")
+    bad = tick._replace(topic=EVENTS.name, key=b"p1")
+    with running(build(streaming), streaming) as health:
+        send(streaming, bad, bad._replace(value=b"\xff{"), wire.outgoing(told, "test"))
+        alerts_of(streaming, told.event_id, 1)
+        eventually(lambda: "vigil_dead_letters_total" in health.metrics())
+    consumer = open_consumer(streaming, None)
+    consumer.subscribe([DEADLETTER.name])
+    try:
+        letters = eventually(lambda: [r for rs in consumer.poll(200).values() for r in rs])
+    finally:
+        consumer.close()
+    assert b"wire.unknown_type" in {dict(x.headers)["vigil_reason"] for x in letters}
+
+
+@pytest.mark.kafka
+def test_better_words_follow_as_a_revision(streaming: Settings) -> None:
+    told = fresh()
+    settings = streaming.model_copy(update={"llm": True})
+    worker = ExplainWorker(settings, model_command=(sys.executable, SCRIPT, "good"))
+    with running(worker, settings):
+        send(settings, wire.outgoing(told, "test"))
+        first, second = alerts_of(settings, told.event_id, 2)
+    assert first == compose(told)
+    assert (second.alert_id, second.revision) == (first.alert_id, 1)
+    assert second.provenance["patient"].author == "model"
+    assert second.texts["patient"]["en"].action == first.texts["patient"]["en"].action
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("script", ["missing", "crash", "slow"])
+def test_alerts_do_not_care_how_the_model_is(streaming: Settings, script: str) -> None:
+    told = fresh()
+    settings = streaming.model_copy(update={"llm": True, "llm_deadline_seconds": 0.5})
+    worker = ExplainWorker(settings, model_command=(sys.executable, SCRIPT, script))
+    with running(worker, settings) as health:
+        send(settings, wire.outgoing(told, "test"))
+        assert alerts_of(settings, told.event_id, 1) == [compose(told)]
+        assert health.ready()
+
+
+class Broker:
+    """Takes messages, or does not."""
+
+    def __init__(self, away: bool = False):
+        self.away = away
+        self.sent: list[wire.Outgoing] = []
+
+    def publish(self, messages: Iterable[wire.Outgoing]) -> int:
+        if self.away:
+            raise UnavailableError("away", code="unavailable.broker")
+        self.sent += messages
+        return len(self.sent)
+
+
+class Offers:
+    """Notes what is offered, and how much had been sent by then."""
+
+    def __init__(self, broker: Broker):
+        self.broker = broker
+        self.offered: list[tuple[str, int]] = []
+
+    def offer(self, event: Event) -> None:
+        self.offered.append((event.event_id, len(self.broker.sent)))
+
+
+def received(*events: Event) -> Sequence[Received]:
+    return [Received(EVENTS.name, 0, i, event, None) for i, event in enumerate(events)]
+
+
+def test_the_model_is_offered_only_what_is_already_out() -> None:
+    broker = Broker()
+    offers = Offers(broker)
+    handler = ExplainHandler(broker, Health("explain"), offers)
+    handler.handle(received(fresh(), fresh()))
+    assert [sent for _, sent in offers.offered] == [2, 2]
+
+
+def test_a_broker_that_is_away_stops_the_batch_whole() -> None:
+    broker = Broker(away=True)
+    offers = Offers(broker)
+    handler = ExplainHandler(broker, Health("explain"), offers)
+    with pytest.raises(UnavailableError):
+        handler.handle(received(fresh()))
+    assert offers.offered == []
