@@ -79,6 +79,22 @@ def test_a_killed_migration_is_not_half_done_and_holds_no_lock(
     assert migrate(empty_url) == ["0001_slow"]
 
 
+def test_a_migration_and_its_mark_commit_together(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MIGRATIONS", tmp_path)
+    (tmp_path / "0001_table.sql").write_text("CREATE TABLE a (x int);")
+
+    def cut(*_arguments: object, **_options: object) -> None:
+        raise ConnectionAbortedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.Backend, "mark_one", cut)
+        with pytest.raises(ConnectionAbortedError):
+            migrate(empty_url)
+    assert migrate(empty_url) == ["0001_table"]
+
+
 def test_no_database_is_said_so() -> None:
     with pytest.raises(UnavailableError) as raised:
         migrate("postgresql://nobody:x@127.0.0.1:1/none")

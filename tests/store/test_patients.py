@@ -42,13 +42,15 @@ def test_enrol_many_keeps_what_a_person_decided(connection: Connection) -> None:
     enrol(connection, ADA)
     enrol(connection, Patient("p2", "home"))
     deactivate(connection, "p2")
-    unnamed = [Patient("p1", "cardiology", locale="es"), Patient("p2", "home"), Patient("p3", "x")]
-    assert enrol_many(connection, unnamed) == 1
+    unnamed = [Patient("p1", "home", locale="es"), Patient("p2", "home"), Patient("p3", "x")]
+    assert enrol_many(connection, unnamed) == 2
     assert enrol_many(connection, unnamed) == 0
     assert enrol_many(connection, []) == 0
     assert list_patients(connection) == [
-        ADA, Patient("p2", "home", active=False), Patient("p3", "x"),
-    ]  # fmt: skip
+        Patient("p1", "home", "Ada Lovelace", "es"),
+        Patient("p2", "home", active=False),
+        Patient("p3", "x"),
+    ]
 
 
 @pytest.mark.parametrize(
