@@ -25,7 +25,6 @@ class Words:
     )
     limits: str = "A computer writes these messages from your readings. They are not a diagnosis."
 
-    newest: str = "Newest message"
     going_on: str = "Not over yet"
     over: str = "Over"
     what_to_do: str = "What to do"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import dashboard.phone
 from dashboard.phone import view
 from dashboard.phone.door import seal, unseal
 from dashboard.phone.view import Answer, Sent
@@ -121,6 +123,14 @@ def test_the_words_around_a_message_are_plain(locale: str) -> None:
         assert "<" not in text
         for sentence in re.split(r"(?<=[.?!:])\s+", text):
             assert len(sentence.split()) <= 18, f"{field.name}: {sentence}"
+
+
+def test_every_word_is_shown_somewhere() -> None:
+    folder = Path(dashboard.phone.__file__).parent
+    files = [*folder.glob("templates/*.html"), *folder.glob("*.py")]
+    source = "".join(path.read_text() for path in files)
+    for field in dataclasses.fields(LOCALES["en"]):
+        assert re.search(rf"\b(w|EN|spoken)\.{field.name}\b", source) or field.name == "locale"
 
 
 def test_no_word_of_ours_reassures() -> None:
