@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from vigil.model import Activity
 
-AFTERCARE = timedelta(minutes=15)
+AFTERCARE = timedelta(minutes=20)
 """After an episode the cuff is used for so long yet, so that its end is seen."""
 
 

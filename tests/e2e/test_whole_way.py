@@ -164,6 +164,7 @@ def test_from_a_reading_to_a_person(system: System, chromium_page: Page) -> None
     page.get_by_text(staff.title).first.wait_for()  # without a reload
 
     (pushed,) = system.push.wait(1, seconds=20)
+    assert pushed.payload is not None
     assert pushed.payload["alert_id"] == alert.alert_id
     assert str(RACING) not in str(pushed.payload), "nothing about health on the lock screen"
     shown = phone.get("/phone").text
