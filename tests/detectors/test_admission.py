@@ -84,6 +84,10 @@ def test_a_value_frozen_below_the_stuck_time_is_let_be() -> None:
     assert detect(heart([65.0] * 59)) == []
 
 
+def test_a_fast_device_may_repeat_a_value_for_minutes() -> None:
+    assert detect(heart([65.0] * 900, every=1.0)) == []
+
+
 def test_a_flat_line_never_opens_a_clinical_episode_once_known() -> None:
     own = {"limits": {"heart_rate_high": {"seconds": 7200, "unknown_seconds": 7200}}}
     events = detect(heart([125.0] * 240), **own)

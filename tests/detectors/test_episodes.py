@@ -211,8 +211,8 @@ def test_what_is_older_is_left_out_and_no_two_episodes_share_an_onset() -> None:
     for time, stance in story:
         found = [Finding(now, stance, 125.0, since=0.0)]
         for step in EPISODES.note(book, found, moment(float(time))):
-            onsets.append((step.phase, step.watch.onset))
-    assert onsets == [("opened", 0), ("closed", 0), ("opened", 180)]
+            onsets.append((time, step.phase, step.watch.onset))
+    assert onsets == [(0, "opened", 0), (180, "closed", 0), (181, "opened", 180)]
     assert book.watches["heart_rate_high"].clear_seen == 0
 
 
