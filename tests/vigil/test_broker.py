@@ -30,6 +30,7 @@ def sender(broker: str) -> Iterator[Publisher]:
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("broker")
 def test_publish_keeps_the_order_of_a_key_and_the_headers(broker: str, sender: Publisher) -> None:
     settings = Settings(kafka_bootstrap=broker)
     prefix, messages = uploads(patients=3, each=200)
@@ -45,6 +46,7 @@ def test_publish_keeps_the_order_of_a_key_and_the_headers(broker: str, sender: P
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("broker")
 def test_any_codec_of_another_producer_is_read(broker: str) -> None:
     settings = Settings(kafka_bootstrap=broker)
     prefix, messages = uploads(patients=1, each=5)
@@ -57,6 +59,7 @@ def test_any_codec_of_another_producer_is_read(broker: str) -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("broker")
 def test_a_message_too_large_is_an_error_of_its_own_and_ends_nothing(sender: Publisher) -> None:
     _, (good, other) = uploads(patients=1, each=2)
     with pytest.raises(WireError) as caught:
@@ -66,6 +69,7 @@ def test_a_message_too_large_is_an_error_of_its_own_and_ends_nothing(sender: Pub
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("broker")
 def test_a_topic_that_is_not_there_is_said_soon(
     sender: Publisher, request: pytest.FixtureRequest
 ) -> None:
@@ -102,8 +106,8 @@ def test_a_ca_file_that_cannot_be_read_is_a_setting_to_mend(tmp_path: Path) -> N
     assert caught.value.field == "VIGIL_KAFKA_CA_FILE"
 
 
-@pytest.mark.kafka
 @pytest.mark.faults
+@pytest.mark.kafka
 @pytest.mark.parametrize("kind", BROKERS)
 def test_a_broker_killed_and_started_again(kind: str, tmp_path: Path) -> None:
     """The worker and the publisher of before go on with the broker of after.

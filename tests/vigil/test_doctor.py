@@ -34,6 +34,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("doctor")
 def test_all_is_well(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     own = settings.database_url.get_secret_value()
     monkeypatch.setenv("VIGIL_KAFKA_BOOTSTRAP", settings.kafka_bootstrap)
@@ -53,6 +54,7 @@ def test_all_is_well(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("doctor")
 def test_an_empty_database_and_lacking_topics_are_said(
     broker: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

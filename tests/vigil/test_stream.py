@@ -20,7 +20,7 @@ from vigil.errors import StaleOwnerError, UnavailableError, WireError
 from vigil.handler import Received, Rejected
 from vigil.settings import Settings
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("stream")]  # one broker serves all
 
 
 @pytest.fixture

@@ -176,6 +176,7 @@ def test_an_error_reads_as_one_sentence_with_field_mend_and_code() -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("tables")
 def test_topics_are_created_once_with_their_partitions_and_retention(
     broker: str, request: pytest.FixtureRequest
 ) -> None:
@@ -203,6 +204,7 @@ def config_of(found: object, name: str) -> dict[str, str]:
 
 
 @pytest.mark.kafka
+@pytest.mark.xdist_group("tables")
 def test_more_copies_than_brokers_is_a_setting_to_mend(
     broker: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
