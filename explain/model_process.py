@@ -6,6 +6,7 @@ next question starts another one.
 
 from __future__ import annotations
 
+import os
 import queue
 import subprocess
 import threading
@@ -91,7 +92,10 @@ class ModelProcess:
                 raise ModelDown("crashed", "aborted")
             try:
                 self._child = subprocess.Popen(
-                    self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env=_without_settings(),
                 )
             except OSError as error:
                 raise ModelDown("load_failed", type(error).__name__) from error
@@ -162,6 +166,11 @@ class ModelProcess:
         """Let the child go and say why."""
         self.close()
         return ModelDown(reason, detail)
+
+
+def _without_settings() -> dict[str, str]:
+    """This process's environment but for Vigil's own: a model needs no password of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("VIGIL_")}
 
 
 def _read(stream: IO[bytes] | None, replies: queue.SimpleQueue[bytes]) -> None:

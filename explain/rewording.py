@@ -1,8 +1,8 @@
 """Better words, later: a thread that asks the model process and publishes what the verifier passes.
 
-Nothing here can touch an alert that has gone out, or delay one. Offers beyond the queue's bound are
-dropped, answers that come late are dropped, a process that dies is started again with growing
-pauses; each is counted (``rewordings_…``), and the template's words stand.
+Nothing here can touch an alert that has gone out, or delay one. Where the queue is full the oldest
+offer is dropped, answers that come late are dropped, a process that dies is started again after
+growing pauses; each is counted (``rewordings_…``), and the template's words stand.
 """
 
 from __future__ import annotations
@@ -75,13 +75,27 @@ class Reworder:
         self._process.close()
 
     def offer(self, event: Event) -> None:
-        """Ask for better words, if there is room. Never waits."""
+        """Ask for better words. Never waits: where the queue is full, the oldest gives way.
+
+        To be called from one thread.
+        """
         if not wanted(event):
             return
+        offer = Offer(event, time.monotonic())
+        while True:
+            try:
+                self._offers.put_nowait(offer)
+            except queue.Full:
+                self._make_room()
+            else:
+                return
+
+    def _make_room(self) -> None:
         try:
-            self._offers.put_nowait(Offer(event, time.monotonic()))
-        except queue.Full:
-            self._health.count("rewordings_dropped")
+            self._offers.get_nowait()
+        except queue.Empty:  # taken meanwhile
+            return
+        self._health.count("rewordings_dropped")
 
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS

@@ -51,6 +51,12 @@ def test_what_a_library_prints_is_no_answer() -> None:
         assert process.ask(QUESTION, 20).startswith("You are fine")
 
 
+def test_the_child_is_given_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIL_DATABASE_URL", "postgresql://vigil:secret@db/vigil")
+    with child("settings") as process:
+        assert process.ask(QUESTION, 20) == "none"
+
+
 def test_a_crash_is_told_and_the_next_question_starts_another(tmp_path: Path) -> None:
     with child("crash_once", file=tmp_path / "starts") as process:
         assert fails(process) == "crashed"

@@ -111,12 +111,26 @@ def test_history_is_not_reworded() -> None:
 
 def test_offers_never_wait_and_the_queue_is_bounded() -> None:
     desk = Desk()
-    with reworder("slow_load", desk, bound=3) as words:
+    with reworder("slow_load", desk, bound=3) as words:  # takes none from the queue
         started = time.monotonic()
         for number in range(50):
             words.offer(event(event_id=f"e{number}"))
         assert time.monotonic() - started < 1
         assert desk.count("rewordings_dropped") == 47
+
+
+def test_the_newest_offers_are_kept() -> None:
+    desk = Desk()
+    process = ModelProcess([sys.executable, SCRIPT, "good"], load_seconds=20)
+    words = Reworder(process, desk.publish, desk.health, 40, bound=2)
+    for number in range(5):
+        words.offer(event(event_id=f"e{number}"))
+    words.start()
+    try:
+        eventually(lambda: len(desk.alerts) == 2)
+    finally:
+        words.close()
+    assert [alert.event_id for alert in desk.alerts] == ["e3", "e4"]
 
 
 def test_an_answer_beyond_the_deadline_is_dropped_and_the_model_starts_again(

@@ -38,6 +38,8 @@ class Scripted:
             case "nonsense":
                 sys.stdout.write("hello from a library\n")  # lands on stderr
                 return "You are fine, your heart rate is 80!"
+            case "settings":
+                return " ".join(name for name in os.environ if name.startswith("VIGIL_")) or "none"
             case "echo":
                 return said[-1]["content"]
         return GOOD
