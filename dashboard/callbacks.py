@@ -32,20 +32,27 @@ def register(app: BoardDash, context: WebContext, views: Views) -> None:
 
 
 def _stream(app: BoardDash, context: WebContext, views: Views) -> None:
+    newest: dict[str, int] = {}  # page → its newest stream; an older one ends
+
     @app.callback(Input("start", "data"), websocket=True, persistent=True)  # type: ignore[untyped-decorator]
     async def stream(start: dict[str, Any] | None) -> None:
         if not start:
             raise PreventUpdate
-        read = views.reader(start)
+        line, number, page = ctx.websocket, int(start["stream"]), str(start["view"])
         seen = {str(k): str(v) for k, v in dict(start.get("seen") or {}).items()}
-        made = Stream(context, read, int(start["stream"]), seen)
-        if ctx.websocket is None:
+        made = Stream(context, views.reader(start), number, seen)
+        if line is None:
             set_props("patch", {"data": await made.once()})
             return
-        async for message in made.messages():
-            if ctx.websocket.is_shutdown:
-                return
-            set_props("patch", {"data": message})
+        newest[page] = number
+        try:
+            async for message in made.messages():
+                if line.is_shutdown or newest.get(page) != number:
+                    return
+                set_props("patch", {"data": message})
+        finally:
+            if newest.get(page) == number:
+                del newest[page]
 
 
 def _chart(app: BoardDash, views: Views) -> None:

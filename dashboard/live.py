@@ -59,9 +59,9 @@ class Stream:
         message, _ = await self._refresh()
         return {**message, "again": POLL_SECONDS}
 
-    async def messages(self, lease_seconds: float = LEASE_SECONDS) -> AsyncIterator[Message]:
+    async def messages(self) -> AsyncIterator[Message]:
         """Until the lease ends; the last one says so."""
-        feed, ends = self._context.feed, time.monotonic() + lease_seconds
+        feed, ends = self._context.feed, time.monotonic() + LEASE_SECONDS
         due, heard = 0.0, -1
         while (now := time.monotonic()) < ends:
             if now >= due or feed.version != heard:

@@ -11,6 +11,7 @@
   const state = { stream: 0, heard: performance.now(), offset: 0, seen: {}, page: null, probing: false,
     probed: 0, answered: 0, trouble: null, told: null, drawn: 0, turn: "", turnTimer: null };
 
+  const view = Date.now().toString(36) + Math.random().toString(36).slice(2);
   const $ = (id) => document.getElementById(id);
   const serverNow = () => Date.now() + state.offset;
 
@@ -153,7 +154,7 @@
     state.stream += 1;
     const body = document.body.dataset;
     const ward = $("ward");
-    return { page: body.page, patient: body.patient || "", ward: ward ? ward.value : "",
+    return { view, page: body.page, patient: body.patient || "", ward: ward ? ward.value : "",
       stream: state.stream, seen: digests() };
   }
 

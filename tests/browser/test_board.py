@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from dashboard import live
 from dashboard.service import build
 from store import service as store_service
 from store.database import connect
@@ -58,16 +59,13 @@ def first_people(settings: Settings) -> None:
 def sign_in(page: Page, url: str, path: str = "/board/") -> None:
     """By keyboard, as the form is meant to be used."""
     page.goto(url + path)
+    expect(page.locator("#user")).to_be_focused()
     page.keyboard.type("kim")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**" + path)
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
-
-
-def row(page: Page, patient_id: str) -> object:
-    return page.locator(f'#rows > li[data-key="{patient_id}"]')
 
 
 @pytest.mark.kafka
@@ -191,6 +189,44 @@ def test_the_board_says_that_the_database_is_away(
             expect(page.locator("#rows > li").first).to_contain_text("Ann Lee")
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         expect(banner).to_be_hidden(timeout=20_000)
+
+
+def test_a_ward_is_chosen_and_stays_live_through_many_leases(
+    away: Settings, chromium_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LEASE_SECONDS", 0.7)
+    page = chromium_page
+    first_people(away)
+    with seeding(away) as seed:
+        seed.patient("q1", "Quinn Kaya", "Ward Q")
+    with serving([build(away)], away) as url:
+        sign_in(page, url)
+        expect(page.locator("#rows > li")).to_have_count(3)
+        page.get_by_label("Ward", exact=True).select_option("Ward Q")
+        expect(page.locator("#rows > li")).to_have_count(1)
+        expect(page.locator(".elsewhere")).to_contain_text("1 medium")
+        assert "ward=Ward" in page.url
+        page.wait_for_timeout(2500)
+        with seeding(away) as seed:
+            seed.episode("q1", "heart_rate_low", priority="high")
+        expect(page.locator("#rows > li.high")).to_contain_text("Quinn Kaya", timeout=5000)
+        page.get_by_label("Ward", exact=True).select_option("")
+        expect(page.locator("#rows > li")).to_have_count(3)
+        expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_a_browser_without_shared_workers_polls(away: Settings, chromium_page: Page) -> None:
+    page = chromium_page
+    page.add_init_script("delete window.SharedWorker")
+    first_people(away)
+    with serving([build(away)], away) as url:
+        sign_in(page, url)
+        with seeding(away) as seed:
+            seed.episode("p2", "heart_rate_low", priority="high")
+        expect(page.locator("#rows > li").first).to_contain_text("Bo Rossi", timeout=12_000)
+        expect(page.locator("#trouble")).to_be_hidden()
+        page.get_by_role("link", name="Bo Rossi").click()
+        expect(page.locator(".chart .main-svg").first).to_be_visible()
 
 
 def test_signing_out_in_one_tab_ends_the_other(away: Settings, chromium_page: Page) -> None:

@@ -127,12 +127,13 @@ def test_quiet_has_a_pulse_and_trouble_is_told_and_passes(monkeypatch: Any) -> N
 
 def test_a_stream_ends_with_its_lease_and_says_so(monkeypatch: Any) -> None:
     monkeypatch.setattr(live, "PULSE_SECONDS", 0.01)
+    monkeypatch.setattr(live, "LEASE_SECONDS", 0.05)
 
     async def read() -> Content:
         return Content((), "")
 
     async def all_of() -> list[Message]:
-        return [message async for message in Stream(made(), read, 1, {}).messages(0.05)]
+        return [message async for message in Stream(made(), read, 1, {}).messages()]
 
     messages = asyncio.run(all_of())
     assert messages[-1]["again"] == 0
