@@ -36,12 +36,12 @@ def test_an_alert_in_full() -> None:
     assert patient.body == (
         "Your heart rate has been high for about 40 minutes, now at 118 beats a minute."
         " Your usual is 58 to 75 beats a minute."
-        " Your heart beats faster than the limit set for you."
+        " It has reached the high limit set for you."
     )
     assert patient.action == "Please call your care team today."
     assert team.title == "Heart rate high"
     assert "Limit in force: 110 beats a minute." in team.body
-    assert "Furthest so far: 131 beats a minute." in team.body
+    assert "Furthest value: 131 beats a minute." in team.body
     assert "At rest at the time." in team.body
     assert alert.alert_id == ids.alert_id(event().event_id)
     assert (alert.revision, alert.sequence) == (0, 0)
@@ -121,7 +121,7 @@ def test_the_model_s_sentence_takes_one_place_and_nothing_else() -> None:
     assert better.provenance["care_team"].author == "template"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(events())
 def test_every_numeral_traces_to_a_slot_and_every_slot_to_the_event(any_event: Event) -> None:
     alert = compose(any_event)
@@ -137,7 +137,7 @@ def test_every_numeral_traces_to_a_slot_and_every_slot_to_the_event(any_event: E
         assert verify_draft(words, facts, words.seen.slots) == ()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(events())
 def test_patients_can_read_it(any_event: Event) -> None:
     """At most 5 sentences of at most 18 words, as sent, and a reading grade of 6."""
@@ -148,13 +148,13 @@ def test_patients_can_read_it(any_event: Event) -> None:
     assert grade(f"{text.body} {text.action}") <= 6
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(events())
 def test_the_same_event_gives_the_same_bytes(any_event: Event) -> None:
     assert encode(compose(any_event)) == encode(compose(any_event))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(events())
 def test_no_free_text_reaches_a_reader(any_event: Event) -> None:
     said = spoken(compose(any_event))

@@ -69,7 +69,7 @@ def test_an_unknown_kind_is_told_by_its_category() -> None:
     assert facts_of(fault, "patient").kind == "other_technical"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(events())
 def test_facts_are_delexicalised(any_event: Event) -> None:
     """No digit in them, and no text that the event brought."""
