@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from dashboard.context import WebContext
+from dashboard.phone.routes import install as install_phone
 from dashboard.publishing import keep_publisher
 from dashboard.templating import STATIC
 from store.database import async_pool
@@ -60,10 +60,7 @@ class Dashboard:
         frame = Shell()
         api.include_router(BoardPages(context, views, frame).router())
         frame.mount(api, lambda app: callbacks.register(app, context, views))
-        if find_spec("dashboard.phone.routes"):
-            from dashboard.phone.routes import install as install_phone  # noqa: PLC0415
-
-            install_phone(api, context)
+        install_phone(api, context)
         api.add_middleware(Guard, context=context, door=door)
 
     @asynccontextmanager

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from vigil.kinds import Category, Priority
 
 Identifier = Annotated[
-    str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@+-]*$")
+    str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@+-]*$(?!\n)")
 ]
 """A patient's or device's id: pseudonymous, no free text."""
 Moment = Annotated[datetime, Meta(tz=True)]

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.processes import end, launch, started, wait_ready
+from tests.support.processes import end, launch, open_folder, started, wait_ready
 from vigil import topics
 from vigil.errors import UnavailableError
 from vigil.local import parts
 from vigil.settings import Settings
 
 
-def test_the_database_keeps_its_data_and_password_over_a_restart(tmp_path: Path) -> None:
-    data = tmp_path / "pg"
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where PostgreSQL's own user may go."""
+    with open_folder() as path:
+        yield path
+
+
+def test_the_database_keeps_its_data_and_password_over_a_restart(folder: Path) -> None:
+    data = folder / "pg"
     with (
         started(parts.postgres(data, durable=False)) as part,
         psycopg.connect(part.address, autocommit=True) as connection,
@@ -28,8 +36,8 @@ def test_the_database_keeps_its_data_and_password_over_a_restart(tmp_path: Path)
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
 
 
-def test_the_database_refuses_a_wrong_password(tmp_path: Path) -> None:
-    with started(parts.postgres(tmp_path / "pg", "right-one", durable=False)) as part:
+def test_the_database_refuses_a_wrong_password(folder: Path) -> None:
+    with started(parts.postgres(folder / "pg", "right-one", durable=False)) as part:
         wrong = part.address.replace("right-one", "wrong")
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(wrong)
