@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
 
-from dashboard import chart, head, phone_link
+from dashboard import chart, head, live, phone_link
 from dashboard.door import SESSION
 from dashboard.guard import LIVE, database_away
 from dashboard.templating import page
@@ -92,7 +92,10 @@ class BoardPages:
 
     def _common(self, here: str) -> dict[str, Any]:
         now = self._context.clock()
-        return {"demo": self._demo, "session": SESSION.get(), "now": now, "here": here}
+        return {
+            "demo": self._demo, "session": SESSION.get(), "now": now, "here": here,
+            "pulse": live.PULSE_SECONDS,
+        }  # fmt: skip
 
     async def _who(self, patient_id: str) -> board.Patient | None:
         async with self._context.database() as connection:

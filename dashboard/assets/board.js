@@ -3,8 +3,8 @@
 (function () {
   "use strict";
 
-  const QUIET_MS = 12000; // two pulses missed
-  const PROBE_MS = 5000;
+  const PULSE_MS = Number(document.body.dataset.pulse) * 1000;
+  const QUIET_MS = 2.4 * PULSE_MS; // two pulses missed
   const CHART_MS = 10000;
   const OLD_S = 15 * 60;
 
@@ -227,7 +227,7 @@
 
   async function probe() {
     if (state.probing || performance.now() - state.heard < QUIET_MS) return;
-    if (performance.now() - state.probed < PROBE_MS) return;
+    if (performance.now() - state.probed < PULSE_MS) return;
     state.probing = true;
     state.probed = performance.now();
     try {

@@ -38,6 +38,12 @@ def away(database_url: str) -> Settings:
     )
 
 
+@pytest.fixture
+def quick_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notice silence sooner than a ward needs to."""
+    monkeypatch.setattr(live, "PULSE_SECONDS", 1.0)
+
+
 @contextmanager
 def seeding(settings: Settings) -> Iterator[Seed]:
     with connect(settings) as connection:
@@ -154,6 +160,7 @@ def test_a_patients_page_has_chart_basis_and_window(away: Settings, chromium_pag
         expect(facts.last).to_be_visible()
 
 
+@pytest.mark.usefixtures("quick_pulse")
 def test_the_board_is_never_silently_stale(away: Settings, chromium_page: Page) -> None:
     page = chromium_page
     first_people(away)
@@ -229,6 +236,7 @@ def test_a_browser_without_shared_workers_polls(away: Settings, chromium_page: P
         expect(page.locator(".chart .main-svg").first).to_be_visible()
 
 
+@pytest.mark.usefixtures("quick_pulse")
 def test_signing_out_in_one_tab_ends_the_other(away: Settings, chromium_page: Page) -> None:
     page = chromium_page
     first_people(away)
