@@ -123,22 +123,16 @@ def facts_of(event: Event, audience: Audience, locale: str = "en") -> Facts:
     return facts_module.of(event, audience, locale, slots_module.render(event, locale))
 
 
-def _alert(event: Event, by: Mapping[Audience, Rewording], revision: int) -> Alert:
-    locale = tables.LOCALES[0]
-    rendered = slots_module.render(event, locale)
+class _Said(Struct):
+    """What an alert says to everyone, as it is put together."""
+
     texts: dict[Audience, dict[str, Text]] = {}
     provenance: dict[Audience, Provenance] = {}
-    shown: set[str] = set()
-    choice = choice_of(event.event_id)
-    for audience in AUDIENCES:
-        facts = facts_module.of(event, audience, locale, rendered)
-        words = draft(facts, choice)
-        entry = f"{locale}.{audience}.{words.seen.entry}"
-        provenance[audience] = Provenance("template", entry)
-        if audience in by:
-            words, provenance[audience] = _reworded(words, by[audience], entry)
-        shown |= tables.slots_of(words.body)
-        texts[audience] = {locale: Text(words.title, fill(words.body, rendered), words.action)}
+    slots: dict[str, str] = {}
+
+
+def _alert(event: Event, by: Mapping[Audience, Rewording], revision: int) -> Alert:
+    said = _said(event, by, tables.LOCALES[0])
     return Alert(
         alert_id=ids.alert_id(event.event_id),
         event_id=event.event_id,
@@ -152,11 +146,27 @@ def _alert(event: Event, by: Mapping[Audience, Rewording], revision: int) -> Ale
         retrospective=event.retrospective,
         time=event.detected_at,
         onset=event.onset,
-        texts=texts,
-        slots={name: rendered[name] for name in sorted(shown)},
-        provenance=provenance,
+        texts=said.texts,
+        slots=said.slots,
+        provenance=said.provenance,
         synthetic=event.synthetic,
     )
+
+
+def _said(event: Event, by: Mapping[Audience, Rewording], locale: str) -> _Said:
+    rendered = slots_module.render(event, locale)
+    choice = choice_of(event.event_id)
+    said, shown = _Said(), set[str]()
+    for audience in AUDIENCES:
+        words = draft(facts_module.of(event, audience, locale, rendered), choice)
+        entry = f"{locale}.{audience}.{words.seen.entry}"
+        said.provenance[audience] = Provenance("template", entry)
+        if audience in by:
+            words, said.provenance[audience] = _reworded(words, by[audience], entry)
+        said.texts[audience] = {locale: Text(words.title, fill(words.body, rendered), words.action)}
+        shown |= tables.slots_of(words.body)
+    said.slots = {name: rendered[name] for name in sorted(shown)}
+    return said
 
 
 def _reworded(words: Draft, rewording: Rewording, entry: str) -> tuple[Draft, Provenance]:

@@ -64,12 +64,7 @@ def words(
         typer.echo(_as_json(alert) if as_json else _as_text(alert, shown))
         count += 1
     if not count:
-        raise InputError(
-            f"{file} holds no event.",
-            code="input.missing_field",
-            field="type",
-            mend='An event is a line with "type":"event"; `vigil replay FILE --out` writes them.',
-        )
+        raise _no_event(file)
 
 
 @group.command("install-model")
@@ -118,6 +113,15 @@ def _events(file: str) -> Iterator[Event]:
                 code="input.broken_json",
                 mend="One JSON object a line, in UTF-8, as `vigil replay --out` writes.",
             ) from None
+
+
+def _no_event(file: str) -> InputError:
+    return InputError(
+        f"{file} holds no event.",
+        code="input.missing_field",
+        field="type",
+        mend='An event is a line with "type":"event"; `vigil replay FILE --out` writes them.',
+    )
 
 
 def _lines(file: str) -> Iterator[bytes]:
