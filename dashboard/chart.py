@@ -32,6 +32,18 @@ MARKS = {"high": "▲", "medium": "◆", "low": "●"}
 PANELS = {"heart_rate": "y", "systolic": "y2", "diastolic": "y2"}
 NAMES = {"heart_rate": "Heart rate", "systolic": "Systolic", "diastolic": "Diastolic"}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+LAYOUT: Mapping[str, Any] = {
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "margin": {"l": 56, "r": 12, "t": 28, "b": 44},
+    "height": 460,
+    "hovermode": "x unified",
+    "hoverlabel": {"font": {"color": "#14202b"}, "bgcolor": "#ffffff"},
+    "dragmode": "zoom",
+    "legend": {
+        "orientation": "h", "x": 0, "y": 1.1, "font": {"size": 12}, "traceorder": "normal",
+    },
+}  # fmt: skip
 
 
 class Trend(NamedTuple):
@@ -147,44 +159,73 @@ def judged_signal(basis: Basis) -> str | None:
     return named if named in PANELS else None
 
 
-def _episode_shapes(
-    trend: Trend, look: Theme, episode: Episode, basis: Basis, *, labelled: bool
-) -> Iterator[dict[str, Any]]:
+class _Span(NamedTuple):
+    """Where an episode lies in the figure."""
+
+    x0: str
+    x1: str
+    panel: str | None
+    """The axis of the signal that it is about; None: it lies over all panels."""
+    near_right: bool
+
+    @property
+    def whole(self) -> dict[str, Any]:
+        """From the bottom of its panel to the top."""
+        across = f"{self.panel} domain" if self.panel else "paper"
+        return {"xref": "x", "yref": across, "y0": 0, "y1": 1}
+
+
+def _span(trend: Trend, look: Theme, episode: Episode, basis: Basis) -> _Span:
     begin = max(episode.onset, trend.start)
-    end = min(episode.ended_at or trend.end, trend.end)
-    span = {"x0": look.local(begin), "x1": look.local(max(end, begin + trend.width))}
-    color, signal = look.priority(episode.priority), judged_signal(basis)
-    panel = PANELS.get(signal or "")
-    mark = MARKS[episode.priority]
-    text = f"{mark} {title(episode).rstrip('.')}" if labelled else mark
+    end = max(min(episode.ended_at or trend.end, trend.end), begin + trend.width)
+    near_right = begin - trend.start > (trend.end - trend.start) * 0.7
+    panel = PANELS.get(judged_signal(basis) or "")
+    return _Span(look.local(begin), look.local(end), panel, near_right)
+
+
+def _shade(look: Theme, span: _Span, episode: Episode, text: str) -> Iterator[dict[str, Any]]:
+    """The episode's time, and its name at its onset."""
+    color = look.priority(episode.priority)
     yield {
-        "type": "rect", **span, "xref": "x", "y0": 0, "y1": 1,
-        "yref": f"{panel} domain" if panel else "paper", "layer": "below",
+        "type": "rect", **span.whole, "x0": span.x0, "x1": span.x1, "layer": "below",
         "fillcolor": color, "opacity": 0.16, "line": {"width": 0},
     }  # fmt: skip
     yield {
-        "type": "line", "xref": "x", "x0": span["x0"], "x1": span["x0"], "y0": 0, "y1": 1,
-        "yref": f"{panel} domain" if panel else "paper", "line": {"color": color, "width": 1.5},
+        "type": "line", **span.whole, "x0": span.x0, "x1": span.x0,
+        "line": {"color": color, "width": 1.5},
         "label": {
             "text": text, "textposition": "end", "textangle": 0,
-            "xanchor": "right" if begin > trend.start + (trend.end - trend.start) * 0.7 else "left",
-            "yanchor": "top", "font": {"size": 11, "color": look.ink}, "padding": 2,
+            "xanchor": "right" if span.near_right else "left", "yanchor": "top",
+            "font": {"size": 11, "color": look.ink}, "padding": 2,
         },
     }  # fmt: skip
-    if panel is None:
-        return
+
+
+def _judged_by(look: Theme, span: _Span, episode: Episode, basis: Basis) -> Iterator[Any]:
+    """The usual range and the limit that the detector used, where the chart has their axis."""
+    place = {"x0": span.x0, "x1": span.x1, "xref": "x", "yref": span.panel}
     low, high = (number(basis.evidence, "baseline", key) for key in ("low", "high"))
     if low is not None and high is not None:
         yield {
-            "type": "rect", **span, "xref": "x", "yref": panel, "y0": low, "y1": high,
-            "fillcolor": "rgba(0,0,0,0)", "line": {"color": look.muted, "width": 1, "dash": "dot"},
+            "type": "rect", **place, "y0": low, "y1": high, "fillcolor": "rgba(0,0,0,0)",
+            "line": {"color": look.muted, "width": 1, "dash": "dot"},
         }  # fmt: skip
     limit = number(basis.evidence, "limit")
     if limit is not None:
         yield {
-            "type": "line", **span, "xref": "x", "yref": panel, "y0": limit, "y1": limit,
-            "line": {"color": color, "width": 2, "dash": "dash"},
+            "type": "line", **place, "y0": limit, "y1": limit,
+            "line": {"color": look.priority(episode.priority), "width": 2, "dash": "dash"},
         }  # fmt: skip
+
+
+def _shapes(trend: Trend, look: Theme) -> Iterator[dict[str, Any]]:
+    labelled = len(trend.episodes) <= LABELS_AT_MOST
+    for episode, basis in trend.episodes:
+        span, mark = _span(trend, look, episode, basis), MARKS[episode.priority]
+        text = f"{mark} {title(episode).rstrip('.')}" if labelled else mark
+        yield from _shade(look, span, episode, text)
+        if span.panel is not None:
+            yield from _judged_by(look, span, episode, basis)
 
 
 def _axis(look: Theme, name: str, domain: tuple[float, float]) -> dict[str, Any]:
@@ -200,43 +241,25 @@ def _axis(look: Theme, name: str, domain: tuple[float, float]) -> dict[str, Any]
 
 def figure(trend: Trend, look: Theme) -> dict[str, Any]:
     """The figure: heart rate above, blood pressure below, episodes shaded over both."""
-    labelled = len(trend.episodes) <= LABELS_AT_MOST
-    shapes = [
-        shape
-        for episode, basis in trend.episodes
-        for shape in _episode_shapes(trend, look, episode, basis, labelled=labelled)
-    ]
     zone = look.zone.key if look.zone else "UTC"
-    return {
-        "data": _traces(trend, look),
-        "layout": {
-            "shapes": shapes,
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"family": FONT, "size": 12, "color": look.ink},
-            "margin": {"l": 56, "r": 12, "t": 28, "b": 44},
-            "height": 460,
-            "hovermode": "x unified",
-            "hoverlabel": {"font": {"color": "#14202b"}, "bgcolor": "#ffffff"},
-            "dragmode": "zoom",
-            "legend": {
-                "orientation": "h",
-                "x": 0,
-                "y": 1.1,
-                "font": {"size": 12},
-                "traceorder": "normal",
-            },
-            "uirevision": f"{trend.end - trend.start}",
-            "xaxis": {
-                "range": [look.local(trend.start), look.local(trend.end)],
-                "gridcolor": look.grid,
-                "title": {"text": f"Time ({zone})", "font": {"size": 11, "color": look.muted}},
-                "anchor": "y2",
-            },
-            "yaxis": _axis(look, "HR, bpm", (0.56, 1.0)),
-            "yaxis2": _axis(look, "BP, mmHg", (0.0, 0.48)),
+    axes = {
+        "xaxis": {
+            "range": [look.local(trend.start), look.local(trend.end)],
+            "gridcolor": look.grid,
+            "title": {"text": f"Time ({zone})", "font": {"size": 11, "color": look.muted}},
+            "anchor": "y2",
         },
+        "yaxis": _axis(look, "HR, bpm", (0.56, 1.0)),
+        "yaxis2": _axis(look, "BP, mmHg", (0.0, 0.48)),
     }
+    layout = {
+        **LAYOUT,
+        **axes,
+        "shapes": list(_shapes(trend, look)),
+        "font": {"family": FONT, "size": 12, "color": look.ink},
+        "uirevision": f"{trend.end - trend.start}",  # a zoom stays while the window does
+    }
+    return {"data": _traces(trend, look), "layout": layout}
 
 
 def words(trend: Trend) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Cookie, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -26,74 +26,92 @@ EXPIRED = "This page was open for too long. Please try again."
 Field = Annotated[str, Form(max_length=1024)]
 
 
-def _cookie(response: Response, name: str, value: str, *, safe: bool, strict: bool) -> None:
-    response.set_cookie(
-        name, value, path="/", httponly=True, secure=safe, samesite="strict" if strict else "lax"
-    )
-
-
 def routes(context: WebContext, door: Door) -> APIRouter:
     """``/login`` and ``/logout``."""
-    router = APIRouter(include_in_schema=False)
-    settings, checker = context.settings, Checker()
-    safe, session_cookie = secure(settings), cookie_name(settings)
+    return SignInPages(context, door).router()
 
-    def form(message: str, status: int, user: str = "", wanted: str = HOME) -> Response:
-        token = secrets.token_urlsafe(24)
-        response = page(
-            "login.html", status, demo=settings.demo, message=message, csrf=token, user=user,
-            next=safe_next(wanted),
-        )  # fmt: skip
-        _cookie(response, LOGIN_COOKIE, token, safe=safe, strict=True)
-        return response
 
-    @router.get("/login")
-    async def show_login(request: Request, next: str = HOME) -> Response:  # noqa: A002
+class SignInPages:
+    """The form, what it takes, and the way out."""
+
+    def __init__(self, context: WebContext, door: Door):
+        self._context, self._door, self._checker = context, door, Checker()
+        self._demo = context.settings.demo
+        self._safe = secure(context.settings)
+        self._session_cookie = cookie_name(context.settings)
+
+    def router(self) -> APIRouter:
+        """Their routes."""
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route("/login", self.show_login, methods=["GET"])
+        router.add_api_route("/login", self.take_login, methods=["POST"])
+        router.add_api_route("/logout", self.sign_out, methods=["POST"])
+        return router
+
+    async def show_login(self, request: Request, next: str = HOME) -> Response:  # noqa: A002
+        """The form, or straight on where someone is signed in."""
         try:
-            session = await door.session(request.cookies.get(session_cookie))
+            session = await self._door.session(request.cookies.get(self._session_cookie))
         except UnavailableError:
-            return database_away(settings.demo)
+            return database_away(self._demo)
         if session is not None:
             return RedirectResponse(safe_next(next), 303)
-        return form("", 200, wanted=next)
+        return self._form("", 200, wanted=next)
 
-    @router.post("/login")
     async def take_login(
+        self,
         user: Field = "",
         password: Field = "",
         csrf: Field = "",
         next: Field = HOME,  # noqa: A002
         vigil_login: Annotated[str, Cookie()] = "",
     ) -> Response:
+        """Sign in, or the form again with what was wrong."""
         if not vigil_login or not compare_digest(vigil_login.encode(), csrf.encode()):
-            return form(EXPIRED, 400, user, next)
+            return self._form(EXPIRED, 400, user, next)
         try:
-            result = await sign_in(context, checker, user, password)
+            result = await sign_in(self._context, self._checker, user, password)
         except UnavailableError:
-            return database_away(settings.demo)
+            return database_away(self._demo)
         if isinstance(result, Refused):
-            return form(result.message, result.status, user, next)
+            return self._form(result.message, result.status, user, next)
         response = RedirectResponse(safe_next(next), 303)
-        _cookie(response, session_cookie, result.token, safe=safe, strict=False)
+        self._set(response, self._session_cookie, result.token, "lax")
         response.delete_cookie(LOGIN_COOKIE, path="/")
         return response
 
-    @router.post("/logout")
-    async def sign_out(request: Request, csrf: Field = "") -> Response:
+    async def sign_out(self, request: Request, csrf: Field = "") -> Response:
+        """End the session; only for the page that was made for it."""
         response = RedirectResponse("/login", 303)
         try:
-            session = await door.session(request.cookies.get(session_cookie))
+            session = await self._door.session(request.cookies.get(self._session_cookie))
             if session is not None:
                 if not compare_digest(session.csrf.encode(), csrf.encode()):
-                    return page(
-                        "message.html", 400, demo=settings.demo, heading="Not signed out",
-                        lines=[EXPIRED], link=HOME, link_text="Back to the board", again_in=0,
-                        severe=False,
-                    )  # fmt: skip
-                await door.end(session)
+                    return self._not_signed_out()
+                await self._door.end(session)
         except UnavailableError:
-            return database_away(settings.demo)
-        response.delete_cookie(session_cookie, path="/", secure=safe, httponly=True)
+            return database_away(self._demo)
+        response.delete_cookie(self._session_cookie, path="/", secure=self._safe, httponly=True)
         return response
 
-    return router
+    def _form(self, message: str, status: int, user: str = "", wanted: str = HOME) -> Response:
+        token = secrets.token_urlsafe(24)
+        response = page(
+            "login.html", status, demo=self._demo, message=message, csrf=token, user=user,
+            next=safe_next(wanted),
+        )  # fmt: skip
+        self._set(response, LOGIN_COOKIE, token, "strict")
+        return response
+
+    def _not_signed_out(self) -> Response:
+        return page(
+            "message.html", 400, demo=self._demo, heading="Not signed out", lines=[EXPIRED],
+            link=HOME, link_text="Back to the board", again_in=0, severe=False,
+        )  # fmt: skip
+
+    def _set(
+        self, response: Response, name: str, value: str, same_site: Literal["lax", "strict"]
+    ) -> None:
+        response.set_cookie(
+            name, value, path="/", httponly=True, secure=self._safe, samesite=same_site
+        )
