@@ -157,6 +157,7 @@ def test_from_a_reading_to_a_person(system: System, chromium_page: Page) -> None
                 "SELECT * FROM alerts WHERE alert_id = %s", (alert.alert_id,)
             ).fetchone()
         )
+        assert stored is not None
         assert stored["texts"]["patient"]["en"]["body"] == patient.body
         count = connection.execute("SELECT count(*) AS n FROM readings").fetchone()
         assert count == {"n": 45}
