@@ -14,8 +14,8 @@ import pytest
 
 from store.migrate import migrate
 from tests.support.processes import open_folder, started
-from vigil import topics
 from vigil.local import parts
+from vigil.provisioning import create_topics
 from vigil.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def broker(
     """A fresh broker with Vigil's topics; its bootstrap address."""
     part = broker_part(request.param, tmp_path_factory.mktemp("broker"))
     with started(part):
-        topics.create_missing(Settings(kafka_bootstrap=part.address, partitions=3))
+        create_topics(Settings(kafka_bootstrap=part.address, partitions=3))
         yield part.address
 
 

@@ -53,6 +53,8 @@ PATIENCE_MS = 3000
 """How long one question to the broker may take."""
 LOOK_SECONDS = 5.0
 """How often the lag is measured, and with it whether the broker answers."""
+COMMIT_SECONDS = 0.5
+"""How often offsets are committed while messages are handled one by one."""
 Records = Mapping[TopicPartition, Sequence[Any]]
 
 
@@ -73,6 +75,7 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         self._new: set[TopicPartition] = set()  # … to load; paused until then
         self._next: dict[TopicPartition, int] = {}
         self._owed: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._commit_at = 0.0
         self._look_at = 0.0
 
     def run(self, stop: threading.Event, max_records: int = 2000) -> None:
@@ -211,6 +214,8 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _start_over(self) -> None:
         """Forget all state, and load it again from what is durable."""
+        if self._owed:
+            self._commit({})
         places = self._consumer.assignment()
         self._consumer.pause(*places)
         self._gone |= places
@@ -258,6 +263,9 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
     def _commit(self, ends: Mapping[TopicPartition, int]) -> None:
         self._next |= ends
         self._owed |= {place: OffsetAndMetadata(end, "", -1) for place, end in ends.items()}
+        if ends and self._suspicion.searching() and time.monotonic() < self._commit_at:
+            return  # message by message is slow enough
+        self._commit_at = time.monotonic() + COMMIT_SECONDS
         try:
             self._consumer.commit(self._owed, timeout_ms=PATIENCE_MS)
         except (CommitFailedError, IllegalGenerationError, RebalanceInProgressError):

@@ -29,13 +29,17 @@ class Suspicion:
         self._alone: set[Place] = set()
         self._in_a_row = 0
 
+    def searching(self) -> bool:
+        """Whether messages are read one by one now."""
+        return self._one_by_one > 0
+
     def batch_size(self, most: int) -> int:
         """How many messages to read at once now.
 
         >>> Suspicion().batch_size(2000)
         2000
         """
-        return 1 if self._one_by_one else most
+        return 1 if self.searching() else most
 
     def split(self, batch: Iterable[Received]) -> tuple[list[Received], list[Received]]:
         """``(to handle, to set aside)``, each in order."""

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from vigil.errors import SettingsError
 from vigil.model import Action, Alert, DirectoryEntry, Event, Tick, Upload
-
-if TYPE_CHECKING:
-    from vigil.settings import Settings
 
 HOUR_MS = 3_600_000
 LARGEST_MESSAGE = 4 * 1_048_576
@@ -81,51 +77,3 @@ TOPICS: MappingProxyType[str, Topic] = MappingProxyType(
         for topic in (READINGS, EVENTS, ALERTS, ACTIONS, DEADLETTER, DIRECTORY)
     }
 )  # fmt: skip
-
-
-def create_missing(settings: Settings) -> list[str]:
-    """Create every topic that the broker lacks and return their names. Safe to repeat.
-
-    A topic that is there already is left as it is, its partitions and settings too.
-
-    Raises:
-        UnavailableError: the broker does not answer within ``VIGIL_STARTUP_TIMEOUT_SECONDS``.
-        SettingsError: the broker has not as many nodes as ``VIGIL_REPLICATION`` asks for.
-    """
-    from kafka.admin import NewTopic  # noqa: PLC0415  (slow to import; only this function needs it)
-    from kafka.errors import (  # noqa: PLC0415
-        InvalidReplicationFactorError,
-        KafkaError,
-        TopicAlreadyExistsError,
-    )
-
-    from vigil.broker import open_admin, unavailable  # noqa: PLC0415
-
-    created = []
-    try:
-        with open_admin(settings) as admin:
-            existing = set(admin.list_topics())
-            for topic in TOPICS.values():
-                if topic.name in existing:
-                    continue
-                new = NewTopic(
-                    topic.name,
-                    topic.partitions or settings.partitions,
-                    settings.replication,
-                    topic_configs=topic.config(),
-                )
-                try:
-                    admin.create_topics([new])
-                except TopicAlreadyExistsError:  # another process was quicker
-                    continue
-                created.append(topic.name)
-    except InvalidReplicationFactorError as error:
-        raise SettingsError(
-            f"The broker cannot keep {settings.replication} copies of a topic.",
-            code="settings.invalid",
-            field="VIGIL_REPLICATION",
-            mend="Ask for no more than there are brokers.",
-        ) from error
-    except KafkaError as error:
-        raise unavailable(settings, type(error).__name__) from error
-    return created

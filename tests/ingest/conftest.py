@@ -18,10 +18,11 @@ from ingest.service import build
 from tests.conftest import BROKERS, broker_part
 from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually, serving
-from vigil import topics, wire
+from vigil import wire
 from vigil.broker import Publisher, open_consumer
 from vigil.local.parts import Part
 from vigil.model import DeviceEntry, PatientEntry, Tick, Upload
+from vigil.provisioning import create_topics
 from vigil.settings import Settings
 from vigil.topics import READINGS
 
@@ -129,7 +130,7 @@ class Broker:
         """Start it; where it lost everything, topics and directory come back as they would."""
         self._process = launch(self.part)
         wait_ready(self.part, self._process)
-        if topics.create_missing(self.settings):
+        if create_topics(self.settings):
             publish(self.settings, entries)
 
     def kill(self) -> None:

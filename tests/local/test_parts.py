@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from tests.support.processes import end, launch, open_folder, started, wait_ready
-from vigil import topics
 from vigil.errors import UnavailableError
 from vigil.local import parts
+from vigil.provisioning import create_topics
 from vigil.settings import Settings
 
 
@@ -45,7 +45,7 @@ def test_the_database_refuses_a_wrong_password(folder: Path) -> None:
 
 @pytest.mark.kafka
 def test_a_broker_has_the_topics_once(broker: str) -> None:
-    assert topics.create_missing(Settings(kafka_bootstrap=broker)) == []
+    assert create_topics(Settings(kafka_bootstrap=broker)) == []
 
 
 def test_the_broker_in_memory_names_each_log_anew() -> None:

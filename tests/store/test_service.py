@@ -35,6 +35,7 @@ from vigil import broker, topics, wire
 from vigil.health import Health
 from vigil.local import parts
 from vigil.model import DeviceEntry, PatientEntry, Tick
+from vigil.provisioning import create_topics
 from vigil.settings import Settings
 
 pytestmark = pytest.mark.kafka
@@ -202,13 +203,13 @@ def test_the_directory_is_published_again_to_a_broker_that_lost_it(database_url:
     process = launch(part)
     try:
         wait_ready(part, process)
-        topics.create_missing(settings)
+        create_topics(settings)
         with publishing(settings):
             assert len(directory(settings)) == 20
             end(process)
             process = launch(part)
             wait_ready(part, process)
-            topics.create_missing(settings)
+            create_topics(settings)
             eventually(lambda: len(directory(settings)) == 20, 40)
     finally:
         end(process)

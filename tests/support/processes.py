@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
 import time
@@ -35,9 +36,11 @@ def wait_ready(part: Part, process: subprocess.Popen[bytes], seconds: float = 60
         time.sleep(0.05)
 
 
-def end(process: subprocess.Popen[bytes], seconds: float = 10) -> None:
-    """SIGTERM, then SIGKILL."""
-    process.terminate()
+def end(
+    process: subprocess.Popen[bytes], seconds: float = 10, by: signal.Signals = signal.SIGTERM
+) -> None:
+    """The signal, then SIGKILL."""
+    process.send_signal(by)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -53,7 +56,7 @@ def started(part: Part) -> Iterator[Part]:
         wait_ready(part, process)
         yield part
     finally:
-        end(process)
+        end(process, by=part.stop_signal)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from vigil import topics, wire
 from vigil.broker import LARGEST_REQUEST, Publisher, open_admin, open_consumer
 from vigil.errors import SettingsError, UnavailableError, WireError
 from vigil.local.parts import HOST, free_port
+from vigil.provisioning import create_topics
 from vigil.settings import Settings
 
 
@@ -121,7 +122,7 @@ def test_a_broker_killed_and_started_again(kind: str, tmp_path: Path) -> None:
     )
     process = launch(first)
     wait_ready(first, process)
-    topics.create_missing(settings)
+    create_topics(settings)
     publisher = Publisher(settings, "test")
     prefix, messages = uploads(patients=3, each=30)
     recorder = Recorder(prefix)
@@ -138,7 +139,7 @@ def test_a_broker_killed_and_started_again(kind: str, tmp_path: Path) -> None:
             again = broker_part_at(kind, tmp_path, port)
             process = launch(again)
             wait_ready(again, process)
-            topics.create_missing(settings)
+            create_topics(settings)
             eventually(lambda: published(publisher, messages[60:]), 40)
             eventually(lambda: len(set(recorder.seen)) == 90, 60)
             eventually(health.ready, 20)
@@ -172,7 +173,7 @@ def test_closing_with_the_broker_gone_raises_nothing(tmp_path: Path) -> None:
     try:
         wait_ready(part, process)
         settings = Settings(kafka_bootstrap=part.address, partitions=1)
-        topics.create_missing(settings)
+        create_topics(settings)
         publisher = Publisher(settings, "test")
         _, messages = uploads(patients=1, each=1)
         publisher.publish(messages)

@@ -30,7 +30,7 @@ def stream(broker: str, request: pytest.FixtureRequest) -> Settings:
     tansu = request.node.callspec.params["broker"] == "tansu"
     return Settings(
         demo=True, kafka_bootstrap=broker, partitions=3, startup_timeout_seconds=20,
-        session_timeout_ms=3000 if tansu else 6000,
+        session_timeout_ms=3000 if tansu else 5000,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from vigil import errors, ids, topics
 from vigil.broker import open_admin
 from vigil.errors import CODES, InputError, SettingsError, VigilError
 from vigil.kinds import KINDS, PRIORITY_ORDER, PRIORITY_TABLE
+from vigil.provisioning import create_topics
 from vigil.settings import Settings
 from vigil.signals import SIGNALS, factor_to_canonical
 
@@ -181,7 +182,7 @@ def test_topics_are_created_once_with_their_partitions_and_retention(
     broker: str, request: pytest.FixtureRequest
 ) -> None:
     settings = Settings(kafka_bootstrap=broker, partitions=5)
-    assert topics.create_missing(settings) == []  # the fixture made them, with 3
+    assert create_topics(settings) == []  # the fixture made them, with 3
     with open_admin(settings) as admin:
         described = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
         assert {name: described[name] for name in topics.TOPICS} == {
@@ -213,5 +214,5 @@ def test_more_copies_than_brokers_is_a_setting_to_mend(
     another = topics.Topic("vitals.another", (), "Only here.", 1)
     monkeypatch.setattr(topics, "TOPICS", {another.name: another})
     with pytest.raises(SettingsError) as caught:
-        topics.create_missing(Settings(kafka_bootstrap=broker, replication=3))
+        create_topics(Settings(kafka_bootstrap=broker, replication=3))
     assert caught.value.field == "VIGIL_REPLICATION"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import typer
 
-from vigil import topics
 from vigil.local import running
 from vigil.local.runtime import Runtime, kafka_home
+from vigil.provisioning import create_topics
 from vigil.settings import Settings
 
 
@@ -53,7 +53,7 @@ def prepare(settings: Settings) -> None:
     from store.migrate import migrate
 
     migrate(settings.database())
-    topics.create_missing(settings)
+    create_topics(settings)
 
 
 def say(line: str) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from vigil.errors import UnavailableError
@@ -41,7 +42,8 @@ class Part:
     """Run as this system user; None: as ourselves."""
     keeps_data: bool = True
     """False: what it held is gone when it ends."""
-    environment: dict[str, str] = field(default_factory=dict)
+    stop_signal: signal.Signals = signal.SIGTERM
+    """What makes it end in order and at once."""
 
 
 def free_port() -> int:
@@ -224,7 +226,14 @@ def postgres(data: Path, password: str | None = None, *, durable: bool = True) -
         "-k", "", "-c", "max_connections=60", "-c", "shared_buffers=64MB",
         "-c", "synchronous_commit=off" if not durable else "synchronous_commit=on", *options,
     )  # fmt: skip
-    return Part("database", tethered(command), url, lambda: _answers(url), user=user)
+    return Part(
+        "database",
+        tethered(command),
+        url,
+        lambda: _answers(url),
+        user=user,
+        stop_signal=signal.SIGINT,  # at SIGTERM it would wait for its clients
+    )
 
 
 def _as_postgres_may_run(data: Path, binaries: Path) -> str | None:

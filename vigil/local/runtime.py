@@ -178,7 +178,7 @@ class Runtime:
     def _programs(self) -> Sequence[Program]:
         vigil = (sys.executable, "-m", "vigil.cli.main")
         return [
-            *(Program(p.name, p.command, p.user) for p in self._parts),
+            *(Program(p.name, p.command, p.user, stop_signal=p.stop_signal) for p in self._parts),
             *(
                 Program(
                     s.name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,8 +37,9 @@ class Program:
     command: tuple[str, ...]
     user: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: int = 15
-    """After SIGTERM and so long, SIGKILL."""
+    """So long after the signal, SIGKILL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ class Supervisor:
             f"command={_escaped(shlex.join(program.command))}\n"
             f"{user}{environment}priority={priority}\ndirectory=/\n"
             "autostart=false\nautorestart=true\nstartsecs=1\nstartretries=4\n"
+            f"stopsignal={program.stop_signal.name.removeprefix('SIG')}\n"
             f"stopwaitsecs={program.stop_seconds}\nstopasgroup=false\nkillasgroup=true\n"
             f"redirect_stderr=true\nstdout_logfile={_escaped(str(self.log_of(program.name)))}\n"
             "stdout_logfile_maxbytes=20MB\nstdout_logfile_backups=1\n"

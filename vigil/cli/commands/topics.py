@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from vigil import topics
+from vigil.provisioning import create_topics
 from vigil.settings import Settings
 
 
@@ -24,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
         from rich.table import Table
 
         if create:
-            for name in topics.create_missing(Settings()):
+            for name in create_topics(Settings()):
                 typer.echo(f"created {name}")
         table = Table("topic", "carries", "kept", "for", "what", box=None, pad_edge=False)
         for topic in topics.TOPICS.values():
