@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from kafka.admin import NewTopic
 from kafka.errors import InvalidReplicationFactorError, KafkaError, TopicAlreadyExistsError
 
+from vigil import topics
 from vigil.broker import open_admin, unavailable
 from vigil.errors import SettingsError
-from vigil.topics import TOPICS
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
@@ -28,7 +28,7 @@ def create_topics(settings: Settings) -> list[str]:
     try:
         with open_admin(settings) as admin:
             existing = set(admin.list_topics())
-            for topic in TOPICS.values():
+            for topic in topics.TOPICS.values():
                 if topic.name in existing:
                     continue
                 new = NewTopic(
