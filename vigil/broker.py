@@ -130,6 +130,7 @@ def open_consumer(settings: Settings, group: str | None, patience: float | None 
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "allow_auto_create_topics": False,
+        "request_timeout_ms": 10_000,
         "session_timeout_ms": settings.session_timeout_ms,
         "heartbeat_interval_ms": settings.session_timeout_ms // 4,
         "fetch_max_wait_ms": 100,

@@ -51,6 +51,10 @@ log = logs.get("stream")
 
 PATIENCE_MS = 3000
 """How long one question to the broker may take."""
+PATIENCE_SECONDS = 20.0
+"""How long, at least, the group may take to share its partitions out."""
+METADATA_SECONDS = 0.3
+"""Wait before the first poll: a consumer that joins before it knows the topics joins twice."""
 LOOK_SECONDS = 5.0
 """How often the lag is measured, and with it whether the broker answers."""
 COMMIT_SECONDS = 0.5
@@ -75,6 +79,7 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         self._new: set[TopicPartition] = set()  # … to load; paused until then
         self._next: dict[TopicPartition, int] = {}
         self._owed: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._alone_since = 0.0
         self._commit_at = 0.0
         self._look_at = 0.0
 
@@ -84,22 +89,41 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         A broker that does not answer is waited for, however long; the health says so.
         """
         self._stop = stop
-        group = f"vigil-{self._handler.name}"
-        self._consumer = _until_open(
-            lambda: open_consumer(self._settings, group, patience=0), stop, self._health
-        )
-        if self._consumer is None:
+        if not self._join():
             return
-        self._consumer.subscribe(list(self._handler.topics), listener=self)
         self._health.trouble("start", None)
-        self._health.trouble("partitions", "none assigned yet")
         try:
             while not stop.is_set():
                 self._turn(max_records)
         finally:
             self._leave()
 
+    def _join(self) -> bool:
+        """Open a consumer and subscribe; False: told to stop before there was a broker."""
+        group = f"vigil-{self._handler.name}"
+        self._consumer = _until_open(
+            lambda: open_consumer(self._settings, group, patience=0), self._stop, self._health
+        )
+        if self._consumer is None:
+            return False
+        self._consumer.subscribe(list(self._handler.topics), listener=self)
+        self._stop.wait(METADATA_SECONDS)
+        self._health.trouble("partitions", "none assigned yet")
+        self._alone_since = time.monotonic()
+        return True
+
+    def _join_anew(self) -> None:
+        """kafka-python 3.0.12 can lose a join for good: it forgets that it joins when a ``poll``
+        ends between its own assignment and the coordinator's answer. A new consumer can not."""
+        log.warning("not admitted to the group; joining anew")
+        self._leave()
+        self._new.clear()
+        if not self._join():
+            self._consumer = None
+
     def _leave(self) -> None:
+        if self._consumer is None:
+            return
         try:
             if self._owed:
                 self._commit({})
@@ -113,6 +137,9 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         records = self._poll(200, self._suspicion.batch_size(max_records))
         self._forget()
         if not self._member:
+            longest = max(PATIENCE_SECONDS, self._settings.session_timeout_ms * 1.5e-3)
+            if time.monotonic() - self._alone_since > longest:
+                self._join_anew()
             return
         if self._new:
             self._load()
@@ -321,6 +348,7 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         """Likewise; while we are inside ``poll`` or ``close``."""
         self._generation += 1
         self._member = False
+        self._alone_since = time.monotonic()
         self._gone |= set(revoked)
         self._new -= set(revoked)
         self._health.trouble("partitions", "being shared out anew")

@@ -19,6 +19,7 @@ from vigil.broker import Publisher
 from vigil.errors import StaleOwnerError, UnavailableError, WireError
 from vigil.handler import Received, Rejected
 from vigil.settings import Settings
+from vigil.stream import StreamLoop
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("stream")]  # one broker serves all
 
@@ -183,6 +184,31 @@ def test_a_batch_dropped_in_a_rebalance_comes_again_and_the_last_one_takes_over(
     for patient in range(30):
         mine = [i for i in [*first.seen, *second.seen] if i.startswith(f"{prefix}-{patient}-")]
         assert set(mine) == {f"{prefix}-{patient}-{n}" for n in range(20)}
+
+
+def test_a_join_that_is_lost_is_begun_anew(
+    stream: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kafka-python can forget that it joins; then nobody tells us of partitions any more."""
+    monkeypatch.setattr("vigil.stream.PATIENCE_SECONDS", 0.5)
+    loops: list[StreamLoop] = []
+
+    class Kept(StreamLoop):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            loops.append(self)
+
+    monkeypatch.setattr("vigil.stream.StreamLoop", Kept)
+    prefix, messages = uploads(patients=3, each=4)
+    recorder = Recorder(prefix)
+    with looping(recorder, stream) as (health, _):
+        publisher.publish(messages[:6])
+        eventually(lambda: len(recorder.seen) == 6)
+        (loop,) = loops
+        loop.on_partitions_revoked(list(recorder.calls[0][1]))
+        publisher.publish(messages[6:])
+        eventually(lambda: len(set(recorder.seen)) == 12, 20)
+        eventually(health.ready)
 
 
 def test_a_handlers_own_offset_is_where_it_goes_on_also_after_a_newer_owner(
