@@ -119,6 +119,9 @@ class Runtime:
         if stop.is_set():
             return
         supervisor.start(service.name for service in self.services)
+        self._await_services(supervisor, stop)
+
+    def _await_services(self, supervisor: Supervisor, stop: threading.Event) -> None:
         for service in self.services:
             self._await(supervisor, service.name, service.ready, stop)
 
@@ -169,8 +172,7 @@ class Runtime:
         self._await(supervisor, part.name, part.ready, stop)
         prepare(self.settings)
         supervisor.restart(service.name for service in self.services)
-        for service in self.services:
-            self._await(supervisor, service.name, service.ready, stop)
+        self._await_services(supervisor, stop)
 
     def _say_done(self, what: str) -> None:
         self._say(f"{time.monotonic() - self._started:5.1f} s  {what}")
