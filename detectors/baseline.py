@@ -147,6 +147,7 @@ class Baseline:
             for signal, usual in config.baseline.signals.items()
             if usual.enabled
         }
+        self.signals = frozenset(self._judged)
 
     def rules(self) -> Iterable[str]:
         """Above and below, of each signal."""

@@ -2,8 +2,8 @@
 
 Mean arterial pressure = diastolic + (systolic − diastolic) / 3; pulse pressure = systolic −
 diastolic; shock index = heart rate / systolic (Allgöwer & Burri 1967). The limits, and where they
-come from, are in ``defaults.toml``. Only values of the *same reading* are combined: a heart rate
-from after the stairs and a cuff pressure from before them make no shock index.
+come from, are in ``defaults/limits.toml``. Only values of the *same reading* are combined: a heart
+rate from after the stairs and a cuff pressure from before them make no shock index.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Combination(Memoryless):
 
     def __init__(self, config: PatientConfig):
         self._boards = boards(config.limits, DERIVED, self.name, rank=1)
+        self.signals = frozenset({"systolic"} if self._boards else ())
 
     def rules(self) -> Iterable[str]:
         """One a limit in force."""

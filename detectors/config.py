@@ -1,10 +1,13 @@
 """What the detectors judge by: limits, delays and baselines, by ward and by patient.
 
-``defaults.toml`` beside this module holds every figure with its source. An operator's TOML file is
-laid over it; in that file ``[wards.NAME]`` and ``[patients.ID]`` hold what differs there, with the
-same keys. A ward names its patients itself (``patients = ["p1", "icu-*"]``), because the log alone
+``defaults/*.toml`` beside this module hold every figure with its source. An operator's TOML file
+is laid over them; in that file ``[wards.NAME]`` and ``[patients.ID]`` hold what differs there, with
+the same keys. A ward names its patients itself (``patients = ["p1", "icu-*"]``), because the log alone
 must decide what an event is: the directory of who lies where can change between two readings of
 the same log, this file cannot without its hash saying so.
+
+``profile = "NAME"`` at any of the three levels lays a shipped file of ``profiles/`` under what the
+level itself says.
 """
 
 from __future__ import annotations
@@ -15,26 +18,26 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from detectors.checks import check, refused
+from detectors.sections.base import Count, Hour, Offset, Positive, Seconds, Section, Steps
+from detectors.sections.early_warning import EarlyWarning
+from detectors.sections.irregularity import Irregularity
+from detectors.sections.novelty import Novelty
+from detectors.sections.plugins import Plugin
+from detectors.sections.pressure_days import PressureDays
+from detectors.sections.resting import Resting
+from detectors.sections.sources import Sources
 from vigil.kinds import Priority
 
-DEFAULTS = Path(__file__).with_name("defaults.toml")
-
-Seconds = Annotated[float, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1, le=100_000)]
-Hour = Annotated[int, Meta(ge=0, le=23)]
-Steps = Annotated[float, Meta(gt=0, le=400)]
-Offset = Annotated[float, Meta(ge=-12, le=14)]
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the configuration; a key that it does not know is refused."""
+DEFAULTS = Path(__file__).with_name("defaults")
+"""The folder of the shipped figures: one TOML file a concern; their tables do not overlap."""
+PROFILES = Path(__file__).with_name("profiles")
+"""The folder of the shipped profiles: what differs for one way of measuring."""
 
 
 class ContextConfig(Section, frozen=True):
@@ -154,6 +157,13 @@ class PatientConfig(Section, frozen=True):
     silence: SilenceConfig
     limits: dict[str, Limit]
     baseline: BaselineConfig
+    resting: Resting
+    pressure_days: PressureDays
+    irregularity: Irregularity
+    early_warning: EarlyWarning
+    novelty: Novelty
+    sources: Sources
+    plugins: dict[str, Plugin]
     episodes: dict[str, EpisodePolicy]
 
 
@@ -200,25 +210,50 @@ def load(path: Path | str | None = None) -> DetectionConfig:
         SettingsError: the file cannot be read, a key is not known, or two limits contradict.
     """
     own = _read(Path(path)) if path is not None else {}
-    return from_tables(own, str(path or DEFAULTS.name))
+    return from_tables(own, str(path or "defaults"))
 
 
 def from_tables(own: Mapping[str, Any], source: str = "configuration") -> DetectionConfig:
     """The same from tables already read (``own`` is what differs from the defaults)."""
     base = {k: v for k, v in own.items() if k not in {"wards", "patients"}}
-    raw = merged(_read(DEFAULTS), base)
+    raw = _laid(_defaults(), base, source)
     raw_wards, wards = [], []
     for name, table in _tables(own, "wards", source).items():
         patterns = tuple(_strings(table, "patients", f"{source}: [wards.{name}]"))
         rest = {key: value for key, value in table.items() if key != "patients"}
-        ward = merged(raw, rest)
+        ward = _laid(raw, rest, f"{source}: [wards.{name}]")
         raw_wards.append((patterns, ward))
         wards.append(Ward(name, patterns, _patient_config(ward, f"{source}: [wards.{name}]")))
     patients = {}
     for name, table in _tables(own, "patients", source).items():
         under = _ward_of(name, raw_wards) or raw
-        patients[name] = _patient_config(merged(under, table), f"{source}: [patients.{name}]")
+        where = f"{source}: [patients.{name}]"
+        patients[name] = _patient_config(_laid(under, table, where), where)
     return DetectionConfig(_patient_config(raw, source), tuple(wards), patients)
+
+
+def _defaults() -> dict[str, Any]:
+    """The shipped figures, laid together."""
+    raw: dict[str, Any] = {}
+    for path in sorted(DEFAULTS.glob("*.toml")):
+        raw = merged(raw, _read(path))
+    return raw
+
+
+def profiles() -> list[str]:
+    """Names of the shipped profiles."""
+    return sorted(path.stem for path in PROFILES.glob("*.toml"))
+
+
+def _laid(under: dict[str, Any], table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A level's table over the one above it, and between them the profile that it names."""
+    rest = {key: value for key, value in table.items() if key != "profile"}
+    name = table.get("profile")
+    if name is None:
+        return merged(under, rest)
+    if name not in profiles():
+        raise refused(where, f"profile {name!r} is not known. Known: {', '.join(profiles())}")
+    return merged(merged(under, _read(PROFILES / f"{name}.toml")), rest)
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

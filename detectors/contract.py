@@ -51,6 +51,10 @@ class Moment(Struct, frozen=True):
     watched: Collection[str] = ()
     """Kinds that have an episode open or on its way. A detector may save the work of findings
     that are CLEAR for any other."""
+    scores: dict[str, float] = {}
+    """What detectors have said of this moment so far, for those after them and for the evidence:
+    ``baseline.heart_rate`` → signed distance from the person's usual, in spreads. The one part of a
+    moment that a detector may add to, under keys that begin with its own name."""
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -84,12 +88,17 @@ class Finding(NamedTuple):
     """Where the condition is known to have begun before this reading."""
     reason: str = ""
     """For technical findings: ``out_of_range``, ``stuck``, ``systolic_not_above_diastolic`` …"""
+    facts: Mapping[str, Any] | None = None
+    """What else it rests on, for the evidence of a step that this finding governs: plain values
+    under documented keys, as ``nights`` or ``parts``."""
 
 
 class Detector(Protocol):
     """One way of judging readings."""
 
     name: str
+    signals: frozenset[str]
+    """What it looks at: it is asked only about moments that hold one of these."""
 
     def rules(self) -> Iterable[str]:
         """Names of the rules that its findings can carry."""

@@ -149,6 +149,8 @@ class Engine:
             patient.restored = False
             steps += pipeline.episodes.retire(patient.book, pipeline.rules, moment)
         known = [(row, patient.memories[name]) for name, row in pipeline.detectors.items()]
+        measured = moment.values.keys()
+        known = [one for one in known if not one[0].signals.isdisjoint(measured)]
         for detector, memory in known:
             findings += detector.examine(moment, memory)
         if findings:
@@ -241,8 +243,9 @@ def _admit(
     activity = context.activity_at(settings.context, patient.heard, time)
     period = context.period_at(settings.context, patient.heard, activity, time)
     moment = Moment(
-        time, received, admitted.values, activity, period, told.steps_per_min, told.contact, watches
-    )
+        time, received, admitted.values, activity, period, told.steps_per_min, told.contact,
+        watches, {},
+    )  # fmt: skip
     return moment, admitted.findings
 
 

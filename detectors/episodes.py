@@ -38,6 +38,8 @@ class Step(NamedTuple):
     phase: Phase
     watch: Watch
     ended_at: float | None = None
+    finding: Finding | None = None
+    """What its rule said of this moment; None where it said nothing, as when it is withdrawn."""
 
 
 class _Ready(NamedTuple):
@@ -90,7 +92,7 @@ class Episodes:
                 del watch.runs[name]
             if watch.open and watch.rule not in rules:
                 watch.reason = "rule_withdrawn"
-                steps.append(_told(kind, "closed", watch, moment, moment.time))
+                steps.append(_told(kind, "closed", watch, moment, None, moment.time))
             elif not watch.open and not watch.runs:
                 del book.watches[kind]
         _put_away(book, steps, moment)
@@ -121,7 +123,8 @@ class Episodes:
             watch.clear_seen += 1
             lasted = moment.time - watch.clear_since
             if watch.clear_seen >= policy.clear_readings and lasted >= policy.clear_seconds:
-                steps.append(_told(kind, "closed", watch, moment, watch.clear_since))
+                own = next((f for f in findings if f.rule.name == watch.rule), None)
+                steps.append(_told(kind, "closed", watch, moment, own, watch.clear_since))
 
     def _tell(self, book: Book, ready: _Ready, moment: Moment) -> Iterable[Step]:
         """Open, raise, or tell of a worsening."""
@@ -134,15 +137,15 @@ class Episodes:
             begun = min(run.since for run in watch.runs.values())
             watch.onset = max(begun, book.ended.get(kind, NEVER))
             watch.samples = max(run.seen for run in watch.runs.values())
-            return (_told(kind, "opened", watch, moment),)
+            return (_told(kind, "opened", watch, moment, finding),)
         if PRIORITY_ORDER[rule.priority] < PRIORITY_ORDER[watch.priority]:
             _govern(watch, finding, moment)
-            return (_told(kind, "updated", watch, moment),)
+            return (_told(kind, "updated", watch, moment, finding),)
         policy = self._policies[kind]
         due = moment.time - watch.told_at >= policy.update_seconds
         worse = due and _worse_by(watch) >= policy.update_step
         if worse and not _inhibited(watches, kind, watch.priority, watch.rank):
-            return (_told(kind, "updated", watch, moment),)
+            return (_told(kind, "updated", watch, moment, finding),)
         return ()
 
 
@@ -243,9 +246,10 @@ def _worse_by(watch: Watch) -> float:
 
 
 def _told(
-    kind: str, phase: Phase, watch: Watch, moment: Moment, ended_at: float | None = None
-) -> Step:
+    kind: str, phase: Phase, watch: Watch, moment: Moment, finding: Finding | None,
+    ended_at: float | None = None,
+) -> Step:  # fmt: skip
     watch.sequence += 1
     watch.told_extreme = watch.extreme
     watch.told_at = moment.time
-    return Step(kind, phase, watch, ended_at)
+    return Step(kind, phase, watch, ended_at, finding)

@@ -6,7 +6,7 @@ that equal logs make equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,7 +81,7 @@ def _evidence(
         "signal": watch.signal or None,
         "direction": watch.direction or None,
         "values": {name: rounded(value) for name, value in moment.values.items()},
-        "value": rounded(_value(watch.signal, moment.values)),
+        "value": rounded(_value(step, moment)),
         "extreme": rounded(watch.extreme),
         "limit": rounded(watch.limit),
         "limit_clear": rounded(watch.limit_clear),
@@ -96,6 +96,8 @@ def _evidence(
         "reason": watch.reason or None,
     }
     evidence = {key: value for key, value in facts.items() if value is not None}
+    if step.finding is not None and step.finding.facts:
+        evidence.update(step.finding.facts)
     for detector, memory in known:
         for key, value in detector.evidence(moment, memory, watch.signal).items():
             if isinstance(value, dict) and isinstance(evidence.get(key), dict):
@@ -105,9 +107,12 @@ def _evidence(
     return evidence
 
 
-def _value(signal: str, values: Mapping[str, float]) -> float | None:
+def _value(step: Step, moment: Moment) -> float | None:
     """The present value of what the episode is told by."""
-    return combine(values).get(signal) if signal in DERIVED else values.get(signal)
+    signal, finding = step.watch.signal, step.finding
+    if finding is not None and finding.rule.signal == signal:
+        return finding.value
+    return combine(moment.values).get(signal) if signal in DERIVED else moment.values.get(signal)
 
 
 def rounded(value: float | None) -> float | None:

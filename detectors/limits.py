@@ -108,6 +108,7 @@ class Limits(Memoryless):
 
     def __init__(self, config: PatientConfig):
         self._boards = boards(config.limits, NAMES, self.name, rank=0)
+        self.signals = frozenset(self._boards)
 
     def rules(self) -> Iterable[str]:
         """One a limit in force."""

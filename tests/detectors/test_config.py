@@ -143,8 +143,24 @@ def test_merging_changes_neither_side() -> None:
 
 
 def test_every_default_limit_says_where_it_comes_from() -> None:
-    lines = DEFAULTS.read_text("utf-8").splitlines()
-    for name in tomllib.loads(DEFAULTS.read_text("utf-8"))["limits"]:
+    text = (DEFAULTS / "limits.toml").read_text("utf-8")
+    lines = text.splitlines()
+    for name in tomllib.loads(text)["limits"]:
         row = next(i for i, line in enumerate(lines) if line.startswith(f"[limits.{name}]"))
         around = " ".join(lines[row - 1 : row + 1])
         assert "#" in around or name == "diastolic_severe", name
+
+
+def test_the_shipped_files_do_not_overlap() -> None:
+    seen: set[str] = set()
+    for path in DEFAULTS.glob("*.toml"):
+        table = tomllib.loads(path.read_text("utf-8"))
+        keys = {f"{k}.{n}" for k, v in table.items() if isinstance(v, dict) for n in v}
+        keys |= {k for k, v in table.items() if not isinstance(v, dict)}
+        assert not seen & keys, path
+        seen |= keys
+
+
+def test_an_unknown_profile_is_refused() -> None:
+    with pytest.raises(SettingsError, match="profile 'none' is not known"):
+        from_tables({"wards": {"icu": {"patients": ["p1"], "profile": "none"}}})

@@ -1,0 +1,1 @@
+"""The tables of the detection configuration, one file a detector; figures are in ``defaults/``."""
