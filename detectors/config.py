@@ -2,9 +2,9 @@
 
 ``defaults/*.toml`` beside this module hold every figure with its source. An operator's TOML file
 is laid over them; in that file ``[wards.NAME]`` and ``[patients.ID]`` hold what differs there, with
-the same keys. A ward names its patients itself (``patients = ["p1", "icu-*"]``), because the log alone
-must decide what an event is: the directory of who lies where can change between two readings of
-the same log, this file cannot without its hash saying so.
+the same keys. A ward names its patients itself (``patients = ["p1", "icu-*"]``), because the log
+alone must decide what an event is: the directory of who lies where can change between two readings
+of the same log, this file cannot without its hash saying so.
 
 ``profile = "NAME"`` at any of the three levels lays a shipped file of ``profiles/`` under what the
 level itself says.
