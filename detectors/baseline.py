@@ -117,6 +117,8 @@ class _Judged(NamedTuple):
     usual: cfg.Usual
     above: Rule
     below: Rule
+    score: str
+    """Its key among the scores of a moment."""
 
 
 def _rule(signal: str, usual: cfg.Usual, direction: Literal["above", "below"]) -> Rule:
@@ -143,7 +145,12 @@ class Baseline:
     def __init__(self, config: cfg.PatientConfig):
         self._config = config.baseline
         self._judged = {
-            signal: _Judged(usual, _rule(signal, usual, "above"), _rule(signal, usual, "below"))
+            signal: _Judged(
+                usual,
+                _rule(signal, usual, "above"),
+                _rule(signal, usual, "below"),
+                f"{self.name}.{signal}",
+            )  # fmt: skip
             for signal, usual in config.baseline.signals.items()
             if usual.enabled
         }
@@ -151,7 +158,7 @@ class Baseline:
 
     def rules(self) -> Iterable[str]:
         """Above and below, of each signal."""
-        return [rule.name for judged in self._judged.values() for rule in judged[1:]]
+        return [rule.name for judged in self._judged.values() for rule in judged[1:3]]
 
     def fresh(self) -> Memory:
         """Nothing learned yet."""
@@ -162,8 +169,15 @@ class Baseline:
         found: list[Finding] = []
         for signal, value in moment.values.items():
             judged = self._judged.get(signal)
+            if judged is None:
+                continue
             estimate = memory.estimates.get(signal, {}).get(moment.period)
-            if judged is not None and estimate is not None and self._ready(estimate):
+            if estimate is None:
+                centre, spread = judged.usual.prior[moment.period.partition(":")[0]]
+                moment.scores[judged.score] = (value - centre) / spread
+                continue
+            moment.scores[judged.score] = (value - estimate.centre) / estimate.spread
+            if self._ready(estimate):
                 found.extend(self._judge(judged, estimate, value, moment))
         return found
 
