@@ -150,7 +150,7 @@ class Baseline:
                 _rule(signal, usual, "above"),
                 _rule(signal, usual, "below"),
                 f"{self.name}.{signal}",
-            )  # fmt: skip
+            )
             for signal, usual in config.baseline.signals.items()
             if usual.enabled
         }
