@@ -5,16 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.conftest import BROKERS, KAFKA_HOME
+from tests.support.processes import open_folder
 from tests.support.running import eventually
+from tests.support.streaming import read_all
 from tests.support.whole import Whole, whole
 from vigil import wire
-from vigil.broker import open_consumer
 from vigil.model import Alert
 from vigil.settings import Settings
 
@@ -56,25 +56,18 @@ def _count(url: str, table: str) -> int:
 
 def _alerts_on_topic(bootstrap: str) -> dict[Step, set[bytes]]:
     """Every wording of every alert revision that the topic holds."""
-    consumer = open_consumer(Settings(kafka_bootstrap=bootstrap), None)
-    consumer.subscribe(["vitals.alerts"])
     found: dict[Step, set[bytes]] = {}
-    empty = 0
-    while empty < 5:
-        records = consumer.poll(timeout_ms=300)
-        empty = 0 if records else empty + 1
-        for place, messages in records.items():
-            for record in messages:
-                alert = wire.decode(place.topic, record.value, record.headers)
-                assert isinstance(alert, Alert)
-                found.setdefault((alert.alert_id, alert.revision), set()).add(record.value)
-    consumer.close()
+    for record in read_all(Settings(kafka_bootstrap=bootstrap), "vitals.alerts"):
+        alert = wire.decode(record.topic, record.value, record.headers)
+        assert isinstance(alert, Alert)
+        found.setdefault((alert.alert_id, alert.revision), set()).add(record.value)
     return found
 
 
 @pytest.mark.parametrize("kind", BROKERS)
-def test_any_process_may_be_killed_during_a_replay(kind: str, tmp_path: Path) -> None:
-    with whole(tmp_path, KAFKA_HOME if kind == "kafka" else None) as system:
+def test_any_process_may_be_killed_during_a_replay(kind: str) -> None:
+    home = KAFKA_HOME if kind == "kafka" else None
+    with open_folder() as folder, whole(folder, home) as system:
         rows = _recording(system)
         events, alerts = _expected(system)
         assert events

@@ -98,7 +98,11 @@ def looping(
 
 
 def read_all(settings: Settings, topic: str, seconds: float = 3) -> list[Any]:
-    """Every record of a topic, up to the end that it has now."""
+    """Every record of a topic, up to the end that it has now.
+
+    Where that is, two answers tell: a broker's ``end_offsets``, which Tansu gives as the first
+    offset of the last batch and one, and the high-water mark that comes with what is fetched.
+    """
     consumer = open_consumer(settings, None)
     try:
         eventually(lambda: consumer.partitions_for_topic(topic), seconds)
@@ -111,9 +115,12 @@ def read_all(settings: Settings, topic: str, seconds: float = 3) -> list[Any]:
         def done() -> bool:
             for found in consumer.poll(timeout_ms=200, max_records=5000).values():
                 records.extend(found)
-            return all(consumer.position(place) >= end for place, end in ends.items())
+            return all(
+                consumer.position(place) >= max(end, consumer.highwater(place) or 0)
+                for place, end in ends.items()
+            )
 
-        eventually(done, 20)
+        eventually(done, 60)
         return records
     finally:
         consumer.close(autocommit=False)
