@@ -3,6 +3,9 @@
 ``result`` and ``onset`` are the two axes of IEC 60601-1-8's priority table (third-party reading,
 see ``docs/detection.md``); they give the kind's *default* priority. A detector may raise it with
 severity (a heart rate of 180 is not one of 125), never below the default's row.
+
+``cause`` names what may lie behind it: kinds of one cause that hold at the same time are told as
+one episode with parts (:mod:`detectors.episodes`).
 """
 
 from __future__ import annotations
@@ -15,6 +18,11 @@ Priority = Literal["high", "medium", "low"]
 Category = Literal["clinical", "technical"]
 Result = Literal["irreversible", "reversible", "minor"]
 Onset = Literal["immediate", "prompt", "delayed"]
+Cause = Literal["circulation", "rhythm", "pressure", "unusual", "trend", ""]
+"""``circulation``: the heart pumps too little, or races to keep up. ``rhythm``: the beat itself.
+``pressure``: it is too high. ``unusual``: for this person, by statistics alone. ``trend``: over
+days, and so never hidden by what is happening now, nor hiding it. Empty: technical, each its own.
+"""
 
 PRIORITY_TABLE: MappingProxyType[tuple[Result, Onset], Priority] = MappingProxyType(
     {
@@ -48,6 +56,7 @@ class Kind:
     signals: tuple[str, ...]
     result: Result
     onset: Onset
+    cause: Cause = ""
 
     @property
     def priority(self) -> Priority:
@@ -58,31 +67,34 @@ class Kind:
 _BP = ("systolic", "diastolic")
 _ROWS = (
     Kind("heart_rate_high", "Heart rate high", "clinical", ("heart_rate",),
-         "reversible", "prompt"),
-    Kind("heart_rate_low", "Heart rate low", "clinical", ("heart_rate",), "reversible", "prompt"),
+         "reversible", "prompt", "circulation"),
+    Kind("heart_rate_low", "Heart rate low", "clinical", ("heart_rate",),
+         "reversible", "prompt", "circulation"),
     Kind("heart_rate_unusual", "Heart rate unusual for this person", "clinical", ("heart_rate",),
-         "reversible", "delayed"),
+         "reversible", "delayed", "unusual"),
     Kind("resting_heart_rate_raised", "Resting heart rate raised over days", "clinical",
-         ("heart_rate",), "reversible", "delayed"),
+         ("heart_rate",), "reversible", "delayed", "trend"),
     Kind("heart_rate_irregular", "Heart rate irregular", "clinical", ("heart_rate",),
-         "reversible", "delayed"),
-    Kind("blood_pressure_high", "Blood pressure high", "clinical", _BP, "reversible", "prompt"),
-    Kind("blood_pressure_low", "Blood pressure low", "clinical", _BP, "reversible", "prompt"),
+         "reversible", "delayed", "rhythm"),
+    Kind("blood_pressure_high", "Blood pressure high", "clinical", _BP,
+         "reversible", "prompt", "pressure"),
+    Kind("blood_pressure_low", "Blood pressure low", "clinical", _BP,
+         "reversible", "prompt", "circulation"),
     Kind("blood_pressure_unusual", "Blood pressure unusual for this person", "clinical", _BP,
-         "reversible", "delayed"),
+         "reversible", "delayed", "unusual"),
     Kind("blood_pressure_raised_over_days", "Blood pressure raised over days", "clinical", _BP,
-         "reversible", "delayed"),
+         "reversible", "delayed", "trend"),
     Kind("pulse_pressure_abnormal", "Pulse pressure abnormal", "clinical", _BP,
-         "reversible", "delayed"),
+         "reversible", "delayed", "pressure"),
     Kind("mean_arterial_pressure_low", "Mean arterial pressure low", "clinical", _BP,
-         "irreversible", "prompt"),
+         "irreversible", "prompt", "circulation"),
     Kind("shock_index_high", "Shock index high", "clinical", ("heart_rate", "systolic"),
-         "irreversible", "prompt"),
+         "irreversible", "prompt", "circulation"),
     Kind("early_warning_score", "Early warning score (partial NEWS2)", "clinical",
          ("heart_rate", "systolic", "spo2", "respiratory_rate", "temperature"),
-         "reversible", "prompt"),
+         "reversible", "prompt", "circulation"),
     Kind("pattern_unusual", "Pattern unusual for this person", "clinical",
-         ("heart_rate", "systolic", "diastolic"), "minor", "prompt"),
+         ("heart_rate", "systolic", "diastolic"), "minor", "prompt", "unusual"),
     Kind("no_data", "No data", "technical", (), "minor", "delayed"),
     Kind("poor_contact", "Poor sensor contact", "technical", (), "minor", "delayed"),
     Kind("sensor_fault", "Sensor fault", "technical", (), "minor", "delayed"),

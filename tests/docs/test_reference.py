@@ -29,11 +29,11 @@ def test_errors() -> None:
 def test_kinds() -> None:
     found = table("kinds.md")
     assert set(found) == set(KINDS)
-    for name, (label, category, signals, result, onset, priority) in found.items():
+    for name, (label, category, signals, cause, result, onset, priority) in found.items():
         kind = KINDS[name]
         assert (label, category, priority) == (kind.label, kind.category, kind.priority), name
         assert signals == (", ".join(kind.signals) or "–"), name
-        assert (result, onset) == (kind.result, kind.onset), name
+        assert (cause, result, onset) == (kind.cause or "–", kind.result, kind.onset), name
 
 
 def test_the_priority_table() -> None:
