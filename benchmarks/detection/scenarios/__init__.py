@@ -1,0 +1,1 @@
+"""What is run: a module a scenario, each with ``NAME`` and ``run(options) -> Report``."""
