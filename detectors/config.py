@@ -18,13 +18,14 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from detectors.checks import check, refused
-from detectors.sections.base import Count, Hour, Offset, Positive, Seconds, Section, Steps
+from detectors.sections.base import Count, Positive, Seconds, Section
+from detectors.sections.context import ContextConfig
 from detectors.sections.early_warning import EarlyWarning
 from detectors.sections.irregularity import Irregularity
 from detectors.sections.novelty import Novelty
@@ -38,18 +39,6 @@ DEFAULTS = Path(__file__).with_name("defaults")
 """The folder of the shipped figures: one TOML file a concern; their tables do not overlap."""
 PROFILES = Path(__file__).with_name("profiles")
 """The folder of the shipped profiles: what differs for one way of measuring."""
-
-
-class ContextConfig(Section, frozen=True):
-    """How activity and the time of day are known."""
-
-    active_steps_per_min: Steps
-    recovery_seconds: Seconds
-    context_seconds: Seconds
-    unknown_activity: Literal["unknown", "rest"]
-    night_from_hour: Hour
-    night_to_hour: Hour
-    utc_offset_hours: Offset
 
 
 class Stuck(Section, frozen=True):

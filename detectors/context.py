@@ -1,15 +1,30 @@
 """What the person was doing, and whether it is night, from what the devices tell.
 
-A device's own word on activity comes first; else steps decide; else it is unknown, and limits that
-hold at rest wait longer. Time of day is local time by the configured offset from UTC.
+In this order:
+
+    1. the device's own word on activity (``device``)
+    2. steps (``steps``): from ``active_steps_per_min`` on active; at night without a step for
+       ``still_seconds`` asleep; else at rest
+    3. neither (``time_of_day``): in the hours of the night in which hardly anyone exercises, and
+       once the heart rate has stayed under ``quiet_below`` for ``still_seconds``, the person is
+       presumed at rest until those hours end, so that a heart that becomes fast in a quiet night is
+       told as soon as one that is known to rest
+    4. else it is unknown: a walk looks like a fast heart, and limits that hold at rest wait longer
+
+Time of day is local time by the configured offset from UTC.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
-from detectors.config import ContextConfig
+from detectors.sections.context import ContextConfig
 from vigil.model import Activity, Context
+
+Source = Literal["device", "steps", "time_of_day", ""]
+NEVER = -1e12
 
 
 class Heard(Struct, array_like=True):
@@ -19,7 +34,17 @@ class Heard(Struct, array_like=True):
     """Of the last reading that told of activity or steps."""
     activity: Activity = "unknown"
     steps_per_min: float | None = None
-    last_active: float = -1e12
+    last_active: float = NEVER
+    source: Source = ""
+    """Where ``activity`` is from."""
+    still_since: float | None = None
+    """From when on every reading that told of steps told of none."""
+    quiet_since: float | None = None
+    """From when on every heart rate was under ``quiet_below``."""
+    quiet_time: float = NEVER
+    """Of the newest heart rate."""
+    presumed: bool = False
+    """Whether this night has been quiet for long enough."""
 
 
 def note(config: ContextConfig, heard: Heard, time: float, context: Context) -> None:
@@ -28,25 +53,79 @@ def note(config: ContextConfig, heard: Heard, time: float, context: Context) -> 
     activity = context.activity
     if (activity == "unknown" and steps is None) or time < heard.time:
         return
+    if steps is None or steps > 0 or activity == "active":
+        heard.still_since = None
+    elif heard.still_since is None or time - heard.time > config.still_seconds:
+        heard.still_since = time
+    heard.source = "device"
     if activity == "unknown" and steps is not None:
-        activity = "active" if steps >= config.active_steps_per_min else "rest"
+        heard.source, activity = "steps", _by_steps(config, heard, time, steps)
     heard.time, heard.activity, heard.steps_per_min = time, activity, steps
     if activity == "active":
         heard.last_active = time
+
+
+def note_heart_rate(config: ContextConfig, heard: Heard, time: float, rate: float) -> None:
+    """Take a heart rate that admission believed: whether the night is a quiet one."""
+    if time < heard.quiet_time:
+        return
+    if time - heard.quiet_time > config.still_seconds:
+        heard.quiet_since, heard.presumed = None, False
+    heard.quiet_time = time
+    if not _within(_hour(config, time), config.quiet_from_hour, config.quiet_to_hour):
+        heard.presumed = False
+    elif heard.quiet_since is not None and time - heard.quiet_since >= config.still_seconds:
+        heard.presumed = True
+    if rate >= config.quiet_below:
+        heard.quiet_since = None
+    elif heard.quiet_since is None:
+        heard.quiet_since = time
 
 
 def activity_at(config: ContextConfig, heard: Heard, time: float) -> Activity:
     """What the person is doing at ``time``, as far as anyone knows."""
     if 0 <= time - heard.time <= config.context_seconds and heard.activity != "unknown":
         return heard.activity
+    if heard.presumed and _presumed(config, heard, time):
+        return "rest"
     return config.unknown_activity
+
+
+def source_at(config: ContextConfig, heard: Heard, time: float) -> Source:
+    """Where the answer of :func:`activity_at` comes from; empty: it is the configuration's."""
+    if 0 <= time - heard.time <= config.context_seconds and heard.activity != "unknown":
+        return heard.source
+    return "time_of_day" if heard.presumed and _presumed(config, heard, time) else ""
 
 
 def period_at(config: ContextConfig, heard: Heard, activity: Activity, time: float) -> str:
     """``rest:night``: the baseline's period. For a while after activity it is active still."""
     if activity == "rest" and time - heard.last_active < config.recovery_seconds:
         activity = "active"
-    hour = int((time / 3600 + config.utc_offset_hours) % 24)
-    start, end = config.night_from_hour, config.night_to_hour
-    night = start <= hour < end if start <= end else hour >= start or hour < end
-    return f"{activity}:{'night' if night else 'day'}"
+    return f"{activity}:night" if _is_night(config, time) else f"{activity}:day"
+
+
+def _by_steps(config: ContextConfig, heard: Heard, time: float, steps: float) -> Activity:
+    if steps >= config.active_steps_per_min:
+        return "active"
+    still = heard.still_since is not None and time - heard.still_since >= config.still_seconds
+    return "asleep" if still and _is_night(config, time) else "rest"
+
+
+def _presumed(config: ContextConfig, heard: Heard, time: float) -> bool:
+    """Whether the presumption still holds: the same night, and no long gap in the heart rate."""
+    recent = 0 <= time - heard.quiet_time <= config.still_seconds
+    hour = _hour(config, time)
+    return recent and _within(hour, config.quiet_from_hour, config.quiet_to_hour)
+
+
+def _hour(config: ContextConfig, time: float) -> float:
+    return (time / 3600 + config.utc_offset_hours) % 24
+
+
+def _is_night(config: ContextConfig, time: float) -> bool:
+    return _within(_hour(config, time), config.night_from_hour, config.night_to_hour)
+
+
+def _within(hour: float, start: int, end: int) -> bool:
+    return start <= hour < end if start <= end else hour >= start or hour < end

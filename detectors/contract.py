@@ -55,6 +55,8 @@ class Moment(Struct, frozen=True):
     """What detectors have said of this moment so far, for those after them and for the evidence:
     ``baseline.heart_rate`` → signed distance from the person's usual, in spreads. The one part of a
     moment that a detector may add to, under keys that begin with its own name."""
+    context_source: str = ""
+    """Where ``activity`` is from: ``device``, ``steps``, ``time_of_day``; empty: nobody told."""
 
 
 class Rule(Struct, frozen=True, kw_only=True):

@@ -240,11 +240,14 @@ def _admit(
     watched = FAULT in watches or CONTACT in watches
     admitted = pipeline.admission.admit(values, time, told.contact, patient.tracks, watched)
     patient.quality += QUALITY_SHARE * ((0.0 if admitted.refused else 1.0) - patient.quality)
+    rate = admitted.values.get("heart_rate")
+    if rate is not None:
+        context.note_heart_rate(settings.context, patient.heard, time, rate)
     activity = context.activity_at(settings.context, patient.heard, time)
     period = context.period_at(settings.context, patient.heard, activity, time)
     moment = Moment(
         time, received, admitted.values, activity, period, told.steps_per_min, told.contact,
-        watches, {},
+        watches, {}, context.source_at(settings.context, patient.heard, time),
     )  # fmt: skip
     return moment, admitted.findings
 

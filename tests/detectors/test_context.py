@@ -7,8 +7,19 @@ import pytest
 from detectors import context
 from detectors.config import load
 from detectors.context import Heard
-from tests.support.vitals import MIDNIGHT, RESTING, config
-from vigil.model import Context
+from tests.support.vitals import (
+    HOUR,
+    MIDNIGHT,
+    RESTING,
+    config,
+    detect,
+    heart,
+    measured,
+    seconds,
+    told,
+    upload,
+)
+from vigil.model import Activity, Context
 
 SETTINGS = load().everyone.context
 ZERO = MIDNIGHT.timestamp()
@@ -75,3 +86,108 @@ def test_night_can_lie_within_one_day() -> None:
     here = config(context={"night_from_hour": 1, "night_to_hour": 7}).everyone.context
     assert context.period_at(here, Heard(), "rest", ZERO + 6 * 3600).endswith("night")
     assert context.period_at(here, Heard(), "rest", ZERO).endswith("day")
+
+
+def _stepping(steps: list[float], start: float = 0.0, every: float = 60.0) -> tuple[Heard, float]:
+    """Steps a minute, told one after the other; and the time of the last."""
+    heard, time = Heard(), ZERO
+    for i, count in enumerate(steps):
+        time = ZERO + start + i * every
+        context.note(SETTINGS, heard, time, Context(steps_per_min=count))
+    return heard, time
+
+
+@pytest.mark.parametrize(
+    ("steps", "start", "activity"),
+    [
+        ([0.0] * 31, 0.0, "asleep"),
+        ([0.0] * 30, 0.0, "rest"),
+        ([0.0] * 20 + [3.0] + [0.0] * 20, 0.0, "rest"),
+        ([0.0] * 20 + [30.0] + [0.0] * 31, 0.0, "asleep"),
+        ([0.0] * 60, 12 * HOUR, "rest"),
+        ([0.0] * 31 + [40.0], 0.0, "active"),
+    ],
+)
+def test_a_night_without_steps_is_sleep(steps: list[float], start: float, activity: str) -> None:
+    heard, time = _stepping(steps, start)
+    assert context.activity_at(SETTINGS, heard, time) == activity
+    assert context.source_at(SETTINGS, heard, time) == "steps"
+
+
+def test_what_was_not_measured_is_not_stillness() -> None:
+    heard, time = _stepping([0.0, 0.0], every=3600.0)
+    assert context.activity_at(SETTINGS, heard, time) == "rest"
+
+
+def _quiet_night(minutes: int = 31, rate: float = 58.0, start: float = 0.0) -> tuple[Heard, float]:
+    """Heart rates without steps or a label; and the time of the last."""
+    heard, time = Heard(), ZERO
+    for i in range(minutes):
+        time = ZERO + start + i * 60.0
+        context.note_heart_rate(SETTINGS, heard, time, rate)
+    return heard, time
+
+
+@pytest.mark.parametrize(
+    ("minutes", "rate", "start", "activity"),
+    [
+        (31, 58.0, 0.0, "rest"),
+        (30, 58.0, 0.0, "unknown"),
+        (60, 104.0, 0.0, "unknown"),
+        (60, 58.0, 12 * HOUR, "unknown"),
+        (60, 58.0, 22.4 * HOUR, "rest"),
+        (60, 58.0, 4.5 * HOUR, "unknown"),
+    ],
+)
+def test_a_quiet_night_is_presumed_rest(
+    minutes: int, rate: float, start: float, activity: str
+) -> None:
+    heard, time = _quiet_night(minutes, rate, start)
+    assert context.activity_at(SETTINGS, heard, time) == activity
+    assert context.source_at(SETTINGS, heard, time) == ("time_of_day" if activity == "rest" else "")
+
+
+def test_the_presumption_outlasts_the_fast_heart_that_it_is_for_but_not_the_night_nor_a_gap() -> (
+    None
+):
+    heard, time = _quiet_night()
+    for i in range(1, 60):
+        context.note_heart_rate(SETTINGS, heard, time + i * 60.0, 140.0)
+    assert context.activity_at(SETTINGS, heard, time + 59 * 60) == "rest"
+    assert context.activity_at(SETTINGS, heard, time + 59 * 60 + 1801) == "unknown"
+    context.note_heart_rate(SETTINGS, heard, time + 3 * HOUR, 58.0)
+    assert context.activity_at(SETTINGS, heard, time + 3 * HOUR) == "unknown"
+    heard, _ = _quiet_night(300)
+    assert context.activity_at(SETTINGS, heard, ZERO + 5 * HOUR - 1) == "rest"
+    assert context.activity_at(SETTINGS, heard, ZERO + 5 * HOUR) == "unknown"
+
+
+def test_a_devices_word_stands_over_the_presumption() -> None:
+    heard, time = _quiet_night()
+    context.note(SETTINGS, heard, time, Context("active"))
+    assert context.activity_at(SETTINGS, heard, time) == "active"
+    assert context.source_at(SETTINGS, heard, time) == "device"
+
+
+def _unlabelled(start: float, activity: Activity = "unknown") -> list[float | None]:
+    """When a fast heart of 40 minutes after an hour of calm is told, in seconds after it began."""
+    calm = [60.0 + i % 3 for i in range(60)]
+    log = heart([*calm, *[140.0 + i % 3 for i in range(40)]], start, activity=activity)
+    events = [e for e in detect(log) if e.kind == "heart_rate_high" and e.phase == "opened"]
+    return [(seconds(e.detected_at) or 0.0) - start - HOUR for e in events]
+
+
+def test_without_steps_a_fast_heart_is_told_sooner_in_a_quiet_night_than_by_day() -> None:
+    assert _unlabelled(0.0) == _unlabelled(0.0, "rest") == [600.0]
+    assert _unlabelled(12 * HOUR) == []
+
+
+def test_exercise_by_steps_is_not_tachycardia() -> None:
+    def walk(i: int) -> tuple[float, float]:
+        return (150.0 + i % 3, 110.0) if 30 <= i < 90 else (70.0 + i % 3, 0.0)
+
+    log = [
+        upload(measured(12 * HOUR + i * 60.0, {"heart_rate": walk(i)[0]}, steps=walk(i)[1]))
+        for i in range(150)
+    ]
+    assert told(detect(log)) == []
