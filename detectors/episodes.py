@@ -11,10 +11,14 @@ Open, it takes the highest priority that any run reaches and never a lower one. 
 beyond in between continues the same episode, so that a value dancing on its limit makes one
 episode, not many. ``ended_at`` is the first of those clear readings.
 
-Inhibition: while an episode of higher priority is open on one of the same signals (or of the same
-priority and lower rank: limits before combinations before baseline) a kind does not open and does
-not tell of worsening. It opens when the other has closed, if it still holds, with its true onset.
-One that was open already stays so, and is closed by its own values alone.
+Inhibition and grouping (:mod:`detectors.grouping`): a kind that has persisted while a more urgent
+episode of the same cause or on the same signal is open does not open. It becomes a *part* of that
+episode: the evidence of each later step lists it, and if it has clinical weight an ``updated`` step
+tells of it, one in ``update_seconds`` at most. Of kinds that persist at the same moment the most
+urgent opens and the others are its parts. A part changes neither priority nor end of its lead; one
+that becomes more urgent than the lead opens an episode of its own, and leads from then on. When the
+lead closes and a part still holds, the part opens, with its true onset. What was open already when
+a more urgent kind opened stays so, tells of no worsening meanwhile, and its own values close it.
 """
 
 from __future__ import annotations
@@ -26,8 +30,9 @@ from typing import NamedTuple
 
 from detectors.config import EpisodePolicy
 from detectors.contract import BEYOND, CLEAR, MUTED, Finding, Moment, Rule
-from detectors.watch import NEVER, Book, Run, Watch, Watches, open_kinds
-from vigil.kinds import KINDS, PRIORITY_ORDER, Priority
+from detectors.grouping import Part, described, join, lead_of, parts_of, weighs
+from detectors.watch import NEVER, Book, Run, Watch
+from vigil.kinds import PRIORITY_ORDER
 from vigil.model import Phase
 
 
@@ -40,6 +45,8 @@ class Step(NamedTuple):
     ended_at: float | None = None
     finding: Finding | None = None
     """What its rule said of this moment; None where it said nothing, as when it is withdrawn."""
+    parts: tuple[Part, ...] = ()
+    """Other kinds that hold and are told within this episode."""
 
 
 class _Ready(NamedTuple):
@@ -63,7 +70,8 @@ class Episodes:
         """
         watches, ready = book.watches, list[_Ready]()
         steps: list[Step] = []
-        for kind, group in groupby(sorted(findings, key=_by_kind), key=_by_kind):
+        found = sorted(findings, key=_by_kind)
+        for kind, group in groupby(found, key=_by_kind):
             told = list(group)
             watch = watches.get(kind)
             if watch is None:
@@ -78,10 +86,14 @@ class Episodes:
             self._note_kind(kind, watch, told, moment, ready, steps)
             if not watch.open and not watch.runs:
                 del watches[kind]
+        _put_away(book, steps, moment)
         ready.sort(key=lambda r: (PRIORITY_ORDER[r.finding.rule.priority], r.finding.rule.rank))
         for candidate in ready:
             steps.extend(self._tell(book, candidate, moment))
-        _put_away(book, steps, moment)
+        if ready:
+            steps.extend(self._tell_of_parts(book, steps, found, moment))
+        if len(watches) > 1:
+            steps = [_with_parts(book, step, moment.time) for step in steps]
         return sorted(steps, key=lambda s: (PRIORITY_ORDER[s.watch.priority], s.kind))
 
     def retire(self, book: Book, rules: Collection[str], moment: Moment) -> list[Step]:
@@ -127,26 +139,47 @@ class Episodes:
                 steps.append(_told(kind, "closed", watch, moment, own, watch.clear_since))
 
     def _tell(self, book: Book, ready: _Ready, moment: Moment) -> Iterable[Step]:
-        """Open, raise, or tell of a worsening."""
-        watches, (kind, watch, finding) = book.watches, ready
+        """Open, join, raise, or tell of a worsening."""
+        kind, watch, finding = ready
         rule = finding.rule
         if not watch.open:
-            if _inhibited(watches, kind, rule.priority, rule.rank):
+            lead = _lead(book, kind, rule, moment)
+            if lead is not None:
+                join(watch, lead, finding)
                 return ()
-            _govern(watch, finding, moment)
-            begun = min(run.since for run in watch.runs.values())
-            watch.onset = max(begun, book.ended.get(kind, NEVER))
-            watch.samples = max(run.seen for run in watch.runs.values())
-            return (_told(kind, "opened", watch, moment, finding),)
+            return (_opened(book, ready, moment),)
         if PRIORITY_ORDER[rule.priority] < PRIORITY_ORDER[watch.priority]:
             _govern(watch, finding, moment)
             return (_told(kind, "updated", watch, moment, finding),)
-        policy = self._policies[kind]
-        due = moment.time - watch.told_at >= policy.update_seconds
-        worse = due and _worse_by(watch) >= policy.update_step
-        if worse and not _inhibited(watches, kind, watch.priority, watch.rank):
+        worse = self._due(kind, watch, moment) and _worse_by(watch) >= self._step_of(kind)
+        if worse and _lead(book, kind, watch, moment) is None:
             return (_told(kind, "updated", watch, moment, finding),)
         return ()
+
+    def _tell_of_parts(
+        self, book: Book, steps: Iterable[Step], findings: list[Finding], moment: Moment
+    ) -> list[Step]:
+        """Tell of parts that joined, where the lead is not told of now anyway."""
+        watches, told = book.watches, {step.kind for step in steps if step.phase != "closed"}
+        more: list[Step] = []
+        for lead in sorted({watch.part_of for watch in watches.values() if watch.part_of}):
+            watch = watches[lead]
+            parts = parts_of(watches, lead)
+            untold = any(weighs(kind, part) and not part.part_told for kind, part in parts)
+            if untold and lead not in told and self._due(lead, watch, moment):
+                own = next((f for f in findings if f.rule.name == watch.rule), None)
+                more.append(_told(lead, "updated", watch, moment, own))
+                told.add(lead)
+            if lead in told:
+                for _, part in parts:
+                    part.part_told = True
+        return more
+
+    def _due(self, kind: str, watch: Watch, moment: Moment) -> bool:
+        return moment.time - watch.told_at >= self._policies[kind].update_seconds
+
+    def _step_of(self, kind: str) -> float:
+        return self._policies[kind].update_step
 
 
 _by_kind = attrgetter("rule.kind")
@@ -158,6 +191,8 @@ def _put_away(book: Book, steps: Iterable[Step], moment: Moment) -> None:
         if step.phase == "closed":
             del book.watches[step.kind]
             book.ended[step.kind] = moment.time
+            for _, part in parts_of(book.watches, step.kind):
+                part.part_of = ""
 
 
 def _extend(watch: Watch, finding: Finding, moment: Moment) -> None:
@@ -225,16 +260,26 @@ def _govern(watch: Watch, finding: Finding, moment: Moment) -> None:
     watch.reason = finding.reason
 
 
-def _inhibited(watches: Watches, kind: str, priority: Priority, rank: int) -> bool:
-    """Whether a more urgent episode is open on one of the same signals."""
-    signals = KINDS[kind].signals
-    mine = (PRIORITY_ORDER[priority], rank)
-    return any(
-        (PRIORITY_ORDER[other.priority], other.rank) < mine
-        and not set(signals).isdisjoint(KINDS[name].signals)
-        for name, other in open_kinds(watches)
-        if name != kind
-    )
+def _lead(book: Book, kind: str, urgent: Rule | Watch, moment: Moment) -> str | None:
+    """The open episode that a kind of this priority and rank would be a part of."""
+    urgency = (PRIORITY_ORDER[urgent.priority], urgent.rank)
+    return lead_of(book.watches, kind, urgency, moment.time)
+
+
+def _opened(book: Book, ready: _Ready, moment: Moment) -> Step:
+    """The first step of an episode, which begins where its run did."""
+    kind, watch, finding = ready
+    _govern(watch, finding, moment)
+    begun = min(run.since for run in watch.runs.values())
+    watch.onset = max(begun, book.ended.get(kind, NEVER))
+    watch.samples = max(run.seen for run in watch.runs.values())
+    watch.part_of, watch.part_told, watch.value = "", False, None
+    return _told(kind, "opened", watch, moment, finding)
+
+
+def _with_parts(book: Book, step: Step, time: float) -> Step:
+    parts = parts_of(book.watches, step.kind)
+    return step._replace(parts=described(parts, time)) if parts else step
 
 
 def _worse_by(watch: Watch) -> float:

@@ -14,11 +14,12 @@ from detectors.checks import DERIVED
 from detectors.combination import combine
 from detectors.contract import Detector, Moment
 from detectors.episodes import Step
+from detectors.grouping import Part
 from vigil import ids
 from vigil.kinds import KINDS
 from vigil.model import Context, Event
 
-DETECTOR_VERSION = "1"
+DETECTOR_VERSION = "2"
 """Goes up when the same log and configuration would give other events."""
 
 
@@ -94,6 +95,8 @@ def _evidence(
         "signal_delay_seconds": rounded(moment.received - moment.time),
         "quality": round(origin.quality, 2),
         "reason": watch.reason or None,
+        "context_source": moment.context_source or None,
+        "parts": [_part(part) for part in step.parts] or None,
     }
     evidence = {key: value for key, value in facts.items() if value is not None}
     if step.finding is not None and step.finding.facts:
@@ -105,6 +108,20 @@ def _evidence(
             else:
                 evidence[key] = value
     return evidence
+
+
+def _part(part: Part) -> dict[str, Any]:
+    """A part in plain values; what it does not have is absent."""
+    told = {
+        "kind": part.kind,
+        "rule": part.rule,
+        "signal": part.signal or None,
+        "priority": part.priority,
+        "value": rounded(part.value),
+        "limit": rounded(part.limit),
+        "since": ids.timestamp(_moment(part.since)),
+    }
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def _value(step: Step, moment: Moment) -> float | None:

@@ -48,6 +48,11 @@ class Watch(Struct, array_like=True):
     """The persistence delay that was in force when it opened."""
     reason: str = ""
     readings: int = 1
+    part_of: str = ""
+    """The kind whose episode tells of it while it is not open (:mod:`detectors.grouping`)."""
+    part_told: bool = False
+    value: float | None = None
+    """The last judged value, of a part."""
 
     @property
     def open(self) -> bool:

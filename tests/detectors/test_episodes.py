@@ -156,7 +156,7 @@ def test_a_higher_priority_of_the_same_signal_hides_the_lower() -> None:
     assert [(t, s.kind, s.phase) for t, s in steps] == [
         (60, "shock_index_high", "opened"),
         (480, "shock_index_high", "closed"),
-        (540, "heart_rate_unusual", "opened"),
+        (480, "heart_rate_unusual", "opened"),
     ]
     assert steps[-1][1].watch.onset == 120  # its true one
 
