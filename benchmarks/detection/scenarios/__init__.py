@@ -1,1 +1,4 @@
-"""What is run: a module a scenario, each with ``NAME`` and ``run(options) -> Report``."""
+"""What is run: a module a scenario, each with ``run(options) -> Report``; adding one adds a row."""
+
+SCENARIOS = ("burden", "injected", "infection", "icu", "bedside", "holter")
+"""In the order in which they are shown."""
