@@ -148,18 +148,16 @@ class Engine:
         if patient.restored:
             patient.restored = False
             steps += pipeline.episodes.retire(patient.book, pipeline.rules, moment)
-        known = [(row, patient.memories[name]) for name, row in pipeline.detectors.items()]
-        measured = moment.values.keys()
-        known = [one for one in known if not one[0].signals.isdisjoint(measured)]
-        for detector, memory in known:
-            findings += detector.examine(moment, memory)
+        memories, judges = patient.memories, pipeline.judges(moment.values)
+        for name, examine in judges.examine:
+            findings += examine(moment, memories[name])
         if findings:
             steps += pipeline.episodes.note(patient.book, findings, moment)
         events = self._events(patient_id, patient, steps, moment) if steps else []
-        if moment.values:
+        if judges.learn:
             frozen = _frozen(pipeline, patient, moment.time) if watches else ()
-            for detector, memory in known:
-                detector.learn(moment, memory, frozen)
+            for name, learn in judges.learn:
+                learn(moment, memories[name], frozen)
         return events
 
     def _wrong_clock(self, patient_id: str, patient: Patient, received: float) -> list[Event]:
@@ -222,12 +220,16 @@ class Engine:
 def _newer(patient: Patient, measurement: Measurement, time: float) -> Mapping[str, float] | None:
     """The values that are newer than what was taken before, and are taken now; None: nothing is."""
     newest, values = patient.newest, measurement.values
-    fresh = {name: value for name, value in values.items() if time > newest.get(name, NEVER)}
-    if not fresh and (values or time <= newest.get(CONTEXT_ALONE, NEVER)):
+    taken = values
+    for name in values:
+        if time <= newest.get(name, NEVER):
+            taken = {other: values[other] for other in values if time > newest.get(other, NEVER)}
+            break
+    if not taken and (values or time <= newest.get(CONTEXT_ALONE, NEVER)):
         return None
-    for name in fresh or (CONTEXT_ALONE,):
+    for name in taken or (CONTEXT_ALONE,):
         newest[name] = time
-    return fresh
+    return taken
 
 
 def _admit(

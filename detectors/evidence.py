@@ -6,7 +6,7 @@ that equal logs make equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from detectors.grouping import Part
 from vigil import ids
 from vigil.kinds import KINDS
 from vigil.model import Context, Event
+from vigil.signals import NAMES
 
 DETECTOR_VERSION = "2"
 """Goes up when the same log and configuration would give other events."""
@@ -102,12 +103,38 @@ def _evidence(
     if step.finding is not None and step.finding.facts:
         evidence.update(step.finding.facts)
     for detector, memory in known:
-        for key, value in detector.evidence(moment, memory, watch.signal).items():
-            if isinstance(value, dict) and isinstance(evidence.get(key), dict):
-                evidence[key] = {**evidence[key], **value}
-            else:
-                evidence[key] = value
+        _add(evidence, detector.evidence(moment, memory, watch.signal))
+    scores = _scores(moment, watch.signal, KINDS[step.kind].signals)
+    if scores:
+        evidence["scores"] = {**scores, **evidence.get("scores", {})}
     return evidence
+
+
+def _add(evidence: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Lay what a detector tells over what stands there; of tables, key by key."""
+    for key, value in more.items():
+        below = evidence.get(key)
+        if isinstance(value, dict) and isinstance(below, dict):
+            value = {**below, **value}
+        evidence[key] = value
+
+
+def _scores(moment: Moment, judged: str, signals: Collection[str]) -> dict[str, float]:
+    """What each detector said of the event's signals at this moment.
+
+    ``detector.signal`` is that detector's score of one signal. Of the signal that is judged it
+    stands under the detector's name alone; so does a score that is of no one signal.
+    """
+    found = {}
+    for key, score in moment.scores.items():
+        name, _, signal = key.rpartition(".")
+        if signal not in NAMES:
+            found[key] = round(score, 2)
+        elif signal == judged:
+            found[name] = round(score, 2)
+        elif signal in signals:
+            found[key] = round(score, 2)
+    return found
 
 
 def _part(part: Part) -> dict[str, Any]:

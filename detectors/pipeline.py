@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
 from detectors import silence
 from detectors.admission import Admission, technical_policies
 from detectors.config import PatientConfig
-from detectors.contract import Detector
+from detectors.contract import Detector, Finding, Memoryless
 from detectors.episodes import Episodes
 from detectors.registry import BUILT_IN
+
+
+class Judges(NamedTuple):
+    """Who is asked about a moment that holds certain signals, by name, in order."""
+
+    examine: tuple[tuple[str, Callable[..., Iterable[Finding]]], ...]
+    learn: tuple[tuple[str, Callable[..., None]], ...]
 
 
 class Pipeline:
@@ -29,3 +39,27 @@ class Pipeline:
             ]
         )
         """Names of the rules in force; an open episode of another is let go."""
+        self._judges: dict[tuple[str, ...], Judges] = {}
+
+    def judges(self, values: Mapping[str, Any]) -> Judges:
+        """The detectors for a moment with these values; found once for each set of signals."""
+        measured = tuple(values)
+        judges = self._judges.get(measured)
+        if judges is None:
+            judges = self._judges[measured] = self._asked(measured)
+        return judges
+
+    def _asked(self, measured: tuple[str, ...]) -> Judges:
+        asked = {
+            name: detector
+            for name, detector in self.detectors.items()
+            if not detector.signals.isdisjoint(measured)
+        }
+        return Judges(
+            tuple((name, detector.examine) for name, detector in asked.items()),
+            tuple(
+                (name, detector.learn)
+                for name, detector in asked.items()
+                if not isinstance(detector, Memoryless)
+            ),
+        )

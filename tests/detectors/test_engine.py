@@ -66,6 +66,14 @@ def test_the_evidence_of_an_opened_event() -> None:
     assert evidence["scores"]["baseline"] > 2
 
 
+def test_the_scores_are_of_the_signals_that_the_event_is_about() -> None:
+    values = {"heart_rate": 118.0, "systolic": 100.0, "diastolic": 70.0}
+    (opened,) = detect([upload(measured(i * 300.0, values, "rest")) for i in range(2)])
+    assert opened.kind == "shock_index_high"
+    assert set(opened.evidence["scores"]) >= {"baseline.heart_rate", "baseline.systolic"}
+    assert "baseline.diastolic" not in opened.evidence["scores"]
+
+
 def test_exercise_is_not_tachycardia_but_what_stays_after_it_is() -> None:
     run = heart(FAST, activity="active")
     assert detect([*run, *heart(CALM, start=2400)]) == []
