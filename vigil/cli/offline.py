@@ -7,15 +7,12 @@ are derived from content.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from vigil.model import Alert, Event, Upload, encode
 
 if TYPE_CHECKING:
     from detectors.config import DetectionConfig
-
-MINUTE = timedelta(minutes=1)
 
 
 def detect(
@@ -24,23 +21,15 @@ def detect(
     """The events of a recording, in the order in which they become known.
 
     Args:
-        silence: judge "no data" too, by the recording's own clock: a tick at each full minute of
-            receive time, as far as the recording reaches. Without it nobody is ever missed, as in
-            a replay through the running system that goes faster than time.
+        silence: judge "no data" too, by the recording's own clock (see
+            :class:`detectors.playing.Player`).
     """
-    from detectors.engine import Engine
+    from detectors.playing import Player
 
-    engine = Engine(config)
-    ticked: datetime | None = None
+    player = Player(config, silence=silence)
     for upload in uploads:
-        if silence:
-            now = upload.received_at.replace(second=0, microsecond=0)
-            ticked = now if ticked is None else ticked
-            while ticked < now:
-                ticked += MINUTE
-                yield from engine.tick(ticked)
-        yield from engine.process(upload)
-    yield from engine.finish()
+        yield from player.take(upload)
+    yield from player.engine.finish()
 
 
 def lines(event: Event) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ NAMES = (
     "up",
     "run",
     "replay",
+    "backtest",
     "simulate",
     "doctor",
     "topics",
