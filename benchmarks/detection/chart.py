@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from math import sqrt
 
 from benchmarks.detection.report import Chart, Curve
 
@@ -39,7 +40,7 @@ def svg(chart: Chart) -> str:
 
 def x_of(rate: float) -> float:
     """Square root: the low rates, which matter, get room."""
-    share = (min(max(rate, 0.0), MOST) / MOST) ** 0.5
+    share = sqrt(min(max(rate, 0.0), MOST) / MOST)
     return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
 
 
