@@ -107,8 +107,8 @@ class Engine:
         """A patient's state, to be saved."""
         return state.dump(self._patients[patient_id], self._pipeline(patient_id).detectors)
 
-    def load_state(self, patient_id: str, saved: bytes) -> None:
-        """Take over a saved state.
+    def load_state(self, patient_id: str, saved: bytes) -> tuple[str, ...]:
+        """Take over a saved state; return what of it could not be read and begins afresh.
 
         Raises:
             WireError: the bytes are not a state of this version.
@@ -116,6 +116,7 @@ class Engine:
         pipeline = self._pipeline(patient_id)
         patient = self._patients[patient_id] = state.load(saved, pipeline.detectors)
         self._set_deadline(patient_id, patient)
+        return patient.lost
 
     def forget(self, patient_ids: Iterable[str]) -> None:
         """Let go of patients; a later reading of theirs begins afresh."""

@@ -1,8 +1,13 @@
 """What is remembered of one patient, and its form in the database.
 
 The form is MessagePack of plain numbers and text: small, exact to the last bit, and read without
-running anything it says. It carries a version; a detector that is new since it was saved begins
-afresh, one that is gone is dropped.
+running anything it says (a plug-in's river objects are bytes in it, which :mod:`detectors.pickles`
+reads). It carries a version. Fields are added at the end of a struct, with defaults, so that an
+older state loads; a detector that is new since it was saved begins afresh, one that is gone is
+dropped.
+
+What of a state cannot be read is begun afresh and named in ``Patient.lost``; the open episodes are
+the last thing to be given up, since nobody else could close them.
 """
 
 from __future__ import annotations
@@ -38,6 +43,19 @@ class Saved(Struct, array_like=True):
     memories: dict[str, Any]
 
 
+class _Episodes(Struct, array_like=True):
+    """The least that is worth keeping of a state: what was taken, and what is open."""
+
+    version: int
+    newest: dict[str, float]
+    synthetic: bool
+    quality: Any
+    heard: Any
+    hearing: Any
+    tracks: Any
+    book: Book
+
+
 class Patient:
     """A patient's state as the engine works on it."""
 
@@ -45,6 +63,7 @@ class Patient:
         "book",
         "heard",
         "hearing",
+        "lost",
         "memories",
         "newest",
         "quality",
@@ -65,6 +84,8 @@ class Patient:
         self.memories = {name: detector.fresh() for name, detector in detectors.items()}
         self.restored = False
         """Loaded, and not yet held against the configuration in force."""
+        self.lost: tuple[str, ...] = ()
+        """What of the saved state could not be read, and was begun afresh."""
 
     @property
     def watches(self) -> Watches:
@@ -74,6 +95,8 @@ class Patient:
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Saved)
+_least = msgspec.msgpack.Decoder(_Episodes)
+_BROKEN = (msgspec.DecodeError, ValueError, TypeError, LookupError, AttributeError)
 
 
 def dump(patient: Patient, detectors: Mapping[str, Detector]) -> bytes:
@@ -95,22 +118,46 @@ def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
     """
     try:
         saved = _decoder.decode(state)
-        if saved.version != VERSION:
-            raise ValueError(f"version {saved.version}")  # noqa: TRY301
-        patient = Patient(detectors)
-        for name, plain in saved.memories.items():
-            if name in detectors:
+    except msgspec.DecodeError:
+        return _only_episodes(state, detectors)
+    _check(saved.version)
+    patient = Patient(detectors)
+    for name, plain in saved.memories.items():
+        if name in detectors:
+            try:
                 patient.memories[name] = detectors[name].load(plain)
-    except (msgspec.DecodeError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise WireError(
-            f"A detector state cannot be read: {error}.",
-            code="wire.broken_message",
-            mend="Use the version of Vigil that wrote it, or delete the patient's row in "
-            "detector_states: the baseline is then learned anew.",
-        ) from error
+            except _BROKEN:
+                patient.lost += (name,)
     patient.newest, patient.quality = saved.newest, saved.quality
     patient.synthetic = saved.synthetic
     patient.heard, patient.hearing = saved.heard, saved.hearing
     patient.tracks, patient.book = saved.tracks, saved.book
     patient.restored = True
     return patient
+
+
+def _only_episodes(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
+    """From a state that cannot be read whole, what was taken and what is open."""
+    try:
+        saved = _least.decode(state)
+    except msgspec.DecodeError as error:
+        raise _unreadable(str(error)) from error
+    _check(saved.version)
+    patient = Patient(detectors)
+    patient.newest, patient.synthetic, patient.book = saved.newest, saved.synthetic, saved.book
+    patient.restored, patient.lost = True, ("context", "hearing", "tracks", *detectors)
+    return patient
+
+
+def _check(version: int) -> None:
+    if version != VERSION:
+        raise _unreadable(f"it is of version {version}")
+
+
+def _unreadable(why: str) -> WireError:
+    return WireError(
+        f"A detector state cannot be read: {why}.",
+        code="wire.broken_message",
+        mend="Use the version of Vigil that wrote it, or delete the patient's row in "
+        "detector_states: the baseline is then learned anew.",
+    )

@@ -219,8 +219,10 @@ class Detectors:
 
 
 def _load(engine: Engine, patient_id: str, saved: bytes) -> None:
-    """Take over a state; one that cannot be read is begun afresh rather than stop the ward."""
+    """Take over a state; what cannot be read is begun afresh rather than stop the ward."""
     try:
-        engine.load_state(patient_id, saved)
+        lost = engine.load_state(patient_id, saved)
+        if lost:
+            log.warning("state partly lost", patient_id=patient_id, parts=", ".join(lost))
     except WireError as error:
         log.warning("state lost", patient_id=patient_id, code=error.code)
