@@ -25,6 +25,8 @@ from msgspec import Struct
 
 from detectors.checks import check, refused
 from detectors.sections.base import Count, Positive, Seconds, Section
+from detectors.sections.baseline import BaselineConfig, Usual
+from detectors.sections.budget import Budget
 from detectors.sections.context import ContextConfig
 from detectors.sections.early_warning import EarlyWarning
 from detectors.sections.irregularity import Irregularity
@@ -97,36 +99,6 @@ class Limit(Section, frozen=True):
     enabled: bool = True
 
 
-class Usual(Section, frozen=True):
-    """How far from a person's usual value a signal of theirs is unusual."""
-
-    kind: str
-    floor: Positive
-    raise_spreads: Positive
-    clear_spreads: Positive
-    least_change: Positive
-    seconds: Seconds
-    readings: Count
-    prior: dict[str, tuple[float, Positive]]
-    """Activity → (centre, spread) of the population."""
-    unknown_seconds: Seconds | None = None
-    at_rest_only: bool = False
-    enabled: bool = True
-
-
-class BaselineConfig(Section, frozen=True):
-    """How the personal baseline learns."""
-
-    learn_every_seconds: Seconds
-    longest_weight_minutes: Positive
-    prior_weight_minutes: Positive
-    memory_minutes: Positive
-    ready_readings: Count
-    ready_minutes: Positive
-    adopt_after_seconds: Seconds
-    signals: dict[str, Usual]
-
-
 class EpisodePolicy(Section, frozen=True):
     """How the episodes of one kind are held together."""
 
@@ -154,6 +126,7 @@ class PatientConfig(Section, frozen=True):
     sources: Sources
     plugins: dict[str, Plugin]
     episodes: dict[str, EpisodePolicy]
+    budget: Budget
 
 
 class Ward(Struct, frozen=True):
