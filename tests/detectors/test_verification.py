@@ -102,8 +102,13 @@ def test_what_may_have_happened_stands(kind: Kind, last: list[float]) -> None:
 
 
 def test_a_run_that_would_not_show_in_a_fast_rate_stands() -> None:
-    wandering = [99.0, 92.0, 95.0, 90.0, 96.0] * 2
-    assert judged("ventricular_tachycardia", rates(wandering, usual=96.0)).said == "undecided"
+    wandering = [93.0, 86.0, 89.0, 85.0, 90.0] * 2
+    assert judged("ventricular_tachycardia", rates(wandering, usual=92.0)).said == "undecided"
+
+
+def test_who_is_slow_anyway_need_not_fall_far_to_be_under_40() -> None:
+    assert judged("bradycardia", rates([50.0] * 9 + [42.0], usual=50.0)).said == "undecided"
+    assert judged("bradycardia", rates([50.0] * 9 + [43.0], usual=50.0)).said == "contradicted"
 
 
 @pytest.mark.parametrize("kind", KINDS)
