@@ -1,128 +1,90 @@
-"""What is usual for this person: a robust centre and spread of each signal, by activity and by
-day or night, learned online on river's weighted means.
+"""What is usual for this person, learned online, and what is unusual for long enough to be told.
 
-Each learned value is first clipped to within two spreads of the centre (Huber's M-estimator, Ann.
-Math. Stat. 1964, here with a fading memory), so that an outlier pulls no more than a far value
-would. The spread is 1.28 times the mean of the clipped deviations, which for a normal distribution
-is its standard deviation. A value weighs the minutes since the one before (one to
-``longest_weight_minutes``), so that a device that measures every second and one that measures every
-hour forget in the same *time*: the memory is ``memory_minutes`` of wearing in that activity and
-period.
+A signal's usual value is the sum of a *level* (one a person, learned from all that is not activity)
+and an *offset* (one for each activity and part of the day, learned slowly). So a part of the day
+that was seldom seen borrows from the rest, and a true new level is adopted everywhere at once. All
+are robust estimates (:mod:`detectors.estimates`).
 
-Cold start: the population's prior counts as ``prior_weight_minutes`` of data, and nothing is called
-unusual before ``ready_readings`` readings over ``ready_minutes``. The score is the distance from
-the centre in spreads: 0 is usual, unbounded above, signed.
+Unusual is what was *sustained* (:mod:`detectors.sustained`): each of the last blocks further from
+the usual than ``least_change`` and than ``raise_spreads`` of this person's own blocks. Half of how
+far the last hours were off is expected to last.
 
-While an episode is open on a signal its baseline stands still. From ``adopt_after_seconds`` on it
-learns again: what has lasted so long is becoming this person's normal.
+Cold start: the population's prior counts as ``prior_weight_minutes`` of data; a bin that is new is
+handed the person's mean offset of that activity; nothing is called unusual before an activity has
+``ready_readings`` readings over ``ready_minutes``. ``confidence`` (0 to 1) says how far that is.
+
+In silence the level moves by ``most_per_day`` at most, so that neither outliers nor a sensor that
+drifts drag it. While an episode is open on a signal it stands still; from ``adopt_after_seconds``
+on it learns again, by ``adopt_per_day`` at most: what has lasted so long, and was told, is becoming
+this person's normal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import inf
 from typing import Any, Literal, NamedTuple
 
-from river.stats import Mean
-
-from detectors import config as cfg
+from detectors.config import PatientConfig
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
+from detectors.estimates import Estimate
 from detectors.limits import NOTHING
+from detectors.sections.baseline import BaselineConfig, Usual
+from detectors.sustained import Window
 from vigil.kinds import KINDS
 
-CLIP_SPREADS = 2.0
-DEVIATION_TO_SPREAD = 1.280568522317076
-"""A normal distribution's standard deviation over its mean absolute deviation clipped at two."""
 USUAL_SPREADS = 2.0
 """What is shown as the usual range: about 95 of 100 readings."""
+DAY = 86400.0
 
 
-class Estimate:
-    """Centre and spread of one signal in one period, in river's manner: learn_one, score_one.
+class Known:
+    """What is known of one signal of one patient."""
 
-    >>> resting = Estimate("heart_rate", prior=(74.0, 11.0), weight=60.0, floor=3.0)
-    >>> for value in [60, 58, 59, 61, 58] * 400:
-    ...     resting.learn_one({"heart_rate": float(value)})
-    >>> round(resting.centre), resting.spread, round(resting.score_one({"heart_rate": 74.0}))
-    (60, 3.0, 5)
-    """
+    __slots__ = ("anchor", "bins", "blocks", "day", "learned", "level", "window")
 
-    __slots__ = ("_centre", "_deviation", "centre", "floor", "readings", "signal", "spread")
-
-    def __init__(self, signal: str, prior: tuple[float, float], weight: float, floor: float):
-        self.signal = signal
-        self.floor = floor
-        """The spread is never taken as narrower."""
-        self.restore([weight, prior[0], prior[1] / DEVIATION_TO_SPREAD, 0])
-
-    @property
-    def weight(self) -> float:
-        """Minutes of data that it rests on, the prior's included."""
-        return float(self._centre.n)
-
-    def score_one(self, x: Mapping[str, float]) -> float:
-        """Signed distance from the centre in spreads; 0 where the signal is missing."""
-        value = x.get(self.signal)
-        return 0.0 if value is None else (value - self.centre) / self.spread
-
-    def learn_one(self, x: Mapping[str, float], w: float = 1.0, memory: float = inf) -> None:
-        """Learn a value that stands for ``w`` minutes, remembering ``memory`` minutes at most."""
-        value = x.get(self.signal)
-        if value is None:
-            return
-        reach = CLIP_SPREADS * self.spread
-        off = min(max(value - self.centre, -reach), reach)
-        centre, deviation = self._centre, self._deviation
-        if centre.n + w > memory:
-            centre.n = deviation.n = max(0.0, memory - w)
-        centre.update(self.centre + off, w)
-        deviation.update(abs(off), w)
-        self.readings += 1
-        self._read()
-
-    def dump(self) -> list[float]:
-        """Its numbers."""
-        return [self._centre.n, self.centre, self._deviation.get(), self.readings]
-
-    def restore(self, numbers: list[float]) -> None:
-        """Take over numbers from :meth:`dump`; exact, since a lone value is its own mean."""
-        weight, centre, deviation, readings = numbers
-        self._centre, self._deviation = Mean(), Mean()
-        self._centre.update(centre, weight)
-        self._deviation.update(deviation, weight)
-        self.readings = int(readings)
-        self._read()
-
-    def _read(self) -> None:
-        """``centre``, robust, and ``spread``, the robust standard deviation, for quick reading."""
-        self.centre: float = self._centre.get()
-        self.spread: float = max(self.floor, DEVIATION_TO_SPREAD * self._deviation.get())
+    def __init__(self, signal: str, usual: Usual, weight: float):
+        centre, spread = usual.prior["rest"]
+        self.level = Estimate(signal, (centre, spread), weight, usual.floor)
+        self.bins: dict[str, Estimate] = {}
+        """``rest:2`` → offset from the level, and spread of single values about the usual."""
+        self.blocks: dict[str, Estimate] = {}
+        """Activity → spread of block means about what was expected."""
+        self.window = Window()
+        self.learned = -inf
+        """Time of the last value learned."""
+        self.day = -1.0
+        self.anchor = centre
+        """The level when that day began."""
 
 
 class Memory:
     """What is known of one patient."""
 
-    __slots__ = ("estimates", "learned")
+    __slots__ = ("known",)
 
     def __init__(self) -> None:
-        self.estimates: dict[str, dict[str, Estimate]] = {}
-        """Signal → period → estimate."""
-        self.learned: dict[str, float] = {}
-        """Signal → time of the last value learned."""
+        self.known: dict[str, Known] = {}
 
 
 class _Judged(NamedTuple):
     """A signal's settings and rules, made once."""
 
-    usual: cfg.Usual
+    signal: str
+    usual: Usual
     above: Rule
     below: Rule
     score: str
     """Its key among the scores of a moment."""
+    keys: Mapping[str, tuple[str, ...]]
+    """Period → the bin of each part of the day."""
+    keep: int
+    """Blocks of the window."""
 
 
-def _rule(signal: str, usual: cfg.Usual, direction: Literal["above", "below"]) -> Rule:
-    unknown = usual.seconds if usual.unknown_seconds is None else usual.unknown_seconds
+def _rule(signal: str, usual: Usual, direction: Literal["above", "below"]) -> Rule:
+    seconds = usual.block_seconds * usual.blocks
+    unknown = usual.block_seconds * (usual.unknown_blocks or usual.blocks)
     return Rule(
         name=f"baseline.{signal}.{direction}",
         detector="baseline",
@@ -131,10 +93,21 @@ def _rule(signal: str, usual: cfg.Usual, direction: Literal["above", "below"]) -
         direction=direction,
         priority=KINDS[usual.kind].priority,
         rank=2,
-        seconds=usual.seconds,
+        seconds=seconds,
         unknown_seconds=unknown,
-        readings=usual.readings,
     )
+
+
+def _keys(slots: int) -> dict[str, tuple[str, ...]]:
+    """Period → bins: parts of the day, or day and night as the period says."""
+    periods = [f"{a}:{half}" for a in ("asleep", "rest", "active", "unknown")
+               for half in ("day", "night")]  # fmt: skip
+    if slots == 2:
+        return {period: (period, period) for period in periods}
+    return {
+        period: tuple(f"{period.partition(':')[0]}:{slot}" for slot in range(slots))
+        for period in periods
+    }
 
 
 class Baseline:
@@ -142,14 +115,18 @@ class Baseline:
 
     name = "baseline"
 
-    def __init__(self, config: cfg.PatientConfig):
-        self._config = config.baseline
+    def __init__(self, config: PatientConfig):
+        self._config: BaselineConfig = config.baseline
+        self._offset = config.context.utc_offset_hours
         self._judged = {
             signal: _Judged(
+                signal,
                 usual,
                 _rule(signal, usual, "above"),
                 _rule(signal, usual, "below"),
                 f"{self.name}.{signal}",
+                _keys(usual.slots),
+                max(usual.blocks, usual.unknown_blocks or 0),
             )
             for signal, usual in config.baseline.signals.items()
             if usual.enabled
@@ -158,118 +135,258 @@ class Baseline:
 
     def rules(self) -> Iterable[str]:
         """Above and below, of each signal."""
-        return [rule.name for judged in self._judged.values() for rule in judged[1:3]]
+        return [rule.name for row in self._judged.values() for rule in (row.above, row.below)]
 
     def fresh(self) -> Memory:
         """Nothing learned yet."""
         return Memory()
 
     def examine(self, moment: Moment, memory: Memory) -> Iterable[Finding]:
-        """Two findings a signal, above and below, where the baseline is ready and not calm."""
-        found: list[Finding] = []
+        """Two findings a signal, above and below, when a block is complete and not calm."""
+        found: Iterable[Finding] = NOTHING
         for signal, value in moment.values.items():
-            judged = self._judged.get(signal)
-            if judged is None:
+            row = self._judged.get(signal)
+            if row is None:
                 continue
-            estimate = memory.estimates.get(signal, {}).get(moment.period)
-            if estimate is None:
-                centre, spread = judged.usual.prior[moment.period.partition(":")[0]]
-                moment.scores[judged.score] = (value - centre) / spread
+            known = memory.known.get(signal)
+            centre, spread = self._usual(row, known, moment)
+            moment.scores[row.score] = (value - centre) / spread
+            if known is None:
                 continue
-            moment.scores[judged.score] = (value - estimate.centre) / estimate.spread
-            if self._ready(estimate):
-                found.extend(self._judge(judged, estimate, value, moment))
+            if row.usual.at_rest_only and moment.period.startswith("active"):
+                if row.usual.kind in moment.watched:
+                    found = [*found, *_muted(row, value)]
+                continue
+            closed = known.window.closing(
+                moment.time, value - centre, row.usual.block_seconds, self._config.gap_seconds
+            )
+            if closed and self._ready(known.level):
+                told = self._judge(row, known, closed, centre, moment)
+                found = [*found, *told] if told else found
         return found
 
     def _judge(
-        self, judged: _Judged, estimate: Estimate, value: float, moment: Moment
+        self, row: _Judged, known: Known, closed: Sequence[float], centre: float, moment: Moment
     ) -> Iterable[Finding]:
-        usual, spread, centre = judged.usual, estimate.spread, estimate.centre
-        reach = max(usual.raise_spreads * spread, usual.least_change)
-        release = reach * usual.clear_spreads / usual.raise_spreads
-        off = value - centre
-        if -release <= off <= release and usual.kind not in moment.watched:
+        """What the sustained level says."""
+        usual, window = row.usual, known.window
+        expected = window.expected(self._config.recent_share)
+        activity = moment.period.partition(":")[0]
+        blocks = known.blocks.get(activity)
+        wide = usual.raise_spreads * (blocks.spread if blocks else usual.prior[activity][1])
+        reach = min(max(wide, usual.least_change), usual.most_change)
+        ease = usual.clear_spreads / usual.raise_spreads
+        newest = closed[-1] - expected
+        band = usual.low_band
+        least = reach if band is None else min(reach, max(wide, band.least_change))
+        if -least * ease <= newest <= reach * ease and usual.kind not in moment.watched:
             return NOTHING
-        muted = usual.at_rest_only and moment.period.startswith("active")
+        unknown = moment.activity == "unknown" and usual.unknown_blocks is not None
+        needed = (usual.unknown_blocks or usual.blocks) if unknown else usual.blocks
+        means = [*window.means, *closed][-needed:]
+        whole = len(means) == needed
+        since = self._since(window, closed, needed, moment.time)
+        centre += expected
+        high, low = min(means) - expected, max(means) - expected
+        banded = band is not None and centre + low <= band.below
+        reach_low = least if banded else reach
         return [
-            Finding(rule, _stance(sign * off, reach, release, muted), value,
-                    centre + sign * reach, centre + sign * release)
-            for rule, sign in ((judged.above, 1.0), (judged.below, -1.0))
+            Finding(row.above, _stance(high, reach, reach * ease, whole), centre + high,
+                    centre + reach, centre + reach * ease, since),
+            Finding(row.below, _stance(-low, reach_low, reach_low * ease, whole), centre + low,
+                    centre - reach_low, centre - reach_low * ease, since),
         ]  # fmt: skip
 
+    def _since(
+        self, window: Window, closed: Sequence[float], needed: int, time: float
+    ) -> float | None:
+        """When the first of the blocks that are judged began."""
+        before = needed - len(closed)
+        if before > 0 and window.starts:
+            return window.starts[-before:][0]
+        return window.start if window.count else time
+
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
-        """Learn each signal at most once in ``learn_every_seconds``."""
-        settings, time, learned = self._config, moment.time, memory.learned
-        for signal in moment.values:
-            if signal in frozen or signal not in self._judged:
+        """Carry the window on; learn each signal at most once in ``learn_every_seconds``."""
+        for signal, value in moment.values.items():
+            row = self._judged.get(signal)
+            if row is None:
                 continue
-            past = time - learned.get(signal, time - 60)
-            if past < settings.learn_every_seconds and signal in learned:
-                continue
-            learned[signal] = time
-            weight = min(max(past / 60, 1.0), settings.longest_weight_minutes)
-            estimate = self._estimate(memory, signal, moment.period)
-            estimate.learn_one(moment.values, weight, settings.memory_minutes)
+            known = memory.known.get(signal)
+            if known is None:
+                known = memory.known[signal] = Known(
+                    signal, row.usual, self._config.prior_weight_minutes
+                )
+            self._learn(row, known, value, moment, signal in frozen)
+
+    def _learn(
+        self, row: _Judged, known: Known, value: float, moment: Moment, frozen: bool
+    ) -> None:
+        settings, time = self._config, moment.time
+        key = self._bin(row, moment)
+        own = known.bins.get(key)
+        if own is None:
+            own = known.bins[key] = self._born(row, known, key)
+        activity = key.partition(":")[0]
+        active = activity == "active"
+        off = value - known.level.centre - own.centre
+        window = known.window
+        if active:
+            if window.count or window.means:
+                (window.drop if frozen else window.interrupt)()
+        else:
+            self._note(row, known, off, activity, time, frozen)
+        past = time - known.learned
+        if frozen or past < settings.learn_every_seconds:
+            return
+        first = known.learned == -inf
+        known.learned = time
+        weight = 1.0 if first else min(max(past / 60, 1.0), settings.longest_weight_minutes)
+        if not active:
+            low, high = self._bounds(row, known, moment)
+            known.level.take(value - own.centre, weight, settings.memory_minutes, low, high)
+        own.take(value - known.level.centre, weight, settings.memory_minutes)
+
+    def _note(
+        self, row: _Judged, known: Known, off: float, activity: str, time: float, frozen: bool
+    ) -> None:
+        """Carry the window on, and learn how far blocks spread."""
+        usual, window, settings = row.usual, known.window, self._config
+        since = time - window.last
+        expected = window.expected(settings.recent_share)
+        closed = window.add(time, off, usual.block_seconds, settings.gap_seconds, row.keep)
+        if closed is None or frozen:
+            return
+        blocks = known.blocks.get(activity)
+        if blocks is None:
+            spread = usual.prior[activity][1]
+            weight = settings.prior_weight_minutes
+            blocks = known.blocks[activity] = Estimate(row.signal, (0.0, spread), weight, 1.0)
+        longest = settings.longest_weight_minutes
+        weight = min(max(since / 60, usual.block_seconds / 60, 1.0), longest)
+        blocks.take(closed - expected, weight, settings.memory_minutes)
+
+    def _bounds(self, row: _Judged, known: Known, moment: Moment) -> tuple[float, float]:
+        """How far the level may move today; anywhere, until its memory is full."""
+        level, usual = known.level, row.usual
+        day = moment.time // DAY
+        if day != known.day:
+            known.day, known.anchor = day, level.centre
+        if level.weight < self._config.memory_minutes:
+            return -inf, inf
+        most = usual.adopt_per_day if usual.kind in moment.watched else usual.most_per_day
+        centre = level.centre
+        return min(known.anchor - most, centre), max(known.anchor + most, centre)
+
+    def _born(self, row: _Judged, known: Known, key: str) -> Estimate:
+        """A bin that is new: handed the person's offset of that activity, else the population's."""
+        activity = key.partition(":")[0]
+        prior = row.usual.prior
+        alike = [one for name, one in known.bins.items() if name.partition(":")[0] == activity]
+        offset = prior[activity][0] - prior["rest"][0]
+        if alike:
+            weight = sum(one.weight for one in alike)
+            offset = sum(one.centre * one.weight for one in alike) / weight
+        weight = self._config.prior_weight_minutes
+        return Estimate(row.signal, (offset, prior[activity][1]), weight, row.usual.floor)
+
+    def _bin(self, row: _Judged, moment: Moment) -> str:
+        keys = row.keys[moment.period]
+        hour = (moment.time / 3600 + self._offset) % 24
+        return keys[int(hour * len(keys) / 24)]
+
+    def _usual(self, row: _Judged, known: Known | None, moment: Moment) -> tuple[float, float]:
+        """Centre and spread of single values now; the population's, before anything is known."""
+        activity = moment.period.partition(":")[0]
+        if known is None:
+            return row.usual.prior[activity]
+        own = known.bins.get(self._bin(row, moment))
+        if own is None:
+            prior = row.usual.prior
+            return known.level.centre + prior[activity][0] - prior["rest"][0], prior[activity][1]
+        return known.level.centre + own.centre, own.spread
 
     def evidence(self, moment: Moment, memory: Memory, signal: str) -> dict[str, Any]:
         """``baseline`` and ``scores``, once there is anything of the person's own to show."""
-        estimate = memory.estimates.get(signal, {}).get(moment.period)
-        if estimate is None or estimate.readings < self._config.ready_readings:
+        row, known = self._judged.get(signal), memory.known.get(signal)
+        if row is None or known is None:
             return {}
-        centre, spread = estimate.centre, estimate.spread
-        own = max(0.0, estimate.weight - self._config.prior_weight_minutes)
-        confidence = min(1.0, own / self._config.ready_minutes)
+        key = self._bin(row, moment)
+        own = known.bins.get(key)
+        if own is None or known.level.readings < self._config.ready_readings:
+            return {}
+        centre, spread = self._usual(row, known, moment)
         basis = {
             "median": round(centre, 2),
             "spread": round(spread, 2),
             "low": round(centre - USUAL_SPREADS * spread, 2),
             "high": round(centre + USUAL_SPREADS * spread, 2),
-            "n": estimate.readings,
+            "n": own.readings,
             "bin": moment.period,
-            "confidence": round(confidence, 2),
+            "confidence": round(self._confidence(known, moment), 2),
         }
         scores = {}
         if signal in moment.values:
-            scores = {"scores": {self.name: round(estimate.score_one(moment.values), 2)}}
+            score = (moment.values[signal] - centre) / spread
+            scores = {"scores": {self.name: round(score, 2)}}
         return {"baseline": basis, **scores}
 
+    def _confidence(self, known: Known, moment: Moment) -> float:
+        blocks = known.blocks.get(moment.period.partition(":")[0])
+        if blocks is None:
+            return 0.0
+        own = max(0.0, blocks.weight - self._config.prior_weight_minutes)
+        return min(1.0, own / self._config.ready_minutes)
+
     def dump(self, memory: Memory) -> Any:
-        """``[{signal: {period: numbers}}, {signal: time}]``."""
-        numbers = {
-            signal: {period: estimate.dump() for period, estimate in periods.items()}
-            for signal, periods in memory.estimates.items()
+        """``{signal: [level, bins, blocks, window, [learned, day, anchor]]}``."""
+        return {
+            signal: [
+                known.level.dump(),
+                {key: one.dump() for key, one in known.bins.items()},
+                {key: one.dump() for key, one in known.blocks.items()},
+                known.window.dump(),
+                [known.learned, known.day, known.anchor],
+            ]
+            for signal, known in memory.known.items()
         }
-        return [numbers, memory.learned]
 
     def load(self, plain: Any) -> Memory:
-        """The memory from :meth:`dump`. A signal that is no longer judged is let go."""
+        """Signals that are no longer judged are let go; what an older version knew, too."""
         memory = Memory()
-        numbers, learned = plain
-        for signal, periods in numbers.items():
-            if signal in self._judged:
-                for period, row in periods.items():
-                    self._estimate(memory, signal, period).restore(row)
-        memory.learned = {k: v for k, v in learned.items() if k in self._judged}
+        if isinstance(plain, list):
+            return memory
+        for signal, (level, bins, blocks, window, days) in plain.items():
+            row = self._judged.get(signal)
+            if row is None:
+                continue
+            known = memory.known[signal] = Known(
+                signal, row.usual, self._config.prior_weight_minutes
+            )
+            known.level.restore(level)
+            known.bins = {key: _restored(row, row.usual.floor, one) for key, one in bins.items()}
+            known.blocks = {key: _restored(row, 1.0, one) for key, one in blocks.items()}
+            known.window.restore(window)
+            known.learned, known.day, known.anchor = days
         return memory
 
-    def _estimate(self, memory: Memory, signal: str, period: str) -> Estimate:
-        periods = memory.estimates.setdefault(signal, {})
-        estimate = periods.get(period)
-        if estimate is None:
-            usual = self._judged[signal].usual
-            prior = usual.prior[period.partition(":")[0]]
-            weight = self._config.prior_weight_minutes
-            estimate = periods[period] = Estimate(signal, prior, weight, usual.floor)
-        return estimate
-
-    def _ready(self, estimate: Estimate) -> bool:
-        own = estimate.weight - self._config.prior_weight_minutes
-        enough = estimate.readings >= self._config.ready_readings
-        return enough and own >= self._config.ready_minutes
+    def _ready(self, level: Estimate) -> bool:
+        own = level.weight - self._config.prior_weight_minutes
+        return level.readings >= self._config.ready_readings and own >= self._config.ready_minutes
 
 
-def _stance(off: float, reach: float, release: float, muted: bool) -> Stance:
+def _restored(row: _Judged, floor: float, numbers: list[float]) -> Estimate:
+    one = Estimate(row.signal, (0.0, 1.0), 1.0, floor)
+    one.restore(numbers)
+    return one
+
+
+def _muted(row: _Judged, value: float) -> Iterable[Finding]:
+    return Finding(row.above, MUTED, value), Finding(row.below, MUTED, value)
+
+
+def _stance(off: float, reach: float, release: float, whole: bool) -> Stance:
     """``off``: distance from the centre, positive in the rule's direction."""
-    if off >= reach:
-        return MUTED if muted else BEYOND
+    if off >= reach and whole:
+        return BEYOND
     return CLEAR if off <= release else BETWEEN

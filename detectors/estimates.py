@@ -1,0 +1,96 @@
+"""A robust running centre and spread, and what is usual for one signal of one person.
+
+Each learned value is first clipped to within two spreads of the centre (Huber's M-estimator, Ann.
+Math. Stat. 1964, here with a fading memory), so that an outlier pulls no more than a far value
+would. The spread is 1.28 times the mean of the clipped deviations, which for a normal distribution
+is its standard deviation. A value weighs the minutes since the one before, so that a device that
+measures every second and one that measures every hour forget in the same *time*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+
+from river.stats import Mean
+
+CLIP_SPREADS = 2.0
+DEVIATION_TO_SPREAD = 1.280568522317076
+"""A normal distribution's standard deviation over its mean absolute deviation clipped at two."""
+
+
+class Estimate:
+    """Centre and spread of one quantity, in river's manner: learn_one, score_one.
+
+    >>> resting = Estimate("heart_rate", prior=(74.0, 11.0), weight=60.0, floor=3.0)
+    >>> for value in [60, 58, 59, 61, 58] * 400:
+    ...     resting.learn_one({"heart_rate": float(value)})
+    >>> round(resting.centre), resting.spread, round(resting.score_one({"heart_rate": 74.0}))
+    (60, 3.0, 5)
+    """
+
+    __slots__ = ("_centre", "_deviation", "centre", "floor", "readings", "signal", "spread")
+
+    centre: float
+    """Robust."""
+    spread: float
+    """The robust standard deviation."""
+
+    def __init__(self, signal: str, prior: tuple[float, float], weight: float, floor: float):
+        self.signal = signal
+        self.floor = floor
+        """The spread is never taken as narrower."""
+        self.restore([weight, prior[0], prior[1] / DEVIATION_TO_SPREAD, 0])
+
+    @property
+    def weight(self) -> float:
+        """Minutes of data that it rests on, the prior's included."""
+        return float(self._centre.n)
+
+    def score_one(self, x: Mapping[str, float]) -> float:
+        """Signed distance from the centre in spreads; 0 where the signal is missing."""
+        value = x.get(self.signal)
+        return 0.0 if value is None else (value - self.centre) / self.spread
+
+    def learn_one(self, x: Mapping[str, float], w: float = 1.0, memory: float = inf) -> None:
+        """Learn a value that stands for ``w`` minutes, remembering ``memory`` minutes at most."""
+        value = x.get(self.signal)
+        if value is not None:
+            self.take(value, w, memory)
+
+    def take(
+        self, value: float, w: float, memory: float, low: float = -inf, high: float = inf
+    ) -> None:
+        """Learn a plain value; the centre is not moved past ``low`` or ``high``."""
+        spread, centre, deviation = self.spread, self._centre, self._deviation
+        reach = CLIP_SPREADS * spread
+        off = value - self.centre
+        if off > reach:
+            off = reach
+        elif off < -reach:
+            off = -reach
+        n = centre.n
+        if n + w > memory:
+            n = centre.n = deviation.n = max(0.0, memory - w)
+        deviation.update(abs(off), w)
+        share = w / (n + w)
+        step = min(max(off * share, low - self.centre), high - self.centre)
+        centre.update(self.centre + step / share, w)
+        self.readings += 1
+        self.centre = centre.get()
+        spread = DEVIATION_TO_SPREAD * deviation.get()
+        self.spread = spread if spread > self.floor else self.floor
+
+    def dump(self) -> list[float]:
+        """Its numbers."""
+        return [self._centre.n, self.centre, self._deviation.get(), self.readings]
+
+    def restore(self, numbers: list[float]) -> None:
+        """Take over numbers from :meth:`dump`; exact, since a lone value is its own mean."""
+        weight, centre, deviation, readings = numbers
+        self._centre, self._deviation = Mean(), Mean()
+        self._centre.update(centre, weight)
+        self._deviation.update(deviation, weight)
+        self.readings = int(readings)
+        self.centre = self._centre.get()
+        self.spread = max(self.floor, DEVIATION_TO_SPREAD * self._deviation.get())
