@@ -41,15 +41,13 @@ DAY = 86400.0
 class Known:
     """What is known of one signal of one patient."""
 
-    __slots__ = ("anchor", "bins", "blocks", "day", "learned", "level", "window")
+    __slots__ = ("anchor", "bins", "day", "learned", "level", "window")
 
     def __init__(self, signal: str, usual: Usual, weight: float):
         centre, spread = usual.prior["rest"]
         self.level = Estimate(signal, (centre, spread), weight, usual.floor)
         self.bins: dict[str, Estimate] = {}
         """``rest:2`` → offset from the level, and spread of single values about the usual."""
-        self.blocks: dict[str, Estimate] = {}
-        """Activity → spread of block means about what was expected."""
         self.window = Window()
         self.learned = -inf
         """Time of the last value learned."""
@@ -161,19 +159,18 @@ class Baseline:
                 moment.time, value - centre, row.usual.block_seconds, self._config.gap_seconds
             )
             if closed and self._ready(known.level):
-                told = self._judge(row, known, closed, centre, moment)
+                told = self._judge(row, known, closed, (centre, spread), moment)
                 found = [*found, *told] if told else found
         return found
 
     def _judge(
-        self, row: _Judged, known: Known, closed: Sequence[float], centre: float, moment: Moment
-    ) -> Iterable[Finding]:
-        """What the sustained level says."""
-        usual, window = row.usual, known.window
+        self, row: _Judged, known: Known, closed: Sequence[float], own: tuple[float, float],
+        moment: Moment,
+    ) -> Iterable[Finding]:  # fmt: skip
+        """What the sustained level says. ``own``: the person's centre and spread now."""
+        usual, window, (centre, spread) = row.usual, known.window, own
         expected = window.expected(self._config.recent_share)
-        activity = moment.period.partition(":")[0]
-        blocks = known.blocks.get(activity)
-        wide = usual.raise_spreads * (blocks.spread if blocks else usual.prior[activity][1])
+        wide = usual.raise_spreads * spread
         reach = min(max(wide, usual.least_change), usual.most_change)
         ease = usual.clear_spreads / usual.raise_spreads
         newest = closed[-1] - expected
@@ -181,30 +178,22 @@ class Baseline:
         least = reach if band is None else min(reach, max(wide, band.least_change))
         if -least * ease <= newest <= reach * ease and usual.kind not in moment.watched:
             return NOTHING
+        means = [*window.means, *closed]
         unknown = moment.activity == "unknown" and usual.unknown_blocks is not None
-        needed = (usual.unknown_blocks or usual.blocks) if unknown else usual.blocks
-        means = [*window.means, *closed][-needed:]
-        whole = len(means) == needed
-        since = self._since(window, closed, needed, moment.time)
+        longer = (usual.unknown_blocks or usual.blocks) if unknown else usual.blocks
+        over, under = means[-longer:], means[-usual.blocks :]
         centre += expected
-        high, low = min(means) - expected, max(means) - expected
+        high, low = min(over) - expected, max(under) - expected
         banded = band is not None and centre + low <= band.below
         reach_low = least if banded else reach
+        up = _stance(high, reach, reach * ease, len(over) == longer)
+        down = _stance(-low, reach_low, reach_low * ease, len(under) == usual.blocks)
         return [
-            Finding(row.above, _stance(high, reach, reach * ease, whole), centre + high,
-                    centre + reach, centre + reach * ease, since),
-            Finding(row.below, _stance(-low, reach_low, reach_low * ease, whole), centre + low,
-                    centre - reach_low, centre - reach_low * ease, since),
+            Finding(row.above, up, centre + high, centre + reach, centre + reach * ease,
+                    _since(window, len(closed), longer, moment.time)),
+            Finding(row.below, down, centre + low, centre - reach_low, centre - reach_low * ease,
+                    _since(window, len(closed), usual.blocks, moment.time)),
         ]  # fmt: skip
-
-    def _since(
-        self, window: Window, closed: Sequence[float], needed: int, time: float
-    ) -> float | None:
-        """When the first of the blocks that are judged began."""
-        before = needed - len(closed)
-        if before > 0 and window.starts:
-            return window.starts[-before:][0]
-        return window.start if window.count else time
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
         """Carry the window on; learn each signal at most once in ``learn_every_seconds``."""
@@ -222,20 +211,19 @@ class Baseline:
     def _learn(
         self, row: _Judged, known: Known, value: float, moment: Moment, frozen: bool
     ) -> None:
-        settings, time = self._config, moment.time
+        settings, usual, time = self._config, row.usual, moment.time
         key = self._bin(row, moment)
         own = known.bins.get(key)
         if own is None:
             own = known.bins[key] = self._born(row, known, key)
-        activity = key.partition(":")[0]
-        active = activity == "active"
+        active = key.startswith("active")
         off = value - known.level.centre - own.centre
         window = known.window
         if active:
             if window.count or window.means:
                 (window.drop if frozen else window.interrupt)()
         else:
-            self._note(row, known, off, activity, time, frozen)
+            window.add(time, off, usual.block_seconds, settings.gap_seconds, row.keep)
         past = time - known.learned
         if frozen or past < settings.learn_every_seconds:
             return
@@ -246,25 +234,6 @@ class Baseline:
             low, high = self._bounds(row, known, moment)
             known.level.take(value - own.centre, weight, settings.memory_minutes, low, high)
         own.take(value - known.level.centre, weight, settings.memory_minutes)
-
-    def _note(
-        self, row: _Judged, known: Known, off: float, activity: str, time: float, frozen: bool
-    ) -> None:
-        """Carry the window on, and learn how far blocks spread."""
-        usual, window, settings = row.usual, known.window, self._config
-        since = time - window.last
-        expected = window.expected(settings.recent_share)
-        closed = window.add(time, off, usual.block_seconds, settings.gap_seconds, row.keep)
-        if closed is None or frozen:
-            return
-        blocks = known.blocks.get(activity)
-        if blocks is None:
-            spread = usual.prior[activity][1]
-            weight = settings.prior_weight_minutes
-            blocks = known.blocks[activity] = Estimate(row.signal, (0.0, spread), weight, 1.0)
-        longest = settings.longest_weight_minutes
-        weight = min(max(since / 60, usual.block_seconds / 60, 1.0), longest)
-        blocks.take(closed - expected, weight, settings.memory_minutes)
 
     def _bounds(self, row: _Judged, known: Known, moment: Moment) -> tuple[float, float]:
         """How far the level may move today; anywhere, until its memory is full."""
@@ -283,12 +252,13 @@ class Baseline:
         activity = key.partition(":")[0]
         prior = row.usual.prior
         alike = [one for name, one in known.bins.items() if name.partition(":")[0] == activity]
-        offset = prior[activity][0] - prior["rest"][0]
+        offset, spread = prior[activity][0] - prior["rest"][0], prior[activity][1]
         if alike:
             weight = sum(one.weight for one in alike)
             offset = sum(one.centre * one.weight for one in alike) / weight
+            spread = sum(one.spread * one.weight for one in alike) / weight
         weight = self._config.prior_weight_minutes
-        return Estimate(row.signal, (offset, prior[activity][1]), weight, row.usual.floor)
+        return Estimate(row.signal, (offset, spread), weight, row.usual.floor)
 
     def _bin(self, row: _Judged, moment: Moment) -> str:
         keys = row.keys[moment.period]
@@ -332,19 +302,18 @@ class Baseline:
         return {"baseline": basis, **scores}
 
     def _confidence(self, known: Known, moment: Moment) -> float:
-        blocks = known.blocks.get(moment.period.partition(":")[0])
-        if blocks is None:
-            return 0.0
-        own = max(0.0, blocks.weight - self._config.prior_weight_minutes)
-        return min(1.0, own / self._config.ready_minutes)
+        """How far the person's own data of this activity go: 0 to 1."""
+        activity, given = moment.period.partition(":")[0], self._config.prior_weight_minutes
+        bins = [one for key, one in known.bins.items() if key.partition(":")[0] == activity]
+        own = sum(one.weight - given for one in bins)
+        return max(0.0, min(1.0, own / self._config.ready_minutes))
 
     def dump(self, memory: Memory) -> Any:
-        """``{signal: [level, bins, blocks, window, [learned, day, anchor]]}``."""
+        """``{signal: [level, bins, window, [learned, day, anchor]]}``."""
         return {
             signal: [
                 known.level.dump(),
                 {key: one.dump() for key, one in known.bins.items()},
-                {key: one.dump() for key, one in known.blocks.items()},
                 known.window.dump(),
                 [known.learned, known.day, known.anchor],
             ]
@@ -356,7 +325,7 @@ class Baseline:
         memory = Memory()
         if isinstance(plain, list):
             return memory
-        for signal, (level, bins, blocks, window, days) in plain.items():
+        for signal, (level, bins, window, days) in plain.items():
             row = self._judged.get(signal)
             if row is None:
                 continue
@@ -364,8 +333,7 @@ class Baseline:
                 signal, row.usual, self._config.prior_weight_minutes
             )
             known.level.restore(level)
-            known.bins = {key: _restored(row, row.usual.floor, one) for key, one in bins.items()}
-            known.blocks = {key: _restored(row, 1.0, one) for key, one in blocks.items()}
+            known.bins = {key: _restored(row, one) for key, one in bins.items()}
             known.window.restore(window)
             known.learned, known.day, known.anchor = days
         return memory
@@ -375,8 +343,8 @@ class Baseline:
         return level.readings >= self._config.ready_readings and own >= self._config.ready_minutes
 
 
-def _restored(row: _Judged, floor: float, numbers: list[float]) -> Estimate:
-    one = Estimate(row.signal, (0.0, 1.0), 1.0, floor)
+def _restored(row: _Judged, numbers: list[float]) -> Estimate:
+    one = Estimate(row.signal, (0.0, 1.0), 1.0, row.usual.floor)
     one.restore(numbers)
     return one
 
@@ -390,3 +358,11 @@ def _stance(off: float, reach: float, release: float, whole: bool) -> Stance:
     if off >= reach and whole:
         return BEYOND
     return CLEAR if off <= release else BETWEEN
+
+
+def _since(window: Window, closed: int, needed: int, time: float) -> float:
+    """When the first of the blocks that are judged began; ``closed``: of them, just now."""
+    before = needed - closed
+    if before > 0 and window.starts:
+        return window.starts[-before:][0]
+    return window.start if window.count else time
