@@ -175,7 +175,7 @@ class Baseline:
         ease = usual.clear_spreads / usual.raise_spreads
         newest = closed[-1] - expected
         band = usual.low_band
-        least = reach if band is None else min(reach, max(wide, band.least_change))
+        least = reach if band is None else min(reach, max(ease * wide, band.least_change))
         if -least * ease <= newest <= reach * ease and usual.kind not in moment.watched:
             return NOTHING
         means = [*window.means, *closed]
