@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 DERIVED = ("mean_arterial_pressure", "pulse_pressure", "shock_index")
 """Computed from readings of the same moment (:mod:`detectors.combination`)."""
 JUDGED = (*NAMES, *DERIVED)
+BOUND_LIMIT = ("above", "below", "clear", "seconds", "unknown_seconds")
+"""Figures of a limit that a budget's proposal may loosen."""
+BOUND_UNUSUAL = ("least_change", "raise_spreads", "seconds", "unknown_seconds")
+"""The same of the personal baseline; more of each makes fewer alarms."""
 ACTIVITIES = ("asleep", "rest", "active", "unknown")
 
 
@@ -47,10 +51,29 @@ def check(config: PatientConfig, source: str) -> None:
     for section, names in (("stuck", config.admission.stuck), ("jump", config.admission.jump)):
         for name in names:
             _check_signal(name, NAMES, f"{source}: [admission.{section}.{name}]")
+    _check_bounds(config, source)
     in_force = {name: limit for name, limit in config.limits.items() if limit.enabled}
     for (one, first), (two, second) in combinations(in_force.items(), 2):
         if first.signal == second.signal:
             _check_pair(first, second, f"{source}: [limits.{one}] and [limits.{two}]")
+
+
+def _check_bounds(config: PatientConfig, source: str) -> None:
+    """Each bound names a figure that there is."""
+    bounds = config.budget.bounds
+    for section, rows, known, keys in (
+        ("limits", bounds.limits, config.limits, BOUND_LIMIT),
+        ("unusual", bounds.unusual, config.baseline.signals, BOUND_UNUSUAL),
+    ):
+        for name, row in rows.items():
+            where = f"{source}: [budget.bounds.{section}.{name}]"
+            if name not in known:
+                raise refused(where, f"{name!r} is not known. Known: {', '.join(known)}")
+            for key, bound in row.items():
+                if key not in keys:
+                    raise refused(where, f"`{key}` takes no bound. These do: {', '.join(keys)}")
+                if not isfinite(bound.furthest):
+                    raise refused(where, f"`furthest` of `{key}` must be a finite number")
 
 
 def _check_limit(limit: Limit, where: str) -> None:

@@ -8,7 +8,35 @@ from detectors.burden.days import Days
 from detectors.burden.ledger import Ledger
 from detectors.config import DetectionConfig
 from detectors.playing import Player
-from vigil.model import Upload
+from vigil.model import Event, Upload
+
+
+class Run:
+    """One configuration over the history.
+
+    Args:
+        silence: see :class:`detectors.playing.Player`.
+        one_by_one: uploads come patient by patient: a patient's state is let go of when the next
+            one begins, and the clock of silence begins anew.
+    """
+
+    def __init__(self, config: DetectionConfig, *, silence: bool = False, one_by_one: bool = False):
+        self._config = config
+        self._silence = silence
+        self._one_by_one = one_by_one
+        self._last = ""
+        self._player = Player(config, silence=silence)
+        self.ledger = Ledger()
+
+    def take(self, upload: Upload) -> list[Event]:
+        """Play one upload; what it causes is in the ledger then, and returned."""
+        if self._one_by_one and upload.patient_id != self._last:
+            self._last = upload.patient_id
+            self._player = Player(self._config, silence=self._silence)
+        events = self._player.take(upload)
+        for event in events:
+            self.ledger.add(event)
+        return events
 
 
 class Outcome(NamedTuple):
@@ -24,49 +52,40 @@ class Backtest:
     """Takes uploads in the order of receipt.
 
     It keeps an engine's state for each patient and an entry for each alarm, never the readings. A
-    patient for whom both configurations hold the same is played once.
-
-    Args:
-        silence: see :class:`detectors.playing.Player`.
-        one_by_one: uploads come patient by patient: a patient's state is let go of when the next
-            one begins, and the clock of silence begins anew.
+    patient for whom both configurations hold the same is played once. The options are those of
+    :class:`Run`.
     """
 
     def __init__(
         self, before: DetectionConfig, after: DetectionConfig | None = None, *,
         silence: bool = False, one_by_one: bool = False,
     ):  # fmt: skip
-        self._configs = (before, before if after is None else after)
-        self._silence = silence
-        self._one_by_one = one_by_one
-        self._last = ""
-        self._same: dict[str, bool] = {}
-        first = Ledger()
-        self.outcome = Outcome(Days(), first, first if after is None else Ledger())
-        self._begin()
+        self._before = before
+        self._after = before if after is None else after
+        self._one = Run(before, silence=silence, one_by_one=one_by_one)
+        self._two = Run(self._after, silence=silence, one_by_one=one_by_one)
+        self._alike: dict[str, bool] = {}
+        self._alone = after is None
+        ledgers = (self._one.ledger, (self._one if self._alone else self._two).ledger)
+        self.outcome = Outcome(Days(), *ledgers)
 
     def take(self, upload: Upload) -> None:
         """Play one upload."""
-        patient = upload.patient_id
-        if self._one_by_one and patient != self._last:
-            self._last = patient
-            self._begin()
-        days, before, after = self.outcome
-        days.note(upload)
-        same = self._same.get(patient)
-        if same is None:
-            same = self._same[patient] = self._alike(patient)
-        events = self._players[0].take(upload)
-        for event in events:
-            before.add(event)
-        if after is before:
+        self.outcome.days.note(upload)
+        events = self._one.take(upload)
+        if self._alone:
             return
-        for event in events if same else self._players[1].take(upload):
-            after.add(event)
+        if not self._same(upload.patient_id):
+            self._two.take(upload)
+            return
+        for event in events:
+            self._two.ledger.add(event)
 
-    def _begin(self) -> None:
-        self._players = [Player(config, silence=self._silence) for config in self._configs]
-
-    def _alike(self, patient: str) -> bool:
-        one, two = self._configs
-        return one.of(patient) == two.of(patient) and one.everyone.silence == two.everyone.silence
+    def _same(self, patient: str) -> bool:
+        """Whether both hold the same for a patient."""
+        known = self._alike.get(patient)
+        if known is None:
+            one, two = self._before, self._after
+            clocks = one.everyone.silence == two.everyone.silence
+            known = self._alike[patient] = clocks and one.of(patient) == two.of(patient)
+        return known

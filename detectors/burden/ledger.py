@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -43,6 +44,13 @@ class Ledger:
     def __init__(self) -> None:
         self._alarms: dict[str, Alarm] = {}
 
+    @classmethod
+    def of(cls, alarms: Iterable[Alarm]) -> Ledger:
+        """A ledger of some alarms of another."""
+        ledger = cls()
+        ledger._alarms = {alarm.event_id: alarm for alarm in alarms}
+        return ledger
+
     def add(self, event: Event) -> None:
         """Take a step."""
         alarm = self._alarms.get(event.event_id)
@@ -54,6 +62,10 @@ class Ledger:
             alarm.high = high_line(event)
         alarm.extreme = event.evidence.get("extreme", alarm.extreme)
         alarm.ended_at = event.ended_at
+
+    def all(self) -> list[Alarm]:
+        """Every alarm, about late readings too."""
+        return list(self._alarms.values())
 
     def alarms(self) -> list[Alarm]:
         """What would have been told when it happened: history is left out."""

@@ -19,9 +19,9 @@ class Bound(Section, frozen=True):
 class Bounds(Section, frozen=True):
     """Figures that a proposal may loosen. What has no bound is never proposed."""
 
-    limits: dict[str, dict[str, Bound]] = {}
+    limits: dict[str, dict[str, Bound]]
     """Limit → ``above``, ``below``, ``clear``, ``seconds`` or ``unknown_seconds`` → its bound."""
-    unusual: dict[str, dict[str, Bound]] = {}
+    unusual: dict[str, dict[str, Bound]]
     """Signal of the personal baseline → one of its figures → its bound."""
 
 
