@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from explain import facts, tables
+from explain import facts, tables, together
 from explain.evidence import number, within
 from vigil.model import Event
 from vigil.signals import SIGNALS
@@ -127,9 +127,9 @@ def _pair(unit: str) -> Callable[[Event, Words], str | None]:
     return lambda event, words: _blood_pressure(event, words, unit)
 
 
-def _blood_pressure(event: Event, words: Words, unit: str) -> str | None:
-    systolic = UNITS["systolic"].say(number(event.evidence, "values", "systolic"))
-    diastolic = UNITS["diastolic"].say(number(event.evidence, "values", "diastolic"))
+def _blood_pressure(event: Event, words: Words, unit: str, key: str = "values") -> str | None:
+    systolic = UNITS["systolic"].say(number(event.evidence, key, "systolic"))
+    diastolic = UNITS["diastolic"].say(number(event.evidence, key, "diastolic"))
     if systolic is None or diastolic is None or float(systolic) <= float(diastolic):
         return None
     return fill(words["units"][unit], {"systolic": systolic, "diastolic": diastolic})
@@ -163,6 +163,19 @@ def _usual_range(event: Event, words: Words) -> str | None:
 def _samples(event: Event, words: Words) -> str | None:
     count = within(number(event.evidence, "samples"), 1, 1e9)
     return None if count is None else _figure(words, "samples", f"{count:.0f}")
+
+
+def _say(unit: str, value: float, words: Words) -> str | None:
+    """A value of any quantity, with its unit."""
+    return _figure(words, unit, UNITS[unit].say(value)) if unit in UNITS else None
+
+
+def _parts(event: Event, words: Words) -> str | None:
+    return together.parts(event, words, _say)
+
+
+def _average(unit: str) -> Callable[[Event, Words], str | None]:
+    return lambda event, words: _blood_pressure(event, words, unit, "average")
 
 
 # ---- times
@@ -224,12 +237,15 @@ class Slot(NamedTuple):
 
 
 _PAIR = "values.systolic, values.diastolic"
+_MEANS = "average.systolic, average.diastolic"
 SLOTS: MappingProxyType[str, Slot] = MappingProxyType(
     {
         "value": Slot("value", _about("value")),
         "heart_rate": Slot("values.heart_rate", _value("heart_rate")),
         "blood_pressure": Slot(_PAIR, _pair("blood_pressure")),
         "blood_pressure_mmhg": Slot(_PAIR, _pair("blood_pressure_mmhg")),
+        "average_blood_pressure": Slot(_MEANS, _average("blood_pressure")),
+        "average_blood_pressure_mmhg": Slot(_MEANS, _average("blood_pressure_mmhg")),
         "spo2": Slot("values.spo2", _value("spo2")),
         "respiratory_rate": Slot("values.respiratory_rate", _value("respiratory_rate")),
         "temperature": Slot("values.temperature", _value("temperature")),
@@ -246,6 +262,8 @@ SLOTS: MappingProxyType[str, Slot] = MappingProxyType(
         "limit": Slot("limit", _about("limit")),
         "extreme": Slot("extreme", _about("extreme")),
         "samples": Slot("samples", _samples),
+        "parts": Slot("parts", _parts),
+        "contributors": Slot("contributions", together.contributors),
     }
 )
 """Slot → its source and rendering. ``docs/explanation.md`` lists them; a test holds the two."""

@@ -182,6 +182,8 @@ def test_slots_follow_their_sources() -> None:
             "values": {"heart_rate": 118, "systolic": 130, "diastolic": 80, "spo2": 97,
                        "respiratory_rate": 14, "temperature": 37, "pulse_pressure": 50,
                        "mean_arterial_pressure": 96, "shock_index": 0.9},
+            "average": {"systolic": 138, "diastolic": 86}, "contributions": {"heart_rate": 2},
+            "parts": [{"kind": "shock_index_high", "signal": "shock_index", "value": 1.2}],
         },
     )  # fmt: skip
     assert set(render(full, "en")) == set(SLOTS) - {"score"}

@@ -128,3 +128,22 @@ def test_a_slot_s_value_is_never_read_again(value: str) -> None:
 def test_a_slot_that_is_not_there_is_a_mistake_of_ours() -> None:
     with pytest.raises(KeyError):
         fill("Now {heart_rate}.", {})
+
+
+def test_what_else_holds_is_listed_with_its_values() -> None:
+    known = {"kind": "shock_index_high", "signal": "shock_index", "value": 1.2}
+    bare = {"kind": "pattern_unusual", "signal": None}
+    hostile = [{"kind": "<b>"}, "shock", {"kind": ["x"]}, {"kind": "heart_rate_high",
+                "signal": "heart_rate", "value": 9000}]  # fmt: skip
+    told = render(event(evidence={"parts": [known, bare, *hostile]}), "en")["parts"]
+    assert told == "shock index high, 1.20; pattern unusual; heart rate high"
+    assert "parts" not in render(event(evidence={"parts": hostile[:3]}), "en")
+    assert "parts" not in render(event(evidence={"parts": {"heart_rate": 3}}), "en")
+
+
+def test_a_scores_signals_are_named_by_their_share() -> None:
+    shares = {"heart_rate": 1, "respiratory_rate": 3, "spo2": 0, "temperature": -1, "<b>": 9}
+    told = render(event(evidence={"contributions": shares}), "en")
+    assert told["contributors"] == "breathing, heart rate"
+    assert "contributors" not in render(event(evidence={"contributions": {"spo2": 0}}), "en")
+    assert "contributors" not in render(event(evidence={"contributions": [1]}), "en")

@@ -15,6 +15,7 @@ from explain.verifier.candidate import Candidate
 from tests.support.wording import AUDIENCES, category_of, cells, directions_of
 from vigil.kinds import KINDS, PRIORITY_ORDER, Priority
 from vigil.model import Audience
+from vigil.signals import SIGNALS
 
 EVERY_KIND = (*KINDS, "other_clinical", "other_technical")
 
@@ -108,6 +109,12 @@ def test_every_reason_is_told_to_the_care_team(reason: str) -> None:
             assert verify_draft(words, facts, words.seen.slots) == ()
 
 
+def test_every_clinical_kind_and_signal_can_stand_in_a_list() -> None:
+    words = tables.words("en")
+    assert set(words["parts"]) == {k.name for k in KINDS.values() if k.category == "clinical"}
+    assert set(words["signals"]) == set(SIGNALS)
+
+
 def test_neutral_words_are_as_many_as_a_slot_can_render() -> None:
     words = tables.words("en")["neutral"]
     longest = {
@@ -115,6 +122,7 @@ def test_neutral_words_are_as_many_as_a_slot_can_render() -> None:
         "blood_pressure_mmhg": "182 over 121 mmHg", "duration": "about 100 minutes",
         "since": "02:10 UTC on 19 November", "usual_range": "60 to 75 beats a minute",
         "limit": "118 beats a minute", "score": "7 points", "samples": "41 readings",
+        "average_blood_pressure": "138 over 86", "average_blood_pressure_mmhg": "138 over 86 mmHg",
     }  # fmt: skip
     for slot, rendered in longest.items():
         assert len(words[slot].split()) >= len(rendered.split()), slot
