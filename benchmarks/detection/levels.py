@@ -2,7 +2,7 @@
 
 Vigil has no one score to put a threshold on. Each level scales how far a value must be from its
 reference before it counts: absolute limits from the middle of the normal range, and the personal
-baseline's least change and spreads. 1 is what ships; more is stricter. Delays and hysteresis stay.
+baseline's changes and spreads. 1 is what ships; more is stricter. Delays and hysteresis stay.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ MIDDLE: Mapping[str, float] = {
     "shock_index": 0.65,
 }
 """What limits are scaled from: the middle of a resting adult's range."""
+DISTANCES = ("least_change", "most_change", "raise_spreads", "clear_spreads")
+"""What says how far from the usual is unusual."""
 
 
 def config(name: str, level: float = SHIPPED) -> DetectionConfig:
@@ -53,9 +55,9 @@ def _limits(shipped: PatientConfig, level: float) -> dict[str, Any]:
 def _baseline(shipped: PatientConfig, level: float) -> dict[str, Any]:
     signals = {
         name: {
-            "least_change": usual.least_change * level,
-            "raise_spreads": usual.raise_spreads * level,
-            "clear_spreads": usual.clear_spreads * level,
+            key: round(getattr(usual, key) * level, 3)
+            for key in DISTANCES
+            if isinstance(getattr(usual, key, None), float)
         }
         for name, usual in shipped.baseline.signals.items()
     }

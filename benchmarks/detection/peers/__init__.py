@@ -1,0 +1,1 @@
+"""The other detectors, one a file, behind :mod:`benchmarks.detection.peers.contract`."""
