@@ -9,6 +9,7 @@ from detectors.baseline import Baseline
 from detectors.combination import Combination
 from detectors.config import PatientConfig
 from detectors.contract import Detector
+from detectors.irregularity import IrregularRate
 from detectors.limits import Limits
 
 BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingProxyType(
@@ -16,6 +17,7 @@ BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingPr
         Limits.name: Limits,
         Combination.name: Combination,
         Baseline.name: Baseline,
+        IrregularRate.name: IrregularRate,
     }
 )
 """Name → how to make it. A detector's name also names its memory in the saved state."""

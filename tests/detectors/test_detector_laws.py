@@ -18,7 +18,10 @@ from vigil.kinds import KINDS, PRIORITY_ORDER
 from vigil.signals import NAMES, SIGNALS
 
 Make = Callable[[PatientConfig], Detector]
-EAGER = config(baseline={"ready_readings": 3, "ready_minutes": 3}).everyone
+EAGER = config(
+    baseline={"ready_readings": 3, "ready_minutes": 3},
+    irregularity={"longest_interval_seconds": 600.0, "window_seconds": 60.0},
+).everyone
 
 
 @pytest.fixture(params=sorted(BUILT_IN))

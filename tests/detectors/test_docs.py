@@ -59,6 +59,7 @@ def _events() -> list[Event]:
         upload(measured(90_000, {"heart_rate": 70.0}), received=61_000),
         *[upload(measured(70_000 + i * 60.0, {"heart_rate": 70.0}, contact=False))
           for i in range(9)],
+        *heart([70.0 + source.randint(-12, 12) for _ in range(300)], start=71_000, every=10),
     ]  # fmt: skip
     engine = Engine(load())
     events = [event for item in log for event in engine.process(item)]
