@@ -2,8 +2,15 @@
 
 A value that is refused here is never judged clinically and never learned from. What is wrong shows
 as a *technical* event at most: ``sensor_fault`` (impossible, contradictory or frozen values) or
-``poor_contact``. A single large step is held back until a second reading agrees with it: a true
-change (a tachycardia can begin from one beat to the next) loses one reading, a spike is dropped.
+``poor_contact``.
+
+A single large step is *held back* until a second reading agrees with it, which is nearer to it than
+to the readings before. Then both are judged, each at its own time (:mod:`detectors.holding`): a
+true change (a tachycardia can begin from one beat to the next) is told one reading later and loses
+none, a spike or one odd pressure between normal ones is dropped. A pressure is held as a whole.
+
+A heart rate that repeats exactly, reading after reading, is *unproven* long before it is stuck: no
+living heart does so for long while it is fast or slow. It is not judged until it moves.
 """
 
 from __future__ import annotations
@@ -13,13 +20,19 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from detectors.config import AdmissionConfig, EpisodePolicy
+from detectors.config import EpisodePolicy
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
+from detectors.sections.admission import AdmissionConfig, Jump, Stuck
 from vigil.signals import SIGNALS
 
 FAULT, CONTACT, CLOCK = "sensor_fault", "poor_contact", "device_clock"
-_PAIR = frozenset({"systolic", "diastolic"})
+PRESSURE = ("systolic", "diastolic")
+RECENT_WEIGHT = 0.25
+"""Of the newest value in the mean of the last few."""
 _RANGES = {name: (signal.lowest, signal.highest) for name, signal in SIGNALS.items()}
+_STEPPED, _UNPROVEN, _STUCK = "stepped", "unproven", "stuck"
+_QUIET = frozenset({_STEPPED, _UNPROVEN})
+"""Reasons that are no fault of the sensor's."""
 
 
 class Track(Struct, array_like=True):
@@ -32,6 +45,12 @@ class Track(Struct, array_like=True):
     equal: int = 1
     suspect: float | None = None
     """A value held back because it stepped too far."""
+    mean: float | None = None
+    """Of the last few values let through."""
+    jumps: int = 0
+    """Steps held back that followed each other within ``motion_seconds``."""
+    jumped: float = 0.0
+    """Time of the last of them, which is that of ``suspect``."""
 
 
 class Admitted(NamedTuple):
@@ -39,8 +58,12 @@ class Admitted(NamedTuple):
 
     values: Mapping[str, float]
     findings: list[Finding]
-    refused: int
-    """How many values were held back or refused."""
+    refused: int = 0
+    """How many values were refused as faulty."""
+    held: tuple[str, ...] = ()
+    """Signals held back until a second reading agrees."""
+    confirmed: tuple[str, ...] = ()
+    """Signals of which what was held back is now believed."""
 
 
 def technical_policies(config: AdmissionConfig) -> dict[str, EpisodePolicy]:
@@ -65,7 +88,9 @@ class Admission:
         self._stuck = {name: row for name, row in config.stuck.items() if row.enabled}
         self._jump = {name: row for name, row in config.jump.items() if row.enabled}
         self._contact = _rule(CONTACT, CONTACT, "", config.contact_seconds, 2)
+        self._motion = _rule(f"{CONTACT}.motion", CONTACT, "", 0.0, 1)
         self._clock = _rule(CLOCK, CLOCK, "", 0.0, 1)
+        self._repeat = _rule(f"{FAULT}.repeat", FAULT, "systolic", 0.0, 1)
         self._faults = {
             signal: (
                 _rule(f"{FAULT}.{signal}", FAULT, signal, 0.0, config.fault_readings),
@@ -77,11 +102,17 @@ class Admission:
     def rules(self) -> list[str]:
         """Names of the rules that are in force."""
         names = [rule.name for pair in self._faults.values() for rule in pair]
-        return [CONTACT, CLOCK, *names]
+        return [CONTACT, self._motion.name, CLOCK, self._repeat.name, *names]
 
-    def clock(self, right: bool) -> Finding:
+    def clock_fault(self, time: float, received: float) -> str:
+        """Why a reading's time cannot be right; empty: it can."""
+        if time > received + self._config.clock_tolerance_seconds:
+            return "from_the_future"
+        return "from_the_past" if time < received - self._config.clock_oldest_seconds else ""
+
+    def clock(self, reason: str) -> Finding:
         """The finding about a reading's time."""
-        return Finding(self._clock, CLEAR if right else BEYOND, reason="from_the_future")
+        return Finding(self._clock, BEYOND if reason else CLEAR, reason=reason)
 
     def admit(
         self, values: Mapping[str, float], time: float, contact: bool | None,
@@ -95,27 +126,59 @@ class Admission:
         """
         if contact is False:
             return Admitted({}, [Finding(self._contact, BEYOND)], len(values))
-        wrong = {}
+        wrong: dict[str, str] = {}
+        confirmed: list[str] = []
         for signal, value in values.items():
-            reason = self._reason(signal, value, values, time, tracks)
-            if reason:
-                wrong[signal] = reason
+            if signal not in PRESSURE:
+                reason = self._reason(signal, value, time, tracks, confirmed)
+                if reason:
+                    wrong[signal] = reason
+        if "systolic" in values or "diastolic" in values:
+            self._pressure(values, time, tracks, wrong, confirmed)
         if not wrong and not watched:
-            return Admitted(values, [], 0)
-        findings = [Finding(self._contact, CLEAR)]
-        for signal, value in values.items():
-            findings.extend(self._findings(signal, value, wrong.get(signal, ""), tracks))
+            return Admitted(values, [], 0, (), tuple(confirmed) if confirmed else ())
         taken = {signal: value for signal, value in values.items() if signal not in wrong}
-        return Admitted(taken, findings, len(wrong))
+        held = tuple(signal for signal, reason in wrong.items() if reason == _STEPPED)
+        refused = sum(reason not in _QUIET for reason in wrong.values())
+        findings = self._findings(values, wrong, time, tracks)
+        return Admitted(taken, findings, refused, held, tuple(confirmed))
 
     def _findings(
-        self, signal: str, value: float, reason: str, tracks: dict[str, Track]
+        self, values: Mapping[str, float], wrong: Mapping[str, str], time: float,
+        tracks: Mapping[str, Track],
+    ) -> list[Finding]:  # fmt: skip
+        """What every rule says of this reading."""
+        findings = [Finding(self._contact, CLEAR)]
+        for signal, value in values.items():
+            findings.extend(self._fault(signal, value, wrong.get(signal, ""), tracks))
+        pressure = wrong.get("systolic", "") if "systolic" in values else None
+        if pressure == _STEPPED and self._alone(tracks["systolic"], time):
+            value = values["systolic"]
+            findings.append(Finding(self._repeat, BEYOND, value, reason="far_from_recent"))
+        elif pressure == "":
+            findings.append(Finding(self._repeat, CLEAR, values["systolic"]))
+        if "heart_rate" in values:
+            findings.extend(self._moving(wrong.get("heart_rate", ""), tracks.get("heart_rate")))
+        return findings
+
+    def _alone(self, track: Track, time: float) -> bool:
+        """Whether this device is used so rarely that no second reading will come in time."""
+        return time - track.time > self._config.confirm_seconds
+
+    def _moving(self, reason: str, track: Track | None) -> Iterable[Finding]:
+        """Step upon step: the sensor moves on the skin."""
+        if reason == _STEPPED and track is not None and track.jumps >= self._config.motion_jumps:
+            return (Finding(self._motion, BEYOND, reason="motion"),)
+        return () if reason else (Finding(self._motion, CLEAR),)
+
+    def _fault(
+        self, signal: str, value: float, reason: str, tracks: Mapping[str, Track]
     ) -> Iterable[Finding]:
         """What the two rules on a signal say: impossible, and frozen."""
-        if reason == "stepped":
+        if reason in _QUIET:
             return ()
         ordinary, frozen = self._faults[signal]
-        stuck = reason == "stuck"
+        stuck = reason == _STUCK
         since = tracks[signal].since if stuck else None
         wrong = BEYOND if reason else CLEAR
         return (
@@ -124,45 +187,129 @@ class Admission:
         )
 
     def _reason(
-        self, signal: str, value: float, values: Mapping[str, float], time: float,
-        tracks: dict[str, Track],
+        self, signal: str, value: float, time: float, tracks: dict[str, Track],
+        confirmed: list[str],
     ) -> str:  # fmt: skip
-        """Why a value cannot be believed; empty: it can."""
+        """Why a value cannot be believed; empty: it can, and is remembered."""
         low, high = _RANGES[signal]
         if not low <= value <= high:  # also refuses NaN
             return "out_of_range"
-        if signal in _PAIR and not values.get("systolic", high) > values.get("diastolic", 0):
-            return "systolic_not_above_diastolic"
         track = tracks.get(signal)
         if track is None:
-            tracks[signal] = Track(value, time, time)
+            tracks[signal] = Track(value, time, time, mean=value)
             return ""
-        if self._stepped(signal, value, time, track):
-            return "stepped"
+        jump = self._jump.get(signal)
+        if jump is not None:
+            if _agrees(track, value, time, jump):
+                confirmed.append(signal)
+                _believe(track)
+            elif _far(track, value, time, jump):
+                self._hold(track, value, time)
+                return _STEPPED
+        return self._take(signal, track, value, time)
+
+    def _pressure(
+        self, values: Mapping[str, float], time: float, tracks: dict[str, Track],
+        wrong: dict[str, str], confirmed: list[str],
+    ) -> None:  # fmt: skip
+        """Systolic and diastolic are one measurement: held back, or confirmed, together."""
+        pair = [signal for signal in PRESSURE if signal in values]
+        for signal in pair:
+            low, high = _RANGES[signal]
+            if not low <= values[signal] <= high:
+                wrong[signal] = "out_of_range"
+        contradictory = len(pair) == 2 and not values["systolic"] > values["diastolic"]
+        if contradictory and not wrong.keys() & PRESSURE:
+            wrong.update(dict.fromkeys(pair, "systolic_not_above_diastolic"))
+        pair = [signal for signal in pair if signal not in wrong]
+        known = [(signal, tracks[signal]) for signal in pair if signal in tracks]
+        agrees = far = False
+        for signal, track in known:
+            jump = self._jump.get(signal)
+            if jump is not None:
+                agrees = agrees or _agrees(track, values[signal], time, jump)
+                far = far or _far(track, values[signal], time, jump)
+        far = far or (len(known) == 2 and self._implausible(values))
+        if far and not agrees:
+            for signal, track in known:
+                self._hold(track, values[signal], time)
+            wrong.update(dict.fromkeys(pair, _STEPPED))
+            return
+        if agrees:
+            confirmed.extend(pair)
+            for _, track in known:
+                _believe(track)
+        for signal in pair:
+            reason = self._first_or_next(signal, values[signal], time, tracks)
+            if reason:
+                wrong[signal] = reason
+
+    def _implausible(self, values: Mapping[str, float]) -> bool:
+        """Whether one reading is not enough to believe this pulse pressure."""
+        width = values["systolic"] - values["diastolic"]
+        least, most = self._config.pulse_pressure_least, self._config.pulse_pressure_most
+        return not least <= width <= most
+
+    def _first_or_next(
+        self, signal: str, value: float, time: float, tracks: dict[str, Track]
+    ) -> str:
+        track = tracks.get(signal)
+        if track is not None:
+            return self._take(signal, track, value, time)
+        tracks[signal] = Track(value, time, time, mean=value)
+        return ""
+
+    def _hold(self, track: Track, value: float, time: float) -> None:
+        """Remember a step that waits, and how many followed each other."""
+        track.suspect = value
+        near = time - track.jumped <= self._config.motion_seconds
+        track.jumps = track.jumps + 1 if near else 1
+        track.jumped = time
+
+    def _take(self, signal: str, track: Track, value: float, time: float) -> str:
+        """Remember a value; say if it repeats too often to be measured."""
         if value != track.value:
             track.value, track.since, track.equal = value, time, 0
         track.time, track.suspect = time, None
         track.equal += 1
-        return "stuck" if self._frozen(signal, time, track) else ""
+        mean = value if track.mean is None else track.mean
+        track.mean = mean + RECENT_WEIGHT * (value - mean)
+        if track.equal > 1:
+            stuck = self._stuck.get(signal)
+            if stuck is not None:
+                return _repeated(track, time, stuck)
+        return ""
 
-    def _frozen(self, signal: str, time: float, track: Track) -> bool:
-        """Whether a value has been the same for too long to be measured."""
-        stuck = self._stuck.get(signal)
-        if stuck is None or track.equal < stuck.readings:
-            return False
-        return time - track.since >= stuck.seconds
 
-    def _stepped(self, signal: str, value: float, time: float, track: Track) -> bool:
-        """Whether a value stepped too far and no second one agrees yet."""
-        jump = self._jump.get(signal)
-        if jump is None or time - track.time > jump.seconds:
-            return False
-        if abs(value - track.value) <= jump.change:
-            return False
-        if track.suspect is not None and abs(value - track.suspect) <= jump.change / 2:
-            return False
-        track.suspect = value
-        return True
+def _repeated(track: Track, time: float, stuck: Stuck) -> str:
+    """Whether a value has been the same for too long to be judged, or to be measured at all."""
+    lasted = time - track.since
+    if track.equal >= stuck.readings and lasted >= stuck.seconds:
+        return _STUCK
+    if track.equal < stuck.unproven_readings or lasted < stuck.unproven_seconds:
+        return ""
+    close = lasted <= stuck.unproven_interval_seconds * (track.equal - 1)
+    return _UNPROVEN if close else ""
+
+
+def _agrees(track: Track, value: float, time: float, jump: Jump) -> bool:
+    """Whether a value is nearer to the one held back than to those before it."""
+    if track.suspect is None or time - track.jumped > jump.seconds:
+        return False
+    return abs(value - track.suspect) <= abs(value - track.value)
+
+
+def _believe(track: Track) -> None:
+    """What was held back was true: it is the last value now."""
+    if track.suspect is not None:
+        track.value, track.since, track.equal = track.suspect, track.jumped, 1
+
+
+def _far(track: Track, value: float, time: float, jump: Jump) -> bool:
+    """Whether a value stepped too far from the last one and from the last few."""
+    if time - track.time > jump.seconds or abs(value - track.value) <= jump.change:
+        return False
+    return track.mean is None or abs(value - track.mean) > jump.change
 
 
 def _rule(name: str, kind: str, signal: str, seconds: float, readings: int) -> Rule:

@@ -24,6 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.checks import check, refused
+from detectors.sections.admission import AdmissionConfig, Jump, Stuck
 from detectors.sections.base import Count, Positive, Seconds, Section
 from detectors.sections.baseline import BaselineConfig, Usual
 from detectors.sections.budget import Budget
@@ -34,51 +35,14 @@ from detectors.sections.novelty import Novelty
 from detectors.sections.plugins import Plugin
 from detectors.sections.pressure_days import PressureDays
 from detectors.sections.resting import Resting
-from detectors.sections.sources import Sources
+from detectors.sections.silence import SilenceConfig
+from detectors.sections.sources import Disagreement, Sources
 from vigil.kinds import Priority
 
 DEFAULTS = Path(__file__).with_name("defaults")
 """The folder of the shipped figures: one TOML file a concern; their tables do not overlap."""
 PROFILES = Path(__file__).with_name("profiles")
 """The folder of the shipped profiles: what differs for one way of measuring."""
-
-
-class Stuck(Section, frozen=True):
-    """A value repeated exactly for both so many readings and so long is a stuck sensor."""
-
-    readings: Count
-    seconds: Seconds
-    enabled: bool = True
-
-
-class Jump(Section, frozen=True):
-    """A step larger than ``change`` within ``seconds`` waits for a reading that agrees."""
-
-    change: Positive
-    seconds: Seconds
-    enabled: bool = True
-
-
-class AdmissionConfig(Section, frozen=True):
-    """What is let through to the detectors."""
-
-    clock_tolerance_seconds: Seconds
-    contact_seconds: Seconds
-    fault_readings: Count
-    fault_clear_seconds: Seconds
-    stuck: dict[str, Stuck]
-    jump: dict[str, Jump]
-
-
-class SilenceConfig(Section, frozen=True):
-    """When no reading is too long."""
-
-    after_seconds: Positive
-    usual_interval_factor: Positive
-    unknown_seconds: Positive
-    known_after_intervals: Count
-    clock_gap_seconds: Positive
-    enabled: bool = True
 
 
 class Limit(Section, frozen=True):
@@ -240,6 +204,7 @@ def _patient_config(raw: dict[str, Any], source: str) -> PatientConfig:
         ("baseline.signals", Usual),
         ("admission.stuck", Stuck),
         ("admission.jump", Jump),
+        ("sources.disagree", Disagreement),
     ):
         table: Any = raw
         for part in section.split("."):

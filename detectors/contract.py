@@ -57,6 +57,8 @@ class Moment(Struct, frozen=True):
     moment that a detector may add to, under keys that begin with its own name."""
     context_source: str = ""
     """Where ``activity`` is from: ``device``, ``steps``, ``time_of_day``; empty: nobody told."""
+    known: float | None = None
+    """When it became known, for a reading that admission held back; None: when it was measured."""
 
 
 class Rule(Struct, frozen=True, kw_only=True):

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from detectors import context, silence, state
-from detectors.admission import CLOCK, CONTACT, FAULT
+from detectors import context, holding, silence, state
+from detectors.admission import CLOCK, CONTACT, FAULT, Admitted
 from detectors.config import DetectionConfig
 from detectors.contract import Finding, Moment
 from detectors.episodes import Step
@@ -54,26 +54,38 @@ class Engine:
         new = False
         for measurement in upload.measurements:
             time = measurement.time.timestamp()
-            if time > received + pipeline.clock_tolerance:
-                events += self._wrong_clock(patient_id, patient, received)
+            wrong = pipeline.admission.clock_fault(time, received)
+            if wrong:
+                events += self._wrong_clock(patient_id, patient, received, wrong)
                 continue
-            values = _newer(patient, measurement, time)
+            offered: Mapping[str, float] = measurement.values
+            findings: list[Finding] = []
+            if upload.device_id != patient.devices.only:
+                offered, findings = pipeline.sources.choose(
+                    patient.devices, upload.device_id, time, offered, patient.tracks
+                )
+                if measurement.values and not offered:
+                    events += self._overlooked(patient_id, patient, measurement, findings)
+                    continue
+            values = _newer(patient, offered, time)
             if values is None:
                 continue
             if not new:
                 new, patient.synthetic = True, upload.synthetic
                 events += self._hear(patient_id, patient, received)
             if CLOCK in patient.watches:
-                right = pipeline.admission.clock(right=True)
+                right = pipeline.admission.clock("")
                 events += self._technical(patient_id, patient, right, received)
-            moment, findings = _admit(
+            moment, admitted = _admit(
                 pipeline, patient, measurement.context, values, (time, received)
             )
-            events += self._judge(patient_id, patient, moment, findings)
+            if patient.held or admitted.held:
+                events += self._hold(patient_id, patient, moment, admitted, values)
+            events += self._judge(patient_id, patient, moment, admitted.findings + findings)
         return events
 
     def tick(self, received: datetime) -> list[Event]:
-        """The clock: return the events of who has been silent for too long."""
+        """The clock: return the events of what has waited, and of who was silent, too long."""
         now = received.timestamp()
         if self.watermark is not None:
             if received <= self.watermark:
@@ -83,10 +95,7 @@ class Engine:
         late = [patient_id for patient_id, due in self._deadlines.items() if due <= now]
         events: list[Event] = []
         for patient_id in sorted(late):
-            patient = self._patients[patient_id]
-            events += self._technical(patient_id, patient, silence.silent(patient.hearing), now)
-            self._deadlines[patient_id] = silence.NEVER
-            self._changed.add(patient_id)
+            events += self._overdue(patient_id, self._patients[patient_id], now)
         return events
 
     def finish(self) -> list[Event]:
@@ -161,13 +170,59 @@ class Engine:
                 learn(moment, memories[name], frozen)
         return events
 
-    def _wrong_clock(self, patient_id: str, patient: Patient, received: float) -> list[Event]:
-        """A reading from the future: not judged, and a technical event of its own."""
+    def _hold(
+        self, patient_id: str, patient: Patient, moment: Moment, admitted: Admitted,
+        measured: Mapping[str, float],
+    ) -> list[Event]:  # fmt: skip
+        """Judge what this reading confirms of what was held back, and hold back what it steps."""
+        events: list[Event] = []
+        sure, dropped = holding.settle(patient.held, admitted)
+        if dropped:
+            patient.quality -= QUALITY_SHARE * patient.quality
+        for row in sure:
+            believed = holding.moment(row, moment.time, patient.watches)
+            events += self._judge(patient_id, patient, believed, [])
+        holding.keep(patient.held, admitted.held, measured, moment)
+        self._set_deadline(patient_id, patient)
+        return events
+
+    def _overlooked(
+        self, patient_id: str, patient: Patient, measurement: Measurement, findings: list[Finding]
+    ) -> list[Event]:
+        """The reading of a device that another is preferred to: its context, and the comparison."""
+        time = measurement.time.timestamp()
+        told, settings = measurement.context, self._of[patient_id].config.context
+        context.note(settings, patient.heard, time, told)
+        self._changed.add(patient_id)
+        if not findings:
+            return []
+        return self._technical(patient_id, patient, findings[0], time)
+
+    def _overdue(self, patient_id: str, patient: Patient, now: float) -> list[Event]:
+        """What was held back for too long is judged; who was silent for too long is told."""
+        self._changed.add(patient_id)
+        config, events = self._of[patient_id].config, list[Event]()
+        for row in holding.overdue(patient.held, config.admission.confirm_seconds, now):
+            moment = holding.moment(row, now, patient.watches)
+            events += self._judge(patient_id, patient, moment, [])
+        if self._silence_due(patient_id, patient) <= now:
+            finding = silence.silent(patient.hearing)
+            if silence.KIND in patient.watches:
+                patient.watches[silence.KIND].reason = silence.GONE
+                finding, patient.hearing = silence.heard_again(), silence.Hearing()
+            events += self._technical(patient_id, patient, finding, now)
+        self._set_deadline(patient_id, patient)
+        return events
+
+    def _wrong_clock(
+        self, patient_id: str, patient: Patient, received: float, reason: str
+    ) -> list[Event]:
+        """A reading with an impossible time: not judged, and a technical event of its own."""
         if received <= patient.newest.get(CLOCK, NEVER):
             return []
         patient.newest[CLOCK] = received
         self._changed.add(patient_id)
-        finding = self._of[patient_id].admission.clock(right=False)
+        finding = self._of[patient_id].admission.clock(reason)
         return self._technical(patient_id, patient, finding, received)
 
     def _hear(self, patient_id: str, patient: Patient, received: float) -> list[Event]:
@@ -203,10 +258,18 @@ class Engine:
         return [event(step, moment, origin, known) for step in steps]
 
     def _set_deadline(self, patient_id: str, patient: Patient) -> None:
-        due = silence.NEVER
-        if silence.KIND not in patient.watches:
-            due = silence.deadline(self._of[patient_id].config.silence, patient.hearing)
+        due = self._silence_due(patient_id, patient)
+        if patient.held:
+            wait = self._of[patient_id].config.admission.confirm_seconds
+            due = min(due, holding.deadline(patient.held, wait))
         self._deadlines[patient_id] = due
+
+    def _silence_due(self, patient_id: str, patient: Patient) -> float:
+        """When silence is told, or when one who is silent counts as gone."""
+        config = self._of[patient_id].config.silence
+        if silence.KIND in patient.watches:
+            return silence.gone_at(config, patient.hearing)
+        return silence.deadline(config, patient.hearing)
 
     def _forgive_absence(self, gap_seconds: float, now: float) -> None:
         """After a gap in the clock itself, count everyone's silence afresh."""
@@ -218,9 +281,11 @@ class Engine:
             self._changed.add(patient_id)
 
 
-def _newer(patient: Patient, measurement: Measurement, time: float) -> Mapping[str, float] | None:
+def _newer(
+    patient: Patient, values: Mapping[str, float], time: float
+) -> Mapping[str, float] | None:
     """The values that are newer than what was taken before, and are taken now; None: nothing is."""
-    newest, values = patient.newest, measurement.values
+    newest = patient.newest
     taken = values
     for name in values:
         if time <= newest.get(name, NEVER):
@@ -236,8 +301,8 @@ def _newer(patient: Patient, measurement: Measurement, time: float) -> Mapping[s
 def _admit(
     pipeline: Pipeline, patient: Patient, told: Context, values: Mapping[str, float],
     times: tuple[float, float],
-) -> tuple[Moment, list[Finding]]:  # fmt: skip
-    """The moment of a measurement, and what admission found. ``times``: measured, received."""
+) -> tuple[Moment, Admitted]:  # fmt: skip
+    """The moment of a measurement, and what admission said. ``times``: measured, received."""
     (time, received), settings, watches = times, pipeline.config, patient.watches
     context.note(settings.context, patient.heard, time, told)
     watched = FAULT in watches or CONTACT in watches
@@ -252,7 +317,7 @@ def _admit(
         time, received, admitted.values, activity, period, told.steps_per_min, told.contact,
         watches, {}, context.source_at(settings.context, patient.heard, time),
     )  # fmt: skip
-    return moment, admitted.findings
+    return moment, admitted
 
 
 def _frozen(pipeline: Pipeline, patient: Patient, time: float) -> frozenset[str]:

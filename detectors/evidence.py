@@ -51,6 +51,7 @@ def event(
     """
     kind, watch = KINDS[step.kind], step.watch
     onset = _moment(watch.onset)
+    known_at = _known_at(moment)
     own = (watch.signal,) if watch.signal and kind.category == "technical" else ()
     return Event(
         event_id=ids.event_id(origin.patient_id, step.kind, onset),
@@ -61,7 +62,7 @@ def event(
         sequence=watch.sequence,
         priority=watch.priority,
         onset=onset,
-        detected_at=_moment(moment.time),
+        detected_at=_moment(known_at),
         ended_at=None if step.ended_at is None else _moment(step.ended_at),
         retrospective=origin.retrospective,
         signals=own or kind.signals,
@@ -77,7 +78,8 @@ def _evidence(
     step: Step, moment: Moment, origin: Origin, known: Iterable[tuple[Detector, Any]]
 ) -> dict[str, Any]:
     watch = step.watch
-    end = moment.time if step.ended_at is None else step.ended_at
+    now = _known_at(moment)
+    end = now if step.ended_at is None else step.ended_at
     facts: dict[str, Any] = {
         "rule": watch.rule,
         "signal": watch.signal or None,
@@ -90,9 +92,9 @@ def _evidence(
         "persistence_seconds": rounded(watch.condition_seconds),
         "persistence_readings": watch.readings,
         "samples": watch.samples,
-        "window_seconds": rounded(moment.time - watch.onset),
+        "window_seconds": rounded(now - watch.onset),
         "duration_seconds": rounded(end - watch.onset),
-        "condition_delay_seconds": rounded(moment.time - watch.onset),
+        "condition_delay_seconds": rounded(now - watch.onset),
         "signal_delay_seconds": rounded(moment.received - moment.time),
         "quality": round(origin.quality, 2),
         "reason": watch.reason or None,
@@ -166,6 +168,10 @@ def rounded(value: float | None) -> float | None:
     93.333
     """
     return None if value is None else round(float(value), 3)
+
+
+def _known_at(moment: Moment) -> float:
+    return moment.time if moment.known is None else moment.known
 
 
 def _moment(seconds: float) -> datetime:

@@ -11,6 +11,7 @@ from detectors.config import PatientConfig
 from detectors.contract import Detector, Finding, Memoryless
 from detectors.episodes import Episodes
 from detectors.registry import BUILT_IN
+from detectors.sources import Sources
 
 
 class Judges(NamedTuple):
@@ -26,7 +27,7 @@ class Pipeline:
     def __init__(self, config: PatientConfig):
         self.config = config
         self.admission = Admission(config.admission)
-        self.clock_tolerance = config.admission.clock_tolerance_seconds
+        self.sources = Sources(config.sources)
         self.detectors: dict[str, Detector] = {
             name: make(config) for name, make in BUILT_IN.items()
         }
@@ -34,6 +35,7 @@ class Pipeline:
         self.rules = frozenset(
             [
                 *self.admission.rules(),
+                *self.sources.rules(),
                 *(rule for detector in self.detectors.values() for rule in detector.rules()),
                 silence.KIND,
             ]

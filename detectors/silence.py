@@ -7,18 +7,24 @@ and a cuff used twice a day is not missed at lunch. Until the interval is known,
 
 Where the clock itself has a gap, Vigil was away: silence is counted afresh, or the whole ward would
 be reported for our own absence.
+
+Someone who was discharged is silent for ever. After ``gone_seconds`` without anything new the
+episode is closed with the reason ``gone``, and what was known of the rhythm is forgotten: the next
+reading starts afresh.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from detectors.config import SilenceConfig
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
+from detectors.sections.silence import SilenceConfig
 
 KIND = "no_data"
 MEMORY_INTERVALS = 50
 NEVER = float("inf")
+GONE = "gone"
+"""The reason of an end that nothing new brought."""
 
 _RULE = Rule(
     name=KIND, detector="silence", kind=KIND, signal="", direction="", priority="low", rank=0
@@ -55,6 +61,11 @@ def deadline(config: SilenceConfig, hearing: Hearing) -> float:
         return hearing.quiet_from + config.unknown_seconds
     usual = config.usual_interval_factor * hearing.mean_seconds
     return hearing.quiet_from + max(config.after_seconds, usual)
+
+
+def gone_at(config: SilenceConfig, hearing: Hearing) -> float:
+    """The receive time at which one who is silent counts as gone; our own absence is not theirs."""
+    return hearing.quiet_from + config.gone_seconds
 
 
 def silent(hearing: Hearing) -> Finding:

@@ -21,7 +21,9 @@ from msgspec import Struct
 from detectors.admission import Track
 from detectors.context import Heard
 from detectors.contract import Detector
+from detectors.holding import Held
 from detectors.silence import Hearing
+from detectors.sources import Devices
 from detectors.watch import Book, Watches
 from vigil.errors import WireError
 
@@ -41,6 +43,8 @@ class Saved(Struct, array_like=True):
     tracks: dict[str, Track]
     book: Book
     memories: dict[str, Any]
+    held: dict[str, Held] = {}
+    devices: Devices = msgspec.field(default_factory=Devices)
 
 
 class _Episodes(Struct, array_like=True):
@@ -61,8 +65,10 @@ class Patient:
 
     __slots__ = (
         "book",
+        "devices",
         "heard",
         "hearing",
+        "held",
         "lost",
         "memories",
         "newest",
@@ -80,6 +86,9 @@ class Patient:
         self.heard = Heard()
         self.hearing = Hearing()
         self.tracks: dict[str, Track] = {}
+        self.held: dict[str, Held] = {}
+        """Readings that wait for a second one that agrees."""
+        self.devices = Devices()
         self.book = Book({}, {})
         self.memories = {name: detector.fresh() for name, detector in detectors.items()}
         self.restored = False
@@ -106,6 +115,7 @@ def dump(patient: Patient, detectors: Mapping[str, Detector]) -> bytes:
             VERSION, patient.newest, patient.synthetic, patient.quality,
             patient.heard, patient.hearing, patient.tracks, patient.book,
             {name: row.dump(patient.memories[name]) for name, row in detectors.items()},
+            patient.held, patient.devices,
         )
     )  # fmt: skip
 
@@ -132,6 +142,7 @@ def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
     patient.synthetic = saved.synthetic
     patient.heard, patient.hearing = saved.heard, saved.hearing
     patient.tracks, patient.book = saved.tracks, saved.book
+    patient.held, patient.devices = saved.held, saved.devices
     patient.restored = True
     return patient
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from detectors.admission import Admission, Track
 from detectors.config import load
+from detectors.engine import Engine
 from tests.support.vitals import (
     DAY,
     config,
@@ -61,10 +63,10 @@ def test_a_spike_is_dropped_and_a_true_step_loses_one_reading() -> None:
     ]  # fmt: skip
 
 
-def test_a_step_over_a_minute_is_no_spike() -> None:
+def test_a_step_over_minutes_is_no_spike() -> None:
     tracks: dict[str, Track] = {}
     assert admitted({"heart_rate": 70.0}, tracks, 0.0)
-    assert admitted({"heart_rate": 150.0}, tracks, 60.0)
+    assert admitted({"heart_rate": 150.0}, tracks, 91.0)
 
 
 def test_a_stuck_sensor_is_a_technical_event_with_its_true_onset_and_no_alarm() -> None:
@@ -77,7 +79,7 @@ def test_a_stuck_sensor_is_a_technical_event_with_its_true_onset_and_no_alarm() 
     assert seconds(opened.onset) == 30 * 60
     assert seconds(opened.detected_at) == (30 + 59) * 60
     assert (opened.evidence["reason"], opened.signals) == ("stuck", ("heart_rate",))
-    assert seconds(closed.ended_at) == 120 * 60
+    assert seconds(closed.ended_at) == 121 * 60  # the step out of it waits for a second reading
 
 
 def test_a_value_frozen_below_the_stuck_time_is_let_be() -> None:
@@ -142,10 +144,12 @@ def test_what_is_refused_is_not_learned() -> None:
     again.load_state("p1", before)
     for one in (runs, again):
         one.process(after[0])
-    estimates = [one._patients["p1"].memories["baseline"].estimates for one in (runs, again)]
-    left, right = (e["heart_rate"]["rest:day"] for e in estimates)
-    assert left.readings == right.readings
-    assert left.centre == pytest.approx(right.centre, abs=0.01)
+    assert _learned(runs) == _learned(again)
+
+
+def _learned(runs: Engine) -> Any:
+    memory = runs._patients["p1"].memories["baseline"]
+    return runs._pipeline("p1").detectors["baseline"].dump(memory)
 
 
 def test_a_reading_from_the_future_is_a_wrong_clock_and_does_not_deafen() -> None:

@@ -126,9 +126,9 @@ def test_a_value_that_dances_on_its_limit_is_one_episode() -> None:
 
 
 def test_a_single_severe_pressure_asks_for_another_which_confirms_it() -> None:
-    first = detect(cuff([(130, 80), (186, 95)]))
+    first = detect(cuff([(150, 80), (186, 95)]))
     assert told(first) == [("blood_pressure_high", "opened", "medium")]
-    again = detect(cuff([(130, 80), (186, 95), (190, 96)]))
+    again = detect(cuff([(150, 80), (186, 95), (190, 96)]))
     assert told(again) == [
         ("blood_pressure_high", "opened", "medium"),
         ("blood_pressure_high", "updated", "high"),

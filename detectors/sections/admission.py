@@ -1,0 +1,48 @@
+"""What is let through to the detectors."""
+
+from __future__ import annotations
+
+from detectors.sections.base import Count, Positive, Seconds, Section
+
+
+class Stuck(Section, frozen=True):
+    """A value repeated exactly for both so many readings and so long is a stuck sensor.
+
+    Before that, from ``unproven_readings`` over ``unproven_seconds`` on, the repetition is neither
+    judged nor learned: no one can say yet whether anything is measured.
+    """
+
+    readings: Count
+    seconds: Seconds
+    unproven_readings: Count = 3
+    unproven_seconds: Seconds = 120.0
+    unproven_interval_seconds: Positive = 300.0
+    """Only where the readings follow each other so closely on average; slower, rounded values
+    repeat by chance."""
+    enabled: bool = True
+
+
+class Jump(Section, frozen=True):
+    """A step larger than ``change``, both from the last reading and from the mean of the last few,
+    within ``seconds`` of the last waits for a reading that agrees."""
+
+    change: Positive
+    seconds: Seconds
+    enabled: bool = True
+
+
+class AdmissionConfig(Section, frozen=True):
+    """What is let through to the detectors."""
+
+    clock_tolerance_seconds: Seconds
+    clock_oldest_seconds: Positive
+    contact_seconds: Seconds
+    fault_readings: Count
+    fault_clear_seconds: Seconds
+    pulse_pressure_least: Positive
+    pulse_pressure_most: Positive
+    confirm_seconds: Positive
+    motion_jumps: Count
+    motion_seconds: Positive
+    stuck: dict[str, Stuck]
+    jump: dict[str, Jump]
