@@ -270,10 +270,8 @@ class Baseline:
         activity = moment.period.partition(":")[0]
         if known is None:
             return row.usual.prior[activity]
-        own = known.bins.get(self._bin(row, moment))
-        if own is None:
-            prior = row.usual.prior
-            return known.level.centre + prior[activity][0] - prior["rest"][0], prior[activity][1]
+        key = self._bin(row, moment)
+        own = known.bins.get(key) or self._born(row, known, key)
         return known.level.centre + own.centre, own.spread
 
     def evidence(self, moment: Moment, memory: Memory, signal: str) -> dict[str, Any]:
@@ -321,10 +319,9 @@ class Baseline:
         }
 
     def load(self, plain: Any) -> Memory:
-        """Signals that are no longer judged are let go; what an older version knew, too."""
+        """Signals that are no longer judged are let go. Version 1 saved a list, without levels."""
         memory = Memory()
-        if isinstance(plain, list):
-            return memory
+        plain = _of_first_version(plain, self._judged) if isinstance(plain, list) else plain
         for signal, (level, bins, window, days) in plain.items():
             row = self._judged.get(signal)
             if row is None:
@@ -347,6 +344,25 @@ def _restored(row: _Judged, numbers: list[float]) -> Estimate:
     one = Estimate(row.signal, (0.0, 1.0), 1.0, row.usual.floor)
     one.restore(numbers)
     return one
+
+
+def _of_first_version(plain: list[Any], judged: Mapping[str, _Judged]) -> dict[str, Any]:
+    """``[{signal: {period: numbers}}, {signal: time}]``, whose centres were the values' own."""
+    periods_of, learned = plain
+    result = {}
+    for signal, periods in periods_of.items():
+        still = [numbers for period, numbers in periods.items() if not period.startswith("active")]
+        if signal not in judged or not still:
+            continue
+        level = max(still, key=lambda numbers: numbers[0])
+        bins = {
+            key: [weight, centre - level[1], deviation, readings]
+            for period, (weight, centre, deviation, readings) in sorted(periods.items())
+            for key in judged[signal].keys[period]
+        }
+        days = [learned.get(signal, -inf), -1.0, level[1]]
+        result[signal] = [level, bins, Window().dump(), days]
+    return result
 
 
 def _muted(row: _Judged, value: float) -> Iterable[Finding]:
