@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from dashboard.wording import duration
 from store.evidence import Basis
+from vigil.kinds import KINDS
 from vigil.signals import SIGNALS
 
 
@@ -24,7 +25,7 @@ _TOLD = {
     "rule", "signal", "direction", "value", "extreme", "limit", "limit_clear", "baseline",
     "persistence_seconds", "persistence_readings", "samples", "window_seconds", "scores",
     "duration_seconds", "condition_delay_seconds", "signal_delay_seconds", "quality", "reason",
-    "values",
+    "values", "parts", "contributions", "average",
 }  # fmt: skip
 """Evidence that has a line of its own; any other key is written as it is."""
 _DERIVED_UNITS = {"mean_arterial_pressure": "mmHg", "pulse_pressure": "mmHg"}
@@ -132,6 +133,36 @@ def _samples(evidence: Mapping[str, Any]) -> Iterator[Fact]:
             yield Fact(label, delay)
 
 
+def _together(evidence: Mapping[str, Any]) -> Iterator[Fact]:
+    """What else holds within the episode, and what a score or an average is made of."""
+    listed = evidence.get("parts")
+    for part in listed if isinstance(listed, list) else ():
+        kind = KINDS.get(str(part.get("kind"))) if isinstance(part, Mapping) else None
+        if kind is not None:
+            yield Fact("With it", f"{kind.label}{_part(part)}")
+    shares = _by_signal(evidence.get("contributions"))
+    if shares:
+        ranked = sorted(shares.items(), key=lambda share: -share[1])
+        yield Fact("Made of", "; ".join(f"{SIGNALS[name].label} {x:g}" for name, x in ranked))
+    means = _by_signal(evidence.get("average"))
+    if means:
+        told = (f"{SIGNALS[name].label} {quantity(name, mean)}" for name, mean in means.items())
+        yield Fact("Average", "; ".join(told))
+
+
+def _by_signal(node: Any) -> dict[str, float]:
+    """The figures that a table of the evidence has by signal."""
+    return {name: value for name in SIGNALS if (value := number(node, name)) is not None}
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    """A further finding's value and limit, as far as it has them."""
+    signal, value = str(part.get("signal") or ""), number(part, "value")
+    text = "" if value is None else f": {quantity(signal, value)}"
+    limit = number(part, "limit")
+    return text if limit is None else f"{text} (limit {quantity(signal, limit)})"
+
+
 def _rest(evidence: Mapping[str, Any]) -> Iterator[Fact]:
     scores = evidence.get("scores")
     if isinstance(scores, Mapping) and scores:
@@ -178,7 +209,7 @@ def facts(basis: Basis) -> list[Fact]:
     told = [*_limit(evidence, signal)]
     if "baseline" in evidence or signal in SIGNALS:
         told += _baseline(evidence, signal)
-    told += [*_values(evidence, signal), *_samples(evidence)]
+    told += [*_values(evidence, signal), *_together(evidence), *_samples(evidence)]
     if isinstance(activity, str):
         told.append(Fact("Activity", activity))
     return [*told, *_rest(evidence), *_origin(basis)]

@@ -205,3 +205,15 @@ def test_a_sparkline_stays_inside_its_box_and_never_bridges_a_gap(found: dict[in
     assert drawn + len(lone) == len(found)
     runs = sum(place - 1 not in found for place in found)
     assert len(root.findall("polyline")) + len(lone) == runs
+
+
+def test_the_basis_says_what_else_holds_and_what_a_score_is_made_of() -> None:
+    part = {"kind": "shock_index_high", "signal": "shock_index", "value": 1.2, "limit": 1.0}
+    evidence = {
+        "parts": [part, {"kind": EVIL}, EVIL], "average": {"systolic": 138, "diastolic": 86},
+        "contributions": {"heart_rate": 1, "respiratory_rate": 3, EVIL: 2},
+    }  # fmt: skip
+    told = {fact.label: fact.value for fact in facts(basis(evidence=evidence))}
+    assert told["With it"] == "Shock index high: 1.2 (limit 1)"
+    assert told["Made of"] == "Respiratory rate 3; Heart rate 1"
+    assert told["Average"] == "Systolic blood pressure 138 mmHg; Diastolic blood pressure 86 mmHg"
