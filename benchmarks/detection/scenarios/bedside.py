@@ -26,7 +26,7 @@ TYPES: dict[str, Kind] = {
     "Ventricular_Flutter_Fib": "ventricular_flutter_fibrillation",
 }
 SUMMARY = (
-    "`verify` on 1 Hz heart rate and arterial pressure derived from waveforms, up to second 300: there"
+    "`verify` on heart rate and arterial pressure each second from waveforms, to second 300: there"
     " the monitor's alarm stands; an alarm is silenced where it is contradicted. Score: (TP + TN) /"
     " (TP + TN + FP + 5 FN), in percent. Bootstrap over alarms, one a person."
 )  # fmt: skip
