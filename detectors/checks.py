@@ -19,7 +19,7 @@ DERIVED = ("mean_arterial_pressure", "pulse_pressure", "shock_index")
 JUDGED = (*NAMES, *DERIVED)
 BOUND_LIMIT = ("above", "below", "clear", "seconds", "unknown_seconds")
 """Figures of a limit that a budget's proposal may loosen."""
-BOUND_UNUSUAL = ("least_change", "raise_spreads", "seconds", "unknown_seconds")
+BOUND_UNUSUAL = ("least_change", "raise_spreads")
 """The same of the personal baseline; more of each makes fewer alarms."""
 ACTIVITIES = ("asleep", "rest", "active", "unknown")
 
@@ -42,15 +42,15 @@ def check(config: PatientConfig, source: str) -> None:
     """
     for name, limit in config.limits.items():
         _check_limit(limit, f"{source}: [limits.{name}]")
-        _check_episode(config, limit.kind, f"{source}: [limits.{name}]")
+        check_episode(config, limit.kind, f"{source}: [limits.{name}]")
     for name, usual in config.baseline.signals.items():
         _check_usual(name, usual, f"{source}: [baseline.signals.{name}]")
-        _check_episode(config, usual.kind, f"{source}: [baseline.signals.{name}]")
+        check_episode(config, usual.kind, f"{source}: [baseline.signals.{name}]")
     for kind in config.episodes:
-        _check_kind(kind, f"{source}: [episodes.{kind}]")
+        check_kind(kind, f"{source}: [episodes.{kind}]")
     for section, names in (("stuck", config.admission.stuck), ("jump", config.admission.jump)):
         for name in names:
-            _check_signal(name, NAMES, f"{source}: [admission.{section}.{name}]")
+            check_signal(name, NAMES, f"{source}: [admission.{section}.{name}]")
     _check_bounds(config, source)
     in_force = {name: limit for name, limit in config.limits.items() if limit.enabled}
     for (one, first), (two, second) in combinations(in_force.items(), 2):
@@ -77,8 +77,8 @@ def _check_bounds(config: PatientConfig, source: str) -> None:
 
 
 def _check_limit(limit: Limit, where: str) -> None:
-    _check_kind(limit.kind, where)
-    _check_signal(limit.signal, JUDGED, where)
+    check_kind(limit.kind, where)
+    check_signal(limit.signal, JUDGED, where)
     figures = [x for x in (limit.above, limit.below, limit.clear) if x is not None]
     if not all(map(isfinite, figures)):
         raise refused(where, "a limit must be a finite number")
@@ -113,25 +113,28 @@ def _check_pair(first: Limit, second: Limit, where: str) -> None:
 
 
 def _check_usual(name: str, usual: Usual, where: str) -> None:
-    _check_signal(name, NAMES, where)
-    _check_kind(usual.kind, where)
+    check_signal(name, NAMES, where)
+    check_kind(usual.kind, where)
     if usual.clear_spreads >= usual.raise_spreads:
         raise refused(where, "`clear_spreads` must be under `raise_spreads`")
     if set(usual.prior) != set(ACTIVITIES):
         raise refused(where, f"`prior` needs exactly {', '.join(ACTIVITIES)}")
 
 
-def _check_episode(config: PatientConfig, kind: str, where: str) -> None:
+def check_episode(config: PatientConfig, kind: str, where: str) -> None:
+    """Refuse a kind that has no episode policy."""
     if kind not in config.episodes:
         raise refused(where, f"its kind has no table [episodes.{kind}]")
 
 
-def _check_kind(kind: str, where: str) -> None:
+def check_kind(kind: str, where: str) -> None:
+    """Refuse what is no clinical kind."""
     if kind not in KINDS or KINDS[kind].category != "clinical":
         clinical = ", ".join(row.name for row in KINDS.values() if row.category == "clinical")
         raise refused(where, f"kind {kind!r} is not known. Clinical kinds: {clinical}")
 
 
-def _check_signal(name: str, known: tuple[str, ...], where: str) -> None:
+def check_signal(name: str, known: tuple[str, ...], where: str) -> None:
+    """Refuse a signal that is not known."""
     if name not in known:
         raise refused(where, f"signal {name!r} is not known. Known: {', '.join(known)}")

@@ -12,6 +12,7 @@ NAMES = (
     "run",
     "replay",
     "backtest",
+    "budget",
     "simulate",
     "doctor",
     "topics",
