@@ -11,12 +11,14 @@ from detectors.config import PatientConfig
 from detectors.contract import Detector
 from detectors.irregularity import IrregularRate
 from detectors.limits import Limits
+from detectors.resting import Resting
 
 BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingProxyType(
     {
         Limits.name: Limits,
         Combination.name: Combination,
         Baseline.name: Baseline,
+        Resting.name: Resting,
         IrregularRate.name: IrregularRate,
     }
 )

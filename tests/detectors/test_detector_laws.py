@@ -21,7 +21,9 @@ Make = Callable[[PatientConfig], Detector]
 EAGER = config(
     baseline={"ready_readings": 3, "ready_minutes": 3},
     irregularity={"longest_interval_seconds": 600.0, "window_seconds": 60.0},
+    resting={"ready_nights": 2, "least_hours": 0.25},
 ).everyone
+OPEN = frozenset({"heart_rate_high", "shock_index_high", "resting_heart_rate_raised"})
 
 
 @pytest.fixture(params=sorted(BUILT_IN))
@@ -29,8 +31,8 @@ def make(request: pytest.FixtureRequest) -> Make:
     return BUILT_IN[request.param]
 
 
-def moments(seed: int = 1, count: int = 400) -> Iterator[Moment]:
-    """A varied life: every signal, present or missing, calm or not."""
+def moments(seed: int = 1, count: int = 400, every: float = 60.0) -> Iterator[Moment]:
+    """A varied life: every signal, present or missing, calm or not; ``every`` so many seconds."""
     source = random.Random(seed)  # noqa: S311
     for i in range(count):
         values = {
@@ -41,8 +43,8 @@ def moments(seed: int = 1, count: int = 400) -> Iterator[Moment]:
             if source.random() < 0.8
         }
         activity = source.choice(["asleep", "rest", "active", "unknown"])
-        watched = {"heart_rate_high", "shock_index_high"} if source.random() < 0.3 else ()
-        yield moment(i * 60.0, activity, "", watched, **values)  # type: ignore[arg-type]
+        watched = OPEN if source.random() < 0.3 else ()
+        yield moment(i * every, activity, "", watched, **values)  # type: ignore[arg-type]
 
 
 def live(detector: Detector, memory: Any, lives: Iterator[Moment]) -> list[list[Finding]]:
@@ -66,7 +68,8 @@ def test_the_same_moments_give_the_same_findings(make: Make) -> None:
 def test_findings_are_well_formed(make: Make) -> None:
     detector = make(EAGER)
     rules = set(detector.rules())
-    findings = [f for told in live(detector, detector.fresh(), moments()) for f in told]
+    lives = (moments(), moments(every=3600.0))  # hours, and weeks
+    findings = [f for few in lives for t in live(detector, detector.fresh(), few) for f in t]
     assert findings, "these moments must try it"
     for finding in findings:
         rule = finding.rule
