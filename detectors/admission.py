@@ -64,6 +64,8 @@ class Admitted(NamedTuple):
     """Signals held back until a second reading agrees."""
     confirmed: tuple[str, ...] = ()
     """Signals of which what was held back is now believed."""
+    flat: tuple[str, ...] = ()
+    """Signals that have repeated for so long that nothing which began since is proven either."""
 
 
 def technical_policies(config: AdmissionConfig) -> dict[str, EpisodePolicy]:
@@ -141,7 +143,14 @@ class Admission:
         held = tuple(signal for signal, reason in wrong.items() if reason == _STEPPED)
         refused = sum(reason not in _QUIET for reason in wrong.values())
         findings = self._findings(values, wrong, time, tracks)
-        return Admitted(taken, findings, refused, held, tuple(confirmed))
+        flat = tuple(signal for signal in wrong if self._flat(wrong[signal], tracks.get(signal)))
+        return Admitted(taken, findings, refused, held, tuple(confirmed), flat)
+
+    def _flat(self, reason: str, track: Track | None) -> bool:
+        """Whether a value repeated for far longer than a fast heart ever did."""
+        if reason not in {_UNPROVEN, _STUCK} or track is None:
+            return False
+        return track.time - track.since >= self._config.flat_seconds
 
     def _findings(
         self, values: Mapping[str, float], wrong: Mapping[str, str], time: float,
@@ -307,9 +316,10 @@ def _believe(track: Track) -> None:
 
 def _far(track: Track, value: float, time: float, jump: Jump) -> bool:
     """Whether a value stepped too far from the last one and from the last few."""
-    if time - track.time > jump.seconds or abs(value - track.value) <= jump.change:
+    change = min(jump.change, jump.share * track.value)
+    if abs(value - track.value) <= change or time - track.time > jump.seconds:
         return False
-    return track.mean is None or abs(value - track.mean) > jump.change
+    return track.mean is None or abs(value - track.mean) > change
 
 
 def _rule(name: str, kind: str, signal: str, seconds: float, readings: int) -> Rule:

@@ -3,8 +3,9 @@
 In this order:
 
     1. the device's own word on activity (``device``)
-    2. steps (``steps``): from ``active_steps_per_min`` on active; at night without a step for
-       ``still_seconds`` asleep; else at rest
+    2. steps (``steps``): from ``active_steps_per_min`` on active, and after it for as long as it
+       lasted, ``recovery_seconds`` at most: a heart takes minutes to come down; at night without a
+       step for ``still_seconds`` asleep; else at rest
     3. neither (``time_of_day``): in the hours of the night in which hardly anyone exercises, and
        once the heart rate has stayed under ``quiet_below`` for ``still_seconds``, the person is
        presumed at rest until those hours end, so that a heart that becomes fast in a quiet night is
@@ -45,6 +46,8 @@ class Heard(Struct, array_like=True):
     """Of the newest heart rate."""
     presumed: bool = False
     """Whether this night has been quiet for long enough."""
+    active_since: float = NEVER
+    """From when on the person was active, up to ``last_active``."""
 
 
 def note(config: ContextConfig, heard: Heard, time: float, context: Context) -> None:
@@ -61,7 +64,9 @@ def note(config: ContextConfig, heard: Heard, time: float, context: Context) -> 
     if activity == "unknown" and steps is not None:
         heard.source, activity = "steps", _by_steps(config, heard, time, steps)
     heard.time, heard.activity, heard.steps_per_min = time, activity, steps
-    if activity == "active":
+    if context.activity == "active" or (steps or 0.0) >= config.active_steps_per_min:
+        if time - heard.last_active > config.context_seconds:
+            heard.active_since = time
         heard.last_active = time
 
 
@@ -108,8 +113,14 @@ def period_at(config: ContextConfig, heard: Heard, activity: Activity, time: flo
 def _by_steps(config: ContextConfig, heard: Heard, time: float, steps: float) -> Activity:
     if steps >= config.active_steps_per_min:
         return "active"
+    if time - heard.last_active < min(config.recovery_seconds, _active_seconds(heard)):
+        return "active"
     still = heard.still_since is not None and time - heard.still_since >= config.still_seconds
     return "asleep" if still and _is_night(config, time) else "rest"
+
+
+def _active_seconds(heard: Heard) -> float:
+    return heard.last_active - heard.active_since
 
 
 def _presumed(config: ContextConfig, heard: Heard, time: float) -> bool:

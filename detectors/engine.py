@@ -79,6 +79,8 @@ class Engine:
             moment, admitted = _admit(
                 pipeline, patient, measurement.context, values, (time, received)
             )
+            for signal in admitted.flat:
+                holding.let_go(patient.book, signal, patient.tracks[signal].since)
             if patient.held or admitted.held:
                 events += self._hold(patient_id, patient, moment, admitted, values)
             events += self._judge(patient_id, patient, moment, admitted.findings + findings)

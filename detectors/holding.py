@@ -15,6 +15,8 @@ from msgspec import Struct
 
 from detectors.admission import PRESSURE, Admitted
 from detectors.contract import Moment
+from detectors.watch import Book
+from vigil.kinds import KINDS
 from vigil.model import Activity
 
 NEVER = float("inf")
@@ -61,6 +63,15 @@ def keep(
             moment.time, moment.received, values, moment.activity, moment.period,
             moment.context_source,
         )  # fmt: skip
+
+
+def let_go(book: Book, signal: str, since: float) -> None:
+    """Drop what a flat line began: its first readings, judged before it showed as one."""
+    for kind, watch in list(book.watches.items()):
+        if signal in KINDS[kind].signals and not watch.open:
+            watch.runs = {name: run for name, run in watch.runs.items() if run.since < since}
+            if not watch.runs:
+                del book.watches[kind]
 
 
 def deadline(held: dict[str, Held], confirm_seconds: float) -> float:

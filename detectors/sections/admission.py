@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.sections.base import Count, Positive, Seconds, Section
+from detectors.sections.base import Count, Positive, Seconds, Section, Share
 
 
 class Stuck(Section, frozen=True):
@@ -28,6 +28,8 @@ class Jump(Section, frozen=True):
 
     change: Positive
     seconds: Seconds
+    share: Share = 1.0
+    """Of the last reading: a step larger than it is too large where it is less than ``change``."""
     enabled: bool = True
 
 
@@ -44,5 +46,6 @@ class AdmissionConfig(Section, frozen=True):
     confirm_seconds: Positive
     motion_jumps: Count
     motion_seconds: Positive
+    flat_seconds: Positive
     stuck: dict[str, Stuck]
     jump: dict[str, Jump]
