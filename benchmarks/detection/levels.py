@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.detection.sets import SETTINGS
 from detectors.config import DetectionConfig, PatientConfig, from_tables, load, merged
 
-LEVELS = (1.5, 1.25, 1.0, 0.85, 0.7, 0.55)
+LEVELS = (1.5, 1.0, 0.8, 0.6)
 SHIPPED = 1.0
 MIDDLE: Mapping[str, float] = {
     "heart_rate": 75.0,

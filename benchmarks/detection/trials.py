@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from random import Random
 from typing import NamedTuple
 
 from benchmarks.detection import scoring, sets
-from benchmarks.detection.injection import Shape, inject
+from benchmarks.detection.injection import Shape, Site, inject
 from benchmarks.detection.placing import Ground, everywhere, spread
 from benchmarks.detection.scoring import Alert, Tally, Truth
 from benchmarks.detection.sets import DAY, Recording
@@ -93,6 +94,34 @@ def continuous(
     return trials
 
 
+def over_days(name: str, shapes: Sequence[Shape], seed: int) -> list[Trial]:
+    """Trials of what lasts for days: one episode to a copy, each shape once a person.
+
+    It begins at a midnight after the warm-up, so that all of it lies outside a known illness; a
+    person who has no room for a shape is without it. A copy ends a day after its episode.
+
+    Raises:
+        Absent: the set is not there.
+    """
+    setting, ill = sets.SETTINGS[name], illness(name)
+    result = []
+    for recording in sets.load(name):
+        left_out = ill.get(recording.patient_id)
+        first = recording.start + setting.warm_up_seconds
+        random = Random(f"{seed}:{recording.patient_id}")
+        copies = []
+        for shape in shapes:
+            starts = _midnights(recording, first, shape.seconds, left_out)
+            if starts:
+                start = random.choice(starts)
+                copy, truths = inject(recording, [Site(shape, start)], seed)
+                copies.append((_until(copy, truths[0].end + DAY), tuple(truths)))
+        days = sets.patient_days(recording, setting.warm_up_seconds, left_out)
+        gap = setting.merge_seconds
+        result.append(Trial(recording, tuple(copies), first, left_out, days, gap))
+    return result
+
+
 def sparse(name: str, shapes: Sequence[Shape], after_readings: int, seed: int) -> list[Trial]:
     """Trials of short recordings: one episode to a copy, at every place that can hold it.
 
@@ -125,3 +154,21 @@ def illness(name: str) -> Mapping[str, Span]:
             onset = sets.seconds_of(known)
             result[row["patient_id"]] = (onset - ILLNESS_SECONDS, onset + ILLNESS_SECONDS + DAY)
     return result
+
+
+def _midnights(
+    recording: Recording, first: float, seconds: float, left_out: Span | None
+) -> list[float]:
+    low, high = left_out or (0.0, 0.0)
+    day = (first // DAY + 1) * DAY
+    found = []
+    while day + seconds <= recording.end:
+        if day >= high or day + seconds <= low:
+            found.append(day)
+        day += DAY
+    return found
+
+
+def _until(recording: Recording, end: float) -> Recording:
+    rows = tuple(row for row in recording.measurements if row.time.timestamp() < end)
+    return Recording(recording.patient_id, rows)
