@@ -100,8 +100,8 @@ def block_for(facts: Facts) -> Block:
 
 def sentences_for(facts: Facts) -> tuple[Sentence, ...]:
     """The sentences that can say what we saw."""
-    if facts.telling == "withdrawn":
-        return tables.audience(facts.locale, facts.audience).frame.withdrawn
+    if facts.telling in tables.ENDS:
+        return tables.audience(facts.locale, facts.audience).frame.ends[facts.telling]
     return block_for(facts).seen[facts.telling]
 
 

@@ -6,7 +6,8 @@ and times come in afterwards, through :mod:`explain.slots`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -16,10 +17,15 @@ from explain.tables import Direction, Situation, Telling
 from vigil.kinds import Category, Priority
 from vigil.model import Activity, Audience, Event, Phase
 
-WITHDRAWN = "rule_withdrawn"
-"""The evidence's ``reason`` where an episode ended because nothing judges it any more."""
+NO_RECOVERY: Mapping[str, Telling] = MappingProxyType(
+    {"rule_withdrawn": "withdrawn", "gone": "gone"}
+)
+"""The evidence's ``reason`` of an end that says nothing of the person → how it is told."""
 
-REASONS = ("stuck", "out_of_range", "systolic_not_above_diastolic", "from_the_future")
+REASONS = (
+    *("stuck", "out_of_range", "systolic_not_above_diastolic", "far_from_recent"),
+    *("devices_disagree", "motion", "from_the_future", "from_the_past"),
+)
 """The detectors' reasons that the tables have words for."""
 
 
@@ -75,7 +81,8 @@ def of(event: Event, audience: Audience, locale: str, slots: Iterable[str]) -> F
 def telling_of(event: Event) -> Telling:
     """The phase, but for what was told late, and for an end that is no recovery."""
     if event.phase == "closed":
-        return "withdrawn" if event.evidence.get("reason") == WITHDRAWN else "closed"
+        reason = event.evidence.get("reason")
+        return NO_RECOVERY.get(reason, "closed") if isinstance(reason, str) else "closed"
     return "late" if event.retrospective else event.phase
 
 

@@ -24,6 +24,7 @@ WHEN: dict[Telling, str] = {
     "late": "It was earlier.",
     "closed": "It is over now.",
     "withdrawn": "It is no longer checked.",
+    "gone": "Nothing more is expected.",
 }
 EXAMPLES: tuple[tuple[str, Direction, Telling], ...] = (
     ("heart_rate_low", "below", "updated"),

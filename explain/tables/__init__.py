@@ -22,9 +22,12 @@ from vigil.model import Audience
 LOCALES = ("en",)
 Direction = Literal["above", "below", "none"]
 Situation = Literal["now", "late", "ended"]
-Telling = Literal["opened", "updated", "late", "closed", "withdrawn"]
+Telling = Literal["opened", "updated", "late", "closed", "withdrawn", "gone"]
 TELLINGS: tuple[Telling, ...] = ("opened", "updated", "late", "closed")
-"""What a block has sentences for. ``withdrawn`` is said in the same words for every kind."""
+"""What a block has sentences for. Ends that are no recovery, :data:`ENDS`, are said in the same
+words for every kind."""
+ENDS: tuple[Telling, ...] = ("withdrawn", "gone")
+"""No rule judges it any more; nothing more is expected of the device."""
 SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 """A named slot. Anything else with a brace is malformed, and the verifier refuses it."""
 
@@ -52,7 +55,8 @@ class Frame(Struct, frozen=True):
 
     synthetic: str
     late: str
-    withdrawn: tuple[Sentence, ...]
+    ends: dict[Telling, tuple[Sentence, ...]]
+    """What is said of each of :data:`ENDS`."""
     details: tuple[Sentence, ...]
     activity: dict[str, str]
     """What the person was doing → a sentence; empty for an audience that is not told."""
@@ -106,7 +110,7 @@ def audience(locale: str, who: Audience) -> AudienceTable:
     whole = Frame(
         frame["synthetic"],
         frame["late"],
-        _sentences("withdrawn", [frame["withdrawn"]]),
+        {end: _sentences(end, [frame[end]]) for end in ENDS},
         _sentences("detail", frame.get("details", [])),
         frame.get("activity", {}),
         frame.get("reason", {}),

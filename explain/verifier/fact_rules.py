@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explain import tables
 from explain.verifier.candidate import Candidate
 from explain.verifier.polarity import Mention, mentions
 
@@ -9,7 +10,7 @@ from explain.verifier.polarity import Mention, mentions
 def event_unnamed(candidate: Candidate) -> bool:
     """What was measured is not named, or, while it lasts, the finding itself is not said."""
     facts = candidate.facts
-    if facts.telling == "withdrawn" and candidate.part != "title":
+    if facts.telling in tables.ENDS and candidate.part != "title":
         return False
     words = candidate.lexicon
     for named in (words.subjects.get(facts.kind), words.references.get(facts.kind)):
@@ -54,7 +55,7 @@ def phase(candidate: Candidate) -> bool:
     if any(_holds(mention, facts.direction) for mention in found):
         return True
     over = ends or any(_over(mention, facts.direction) for mention in found)
-    return not over and candidate.part != "title" and facts.telling != "withdrawn"
+    return not over and candidate.part != "title" and facts.telling not in tables.ENDS
 
 
 def _back(mention: Mention, wanted: str) -> bool:

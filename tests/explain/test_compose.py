@@ -80,6 +80,13 @@ def test_a_withdrawn_rule_is_no_recovery() -> None:
     assert alert.texts["care_team"]["en"].body.startswith("Closed without a recovery")
 
 
+def test_someone_gone_is_not_heard_again() -> None:
+    over = event(kind="no_data", category="technical", phase="closed", evidence={"reason": "gone"})
+    alert = compose(over)
+    assert "again" not in spoken(alert)
+    assert alert.texts["care_team"]["en"].body.startswith("Closed without new readings")
+
+
 def test_technical_findings_ask_the_patient_to_check_the_device() -> None:
     quiet = event(kind="no_data", category="technical", evidence={"duration_seconds": 5400})
     text = compose(quiet).texts["patient"]["en"]

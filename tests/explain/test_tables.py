@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from explain import tables
 from explain.compose import draft, sentences_for
+from explain.facts import REASONS
 from explain.slots import SLOTS, UNITS
 from explain.verifier import lexicon, verify_draft
 from explain.verifier.candidate import Candidate
@@ -43,7 +44,7 @@ def test_every_list_ends_with_a_sentence_that_needs_no_slot(audience: Audience) 
 def test_every_slot_in_the_tables_is_known() -> None:
     for audience in AUDIENCES:
         table = tables.audience("en", audience)
-        sentences = [*table.frame.details, *table.frame.withdrawn]
+        sentences = [*table.frame.details, *(s for told in table.frame.ends.values() for s in told)]
         for block in table.blocks.values():
             sentences += [*block.details, *(s for many in block.seen.values() for s in many)]
         for sentence in sentences:
@@ -99,8 +100,7 @@ def test_every_action_passes_the_verifier(audience: Audience, priority: Priority
                 assert verify_draft(words, changed, words.seen.slots) == (), words.message
 
 
-@pytest.mark.parametrize("reason", ["stuck", "out_of_range", "systolic_not_above_diastolic",
-                                    "from_the_future"])  # fmt: skip
+@pytest.mark.parametrize("reason", REASONS)
 def test_every_reason_is_told_to_the_care_team(reason: str) -> None:
     for facts in cells("sensor_fault"):
         if facts.audience == "care_team" and facts.situation == "now":

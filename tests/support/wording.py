@@ -25,6 +25,7 @@ SITUATIONS: tuple[dict[str, Any], ...] = (
     {"telling": "closed", "phase": "closed", "situation": "ended"},
     {"telling": "closed", "phase": "closed", "situation": "ended", "late": True},
     {"telling": "withdrawn", "phase": "closed", "situation": "ended"},
+    {"telling": "gone", "phase": "closed", "situation": "ended"},
 )
 
 _PLAIN = Event(
