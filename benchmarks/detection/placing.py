@@ -19,6 +19,7 @@ COVER = 0.8
 """Share of the expected readings that a stretch must have."""
 BEFORE_SECONDS = 10 * MINUTE
 TRIES = 400
+MOST_SITES = 12
 
 
 class Ground:
@@ -83,10 +84,18 @@ def spread(
     return result
 
 
-def everywhere(ground: Ground, shape: Shape, after_readings: int) -> list[Site]:
-    """Every reading of a short recording, after the first so many, at which the shape can begin."""
-    starts = ground.times[after_readings:]
-    return [Site(shape, time) for time in starts if ground.holds(time, shape)]
+def everywhere(
+    ground: Ground, shape: Shape, after_readings: int, seed: int, most: int = MOST_SITES
+) -> list[Site]:
+    """Readings of a short recording, after the first so many, at which the shape can begin.
+
+    At most ``most``, drawn, so that one person with many readings is not the whole result.
+    """
+    starts = [time for time in ground.times[after_readings:] if ground.holds(time, shape)]
+    if len(starts) > most:
+        random = Random(f"{seed}:{ground.recording.patient_id}:{shape.name}")
+        starts = sorted(random.sample(starts, most))
+    return [Site(shape, time) for time in starts]
 
 
 def _turns(shapes: Sequence[Shape], random: Random) -> Iterator[Shape]:

@@ -133,7 +133,9 @@ def sparse(name: str, shapes: Sequence[Shape], after_readings: int, seed: int) -
         if len(recording.measurements) <= after_readings:
             continue
         ground = Ground(recording, 0.0)
-        sites = [site for shape in shapes for site in everywhere(ground, shape, after_readings)]
+        sites = [
+            site for shape in shapes for site in everywhere(ground, shape, after_readings, seed)
+        ]  # fmt: skip
         made = [inject(recording, [site], seed) for site in sites]
         copies = tuple((copy, tuple(truths)) for copy, truths in made)
         first = ground.times[after_readings]
