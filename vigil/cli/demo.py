@@ -1,8 +1,8 @@
 """What the demonstration adds to a running Vigil: simulated people, a user, and their readings.
 
-The people's last two days are published as they would have come; the last two hours are played
-faster than time, so that a visitor sees alerts open; from then on they live in real time and send
-through the door, as devices do.
+The people's last two days are published as they would have come, and the last two weeks of whom
+something happens to over days; the last two hours are played faster than time, so that a visitor
+sees alerts open; from then on they live in real time and send through the door, as devices do.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ USER = "nurse"
 PASSWORD = "vigil-demo"  # noqa: S105  (the demonstration's, printed at its start)
 HUB = "demo-hub"
 HISTORY = timedelta(days=2)
+LONG_HISTORY = timedelta(days=14)
+"""Of a person to whom something happens over days: it is judged against earlier nights."""
 PLAYED = timedelta(hours=2)
 
 
@@ -86,11 +88,20 @@ class Demo:
         played_from = self._now - PLAYED
         publisher = Publisher(settings, "simulator")
         try:
-            self._publish(publisher, self._between(self._now - HISTORY, played_from), stop)
+            self._publish(publisher, self._history(played_from), stop)
             moment = self._play(publisher, played_from, stop)
         finally:
             publisher.close()
         self._live(settings, moment, stop)
+
+    def _history(self, end: datetime) -> Iterator[Upload]:
+        streams = []
+        for person in self._people:
+            episode = person.episode()
+            long = episode is not None and episode.scenario.length > HISTORY
+            begin = self._now - (LONG_HISTORY if long else HISTORY)
+            streams.append(person.uploads(begin, end))
+        return heapq.merge(*streams, key=attrgetter("received_at"))
 
     def _between(self, start: datetime, end: datetime) -> Iterator[Upload]:
         streams = (person.uploads(start, end) for person in self._people)
