@@ -17,7 +17,7 @@ from store.database import Connection, translated
 from vigil.model import Context, Measurement, Upload
 from vigil.signals import NAMES
 
-AT_ONCE = 5000
+AT_ONCE = 1000
 """Rows that are fetched at a time."""
 
 _WHO = """

@@ -84,9 +84,11 @@ def timeline(report: Report) -> dict[str, Any]:
             "marker": {"symbol": symbol, "size": 11, "line": {"width": 2}},
             "hovertemplate": "%{y}, %{x}<br>%{text}<extra></extra>",
         })  # fmt: skip
-    layout = {"yaxis": {"type": "category", "categoryorder": "array",
+    span = [moment(report.counted.first), moment(report.counted.last)]
+    layout = {"xaxis": {"title": {"text": "time told (UTC)"}, "automargin": True, "range": span},
+              "showlegend": True, "yaxis": {"type": "category", "categoryorder": "array",
                         "categoryarray": list(reversed(shown)), "automargin": True}}  # fmt: skip
-    return _figure("timeline", traces, "time told (UTC)", 160 + 22 * len(shown), **layout)
+    return _figure("timeline", traces, "", 160 + 22 * len(shown), **layout)
 
 
 def label(kind: str) -> str:

@@ -1,0 +1,69 @@
+"""Stored history comes back as the uploads that it was stored from, on either database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from store import history
+from store.database import Connection
+from store.history import Range, uploads, who
+from store.patients import Patient, enrol_many
+from store.writer import write
+from tests.support.messages import NOON, measurement, received, upload
+from vigil.model import Context, Measurement, Upload
+
+
+def stored(connection: Connection, *items: Upload) -> None:
+    enrol_many(connection, [Patient(p, "a" if p < "p2" else "b") for p in ("p1", "p2", "p3")])
+    write(connection, [received(item, number) for number, item in enumerate(items)])
+    connection.commit()
+
+
+def test_uploads_come_back_as_they_were_in_the_order_of_receipt(connection: Connection) -> None:
+    whole = Measurement("r1", NOON, {"heart_rate": 71.0, "spo2": 97.0},
+                        Context("rest", 3.0, "lying", contact=True))  # fmt: skip
+    first = upload(whole, measurement(60, heart_rate=72.0))
+    late = upload(measurement(-600, heart_rate=65.0), late=3600)
+    between = upload(measurement(120, systolic=120.0, diastolic=80.0), synthetic=True)
+    stored(connection, first, late, between, upload(measurement(5), patient="p2"))
+    assert list(uploads(connection, "p1", Range())) == [first, between, late]
+
+
+def test_a_range_cuts_by_time_of_measurement(connection: Connection) -> None:
+    items = [upload(measurement(minute * 60.0)) for minute in range(10)]
+    stored(connection, *items)
+    wanted = Range(since=NOON + timedelta(minutes=3), until=NOON + timedelta(minutes=5))
+    assert list(uploads(connection, "p1", wanted)) == items[3:5]
+    assert not list(uploads(connection, "p1", Range(since=NOON + timedelta(days=1))))
+
+
+def test_patients_are_chosen_by_ward_and_by_id(connection: Connection) -> None:
+    stored(connection, upload(measurement()))
+    assert who(connection, Range()) == ["p1", "p2", "p3"]
+    assert who(connection, Range(ward="b")) == ["p2", "p3"]
+    assert who(connection, Range(ward="b", patients=("p1", "p3"))) == ["p3"]
+
+
+def test_more_than_is_fetched_at_once_is_read_whole(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "AT_ONCE", 10)
+    items = [upload(measurement(float(second))) for second in range(25)]
+    stored(connection, *items)
+    assert list(uploads(connection, "p1", Range())) == items
+
+
+def test_history_is_found_by_the_tables_key(connection: Connection) -> None:
+    stored(
+        connection, *[upload(measurement(float(n)), patient=f"p{n % 3 + 1}") for n in range(900)]
+    )
+    connection.execute("ANALYZE readings")
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_seqscan = off")
+        rows = connection.execute(
+            "EXPLAIN SELECT time FROM readings WHERE patient_id = 'p1' AND time >= now()"
+        ).fetchall()
+    plan = "\n".join(str(next(iter(row.values()))) for row in rows)
+    assert "Index" in plan, plan
