@@ -24,6 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.checks import check, refused
+from detectors.plugin_checks import check_plugins
 from detectors.sections.admission import AdmissionConfig, Jump, Stuck
 from detectors.sections.base import Count, Positive, Seconds, Section
 from detectors.sections.baseline import BaselineConfig, Usual
@@ -205,6 +206,7 @@ def _patient_config(raw: dict[str, Any], source: str) -> PatientConfig:
         ("admission.stuck", Stuck),
         ("admission.jump", Jump),
         ("sources.disagree", Disagreement),
+        ("plugins", Plugin),
     ):
         table: Any = raw
         for part in section.split("."):
@@ -214,6 +216,7 @@ def _patient_config(raw: dict[str, Any], source: str) -> PatientConfig:
                 _convert(value, row, f"{source}: [{section}.{name}]")
     config: PatientConfig = _convert(raw, PatientConfig, source)
     check(config, source)
+    check_plugins(config, source)
     return config
 
 

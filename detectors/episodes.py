@@ -230,7 +230,7 @@ def needed_seconds(rule: Rule, moment: Moment) -> float:
 
 def _worst(direction: str, values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    if not known:
+    if not (known and direction):
         return None
     return max(known) if direction == "above" else min(known)
 

@@ -11,6 +11,7 @@ from detectors.config import PatientConfig
 from detectors.contract import Detector
 from detectors.irregularity import IrregularRate
 from detectors.limits import Limits
+from detectors.plugins import Plugins
 from detectors.resting import Resting
 
 BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingProxyType(
@@ -20,6 +21,7 @@ BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingPr
         Baseline.name: Baseline,
         Resting.name: Resting,
         IrregularRate.name: IrregularRate,
+        Plugins.name: Plugins,
     }
 )
 """Name → how to make it. A detector's name also names its memory in the saved state."""

@@ -48,6 +48,7 @@ CODES: dict[str, str] = {
     "wire.too_large": "A message larger than the broker takes.",
     "wire.breaking_change": "A change that readers of a published schema would trip over.",
     "settings.invalid": "A setting cannot be read.",
+    "detection.plugin_muted": "A plug-in detector raised an error, or grew too large.",
     "settings.default_secret": "A default secret outside the demo.",
     "unavailable.broker": "The Kafka broker does not answer.",
     "unavailable.database": "The database does not answer.",

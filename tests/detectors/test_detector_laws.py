@@ -22,7 +22,13 @@ EAGER = config(
     baseline={"ready_readings": 3, "ready_minutes": 3},
     irregularity={"longest_interval_seconds": 600.0, "window_seconds": 60.0},
     resting={"ready_nights": 2, "least_hours": 0.25},
-).everyone
+    plugins={
+        "far": {
+            "detector": "river.anomaly.StandardAbsoluteDeviation", "kind": "heart_rate_unusual",
+            "signals": ["heart_rate"], "threshold": 2.0, "warmup_readings": 5,
+        },
+    },
+).everyone  # fmt: skip
 OPEN = frozenset({"heart_rate_high", "shock_index_high", "resting_heart_rate_raised"})
 
 
@@ -79,7 +85,7 @@ def test_findings_are_well_formed(make: Make) -> None:
         assert PRIORITY_ORDER[rule.priority] <= PRIORITY_ORDER[KINDS[rule.kind].priority]
         assert rule.kind in EAGER.episodes
         assert finding.value is not None
-        assert rule.direction in {"above", "below"}
+        assert rule.direction in {"above", "below"} or rule.detector == "plugins"
 
 
 def test_rules_are_named_once() -> None:

@@ -66,7 +66,16 @@ def _events() -> list[Event]:
     off = Engine(from_tables({"limits": {"systolic_low": {"enabled": False}}}))
     off.load_state("p1", engine.state_of("p1"))
     events += off.process(upload(measured(75_000, {"heart_rate": 70.0})))
-    return events + off.tick(at(1_000_000))
+    return events + off.tick(at(1_000_000)) + _of_a_plug_in(calm + fast)
+
+
+def _of_a_plug_in(rates: list[float]) -> list[Event]:
+    far = {
+        "detector": "river.anomaly.StandardAbsoluteDeviation", "kind": "heart_rate_unusual",
+        "signals": ["heart_rate"], "threshold": 4.0,
+    }  # fmt: skip
+    engine = Engine(from_tables({"plugins": {"far": far}}))
+    return [event for item in heart(rates) for event in engine.process(item)]
 
 
 def test_every_key_of_the_evidence_is_explained() -> None:
