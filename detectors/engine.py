@@ -192,13 +192,17 @@ class Engine:
         self, patient_id: str, patient: Patient, measurement: Measurement, findings: list[Finding]
     ) -> list[Event]:
         """The reading of a device that another is preferred to: its context, and the comparison."""
-        time = measurement.time.timestamp()
-        told, settings = measurement.context, self._of[patient_id].config.context
-        context.note(settings, patient.heard, time, told)
+        time, pipeline = measurement.time.timestamp(), self._of[patient_id]
+        settings, heard = pipeline.config.context, patient.heard
+        context.note(settings, heard, time, measurement.context)
         self._changed.add(patient_id)
         if not findings:
             return []
-        return self._technical(patient_id, patient, findings[0], time)
+        activity = context.activity_at(settings, heard, time)
+        period = context.period_at(settings, heard, activity, time)
+        moment = Moment(time, time, {}, activity, period)
+        steps = pipeline.episodes.note(patient.book, findings, moment)
+        return self._events(patient_id, patient, steps, moment)
 
     def _overdue(self, patient_id: str, patient: Patient, now: float) -> list[Event]:
         """What was held back for too long is judged; who was silent for too long is told."""

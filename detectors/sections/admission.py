@@ -16,7 +16,7 @@ class Stuck(Section, frozen=True):
     seconds: Seconds
     unproven_readings: Count = 3
     unproven_seconds: Seconds = 120.0
-    unproven_interval_seconds: Positive = 300.0
+    unproven_interval_seconds: Positive = 1200.0
     """Only where the readings follow each other so closely on average; slower, rounded values
     repeat by chance."""
     enabled: bool = True
