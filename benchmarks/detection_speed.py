@@ -1,0 +1,155 @@
+"""What detection costs: microseconds a reading, bytes a patient, and how it grows with the ward.
+
+    python -m benchmarks.detection_speed [--patients 1000 10000 100000]
+
+Real recordings from ``../shared/data`` where they are, else simulated heart rates. Processor time
+of one core, garbage collection frozen as in ``benchmarks.detection_burden``. Beside it stands
+river's own bare ``learn_one`` on the same values in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from unittest.mock import patch
+
+from river.anomaly import GaussianScorer
+from river.stats import Mean
+
+from detectors.config import DetectionConfig, load
+from detectors.engine import Engine
+from detectors.registry import BUILT_IN
+from ingest.recording import read_uploads
+from vigil.model import Context, Measurement, Upload
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+SETS = ("wearable_minutes", "icu_hourly")
+MOST_READINGS = 40_000
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def spent(work: Callable[[], object]) -> float:
+    """Processor seconds of a piece of work."""
+    gc.collect()
+    gc.freeze()
+    begin = time.process_time()
+    work()
+    seconds = time.process_time() - begin
+    gc.unfreeze()
+    return seconds
+
+
+def simulated(patients: int, minutes: int) -> list[Upload]:
+    """Heart rates at rest, a minute of the whole ward after another."""
+    source = random.Random(5)
+    rest = Context("rest")
+    log = []
+    for minute in range(minutes):
+        now = START + timedelta(minutes=minute)
+        for i in range(patients):
+            values = {"heart_rate": 70.0 + source.randint(-6, 6)}
+            row = Measurement(f"{i}-{minute}", now, values, rest)
+            log.append(Upload(f"p{i}", "d", now, (row,)))
+    return log
+
+
+def run(engine: Engine, log: Sequence[Upload]) -> None:
+    """One pass."""
+    for upload in log:
+        engine.process(upload)
+
+
+def report_recording(name: str, log: Sequence[Upload], config: DetectionConfig) -> None:
+    """Vigil, its parts, and river alone, on one recording."""
+    engine = Engine(config)
+    rows = [m for upload in log for m in upload.measurements]
+    values = sum(len(row.values) for row in rows)
+    seconds = spent(lambda: run(engine, log))
+    sizes = [len(engine.state_of(patient)) for patient in engine.patients()]
+    mean, scorer = Mean(), GaussianScorer()
+
+    def bare() -> None:
+        for row in rows:
+            for value in row.values.values():
+                mean.update(value)
+                scorer.learn_one(None, value)
+
+    alone = spent(bare)
+    print(
+        f"\n{name}: {len(rows):,} readings of {len(sizes)} patients,"
+        f" {values / len(rows):.1f} values each"
+    )
+    print(f"  Vigil, everything on   {seconds / len(rows) * 1e6:7.1f} µs a reading")
+    print(f"                         {seconds / values * 1e6:7.1f} µs a value")
+    print(f"  river's learn_one alone{alone / values * 1e6:7.1f} µs a value")
+    print(f"  ratio                  {seconds / alone:7.1f}")
+    print(f"  state: median {statistics.median(sizes):,.0f} bytes, largest {max(sizes):,}")
+    report_shares(log, config, seconds)
+
+
+def report_shares(log: Sequence[Upload], config: DetectionConfig, whole: float) -> None:
+    """What each detector adds: the pass again with the others alone."""
+    for name in BUILT_IN:
+        others = MappingProxyType({k: make for k, make in BUILT_IN.items() if k != name})
+        with patch("detectors.pipeline.BUILT_IN", others):
+            engine = Engine(config)
+            share = whole - spent(partial(run, engine, log))
+        print(f"    {name:<20}{max(0.0, share) / whole:7.0%}")
+
+
+def _save(engine: Engine, states: dict[str, bytes]) -> None:
+    for patient in engine.patients():
+        states[patient] = engine.state_of(patient)
+
+
+def _load(engine: Engine, states: dict[str, bytes]) -> None:
+    for patient, saved in states.items():
+        engine.load_state(patient, saved)
+
+
+def report_ward(counts: Sequence[int], config: DetectionConfig) -> None:
+    """How the cost of a reading grows with the ward; and of saving and loading it."""
+    print("\nsimulated heart rates, patients in turn")
+    first = None
+    for patients in counts:
+        minutes = max(4, 200_000 // patients)
+        engine = Engine(config)
+        run(engine, simulated(patients, 3))
+        log = simulated(patients, 3 + minutes)[3 * patients :]
+        cost = spent(partial(run, engine, log)) / len(log) * 1e6
+        first = first or cost
+        states: dict[str, bytes] = {}
+        save = spent(partial(_save, engine, states))
+        take = spent(partial(_load, Engine(config), states))
+        print(
+            f"  {patients:>7,} patients {cost:6.1f} µs a reading ({cost / first:.2f} x);"
+            f" saved {patients / save:,.0f}/s, loaded {patients / take:,.0f}/s"
+        )
+
+
+def main() -> None:
+    """Print everything."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--patients", nargs="*", type=int, default=[1_000, 10_000, 100_000])
+    counts = parser.parse_args().patients
+    config, real = load(), 0
+    for name in SETS:
+        path = DATA / f"{name}.csv.gz"
+        if path.exists():
+            real += 1
+            report_recording(name, list(read_uploads(path))[:MOST_READINGS], config)
+    if not real:
+        report_recording("simulated (no recordings here)", simulated(100, 600), config)
+    report_ward(counts, config)
+
+
+if __name__ == "__main__":
+    main()
