@@ -30,6 +30,7 @@ from detectors.sections.base import Count, Positive, Seconds, Section
 from detectors.sections.baseline import BaselineConfig, Usual
 from detectors.sections.budget import Budget
 from detectors.sections.context import ContextConfig
+from detectors.sections.deterioration import Deterioration
 from detectors.sections.early_warning import EarlyWarning
 from detectors.sections.irregularity import Irregularity
 from detectors.sections.novelty import Novelty
@@ -88,6 +89,7 @@ class PatientConfig(Section, frozen=True):
     irregularity: Irregularity
     early_warning: EarlyWarning
     novelty: Novelty
+    deterioration: Deterioration
     sources: Sources
     plugins: dict[str, Plugin]
     episodes: dict[str, EpisodePolicy]

@@ -9,9 +9,13 @@ from detectors.baseline import Baseline
 from detectors.combination import Combination
 from detectors.config import PatientConfig
 from detectors.contract import Detector
+from detectors.deterioration import Risk
+from detectors.early_warning import EarlyWarningScore
 from detectors.irregularity import IrregularRate
 from detectors.limits import Limits
+from detectors.novelty import Novelty
 from detectors.plugins import Plugins
+from detectors.pressure_days import PressureDays
 from detectors.resting import Resting
 
 BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingProxyType(
@@ -20,7 +24,11 @@ BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingPr
         Combination.name: Combination,
         Baseline.name: Baseline,
         Resting.name: Resting,
+        PressureDays.name: PressureDays,
         IrregularRate.name: IrregularRate,
+        EarlyWarningScore.name: EarlyWarningScore,
+        Novelty.name: Novelty,
+        Risk.name: Risk,
         Plugins.name: Plugins,
     }
 )

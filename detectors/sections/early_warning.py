@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
-from detectors.sections.base import Section
+from typing import Annotated
+
+from msgspec import Meta
+
+from detectors.sections.base import Count, Positive, Seconds, Section
+
+Points = Annotated[int, Meta(ge=1, le=15)]
 
 
 class EarlyWarning(Section, frozen=True):
     """How partial NEWS2 is made."""
 
+    stale_seconds: Positive
+    """A value older than this no longer counts."""
+    least_signals: Annotated[int, Meta(ge=1, le=5)]
+    """With fewer of the five signals there is no score."""
+    urgent: Points
+    """The sum from which it is told …"""
+    emergency: Points
+    """… and from which with high priority."""
+    clear: Annotated[int, Meta(ge=0, le=15)]
+    """The sum up to which it has ended."""
+    seconds: Seconds
+    readings: Count
+    single_three: bool
+    """Whether three points of one signal alone are told."""
     enabled: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse sums that contradict each other."""
+        if not self.clear < self.urgent <= self.emergency:
+            raise ValueError("needs `clear` under `urgent`, and `urgent` not above `emergency`")

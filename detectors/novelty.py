@@ -1,0 +1,196 @@
+"""Whether several signals together are unusual for this person.
+
+The Mahalanobis distance (1936) of the signals' residuals from nothing. A residual is how many
+spreads a value is from the person's usual; the baseline says it in ``Moment.scores``. The squared
+distance z' S^-1 z falls apart exactly into one summand a signal, z_i (S^-1 z)_i: its
+*contribution*. S is learned online: a fading mean of products of residuals, shrunk toward
+independence by ``prior_readings`` and never under a spread of 1, so that a calm week makes nobody
+unusual. So the distance exceeds that of independent signals only where two that go together have
+parted.
+
+Range: 0 and up, in spreads. It is told only where at least two signals contribute ``least_share``
+each: a lone one is the limits' and the baseline's. Robust: residuals are clipped before they are
+learned, and nothing is learned while an episode is open on one of the signals or on the pattern.
+Warm-up: ``ready_readings`` joint readings over ``ready_seconds``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from math import sqrt
+from typing import Any
+
+from msgspec import Struct, convert, to_builtins
+
+from detectors.config import PatientConfig
+from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
+from detectors.limits import NOTHING
+
+KIND = "pattern_unusual"
+LEAST_PIVOT = 0.05
+"""A covariance nearer to singular than this is taken as independent."""
+Matrix = list[list[float]]
+
+
+class Together(Struct, array_like=True):
+    """What is remembered of a patient."""
+
+    latest: dict[str, list[float]] = {}
+    """Signal → time and residual of its latest value."""
+    products: dict[str, list[float]] = {}
+    """``heart_rate*systolic`` → fading mean of the product, and readings that it rests on."""
+    first: float = 0.0
+    learned: float = -1e12
+    readings: int = 0
+
+
+class Novelty:
+    """Judges residuals of signals measured together."""
+
+    name = "novelty"
+
+    def __init__(self, config: PatientConfig):
+        self._config = own = config.novelty
+        judged = sorted(name for name, row in config.baseline.signals.items() if row.enabled)
+        self._keys = {signal: f"baseline.{signal}" for signal in judged}
+        self.signals = frozenset(judged if own.enabled else ())
+        self._calm = own.clear * own.clear * LEAST_PIVOT
+        self._rule = Rule(
+            name=self.name, detector=self.name, kind=KIND, signal="pattern", direction="above",
+            priority="low", rank=2, seconds=own.seconds, unknown_seconds=own.seconds,
+            readings=own.readings,
+        )  # fmt: skip
+
+    def rules(self) -> Iterable[str]:
+        """One, where it is in force."""
+        return [self.name] if self._config.enabled else []
+
+    def fresh(self) -> Together:
+        """Nothing seen."""
+        return Together({}, {})
+
+    def examine(self, moment: Moment, memory: Together) -> Iterable[Finding]:
+        """One finding, where two signals or more were measured together and are not calm."""
+        if len(moment.values) < 2 and len(memory.latest) < 2:
+            return NOTHING
+        own = self._config
+        ready = moment.time - memory.first >= own.ready_seconds
+        if memory.readings < own.ready_readings or not ready:
+            return NOTHING
+        residuals = self._residuals(moment, memory)
+        size = sum(z * z for z in residuals.values())
+        if len(residuals) < 2 or (size <= self._calm and KIND not in moment.watched):
+            return NOTHING
+        parts = _contributions(self._covariance(memory, list(residuals)), list(residuals.values()))
+        total = sum(parts)
+        distance = moment.scores[self.name] = sqrt(total)
+        if distance <= own.clear and KIND not in moment.watched:
+            return NOTHING
+        shares = dict(
+            zip(residuals, (part / total if total else 0.0 for part in parts), strict=True)
+        )
+        return (self._judge(distance, shares, residuals, moment),)
+
+    def _judge(
+        self, distance: float, shares: Mapping[str, float], residuals: Mapping[str, float],
+        moment: Moment,
+    ) -> Finding:  # fmt: skip
+        own = self._config
+        several = sum(share >= own.least_share for share in shares.values()) >= 2
+        stance: Stance = BETWEEN
+        if distance >= own.above:
+            beyond: Stance = BEYOND if several else BETWEEN
+            stance = MUTED if moment.activity == "active" else beyond
+        elif distance <= own.clear:
+            stance = CLEAR
+        facts = {
+            "contributions": {signal: round(share, 3) for signal, share in shares.items()},
+            "residuals": {signal: round(z, 2) for signal, z in residuals.items()},
+        }
+        return Finding(self._rule, stance, distance, own.above, own.clear, facts=facts)
+
+    def _residuals(self, moment: Moment, memory: Together) -> dict[str, float]:
+        """Signal → residual, of what was measured now or shortly before, in order of name."""
+        oldest, scores = moment.time - self._config.together_seconds, moment.scores
+        found = {}
+        for signal, key in self._keys.items():
+            if signal in moment.values:
+                if key in scores:
+                    found[signal] = scores[key]
+            elif signal in memory.latest and memory.latest[signal][0] >= oldest:
+                found[signal] = memory.latest[signal][1]
+        return found
+
+    def _covariance(self, memory: Together, signals: list[str]) -> Matrix:
+        prior = self._config.prior_readings
+        matrix = []
+        for one in signals:
+            row = []
+            for two in signals:
+                mean, weight = memory.products.get(_pair(one, two), (0.0, 0.0))
+                shrunk = weight * mean / (weight + prior)
+                row.append(max(1.0, shrunk + prior / (weight + prior)) if one == two else shrunk)
+            matrix.append(row)
+        return matrix
+
+    def learn(self, moment: Moment, memory: Together, frozen: Collection[str]) -> None:
+        """Learn how the signals go together, at most once in ``learn_every_seconds``."""
+        own, time = self._config, moment.time
+        due = time - memory.learned >= own.learn_every_seconds
+        several = len(moment.values) > 1 or len(memory.latest) > 1
+        residuals = self._residuals(moment, memory) if due and several else {}
+        for signal, key in self._keys.items():
+            if key in moment.scores and signal in moment.values:
+                memory.latest[signal] = [time, moment.scores[key]]
+        held = KIND in moment.watched or any(signal in frozen for signal in residuals)
+        if len(residuals) < 2 or held or moment.activity == "active":
+            return
+        memory.first = memory.first if memory.readings else time
+        memory.learned = time
+        memory.readings += 1
+        reach = own.clip_spreads
+        clipped = {name: min(max(z, -reach), reach) for name, z in residuals.items()}
+        names = list(clipped)
+        for i, one in enumerate(names):
+            for two in names[i:]:
+                row = memory.products.setdefault(_pair(one, two), [0.0, 0.0])
+                row[1] = min(row[1] + 1.0, float(own.memory_readings))
+                row[0] += (clipped[one] * clipped[two] - row[0]) / row[1]
+
+    def evidence(self, moment: Moment, memory: Together, signal: str) -> dict[str, Any]:
+        """Nothing to events of others."""
+        del moment, memory, signal
+        return {}
+
+    def dump(self, memory: Together) -> Any:
+        """Plain numbers: at most seven a signal and pair."""
+        return to_builtins(memory)
+
+    def load(self, plain: Any) -> Together:
+        """The same."""
+        return convert(plain, Together)
+
+
+def _pair(one: str, two: str) -> str:
+    return f"{one}*{two}" if one <= two else f"{two}*{one}"
+
+
+def _contributions(matrix: Matrix, z: list[float]) -> list[float]:
+    """The summands of z' S^-1 z, by elimination; of independent signals where S is near singular.
+
+    >>> _contributions([[1.0, 0.0], [0.0, 4.0]], [3.0, 4.0])
+    [9.0, 4.0]
+    """
+    count = len(z)
+    rows = [[*row, value] for row, value in zip(matrix, z, strict=True)]
+    for i in range(count):
+        if rows[i][i] < LEAST_PIVOT * matrix[i][i]:
+            return [value * value / matrix[k][k] for k, value in enumerate(z)]
+        for j in range(i + 1, count):
+            factor = rows[j][i] / rows[i][i]
+            rows[j] = [a - factor * b for a, b in zip(rows[j], rows[i], strict=True)]
+    solved = [0.0] * count
+    for i in reversed(range(count)):
+        rest = sum(rows[i][k] * solved[k] for k in range(i + 1, count))
+        solved[i] = (rows[i][count] - rest) / rows[i][i]
+    return [value * part for value, part in zip(z, solved, strict=True)]
