@@ -33,7 +33,7 @@ PLAIN = (
 LIBRARIES: tuple[tuple[str, Callable[[], Callable[[int], Scorer]]], ...] = (
     ("pysad KNNCAD", lambda: library_models.pysad("KNNCAD", probationary_period=WINDOW)),
     ("pysad ExactStorm", lambda: library_models.pysad("ExactStorm", window_size=WINDOW)),
-    ("pysad LODA", lambda: library_models.pysad("LODA")),
+    ("pysad LODA", lambda: library_models.pysad("LODA", random_state=river_models.SEED)),
     ("streamad KNN", lambda: library_models.streamad("KNNDetector")),
     ("streamad SR", lambda: library_models.streamad("SRDetector")),
     ("streamad MAD", lambda: library_models.streamad("MadDetector")),

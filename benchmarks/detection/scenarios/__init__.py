@@ -1,4 +1,4 @@
 """What is run: a module a scenario, each with ``run(options) -> Report``; adding one adds a row."""
 
-SCENARIOS = ("injected", "infection")
+SCENARIOS = ("injected", "infection", "icu", "bedside", "holter")
 """In the order in which they are shown."""
