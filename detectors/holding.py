@@ -18,6 +18,7 @@ from detectors.contract import Moment
 from detectors.watch import Book
 from vigil.kinds import KINDS
 from vigil.model import Activity
+from vigil.signals import NAMES
 
 NEVER = float("inf")
 
@@ -87,7 +88,8 @@ def overdue(held: dict[str, Held], confirm_seconds: float, now: float) -> list[H
 
 def moment(row: Held, known: float, watched: Iterable[str]) -> Moment:
     """The moment in which it was measured, known only at ``known``."""
+    values = {name: row.values[name] for name in NAMES if name in row.values}  # as before a load
     return Moment(
-        row.time, row.received, row.values, row.activity, row.period, None, None,
+        row.time, row.received, values, row.activity, row.period, None, None,
         tuple(watched), {}, row.context_source, known,
     )  # fmt: skip

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detectors.admission import Admission, Track
 from detectors.config import load
@@ -174,3 +176,69 @@ def test_a_rule_can_be_switched_off_for_a_patient() -> None:
     paced = {"p1": {"admission": {"stuck": {"heart_rate": {"enabled": False}}}}}
     assert detect(heart([60.0] * 200), patients=paced) == []
     assert config(patients=paced).of("p2").admission.stuck["heart_rate"].enabled
+
+
+def test_a_reading_from_longer_ago_than_any_buffer_is_a_wrong_clock_and_is_not_judged() -> None:
+    runs = engine()
+    for item in heart([70.0 + i % 3 for i in range(5)], start=40 * DAY):
+        runs.process(item)
+    reset = upload(measured(60.0, {"heart_rate": 190.0}, "rest"), received=40 * DAY + 400)
+    events = runs.process(reset)
+    assert told(events) == [("device_clock", "opened", "low")]
+    assert events[0].evidence["reason"] == "from_the_past"
+    right = heart([71.0], start=40 * DAY + 460)[0]
+    assert told(runs.process(right)) == [("device_clock", "closed", "low")]
+
+
+def test_a_buffer_of_weeks_is_no_wrong_clock() -> None:
+    late = upload(measured(0.0, {"heart_rate": 72.0}, "rest"), received=29 * DAY)
+    assert detect([late]) == []
+
+
+@pytest.mark.parametrize(("rate", "minutes"), [(125.0, 29), (160.0, 10), (185.0, 180), (33.0, 30)])
+def test_a_flat_line_is_never_clinical(rate: float, minutes: int) -> None:
+    calm = [72.0 + i % 3 for i in range(30)]
+    log = heart([*calm, *[rate] * minutes, *calm])
+    assert {event.category for event in detect(log)} <= {"technical"}
+
+
+def test_what_a_flat_line_began_is_let_go_with_it() -> None:
+    calm = [72.0 + i % 3 for i in range(30)]
+    rates = [*calm, *[131.0] * 40, *[133.0 + i % 3 for i in range(8)], *calm]
+    assert [e.kind for e in detect(heart(rates)) if e.category == "clinical"] == []
+
+
+def test_a_fast_heart_that_repeats_for_some_minutes_is_told_when_it_moves() -> None:
+    calm = [90.0 + i % 3 for i in range(30)]
+    rates = [*calm, *[131.0 + i % 3 for i in range(6)], *[131.0] * 5, *[132.0, 131.0] * 5]
+    opened = detect(heart(rates))[0]
+    assert (seconds(opened.onset), seconds(opened.detected_at)) == (30 * 60, 41 * 60)
+
+
+def test_hourly_charts_repeat_by_chance() -> None:
+    events = detect(heart([128.0] * 4, every=3600.0))
+    assert told(events) == [("heart_rate_high", "opened", "medium")]
+
+
+def test_step_upon_step_is_poor_contact_and_no_alarm() -> None:
+    moving = [72.0 + (95.0 if i % 2 else 0.0) + i % 3 for i in range(60)]
+    still = [72.0 + i % 3 for i in range(200)]
+    events = detect(heart([*still[:20], *moving, *still], every=5.0))
+    assert told(events) == [("poor_contact", "opened", "low"), ("poor_contact", "closed", "low")]
+    assert events[0].evidence["reason"] == "motion"
+    few = [72.0 + (95.0 if i in {9, 40, 71} else 0.0) + i % 3 for i in range(90)]
+    assert detect(heart(few, every=5.0)) == []
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.0, 0.0, 55.0, 80.0, 110.0, -45.0]), min_size=60, max_size=60),
+    st.sampled_from([5.0, 30.0, 60.0]),
+)
+@settings(max_examples=40)
+def test_lone_spikes_are_never_clinical(off: list[float], every: float) -> None:
+    rates, before = [], 0.0
+    for i, by in enumerate(off):
+        before = 0.0 if before else by
+        rates.append(74.0 + i % 3 + before)
+    calm = [74.0 + i % 3 for i in range(30)]
+    assert {e.category for e in detect(heart([*calm, *rates, *calm], every=every))} <= {"technical"}

@@ -108,3 +108,31 @@ def test_silence_never_repeats_an_id_even_when_receive_times_run_backwards() -> 
     runs.process(upload(measured(HOUR + 1, {"heart_rate": 70.0}), received=HOUR))
     ids += [e.event_id for e in ticked(runs, 2 * HOUR + 60, 9 * HOUR)]
     assert len(ids) == len(set(ids)) == 2
+
+
+def test_one_who_is_silent_for_a_week_is_gone_and_comes_back_as_new() -> None:
+    runs = engine()
+    worn(runs)
+    last = 59 * 60 + 1
+    events = ticked(runs, HOUR, last + 7 * DAY + 120)
+    assert told(events) == [("no_data", "opened", "low"), ("no_data", "closed", "low")]
+    gone = events[1]
+    assert gone.evidence["reason"] == "gone"
+    assert 0 <= (seconds(gone.ended_at) or 0) - last - 7 * DAY < 60
+    assert ticked(runs, last + 7 * DAY + 180, last + 9 * DAY) == []
+    back = last + 10 * DAY
+    assert runs.process(heart([70.0], start=back)[0]) == []
+    missed = ticked(runs, back + 60, back + 2 * DAY)
+    assert told(missed) == [("no_data", "opened", "low")]
+    assert (seconds(missed[0].detected_at) or 0) - back > DAY - 120  # as for a new patient
+
+
+def test_that_one_is_gone_survives_a_save() -> None:
+    runs = engine()
+    worn(runs)
+    ticked(runs, HOUR, 3 * HOUR)
+    heir = engine()
+    heir.load_state("p1", runs.state_of("p1"))
+    heir.tick(at(7 * DAY))
+    events = ticked(heir, 7 * DAY + 60, 7 * DAY + 2 * HOUR)
+    assert [event.evidence.get("reason") for event in events] == ["gone"]
