@@ -17,7 +17,7 @@ Time of day is local time by the configured offset from UTC.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -31,7 +31,7 @@ NEVER = -1e12
 class Heard(Struct, array_like=True):
     """What is remembered of one patient's context."""
 
-    time: float = 0.0
+    time: float = NEVER
     """Of the last reading that told of activity or steps."""
     activity: Activity = "unknown"
     steps_per_min: float | None = None
@@ -71,8 +71,11 @@ def note(config: ContextConfig, heard: Heard, time: float, context: Context) -> 
 
 
 def note_heart_rate(config: ContextConfig, heard: Heard, time: float, rate: float) -> None:
-    """Take a heart rate that admission believed: whether the night is a quiet one."""
-    if time < heard.quiet_time:
+    """Take a heart rate that admission believed: whether the night is a quiet one.
+
+    Not asked while a device tells of activity or steps.
+    """
+    if time < heard.quiet_time or 0 <= time - heard.time <= config.context_seconds:
         return
     if time - heard.quiet_time > config.still_seconds:
         heard.quiet_since, heard.presumed = None, False
@@ -87,27 +90,33 @@ def note_heart_rate(config: ContextConfig, heard: Heard, time: float, rate: floa
         heard.quiet_since = time
 
 
+class Place(NamedTuple):
+    """What the person is doing at a time, as far as anyone knows."""
+
+    activity: Activity
+    period: str
+    """``rest:night``: the baseline's. For a while after activity it is active still."""
+    source: Source
+    """Where ``activity`` is from; empty: it is the configuration's."""
+
+
+def place(config: ContextConfig, heard: Heard, time: float) -> Place:
+    """All that is known of the context of ``time``."""
+    activity: Activity = config.unknown_activity
+    source: Source = ""
+    if 0 <= time - heard.time <= config.context_seconds:
+        activity, source = heard.activity, heard.source
+    elif heard.presumed and _presumed(config, heard, time):
+        activity, source = "rest", "time_of_day"
+    period: Activity = activity
+    if activity == "rest" and time - heard.last_active < config.recovery_seconds:
+        period = "active"
+    return Place(activity, period + (":night" if _is_night(config, time) else ":day"), source)
+
+
 def activity_at(config: ContextConfig, heard: Heard, time: float) -> Activity:
     """What the person is doing at ``time``, as far as anyone knows."""
-    if 0 <= time - heard.time <= config.context_seconds and heard.activity != "unknown":
-        return heard.activity
-    if heard.presumed and _presumed(config, heard, time):
-        return "rest"
-    return config.unknown_activity
-
-
-def source_at(config: ContextConfig, heard: Heard, time: float) -> Source:
-    """Where the answer of :func:`activity_at` comes from; empty: it is the configuration's."""
-    if 0 <= time - heard.time <= config.context_seconds and heard.activity != "unknown":
-        return heard.source
-    return "time_of_day" if heard.presumed and _presumed(config, heard, time) else ""
-
-
-def period_at(config: ContextConfig, heard: Heard, activity: Activity, time: float) -> str:
-    """``rest:night``: the baseline's period. For a while after activity it is active still."""
-    if activity == "rest" and time - heard.last_active < config.recovery_seconds:
-        activity = "active"
-    return f"{activity}:night" if _is_night(config, time) else f"{activity}:day"
+    return place(config, heard, time).activity
 
 
 def _by_steps(config: ContextConfig, heard: Heard, time: float, steps: float) -> Activity:
@@ -135,7 +144,9 @@ def _hour(config: ContextConfig, time: float) -> float:
 
 
 def _is_night(config: ContextConfig, time: float) -> bool:
-    return _within(_hour(config, time), config.night_from_hour, config.night_to_hour)
+    hour = (time / 3600 + config.utc_offset_hours) % 24
+    start, end = config.night_from_hour, config.night_to_hour
+    return start <= hour < end if start <= end else hour >= start or hour < end
 
 
 def _within(hour: float, start: int, end: int) -> bool:

@@ -198,9 +198,8 @@ class Engine:
         self._changed.add(patient_id)
         if not findings:
             return []
-        activity = context.activity_at(settings, heard, time)
-        period = context.period_at(settings, heard, activity, time)
-        moment = Moment(time, time, {}, activity, period)
+        here = context.place(settings, heard, time)
+        moment = Moment(time, time, {}, here.activity, here.period)
         steps = pipeline.episodes.note(patient.book, findings, moment)
         return self._events(patient_id, patient, steps, moment)
 
@@ -317,11 +316,10 @@ def _admit(
     rate = admitted.values.get("heart_rate")
     if rate is not None:
         context.note_heart_rate(settings.context, patient.heard, time, rate)
-    activity = context.activity_at(settings.context, patient.heard, time)
-    period = context.period_at(settings.context, patient.heard, activity, time)
+    here = context.place(settings.context, patient.heard, time)
     moment = Moment(
-        time, received, admitted.values, activity, period, told.steps_per_min, told.contact,
-        watches, {}, context.source_at(settings.context, patient.heard, time),
+        time, received, admitted.values, here.activity, here.period, told.steps_per_min,
+        told.contact, watches, {}, here.source,
     )  # fmt: skip
     return moment, admitted
 

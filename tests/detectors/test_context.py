@@ -67,8 +67,9 @@ def test_after_activity_the_baseline_waits() -> None:
     heard = Heard()
     context.note(SETTINGS, heard, ZERO, Context("active"))
     context.note(SETTINGS, heard, ZERO + 60, Context("rest"))
-    assert context.period_at(SETTINGS, heard, "rest", ZERO + 60) == "active:night"
-    assert context.period_at(SETTINGS, heard, "rest", ZERO + 600) == "rest:night"
+    assert context.place(SETTINGS, heard, ZERO + 60).period == "active:night"
+    context.note(SETTINGS, heard, ZERO + 600, Context("rest"))
+    assert context.place(SETTINGS, heard, ZERO + 600).period == "rest:night"
 
 
 @pytest.mark.parametrize(
@@ -78,14 +79,14 @@ def test_after_activity_the_baseline_waits() -> None:
 )  # fmt: skip
 def test_night_is_by_local_time(hour: float, offset: float, period: str) -> None:
     here = config(context={"utc_offset_hours": offset}).everyone.context
-    found = context.period_at(here, Heard(), "rest", ZERO + hour * 3600)
-    assert found == f"rest:{period}"
+    found = context.place(here, Heard(), ZERO + hour * 3600)
+    assert found.period == f"unknown:{period}"
 
 
 def test_night_can_lie_within_one_day() -> None:
     here = config(context={"night_from_hour": 1, "night_to_hour": 7}).everyone.context
-    assert context.period_at(here, Heard(), "rest", ZERO + 6 * 3600).endswith("night")
-    assert context.period_at(here, Heard(), "rest", ZERO).endswith("day")
+    assert context.place(here, Heard(), ZERO + 6 * 3600).period.endswith("night")
+    assert context.place(here, Heard(), ZERO).period.endswith("day")
 
 
 def _stepping(steps: list[float], start: float = 0.0, every: float = 60.0) -> tuple[Heard, float]:
@@ -111,7 +112,19 @@ def _stepping(steps: list[float], start: float = 0.0, every: float = 60.0) -> tu
 def test_a_night_without_steps_is_sleep(steps: list[float], start: float, activity: str) -> None:
     heard, time = _stepping(steps, start)
     assert context.activity_at(SETTINGS, heard, time) == activity
-    assert context.source_at(SETTINGS, heard, time) == "steps"
+    assert context.place(SETTINGS, heard, time).source == "steps"
+
+
+@pytest.mark.parametrize(("walked", "coming_down"), [(1, 0), (5, 3), (40, 9)])
+def test_after_a_walk_the_heart_comes_down_for_as_long_as_it_lasted(
+    walked: int, coming_down: int
+) -> None:
+    heard, _ = _stepping([90.0] * walked)
+    minutes = []
+    for i in range(walked, walked + 30):
+        context.note(SETTINGS, heard, ZERO + i * 60.0, Context(steps_per_min=0.0))
+        minutes.append(context.activity_at(SETTINGS, heard, ZERO + i * 60.0))
+    assert minutes == ["active"] * coming_down + ["rest"] * (30 - coming_down)
 
 
 def test_what_was_not_measured_is_not_stillness() -> None:
@@ -144,7 +157,9 @@ def test_a_quiet_night_is_presumed_rest(
 ) -> None:
     heard, time = _quiet_night(minutes, rate, start)
     assert context.activity_at(SETTINGS, heard, time) == activity
-    assert context.source_at(SETTINGS, heard, time) == ("time_of_day" if activity == "rest" else "")
+    assert context.place(SETTINGS, heard, time).source == (
+        "time_of_day" if activity == "rest" else ""
+    )
 
 
 def test_the_presumption_outlasts_the_fast_heart_that_it_is_for_but_not_the_night_nor_a_gap() -> (
@@ -166,7 +181,7 @@ def test_a_devices_word_stands_over_the_presumption() -> None:
     heard, time = _quiet_night()
     context.note(SETTINGS, heard, time, Context("active"))
     assert context.activity_at(SETTINGS, heard, time) == "active"
-    assert context.source_at(SETTINGS, heard, time) == "device"
+    assert context.place(SETTINGS, heard, time).source == "device"
 
 
 def _unlabelled(start: float, activity: Activity = "unknown") -> list[float | None]:
