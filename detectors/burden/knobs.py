@@ -74,8 +74,8 @@ def _knob(path: tuple[str, ...], kind: str, row: Any, way: int, bound: Bound) ->
         return
     whole = floor(room / bound.step + 1e-9)
     rungs = [round(present + way * bound.step * n, 6) for n in range(1, whole + 1)]
-    if not rungs or rungs[-1] != bound.furthest:
-        rungs.append(bound.furthest)
+    rungs = [rung for rung in rungs if (bound.furthest - rung) * way > 1e-6]
+    rungs.append(bound.furthest)
     yield Knob(path, kind, float(present), tuple(rungs))
 
 
