@@ -81,7 +81,11 @@ def _piped(table: Table) -> str:
     head = [_row(table.columns), _row(["---"] * len(table.columns))]
     rows = [_row([cell(value) for value in row]) for row in table.rows]
     note = ["", table.note] if table.note else []
-    return "\n".join([f"**{_title(table)}**", "", *head, *rows, *note])
+    body = ["", *head, *rows, *note]
+    if table.folded:
+        top = f"<details><summary>{_title(table)}</summary>"
+        return "\n".join([top, *body, "", "</details>"])
+    return "\n".join([f"**{_title(table)}**", *body])
 
 
 def _row(parts: Iterable[str]) -> str:

@@ -36,6 +36,8 @@ class Table(NamedTuple):
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    folded: bool = False
+    """Detail: in Markdown it opens on a click."""
 
 
 class Aim(NamedTuple):

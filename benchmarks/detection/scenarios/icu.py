@@ -39,9 +39,9 @@ PROFILE = {"profile": "icu_charting"}
 SUMMARY = (
     "`icu_hourly`, real labels: onset of sepsis. Warm-up 6 h; found: any alerted hour in [−12, 0] h"
     " of the onset; false: alert episodes, 12 h apart, of people without sepsis, a day of charted"
-    " hours. NEWS2 carries values forward. AUROC: hours in [−12, 0] h against the other"
-    ' hours before an onset and all of people without one. "Matched" rows choose a threshold on tune people,'
-    " for the sensitivity of NEWS2 ≥ 5 there, and keep it for test people."
+    " hours. NEWS2 carries values forward. AUROC: hours in [−12, 0] h against the other hours"
+    ' before an onset and all of people without one. "Matched" rows choose a threshold on tune'
+    " people, for the sensitivity of NEWS2 ≥ 5 there, and keep it for test people."
 )
 COLUMNS = (
     "detector", "people", "found", "median hours before onset",
