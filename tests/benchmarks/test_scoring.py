@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from benchmarks.detection import scoring, sweep
-from benchmarks.detection.peers import night_signal
+from benchmarks.detection.peers import moving, night_signal
 from benchmarks.detection.peers.contract import Peer
 from benchmarks.detection.peers.registry import known
 from benchmarks.detection.rows import Row, levels
@@ -119,6 +120,30 @@ def test_what_peers_are_given_sees_no_future(rates: list[float], cut: int) -> No
     early = Recording("p1", whole.measurements[:cut])
     seen = levels(early)
     assert levels(whole)[: len(seen)] == seen
+
+
+def test_a_gap_as_long_as_allowed_is_no_gap() -> None:
+    times, scores = [0.0, 10.0, 21.0], [1.0, 1.0, 1.0]
+    series = sweep.Series(np.array(times), np.array(scores))
+    assert [a[:2] for a in series.alerts(1.0, 10)] == [(0, 10), (21, 21)]
+    assert [a[:2] for a in scoring.spans(times, scores, 1.0, 10)] == [(0, 10), (21, 21)]
+
+
+def test_a_value_is_judged_before_it_is_learned() -> None:
+    scorer = moving.RollingZ(50)
+    calm = [scorer.score(Row(float(i), {"heart_rate": 60.0 + i % 2})) for i in range(20)]
+    assert max(calm) <= 1.0
+    assert scorer.score(Row(20.0, {"heart_rate": 90.5})) == 30.0  # spread 0.5, taken as 1
+
+
+def test_peers_are_given_rest_alone_and_ten_minutes_after_steps_not_yet() -> None:
+    made = recording([60.0] * 60)
+    rows = [
+        replace(row, context=Context(steps_per_min=80.0 if i == 30 else 0.0))
+        for i, row in enumerate(made.measurements)
+    ]
+    seen = {(row.time - made.start) / 60 for row in levels(Recording("p1", tuple(rows)))}
+    assert seen == {*range(4, 30), *range(45, 60)}
 
 
 def nights(rates: list[float]) -> Recording:

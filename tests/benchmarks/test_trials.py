@@ -78,7 +78,13 @@ def test_an_episode_alerts_when_it_opens_and_when_it_gets_worse() -> None:
     assert [alert.priority for alert in found] == ["medium", "high"]
     assert found[0].start < found[1].start < found[0].end
     assert found[0].end == found[1].end < made.end
-    assert alerts(events, made.end, {"no_data"}) == []
+
+
+def test_technical_events_alert_nobody() -> None:
+    made = recording([60.0] * 200)
+    events = detect(made, levels.config("holter_rhythm"))
+    assert {event.kind for event in events} == {"sensor_fault"}
+    assert alerts(events, made.end) == []
 
 
 def test_uploads_hold_every_measurement_once_in_order() -> None:
