@@ -11,7 +11,7 @@ import pytest
 from detectors.config import Limit, from_tables, load
 from detectors.engine import Engine
 from detectors.registry import BUILT_IN
-from tests.support.vitals import at, cuff, heart, measured, upload
+from tests.support.vitals import DAY, at, cuff, heart, measured, upload
 from vigil.model import Event
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "detection.md").read_text("utf-8")
@@ -66,7 +66,7 @@ def _events() -> list[Event]:
     off = Engine(from_tables({"limits": {"systolic_low": {"enabled": False}}}))
     off.load_state("p1", engine.state_of("p1"))
     events += off.process(upload(measured(75_000, {"heart_rate": 70.0})))
-    return events + off.tick(at(1_000_000)) + _of_a_plug_in(calm + fast)
+    return events + off.tick(at(1_000_000)) + _of_a_plug_in(calm + fast) + _over_days()
 
 
 def _of_a_plug_in(rates: list[float]) -> list[Event]:
@@ -76,6 +76,20 @@ def _of_a_plug_in(rates: list[float]) -> list[Event]:
     }  # fmt: skip
     engine = Engine(from_tables({"plugins": {"far": far}}))
     return [event for item in heart(rates) for event in engine.process(item)]
+
+
+def _over_days() -> list[Event]:
+    """Four weeks of nights and six raised ones, and of two pressures morning and evening."""
+    nights = [
+        upload(measured(day * DAY + slot * 900.0, {"heart_rate": rate + slot % 3}))
+        for day, rate in enumerate([60.0] * 29 + [72.0] * 41) for slot in range(29)
+    ]  # fmt: skip
+    pressures = [
+        upload(measured(day * DAY + hour * 3600.0, {"systolic": 140.0, "diastolic": 80.0}, "rest"))
+        for day in range(6) for hour in (8, 9, 19, 20)
+    ]  # fmt: skip
+    engine = Engine(load())
+    return [event for item in (*nights, *pressures) for event in engine.process(item)]
 
 
 def test_every_key_of_the_evidence_is_explained() -> None:
