@@ -93,7 +93,6 @@ def test_the_hash_names_the_content_whatever_the_order() -> None:
         ({"limits": {"heart_rate_high": {"signal": "pulse"}}}, "heart_rate_high", "not known"),
         ({"limits": {"heart_rate_very_high": {"above": 115}}}, "very_high]", "nearer"),
         ({"limits": {"heart_rate_low": {"below": 118, "clear": 119}}}, "heart_rate", "past both"),
-        ({"limits": {"heart_rate_high": {"kind": "early_warning_score"}}}, "high]", "episodes."),
         ({"baseline": {"signals": {"heart_rate": {"clear_spreads": 4}}}}, "heart_rate]", "under"),
         ({"baseline": {"signals": {"heart_rate": {"prior": {"up": [1, 1]}}}}}, "heart", "exactly"),
         ({"admission": {"stuck": {"pulse": {"readings": 5, "seconds": 5}}}}, "stuck", "not known"),
@@ -164,3 +163,8 @@ def test_the_shipped_files_do_not_overlap() -> None:
 def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(SettingsError, match="profile 'none' is not known"):
         from_tables({"wards": {"icu": {"patients": ["p1"], "profile": "none"}}})
+
+
+def test_every_clinical_kind_is_held_together_by_a_table() -> None:
+    clinical = {kind.name for kind in KINDS.values() if kind.category == "clinical"}
+    assert clinical <= set(load().everyone.episodes)

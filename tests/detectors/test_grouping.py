@@ -174,6 +174,6 @@ def test_the_laws_of_parts(script: list[tuple[float, dict[Rule, Stance]]]) -> No
         beyond = {one.kind for one in said if said[one] == BEYOND}
         assert opened <= beyond
         for kind in beyond:
-            watch = watches.get(kind)
+            own = watches.get(kind)
             at_its_end = time <= story.book.ended.get(kind, -1)
-            assert at_its_end if watch is None else watch.open or watch.part_of
+            assert at_its_end if own is None else own.open or own.part_of

@@ -32,7 +32,8 @@ pytestmark = pytest.mark.kafka
 TOPIC = topics.READINGS.name
 PLACE = TopicPartition(TOPIC, 0)
 OTHER = TopicPartition(TOPIC, 1)
-RATES = [70 + i % 3 for i in range(15)] + [131 + i % 3 for i in range(25)] + [72] * 20
+CALM = [70 + i % 3 for i in range(20)]
+RATES = CALM[:15] + [131 + i % 3 for i in range(25)] + CALM
 
 
 def story(patient: str) -> list[Upload]:
