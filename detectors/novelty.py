@@ -29,6 +29,7 @@ from detectors.limits import NOTHING
 KIND = "pattern_unusual"
 LEAST_PIVOT = 0.05
 """A covariance nearer to singular than this is taken as independent."""
+NONE = (0.0, 0.0)
 Matrix = list[list[float]]
 
 
@@ -53,6 +54,7 @@ class Novelty:
         self._config = own = config.novelty
         judged = sorted(name for name, row in config.baseline.signals.items() if row.enabled)
         self._keys = {signal: f"baseline.{signal}" for signal in judged}
+        self._pairs = {one: {two: _pair(one, two) for two in judged} for one in judged}
         self.signals = frozenset(judged if own.enabled else ())
         self._calm = own.clear * own.clear * LEAST_PIVOT
         self._rule = Rule(
@@ -122,15 +124,20 @@ class Novelty:
         return found
 
     def _covariance(self, memory: Together, signals: list[str]) -> Matrix:
-        prior = self._config.prior_readings
-        matrix = []
-        for one in signals:
-            row = []
-            for two in signals:
-                mean, weight = memory.products.get(_pair(one, two), (0.0, 0.0))
+        prior, products = self._config.prior_readings, memory.products
+        matrix: Matrix = [[0.0] * len(signals) for _ in signals]
+        for i, one in enumerate(signals):
+            keys = self._pairs[one]
+            for j in range(i, len(signals)):
+                mean, weight = products.get(keys[signals[j]], NONE)
                 shrunk = weight * mean / (weight + prior)
-                row.append(max(1.0, shrunk + prior / (weight + prior)) if one == two else shrunk)
-            matrix.append(row)
+                matrix[i][j] = matrix[j][i] = shrunk
+            matrix[i][i] = max(
+                1.0,
+                matrix[i][i] + prior / (products[keys[one]][1] + prior)
+                if keys[one] in products
+                else 1.0,
+            )
         return matrix
 
     def learn(self, moment: Moment, memory: Together, frozen: Collection[str]) -> None:
@@ -153,7 +160,7 @@ class Novelty:
         names = list(clipped)
         for i, one in enumerate(names):
             for two in names[i:]:
-                row = memory.products.setdefault(_pair(one, two), [0.0, 0.0])
+                row = memory.products.setdefault(self._pairs[one][two], [0.0, 0.0])
                 row[1] = min(row[1] + 1.0, float(own.memory_readings))
                 row[0] += (clipped[one] * clipped[two] - row[0]) / row[1]
 
@@ -182,15 +189,20 @@ def _contributions(matrix: Matrix, z: list[float]) -> list[float]:
     [9.0, 4.0]
     """
     count = len(z)
-    rows = [[*row, value] for row, value in zip(matrix, z, strict=True)]
+    rows = [row.copy() for row in matrix]
+    left = z.copy()
     for i in range(count):
-        if rows[i][i] < LEAST_PIVOT * matrix[i][i]:
+        top, pivot = rows[i], rows[i][i]
+        if pivot < LEAST_PIVOT * matrix[i][i]:
             return [value * value / matrix[k][k] for k, value in enumerate(z)]
         for j in range(i + 1, count):
-            factor = rows[j][i] / rows[i][i]
-            rows[j] = [a - factor * b for a, b in zip(rows[j], rows[i], strict=True)]
-    solved = [0.0] * count
-    for i in reversed(range(count)):
-        rest = sum(rows[i][k] * solved[k] for k in range(i + 1, count))
-        solved[i] = (rows[i][count] - rest) / rows[i][i]
-    return [value * part for value, part in zip(z, solved, strict=True)]
+            row, factor = rows[j], rows[j][i] / pivot
+            for k in range(i + 1, count):
+                row[k] -= factor * top[k]
+            left[j] -= factor * left[i]
+    for i in range(count - 1, -1, -1):
+        top = rows[i]
+        for k in range(i + 1, count):
+            left[i] -= top[k] * left[k]
+        left[i] /= top[i]
+    return [value * part for value, part in zip(z, left, strict=True)]
