@@ -15,7 +15,7 @@ living heart does so for long while it is fast or slow. It is not judged until i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -232,13 +232,13 @@ class Admission:
             wrong.update(dict.fromkeys(pair, "systolic_not_above_diastolic"))
         pair = [signal for signal in pair if signal not in wrong]
         known = [(signal, tracks[signal]) for signal in pair if signal in tracks]
-        agrees = far = False
+        agrees = self._pair_agrees(known, values, time)
+        far = False
         for signal, track in known:
             jump = self._jump.get(signal)
-            if jump is not None:
-                agrees = agrees or _agrees(track, values[signal], time, jump)
-                far = far or _far(track, values[signal], time, jump)
-        far = far or (len(known) == 2 and self._implausible(values))
+            far = far or (jump is not None and _far(track, values[signal], time, jump))
+        if len(known) == 2 and self._implausible(values["systolic"] - values["diastolic"]):
+            far = far or not self._implausible(known[0][1].value - known[1][1].value)
         if far and not agrees:
             for signal, track in known:
                 self._hold(track, values[signal], time)
@@ -253,11 +253,22 @@ class Admission:
             if reason:
                 wrong[signal] = reason
 
-    def _implausible(self, values: Mapping[str, float]) -> bool:
+    def _pair_agrees(
+        self, known: Sequence[tuple[str, Track]], values: Mapping[str, float], time: float
+    ) -> bool:
+        """Whether a pressure is nearer, as a whole, to the one held back than to those before."""
+        to_held = to_last = 0.0
+        for signal, track in known:
+            jump = self._jump.get(signal)
+            if track.suspect is None or jump is None or time - track.jumped > jump.seconds:
+                return False
+            to_held += abs(values[signal] - track.suspect)
+            to_last += abs(values[signal] - track.value)
+        return bool(known) and to_held <= to_last
+
+    def _implausible(self, width: float) -> bool:
         """Whether one reading is not enough to believe this pulse pressure."""
-        width = values["systolic"] - values["diastolic"]
-        least, most = self._config.pulse_pressure_least, self._config.pulse_pressure_most
-        return not least <= width <= most
+        return not self._config.pulse_pressure_least <= width <= self._config.pulse_pressure_most
 
     def _first_or_next(
         self, signal: str, value: float, time: float, tracks: dict[str, Track]
