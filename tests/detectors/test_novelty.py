@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from math import sqrt
 from random import Random
 from typing import Any
@@ -29,6 +31,11 @@ def here(time: float, activity: str = "rest", watched: object = (), **residuals:
 
 def lived(correlation: float = 0.0, hours: int = 60, seed: int = 1) -> Together:
     """A person whose pressures go together so much; readings each hour."""
+    return deepcopy(_lived(correlation, hours, seed))
+
+
+@cache
+def _lived(correlation: float, hours: int, seed: int) -> Together:
     source, memory = Random(seed), NOVELTY.fresh()  # noqa: S311
     for i in range(hours):
         one, two, three = (source.gauss(0, 1) for _ in range(3))
