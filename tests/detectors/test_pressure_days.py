@@ -95,6 +95,7 @@ def test_nights_and_activity_do_not_count() -> None:
     assert told_of(days([(150, 95)] * 8, (1.0, 2.0, 3.0, 4.0), "asleep")) == []
     assert told_of(days([(150, 95)] * 8, (1.0, 2.0, 3.0, 4.0), "unknown")) == []
     assert told_of(days([(150, 95)] * 8, HOURS, "active")) == []
+    assert told_of(days([(150, 95)] * 8, HOURS, "asleep")) == []
     assert told_of(days([(150, 95)] * 8, HOURS, "unknown")) != []
 
 

@@ -102,9 +102,10 @@ def test_a_night_with_too_few_hours_is_left_out() -> None:
     assert not [e for e in detect(cut, **ALONE) if e.kind == KIND]
 
 
-def test_minutes_with_steps_do_not_count() -> None:
+@pytest.mark.parametrize("steps", [5.0, 30.0])
+def test_minutes_with_steps_do_not_count(steps: float) -> None:
     calm = nights([60.0] * 20)
-    events = detect([*night_uploads([*calm, 75.0, 75.0], steps=30.0)], **ALONE)
+    events = detect([*night_uploads([*calm, 75.0, 75.0], steps=steps)], **ALONE)
     assert not [event for event in events if event.kind == KIND]
 
 

@@ -84,6 +84,26 @@ def test_the_anchor_moves_no_faster_than_stated() -> None:
         last = history.anchor
 
 
+def known(values: Iterable[float]) -> History:
+    history = History()
+    for day, value in enumerate(values):
+        history.conclude(Known(day * DAY, value, 7.0), SETTINGS)
+    return history
+
+
+def test_an_odd_night_counts_no_further_than_stated() -> None:
+    history = known([60.0] * 20 + [150.0])
+    assert history.fast.last == SETTINGS.clip_spreads
+    assert not history.raised
+
+
+@pytest.mark.parametrize(("raised", "learned"), [(3, True), (9, False)])
+def test_only_a_short_rise_teaches_when_it_is_over(raised: int, learned: bool) -> None:
+    history = known([60.0] * 20 + [75.0] * raised + [60.0] * 12)
+    assert not history.raised
+    assert (75.0 in history.reference) is learned
+
+
 @given(st.lists(st.floats(30, 150), min_size=1, max_size=40))
 def test_a_spread_is_never_nothing(nights: list[float]) -> None:
     assert spread_of(nights, SETTINGS) > 0
