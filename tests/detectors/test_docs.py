@@ -66,7 +66,9 @@ def _events() -> list[Event]:
     off = Engine(from_tables({"limits": {"systolic_low": {"enabled": False}}}))
     off.load_state("p1", engine.state_of("p1"))
     events += off.process(upload(measured(75_000, {"heart_rate": 70.0})))
-    return events + off.tick(at(1_000_000)) + _of_a_plug_in(calm + fast) + _over_days()
+    return (
+        events + off.tick(at(1_000_000)) + _of_a_plug_in(calm + fast) + _over_days() + _of_several()
+    )
 
 
 def _of_a_plug_in(rates: list[float]) -> list[Event]:
@@ -90,6 +92,22 @@ def _over_days() -> list[Event]:
     ]  # fmt: skip
     engine = Engine(load())
     return [event for item in (*nights, *pressures) for event in engine.process(item)]
+
+
+def _of_several() -> list[Event]:
+    """A partial NEWS2 of 7, and a heart rate that rises as the pressure falls."""
+    source = random.Random(1)  # noqa: S311
+    ill = {"heart_rate": 135.0, "respiratory_rate": 26.0, "spo2": 94.0}
+    log = [upload(measured(i * 600.0, ill, "rest")) for i in range(3)]
+    for i in range(96):
+        ill_by = i // 90
+        values = {
+            "heart_rate": 70.0 + source.gauss(0, 3) + 15 * ill_by,
+            "systolic": 125.0 + source.gauss(0, 5) - 22 * ill_by,
+        }
+        log.append(upload(measured(DAY + i * 3600.0, values, "rest"), patient="p2"))
+    engine = Engine(load())
+    return [event for item in log for event in engine.process(item)]
 
 
 def test_every_key_of_the_evidence_is_explained() -> None:
