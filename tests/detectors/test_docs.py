@@ -102,8 +102,8 @@ def _of_several() -> list[Event]:
     for i in range(96):
         ill_by = i // 90
         values = {
-            "heart_rate": 70.0 + source.gauss(0, 3) + 15 * ill_by,
-            "systolic": 125.0 + source.gauss(0, 5) - 22 * ill_by,
+            "heart_rate": 70.0 + source.gauss(0, 3) + 16 * ill_by,
+            "systolic": 125.0 + source.gauss(0, 5) - 18 * ill_by,
         }
         log.append(upload(measured(DAY + i * 3600.0, values, "rest"), patient="p2"))
     engine = Engine(load())
