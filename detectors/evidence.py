@@ -116,9 +116,8 @@ def _add(evidence: dict[str, Any], more: Mapping[str, Any]) -> None:
     """Lay what a detector tells over what stands there; of tables, key by key."""
     for key, value in more.items():
         below = evidence.get(key)
-        if isinstance(value, dict) and isinstance(below, dict):
-            value = {**below, **value}
-        evidence[key] = value
+        both = isinstance(value, dict) and isinstance(below, dict)
+        evidence[key] = {**(below or {}), **value} if both else value
 
 
 def _scores(moment: Moment, judged: str, signals: Collection[str]) -> dict[str, float]:
