@@ -10,7 +10,8 @@ true change (a tachycardia can begin from one beat to the next) is told one read
 none, a spike or one odd pressure between normal ones is dropped. A pressure is held as a whole.
 
 A heart rate that repeats exactly, reading after reading, is *unproven* long before it is stuck: no
-living heart does so for long while it is fast or slow. It is not judged until it moves.
+living heart does so for long while it is fast or slow. It is not judged until it moves; where it
+would be an alarm, that it does not move is told soon.
 """
 
 from __future__ import annotations
@@ -305,6 +306,10 @@ def _repeated(track: Track, time: float, stuck: Stuck) -> str:
     """Whether a value has been the same for too long to be judged, or to be measured at all."""
     lasted = time - track.since
     if track.equal >= stuck.readings and lasted >= stuck.seconds:
+        return _STUCK
+    extreme = track.value <= stuck.extreme_below or track.value >= stuck.extreme_above
+    soon = track.equal >= stuck.extreme_readings and lasted >= stuck.extreme_seconds
+    if extreme and soon:
         return _STUCK
     if track.equal < stuck.unproven_readings or lasted < stuck.unproven_seconds:
         return ""

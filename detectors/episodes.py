@@ -297,4 +297,5 @@ def _told(
     watch.sequence += 1
     watch.told_extreme = watch.extreme
     watch.told_at = moment.time
+    watch.known = max(watch.known, moment.time if moment.known is None else moment.known)
     return Step(kind, phase, watch, ended_at, finding)

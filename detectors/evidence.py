@@ -51,7 +51,6 @@ def event(
     """
     kind, watch = KINDS[step.kind], step.watch
     onset = _moment(watch.onset)
-    known_at = _known_at(moment)
     own = (watch.signal,) if watch.signal and kind.category == "technical" else ()
     return Event(
         event_id=ids.event_id(origin.patient_id, step.kind, onset),
@@ -62,7 +61,7 @@ def event(
         sequence=watch.sequence,
         priority=watch.priority,
         onset=onset,
-        detected_at=_moment(known_at),
+        detected_at=_moment(watch.known),
         ended_at=None if step.ended_at is None else _moment(step.ended_at),
         retrospective=origin.retrospective,
         signals=own or kind.signals,
@@ -78,7 +77,7 @@ def _evidence(
     step: Step, moment: Moment, origin: Origin, known: Iterable[tuple[Detector, Any]]
 ) -> dict[str, Any]:
     watch = step.watch
-    now = _known_at(moment)
+    now = watch.known
     end = now if step.ended_at is None else step.ended_at
     facts: dict[str, Any] = {
         "rule": watch.rule,
@@ -167,10 +166,6 @@ def rounded(value: float | None) -> float | None:
     93.333
     """
     return None if value is None else round(float(value), 3)
-
-
-def _known_at(moment: Moment) -> float:
-    return moment.time if moment.known is None else moment.known
 
 
 def _moment(seconds: float) -> datetime:

@@ -53,6 +53,9 @@ class Watch(Struct, array_like=True):
     part_told: bool = False
     value: float | None = None
     """The last judged value, of a part."""
+    known: float = NEVER
+    """When what was last told became known. What is told after a reading that was held back became
+    known no sooner, whenever it was measured."""
 
     @property
     def open(self) -> bool:

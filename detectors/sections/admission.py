@@ -19,6 +19,11 @@ class Stuck(Section, frozen=True):
     unproven_interval_seconds: Positive = 1200.0
     """Only where the readings follow each other so closely on average; slower, rounded values
     repeat by chance."""
+    extreme_below: float = 50.0
+    extreme_above: float = 110.0
+    """From these on a value would soon be an alarm if it moved: that it does not is told sooner."""
+    extreme_readings: Count = 10
+    extreme_seconds: Seconds = 600.0
     enabled: bool = True
 
 

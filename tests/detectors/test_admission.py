@@ -79,13 +79,17 @@ def test_a_stuck_sensor_is_a_technical_event_with_its_true_onset_and_no_alarm() 
     assert told(events) == [("sensor_fault", "opened", "low"), ("sensor_fault", "closed", "low")]
     opened, closed = events
     assert seconds(opened.onset) == 30 * 60
-    assert seconds(opened.detected_at) == (30 + 59) * 60
+    assert seconds(opened.detected_at) == (30 + 10) * 60
     assert (opened.evidence["reason"], opened.signals) == ("stuck", ("heart_rate",))
     assert seconds(closed.ended_at) == 121 * 60  # the step out of it waits for a second reading
 
 
-def test_a_value_frozen_below_the_stuck_time_is_let_be() -> None:
-    assert detect(heart([65.0] * 59)) == []
+@pytest.mark.parametrize(("rate", "minutes"), [(65.0, 59), (130.0, 10), (45.0, 10)])
+def test_a_value_frozen_below_the_stuck_time_is_let_be(rate: float, minutes: int) -> None:
+    frozen = heart([rate] * minutes)
+    assert detect(frozen) == []
+    (event,) = detect(heart([rate] * (minutes + 1)))
+    assert (event.kind, event.evidence["reason"]) == ("sensor_fault", "stuck")
 
 
 def test_a_fast_device_may_repeat_a_value_for_minutes() -> None:

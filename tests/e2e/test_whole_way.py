@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,7 +33,9 @@ pytestmark = [pytest.mark.kafka, pytest.mark.browser, pytest.mark.timeout(180)]
 
 PATIENT, NAME, USER = "e2e-1", "Avery Example", "nurse"
 PASSWORD = secrets.token_urlsafe(16)
-RESTING, RACING = 64, 138
+RESTING, RACING = 64, 136
+"""Beats a minute, at least: no living heart keeps to one number."""
+RACES = rf"\b({RACING}|{RACING + 1})\b"
 
 
 class System(NamedTuple):
@@ -102,7 +105,9 @@ def _subscribe_phone(system: System, page: Page) -> httpx.Client:
 def _send(system: System) -> None:
     """Half an hour at rest, then a quarter of an hour of a racing heart, ending now."""
     now = utc_now().replace(second=0, microsecond=0)
-    rates = [RESTING] * 30 + [RACING] * 15
+    resting = [RESTING + minute % 3 for minute in range(30)]
+    racing = [RACING + minute % 2 for minute in range(15)]
+    rates = [*resting, *racing]
     readings = [
         {
             "time": (now - timedelta(minutes=len(rates) - 1 - minute)).isoformat(),
@@ -149,7 +154,7 @@ def test_from_a_reading_to_a_person(system: System, chromium_page: Page) -> None
     alert = next(a for a in _alerts_on_topic(system.settings) if a.kind == "heart_rate_high")
     staff = alert.texts["care_team"]["en"]
     patient = alert.texts["patient"]["en"]
-    assert str(RACING) in staff.body
+    assert re.search(RACES, staff.body)
 
     with psycopg.connect(system.settings.database(), row_factory=dict_row) as connection:
         stored = eventually(
@@ -167,7 +172,7 @@ def test_from_a_reading_to_a_person(system: System, chromium_page: Page) -> None
     (pushed,) = system.push.wait(1, seconds=20)
     assert pushed.payload is not None
     assert pushed.payload["alert_id"] == alert.alert_id
-    assert str(RACING) not in str(pushed.payload), "nothing about health on the lock screen"
+    assert not re.search(RACES, str(pushed.payload)), "nothing about health on the lock screen"
     shown = phone.get("/phone").text
     assert patient.title in shown
     phone.close()

@@ -34,7 +34,7 @@ def recording(folder: Path, name: str = "small.csv.gz", fast: int = 90) -> Path:
     rows = []
     for minute in range(180):
         time = (start + timedelta(minutes=minute)).isoformat()
-        rate = 165 if 30 <= minute < 30 + fast else 70 + minute % 5
+        rate = 165 + minute % 3 if 30 <= minute < 30 + fast else 70 + minute % 5
         rows += [f"p1,{time},{rate},,", f"p2,{time},{66 + minute % 7},,"]
     rows += [rows[-1], "p2,2026-11-20T10:00:00Z,999,,", "p2,yesterday,70,,"]
     path = folder / name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,7 +88,7 @@ def test_phone_and_staff_are_told_and_simulated_data_say_so(house: House) -> Non
         "[Simulated] Medium priority: New alert",
     ]
     said = json.dumps([*house.pages(), message.payload, simulated.payload])
-    assert "118" not in said
+    assert not re.search(r"\b118\b", said), "nothing about health"
     assert "SECRET" not in said
     assert {(r["state"], r["attempts"]) for r in log_of(house.connection)} == {("sent", 1)}
 
