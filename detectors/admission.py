@@ -19,39 +19,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from detectors.config import EpisodePolicy
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
-from detectors.sections.admission import AdmissionConfig, Jump, Stuck
+from detectors.sections.admission import AdmissionConfig
+from detectors.tracks import Track
 from vigil.signals import SIGNALS
 
 FAULT, CONTACT, CLOCK = "sensor_fault", "poor_contact", "device_clock"
 PRESSURE = ("systolic", "diastolic")
-RECENT_WEIGHT = 0.25
-"""Of the newest value in the mean of the last few."""
 _RANGES = {name: (signal.lowest, signal.highest) for name, signal in SIGNALS.items()}
 _STEPPED, _UNPROVEN, _STUCK = "stepped", "unproven", "stuck"
 _QUIET = frozenset({_STEPPED, _UNPROVEN})
 """Reasons that are no fault of the sensor's."""
-
-
-class Track(Struct, array_like=True):
-    """What is remembered of one signal."""
-
-    value: float
-    time: float
-    since: float
-    """When ``value`` was first seen in the present run of equal ones."""
-    equal: int = 1
-    suspect: float | None = None
-    """A value held back because it stepped too far."""
-    mean: float | None = None
-    """Of the last few values let through."""
-    jumps: int = 0
-    """Steps held back that followed each other within ``motion_seconds``."""
-    jumped: float = 0.0
-    """Time of the last of them, which is that of ``suspect``."""
 
 
 class Admitted(NamedTuple):
@@ -210,11 +189,11 @@ class Admission:
             return ""
         jump = self._jump.get(signal)
         if jump is not None:
-            if _agrees(track, value, time, jump):
+            if track.agrees(value, time, jump):
                 confirmed.append(signal)
-                _believe(track)
-            elif _far(track, value, time, jump):
-                self._hold(track, value, time)
+                track.believe()
+            elif track.far(value, time, jump):
+                track.hold(value, time, self._config.motion_seconds)
                 return _STEPPED
         return self._take(signal, track, value, time)
 
@@ -237,18 +216,18 @@ class Admission:
         far = False
         for signal, track in known:
             jump = self._jump.get(signal)
-            far = far or (jump is not None and _far(track, values[signal], time, jump))
+            far = far or (jump is not None and track.far(values[signal], time, jump))
         if len(known) == 2 and self._implausible(values["systolic"] - values["diastolic"]):
             far = far or not self._implausible(known[0][1].value - known[1][1].value)
         if far and not agrees:
             for signal, track in known:
-                self._hold(track, values[signal], time)
+                track.hold(values[signal], time, self._config.motion_seconds)
             wrong.update(dict.fromkeys(pair, _STEPPED))
             return
         if agrees:
             confirmed.extend(pair)
             for _, track in known:
-                _believe(track)
+                track.believe()
         for signal in pair:
             reason = self._first_or_next(signal, values[signal], time, tracks)
             if reason:
@@ -280,62 +259,11 @@ class Admission:
         tracks[signal] = Track(value, time, time, mean=value)
         return ""
 
-    def _hold(self, track: Track, value: float, time: float) -> None:
-        """Remember a step that waits, and how many followed each other."""
-        track.suspect = value
-        near = time - track.jumped <= self._config.motion_seconds
-        track.jumps = track.jumps + 1 if near else 1
-        track.jumped = time
-
     def _take(self, signal: str, track: Track, value: float, time: float) -> str:
         """Remember a value; say if it repeats too often to be measured."""
-        if value != track.value:
-            track.value, track.since, track.equal = value, time, 0
-        track.time, track.suspect = time, None
-        track.equal += 1
-        mean = value if track.mean is None else track.mean
-        track.mean = mean + RECENT_WEIGHT * (value - mean)
-        if track.equal > 1:
-            stuck = self._stuck.get(signal)
-            if stuck is not None:
-                return _repeated(track, time, stuck)
-        return ""
-
-
-def _repeated(track: Track, time: float, stuck: Stuck) -> str:
-    """Whether a value has been the same for too long to be judged, or to be measured at all."""
-    lasted = time - track.since
-    if track.equal >= stuck.readings and lasted >= stuck.seconds:
-        return _STUCK
-    extreme = track.value <= stuck.extreme_below or track.value >= stuck.extreme_above
-    soon = track.equal >= stuck.extreme_readings and lasted >= stuck.extreme_seconds
-    if extreme and soon:
-        return _STUCK
-    if track.equal < stuck.unproven_readings or lasted < stuck.unproven_seconds:
-        return ""
-    close = lasted <= stuck.unproven_interval_seconds * (track.equal - 1)
-    return _UNPROVEN if close else ""
-
-
-def _agrees(track: Track, value: float, time: float, jump: Jump) -> bool:
-    """Whether a value is nearer to the one held back than to those before it."""
-    if track.suspect is None or time - track.jumped > jump.seconds:
-        return False
-    return abs(value - track.suspect) <= abs(value - track.value)
-
-
-def _believe(track: Track) -> None:
-    """What was held back was true: it is the last value now."""
-    if track.suspect is not None:
-        track.value, track.since, track.equal = track.suspect, track.jumped, 1
-
-
-def _far(track: Track, value: float, time: float, jump: Jump) -> bool:
-    """Whether a value stepped too far from the last one and from the last few."""
-    change = min(jump.change, jump.share * track.value)
-    if abs(value - track.value) <= change or time - track.time > jump.seconds:
-        return False
-    return track.mean is None or abs(value - track.mean) > change
+        track.take(value, time)
+        stuck = self._stuck.get(signal) if track.equal > 1 else None
+        return track.repeats(time, stuck) if stuck is not None else ""
 
 
 def _rule(name: str, kind: str, signal: str, seconds: float, readings: int) -> Rule:

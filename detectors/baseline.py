@@ -1,9 +1,9 @@
 """What is usual for this person, learned online, and what is unusual for long enough to be told.
 
-A signal's usual value is the sum of a *level* (one a person, learned from all that is not activity)
-and an *offset* (one for each activity and part of the day, learned slowly). So a part of the day
-that was seldom seen borrows from the rest, and a true new level is adopted everywhere at once. All
-are robust estimates (:mod:`detectors.estimates`).
+A signal's usual value is the sum of a *level* and an *offset* by activity and part of the day
+(:mod:`detectors.usual`). So a part of the day that was seldom seen borrows from the rest, and a
+true new level is adopted everywhere at once. All are robust estimates
+(:mod:`detectors.estimates`).
 
 Unusual is what was *sustained* (:mod:`detectors.sustained`): each of the last blocks further from
 the usual than ``least_change`` and than ``raise_spreads`` of this person's own blocks. Half of how
@@ -21,39 +21,19 @@ this person's normal.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from math import inf
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from detectors.config import PatientConfig
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
-from detectors.estimates import Estimate
 from detectors.limits import NOTHING
 from detectors.sections.baseline import BaselineConfig, Usual
 from detectors.sustained import Window
+from detectors.usual import Keys, Known, bins_of, of_first_version
 from vigil.kinds import KINDS
 
 USUAL_SPREADS = 2.0
 """What is shown as the usual range: about 95 of 100 readings."""
-DAY = 86400.0
-
-
-class Known:
-    """What is known of one signal of one patient."""
-
-    __slots__ = ("anchor", "bins", "day", "learned", "level", "window")
-
-    def __init__(self, signal: str, usual: Usual, weight: float):
-        centre, spread = usual.prior["rest"]
-        self.level = Estimate(signal, (centre, spread), weight, usual.floor)
-        self.bins: dict[str, Estimate] = {}
-        """``rest:2`` → offset from the level, and spread of single values about the usual."""
-        self.window = Window()
-        self.learned = -inf
-        """Time of the last value learned."""
-        self.day = -1.0
-        self.anchor = centre
-        """The level when that day began."""
 
 
 class Memory:
@@ -74,8 +54,7 @@ class _Judged(NamedTuple):
     below: Rule
     score: str
     """Its key among the scores of a moment."""
-    keys: Mapping[str, tuple[str, ...]]
-    """Period → the bin of each part of the day."""
+    keys: Keys
     keep: int
     """Blocks of the window."""
 
@@ -96,18 +75,6 @@ def _rule(signal: str, usual: Usual, direction: Literal["above", "below"]) -> Ru
     )
 
 
-def _keys(slots: int) -> dict[str, tuple[str, ...]]:
-    """Period → bins: parts of the day, or day and night as the period says."""
-    periods = [f"{a}:{half}" for a in ("asleep", "rest", "active", "unknown")
-               for half in ("day", "night")]  # fmt: skip
-    if slots == 2:
-        return {period: (period, period) for period in periods}
-    return {
-        period: tuple(f"{period.partition(':')[0]}:{slot}" for slot in range(slots))
-        for period in periods
-    }
-
-
 class Baseline:
     """Finds values that are sustained far from the person's usual ones."""
 
@@ -123,7 +90,7 @@ class Baseline:
                 _rule(signal, usual, "above"),
                 _rule(signal, usual, "below"),
                 f"{self.name}.{signal}",
-                _keys(usual.slots),
+                bins_of(usual.slots),
                 max(usual.blocks, usual.unknown_blocks or 0),
             )
             for signal, usual in config.baseline.signals.items()
@@ -158,7 +125,7 @@ class Baseline:
             closed = known.window.closing(
                 moment.time, value - centre, row.usual.block_seconds, self._config.gap_seconds
             )
-            if closed and self._ready(known.level):
+            if closed and known.ready(self._config):
                 told = self._judge(row, known, closed, (centre, spread), moment)
                 found = [*found, *told] if told else found
         return found
@@ -203,62 +170,12 @@ class Baseline:
                 continue
             known = memory.known.get(signal)
             if known is None:
-                known = memory.known[signal] = Known(
-                    signal, row.usual, self._config.prior_weight_minutes
-                )
-            self._learn(row, known, value, moment, signal in frozen)
-
-    def _learn(
-        self, row: _Judged, known: Known, value: float, moment: Moment, frozen: bool
-    ) -> None:
-        settings, usual, time = self._config, row.usual, moment.time
-        key = self._bin(row, moment)
-        own = known.bins.get(key)
-        if own is None:
-            own = known.bins[key] = self._born(row, known, key)
-        active = key.startswith("active")
-        off = value - known.level.centre - own.centre
-        window = known.window
-        if active:
-            if window.count or window.means:
-                (window.drop if frozen else window.interrupt)()
-        else:
-            window.add(time, off, usual.block_seconds, settings.gap_seconds, row.keep)
-        past = time - known.learned
-        if frozen or past < settings.learn_every_seconds:
-            return
-        first = known.learned == -inf
-        known.learned = time
-        weight = 1.0 if first else min(max(past / 60, 1.0), settings.longest_weight_minutes)
-        if not active:
-            low, high = self._bounds(row, known, moment)
-            known.level.take(value - own.centre, weight, settings.memory_minutes, low, high)
-        own.take(value - known.level.centre, weight, settings.memory_minutes)
-
-    def _bounds(self, row: _Judged, known: Known, moment: Moment) -> tuple[float, float]:
-        """How far the level may move today; anywhere, until its memory is full."""
-        level, usual = known.level, row.usual
-        day = moment.time // DAY
-        if day != known.day:
-            known.day, known.anchor = day, level.centre
-        if level.weight < self._config.memory_minutes:
-            return -inf, inf
-        most = usual.adopt_per_day if usual.kind in moment.watched else usual.most_per_day
-        centre = level.centre
-        return min(known.anchor - most, centre), max(known.anchor + most, centre)
-
-    def _born(self, row: _Judged, known: Known, key: str) -> Estimate:
-        """A bin that is new: handed the person's offset of that activity, else the population's."""
-        activity = key.partition(":")[0]
-        prior = row.usual.prior
-        alike = [one for name, one in known.bins.items() if name.partition(":")[0] == activity]
-        offset, spread = prior[activity][0] - prior["rest"][0], prior[activity][1]
-        if alike:
-            weight = sum(one.weight for one in alike)
-            offset = sum(one.centre * one.weight for one in alike) / weight
-            spread = sum(one.spread * one.weight for one in alike) / weight
-        weight = self._config.prior_weight_minutes
-        return Estimate(row.signal, (offset, spread), weight, row.usual.floor)
+                known = memory.known[signal] = self._begun(row)
+            watched = row.usual.kind in moment.watched
+            known.learn(
+                value, moment.time, self._bin(row, moment), self._config,
+                keep=row.keep, frozen=signal in frozen, watched=watched,
+            )  # fmt: skip
 
     def _bin(self, row: _Judged, moment: Moment) -> str:
         keys = row.keys[moment.period]
@@ -267,12 +184,9 @@ class Baseline:
 
     def _usual(self, row: _Judged, known: Known | None, moment: Moment) -> tuple[float, float]:
         """Centre and spread of single values now; the population's, before anything is known."""
-        activity = moment.period.partition(":")[0]
         if known is None:
-            return row.usual.prior[activity]
-        key = self._bin(row, moment)
-        own = known.bins.get(key) or self._born(row, known, key)
-        return known.level.centre + own.centre, own.spread
+            return row.usual.prior[moment.period.partition(":")[0]]
+        return known.here(self._bin(row, moment))
 
     def evidence(self, moment: Moment, memory: Memory, signal: str) -> dict[str, Any]:
         """``baseline`` and ``scores``, once there is anything of the person's own to show."""
@@ -283,7 +197,8 @@ class Baseline:
         own = known.bins.get(key)
         if own is None or known.level.readings < self._config.ready_readings:
             return {}
-        centre, spread = self._usual(row, known, moment)
+        centre, spread = known.here(key)
+        activity = moment.period.partition(":")[0]
         basis = {
             "median": round(centre, 2),
             "spread": round(spread, 2),
@@ -291,7 +206,7 @@ class Baseline:
             "high": round(centre + USUAL_SPREADS * spread, 2),
             "n": own.readings,
             "bin": moment.period,
-            "confidence": round(self._confidence(known, moment), 2),
+            "confidence": round(known.confidence(activity, self._config), 2),
         }
         scores = {}
         if signal in moment.values:
@@ -299,70 +214,24 @@ class Baseline:
             scores = {"scores": {self.name: round(score, 2)}}
         return {"baseline": basis, **scores}
 
-    def _confidence(self, known: Known, moment: Moment) -> float:
-        """How far the person's own data of this activity go: 0 to 1."""
-        activity, given = moment.period.partition(":")[0], self._config.prior_weight_minutes
-        bins = [one for key, one in known.bins.items() if key.partition(":")[0] == activity]
-        own = sum(one.weight - given for one in bins)
-        return max(0.0, min(1.0, own / self._config.ready_minutes))
-
     def dump(self, memory: Memory) -> Any:
         """``{signal: [level, bins, window, [learned, day, anchor]]}``."""
-        return {
-            signal: [
-                known.level.dump(),
-                {key: one.dump() for key, one in known.bins.items()},
-                known.window.dump(),
-                [known.learned, known.day, known.anchor],
-            ]
-            for signal, known in memory.known.items()
-        }
+        return {signal: known.dump() for signal, known in memory.known.items()}
 
     def load(self, plain: Any) -> Memory:
         """Signals that are no longer judged are let go. Version 1 saved a list, without levels."""
         memory = Memory()
-        plain = _of_first_version(plain, self._judged) if isinstance(plain, list) else plain
-        for signal, (level, bins, window, days) in plain.items():
+        if isinstance(plain, list):
+            plain = of_first_version(plain, {name: row.keys for name, row in self._judged.items()})
+        for signal, saved in plain.items():
             row = self._judged.get(signal)
-            if row is None:
-                continue
-            known = memory.known[signal] = Known(
-                signal, row.usual, self._config.prior_weight_minutes
-            )
-            known.level.restore(level)
-            known.bins = {key: _restored(row, one) for key, one in bins.items()}
-            known.window.restore(window)
-            known.learned, known.day, known.anchor = days
+            if row is not None:
+                known = memory.known[signal] = self._begun(row)
+                known.restore(saved)
         return memory
 
-    def _ready(self, level: Estimate) -> bool:
-        own = level.weight - self._config.prior_weight_minutes
-        return level.readings >= self._config.ready_readings and own >= self._config.ready_minutes
-
-
-def _restored(row: _Judged, numbers: list[float]) -> Estimate:
-    one = Estimate(row.signal, (0.0, 1.0), 1.0, row.usual.floor)
-    one.restore(numbers)
-    return one
-
-
-def _of_first_version(plain: list[Any], judged: Mapping[str, _Judged]) -> dict[str, Any]:
-    """``[{signal: {period: numbers}}, {signal: time}]``, whose centres were the values' own."""
-    periods_of, learned = plain
-    result = {}
-    for signal, periods in periods_of.items():
-        still = [numbers for period, numbers in periods.items() if not period.startswith("active")]
-        if signal not in judged or not still:
-            continue
-        level = max(still, key=lambda numbers: numbers[0])
-        bins = {
-            key: [weight, centre - level[1], deviation, readings]
-            for period, (weight, centre, deviation, readings) in sorted(periods.items())
-            for key in judged[signal].keys[period]
-        }
-        days = [learned.get(signal, -inf), -1.0, level[1]]
-        result[signal] = [level, bins, Window().dump(), days]
-    return result
+    def _begun(self, row: _Judged) -> Known:
+        return Known(row.signal, row.usual, self._config.prior_weight_minutes)
 
 
 def _muted(row: _Judged, value: float) -> Iterable[Finding]:

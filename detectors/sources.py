@@ -19,10 +19,11 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from detectors.admission import FAULT, PRESSURE, Track
+from detectors.admission import FAULT, PRESSURE
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
 from detectors.sections.sources import Disagreement
 from detectors.sections.sources import Sources as SourcesConfig
+from detectors.tracks import Track
 from vigil.signals import NAMES
 
 NOBODY = 10**6

@@ -18,12 +18,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from detectors.admission import Track
 from detectors.context import Heard
 from detectors.contract import Detector
 from detectors.holding import Held
 from detectors.silence import Hearing
 from detectors.sources import Devices
+from detectors.tracks import Track
 from detectors.watch import Book, Watches
 from vigil.errors import WireError
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.admission import Admission, Track
+from detectors.admission import Admission
 from detectors.config import load
 from detectors.engine import Engine
+from detectors.tracks import Track
 from tests.support.vitals import (
     DAY,
     config,

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.baseline import Baseline, Known, Memory
+from detectors.baseline import Baseline, Memory
 from detectors.config import load
 from detectors.contract import BEYOND
 from detectors.sustained import Window
+from detectors.usual import Known
 from tests.support.vitals import DAY, HOUR, config, cuff, detect, heart, moment, seconds, told
 
 BASELINE = Baseline(load().everyone)

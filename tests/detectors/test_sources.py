@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from detectors.admission import Track
 from detectors.config import load
 from detectors.sources import Devices, Sources
+from detectors.tracks import Track
 from tests.support.vitals import config, detect, engine, heart, measured, seconds, told, upload
 from vigil.model import Event, Upload
 
