@@ -189,7 +189,7 @@ class Admission:
             return ""
         jump = self._jump.get(signal)
         if jump is not None:
-            if track.agrees(value, time, jump):
+            if track.suspect is not None and track.agrees(value, time, jump):
                 confirmed.append(signal)
                 track.believe()
             elif track.far(value, time, jump):

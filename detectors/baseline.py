@@ -107,17 +107,22 @@ class Baseline:
         return Memory()
 
     def examine(self, moment: Moment, memory: Memory) -> Iterable[Finding]:
-        """Two findings a signal, above and below, when a block is complete and not calm."""
+        """Two findings a signal, above and below, when a block is complete and not calm.
+
+        The score is against the population's usual value before anything is known.
+        """
         found: Iterable[Finding] = NOTHING
         for signal, value in moment.values.items():
             row = self._judged.get(signal)
             if row is None:
                 continue
             known = memory.known.get(signal)
-            centre, spread = self._usual(row, known, moment)
-            moment.scores[row.score] = (value - centre) / spread
             if known is None:
+                centre, spread = row.usual.prior[moment.period.partition(":")[0]]
+                moment.scores[row.score] = (value - centre) / spread
                 continue
+            centre, spread = known.here(self._bin(row, moment))
+            moment.scores[row.score] = (value - centre) / spread
             if row.usual.at_rest_only and moment.period.startswith("active"):
                 if row.usual.kind in moment.watched:
                     found = [*found, *_muted(row, value)]
@@ -181,12 +186,6 @@ class Baseline:
         keys = row.keys[moment.period]
         hour = (moment.time / 3600 + self._offset) % 24
         return keys[int(hour * len(keys) / 24)]
-
-    def _usual(self, row: _Judged, known: Known | None, moment: Moment) -> tuple[float, float]:
-        """Centre and spread of single values now; the population's, before anything is known."""
-        if known is None:
-            return row.usual.prior[moment.period.partition(":")[0]]
-        return known.here(self._bin(row, moment))
 
     def evidence(self, moment: Moment, memory: Memory, signal: str) -> dict[str, Any]:
         """``baseline`` and ``scores``, once there is anything of the person's own to show."""

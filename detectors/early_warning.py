@@ -27,7 +27,7 @@ NOT_KNOWN = ("supplemental_oxygen", "consciousness")
 """Parts of NEWS2 that no reading brings."""
 WORST = 3
 Memory = dict[str, list[float]]
-"""Signal → time, value and points of its latest value."""
+"""Signal → time and value of its latest value."""
 
 
 class Bands(NamedTuple):
@@ -131,7 +131,7 @@ class EarlyWarningScore:
         return Finding(rule, stance, score, limit, self._config.clear, facts=facts)
 
     def _known(self, moment: Moment, memory: Memory) -> dict[str, list[float]]:
-        """The latest values that are not too old, in the table's order."""
+        """Time, value and points of the latest values that are not too old, in the table's order."""
         oldest = moment.time - self._config.stale_seconds
         known = {}
         for signal, bands in NEWS2.items():
@@ -139,7 +139,8 @@ class EarlyWarningScore:
             if value is not None:
                 known[signal] = [moment.time, value, bands.of(value)]
             elif signal in memory and memory[signal][0] >= oldest:
-                known[signal] = memory[signal]
+                time, value = memory[signal]
+                known[signal] = [time, value, bands.of(value)]
         return known
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
@@ -147,7 +148,7 @@ class EarlyWarningScore:
         del frozen
         for signal, value in moment.values.items():
             if signal in NEWS2:
-                memory[signal] = [moment.time, value, NEWS2[signal].of(value)]
+                memory[signal] = [moment.time, value]
 
     def evidence(self, moment: Moment, memory: Memory, signal: str) -> dict[str, Any]:
         """Nothing to events of others."""
@@ -155,12 +156,12 @@ class EarlyWarningScore:
         return {}
 
     def dump(self, memory: Memory) -> Any:
-        """``{signal: [time, value, points]}``."""
+        """``{signal: [time, value]}``."""
         return memory
 
     def load(self, plain: Any) -> Memory:
-        """The same."""
-        return {signal: list(row) for signal, row in plain.items()}
+        """The same; points that were saved with them once are left out."""
+        return {signal: list(row[:2]) for signal, row in plain.items()}
 
 
 def _facts(known: Mapping[str, list[float]]) -> dict[str, Any]:

@@ -162,7 +162,9 @@ class Engine:
             steps += pipeline.episodes.retire(patient.book, pipeline.rules, moment)
         memories, judges = patient.memories, pipeline.judges(moment.values)
         for name, examine in judges.examine:
-            findings += examine(moment, memories[name])
+            found = examine(moment, memories[name])
+            if found:
+                findings += found
         if findings:
             steps += pipeline.episodes.note(patient.book, findings, moment)
         events = self._events(patient_id, patient, steps, moment) if steps else []

@@ -62,9 +62,9 @@ class Estimate:
         self, value: float, w: float, memory: float, low: float = -inf, high: float = inf
     ) -> None:
         """Learn a plain value; the centre is not moved past ``low`` or ``high``."""
-        spread, centre, deviation = self.spread, self._centre, self._deviation
-        reach = CLIP_SPREADS * spread
-        off = value - self.centre
+        mid, centre, deviation = self.centre, self._centre, self._deviation
+        reach = CLIP_SPREADS * self.spread
+        off = value - mid
         if off > reach:
             off = reach
         elif off < -reach:
@@ -74,8 +74,12 @@ class Estimate:
             n = centre.n = deviation.n = max(0.0, memory - w)
         deviation.update(abs(off), w)
         share = w / (n + w)
-        step = min(max(off * share, low - self.centre), high - self.centre)
-        centre.update(self.centre + step / share, w)
+        step = off * share
+        if step < low - mid:
+            step = low - mid
+        if step > high - mid:
+            step = high - mid
+        centre.update(mid + step / share, w)
         self.readings += 1
         self.centre = centre.get()
         spread = DEVIATION_TO_SPREAD * deviation.get()

@@ -121,5 +121,7 @@ class Limits(Memoryless):
         for signal, value in moment.values.items():
             board = self._boards.get(signal)
             if board is not None:
-                found.extend(board.judge(value, moment))
-        return found
+                told = board.judge(value, moment)
+                if told:
+                    found.extend(told)
+        return found or NOTHING

@@ -142,13 +142,17 @@ class Novelty:
 
     def learn(self, moment: Moment, memory: Together, frozen: Collection[str]) -> None:
         """Learn how the signals go together, at most once in ``learn_every_seconds``."""
-        own, time = self._config, moment.time
-        due = time - memory.learned >= own.learn_every_seconds
-        several = len(moment.values) > 1 or len(memory.latest) > 1
-        residuals = self._residuals(moment, memory) if due and several else {}
-        for signal, key in self._keys.items():
-            if key in moment.scores and signal in moment.values:
-                memory.latest[signal] = [time, moment.scores[key]]
+        own, time, latest = self._config, moment.time, memory.latest
+        several = len(moment.values) > 1 or len(latest) > 1
+        due = several and time - memory.learned >= own.learn_every_seconds
+        residuals = self._residuals(moment, memory) if due else {}
+        scores = moment.scores
+        for signal in moment.values:
+            key = self._keys.get(signal)
+            if key in scores:
+                latest[signal] = [time, scores[key]]
+        if not residuals:
+            return
         held = KIND in moment.watched or any(signal in frozen for signal in residuals)
         if len(residuals) < 2 or held or moment.activity == "active":
             return

@@ -102,9 +102,11 @@ class Resting:
             if known is not None:
                 memory.history.conclude(known, self._settings)
             night = memory.night = Night()
-        into = (time + self._shift) % DAY
         minute = int(time // 60)
-        if into >= self._length or minute <= night.minute or not _at_rest(moment):
+        if minute <= night.minute:
+            return
+        into = (time + self._shift) % DAY
+        if into >= self._length or not _at_rest(moment):
             return
         night.ends = time - into + self._length
         night.add(rate, minute, int(into // SLOT_SECONDS))
