@@ -17,7 +17,8 @@ would be an alarm, that it does not move is told soon.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from detectors.config import EpisodePolicy
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
@@ -33,7 +34,7 @@ _QUIET = frozenset({_STEPPED, _UNPROVEN})
 """Reasons that are no fault of the sensor's."""
 
 
-class Admitted(NamedTuple):
+class Admitted(Struct, frozen=True, gc=False):
     """What was let through, and what was found."""
 
     values: Mapping[str, float]
@@ -118,7 +119,7 @@ class Admission:
         if "systolic" in values or "diastolic" in values:
             self._pressure(values, time, tracks, wrong, confirmed)
         if not wrong and not watched:
-            return Admitted(values, [], 0, (), tuple(confirmed) if confirmed else ())
+            return Admitted(values, [], confirmed=tuple(confirmed))
         taken = {signal: value for signal, value in values.items() if signal not in wrong}
         held = tuple(signal for signal, reason in wrong.items() if reason == _STEPPED)
         refused = sum(reason not in _QUIET for reason in wrong.values())

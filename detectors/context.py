@@ -17,7 +17,9 @@ Time of day is local time by the configured offset from UTC.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
 
 from msgspec import Struct
 
@@ -26,6 +28,13 @@ from vigil.model import Activity, Context
 
 Source = Literal["device", "steps", "time_of_day", ""]
 NEVER = -1e12
+PERIODS: Mapping[Activity, tuple[str, str]] = MappingProxyType(
+    {
+        activity: (f"{activity}:day", f"{activity}:night")
+        for activity in ("asleep", "rest", "active", "unknown")
+    }
+)
+"""Activity → how it is called by day and by night."""
 
 
 class Heard(Struct, array_like=True):
@@ -90,7 +99,7 @@ def note_heart_rate(config: ContextConfig, heard: Heard, time: float, rate: floa
         heard.quiet_since = time
 
 
-class Place(NamedTuple):
+class Place(Struct, frozen=True, gc=False):
     """What the person is doing at a time, as far as anyone knows."""
 
     activity: Activity
@@ -111,7 +120,7 @@ def place(config: ContextConfig, heard: Heard, time: float) -> Place:
     period: Activity = activity
     if activity == "rest" and time - heard.last_active < config.recovery_seconds:
         period = "active"
-    return Place(activity, period + (":night" if _is_night(config, time) else ":day"), source)
+    return Place(activity, PERIODS[period][_is_night(config, time)], source)
 
 
 def activity_at(config: ContextConfig, heard: Heard, time: float) -> Activity:
@@ -144,9 +153,7 @@ def _hour(config: ContextConfig, time: float) -> float:
 
 
 def _is_night(config: ContextConfig, time: float) -> bool:
-    hour = (time / 3600 + config.utc_offset_hours) % 24
-    start, end = config.night_from_hour, config.night_to_hour
-    return start <= hour < end if start <= end else hour >= start or hour < end
+    return _within(_hour(config, time), config.night_from_hour, config.night_to_hour)
 
 
 def _within(hour: float, start: int, end: int) -> bool:

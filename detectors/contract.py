@@ -35,7 +35,7 @@ MUTED: Literal[-1] = -1
 Stance = Literal[2, 1, 0, -1]
 
 
-class Moment(Struct, frozen=True):
+class Moment(Struct, frozen=True, gc=False):
     """One new reading as the detectors see it. Times are seconds since 1970, UTC."""
 
     time: float

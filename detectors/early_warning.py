@@ -131,7 +131,7 @@ class EarlyWarningScore:
         return Finding(rule, stance, score, limit, self._config.clear, facts=facts)
 
     def _known(self, moment: Moment, memory: Memory) -> dict[str, list[float]]:
-        """Time, value and points of the latest values that are not too old, in the table's order."""
+        """Time, value and points of the latest values not too old, in the table's order."""
         oldest = moment.time - self._config.stale_seconds
         known = {}
         for signal, bands in NEWS2.items():

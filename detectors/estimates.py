@@ -75,10 +75,8 @@ class Estimate:
         deviation.update(abs(off), w)
         share = w / (n + w)
         step = off * share
-        if step < low - mid:
-            step = low - mid
-        if step > high - mid:
-            step = high - mid
+        step = max(step, low - mid)
+        step = min(step, high - mid)
         centre.update(mid + step / share, w)
         self.readings += 1
         self.centre = centre.get()
