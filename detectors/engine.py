@@ -11,22 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from detectors import context, holding, silence, state
-from detectors.admission import CLOCK, CONTACT, FAULT, Admitted
+from detectors import context, holding, intake, silence, state
+from detectors.admission import CLOCK, Admitted
 from detectors.config import DetectionConfig
 from detectors.contract import Finding, Moment
 from detectors.episodes import Step
 from detectors.evidence import Origin, event
 from detectors.pipeline import Pipeline
 from detectors.state import Patient
-from detectors.watch import NEVER, open_kinds
-from vigil.kinds import KINDS
-from vigil.model import Context, Event, Measurement, Upload
-
-CONTEXT_ALONE = "context"
-"""Stands among the signals for a reading that tells of activity alone."""
-QUALITY_SHARE = 0.02
-"""Weight of the newest reading in the running share of what was admitted."""
+from detectors.watch import NEVER
+from vigil.model import Event, Measurement, Upload
 
 
 class Engine:
@@ -67,7 +61,7 @@ class Engine:
                 if measurement.values and not offered:
                     events += self._overlooked(patient_id, patient, measurement, findings)
                     continue
-            values = _newer(patient, offered, time)
+            values = intake.newer(patient, offered, time)
             if values is None:
                 continue
             if not new:
@@ -76,7 +70,7 @@ class Engine:
             if CLOCK in patient.watches:
                 right = pipeline.admission.clock("")
                 events += self._technical(patient_id, patient, right, received)
-            moment, admitted = _admit(
+            moment, admitted = intake.admit(
                 pipeline, patient, measurement.context, values, (time, received)
             )
             for signal in admitted.flat:
@@ -169,7 +163,7 @@ class Engine:
             steps += pipeline.episodes.note(patient.book, findings, moment)
         events = self._events(patient_id, patient, steps, moment) if steps else []
         if judges.learn:
-            frozen = _frozen(pipeline, patient, moment.time) if watches else ()
+            frozen = intake.frozen(pipeline, patient, moment.time) if watches else ()
             for name, learn in judges.learn:
                 learn(moment, memories[name], frozen)
         return events
@@ -182,7 +176,7 @@ class Engine:
         events: list[Event] = []
         sure, dropped = holding.settle(patient.held, admitted)
         if dropped:
-            patient.quality -= QUALITY_SHARE * patient.quality
+            patient.quality -= intake.QUALITY_SHARE * patient.quality
         for row in sure:
             believed = holding.moment(row, moment.time, patient.watches)
             events += self._judge(patient_id, patient, believed, [])
@@ -286,52 +280,3 @@ class Engine:
             patient.hearing.quiet_from = max(patient.hearing.quiet_from, now)
             self._set_deadline(patient_id, patient)
             self._changed.add(patient_id)
-
-
-def _newer(
-    patient: Patient, values: Mapping[str, float], time: float
-) -> Mapping[str, float] | None:
-    """The values that are newer than what was taken before, and are taken now; None: nothing is."""
-    newest = patient.newest
-    taken = values
-    for name in values:
-        if time <= newest.get(name, NEVER):
-            taken = {other: values[other] for other in values if time > newest.get(other, NEVER)}
-            break
-    if not taken and (values or time <= newest.get(CONTEXT_ALONE, NEVER)):
-        return None
-    for name in taken or (CONTEXT_ALONE,):
-        newest[name] = time
-    return taken
-
-
-def _admit(
-    pipeline: Pipeline, patient: Patient, told: Context, values: Mapping[str, float],
-    times: tuple[float, float],
-) -> tuple[Moment, Admitted]:  # fmt: skip
-    """The moment of a measurement, and what admission said. ``times``: measured, received."""
-    (time, received), settings, watches = times, pipeline.config, patient.watches
-    context.note(settings.context, patient.heard, time, told)
-    watched = FAULT in watches or CONTACT in watches
-    admitted = pipeline.admission.admit(values, time, told.contact, patient.tracks, watched)
-    patient.quality += QUALITY_SHARE * ((0.0 if admitted.refused else 1.0) - patient.quality)
-    rate = admitted.values.get("heart_rate")
-    if rate is not None:
-        context.note_heart_rate(settings.context, patient.heard, time, rate)
-    here = context.place(settings.context, patient.heard, time)
-    moment = Moment(
-        time, received, admitted.values, here.activity, here.period, told.steps_per_min,
-        told.contact, watches, {}, here.source,
-    )  # fmt: skip
-    return moment, admitted
-
-
-def _frozen(pipeline: Pipeline, patient: Patient, time: float) -> frozenset[str]:
-    """Signals that an episode is open on, not yet long enough to be a new normal."""
-    adopt = pipeline.config.baseline.adopt_after_seconds
-    return frozenset(
-        signal
-        for kind, watch in open_kinds(patient.watches)
-        if time - watch.onset < adopt
-        for signal in KINDS[kind].signals
-    )
