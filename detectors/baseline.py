@@ -45,13 +45,23 @@ class Memory:
         self.known: dict[str, Known] = {}
 
 
+class _Lasting(NamedTuple):
+    """A rule, and over how many blocks in a row it must hold."""
+
+    rule: Rule
+    blocks: int
+
+
 class _Judged(NamedTuple):
     """A signal's settings and rules, made once."""
 
     signal: str
     usual: Usual
-    above: Rule
-    below: Rule
+    above: _Lasting
+    below: _Lasting
+    above_unknown: _Lasting
+    below_unknown: _Lasting
+    """The same where nobody knows the activity: it must last longer."""
     score: str
     """Its key among the scores of a moment."""
     keys: Keys
@@ -59,20 +69,16 @@ class _Judged(NamedTuple):
     """Blocks of the window."""
 
 
-def _rule(signal: str, usual: Usual, direction: Literal["above", "below"]) -> Rule:
-    seconds = usual.block_seconds * usual.blocks
-    unknown = usual.block_seconds * (usual.unknown_blocks or usual.blocks)
-    return Rule(
-        name=f"baseline.{signal}.{direction}",
-        detector="baseline",
-        kind=usual.kind,
-        signal=signal,
-        direction=direction,
-        priority=KINDS[usual.kind].priority,
-        rank=2,
-        seconds=seconds,
-        unknown_seconds=unknown,
-    )
+def _lasting(
+    signal: str, usual: Usual, direction: Literal["above", "below"], blocks: int
+) -> _Lasting:
+    seconds = usual.block_seconds * blocks
+    rule = Rule(
+        name=f"baseline.{signal}.{direction}", detector="baseline", kind=usual.kind, signal=signal,
+        direction=direction, priority=KINDS[usual.kind].priority, rank=2,
+        seconds=seconds, unknown_seconds=seconds,
+    )  # fmt: skip
+    return _Lasting(rule, blocks)
 
 
 class Baseline:
@@ -87,8 +93,10 @@ class Baseline:
             signal: _Judged(
                 signal,
                 usual,
-                _rule(signal, usual, "above"),
-                _rule(signal, usual, "below"),
+                _lasting(signal, usual, "above", usual.blocks),
+                _lasting(signal, usual, "below", usual.blocks),
+                _lasting(signal, usual, "above", usual.unknown_blocks or usual.blocks),
+                _lasting(signal, usual, "below", usual.unknown_blocks or usual.blocks),
                 f"{self.name}.{signal}",
                 bins_of(usual.slots),
                 max(usual.blocks, usual.unknown_blocks or 0),
@@ -100,7 +108,9 @@ class Baseline:
 
     def rules(self) -> Iterable[str]:
         """Above and below, of each signal."""
-        return [rule.name for row in self._judged.values() for rule in (row.above, row.below)]
+        return [
+            rule.name for row in self._judged.values() for rule in (row.above.rule, row.below.rule)
+        ]
 
     def fresh(self) -> Memory:
         """Nothing learned yet."""
@@ -151,20 +161,22 @@ class Baseline:
         if -least * ease <= newest <= reach * ease and usual.kind not in moment.watched:
             return NOTHING
         means = [*window.means, *closed]
-        unknown = moment.activity == "unknown" and usual.unknown_blocks is not None
-        longer = (usual.unknown_blocks or usual.blocks) if unknown else usual.blocks
-        over, under = means[-longer:], means[-usual.blocks :]
+        above, below = row.above, row.below
+        if moment.activity == "unknown":  # may be asleep: a steady rate says nothing of a low one
+            below = row.below_unknown
+            above = row.above_unknown if moment.period.startswith("unknown") else above
+        over, under = means[-above.blocks :], means[-below.blocks :]
         centre += expected
         high, low = min(over) - expected, max(under) - expected
         banded = band is not None and centre + low <= band.below
         reach_low = least if banded else reach
-        up = _stance(high, reach, reach * ease, len(over) == longer)
-        down = _stance(-low, reach_low, reach_low * ease, len(under) == usual.blocks)
+        up = _stance(high, reach, reach * ease, len(over) == above.blocks)
+        down = _stance(-low, reach_low, reach_low * ease, len(under) == below.blocks)
         return [
-            Finding(row.above, up, centre + high, centre + reach, centre + reach * ease,
-                    _since(window, len(closed), longer, moment.time)),
-            Finding(row.below, down, centre + low, centre - reach_low, centre - reach_low * ease,
-                    _since(window, len(closed), usual.blocks, moment.time)),
+            Finding(above.rule, up, centre + high, centre + reach, centre + reach * ease,
+                    _since(window, len(closed), above.blocks, moment.time)),
+            Finding(below.rule, down, centre + low, centre - reach_low, centre - reach_low * ease,
+                    _since(window, len(closed), below.blocks, moment.time)),
         ]  # fmt: skip
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
@@ -234,7 +246,7 @@ class Baseline:
 
 
 def _muted(row: _Judged, value: float) -> Iterable[Finding]:
-    return Finding(row.above, MUTED, value), Finding(row.below, MUTED, value)
+    return Finding(row.above.rule, MUTED, value), Finding(row.below.rule, MUTED, value)
 
 
 def _stance(off: float, reach: float, release: float, whole: bool) -> Stance:

@@ -10,7 +10,9 @@ In this order:
        once the heart rate has stayed under ``quiet_below`` for ``still_seconds``, the person is
        presumed at rest until those hours end, so that a heart that becomes fast in a quiet night is
        told as soon as one that is known to rest
-    4. else it is unknown: a walk looks like a fast heart, and limits that hold at rest wait longer
+    4. else it is unknown: a walk looks like a fast heart, and limits that hold at rest wait longer.
+       For the baseline alone, which is not urgent, a heart rate that has been *steady* is one at
+       rest: in motion it changes from minute to minute by two to three times as much
 
 Time of day is local time by the configured offset from UTC.
 """
@@ -18,6 +20,7 @@ Time of day is local time by the configured offset from UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import exp
 from types import MappingProxyType
 from typing import Literal
 
@@ -28,6 +31,12 @@ from vigil.model import Activity, Context
 
 Source = Literal["device", "steps", "time_of_day", ""]
 NEVER = -1e12
+UNSTEADY = 10.0
+"""What the change from minute to minute is taken to be while it is not known; beats a minute."""
+MOST_CHANGE = 15.0
+"""As more it does not count."""
+MINUTE_FROM, MINUTE_TO = 50.0, 130.0
+"""Seconds between heart rates that are compared. Sparser ones do not show how steady it is."""
 PERIODS: Mapping[Activity, tuple[str, str]] = MappingProxyType(
     {
         activity: (f"{activity}:day", f"{activity}:night")
@@ -57,6 +66,12 @@ class Heard(Struct, array_like=True):
     """Whether this night has been quiet for long enough."""
     active_since: float = NEVER
     """From when on the person was active, up to ``last_active``."""
+    unrest: float = UNSTEADY
+    """Fading mean of the heart rate's change from one minute to the next."""
+    sampled: float = NEVER
+    """When ``sample`` was measured: one heart rate a minute."""
+    sample: float = 0.0
+    steady_since: float | None = None
 
 
 def note(config: ContextConfig, heard: Heard, time: float, context: Context) -> None:
@@ -86,6 +101,8 @@ def note_heart_rate(config: ContextConfig, heard: Heard, time: float, rate: floa
     """
     if time < heard.quiet_time or 0 <= time - heard.time <= config.context_seconds:
         return
+    if time - heard.sampled >= MINUTE_FROM:
+        _note_change(config, heard, time, rate)
     if time - heard.quiet_time > config.still_seconds:
         heard.quiet_since, heard.presumed = None, False
     heard.quiet_time = time
@@ -99,12 +116,28 @@ def note_heart_rate(config: ContextConfig, heard: Heard, time: float, rate: floa
         heard.quiet_since = time
 
 
+def _note_change(config: ContextConfig, heard: Heard, time: float, rate: float) -> None:
+    """Take the heart rate of a minute: how far it is from that of the minute before."""
+    past = time - heard.sampled
+    if past > MINUTE_TO:
+        heard.unrest = UNSTEADY
+    else:
+        change = min(abs(rate - heard.sample), MOST_CHANGE)
+        heard.unrest += (1 - exp(-past / config.steady_memory_seconds)) * (change - heard.unrest)
+    heard.sampled, heard.sample = time, rate
+    if heard.unrest > config.steady_below:
+        heard.steady_since = None
+    elif heard.steady_since is None:
+        heard.steady_since = time
+
+
 class Place(Struct, frozen=True, gc=False):
     """What the person is doing at a time, as far as anyone knows."""
 
     activity: Activity
     period: str
-    """``rest:night``: the baseline's. For a while after activity it is active still."""
+    """``rest:night``: the baseline's. For a while after activity it is active still; a steady heart
+    whose owner's activity nobody knows is at rest."""
     source: Source
     """Where ``activity`` is from; empty: it is the configuration's."""
 
@@ -120,12 +153,22 @@ def place(config: ContextConfig, heard: Heard, time: float) -> Place:
     period: Activity = activity
     if activity == "rest" and time - heard.last_active < config.recovery_seconds:
         period = "active"
+    elif activity == "unknown" and _steady(config, heard, time):
+        period = "rest"
     return Place(activity, PERIODS[period][_is_night(config, time)], source)
 
 
 def activity_at(config: ContextConfig, heard: Heard, time: float) -> Activity:
     """What the person is doing at ``time``, as far as anyone knows."""
     return place(config, heard, time).activity
+
+
+def _steady(config: ContextConfig, heard: Heard, time: float) -> bool:
+    """Whether the heart rate has changed little from minute to minute, up to now."""
+    since = heard.steady_since
+    if since is None or time - heard.sampled > MINUTE_TO:
+        return False
+    return time - since >= config.steady_seconds
 
 
 def _by_steps(config: ContextConfig, heard: Heard, time: float, steps: float) -> Activity:

@@ -20,4 +20,8 @@ class ContextConfig(Section, frozen=True):
     night_to_hour: Hour
     quiet_from_hour: Hour
     quiet_to_hour: Hour
+    steady_below: Positive
+    """Mean change of the heart rate from one minute to the next, in beats a minute."""
+    steady_memory_seconds: Positive
+    steady_seconds: Seconds
     utc_offset_hours: Offset

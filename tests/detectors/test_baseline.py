@@ -166,16 +166,31 @@ def test_a_low_rate_is_told_where_it_is_unusual_and_not_where_it_is_usual() -> N
         assert [event.kind for event in detect([*calm, *slow])] == expected
 
 
-def test_where_nobody_knows_the_activity_it_waits_longer() -> None:
-    def wait(activity: str) -> float:
+def test_where_nobody_knows_the_activity_an_unsteady_rate_waits_longer() -> None:
+    """In motion a heart rate changes from minute to minute by two to three times as much."""
+
+    def wait(activity: str, spread: float) -> float:
         calm = heart(noisy(60, 3, 1440), activity=activity)  # type: ignore[arg-type]
-        raised = heart(noisy(100, 2, 90, seed=4), start=DAY + 8 * HOUR, activity=activity)  # type: ignore[arg-type]
+        raised = heart(noisy(105, spread, 90, seed=4), start=DAY + 8 * HOUR, activity=activity)  # type: ignore[arg-type]
         more = heart(noisy(60, 3, 480, seed=5), start=DAY, activity=activity)  # type: ignore[arg-type]
         opened = next(iter(detect([*calm, *more, *raised])))
         return seconds(opened.detected_at) - DAY - 8 * HOUR  # type: ignore[operator]
 
-    assert wait("rest") <= 1500
-    assert 2400 <= wait("unknown") <= 2700
+    assert wait("rest", 1.5) <= 1500
+    assert wait("rest", 6) <= 1500
+    assert wait("unknown", 1.5) <= 1500
+    assert 3600 <= wait("unknown", 6) <= 3900
+
+
+def test_where_nobody_knows_the_activity_a_low_rate_waits_longer_however_steady() -> None:
+    """Who falls asleep by day is no patient."""
+    calm, low = noisy(66, 1, 1440 + 720), noisy(43, 1, 90, seed=4)
+    events = [detect(heart([*calm, *low], activity=activity)) for activity in ("rest", "unknown")]
+    began = (1440 + 720) * 60
+    waits = [seconds(e[0].detected_at) - began for e in events]  # type: ignore[operator]
+    assert waits[0] <= 1500
+    assert 3600 <= waits[1] <= 3900
+    assert {e[0].evidence["persistence_seconds"] for e in events} == {1200, 3600}
 
 
 def test_activity_interrupts_it() -> None:

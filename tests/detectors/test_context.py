@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from detectors import context
 from detectors.config import load
-from detectors.context import Heard
+from detectors.context import Heard, Place
 from tests.support.vitals import (
     HOUR,
     MIDNIGHT,
@@ -206,3 +208,64 @@ def test_exercise_by_steps_is_not_tachycardia() -> None:
         for i in range(150)
     ]
     assert told(detect(log)) == []
+
+
+def _minutes(
+    heard: Heard, rates: Iterable[float], start: float = ZERO, every: float = 60.0
+) -> float:
+    """Take heart rates; return the time of the last."""
+    time = start
+    for i, rate in enumerate(rates):
+        time = start + i * every
+        context.note_heart_rate(SETTINGS, heard, time, rate)
+    return time
+
+
+NOON = ZERO + 12 * HOUR
+STEADY, WALK = [70.0 + i % 3 for i in range(60)], [95.0 + 7 * (i % 2) for i in range(60)]
+
+
+def test_a_steady_heart_is_at_rest_for_the_baseline_and_for_nothing_else() -> None:
+    heard = Heard()
+    last = _minutes(heard, STEADY, NOON)
+    assert context.place(SETTINGS, heard, last) == Place("unknown", "rest:day", "")
+    assert context.place(SETTINGS, heard, last + 131).period == "unknown:day"
+    last = _minutes(heard, WALK[:5], last + 60)
+    assert context.place(SETTINGS, heard, last).period == "unknown:day"
+
+
+def test_a_fast_heart_is_steady_too_once_it_has_stopped_rising() -> None:
+    heard = Heard()
+    last = _minutes(heard, STEADY, NOON)
+    last = _minutes(heard, [80.0, 90, 100, 110, 120], last + 60)
+    assert context.place(SETTINGS, heard, last).period == "unknown:day"
+    last = _minutes(heard, [120.0 + i % 2 for i in range(25)], last + 60)
+    assert context.place(SETTINGS, heard, last).period == "rest:day"
+
+
+@pytest.mark.parametrize(
+    ("rates", "every"), [(WALK, 60.0), (STEADY, 180.0), (STEADY[:12], 60.0), (STEADY, 10.0)]
+)
+def test_motion_sparse_rates_and_short_recordings_are_not_steady(
+    rates: list[float], every: float
+) -> None:
+    heard = Heard()
+    last = _minutes(heard, rates, NOON, every)
+    assert context.place(SETTINGS, heard, last).period == "unknown:day"
+
+
+def test_rates_every_few_seconds_are_compared_by_the_minute() -> None:
+    heard = Heard()
+    last = _minutes(heard, [70.0 + (i // 5) % 3 for i in range(600)], NOON, 5.0)
+    assert context.place(SETTINGS, heard, last).period == "rest:day"
+
+
+def test_where_a_device_tells_the_heart_is_not_asked() -> None:
+    heard = Heard()
+    for i, rate in enumerate(STEADY):
+        context.note(SETTINGS, heard, NOON + i * 60, Context("active"))
+        context.note_heart_rate(SETTINGS, heard, NOON + i * 60, rate)
+    assert context.place(SETTINGS, heard, NOON + 59 * 60) == Place("active", "active:day", "device")
+    assert heard == Heard(
+        NOON + 59 * 60, "active", None, NOON + 59 * 60, "device", active_since=NOON
+    )
