@@ -145,7 +145,7 @@ def test_switched_off_it_says_nothing() -> None:
 
 @pytest.mark.parametrize("own", [
     {"from_hour": 7, "to_hour": 7}, {"from_hour": 0, "to_hour": 13}, {"least_hours": 8.0},
-    {"clear_spreads": 1.4}, {"ready_nights": 15}, {"anchor_nights": 29},
+    {"clear_spreads": 1.4}, {"ready_nights": 15}, {"anchor_nights": 57},
 ])  # fmt: skip
 def test_what_contradicts_itself_is_refused(own: dict[str, object]) -> None:
     with pytest.raises(SettingsError):

@@ -41,16 +41,16 @@ def test_three_tenths_of_a_beat_a_night_for_six_weeks(seed: int) -> None:
 
 def test_so_slow_that_no_two_nights_stand_out() -> None:
     """A tenth of a beat a night, without noise: the reference follows, the anchor does not."""
-    history, pairs = History(), list[float]()
+    history, gaps = History(), list[float]()
     for day in range(42 + 120):
         value = 60 + 0.1 * max(0, day - 42)
         history.conclude(Known(day * DAY, round(value, 1), 7.0), SETTINGS)
         if history.slow.raised:
             break
-        pairs.append(history.fast.pair or 0.0)
+        gaps.append(value - history.usual(SETTINGS).centre)
     assert history.slow.raised
     assert not history.fast.raised
-    assert max(pairs) < SETTINGS.pair_spreads
+    assert max(gaps) < SETTINGS.least_rise
 
 
 @pytest.mark.parametrize("seed", range(8))
