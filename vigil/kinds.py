@@ -93,7 +93,7 @@ _ROWS = (
     Kind("early_warning_score", "Early warning score (partial NEWS2)", "clinical",
          ("heart_rate", "systolic", "spo2", "respiratory_rate", "temperature"),
          "reversible", "prompt", "circulation"),
-    Kind("pattern_unusual", "Pattern unusual for this person", "clinical",
+    Kind("pattern_unusual", "Pattern of readings unusual", "clinical",
          ("heart_rate", "systolic", "diastolic"), "minor", "prompt", "unusual"),
     Kind("no_data", "No data", "technical", (), "minor", "delayed"),
     Kind("poor_contact", "Poor sensor contact", "technical", (), "minor", "delayed"),
