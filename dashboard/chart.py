@@ -30,6 +30,13 @@ LABELS_AT_MOST = 12
 """With more episodes than this in the window, only their marks are written."""
 MARKS = {"high": "▲", "medium": "◆", "low": "●"}
 PANELS = {"heart_rate": "y", "systolic": "y2", "diastolic": "y2"}
+AXES = {"y": "yaxis", "y2": "yaxis2"}
+TITLES = {"y": "HR, bpm", "y2": "BP, mmHg"}
+TICKS = (
+    {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%b %-d"},
+    {"dtickrange": [86_400_000, None], "value": "%b %-d"},
+)
+"""How the time axis is written: short, so that it stays upright on a phone."""
 NAMES = {"heart_rate": "Heart rate", "systolic": "Systolic", "diastolic": "Diastolic"}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 LAYOUT: Mapping[str, Any] = {
@@ -239,18 +246,37 @@ def _axis(look: Theme, name: str, domain: tuple[float, float]) -> dict[str, Any]
     }
 
 
+def _panels(trend: Trend) -> dict[str, tuple[float, float]]:
+    """Axis → its part of the height: of those that have anything to show, else of both."""
+    measured = {
+        panel
+        for signal, panel in PANELS.items()
+        if any(point[f"{signal}_avg"] is not None for point in trend.points)
+    }
+    judged = {PANELS.get(judged_signal(basis) or "") for _, basis in trend.episodes}
+    shown = [panel for panel in ("y", "y2") if panel in measured | judged]
+    if len(shown) == 1:
+        return {shown[0]: (0.0, 1.0)}
+    return {"y": (0.56, 1.0), "y2": (0.0, 0.48)}
+
+
 def figure(trend: Trend, look: Theme) -> dict[str, Any]:
-    """The figure: heart rate above, blood pressure below, episodes shaded over both."""
+    """The figure: heart rate above, blood pressure below, episodes shaded over both.
+
+    Of what was not measured in the window there is no panel.
+    """
     zone = look.zone.key if look.zone else "UTC"
+    panels = _panels(trend)
     axes = {
         "xaxis": {
             "range": [look.local(trend.start), look.local(trend.end)],
             "gridcolor": look.grid,
             "title": {"text": f"Time ({zone})", "font": {"size": 11, "color": look.muted}},
-            "anchor": "y2",
+            "anchor": list(panels)[-1],
+            "tickangle": 0,
+            "tickformatstops": TICKS,
         },
-        "yaxis": _axis(look, "HR, bpm", (0.56, 1.0)),
-        "yaxis2": _axis(look, "BP, mmHg", (0.0, 0.48)),
+        **{AXES[panel]: _axis(look, TITLES[panel], part) for panel, part in panels.items()},
     }
     layout = {
         **LAYOUT,
@@ -259,7 +285,8 @@ def figure(trend: Trend, look: Theme) -> dict[str, Any]:
         "font": {"family": FONT, "size": 12, "color": look.ink},
         "uirevision": f"{trend.end - trend.start}",  # a zoom stays while the window does
     }
-    return {"data": _traces(trend, look), "layout": layout}
+    traces = [trace for trace in _traces(trend, look) if trace["yaxis"] in panels]
+    return {"data": traces, "layout": layout}
 
 
 def words(trend: Trend) -> str:

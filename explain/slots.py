@@ -161,7 +161,16 @@ def _usual_range(event: Event, words: Words) -> str | None:
 
 
 def _samples(event: Event, words: Words) -> str | None:
-    count = within(number(event.evidence, "samples"), 1, 1e9)
+    """Readings; of a trend over days, which is judged once a day, what its days rest on."""
+    nights = within(number(event.evidence, "nights_used"), 1, 1e4)
+    if nights is not None:
+        return _figure(words, "nights", f"{nights:.0f}")
+    days = event.evidence.get("days")
+    if isinstance(days, list):
+        counts = [number(day, "readings") for day in days if isinstance(day, Mapping)]
+        count = within(sum(known for known in counts if known is not None), 1, 1e9)
+    else:
+        count = within(number(event.evidence, "samples"), 1, 1e9)
     return None if count is None else _figure(words, "samples", f"{count:.0f}")
 
 

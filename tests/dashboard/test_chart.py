@@ -18,6 +18,7 @@ from tests.support.seed import evidence
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+BOTH = {"yaxis", "yaxis2"}
 
 
 def point(minutes: float, **values: float | None) -> dict[str, Any]:
@@ -43,6 +44,18 @@ def test_a_line_is_not_drawn_over_a_time_without_readings() -> None:
     points = [point(m, heart_rate=70) for m in (0, 1, 2, 40, 41)]
     line = trace(figure(trend(points), LIGHT), "Heart rate")
     assert line["y"] == [70, 70, 70, None, 70, 70]
+
+
+def test_of_what_was_not_measured_there_is_no_panel() -> None:
+    rate, pressure = {"heart_rate": 70.0}, {"systolic": 120.0, "diastolic": 80.0}
+    for measured, axes in ((rate, {"yaxis"}), (pressure, {"yaxis2"}), (rate | pressure, BOTH)):
+        layout = figure(trend([point(5, **measured)]), LIGHT)["layout"]
+        assert BOTH & layout.keys() == axes
+        assert layout["xaxis"]["anchor"] == max(axes).replace("axis", "")
+    assert figure(trend([]), LIGHT)["layout"].keys() >= BOTH
+    lasting = episode(onset=NOON - 30 * MINUTE)  # judged by heart rates before the window
+    layout = figure(trend([point(5, **pressure)], [(lasting, basis())]), LIGHT)["layout"]
+    assert layout.keys() >= BOTH
 
 
 def test_a_cuff_a_few_times_a_day_is_one_line() -> None:
@@ -120,4 +133,5 @@ def test_every_value_is_drawn_once_and_the_figure_is_json(
     json.dumps(drawn, allow_nan=False)
     for name, place in (("Heart rate", 1), ("Systolic", 2)):
         measured = sum(item[place] is not None for item in found)
-        assert sum(y is not None for y in trace(drawn, name)["y"]) == measured
+        lines = [row["y"] for row in drawn["data"] if row.get("name") == name]
+        assert sum(y is not None for line in lines for y in line) == measured

@@ -120,6 +120,13 @@ def test_counts_have_a_singular() -> None:
     assert told(samples=41)["samples"] == "41 readings"
 
 
+def test_a_trend_rests_on_its_nights_or_days_not_on_the_reading_that_made_it_known() -> None:
+    assert told(samples=1, nights_used=1)["samples"] == "1 earlier night"
+    assert told(samples=1, nights_used=56)["samples"] == "56 earlier nights"
+    assert told(samples=1, days=[{"readings": 4}, {"readings": 3}])["samples"] == "7 readings"
+    assert "samples" not in told(samples=1, days=[{"readings": None}, "4"])
+
+
 @pytest.mark.parametrize("value", ["{x.__class__}", "{limit}", "<b>", "\u202e", r"\1 \g<0>"])
 def test_a_slot_s_value_is_never_read_again(value: str) -> None:
     assert fill("Now {heart_rate}.", {"heart_rate": value, "limit": "no"}) == f"Now {value}."
