@@ -42,6 +42,14 @@ class Estimate:
         """The spread is never taken as narrower."""
         self.restore([weight, prior[0], prior[1] / DEVIATION_TO_SPREAD, 0])
 
+    @classmethod
+    def restored(cls, signal: str, floor: float, numbers: list[float]) -> Estimate:
+        """One from what :meth:`dump` gave."""
+        one = cls.__new__(cls)
+        one.signal, one.floor = signal, floor
+        one.restore(numbers)
+        return one
+
     @property
     def weight(self) -> float:
         """Minutes of data that it rests on, the prior's included."""

@@ -13,6 +13,7 @@ the last thing to be given up, since nobody else could close them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -60,6 +61,9 @@ class _Episodes(Struct, array_like=True):
     book: Book
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class Patient:
     """A patient's state as the engine works on it."""
 
@@ -78,7 +82,8 @@ class Patient:
         "tracks",
     )
 
-    def __init__(self, detectors: Mapping[str, Detector]):
+    def __init__(self, detectors: Mapping[str, Detector], known: Mapping[str, Any] = NOTHING):
+        """``known``: memories by detector; of the others they are fresh."""
         self.newest: dict[str, float] = {}
         self.synthetic = False
         self.quality = 1.0
@@ -90,7 +95,10 @@ class Patient:
         """Readings that wait for a second one that agrees."""
         self.devices = Devices()
         self.book = Book({}, {})
-        self.memories = {name: detector.fresh() for name, detector in detectors.items()}
+        self.memories = {
+            name: known[name] if name in known else detector.fresh()
+            for name, detector in detectors.items()
+        }
         self.restored = False
         """Loaded, and not yet held against the configuration in force."""
         self.lost: tuple[str, ...] = ()
@@ -131,13 +139,16 @@ def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
     except msgspec.DecodeError:
         return _only_episodes(state, detectors)
     _check(saved.version)
-    patient = Patient(detectors)
+    known: dict[str, Any] = {}
+    lost: list[str] = []
     for name, plain in saved.memories.items():
         if name in detectors:
             try:
-                patient.memories[name] = detectors[name].load(plain)
+                known[name] = detectors[name].load(plain)
             except _BROKEN:
-                patient.lost += (name,)
+                lost.append(name)
+    patient = Patient(detectors, known)
+    patient.lost = tuple(lost)
     patient.newest, patient.quality = saved.newest, saved.quality
     patient.synthetic = saved.synthetic
     patient.heard, patient.hearing = saved.heard, saved.hearing

@@ -107,8 +107,7 @@ class Known:
         level, bins, window, days = plain
         self.level.restore(level)
         for key, numbers in bins.items():
-            one = self.bins[key] = Estimate(self.signal, (0.0, 1.0), 1.0, self.usual.floor)
-            one.restore(numbers)
+            self.bins[key] = Estimate.restored(self.signal, self.usual.floor, numbers)
         self.window.restore(window)
         self.learned, self.day, self.anchor = days
 
