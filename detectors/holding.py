@@ -81,8 +81,9 @@ def deadline(held: dict[str, Held], confirm_seconds: float) -> float:
 
 
 def overdue(held: dict[str, Held], confirm_seconds: float, now: float) -> list[Held]:
-    """What has waited long enough; it is held no longer."""
+    """What has waited long enough, in the order in which it was measured; held no longer."""
     groups = [name for name, row in held.items() if row.received + confirm_seconds <= now]
+    groups.sort(key=lambda name: (held[name].time, name))  # a load does not keep their order
     return [held.pop(name) for name in groups]
 
 

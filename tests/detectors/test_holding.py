@@ -6,7 +6,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors import holding
 from detectors.engine import Engine
+from detectors.holding import Held
 from tests.support.vitals import DAY, HOUR, at, cuff, detect, engine, heart, measured, seconds, told
 from tests.support.vitals import upload as sent
 from vigil.model import Event
@@ -119,3 +121,15 @@ def test_held_values_are_not_lost_to_other_signals_of_the_same_reading() -> None
     patient = runs._patients["p1"]
     assert patient.tracks["spo2"].value == 91.0
     assert patient.held["pressure"].values == {"systolic": 204.0, "diastolic": 122.0}
+
+
+def test_what_waited_is_judged_in_the_order_in_which_it_was_measured() -> None:
+    """Whatever order a saved state was read back in."""
+
+    def row(time: float) -> Held:
+        return Held(time, time, {}, "rest", "rest:day")
+
+    for names in (("pressure", "heart_rate"), ("heart_rate", "pressure")):
+        held = {name: row({"pressure": 10.0, "heart_rate": 20.0}[name]) for name in names}
+        assert [one.time for one in holding.overdue(held, 60.0, 100.0)] == [10.0, 20.0]
+        assert not held
