@@ -70,22 +70,23 @@ class Estimate:
         self, value: float, w: float, memory: float, low: float = -inf, high: float = inf
     ) -> None:
         """Learn a plain value; the centre is not moved past ``low`` or ``high``."""
-        mid, centre, deviation = self.centre, self._centre, self._deviation
-        reach = CLIP_SPREADS * self.spread
-        off = value - mid
+        mid = self.centre
+        off, reach = value - mid, CLIP_SPREADS * self.spread
         if off > reach:
             off = reach
         elif off < -reach:
             off = -reach
+        centre, deviation = self._centre, self._deviation
         n = centre.n
         if n + w > memory:
-            n = centre.n = deviation.n = max(0.0, memory - w)
-        deviation.update(abs(off), w)
+            n = centre.n = deviation.n = memory - w if memory > w else 0.0
+        deviation.update(off if off > 0 else -off, w)
         share = w / (n + w)
-        step = off * share
-        step = max(step, low - mid)
-        step = min(step, high - mid)
-        centre.update(mid + step / share, w)
+        if off * share > high - mid:
+            off = (high - mid) / share
+        elif off * share < low - mid:
+            off = (low - mid) / share
+        centre.update(mid + off, w)
         self.readings += 1
         self.centre = centre.get()
         spread = DEVIATION_TO_SPREAD * deviation.get()
