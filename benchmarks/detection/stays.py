@@ -122,6 +122,19 @@ def episodes(person: Person, alerts: Alerts) -> list[Alert]:
     return scoring.merged(own, sets.SETTINGS[SET].merge_seconds)
 
 
+def alerted_share(crowd: Sequence[Person], alerts: Alerts) -> Rate:
+    """Share of the hours of people without sepsis that an alert covers."""
+    tallies = []
+    for person in crowd:
+        if person.onset is None:
+            times = [row.time.timestamp() for row in person.recording.measurements]
+            scored = [time for time in times if time >= person.first]
+            own = alerts[person.recording.patient_id]
+            covered = sum(any(a.start <= time <= a.end for a in own) for time in scored)
+            tallies.append(Tally(person.recording.patient_id, covered, len(scored)))
+    return scoring.rate(tallies)
+
+
 def precision(crowd: Sequence[Person], alerts: Alerts) -> Rate:
     """Share of alert episodes that are about an onset; each onset counts once."""
     tallies = []
@@ -152,23 +165,23 @@ def found_share(crowd: Sequence[Person], alerts: Alerts) -> float:
     return hits / len(ill) if ill else 0.0
 
 
-def auroc(crowd: Sequence[Person], own: Scores) -> Rate:
-    """Of hours, with an interval over people."""
-    parts = [_hours(person, own[person.recording.patient_id]) for person in crowd]
+def auroc(crowd: Sequence[Person], own: Scores, earlier: bool = True) -> Rate:
+    """Of hours, with an interval over people; ``earlier``: against those before the window too."""
+    parts = [_hours(person, own[person.recording.patient_id], earlier) for person in crowd]
     value = _auroc(parts)
     random = Random(scoring.SEED)
     drawn = sorted(_auroc(random.choices(parts, k=len(parts))) for _ in range(DRAWS))
     return Rate(value, drawn[round(0.025 * DRAWS)], drawn[round(0.975 * DRAWS) - 1], 0, len(parts))
 
 
-def _hours(person: Person, series: Series) -> tuple[Any, Any]:
+def _hours(person: Person, series: Series, earlier: bool) -> tuple[Any, Any]:
     """Scores of the hours before sepsis, and of the others."""
     kept = series.times >= person.first
     if person.onset is None:
         return np.array([]), series.scores[kept]
     kept &= series.times <= person.onset
     near = series.times >= person.onset - BEFORE_SECONDS
-    return series.scores[kept & near], series.scores[kept & ~near]
+    return series.scores[kept & near], series.scores[kept & ~near & earlier]
 
 
 def _auroc(parts: Sequence[tuple[Any, Any]]) -> float:

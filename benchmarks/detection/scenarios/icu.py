@@ -17,6 +17,7 @@ from benchmarks.detection.stays import (
     Alerts,
     Person,
     Scores,
+    alerted_share,
     at,
     auroc,
     episodes,
@@ -45,7 +46,13 @@ SUMMARY = (
 )
 COLUMNS = (
     "detector", "people", "found", "median hours before onset",
-    "false episodes per patient-day", "share of alert episodes that are true",
+    "false episodes per patient-day", "share of hours alerted, without sepsis",
+    "share of alert episodes that are true",
+)  # fmt: skip
+
+
+AREA_COLUMNS = (
+    "score", "tune", "test", "tune: against stays without sepsis alone", "test: the same",
 )  # fmt: skip
 
 
@@ -61,7 +68,8 @@ def _row(name: str, crowd: Sequence[Person], group: Group, alerts: Alerts) -> tu
     ]  # fmt: skip
     middle = scoring.middle(hours)
     early = None if middle is None else round(middle, 1)
-    return (name, group, found(own, alerts), early, false(own, alerts), precision(own, alerts))
+    return (name, group, found(own, alerts), early, false(own, alerts),
+            alerted_share(own, alerts), precision(own, alerts))  # fmt: skip
 
 
 def run(options: Options) -> Report:
@@ -89,10 +97,15 @@ def run(options: Options) -> Report:
         _row(name, crowd, group, alerts) for name, alerts in told.items() for group in GROUPS
     )
     areas = {name: {g: auroc(_of(crowd, g), own) for g in GROUPS} for name, own in scored.items()}
+    apart = {
+        name: {g: auroc(_of(crowd, g), own, earlier=False) for g in GROUPS}
+        for name, own in scored.items()
+    }
     tables = (
         Table("Onsets and false alerts", "real labels", COLUMNS, rows),
-        Table("Hourly AUROC", "real labels", ("score", "tune", "test"),
-              tuple((name, area["tune"], area["test"]) for name, area in areas.items())),
+        Table("Hourly AUROC", "real labels", AREA_COLUMNS,
+              tuple((name, area["tune"], area["test"], apart[name]["tune"], apart[name]["test"])
+                    for name, area in areas.items())),
     )  # fmt: skip
     vigil = "Vigil, risk of deterioration"
     aims = (_aim(crowd, told, f"{vigil}, matched"), _area_aim(areas[vigil]))
