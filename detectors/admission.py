@@ -20,9 +20,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from detectors.config import EpisodePolicy
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
 from detectors.sections.admission import AdmissionConfig
+from detectors.sections.patient import EpisodePolicy
 from detectors.tracks import Track
 from vigil.signals import SIGNALS
 

@@ -24,10 +24,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from detectors.config import PatientConfig
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
 from detectors.limits import NOTHING
 from detectors.sections.baseline import BaselineConfig, Usual
+from detectors.sections.patient import PatientConfig
 from detectors.sustained import Window
 from detectors.usual import Keys, Known, bins_of, of_first_version
 from vigil.kinds import KINDS

@@ -11,8 +11,8 @@ from vigil.kinds import KINDS, PRIORITY_ORDER
 from vigil.signals import NAMES
 
 if TYPE_CHECKING:
-    from detectors.config import Limit, PatientConfig
     from detectors.sections.baseline import Usual
+    from detectors.sections.patient import Limit, PatientConfig
 
 DERIVED = ("mean_arterial_pressure", "pulse_pressure", "shock_index")
 """Computed from readings of the same moment (:mod:`detectors.combination`)."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from detectors.checks import DERIVED
-from detectors.config import PatientConfig
 from detectors.contract import Finding, Memoryless, Moment
 from detectors.limits import NOTHING, boards
+from detectors.sections.patient import PatientConfig
 
 
 def combine(values: Mapping[str, float]) -> dict[str, float]:

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct, convert, to_builtins
 
-from detectors.config import PatientConfig
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
 from detectors.limits import NOTHING
 from detectors.sections.deterioration import Scorecard, Table
+from detectors.sections.patient import PatientConfig
 
 KIND = "pattern_unusual"
 

@@ -17,9 +17,9 @@ from math import floor
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from detectors.config import PatientConfig
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
 from detectors.limits import NOTHING
+from detectors.sections.patient import PatientConfig
 from vigil.kinds import Priority
 
 KIND = "early_warning_score"

@@ -28,9 +28,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from detectors.config import EpisodePolicy
 from detectors.contract import BEYOND, CLEAR, MUTED, Finding, Moment, Rule
 from detectors.grouping import Part, described, join, lead_of, parts_of, weighs
+from detectors.sections.patient import EpisodePolicy
 from detectors.watch import NEVER, Book, Run, Watch
 from vigil.kinds import PRIORITY_ORDER
 from vigil.model import Phase

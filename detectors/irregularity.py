@@ -20,9 +20,9 @@ from typing import Any
 
 from msgspec import Struct, convert, to_builtins
 
-from detectors.config import PatientConfig
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
 from detectors.limits import NOTHING
+from detectors.sections.patient import PatientConfig
 
 KIND = "heart_rate_irregular"
 PER_STEP = 0.886

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from typing import NamedTuple
 
-from detectors.config import Limit, PatientConfig
 from detectors.contract import (
     BETWEEN,
     BEYOND,
@@ -22,6 +21,7 @@ from detectors.contract import (
     Rule,
     Stance,
 )
+from detectors.sections.patient import Limit, PatientConfig
 from vigil.signals import NAMES
 
 NOTHING: tuple[Finding, ...] = ()

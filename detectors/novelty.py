@@ -22,9 +22,9 @@ from typing import Any
 
 from msgspec import Struct, convert, to_builtins
 
-from detectors.config import PatientConfig
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
 from detectors.limits import NOTHING
+from detectors.sections.patient import PatientConfig
 
 KIND = "pattern_unusual"
 LEAST_PIVOT = 0.05

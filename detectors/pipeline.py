@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from detectors import silence
 from detectors.admission import Admission, technical_policies
-from detectors.config import PatientConfig
 from detectors.contract import Detector, Finding, Memoryless
 from detectors.episodes import Episodes
 from detectors.registry import BUILT_IN
+from detectors.sections.patient import PatientConfig
 from detectors.sources import Sources
 
 

@@ -10,7 +10,7 @@ from detectors.plugins import Judge
 from vigil.signals import NAMES
 
 if TYPE_CHECKING:
-    from detectors.config import PatientConfig
+    from detectors.sections.patient import PatientConfig
     from detectors.sections.plugins import Plugin
 
 

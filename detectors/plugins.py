@@ -29,7 +29,7 @@ from vigil import logs
 from vigil.kinds import KINDS
 
 if TYPE_CHECKING:
-    from detectors.config import PatientConfig
+    from detectors.sections.patient import PatientConfig
 
 log = logs.get("detectors")
 

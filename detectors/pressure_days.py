@@ -23,9 +23,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from detectors.config import PatientConfig
 from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Rule, Stance
 from detectors.limits import NOTHING
+from detectors.sections.patient import PatientConfig
 from vigil.kinds import KINDS
 
 KIND = "blood_pressure_raised_over_days"

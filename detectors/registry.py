@@ -7,7 +7,6 @@ from types import MappingProxyType
 
 from detectors.baseline import Baseline
 from detectors.combination import Combination
-from detectors.config import PatientConfig
 from detectors.contract import Detector
 from detectors.deterioration import Risk
 from detectors.early_warning import EarlyWarningScore
@@ -17,6 +16,7 @@ from detectors.novelty import Novelty
 from detectors.plugins import Plugins
 from detectors.pressure_days import PressureDays
 from detectors.resting import Resting
+from detectors.sections.patient import PatientConfig
 
 BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingProxyType(
     {

@@ -20,11 +20,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from detectors.config import PatientConfig
 from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Rule, Stance
 from detectors.limits import NOTHING
 from detectors.nights import SLOT_SECONDS, Night
 from detectors.resting_reference import DAY, NEVER, Chart, History, Known, Level
+from detectors.sections.patient import PatientConfig
 from vigil.kinds import KINDS
 
 KIND = "resting_heart_rate_raised"

@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from detectors.burden.days import Watched
 from detectors.burden.ledger import Alarm
-from detectors.config import DetectionConfig, PatientConfig
+from detectors.config import DetectionConfig
 from detectors.sections.budget import Budget
+from detectors.sections.patient import PatientConfig
 
 EVERYONE = "everyone"
 """All patients, where the configuration names no ward."""

@@ -13,8 +13,8 @@ from math import floor
 from typing import Any, NamedTuple
 
 from detectors.checks import BOUND_UNUSUAL
-from detectors.config import Limit, PatientConfig
 from detectors.sections.budget import Bound
+from detectors.sections.patient import Limit, PatientConfig
 
 
 class Knob(NamedTuple):

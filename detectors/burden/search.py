@@ -27,7 +27,8 @@ from detectors.burden.backtest import Run
 from detectors.burden.budget import counts
 from detectors.burden.knobs import Knob, knobs, laid
 from detectors.burden.ledger import Alarm, Ledger
-from detectors.config import DetectionConfig, PatientConfig, from_tables
+from detectors.config import DetectionConfig, from_tables
+from detectors.sections.patient import PatientConfig
 from vigil.errors import SettingsError
 from vigil.model import Upload
 

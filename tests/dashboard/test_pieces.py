@@ -150,6 +150,13 @@ def test_whatever_people_typed_is_text() -> None:
         assert "%3Cimg" in html or "&lt;img" in html
 
 
+def test_the_values_of_a_patient_are_marked_in_the_colour_of_what_is_told_of_them() -> None:
+    told = episode(priority="low")
+    assert 'class="vitals large low"' in cards.patient_head(patient(), {}, [told])
+    over = told._replace(phase="closed")
+    assert 'class="vitals large"' in cards.patient_head(patient(), {}, [over])
+
+
 def test_a_card_opens_to_its_basis() -> None:
     piece = cards.card(patient(), episode(), basis(), [])
     text = text_of(piece.html)

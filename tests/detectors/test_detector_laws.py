@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from detectors.config import PatientConfig, load
+from detectors.config import load
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Detector, Finding, Moment
 from detectors.registry import BUILT_IN
+from detectors.sections.patient import PatientConfig
 from tests.support.vitals import config, moment
 from vigil.kinds import KINDS, PRIORITY_ORDER
 from vigil.signals import NAMES, SIGNALS

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from detectors.config import Limit, from_tables, load
+from detectors.config import from_tables, load
 from detectors.engine import Engine
 from detectors.registry import BUILT_IN
+from detectors.sections.patient import Limit
 from tests.support.vitals import DAY, at, cuff, heart, measured, upload
 from vigil.model import Event
 

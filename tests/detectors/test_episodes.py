@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.config import EpisodePolicy
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Rule, Stance
 from detectors.episodes import Episodes, Step
+from detectors.sections.patient import EpisodePolicy
 from detectors.watch import Book, Watches
 from tests.support.vitals import moment
 from vigil.kinds import PRIORITY_ORDER, Priority

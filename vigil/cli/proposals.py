@@ -20,7 +20,7 @@ from vigil.errors import InputError, VigilError
 
 if TYPE_CHECKING:
     from detectors.burden.proposal import Change, Proposal
-    from detectors.config import PatientConfig
+    from detectors.sections.patient import PatientConfig
 
 
 class Approval(NamedTuple):
