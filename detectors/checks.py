@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from itertools import combinations
 from math import isfinite
-from typing import TYPE_CHECKING
 
+from detectors.sections.baseline import Usual
+from detectors.sections.patient import Limit, PatientConfig
 from vigil.errors import SettingsError
 from vigil.kinds import KINDS, PRIORITY_ORDER
 from vigil.signals import NAMES
-
-if TYPE_CHECKING:
-    from detectors.sections.baseline import Usual
-    from detectors.sections.patient import Limit, PatientConfig
 
 DERIVED = ("mean_arterial_pressure", "pulse_pressure", "shock_index")
 """Computed from readings of the same moment (:mod:`detectors.combination`)."""

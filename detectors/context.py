@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import exp
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -38,10 +38,7 @@ MOST_CHANGE = 15.0
 MINUTE_FROM, MINUTE_TO = 50.0, 130.0
 """Seconds between heart rates that are compared. Sparser ones do not show how steady it is."""
 PERIODS: Mapping[Activity, tuple[str, str]] = MappingProxyType(
-    {
-        activity: (f"{activity}:day", f"{activity}:night")
-        for activity in ("asleep", "rest", "active", "unknown")
-    }
+    {activity: (f"{activity}:day", f"{activity}:night") for activity in get_args(Activity)}
 )
 """Activity → how it is called by day and by night."""
 

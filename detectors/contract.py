@@ -17,9 +17,9 @@ a class and a row in :mod:`detectors.registry`; the law suite in ``tests/detecto
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, convert, to_builtins
 
 from vigil.kinds import Priority
 from vigil.model import Activity
@@ -33,6 +33,7 @@ CLEAR: Literal[0] = 0
 MUTED: Literal[-1] = -1
 """It cannot be judged now, as a high heart rate while the person is active."""
 Stance = Literal[2, 1, 0, -1]
+M = TypeVar("M", bound=Struct)
 
 
 class Moment(Struct, frozen=True, gc=False):
@@ -126,7 +127,45 @@ class Detector(Protocol):
         """The memory again: ``load(dump(m))`` goes on exactly as ``m`` would."""
 
 
-class Memoryless:
+def stance_above(value: float, limit: float, clear: float, muted: bool = False) -> Stance:
+    """What a value says of a limit from which on it is beyond. ``muted``: not judged there.
+
+    >>> stance_above(5.0, 5.0, 3.0), stance_above(4.0, 5.0, 3.0), stance_above(3.0, 5.0, 3.0)
+    (2, 1, 0)
+    """
+    if value >= limit:
+        return MUTED if muted else BEYOND
+    return CLEAR if value <= clear else BETWEEN
+
+
+class FindingsOnly:
+    """A detector that adds nothing to the events of others: what it rests on goes with its own."""
+
+    def evidence(self, moment: Moment, memory: Any, signal: str) -> dict[str, Any]:
+        """Nothing to add."""
+        del moment, memory, signal
+        return {}
+
+
+class Remembering(FindingsOnly, Generic[M]):
+    """A detector whose memory is one struct of plain values."""
+
+    memory: type[M]
+
+    def fresh(self) -> M:
+        """Nothing seen yet."""
+        return self.memory()
+
+    def dump(self, memory: M) -> Any:
+        """Its fields, as they stand."""
+        return to_builtins(memory)
+
+    def load(self, plain: Any) -> M:
+        """The memory from :meth:`dump`."""
+        return convert(plain, self.memory)
+
+
+class Memoryless(FindingsOnly):
     """The parts of :class:`Detector` that one without a memory leaves empty."""
 
     def fresh(self) -> None:
@@ -134,11 +173,6 @@ class Memoryless:
 
     def learn(self, moment: Moment, memory: None, frozen: Collection[str]) -> None:
         """Learns nothing."""
-
-    def evidence(self, moment: Moment, memory: None, signal: str) -> dict[str, Any]:
-        """Has nothing to add."""
-        del moment, memory, signal
-        return {}
 
     def dump(self, memory: None) -> None:
         """Has nothing to save."""

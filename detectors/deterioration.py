@@ -16,9 +16,9 @@ from collections.abc import Collection, Iterable
 from math import exp
 from typing import Any, NamedTuple
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct
 
-from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
+from detectors.contract import Finding, Moment, Remembering, Rule, stance_above
 from detectors.limits import NOTHING
 from detectors.sections.deterioration import Scorecard, Table
 from detectors.sections.patient import PatientConfig
@@ -65,10 +65,11 @@ def read(table: Table, value: float) -> float:
     return height
 
 
-class Risk:
+class Risk(Remembering[Stay]):
     """Judges the sum of what the signals add."""
 
     name = "deterioration"
+    memory = Stay
 
     def __init__(self, config: PatientConfig):
         self._config = own = config.deterioration
@@ -83,10 +84,6 @@ class Risk:
         """One, where it is in force."""
         return [self.name] if self._config.enabled else []
 
-    def fresh(self) -> Stay:
-        """Nothing seen."""
-        return Stay(courses={})
-
     def examine(self, moment: Moment, memory: Stay) -> Iterable[Finding]:
         """One finding, once there is enough and unless the risk is low."""
         own, time = self._config, moment.time
@@ -100,11 +97,7 @@ class Risk:
         moment.scores[self.name] = risk
         if risk <= own.clear and KIND not in moment.watched:
             return NOTHING
-        stance: Stance = BETWEEN
-        if risk >= own.above:
-            stance = MUTED if moment.activity == "active" else BEYOND
-        elif risk <= own.clear:
-            stance = CLEAR
+        stance = stance_above(risk, own.above, own.clear, moment.activity == "active")
         facts = {"contributions": {name: round(part, 2) for name, part in added.items()}}
         return (Finding(self._rule, stance, risk, own.above, own.clear, facts=facts),)
 
@@ -157,17 +150,8 @@ class Risk:
         for signal in known:
             courses[signal] = self._onward(courses.get(signal), time, moment.values[signal])
 
-    def evidence(self, moment: Moment, memory: Stay, signal: str) -> dict[str, Any]:
-        """Nothing to events of others."""
-        del moment, memory, signal
-        return {}
-
-    def dump(self, memory: Stay) -> Any:
-        """``[first, last, {signal: seven numbers}]``."""
-        return to_builtins(memory)
-
     def load(self, plain: Any) -> Stay:
         """The same. A signal that is no longer in the tables is let go."""
-        stay = convert(plain, Stay)
+        stay = super().load(plain)
         stay.courses = {k: v for k, v in stay.courses.items() if k in self._cards}
         return stay

@@ -17,7 +17,17 @@ from math import floor
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
+from detectors.contract import (
+    BEYOND,
+    CLEAR,
+    MUTED,
+    Finding,
+    FindingsOnly,
+    Moment,
+    Rule,
+    Stance,
+    stance_above,
+)
 from detectors.limits import NOTHING
 from detectors.sections.patient import PatientConfig
 from vigil.kinds import Priority
@@ -65,7 +75,7 @@ def points(signal: str, value: float) -> int:
     return NEWS2[signal].of(value)
 
 
-class EarlyWarningScore:
+class EarlyWarningScore(FindingsOnly):
     """Judges the sum of the points."""
 
     name = "early_warning"
@@ -123,11 +133,7 @@ class EarlyWarningScore:
     def _judge(
         self, rule: Rule, score: float, limit: float, moment: Moment, facts: Mapping[str, Any]
     ) -> Finding:
-        stance: Stance = BETWEEN
-        if score >= limit:
-            stance = MUTED if moment.activity == "active" else BEYOND
-        elif score <= self._config.clear:
-            stance = CLEAR
+        stance = stance_above(score, limit, self._config.clear, moment.activity == "active")
         return Finding(rule, stance, score, limit, self._config.clear, facts=facts)
 
     def _known(self, moment: Moment, memory: Memory) -> dict[str, list[float]]:
@@ -149,11 +155,6 @@ class EarlyWarningScore:
         for signal, value in moment.values.items():
             if signal in NEWS2:
                 memory[signal] = [moment.time, value]
-
-    def evidence(self, moment: Moment, memory: Memory, signal: str) -> dict[str, Any]:
-        """Nothing to events of others."""
-        del moment, memory, signal
-        return {}
 
     def dump(self, memory: Memory) -> Any:
         """``{signal: [time, value]}``."""

@@ -16,11 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from math import exp, sqrt
-from typing import Any
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct
 
-from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
+from detectors.contract import (
+    BETWEEN,
+    BEYOND,
+    CLEAR,
+    MUTED,
+    Finding,
+    Moment,
+    Remembering,
+    Rule,
+    Stance,
+)
 from detectors.limits import NOTHING
 from detectors.sections.patient import PatientConfig
 
@@ -40,10 +49,11 @@ class Steps(Struct, array_like=True):
     weight: float = 0.0
 
 
-class IrregularRate:
+class IrregularRate(Remembering[Steps]):
     """Judges how much successive heart rates differ."""
 
     name = "irregularity"
+    memory = Steps
 
     def __init__(self, config: PatientConfig):
         self._config = own = config.irregularity
@@ -56,10 +66,6 @@ class IrregularRate:
     def rules(self) -> Iterable[str]:
         """One, where it is in force."""
         return [self.name] if self._config.enabled else []
-
-    def fresh(self) -> Steps:
-        """Nothing seen."""
-        return Steps()
 
     def examine(self, moment: Moment, memory: Steps) -> Iterable[Finding]:
         """Judge the minutes until the reading before this one."""
@@ -97,16 +103,3 @@ class IrregularRate:
             memory.total = fade * memory.total + (1 - fade) * min(step, own.largest_step)
             memory.weight = fade * memory.weight + 1 - fade
         memory.time, memory.rate = moment.time, rate
-
-    def evidence(self, moment: Moment, memory: Steps, signal: str) -> dict[str, Any]:
-        """Nothing to events of others."""
-        del moment, memory, signal
-        return {}
-
-    def dump(self, memory: Steps) -> Any:
-        """Four numbers."""
-        return to_builtins(memory)
-
-    def load(self, plain: Any) -> Steps:
-        """The same four."""
-        return convert(plain, Steps)

@@ -18,11 +18,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from math import sqrt
-from typing import Any
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct
 
-from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
+from detectors.contract import (
+    BETWEEN,
+    BEYOND,
+    CLEAR,
+    MUTED,
+    Finding,
+    Moment,
+    Remembering,
+    Rule,
+    Stance,
+)
 from detectors.limits import NOTHING
 from detectors.sections.patient import PatientConfig
 
@@ -45,10 +54,11 @@ class Together(Struct, array_like=True):
     readings: int = 0
 
 
-class Novelty:
+class Novelty(Remembering[Together]):
     """Judges residuals of signals measured together."""
 
     name = "novelty"
+    memory = Together
 
     def __init__(self, config: PatientConfig):
         self._config = own = config.novelty
@@ -66,10 +76,6 @@ class Novelty:
     def rules(self) -> Iterable[str]:
         """One, where it is in force."""
         return [self.name] if self._config.enabled else []
-
-    def fresh(self) -> Together:
-        """Nothing seen."""
-        return Together({}, {})
 
     def examine(self, moment: Moment, memory: Together) -> Iterable[Finding]:
         """One finding, where two signals or more were measured together and are not calm."""
@@ -167,19 +173,6 @@ class Novelty:
                 row = memory.products.setdefault(self._pairs[one][two], [0.0, 0.0])
                 row[1] = min(row[1] + 1.0, float(own.memory_readings))
                 row[0] += (clipped[one] * clipped[two] - row[0]) / row[1]
-
-    def evidence(self, moment: Moment, memory: Together, signal: str) -> dict[str, Any]:
-        """Nothing to events of others."""
-        del moment, memory, signal
-        return {}
-
-    def dump(self, memory: Together) -> Any:
-        """Plain numbers: at most seven a signal and pair."""
-        return to_builtins(memory)
-
-    def load(self, plain: Any) -> Together:
-        """The same."""
-        return convert(plain, Together)
 
 
 def _pair(one: str, two: str) -> str:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING
 
 from detectors.checks import check_episode, check_kind, check_signal, refused
 from detectors.plugins import Judge
+from detectors.sections.patient import PatientConfig
+from detectors.sections.plugins import Plugin
 from vigil.signals import NAMES
-
-if TYPE_CHECKING:
-    from detectors.sections.patient import PatientConfig
-    from detectors.sections.plugins import Plugin
 
 
 def check_plugins(config: PatientConfig, source: str) -> None:

@@ -18,18 +18,16 @@ from copy import deepcopy
 from hashlib import sha256
 from math import isfinite
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from detectors import pickles, river_models
-from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Rule, Stance
+from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, FindingsOnly, Moment, Rule, Stance
+from detectors.sections.patient import PatientConfig
 from detectors.sections.plugins import Plugin
 from vigil import logs
 from vigil.kinds import KINDS
-
-if TYPE_CHECKING:
-    from detectors.sections.patient import PatientConfig
 
 log = logs.get("detectors")
 
@@ -239,7 +237,7 @@ class Judge:
             log.warning("plug-in muted", plugin=self.name, code="detection.plugin_muted", why=why)
 
 
-class Plugins:
+class Plugins(FindingsOnly):
     """All plug-ins of a configuration, as one detector of the pipeline."""
 
     name = "plugins"
@@ -269,11 +267,6 @@ class Plugins:
         """Each plug-in learns at its own pace."""
         for name, judge in self._judges.items():
             judge.learn(moment, memory[name], frozen)
-
-    def evidence(self, moment: Moment, memory: Any, signal: str) -> dict[str, Any]:
-        """Nothing beyond the scores and its findings' facts."""
-        del moment, memory, signal
-        return {}
 
     def dump(self, memory: dict[str, Learned]) -> Any:
         """``{name: [digest, readings, last, drifted, muted, model]}``."""

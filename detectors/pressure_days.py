@@ -20,10 +20,9 @@ from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
-import msgspec
 from msgspec import Struct
 
-from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Rule, Stance
+from detectors.contract import Finding, Moment, Remembering, Rule, stance_above
 from detectors.limits import NOTHING
 from detectors.sections.patient import PatientConfig
 from vigil.kinds import KINDS
@@ -70,10 +69,11 @@ def _rule(signal: Literal["systolic", "diastolic"]) -> Rule:
 SYSTOLIC, DIASTOLIC = _rule("systolic"), _rule("diastolic")
 
 
-class PressureDays:
+class PressureDays(Remembering[Memory]):
     """Finds averages over days that belong to a raised category."""
 
     name = "pressure_days"
+    memory = Memory
 
     def __init__(self, config: PatientConfig):
         self._settings = config.pressure_days
@@ -84,10 +84,6 @@ class PressureDays:
     def rules(self) -> Iterable[str]:
         """One a pressure."""
         return (SYSTOLIC.name, DIASTOLIC.name) if self.signals else ()
-
-    def fresh(self) -> Memory:
-        """No day known."""
-        return Memory()
 
     def examine(self, moment: Moment, memory: Memory) -> Iterable[Finding]:
         """Two findings when a day has just ended and the average is, or was, raised."""
@@ -126,19 +122,6 @@ class PressureDays:
         day.systolic += moment.values["systolic"]
         day.diastolic += moment.values["diastolic"]
 
-    def evidence(self, moment: Moment, memory: Memory, signal: str) -> dict[str, Any]:
-        """Nothing to add: what an average rests on goes with its finding."""
-        del moment, memory, signal
-        return {}
-
-    def dump(self, memory: Memory) -> Any:
-        """``[days, series]``, plain numbers."""
-        return msgspec.to_builtins(memory)
-
-    def load(self, plain: Any) -> Memory:
-        """The memory from :meth:`dump`."""
-        return msgspec.convert(plain, Memory)
-
     def _today(self, moment: Moment) -> int:
         return int((moment.time + self._shift) // DAY)
 
@@ -159,11 +142,7 @@ class PressureDays:
         self, rule: Rule, value: float, limit: float, since: float, facts: dict[str, Any]
     ) -> Finding:
         clear = limit - self._settings.clear_margin
-        stance: Stance = BETWEEN
-        if value >= limit:
-            stance = BEYOND
-        elif value <= clear:
-            stance = CLEAR
+        stance = stance_above(value, limit, clear)
         return Finding(rule, stance, value, limit, clear, since, facts=facts)
 
     def _facts(self, average: Average, over: float) -> dict[str, Any]:

@@ -17,10 +17,9 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from msgspec import Struct, field
 
-from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Rule, Stance
+from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Remembering, Rule, Stance
 from detectors.limits import NOTHING
 from detectors.nights import SLOT_SECONDS, Night
 from detectors.resting_reference import DAY, NEVER, Chart, History, Known, Level
@@ -50,10 +49,11 @@ def _rule(name: str) -> Rule:
 PAIR, DRIFT = _rule("resting.nights"), _rule("resting.drift")
 
 
-class Resting:
+class Resting(Remembering[Memory]):
     """Finds nights that are raised, at once or slowly."""
 
     name = "resting"
+    memory = Memory
 
     def __init__(self, config: PatientConfig):
         self._settings = settings = config.resting
@@ -64,10 +64,6 @@ class Resting:
     def rules(self) -> Iterable[str]:
         """Nights against the reference, and against the anchor."""
         return (PAIR.name, DRIFT.name) if self.signals else ()
-
-    def fresh(self) -> Memory:
-        """No night known."""
-        return Memory()
 
     def examine(self, moment: Moment, memory: Memory) -> Iterable[Finding]:
         """Two findings when a night has just ended, unless all is calm."""
@@ -110,19 +106,6 @@ class Resting:
             return
         night.ends = time - into + self._length
         night.add(rate, minute, int(into // SLOT_SECONDS))
-
-    def evidence(self, moment: Moment, memory: Memory, signal: str) -> dict[str, Any]:
-        """Nothing to add: what a night rests on goes with its finding."""
-        del moment, memory, signal
-        return {}
-
-    def dump(self, memory: Memory) -> Any:
-        """``[night, history]``, each a list of plain numbers."""
-        return msgspec.to_builtins(memory)
-
-    def load(self, plain: Any) -> Memory:
-        """The memory from :meth:`dump`."""
-        return msgspec.convert(plain, Memory)
 
     def _known(self, night: Night) -> Known | None:
         """What a night that is over says; None: it covers too little."""

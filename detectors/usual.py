@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from detectors.context import PERIODS
 from detectors.estimates import Estimate
 from detectors.sections.baseline import BaselineConfig, Usual
 from detectors.sustained import Window
 
 DAY = 86400.0
-ACTIVITIES = ("asleep", "rest", "active", "unknown")
 Keys = Mapping[str, tuple[str, ...]]
 """Period → the bin of each part of the day."""
 
@@ -141,7 +141,7 @@ def bins_of(slots: int) -> Keys:
     >>> bins_of(2)["rest:night"], bins_of(3)["rest:night"]
     (('rest:night', 'rest:night'), ('rest:0', 'rest:1', 'rest:2'))
     """
-    periods = [f"{activity}:{half}" for activity in ACTIVITIES for half in ("day", "night")]
+    periods = [period for both in PERIODS.values() for period in both]
     if slots == 2:
         return {period: (period, period) for period in periods}
     return {

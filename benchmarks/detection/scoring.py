@@ -12,15 +12,18 @@ independent. With three people to a side they are wide, and that is the truth.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from statistics import median
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 MATCHED_RATES = (0.05, 0.1, 0.5, 1.0)
 """False alert episodes per patient-day at which detectors are compared."""
 T = TypeVar("T")
+FloatsLike = Sequence[float] | npt.NDArray[np.float64]
 DRAWS = 1000
 SEED = 20261121
 
@@ -150,17 +153,18 @@ def interval(
     return values[round(0.025 * last)], values[round(0.975 * last)]
 
 
-def auroc(positives: Sequence[float], negatives: Sequence[float]) -> float | None:
+def auroc(positives: FloatsLike, negatives: FloatsLike) -> float | None:
     """The chance that a positive scores above a negative; ties count half. None: a side is empty.
 
     >>> auroc([1.0, 2.0], [0.0, 1.0])
     0.875
     """
-    if not positives or not negatives:
+    if not len(positives) or not len(negatives):
         return None
-    below = sorted(negatives)
-    wins = sum((bisect_left(below, x) + bisect_right(below, x)) / 2 for x in positives)
-    return wins / (len(positives) * len(below))
+    ranked = np.sort(negatives)
+    below = np.searchsorted(ranked, positives, "left")
+    upto = np.searchsorted(ranked, positives, "right")
+    return float((below + upto).mean() / 2 / len(ranked))
 
 
 def matched_threshold(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,10 +167,8 @@ def found_share(crowd: Sequence[Person], alerts: Alerts) -> float:
 def auroc(crowd: Sequence[Person], own: Scores, earlier: bool = True) -> Rate:
     """Of hours, with an interval over people; ``earlier``: against those before the window too."""
     parts = [_hours(person, own[person.recording.patient_id], earlier) for person in crowd]
-    value = _auroc(parts)
-    random = Random(scoring.SEED)
-    drawn = sorted(_auroc(random.choices(parts, k=len(parts))) for _ in range(DRAWS))
-    return Rate(value, drawn[round(0.025 * DRAWS)], drawn[round(0.975 * DRAWS) - 1], 0, len(parts))
+    low, high = scoring.interval(parts, _auroc, draws=DRAWS)
+    return Rate(_auroc(parts), low, high, 0, len(parts))
 
 
 def _hours(person: Person, series: Series, earlier: bool) -> tuple[Any, Any]:
@@ -184,9 +181,6 @@ def _hours(person: Person, series: Series, earlier: bool) -> tuple[Any, Any]:
     return series.scores[kept & near], series.scores[kept & ~near & earlier]
 
 
-def _auroc(parts: Sequence[tuple[Any, Any]]) -> float:
-    positives = np.concatenate([part[0] for part in parts])
-    negatives = np.sort(np.concatenate([part[1] for part in parts]))
-    below = np.searchsorted(negatives, positives, "left")
-    upto = np.searchsorted(negatives, positives, "right")
-    return float((below + upto).mean() / 2 / len(negatives))
+def _auroc(parts: Sequence[tuple[Any, Any]]) -> float | None:
+    before, others = (np.concatenate(side) for side in zip(*parts, strict=True))
+    return scoring.auroc(before, others)
