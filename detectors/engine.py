@@ -194,10 +194,7 @@ class Engine:
         self._changed.add(patient_id)
         if not findings:
             return []
-        here = context.place(settings, heard, time)
-        moment = Moment(time, time, {}, here.activity, here.period)
-        steps = pipeline.episodes.note(patient.book, findings, moment)
-        return self._events(patient_id, patient, steps, moment)
+        return self._without_reading(patient_id, patient, findings, time)
 
     def _overdue(self, patient_id: str, patient: Patient, now: float) -> list[Event]:
         """What was held back for too long is judged; who was silent for too long is told."""
@@ -243,8 +240,16 @@ class Engine:
         self, patient_id: str, patient: Patient, finding: Finding, now: float
     ) -> list[Event]:
         """A finding on receive time, about no reading."""
-        moment = Moment(now, now, {}, "unknown", "")
-        steps = self._of[patient_id].episodes.note(patient.book, [finding], moment)
+        return self._without_reading(patient_id, patient, [finding], now)
+
+    def _without_reading(
+        self, patient_id: str, patient: Patient, findings: list[Finding], time: float
+    ) -> list[Event]:
+        """Findings at a time that has no reading of its own, but a context as any time has."""
+        pipeline = self._of[patient_id]
+        here = context.place(pipeline.config.context, patient.heard, time)
+        moment = Moment(time, time, {}, here.activity, here.period)
+        steps = pipeline.episodes.note(patient.book, findings, moment)
         return self._events(patient_id, patient, steps, moment)
 
     def _events(

@@ -169,3 +169,28 @@ def test_a_state_of_another_version_or_none_is_refused_in_words() -> None:
     for broken in (newer, b"", b"\x80", engine.state_of("p1")[:-3], b"{}"):
         with pytest.raises(WireError, match="state cannot be read"):
             Engine(CONFIG).load_state("p1", broken)
+
+
+def test_what_a_wrong_clock_makes_known_shows_what_is_usual() -> None:
+    """A part that joined is told with the next event, be it about no reading at all."""
+
+    def upload(seconds: float, *measurements: Measurement) -> Upload:
+        return Upload("p1", "d1", at(seconds), measurements)
+
+    calm = (measured(i * 60.0, {"heart_rate": 66.0 + i % 5}) for i in range(40))
+    fast = (measured(2400 + i * 60.0, {"heart_rate": 160.0 + i % 5}) for i in range(8))
+    low = (measured(2890 + i * 60.0, {"systolic": 88.0 - i, "diastolic": 60.0}) for i in range(3))
+    log: Log = [
+        upload(3100, *calm, *fast, *low),
+        upload(4500, measured(30000.0, {"heart_rate": 70.0})),
+    ]
+    told = run(log)
+    assert [(event.kind, event.phase) for event in told] == [
+        ("heart_rate_high", "opened"),
+        ("heart_rate_high", "updated"),
+        ("device_clock", "opened"),
+    ]
+    joined = told[1]
+    assert joined.detected_at == at(4500)
+    assert [part["kind"] for part in joined.evidence["parts"]] == ["blood_pressure_low"]
+    assert joined.evidence["baseline"]["bin"] == "rest:night"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vigil.cli.history_options import Files, FromStore, OfPatient, OfWard, Since, Until
 from vigil.errors import InputError
 from vigil.settings import Settings
 
@@ -23,9 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def backtest(
-        files: Annotated[
-            list[Path] | None, typer.Argument(metavar="[FILE…]", help="CSV, or CSV.gz.")
-        ] = None,
+        files: Files = None,
         *,
         config: Annotated[
             list[Path] | None,
@@ -42,13 +41,11 @@ def add_to(app: typer.Typer) -> None:
         silence: Annotated[
             bool, typer.Option("--silence", help="Judge missing data too.")
         ] = False,
-        from_store: Annotated[
-            bool, typer.Option("--from-store", help="What the database holds, not files.")
-        ] = False,
-        ward: Annotated[str | None, typer.Option(help="Stored patients of this ward.")] = None,
-        patient: Annotated[str | None, typer.Option(help="This stored patient.")] = None,
-        since: Annotated[str | None, typer.Option(help="Measured then or later, RFC 3339.")] = None,
-        until: Annotated[str | None, typer.Option(help="Measured before then.")] = None,
+        from_store: FromStore = False,
+        ward: OfWard = None,
+        patient: OfPatient = None,
+        since: Since = None,
+        until: Until = None,
     ) -> None:  # fmt: skip
         """Compare what two configurations would have told over the same history."""
         from detectors.burden.backtest import Backtest

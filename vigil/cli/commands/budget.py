@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vigil.cli.history_options import Files, FromStore, OfPatient, OfWard, Since, Until
 from vigil.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,18 +21,10 @@ if TYPE_CHECKING:
 PATIENTS = 10
 """Patients that the report shows: those with the most alarms per patient-day."""
 
-Files = Annotated[
-    list[Path] | None, typer.Argument(metavar="[FILE…]", help="Recordings: CSV, or CSV.gz.")
-]
 Config = Annotated[
     Path | None,
     typer.Option(help="The detection file. [default: what VIGIL_DETECTION_CONFIG names]"),
 ]
-FromStore = Annotated[bool, typer.Option("--from-store", help="What the database holds.")]
-OfWard = Annotated[str | None, typer.Option("--ward", help="Stored patients of this ward.")]
-OfPatient = Annotated[str | None, typer.Option("--patient", help="This stored patient.")]
-Since = Annotated[str | None, typer.Option(help="Measured then or later, RFC 3339.")]
-Until = Annotated[str | None, typer.Option(help="Measured before then.")]
 
 
 def add_to(app: typer.Typer) -> None:
