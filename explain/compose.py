@@ -64,17 +64,28 @@ def reword(event: Event, by: Mapping[Audience, Rewording]) -> Alert:
 
 def draft(facts: Facts, choice: int) -> Draft:
     """The delexicalised text for these facts; ``choice`` settles it among equal sentences."""
+    seen = choose(sentences_for(facts), frozenset(facts.slots), choice)
+    return around(facts, seen, also_told=False)
+
+
+def around(facts: Facts, seen: Sentence, *, also_told: bool) -> Draft:
+    """The tables' words around a sentence on what we saw.
+
+    Args:
+        also_told: the sentence names the further finding (:attr:`Facts.also`) itself.
+    """
     table = tables.audience(facts.locale, facts.audience)
     block = block_for(facts)
-    seen = choose(sentences_for(facts), frozenset(facts.slots), choice)
     used = set(seen.slots)
     after = []
+    if facts.also and not also_told:
+        after.append(_plainly(facts))
     for detail in (*block.details, *table.frame.details):
         if used.isdisjoint(detail.slots) and detail.slots.issubset(facts.slots):
             after.append(detail.text)
             used |= detail.slots
     after += _circumstances(facts, table.frame)
-    if facts.situation == "now":
+    if facts.situation == "now" and not facts.also:  # room for one more sentence, not for two
         after.append(block.meaning)
     title = block.title if facts.situation == "now" else block.title_past
     if facts.synthetic:
@@ -82,6 +93,14 @@ def draft(facts: Facts, choice: int) -> Draft:
     before = (table.frame.late,) if facts.late else ()
     action = tables.actions(facts.locale)[facts.audience, facts.category, facts.situation]
     return Draft(title, before, seen, tuple(after), action[facts.priority])
+
+
+def _plainly(facts: Facts) -> str:
+    """The further finding in a sentence of its own, without slots."""
+    kind, _, direction = facts.also.partition(".")
+    blocks = tables.audience(facts.locale, facts.audience).blocks
+    sentences = blocks[kind, direction].seen["opened"]  # type: ignore[index]
+    return next(sentence.text for sentence in sentences if not sentence.slots)
 
 
 def _circumstances(facts: Facts, frame: Frame) -> list[str]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Literal
 
 from msgspec import Struct
 
 from explain import tables
 from explain.evidence import number
 from explain.tables import Direction, Situation, Telling
-from vigil.kinds import Category, Priority
+from vigil.kinds import KINDS, Category, Priority
 from vigil.model import Activity, Audience, Event, Phase
 
 NO_RECOVERY: Mapping[str, Telling] = MappingProxyType(
@@ -51,6 +52,8 @@ class Facts(Struct, frozen=True):
     synthetic: bool
     slots: tuple[str, ...]
     """Names of the slots that can be filled, sorted."""
+    also: str = ""
+    """A further finding to be told with this one, as ``kind.direction``; empty: none."""
 
 
 def of(event: Event, audience: Audience, locale: str, slots: Iterable[str]) -> Facts:
@@ -75,6 +78,7 @@ def of(event: Event, audience: Audience, locale: str, slots: Iterable[str]) -> F
         locale=locale,
         synthetic=event.synthetic,
         slots=tuple(sorted(slots)),
+        also=_also(event) if audience == "patient" else "",
     )
 
 
@@ -84,6 +88,29 @@ def telling_of(event: Event) -> Telling:
         reason = event.evidence.get("reason")
         return NO_RECOVERY.get(reason, "closed") if isinstance(reason, str) else "closed"
     return "late" if event.retrospective else event.phase
+
+
+def _also(event: Event) -> str:
+    """The first of the event's parts that is about other signals, while it lasts.
+
+    The care team reads all of them, in the slot ``parts``.
+    """
+    if event.phase == "closed" or event.retrospective or event.kind not in tables.TOLD_TOGETHER:
+        return ""
+    listed = event.evidence.get("parts")
+    for part in listed if isinstance(listed, list) else ():
+        kind = part.get("kind") if isinstance(part, dict) else None
+        if kind in tables.TOLD_TOGETHER and _apart(kind, event.kind):
+            direction = tables.kinds()[kind].direction
+            if direction == "measured":
+                direction = _side(number(part, "value"), number(part, "limit"))
+            return f"{kind}.{direction}"
+    return ""
+
+
+def _apart(one: str, other: str) -> bool:
+    """Whether two kinds are about different signals."""
+    return set(KINDS[one].signals).isdisjoint(KINDS[other].signals)
 
 
 def _reason(event: Event) -> str:
@@ -117,6 +144,10 @@ def direction_of(event: Event) -> Direction:
     reference = number(event.evidence, "baseline", "median")
     if reference is None:
         reference = number(event.evidence, "limit")
+    return _side(value, reference)
+
+
+def _side(value: float | None, reference: float | None) -> Literal["above", "below", "none"]:
     if value is None or reference is None or value == reference:
         return "none"
     return "above" if value > reference else "below"

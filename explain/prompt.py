@@ -1,5 +1,8 @@
-"""What a language model is asked: the facts, slot names and two of our own sentences. No number,
-no time, no name, nobody's free text can be in it, because none of them is in :class:`Facts`.
+"""What a language model is asked: the facts, slot names and sentences of our own. No number, no
+time, no name, nobody's free text can be in it, because none of them is in :class:`Facts`.
+
+:func:`request` is the short prompt that the tuned model has learnt; :func:`messages` is for a model
+that has learnt nothing of ours, with instructions and two examples.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from hashlib import sha256
 from explain import tables
 from explain.compose import Draft
 from explain.facts import Facts
+from explain.signature import Signature
 from explain.tables import Direction, Telling
 
 Message = dict[str, str]
@@ -26,12 +30,43 @@ WHEN: dict[Telling, str] = {
     "withdrawn": "It is no longer checked.",
     "gone": "Nothing more is expected.",
 }
+TOLD: dict[Telling, str] = {
+    "opened": "new", "updated": "still so", "late": "told late", "closed": "over",
+}  # fmt: skip
+DOING = {"rest": "at rest", "asleep": "asleep", "active": "active"}
 EXAMPLES: tuple[tuple[str, Direction, Telling], ...] = (
     ("heart_rate_low", "below", "updated"),
     ("blood_pressure_high", "above", "closed"),
     ("heart_rate_high", "above", "opened"),
 )
 """Blocks of the reviewed table whose first sentence shows how; those of other kinds are shown."""
+
+
+def request(signature: Signature) -> str:
+    """The prompt for a signature, in one line: short, because each word of it costs time.
+
+    >>> request(Signature("en", "patient", "no_data", "none", "opened", slots=("duration",)))
+    'patient | no readings from your device | new | {duration}'
+    """
+    blocks = tables.audience(signature.locale, signature.audience).blocks
+    block = blocks[signature.kind, signature.direction]
+    over = signature.telling in {"closed", "late"}
+    parts = [
+        signature.audience.replace("_", " "),
+        _small(block.title_past if over else block.title),
+    ]
+    if signature.also:
+        kind, _, direction = signature.also.partition(".")
+        parts.append(f"with: {_small(blocks[kind, direction].title)}")  # type: ignore[index]
+    parts.append(TOLD[signature.telling])
+    if signature.activity:
+        parts.append(DOING[signature.activity])
+    parts.append(" ".join(f"{{{slot}}}" for slot in signature.slots) or "no slots")
+    return " | ".join(parts)
+
+
+def _small(title: str) -> str:
+    return title[:1].lower() + title[1:]
 
 
 def messages(facts: Facts, draft: Draft) -> list[Message]:

@@ -52,6 +52,11 @@ def alert_id(event: str) -> str:
     return derive("alert", event)
 
 
+def phrase_id(signature: str, text: str) -> str:
+    """Names a sentence of the phrasebook: one wording for one signature."""
+    return derive("phrase", signature, text)
+
+
 def reading_id(patient_id: str, device_id: str, time: datetime, content: str) -> str:
     """Names a reading that came without an id; ``content`` is its values in canonical form."""
     return derive("reading", patient_id, device_id, timestamp(time), content)

@@ -169,9 +169,35 @@ class Alert(Struct, frozen=True):
     texts: dict[Audience, dict[str, Text]]
     """Audience → locale → text."""
     slots: dict[str, str]
-    """Every slot that the texts show, as it was rendered; each traces to the event's evidence."""
+    """Every slot that the English texts show, as rendered; each traces to the event's evidence."""
     provenance: dict[Audience, Provenance]
     synthetic: bool = False
+    local_slots: dict[str, dict[str, str]] = {}
+    """Locale → the slots that the patient's text shows in that locale, as rendered."""
+
+
+class Phrase(Struct, frozen=True, omit_defaults=True):
+    """A sentence of the phrasebook: *what we saw*, with slots, and who stands for it."""
+
+    phrase_id: str
+    """UUIDv5 of signature and text: another wording is another phrase."""
+    signature: str
+    """What it can say: the key of an ``explain.signature.Signature``."""
+    text: str
+    status: Literal["draft", "approved", "banned"]
+    """``draft``: only the verifier has passed it; the others are a reviewer's word."""
+    author: Literal["model", "person"]
+    revision: int
+    """0 as it was written, then up by one with each review; the highest holds."""
+    time: Moment
+    """When this revision was made."""
+    by: str = ""
+    """The user who reviewed it."""
+    model: str = ""
+    adapter: str = ""
+    prompt_hash: str = ""
+    replaces: str = ""
+    """The phrase that this one was edited from."""
 
 
 class Action(Struct, frozen=True, omit_defaults=True):

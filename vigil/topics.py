@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from vigil.model import Action, Alert, DirectoryEntry, Event, Tick, Upload
+from vigil.model import Action, Alert, DirectoryEntry, Event, Phrase, Tick, Upload
 
 HOUR_MS = 3_600_000
 LARGEST_MESSAGE = 4 * 1_048_576
@@ -70,10 +70,16 @@ DIRECTORY = Topic(
     "Who is enrolled and which device may send for whom; no names. Keyed by entry.",
     0, public=False, compacted=True, partitions=1,
 )  # fmt: skip
+PHRASES = Topic(
+    "vitals.phrases", (Phrase,),
+    "The phrasebook's sentences and what reviewers said of them; nothing of any patient. "
+    "Keyed by phrase.",
+    0, public=False, compacted=True, partitions=1,
+)  # fmt: skip
 
 TOPICS: MappingProxyType[str, Topic] = MappingProxyType(
     {
         topic.name: topic
-        for topic in (READINGS, EVENTS, ALERTS, ACTIONS, DEADLETTER, DIRECTORY)
+        for topic in (READINGS, EVENTS, ALERTS, ACTIONS, DEADLETTER, DIRECTORY, PHRASES)
     }
 )  # fmt: skip

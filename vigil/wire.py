@@ -26,13 +26,14 @@ from vigil.model import (
     DirectoryEntry,
     Event,
     PatientEntry,
+    Phrase,
     Tick,
     Upload,
     encode,
 )
 
 Headers = list[tuple[str, bytes]]
-Carried = Upload | Tick | Event | Alert | Action | PatientEntry | DeviceEntry
+Carried = Upload | Tick | Event | Alert | Action | PatientEntry | DeviceEntry | Phrase
 
 CE_TYPES: MappingProxyType[str, Any] = MappingProxyType(
     {
@@ -42,6 +43,7 @@ CE_TYPES: MappingProxyType[str, Any] = MappingProxyType(
         "org.vigil.alert.v1": Alert,
         "org.vigil.action.v1": Action,
         "org.vigil.directory.v1": DirectoryEntry,
+        "org.vigil.phrase.v1": Phrase,
     }
 )
 _DECODERS = {name: msgspec.json.Decoder(struct) for name, struct in CE_TYPES.items()}
@@ -102,6 +104,9 @@ def _describe(  # noqa: PLR0911  (one return a type)
         case DeviceEntry():
             key = f"device:{message.device_id}"
             return topics.DIRECTORY, key, ids.derive(key, encode(message).decode()), ""
+        case Phrase():
+            ident = f"{message.phrase_id}:{message.revision}"
+            return topics.PHRASES, message.phrase_id, ident, ids.timestamp(message.time)
         case Tick():
             moment = ids.timestamp(message.time)
             return topics.READINGS, "", ids.derive("tick", moment), moment

@@ -28,6 +28,11 @@ TELLINGS: tuple[Telling, ...] = ("opened", "updated", "late", "closed")
 words for every kind."""
 ENDS: tuple[Telling, ...] = ("withdrawn", "gone")
 """No rule judges it any more; nothing more is expected of the device."""
+TOLD_TOGETHER = (
+    *("heart_rate_high", "heart_rate_low", "heart_rate_unusual", "heart_rate_irregular"),
+    *("blood_pressure_high", "blood_pressure_low", "blood_pressure_unusual"),
+)
+"""The kinds of which one may be told to a patient together with another, in one sentence or two."""
 SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 """A named slot. Anything else with a brace is malformed, and the verifier refuses it."""
 

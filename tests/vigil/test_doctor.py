@@ -17,6 +17,7 @@ from vigil.cli.main import app
 from vigil.health import Health, serve
 from vigil.local.parts import HOST, free_port
 from vigil.settings import Settings
+from vigil.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +46,7 @@ def test_all_is_well(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Non
     assert status == 0, [x for x in found.values() if x["state"] == "wrong"]
     for part in ("Python", "secrets", "broker", "topics", "database", "migrations", "Web Push"):
         assert found[part]["state"] == "ok", found[part]
-    assert found["topics"]["what"] == "all 6; readings on 3 partitions"
+    assert found["topics"]["what"] == f"all {len(TOPICS)}; readings on 3 partitions"
     assert found["on-call"]["state"] == "note"
     assert own not in json.dumps(found)
     readable = CliRunner().invoke(app, ["doctor"])

@@ -1,0 +1,19 @@
+"""What a patient reads, in other languages: one gettext catalogue a locale.
+
+``vigil.pot`` is the template, made from the English tables by :mod:`explain.locales.extract`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vigil.catalogue import Catalogue, catalogue
+
+FOLDER = Path(__file__).parent
+LOCALES = ("en", "es", "zh", "hi", "ar")
+"""What a patient can read, English first."""
+
+
+def of(locale: str) -> Catalogue:
+    """The catalogue of a locale."""
+    return catalogue(FOLDER, locale)

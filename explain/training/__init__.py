@@ -1,0 +1,1 @@
+"""Fits the language model to sentences of our own. Needs the extra ``llm``; never used live."""
