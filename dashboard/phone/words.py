@@ -1,13 +1,15 @@
 """Every word of the patient's page that is not a message. Reviewed; short, plain, one thing each.
 
-A locale is added by one more instance, complete by its type; English where a locale has none. What
-a message says comes from the alert itself, in the patient's own locale.
+English stands here, every other locale in its catalogue (:mod:`dashboard.phone.locales`). What a
+message says comes from the alert itself, in the patient's own locale.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, fields
+from functools import cache
+
+from dashboard.phone import locales
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +111,30 @@ class Words:
 
 
 EN = Words("en")
-LOCALES: MappingProxyType[str, Words] = MappingProxyType({"en": EN})
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
 
+def messages() -> tuple[str, ...]:
+    """The names of the words that a locale translates."""
+    return tuple(field.name for field in fields(Words) if field.name != "locale")
+
+
+def context(name: str) -> str:
+    """Where a catalogue has a word."""
+    return f"phone.{name}"
+
+
+@cache
 def words(locale: str) -> Words:
-    """A locale's words.
+    """A locale's words; English where we have none of that locale.
 
     >>> words("xx").locale
     'en'
     """
-    return LOCALES.get(locale, EN)
+    if locale not in locales.LOCALES:
+        return EN
+    say = locales.of(locale).say
+    return Words(locale, **{name: say(context(name), getattr(EN, name)) for name in messages()})
 
 
 def direction(locale: str) -> str:

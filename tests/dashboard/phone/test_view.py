@@ -13,8 +13,9 @@ import pytest
 import dashboard.phone
 from dashboard.phone import view
 from dashboard.phone.door import seal, unseal
+from dashboard.phone.locales import LOCALES
 from dashboard.phone.view import Answer, Sent
-from dashboard.phone.words import LOCALES
+from dashboard.phone.words import EN, messages, words
 from tests.notify.examples import NOW
 from vigil import ids
 
@@ -117,23 +118,24 @@ def test_only_we_can_say_that_a_reply_was_sent() -> None:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_the_words_around_a_message_are_plain(locale: str) -> None:
-    for field in dataclasses.fields(LOCALES[locale]):
-        text = getattr(LOCALES[locale], field.name)
-        assert text, field.name
+    assert words(locale).locale == locale
+    for name in messages():
+        text = getattr(words(locale), name)
+        assert text, name
         assert "<" not in text
         for sentence in re.split(r"(?<=[.?!:])\s+", text):
-            assert len(sentence.split()) <= 18, f"{field.name}: {sentence}"
+            assert len(sentence.split()) <= 18, f"{name}: {sentence}"
 
 
 def test_every_word_is_shown_somewhere() -> None:
     folder = Path(dashboard.phone.__file__).parent
     files = [*folder.glob("templates/*.html"), *folder.glob("*.py")]
     source = "".join(path.read_text() for path in files)
-    for field in dataclasses.fields(LOCALES["en"]):
-        assert re.search(rf"\b(w|EN|spoken)\.{field.name}\b", source) or field.name == "locale"
+    for name in messages():
+        assert re.search(rf"\b(w|EN|spoken)\.{name}\b", source), name
 
 
 def test_no_word_of_ours_reassures() -> None:
-    said = " ".join(dataclasses.astuple(LOCALES["en"])).lower()
+    said = " ".join(dataclasses.astuple(EN)).lower()
     for word in ("don't worry", "do not worry", "you are fine", "nothing to worry", "you are safe"):
         assert word not in said

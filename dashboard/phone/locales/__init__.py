@@ -1,0 +1,20 @@
+"""The patient's page in other languages: one gettext catalogue a locale.
+
+``phone.pot`` is the template, made from :mod:`dashboard.phone.words` by
+:mod:`dashboard.phone.locales.extract`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vigil.catalogue import Catalogue, catalogue
+
+FOLDER = Path(__file__).parent
+LOCALES = ("en", "es", "zh", "hi", "ar")
+"""What a patient can read, English first: the same as an alert's own words."""
+
+
+def of(locale: str) -> Catalogue:
+    """The catalogue of a locale."""
+    return catalogue(FOLDER, locale)
