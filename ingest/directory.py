@@ -1,37 +1,25 @@
 """Who is enrolled and which device may send for whom, kept in memory from ``vitals.directory``.
 
-The topic is read from its beginning and then followed, so the door stays open while the database
-is away, and the broker too (what was known stays known). Whether the log is still the one that was
-read is asked every few seconds: another cluster id, or an end before our position, means that it
-was made anew, and it is read again from the start beside the old one, which serves until then.
+The topic is followed (:mod:`vigil.following`), so the door stays open while the database is away,
+and the broker too: what was known stays known. A log that was made anew is read beside the old one,
+which serves until then.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from contextlib import closing
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kafka import TopicPartition
-from kafka.errors import KafkaError
-
-from vigil import logs, wire
-from vigil.broker import open_admin, open_consumer, unavailable
-from vigil.errors import WireError
+from vigil import logs
+from vigil.following import Follower
 from vigil.model import DeviceEntry, PatientEntry
 from vigil.topics import DIRECTORY
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
+    from vigil.wire import Carried
 
 log = logs.get("directory")
-
-PLACE = TopicPartition(DIRECTORY.name, 0)
-CHECK_SECONDS = 2.0
-PATIENCE_SECONDS = 5.0
-"""How long one attempt to reach the broker may take, so that a request to stop is soon heard."""
 
 
 class Book:
@@ -81,21 +69,18 @@ class Directory:
     """Follows the topic on a thread of its own; asked from any other."""
 
     def __init__(self, settings: Settings):
-        self._settings = settings
         self._book = Book()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="directory", daemon=True)
+        self._follower = Follower(settings, DIRECTORY, lambda: _Reading(self), "directory")
         self.trouble: str | None = "not read yet"
         """Why nobody can be known now; None once the topic was read to its end."""
 
     def start(self) -> None:
         """Begin to read."""
-        self._thread.start()
+        self._follower.start()
 
     def stop(self) -> None:
         """End reading; what was known stays known."""
-        self._stop.set()
-        self._thread.join(PATIENCE_SECONDS)
+        self._follower.stop()
 
     def device(self, key: str) -> DeviceEntry | None:
         """The active device of a key."""
@@ -106,51 +91,7 @@ class Directory:
         entry = self._book.patients.get(patient_id)
         return entry if entry is not None and entry.active else None
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._read()
-            except Exception as error:  # whatever it is: a thread that ended would go unseen
-                log.warning("the directory cannot be read now", error=type(error).__name__)
-                self._stop.wait(0.5)
-
-    def _read(self) -> None:
-        """Read one log from its start for as long as it is the same log."""
-        with (
-            open_admin(self._settings, PATIENCE_SECONDS) as admin,
-            closing(open_consumer(self._settings, None, PATIENCE_SECONDS)) as consumer,
-        ):
-            cluster, end = _cluster(admin), 0
-            consumer.assign([PLACE])
-            consumer.seek_to_beginning(PLACE)
-            book = Book()
-            checked = float("-inf")
-            while not self._stop.is_set():
-                if time.monotonic() - checked >= CHECK_SECONDS:
-                    checked = time.monotonic()
-                    before, end = end, self._end(consumer)
-                    if _cluster(admin) != cluster or end < before:
-                        log.warning("the directory's log was made anew; reading it again")
-                        return
-                self._take(book, consumer)
-                # Tansu counts its last batch as one message in `end`; a fetch tells the true end.
-                if consumer.position(PLACE) >= max(end, consumer.highwater(PLACE) or 0):
-                    self._open(book)
-
-    def _take(self, book: Book, consumer: Any) -> None:
-        for raw in consumer.poll(timeout_ms=300).get(PLACE, ()):
-            if not raw.value:
-                book.drop((raw.key or b"").decode("utf-8", "replace"))
-                continue
-            try:
-                entry = wire.decode(DIRECTORY.name, raw.value, raw.headers)
-            except WireError as error:
-                log.warning("a directory entry was skipped", code=error.code, offset=raw.offset)
-                continue
-            if isinstance(entry, PatientEntry | DeviceEntry):
-                book.put(entry)
-
-    def _open(self, book: Book) -> None:
+    def open(self, book: Book) -> None:
         """The book was read to the end: ask it from now on.
 
         A log made anew is empty until its publisher has seen that; until then the old one serves,
@@ -161,12 +102,23 @@ class Directory:
         self._book, self.trouble = book, None
         log.info("directory read", entries=len(book))
 
-    def _end(self, consumer: Any) -> int:
-        try:
-            return int(consumer.end_offsets([PLACE])[PLACE])
-        except KafkaError as error:
-            raise unavailable(self._settings, type(error).__name__) from error
 
+class _Reading:
+    """One log, into a book of its own; a :class:`vigil.following.Log`."""
 
-def _cluster(admin: Any) -> str:
-    return str(admin.describe_cluster()["cluster_id"])
+    def __init__(self, directory: Directory):
+        self._directory = directory
+        self._book = Book()
+
+    def put(self, entry: Carried) -> None:
+        """An entry; the topic carries no other."""
+        if isinstance(entry, PatientEntry | DeviceEntry):
+            self._book.put(entry)
+
+    def drop(self, key: str) -> None:
+        """An entry was deleted."""
+        self._book.drop(key)
+
+    def at_end(self) -> None:
+        """The book is whole."""
+        self._directory.open(self._book)

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.directory import CHECK_SECONDS, Book, Directory
+from ingest.directory import Book, Directory
 from ingest.recent import Recent
 from tests.ingest.conftest import ENROLLED, HUB, REVOKED, WATCH, Broker, digest, publish
 from tests.support.running import eventually
 from vigil.broker import Publisher
+from vigil.following import CHECK_SECONDS
 from vigil.model import DeviceEntry, PatientEntry
 from vigil.settings import Settings
 from vigil.topics import DIRECTORY

@@ -1,0 +1,128 @@
+"""A compacted topic of one partition, kept in memory: read from its beginning and then followed.
+
+What was read stays known while the broker is away. Whether the log is still the one that was read
+is asked every few seconds: another cluster id, or an end before our position, means that it was
+made anew, and it is read again from the start, into a new :class:`Log` beside the old one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+
+from vigil import logs, wire
+from vigil.broker import open_admin, open_consumer, unavailable
+from vigil.errors import WireError
+
+if TYPE_CHECKING:
+    from vigil.settings import Settings
+    from vigil.topics import Topic
+
+log = logs.get("following")
+
+CHECK_SECONDS = 2.0
+PATIENCE_SECONDS = 5.0
+"""How long one attempt to reach the broker may take, so that a request to stop is soon heard."""
+POLL_MS = 300
+
+
+class Log(Protocol):
+    """What is made of one log. Called from the follower's thread, in the log's order."""
+
+    def put(self, entry: wire.Carried) -> None:
+        """An entry, new or of a key that was there."""
+
+    def drop(self, key: str) -> None:
+        """The entry of a message key was deleted."""
+
+    def at_end(self) -> None:
+        """Everything that the log holds now was taken. Called each time that this is so; may raise
+        :class:`~vigil.errors.UnavailableError`: the log is then read again from its start."""
+
+
+class Follower:
+    """Follows a topic on a thread of its own.
+
+    Args:
+        begin: makes what takes the entries, once for each log that is read.
+        name: what log lines and the thread call it.
+    """
+
+    def __init__(self, settings: Settings, topic: Topic, begin: Callable[[], Log], name: str):
+        self._settings = settings
+        self._begin = begin
+        self._name = name
+        self._topic = topic.name
+        self._place = TopicPartition(topic.name, 0)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End reading; what was known stays known."""
+        self._stop.set()
+        self._thread.join(PATIENCE_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._read()
+            except Exception as error:  # whatever it is: a thread that ended would go unseen
+                kind = type(error).__name__
+                log.warning("a topic cannot be read now", what=self._name, error=kind)
+                self._stop.wait(0.5)
+
+    def _read(self) -> None:
+        """Read one log from its start for as long as it is the same log."""
+        with (
+            open_admin(self._settings, PATIENCE_SECONDS) as admin,
+            closing(open_consumer(self._settings, None, PATIENCE_SECONDS)) as consumer,
+        ):
+            cluster, end = _cluster(admin), 0
+            consumer.assign([self._place])
+            consumer.seek_to_beginning(self._place)
+            taking = self._begin()
+            checked = float("-inf")
+            while not self._stop.is_set():
+                if time.monotonic() - checked >= CHECK_SECONDS:
+                    checked = time.monotonic()
+                    before, end = end, self._end(consumer)
+                    if _cluster(admin) != cluster or end < before:
+                        log.warning("a log was made anew; reading it again", what=self._name)
+                        return
+                self._take(taking, consumer)
+                # Tansu counts its last batch as one message in `end`; a fetch tells the true end.
+                if consumer.position(self._place) >= max(end, consumer.highwater(self._place) or 0):
+                    taking.at_end()
+
+    def _take(self, taking: Log, consumer: Any) -> None:
+        for raw in consumer.poll(timeout_ms=POLL_MS).get(self._place, ()):
+            if not raw.value:
+                taking.drop((raw.key or b"").decode("utf-8", "replace"))
+                continue
+            try:
+                entry = wire.decode(self._topic, raw.value, raw.headers)
+            except WireError as error:
+                at = {"code": error.code, "offset": raw.offset}
+                log.warning("an entry was skipped", what=self._name, **at)
+                continue
+            taking.put(entry)
+
+    def _end(self, consumer: Any) -> int:
+        try:
+            return int(consumer.end_offsets([self._place])[self._place])
+        except KafkaError as error:
+            raise unavailable(self._settings, type(error).__name__) from error
+
+
+def _cluster(admin: Any) -> str:
+    return str(admin.describe_cluster()["cluster_id"])
