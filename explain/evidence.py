@@ -24,13 +24,23 @@ def number(evidence: Mapping[str, Any], *path: str) -> float | None:
         if not isinstance(node, dict):  # as JSON decodes to; quicker than asking for a Mapping
             return None
         node = node.get(key)
-    if isinstance(node, bool) or not isinstance(node, (int, float)):
+    return plain(node)
+
+
+def plain(node: Any) -> float | None:
+    """A node as a number, or None where it is no plain finite one.
+
+    >>> plain(118), plain(True), plain("118")
+    (118.0, None, None)
+    """
+    if type(node) is float:
+        return node if isfinite(node) else None
+    if type(node) is not int:
         return None
     try:
-        value = float(node)
+        return float(node)
     except OverflowError:  # a whole number of more than 308 digits
         return None
-    return value if isfinite(value) else None
 
 
 def within(value: float | None, lowest: float, highest: float) -> float | None:

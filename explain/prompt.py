@@ -11,7 +11,7 @@ import json
 from hashlib import sha256
 
 from explain import tables
-from explain.compose import Draft
+from explain.drafts import Draft
 from explain.facts import Facts
 from explain.signature import Signature
 from explain.tables import Direction, Telling

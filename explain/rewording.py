@@ -13,22 +13,15 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from explain import prompt
-from explain.compose import (
-    AUDIENCES,
-    Rewording,
-    choice_of,
-    draft,
-    facts_of,
-    reword,
-    with_sentence,
-)
+from explain import prompt, signature
+from explain.compose import AUDIENCES, facts_of, reword
+from explain.drafts import choice_of, draft, with_sentence
 from explain.model_process import ModelDown, ModelProcess
 from explain.verifier import verify_draft
-from vigil import logs
+from vigil import ids, logs
 from vigil.errors import UnavailableError
 from vigil.health import Health
-from vigil.model import Alert, Audience, Event
+from vigil.model import Alert, Audience, Event, Phrase
 
 log = logs.get("rewording")
 FIRST_PAUSE_SECONDS = 1.0
@@ -121,7 +114,7 @@ class Reworder:
         except queue.Empty:
             return
         deadline = offered + self._deadline_seconds
-        verified: dict[Audience, Rewording] = {}
+        verified: dict[Audience, Phrase] = {}
         for audience in AUDIENCES:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -133,7 +126,7 @@ class Reworder:
         if verified:
             self._send(reword(event, verified))
 
-    def _sentence(self, event: Event, audience: Audience, seconds: float) -> Rewording | None:
+    def _sentence(self, event: Event, audience: Audience, seconds: float) -> Phrase | None:
         """The model's sentence, or None where it says nothing new or nothing that may go out."""
         facts = facts_of(event, audience)
         words = draft(facts, choice_of(event.event_id))
@@ -149,7 +142,18 @@ class Reworder:
         if refused:
             self._health.count("rewordings_refused")
             return None
-        return Rewording(sentence, self._process.model, prompt.digest(said))
+        key = signature.of(facts, words.seen.slots).key
+        return Phrase(
+            phrase_id=ids.phrase_id(key, sentence),
+            signature=key,
+            text=sentence,
+            status="draft",
+            author="model",
+            revision=0,
+            time=event.detected_at,
+            model=self._process.model,
+            prompt_hash=prompt.digest(said),
+        )
 
     def _send(self, alert: Alert) -> None:
         try:

@@ -1,9 +1,9 @@
 """Slots: the only places where a number or a time enters a text.
 
-Each slot reads one thing from an event (its *source*: evidence keys, or the event's own times),
-brings it to its unit and rounding, and says it in the locale's words. A slot whose source is
-missing, of the wrong type or physically impossible does not exist for that event, and a sentence
-that needs it is not chosen.
+Each slot reads one thing from an event (its *source*: evidence keys, or the event's own times) and
+brings it to its unit and rounding, in no language: a :data:`~explain.speech.Said`. A locale then
+says it (:mod:`explain.speech`). A slot whose source is missing, of the wrong type or physically
+impossible does not exist for that event, and a sentence that needs it is not chosen.
 
 :func:`fill` puts rendered slots into a sentence in one pass of a regular expression over the
 *sentence*; what it puts in is never looked at again, so a value can hold braces, markup or
@@ -17,43 +17,17 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from explain import facts, tables, together
-from explain.evidence import number, within
+from explain import facts, speech, tables, together
+from explain.evidence import number, plain, within
+from explain.speech import Said
+from explain.units import UNITS
 from vigil.model import Event
-from vigil.signals import SIGNALS
 
-Words = Mapping[str, Any]
 SHORTEST_SECONDS = 60.0
 """A shorter duration is one reading or the gap to the next: nothing worth a number."""
 LONGEST_SECONDS = 366 * 86_400.0
 SURE = 1.0
 """Baseline confidence from which a personal usual is shown; the detector's own "ready"."""
-
-
-class Unit(NamedTuple):
-    """What a quantity can be and how finely it is told."""
-
-    lowest: float
-    highest: float
-    decimals: int
-
-    def say(self, value: float | None) -> str | None:
-        """The figure alone, or None where there is none that can be true."""
-        value = within(value, self.lowest, self.highest)
-        return None if value is None else f"{value:.{self.decimals}f}"
-
-
-UNITS: MappingProxyType[str, Unit] = MappingProxyType(
-    {
-        **{name: Unit(s.lowest, s.highest, s.decimals) for name, s in SIGNALS.items()},
-        "pressure": Unit(0, 300, 0),
-        "pulse_pressure": Unit(0, 300, 0),
-        "mean_arterial_pressure": Unit(0, 300, 0),
-        "shock_index": Unit(0.05, 10, 2),
-        "score": Unit(0, 30, 0),
-    }
-)  # fmt: skip
-"""Quantity → range and rounding. The signals' own come from :mod:`vigil.signals`."""
 
 PART = tables.SLOT
 
@@ -70,32 +44,21 @@ def fill(sentence: str, rendered: Mapping[str, str]) -> str:
     return PART.sub(lambda match: rendered[match[1]], sentence)
 
 
-def render(event: Event, locale: str) -> dict[str, str]:
-    """Every slot that this event can fill, in a locale's words."""
-    words = tables.words(locale)
+def measure(event: Event) -> dict[str, Said]:
+    """Every slot that this event can fill, in no language."""
+    view = View(event)
     found = {}
     for name, slot in SLOTS.items():
-        text = slot.render(event, words)
-        if text is not None:
-            found[name] = text
+        said = slot.read(view)
+        if said is not None:
+            found[name] = said
     return found
 
 
-# ---- what a slot reads
-
-
-def _figure(words: Words, unit: str, figure: str | None) -> str | None:
-    """A figure with its unit's words; plural where the locale has forms for it."""
-    if figure is None:
-        return None
-    if unit in words["plurals"]:
-        return _plural(words, unit, figure)
-    return fill(words["units"][unit], {"value": figure})
-
-
-def _plural(words: Words, unit: str, figure: str) -> str:
-    form = "one" if figure == "1" else "other"
-    return fill(words["plurals"][unit][form], {"value": figure})
+def render(event: Event, locale: str) -> dict[str, str]:
+    """Every slot that this event can fill, in a locale's words."""
+    say = speech.of(locale).say
+    return {name: say(said) for name, said in measure(event).items()}
 
 
 def judged(event: Event) -> str:
@@ -111,138 +74,153 @@ def judged(event: Event) -> str:
     return tables.kinds()[facts.row_of(event.kind, event.category)].quantity
 
 
-def _measured(event: Event, name: str) -> str | None:
+# ---- what a slot reads
+
+
+class View:
+    """An event as the slots look at it."""
+
+    __slots__ = ("event", "evidence", "unit", "values")
+
+    def __init__(self, event: Event):
+        self.event = event
+        self.evidence: Mapping[str, Any] = event.evidence
+        values = event.evidence.get("values")
+        self.values: Mapping[str, Any] = values if isinstance(values, dict) else {}
+        self.unit = judged(event)
+
+
+Read = Callable[[View], Said | None]
+
+
+def _figure(unit: str, value: float | None) -> Said | None:
+    figure = UNITS[unit].figure(value)
+    return None if figure is None else (unit, figure)
+
+
+def _value(name: str) -> Read:
     """A figure by name: among the values, or the value judged if that is what it is."""
-    value = number(event.evidence, "values", name)
-    if value is None and judged(event) == name:
-        value = number(event.evidence, "value")
-    return UNITS[name].say(value)
+
+    def read(view: View) -> Said | None:
+        value = plain(view.values.get(name)) if name in view.values else None
+        if value is None and view.unit == name:
+            value = number(view.evidence, "value")
+        return None if value is None else _figure(name, value)
+
+    return read
 
 
-def _value(name: str) -> Callable[[Event, Words], str | None]:
-    return lambda event, words: _figure(words, name, _measured(event, name))
+def _pair(unit: str, key: str = "values") -> Read:
+    """Both blood pressures, or none: half of one says nothing."""
+
+    def read(view: View) -> Said | None:
+        both = view.values if key == "values" else view.evidence.get(key)
+        if not isinstance(both, dict) or "systolic" not in both:
+            return None
+        systolic = UNITS["systolic"].figure(plain(both["systolic"]))
+        diastolic = UNITS["diastolic"].figure(plain(both.get("diastolic")))
+        if systolic is None or diastolic is None or float(systolic) <= float(diastolic):
+            return None
+        return unit, systolic, diastolic
+
+    return read
 
 
-def _pair(unit: str) -> Callable[[Event, Words], str | None]:
-    return lambda event, words: _blood_pressure(event, words, unit)
-
-
-def _blood_pressure(event: Event, words: Words, unit: str, key: str = "values") -> str | None:
-    systolic = UNITS["systolic"].say(number(event.evidence, key, "systolic"))
-    diastolic = UNITS["diastolic"].say(number(event.evidence, key, "diastolic"))
-    if systolic is None or diastolic is None or float(systolic) <= float(diastolic):
-        return None
-    return fill(words["units"][unit], {"systolic": systolic, "diastolic": diastolic})
-
-
-def _about(*path: str) -> Callable[[Event, Words], str | None]:
+def _about(key: str) -> Read:
     """A figure of the quantity that the event is about."""
-
-    def render_it(event: Event, words: Words) -> str | None:
-        unit = judged(event)
-        return (
-            _figure(words, unit, UNITS[unit].say(number(event.evidence, *path))) if unit else None
-        )
-
-    return render_it
+    return lambda view: _figure(view.unit, number(view.evidence, key)) if view.unit else None
 
 
-def _usual_range(event: Event, words: Words) -> str | None:
-    unit = judged(event)
-    confidence = number(event.evidence, "baseline", "confidence")
-    if not unit or (confidence is not None and confidence < SURE):
+def _usual_range(view: View) -> Said | None:
+    baseline = view.evidence.get("baseline")
+    if not view.unit or not isinstance(baseline, dict):
         return None
-    low = UNITS[unit].say(number(event.evidence, "baseline", "low"))
-    high = UNITS[unit].say(number(event.evidence, "baseline", "high"))
+    confidence = plain(baseline.get("confidence"))
+    if confidence is not None and confidence < SURE:
+        return None
+    low = UNITS[view.unit].figure(plain(baseline.get("low")))
+    high = UNITS[view.unit].figure(plain(baseline.get("high")))
     if low is None or high is None or float(low) > float(high):
         return None
-    both = fill(words["units"]["range"], {"low": low, "high": high})
-    return _figure(words, unit, low if low == high else both)
+    return (view.unit, high) if low == high else (speech.RANGE, view.unit, low, high)
 
 
-def _samples(event: Event, words: Words) -> str | None:
+def _samples(view: View) -> Said | None:
     """Readings; of a trend over days, which is judged once a day, what its days rest on."""
-    nights = within(number(event.evidence, "nights_used"), 1, 1e4)
+    nights = within(number(view.evidence, "nights_used"), 1, 1e4)
     if nights is not None:
-        return _figure(words, "nights", f"{nights:.0f}")
-    days = event.evidence.get("days")
+        return "nights", f"{nights:.0f}"
+    days = view.evidence.get("days")
     if isinstance(days, list):
         counts = [number(day, "readings") for day in days if isinstance(day, Mapping)]
         count = within(sum(known for known in counts if known is not None), 1, 1e9)
     else:
-        count = within(number(event.evidence, "samples"), 1, 1e9)
-    return None if count is None else _figure(words, "samples", f"{count:.0f}")
-
-
-def _say(unit: str, value: float, words: Words) -> str | None:
-    """A value of any quantity, with its unit."""
-    return _figure(words, unit, UNITS[unit].say(value)) if unit in UNITS else None
-
-
-def _parts(event: Event, words: Words) -> str | None:
-    return together.parts(event, words, _say)
-
-
-def _average(unit: str) -> Callable[[Event, Words], str | None]:
-    return lambda event, words: _blood_pressure(event, words, unit, "average")
+        count = within(number(view.evidence, "samples"), 1, 1e9)
+    return None if count is None else ("samples", f"{count:.0f}")
 
 
 # ---- times
 
 
-def _duration(event: Event, words: Words) -> str | None:
+def _duration(view: View) -> Said | None:
     """``duration_seconds`` of the evidence, else from onset to end (or to what is known)."""
-    seconds = number(event.evidence, "duration_seconds")
+    event, seconds = view.event, number(view.evidence, "duration_seconds")
     if seconds is None:
         seconds = ((event.ended_at or event.detected_at) - event.onset).total_seconds()
     if within(seconds, SHORTEST_SECONDS, LONGEST_SECONDS) is None:
         return None
-    unit, count = _rounded(timedelta(seconds=seconds))
-    return _plural(words, unit, str(count))
+    return span(timedelta(seconds=seconds))
 
 
-def _rounded(span: timedelta) -> tuple[str, int]:
-    """As a person says it: to 5 minutes from 10, to 10 from an hour, to hours from 2, then days."""
-    minutes = span.total_seconds() / 60
+def span(length: timedelta) -> Said:
+    """As a person says it: to 5 minutes from 10, to 10 from an hour, to hours from 2, then days.
+
+    >>> span(timedelta(minutes=41)), span(timedelta(hours=40))
+    (('minutes', '40'), ('days', '2'))
+    """
+    minutes = length.total_seconds() / 60
     if minutes < 10:
-        return "minutes", round(minutes)
+        return "minutes", str(round(minutes))
     if minutes < 60:
-        return "minutes", 5 * round(minutes / 5)
+        return "minutes", str(5 * round(minutes / 5))
     if minutes < 115:
-        return "minutes", 10 * round(minutes / 10)
+        return "minutes", str(10 * round(minutes / 10))
     if minutes < 36 * 60:
-        return "hours", round(minutes / 60)
-    return "days", round(minutes / 1440)
+        return "hours", str(round(minutes / 60))
+    return "days", str(round(minutes / 1440))
 
 
-def _time(moment: datetime, seen_from: datetime, words: Words) -> str:
-    """``02:10 UTC``, with the day where that is not the day it is told on."""
-    moment, seen_from = moment.astimezone(UTC), seen_from.astimezone(UTC)
-    parts = {"hour": f"{moment:%H}", "minute": f"{moment:%M}"}
+def clock(moment: datetime, seen_from: datetime) -> Said:
+    """A time of day, with the day where that is not the day it is told on."""
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    if seen_from.tzinfo is not UTC:
+        seen_from = seen_from.astimezone(UTC)
+    time = (speech.TIME, f"{moment.hour:02}", f"{moment.minute:02}")
     if moment.date() == seen_from.date():
-        return fill(words["units"]["time"], parts)
-    parts |= {"day": str(moment.day), "month": words["months"]["names"][moment.month - 1]}
-    return fill(words["units"]["time_and_day"], parts)
+        return time
+    return (speech.DAY, *time[1:], str(moment.day), str(moment.month))
 
 
-def _since(event: Event, words: Words) -> str | None:
-    return _time(event.onset, event.detected_at, words)
+def _since(view: View) -> Said | None:
+    return clock(view.event.onset, view.event.detected_at)
 
 
-def _until(event: Event, words: Words) -> str | None:
+def _until(view: View) -> Said | None:
+    event = view.event
     if event.ended_at is None or event.phase != "closed":
         return None
-    return _time(event.ended_at, event.detected_at, words)
+    return clock(event.ended_at, event.detected_at)
 
 
 # ---- the table
 
 
 class Slot(NamedTuple):
-    """One slot: where it comes from and how it is said."""
+    """One slot: where it comes from and how it is read."""
 
     source: str
-    render: Callable[[Event, Words], str | None]
+    read: Read
 
 
 _PAIR = "values.systolic, values.diastolic"
@@ -253,8 +231,8 @@ SLOTS: MappingProxyType[str, Slot] = MappingProxyType(
         "heart_rate": Slot("values.heart_rate", _value("heart_rate")),
         "blood_pressure": Slot(_PAIR, _pair("blood_pressure")),
         "blood_pressure_mmhg": Slot(_PAIR, _pair("blood_pressure_mmhg")),
-        "average_blood_pressure": Slot(_MEANS, _average("blood_pressure")),
-        "average_blood_pressure_mmhg": Slot(_MEANS, _average("blood_pressure_mmhg")),
+        "average_blood_pressure": Slot(_MEANS, _pair("blood_pressure", "average")),
+        "average_blood_pressure_mmhg": Slot(_MEANS, _pair("blood_pressure_mmhg", "average")),
         "spo2": Slot("values.spo2", _value("spo2")),
         "respiratory_rate": Slot("values.respiratory_rate", _value("respiratory_rate")),
         "temperature": Slot("values.temperature", _value("temperature")),
@@ -271,8 +249,8 @@ SLOTS: MappingProxyType[str, Slot] = MappingProxyType(
         "limit": Slot("limit", _about("limit")),
         "extreme": Slot("extreme", _about("extreme")),
         "samples": Slot("samples", _samples),
-        "parts": Slot("parts", _parts),
-        "contributors": Slot("contributions", together.contributors),
+        "parts": Slot("parts", lambda view: together.parts(view.evidence)),
+        "contributors": Slot("contributions", lambda view: together.contributors(view.evidence)),
     }
 )
-"""Slot → its source and rendering. ``docs/explanation.md`` lists them; a test holds the two."""
+"""Slot → its source and reading. ``docs/explanation.md`` lists them; a test holds the two."""

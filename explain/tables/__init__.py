@@ -1,7 +1,8 @@
 """The reviewed tables: every sentence that can go out, as data a clinician can read.
 
-Read once, on first use, from the TOML files beside this module. A mistake in them is a mistake of
-ours, found by ``tests/explain/test_tables.py``, never by a patient.
+Read once, on first use, from the TOML files beside this module. What a patient reads has other
+locales too: the same tables, each sentence in the words of the locale's catalogue. A mistake in
+them is a mistake of ours, found by ``tests/explain/test_tables.py``, never by a patient.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from explain import locales
 from vigil.kinds import Category, Priority
 from vigil.model import Audience
 
-LOCALES = ("en",)
+LOCALES = locales.LOCALES
 Direction = Literal["above", "below", "none"]
 Situation = Literal["now", "late", "ended"]
 Telling = Literal["opened", "updated", "late", "closed", "withdrawn", "gone"]
@@ -105,8 +107,14 @@ def words(locale: str) -> dict[str, Any]:
 
 @cache
 def audience(locale: str, who: Audience) -> AudienceTable:
-    """What an audience reads in a locale."""
-    raw = read(f"{locale}/{who}.toml")
+    """What an audience reads in a locale; the care team reads English.
+
+    Raises:
+        LookupError: an unknown locale, or the care team's in another than English.
+    """
+    if locale not in locales_of(who):
+        raise LookupError(f"{who} has no words in {locale!r}")
+    raw = _in_locale(locale, str(who), read(f"en/{who}.toml"))
     frame = raw.pop("frame")
     blocks: dict[tuple[str, Direction], Block] = {}
     for kind, directions in raw.items():
@@ -126,17 +134,32 @@ def audience(locale: str, who: Audience) -> AudienceTable:
 @cache
 def actions(locale: str) -> Actions:
     """(audience, category, situation) → priority → what to do, word for word."""
-    raw: dict[Audience, dict[Category, dict[Situation, dict[Priority, str]]]] = read(
-        f"{locale}/actions.toml"
-    )  # type: ignore[assignment]
+    raw: dict[Audience, dict[Category, dict[Situation, dict[Priority, str]]]] = _in_locale(
+        locale, "actions", read("en/actions.toml")
+    )
     return MappingProxyType(
         {
             (who, category, situation): texts
             for who, categories in raw.items()
+            if locale in locales_of(who)
             for category, situations in categories.items()
             for situation, texts in situations.items()
         }
     )
+
+
+def locales_of(who: Audience) -> tuple[str, ...]:
+    """The locales that an audience can read."""
+    return LOCALES if who == "patient" else LOCALES[:1]
+
+
+def _in_locale(locale: str, path: str, node: Any) -> Any:
+    """A part of the tables with each of its texts in the locale's words."""
+    if isinstance(node, str):
+        return locales.of(locale).say(path, node)
+    if isinstance(node, list):
+        return [_in_locale(locale, path, text) for text in node]
+    return {name: _in_locale(locale, f"{path}.{name}", below) for name, below in node.items()}
 
 
 def _block(name: str, raw: dict[str, Any]) -> Block:

@@ -21,7 +21,7 @@ from explain.verifier import (
 from explain.verifier.candidate import Candidate
 
 if TYPE_CHECKING:
-    from explain.compose import Draft
+    from explain.drafts import Draft
     from explain.facts import Facts
 
 

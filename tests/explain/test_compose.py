@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 
 from explain import tables
-from explain.compose import AUDIENCES, Rewording, choice_of, compose, draft, facts_of, reword
+from explain.compose import AUDIENCES, compose, facts_of, reword
+from explain.drafts import choice_of, draft
 from explain.slots import SLOTS, fill, render
 from explain.verifier import verify_draft
 from explain.verifier.form_rules import grade
-from tests.support.wording import HOSTILE, event, events
+from tests.support.wording import HOSTILE, event, events, phrase
 from vigil import ids
 from vigil.kinds import KINDS
 from vigil.model import Alert, Context, Event, encode
@@ -116,7 +117,7 @@ def test_the_event_id_chooses_among_equal_sentences() -> None:
 
 def test_the_model_s_sentence_takes_one_place_and_nothing_else() -> None:
     plain = compose(event())
-    said = Rewording("Your heart rate is now high, at {heart_rate}, for {duration}.", "m@1", "h")
+    said = phrase("Your heart rate is now high, at {heart_rate}, for {duration}.")
     better = reword(event(), {"patient": said})
     ours, theirs = plain.texts["patient"]["en"], better.texts["patient"]["en"]
     assert theirs.body.startswith(
@@ -126,7 +127,7 @@ def test_the_model_s_sentence_takes_one_place_and_nothing_else() -> None:
     assert better.texts["care_team"] == plain.texts["care_team"]
     provenance = better.provenance["patient"]
     assert (provenance.author, provenance.model, provenance.prompt_hash) == ("model", "m@1", "h")
-    assert provenance.entry == plain.provenance["patient"].entry
+    assert provenance.entry == said.phrase_id
     assert better.provenance["care_team"].author == "template"
 
 
@@ -134,16 +135,29 @@ def test_the_model_s_sentence_takes_one_place_and_nothing_else() -> None:
 @given(events())
 def test_every_numeral_traces_to_a_slot_and_every_slot_to_the_event(any_event: Event) -> None:
     alert = compose(any_event)
-    told = render(any_event, "en")
-    assert alert.slots.items() <= told.items()
-    known = {numeral for text in alert.slots.values() for numeral in NUMERAL.findall(text)}
-    assert set(NUMERAL.findall(spoken(alert))) <= known
+    for audience, texts in alert.texts.items():
+        assert tuple(texts) == tables.locales_of(audience)
+        for locale, text in texts.items():
+            told = render(any_event, locale)
+            shown = alert.slots if locale == "en" else alert.local_slots[locale]
+            assert shown.items() <= told.items()
+            known = {numeral for said in shown.values() for numeral in NUMERAL.findall(said)}
+            assert set(NUMERAL.findall(f"{text.title} {text.body} {text.action}")) <= known
+
+
+@settings(max_examples=100, deadline=None)
+@given(events())
+def test_a_text_is_its_draft_filled(any_event: Event) -> None:
+    alert = compose(any_event)
     for audience in AUDIENCES:
-        facts = facts_of(any_event, audience)
-        words = draft(facts, choice_of(any_event.event_id))
-        assert not NUMERAL.findall(SLOT.sub("", words.title + words.message))
-        assert alert.texts[audience]["en"].body == fill(words.body, told)
-        assert verify_draft(words, facts, words.seen.slots) == ()
+        for locale in tables.locales_of(audience):
+            facts = facts_of(any_event, audience, locale)
+            words = draft(facts, choice_of(any_event.event_id))
+            text = alert.texts[audience][locale]
+            assert not NUMERAL.findall(SLOT.sub("", words.title + words.message))
+            assert text.body == fill(words.body, render(any_event, locale))
+            if locale == "en":
+                assert verify_draft(words, facts, words.seen.slots) == ()
 
 
 @settings(max_examples=100, deadline=None)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from explain import prompt
-from explain.compose import choice_of, draft, facts_of, with_sentence
+from explain.compose import facts_of
+from explain.drafts import choice_of, draft, with_sentence
 from explain.model_files import SMOLLM2
 from explain.model_process import ModelProcess
 from explain.verifier import RULES, verify_draft

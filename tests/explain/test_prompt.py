@@ -8,7 +8,8 @@ import re
 from hypothesis import given, settings
 
 from explain import prompt
-from explain.compose import AUDIENCES, choice_of, draft, facts_of
+from explain.compose import AUDIENCES, facts_of
+from explain.drafts import choice_of, draft
 from tests.support.wording import HOSTILE, cells, event, events
 from vigil.model import Event
 

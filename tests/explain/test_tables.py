@@ -8,9 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from explain import tables
-from explain.compose import draft, sentences_for
+from explain.drafts import draft, sentences_for
 from explain.facts import REASONS
-from explain.slots import SLOTS, UNITS
+from explain.slots import SLOTS
+from explain.units import UNITS
 from explain.verifier import lexicon, verify_draft
 from explain.verifier.candidate import Candidate
 from tests.support.wording import AUDIENCES, category_of, cells, directions_of

@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from explain import tables
+from explain import signature, tables
 from explain.facts import Facts
 from explain.slots import SLOTS
+from vigil import ids
 from vigil.kinds import KINDS, Category
-from vigil.model import Audience, Context, Event, Phase
+from vigil.model import Audience, Context, Event, Phase, Phrase
 
 ONSET = datetime(2026, 11, 21, 6, 2, tzinfo=UTC)
 AUDIENCES: tuple[Audience, ...] = ("patient", "care_team")
@@ -71,6 +72,15 @@ def facts(**changes: Any) -> Facts:
         "locale": "en", "synthetic": False, "slots": ("duration", "heart_rate", "since"),
     }  # fmt: skip
     return Facts(**(plain | changes))
+
+
+def phrase(text: str, **changes: Any) -> Phrase:
+    """A drafted sentence for the plain event's signature, with what differs."""
+    key = signature.of(facts(**changes), tables.slots_of(text)).key
+    return Phrase(
+        phrase_id=ids.phrase_id(key, text), signature=key, text=text, status="draft",
+        author="model", revision=0, time=ONSET, model="m@1", prompt_hash="h",
+    )  # fmt: skip
 
 
 def closed(**changes: Any) -> Facts:
