@@ -1,4 +1,4 @@
-"""The store as a worker: everything on the public topics into the tables."""
+"""The store as a worker: everything on the public topics, and the phrasebook, into the tables."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ class Store(Stateless):
 
     name = "store"
     topics = tuple(
-        topic.name for topic in (topics.READINGS, topics.EVENTS, topics.ALERTS, topics.ACTIONS)
-    )
+        topic.name
+        for topic in (
+            topics.READINGS, topics.EVENTS, topics.ALERTS, topics.ACTIONS, topics.PHRASES,
+        )
+    )  # fmt: skip
 
     def __init__(self, settings: Settings, health: Health):
         self._settings = settings

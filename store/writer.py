@@ -17,11 +17,12 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from store import phrase_rows
 from store.database import Connection, notify_board, translated
 from vigil.clock import EARLIEST
 from vigil.errors import WireError
 from vigil.handler import Received, Rejected
-from vigil.model import Action, Alert, Event, Reading, Upload, encode
+from vigil.model import Action, Alert, Event, Phrase, Reading, Upload, encode
 from vigil.signals import NAMES
 
 ROWS = 10_000
@@ -37,7 +38,7 @@ REFUSED = (
 )
 """What the driver or the database raises because of a row's content."""
 
-Content = Reading | Event | Alert | Action
+Content = Reading | Event | Alert | Action | Phrase
 
 
 class Row(NamedTuple):
@@ -101,7 +102,7 @@ def _rows(batch: Iterable[Received], reject: Reject) -> Iterator[Row]:
                         reject(received, problem)
                     else:
                         yield Row(received, reading)
-            case Event() | Alert() | Action():
+            case Event() | Alert() | Action() | Phrase():
                 yield Row(received, received.message)
 
 
@@ -273,5 +274,6 @@ TABLES: MappingProxyType[type, Table] = MappingProxyType(
         Event: Table("events", _insert_structs("events", Event)),
         Alert: Table("alerts", _insert_structs("alerts", Alert)),
         Action: Table("actions", _insert_structs("actions", Action)),
+        Phrase: Table("phrases", phrase_rows.insert),
     }
 )

@@ -15,7 +15,7 @@ from store.database import Connection
 from store.migrate import MIGRATIONS, migrate
 from tests.support import timescale
 from vigil.errors import UnavailableError
-from vigil.model import Action, Alert, Event
+from vigil.model import Action, Alert, Event, Phrase
 from vigil.signals import NAMES
 
 ALL = sorted(path.stem for path in MIGRATIONS.glob("*.sql"))
@@ -107,7 +107,8 @@ def test_readings_have_a_column_a_signal(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "struct"), [("events", Event), ("alerts", Alert), ("actions", Action)]
+    ("table", "struct"),
+    [("events", Event), ("alerts", Alert), ("actions", Action), ("phrases", Phrase)],
 )
 def test_tables_have_a_column_a_field(connection: Connection, table: str, struct: type) -> None:
     columns = {row["column_name"] for row in connection.execute(COLUMNS, (table,))}

@@ -16,12 +16,21 @@ from psycopg.rows import dict_row
 from store import writer
 from store.database import BOARD_CHANNEL, Connection
 from store.writer import write
-from tests.support.messages import NOON, action, alert, event, measurement, received, upload
+from tests.support.messages import (
+    NOON,
+    action,
+    alert,
+    event,
+    measurement,
+    phrase,
+    received,
+    upload,
+)
 from vigil.handler import Received
 from vigil.model import Context, Measurement, Tick, Upload
 from vigil.wire import Carried
 
-TABLES = ("readings", "latest", "events", "alerts", "actions")
+TABLES = ("readings", "latest", "events", "alerts", "actions", "phrases", "phrase_history")
 
 
 def numbered(*messages: Carried) -> list[Received]:
@@ -57,9 +66,9 @@ def test_a_batch_of_everything(connection: Connection) -> None:
         Context("rest", 3.0, "sitting", contact=True),
     )  # fmt: skip
     sent = upload(reading, synthetic=True)
-    batch = numbered(sent, event(), alert(), action(), Tick(NOON))
+    batch = numbered(sent, event(), alert(), action(), phrase(), Tick(NOON))
     written = write(connection, batch)
-    assert written.new == {"readings": 1, "events": 1, "alerts": 1, "actions": 1}
+    assert written.new == {"readings": 1, "events": 1, "alerts": 1, "actions": 1, "phrases": 1}
     assert written.rejected == []
     row = connection.execute("SELECT * FROM readings").fetchone()
     assert row == {
@@ -80,7 +89,7 @@ def test_a_batch_of_everything(connection: Connection) -> None:
 
 
 def test_writing_again_changes_nothing(connection: Connection) -> None:
-    batch = numbered(upload(measurement()), event(), alert())
+    batch = numbered(upload(measurement()), event(), alert(), phrase())
     write(connection, batch)
     before = tables(connection)
     assert not write(connection, batch).new
@@ -102,6 +111,11 @@ MESSAGES: list[Carried] = [
     alert(),
     alert(revision=1),
     action(),
+    phrase(),
+    phrase(status="banned", revision=1, by="kim"),
+    phrase(status="approved", revision=1, by="ada"),
+    phrase(status="approved", revision=1, by="ada", time=NOON + timedelta(seconds=1)),
+    phrase("High, at {heart_rate}.", revision=3),
 ]
 
 
@@ -158,12 +172,15 @@ LONG = "".join(sha256(bytes([i])).hexdigest() for i in range(255))  # it does no
         msgspec.structs.replace(event(), sequence=2**40),
         alert(slots={"heart_rate": NUL}),
         action(comment=NUL),
+        phrase(text=NUL),
+        phrase(status="good"),
         upload(Measurement("g", NOON, {"glucose": 5.0})),
         upload(Measurement("y", NOON.replace(year=1999), {"heart_rate": 70.0})),
         upload(measurement(0), late=-90_000),
     ],
     ids=["nul id", "long id", "nul evidence", "nul kind", "huge sequence", "nul slot",
-         "nul comment", "unknown signal", "ancient", "from the future"],
+         "nul comment", "nul phrase", "no such status", "unknown signal", "ancient",
+         "from the future"],
 )  # fmt: skip
 def test_a_bad_row_is_isolated(connection: Connection, bad: Any) -> None:
     good = [upload(measurement(i)) for i in range(1, 20)]

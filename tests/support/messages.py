@@ -7,7 +7,17 @@ from typing import Any, NamedTuple
 
 from vigil import ids, wire
 from vigil.handler import Received
-from vigil.model import NO_CONTEXT, Action, Alert, Event, Measurement, Provenance, Text, Upload
+from vigil.model import (
+    NO_CONTEXT,
+    Action,
+    Alert,
+    Event,
+    Measurement,
+    Phrase,
+    Provenance,
+    Text,
+    Upload,
+)
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -100,3 +110,24 @@ def action(of: Event | None = None, verb: str = "acknowledge", **rest: Any) -> A
         "time": NOON + timedelta(minutes=12),
     }
     return Action(**{**fields, **rest})
+
+
+SIGNATURE = "en/patient/heart_rate_high.above/opened/-/-/heart_rate"
+
+
+def phrase(text: str = "Your heart rate is high, now {heart_rate}.", **rest: Any) -> Phrase:
+    """A sentence as a model wrote it; another wording is another phrase."""
+    signature = rest.get("signature", SIGNATURE)
+    fields: dict[str, Any] = {
+        "phrase_id": ids.phrase_id(signature, text),
+        "signature": signature,
+        "text": text,
+        "status": "draft",
+        "author": "model",
+        "revision": 0,
+        "time": NOON,
+        "model": "scripted@test",
+        "adapter": "",
+        "prompt_hash": "c0ffee12",
+    }
+    return Phrase(**{**fields, **rest})
