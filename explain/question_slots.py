@@ -41,7 +41,7 @@ def render(event: Event, audience: Audience, locale: str) -> dict[str, str]:
 
 def source(name: str) -> str:
     """Where a slot comes from: evidence keys, or the event's own times."""
-    return EXTRA[name][0] if name in EXTRA else slots.SLOTS[name].source
+    return EXTRA[name][0] if name in EXTRA else slots.SLOTS[name]
 
 
 def kept_back(event: Event) -> bool:

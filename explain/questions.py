@@ -178,10 +178,13 @@ def _action(words: Book, known: Facts) -> Piece:
 
 def _why(words: Book, known: Facts, _notes: Notes, choice: int) -> list[Piece]:
     row = question_slots.groups()["why"].get(known.kind, "other")
-    slot = {"limit": "limit", "usual": "usual_range"}.get(row, "")
-    if slot in known.slots:
-        row += "_known"
-    return [_seen(words, known, choice), words.piece("why", row)]
+    told = [_seen(words, known, choice)]
+    if row == "limit" and "limit" in known.slots:
+        return [*told, words.piece("why", "limit_known")]
+    told.append(words.piece("why", row))
+    if row == "usual" and "usual_range" in known.slots:
+        told.append(words.piece("usual", "known"))
+    return told
 
 
 def _do(words: Book, known: Facts, _notes: Notes, _choice: int) -> list[Piece]:
@@ -216,7 +219,7 @@ def _measured(words: Book, known: Facts, _notes: Notes, _choice: int) -> list[Pi
 def _usual(words: Book, known: Facts, notes: Notes, _choice: int) -> list[Piece]:
     if "usual_range" in known.slots:
         return [words.piece("usual", "known"), words.piece("usual", "learned")]
-    if notes.kept_back:
+    if notes.kept_back and words.has("usual", "elsewhere"):
         return [words.piece("usual", "elsewhere")]
     row = tables.kinds()[known.kind]
     compared = known.category == "clinical" and row.quantity not in {"", "score"}
@@ -224,15 +227,12 @@ def _usual(words: Book, known: Facts, notes: Notes, _choice: int) -> list[Piece]
 
 
 def _when(words: Book, known: Facts, _notes: Notes, choice: int) -> list[Piece]:
-    rows = ["since"]
+    rows = {"now": ("since", "lasting"), "ended": ("since", "until", "lasted")}
+    wanted = rows.get("" if known.telling in tables.ENDS else known.situation, ("since",))
+    told = [words.piece("when", row) for row in wanted if _fits(words, "when", row, known)]
     if known.telling in tables.ENDS:
-        return [words.piece("when", "since"), _seen(words, known, choice)]
-    if known.situation == "ended":
-        rows += [name for name, slot in (("until", "until"), ("lasted", "duration"))
-                 if slot in known.slots]  # fmt: skip
-    elif known.situation == "now" and "duration" in known.slots:
-        rows.append("lasting")
-    return [words.piece("when", row) for row in rows]
+        told.append(_seen(words, known, choice))
+    return told or [words.piece("other", "unknown")]
 
 
 def _over(words: Book, known: Facts, _notes: Notes, choice: int) -> list[Piece]:
