@@ -34,6 +34,7 @@ CODES: dict[str, str] = {
     "input.broken_recording": "A recording file that cannot be read.",
     "input.no_history": "No reading to judge in the files or the range that were named.",
     "input.broken_labels": "A file of labels that cannot be used.",
+    "input.broken_phrasebook": "A phrasebook, or a line of one, that cannot be used.",
     "input.broken_proposal": "A budget's proposal that cannot be used.",
     "input.stale_proposal": "A proposal for another configuration than the present one.",
     "input.wrong_content_type": "A body that is not plain application/json.",
