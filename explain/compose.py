@@ -17,7 +17,7 @@ from explain.drafts import choice_of
 from explain.facts import Facts
 from explain.signature import Signature
 from explain.speech import Said
-from explain.wordings import Plan, Wording, plan
+from explain.wordings import PhraseAuthor, Plan, Wording, plans
 from vigil import ids
 from vigil.model import Alert, Audience, Event, Phrase, Provenance, Text
 
@@ -35,12 +35,11 @@ def compose(event: Event, phrases: Phrases | None = None) -> Alert:
     """The alert of an event. The same event and phrases always give the same alert."""
     choice = choice_of(event.event_id)
     said = _Said(event)
-    for audience in AUDIENCES:
-        planned = plan(said.facts(audience))
+    for audience, planned in said.plans.items():
         found = None
         if phrases is not None and planned.signature is not None:
             found = phrases.find(planned.signature, choice)
-        said.add(audience, planned, found, choice)
+        said.add(audience, _worded(planned, found, choice, "phrasebook"))
     return said.alert(2 * event.sequence)
 
 
@@ -48,8 +47,8 @@ def reword(event: Event, by: Mapping[Audience, Phrase]) -> Alert:
     """The same alert, one revision later, with sentences for *what we saw* that a model wrote."""
     choice = choice_of(event.event_id)
     said = _Said(event)
-    for audience in AUDIENCES:
-        said.add(audience, plan(said.facts(audience)), by.get(audience), choice, author="model")
+    for audience, planned in said.plans.items():
+        said.add(audience, _worded(planned, by.get(audience), choice, "model"))
     return said.alert(2 * event.sequence + 1)
 
 
@@ -58,31 +57,26 @@ def facts_of(event: Event, audience: Audience, locale: str = "en") -> Facts:
     return facts_module.of(event, audience, locale, slots.measure(event))
 
 
+def _worded(planned: Plan, phrase: Phrase | None, choice: int, author: PhraseAuthor) -> Wording:
+    if phrase is None:
+        return planned.template(choice)
+    return planned.phrased(phrase, choice, author)
+
+
 class _Said:
     """What an alert says to everyone, as it is put together."""
 
     def __init__(self, event: Event):
         self._event = event
         self._measured: dict[str, Said] = slots.measure(event)
+        self.plans = plans(facts_module.told(event, self._measured))
         self._texts: dict[Audience, dict[str, Text]] = {}
         self._provenance: dict[Audience, Provenance] = {}
         self._slots: dict[str, dict[str, str]] = {}
 
-    def facts(self, audience: Audience) -> Facts:
-        """The event's English facts for an audience."""
-        return facts_module.of(self._event, audience, "en", self._measured)
-
-    def add(
-        self, audience: Audience, planned: Plan, phrase: Phrase | None, choice: int,
-        author: str = "phrasebook",
-    ) -> None:  # fmt: skip
-        """Say it to an audience, with a phrase where there is one."""
-        if phrase is None:
-            wording = planned.template(choice)
-            self._provenance[audience] = Provenance("template", wording.entry)
-        else:
-            wording = planned.phrased(phrase, choice)
-            self._provenance[audience] = _provenance(phrase, author)
+    def add(self, audience: Audience, wording: Wording) -> None:
+        """Say it to an audience."""
+        self._provenance[audience] = wording.provenance
         self._texts[audience] = self._filled(wording)
 
     def _filled(self, wording: Wording) -> dict[str, Text]:
@@ -122,13 +116,3 @@ class _Said:
             synthetic=event.synthetic,
             local_slots=shown,
         )
-
-
-def _provenance(phrase: Phrase, author: str) -> Provenance:
-    """Where a phrase came from; one that a person wrote names no model."""
-    return Provenance(
-        author,  # type: ignore[arg-type]
-        phrase.phrase_id,
-        model="+".join(part for part in (phrase.model, phrase.adapter) if part),
-        prompt_hash=phrase.prompt_hash,
-    )

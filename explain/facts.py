@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -56,30 +56,61 @@ class Facts(Struct, frozen=True):
     """A further finding to be told with this one, as ``kind.direction``; empty: none."""
 
 
-def of(event: Event, audience: Audience, locale: str, slots: Iterable[str]) -> Facts:
-    """The facts of an event; ``slots`` are the names of those that can be filled."""
+class Told(NamedTuple):
+    """What an event's facts are made of, for whichever reader: quick to make and to look up."""
+
+    kind: str
+    category: Category
+    direction: Direction
+    phase: Phase
+    late: bool
+    telling: Telling
+    priority: Priority
+    activity: Activity
+    reason: str
+    synthetic: bool
+    also: str
+    slots: tuple[str, ...]
+
+
+def told(event: Event, slots: Iterable[str]) -> Told:
+    """What is told of an event; ``slots`` are the names of those that can be filled."""
+    return Told(
+        row_of(event.kind, event.category), event.category, direction_of(event), event.phase,
+        event.retrospective, telling_of(event), event.priority, event.context.activity,
+        _reason(event), event.synthetic, _also(event), tuple(slots),
+    )  # fmt: skip
+
+
+def for_reader(what: Told, audience: Audience, locale: str) -> Facts:
+    """The facts for an audience in a locale."""
     situation: Situation = "now"
-    if event.phase == "closed":
+    if what.phase == "closed":
         situation = "ended"
-    elif event.retrospective:
+    elif what.late:
         situation = "late"
     return Facts(
-        kind=row_of(event.kind, event.category),
-        category=event.category,
-        direction=direction_of(event),
-        phase=event.phase,
+        kind=what.kind,
+        category=what.category,
+        direction=what.direction,
+        phase=what.phase,
         situation=situation,
-        late=event.retrospective,
-        telling=telling_of(event),
-        priority=event.priority,
-        activity=event.context.activity,
-        reason=_reason(event),
+        late=what.late,
+        telling=what.telling,
+        priority=what.priority,
+        activity=what.activity,
+        reason=what.reason,
         audience=audience,
         locale=locale,
-        synthetic=event.synthetic,
-        slots=tuple(sorted(slots)),
-        also=_also(event) if audience == "patient" else "",
+        synthetic=what.synthetic,
+        slots=tuple(sorted(what.slots)),
+        also=what.also if audience == "patient" else "",
     )
+
+
+def of(event: Event, audience: Audience, locale: str, slots: Iterable[str]) -> Facts:
+    """The facts of an event; ``slots`` are the names of those that can be filled."""
+    return for_reader(told(event, slots), audience, locale)
 
 
 def telling_of(event: Event) -> Telling:

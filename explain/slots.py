@@ -1,7 +1,7 @@
 """Slots: the only places where a number or a time enters a text.
 
 Each slot reads one thing from an event (its *source*: evidence keys, or the event's own times) and
-brings it to its unit and rounding, in no language: a :data:`~explain.speech.Said`. A locale then
+brings it to its unit and rounding, in no language: a :data:`~explain.speech.Said`. A locale
 says it (:mod:`explain.speech`). A slot whose source is missing, of the wrong type or physically
 impossible does not exist for that event, and a sentence that needs it is not chosen.
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from explain import facts, speech, tables, together
 from explain.evidence import number, plain, within
@@ -29,6 +29,13 @@ LONGEST_SECONDS = 366 * 86_400.0
 SURE = 1.0
 """Baseline confidence from which a personal usual is shown; the detector's own "ready"."""
 
+NAMED = frozenset(
+    {
+        *("heart_rate", "spo2", "respiratory_rate", "temperature", "pulse_pressure"),
+        *("mean_arterial_pressure", "shock_index", "score"),
+    }
+)
+"""Quantities that have a slot of their own name."""
 PART = tables.SLOT
 
 
@@ -46,10 +53,13 @@ def fill(sentence: str, rendered: Mapping[str, str]) -> str:
 
 def measure(event: Event) -> dict[str, Said]:
     """Every slot that this event can fill, in no language."""
-    view = View(event)
-    found = {}
-    for name, slot in SLOTS.items():
-        said = slot.read(view)
+    view, found = View(event), dict[str, Said]()
+    for key in event.evidence:
+        read = _READ.get(key)
+        if read is not None:
+            read(view, found)
+    for name, read_time in _TIMES.items():
+        said = read_time(view)
         if said is not None:
             found[name] = said
     return found
@@ -90,7 +100,8 @@ class View:
         self.unit = judged(event)
 
 
-Read = Callable[[View], Said | None]
+Read = Callable[[View, dict[str, Said]], None]
+"""Reads what one key of the evidence gives, and puts it among what was found."""
 
 
 def _figure(unit: str, value: float | None) -> Said | None:
@@ -98,65 +109,92 @@ def _figure(unit: str, value: float | None) -> Said | None:
     return None if figure is None else (unit, figure)
 
 
-def _value(name: str) -> Read:
-    """A figure by name: among the values, or the value judged if that is what it is."""
-
-    def read(view: View) -> Said | None:
-        value = plain(view.values.get(name)) if name in view.values else None
-        if value is None and view.unit == name:
-            value = number(view.evidence, "value")
-        return None if value is None else _figure(name, value)
-
-    return read
+def _values(view: View, found: dict[str, Said]) -> None:
+    """The figures that were measured or derived, each by its name."""
+    for name, value in view.values.items():
+        if name in NAMED:
+            said = _figure(name, plain(value))
+            if said is not None:
+                found[name] = said
+    _pair(view.values, found, "")
 
 
-def _pair(unit: str, key: str = "values") -> Read:
+def _value(view: View, found: dict[str, Said]) -> None:
+    """The value judged, which also has its own name unless that was measured apart."""
+    said = _figure(view.unit, number(view.evidence, "value")) if view.unit else None
+    if said is not None:
+        found["value"] = said
+        if view.unit in NAMED and plain(view.values.get(view.unit)) is None:
+            found[view.unit] = said
+
+
+def _average(view: View, found: dict[str, Said]) -> None:
+    _pair(view.evidence["average"], found, "average_")
+
+
+def _pair(both: Any, found: dict[str, Said], prefix: str) -> None:
     """Both blood pressures, or none: half of one says nothing."""
-
-    def read(view: View) -> Said | None:
-        both = view.values if key == "values" else view.evidence.get(key)
-        if not isinstance(both, dict) or "systolic" not in both:
-            return None
-        systolic = UNITS["systolic"].figure(plain(both["systolic"]))
-        diastolic = UNITS["diastolic"].figure(plain(both.get("diastolic")))
-        if systolic is None or diastolic is None or float(systolic) <= float(diastolic):
-            return None
-        return unit, systolic, diastolic
-
-    return read
+    if not isinstance(both, dict) or "systolic" not in both:
+        return
+    systolic = UNITS["systolic"].figure(plain(both["systolic"]))
+    diastolic = UNITS["diastolic"].figure(plain(both.get("diastolic")))
+    if systolic is None or diastolic is None or float(systolic) <= float(diastolic):
+        return
+    for unit in ("blood_pressure", "blood_pressure_mmhg"):
+        found[prefix + unit] = (unit, systolic, diastolic)
 
 
 def _about(key: str) -> Read:
     """A figure of the quantity that the event is about."""
-    return lambda view: _figure(view.unit, number(view.evidence, key)) if view.unit else None
+
+    def read(view: View, found: dict[str, Said]) -> None:
+        said = _figure(view.unit, number(view.evidence, key)) if view.unit else None
+        if said is not None:
+            found[key] = said
+
+    return read
 
 
-def _usual_range(view: View) -> Said | None:
-    baseline = view.evidence.get("baseline")
+def _usual_range(view: View, found: dict[str, Said]) -> None:
+    baseline = view.evidence["baseline"]
     if not view.unit or not isinstance(baseline, dict):
-        return None
+        return
     confidence = plain(baseline.get("confidence"))
     if confidence is not None and confidence < SURE:
-        return None
+        return
     low = UNITS[view.unit].figure(plain(baseline.get("low")))
     high = UNITS[view.unit].figure(plain(baseline.get("high")))
     if low is None or high is None or float(low) > float(high):
-        return None
-    return (view.unit, high) if low == high else (speech.RANGE, view.unit, low, high)
+        return
+    same = (view.unit, high)
+    found["usual_range"] = same if low == high else (speech.RANGE, view.unit, low, high)
 
 
-def _samples(view: View) -> Said | None:
+def _samples(view: View, found: dict[str, Said]) -> None:
     """Readings; of a trend over days, which is judged once a day, what its days rest on."""
     nights = within(number(view.evidence, "nights_used"), 1, 1e4)
     if nights is not None:
-        return "nights", f"{nights:.0f}"
+        found["samples"] = ("nights", f"{nights:.0f}")
+        return
     days = view.evidence.get("days")
     if isinstance(days, list):
         counts = [number(day, "readings") for day in days if isinstance(day, Mapping)]
         count = within(sum(known for known in counts if known is not None), 1, 1e9)
     else:
         count = within(number(view.evidence, "samples"), 1, 1e9)
-    return None if count is None else ("samples", f"{count:.0f}")
+    if count is not None:
+        found["samples"] = ("samples", f"{count:.0f}")
+
+
+def _list(name: str, of: Callable[[Mapping[str, Any]], Said | None]) -> Read:
+    """A list in words."""
+
+    def read(view: View, found: dict[str, Said]) -> None:
+        said = of(view.evidence)
+        if said is not None:
+            found[name] = said
+
+    return read
 
 
 # ---- times
@@ -216,41 +254,52 @@ def _until(view: View) -> Said | None:
 # ---- the table
 
 
-class Slot(NamedTuple):
-    """One slot: where it comes from and how it is read."""
-
-    source: str
-    read: Read
-
+_READ: MappingProxyType[str, Read] = MappingProxyType(
+    {
+        "values": _values,
+        "value": _value,
+        "average": _average,
+        "baseline": _usual_range,
+        "limit": _about("limit"),
+        "extreme": _about("extreme"),
+        "samples": _samples,
+        "nights_used": _samples,
+        "days": _samples,
+        "parts": _list("parts", together.parts),
+        "contributions": _list("contributors", together.contributors),
+    }
+)
+"""Key of the evidence → what reads slots from it."""
+_TIMES: MappingProxyType[str, Callable[[View], Said | None]] = MappingProxyType(
+    {"duration": _duration, "since": _since, "until": _until}
+)
 
 _PAIR = "values.systolic, values.diastolic"
 _MEANS = "average.systolic, average.diastolic"
-SLOTS: MappingProxyType[str, Slot] = MappingProxyType(
+SLOTS: MappingProxyType[str, str] = MappingProxyType(
     {
-        "value": Slot("value", _about("value")),
-        "heart_rate": Slot("values.heart_rate", _value("heart_rate")),
-        "blood_pressure": Slot(_PAIR, _pair("blood_pressure")),
-        "blood_pressure_mmhg": Slot(_PAIR, _pair("blood_pressure_mmhg")),
-        "average_blood_pressure": Slot(_MEANS, _pair("blood_pressure", "average")),
-        "average_blood_pressure_mmhg": Slot(_MEANS, _pair("blood_pressure_mmhg", "average")),
-        "spo2": Slot("values.spo2", _value("spo2")),
-        "respiratory_rate": Slot("values.respiratory_rate", _value("respiratory_rate")),
-        "temperature": Slot("values.temperature", _value("temperature")),
-        "pulse_pressure": Slot("values.pulse_pressure, value", _value("pulse_pressure")),
-        "mean_arterial_pressure": Slot(
-            "values.mean_arterial_pressure, value", _value("mean_arterial_pressure")
-        ),
-        "shock_index": Slot("values.shock_index, value", _value("shock_index")),
-        "score": Slot("value", _value("score")),
-        "duration": Slot("duration_seconds, or the event's onset to its end", _duration),
-        "since": Slot("the event's onset", _since),
-        "until": Slot("the event's ended_at", _until),
-        "usual_range": Slot("baseline.low, baseline.high, baseline.confidence", _usual_range),
-        "limit": Slot("limit", _about("limit")),
-        "extreme": Slot("extreme", _about("extreme")),
-        "samples": Slot("samples", _samples),
-        "parts": Slot("parts", lambda view: together.parts(view.evidence)),
-        "contributors": Slot("contributions", lambda view: together.contributors(view.evidence)),
+        "value": "value",
+        "heart_rate": "values.heart_rate",
+        "blood_pressure": _PAIR,
+        "blood_pressure_mmhg": _PAIR,
+        "average_blood_pressure": _MEANS,
+        "average_blood_pressure_mmhg": _MEANS,
+        "spo2": "values.spo2",
+        "respiratory_rate": "values.respiratory_rate",
+        "temperature": "values.temperature",
+        "pulse_pressure": "values.pulse_pressure, value",
+        "mean_arterial_pressure": "values.mean_arterial_pressure, value",
+        "shock_index": "values.shock_index, value",
+        "score": "value",
+        "duration": "duration_seconds, or the event's onset to its end",
+        "since": "the event's onset",
+        "until": "the event's ended_at",
+        "usual_range": "baseline.low, baseline.high, baseline.confidence",
+        "limit": "limit",
+        "extreme": "extreme",
+        "samples": "samples",
+        "parts": "parts",
+        "contributors": "contributions",
     }
 )
-"""Slot → its source and reading. ``docs/explanation.md`` lists them; a test holds the two."""
+"""Slot → where it comes from. ``docs/explanation.md`` lists them; a test holds the two."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,12 +16,13 @@ from msgspec.structs import replace
 from explain import signature as signatures
 from explain import speech, tables
 from explain.drafts import Draft, around, richest, sentence_of, sentences_for
-from explain.facts import Facts
+from explain.facts import Facts, Told, for_reader
 from explain.signature import Signature
 from explain.speech import Said
 from explain.tables import SLOT, Sentence
-from vigil.model import Phrase
+from vigil.model import Audience, Phrase, Provenance
 
+PhraseAuthor = Literal["phrasebook", "model"]
 PLANS = 32_768
 """Plans that are kept. A ward needs some hundreds; each takes about 10 kB."""
 PHRASED = 64
@@ -59,8 +61,8 @@ class Version(Struct, frozen=True, gc=False):
 class Wording(Struct, frozen=True, gc=False):
     """A text in every locale of its reader, English first."""
 
-    entry: str
-    """Locale, reader and name of the English sentence on what we saw."""
+    provenance: Provenance
+    """Where the English sentence on what we saw is from."""
     versions: tuple[Version, ...]
 
 
@@ -70,7 +72,7 @@ class Plan:
     def __init__(self, facts: Facts):
         self._facts = facts
         self._table = tuple(_equal(facts))
-        self._phrased: dict[tuple[str, str], Wording] = {}
+        self._phrased: dict[tuple[str, PhraseAuthor, int], Wording] = {}
         self.signature: Signature | None = None
         """What a phrase must say; None for an end that every kind has in the same words."""
         if facts.telling in tables.TELLINGS:
@@ -81,27 +83,34 @@ class Plan:
         """The tables' words."""
         return self._table[choice % len(self._table)]
 
-    def phrased(self, phrase: Phrase, choice: int) -> Wording:
-        """The text with a phrase for what we saw in English; other locales keep the tables'."""
-        key = (phrase.phrase_id, self.template(choice).entry)
+    def phrased(self, phrase: Phrase, choice: int, author: PhraseAuthor) -> Wording:
+        """The text with a phrase for what we saw in English; other locales keep the tables'.
+
+        Args:
+            author: where the phrase was found.
+        """
+        place = choice % len(self._table)
+        key = (phrase.phrase_id, author, place)
         wording = self._phrased.get(key)
         if wording is None:
             if len(self._phrased) >= PHRASED:
                 self._phrased.clear()
-            wording = self._phrased[key] = self._with(phrase, self.template(choice))
+            wording = self._phrased[key] = self._with(phrase, self._table[place], author)
         return wording
 
-    def _with(self, phrase: Phrase, below: Wording) -> Wording:
+    def _with(self, phrase: Phrase, below: Wording, author: PhraseAuthor) -> Wording:
         seen = sentence_of(phrase.text, phrase.phrase_id)
         named = bool(signatures.parse(phrase.signature).also)
         said = around(self._facts, seen, also_told=named)
-        return Wording(phrase.phrase_id, (_version("en", said), *below.versions[1:]))
+        wrote = "+".join(part for part in (phrase.model, phrase.adapter) if part)
+        origin = Provenance(author, phrase.phrase_id, model=wrote, prompt_hash=phrase.prompt_hash)
+        return Wording(origin, (_version("en", said), *below.versions[1:]))
 
 
 @lru_cache(maxsize=PLANS)
-def plan(facts: Facts) -> Plan:
-    """The plan of an event's English facts."""
-    return Plan(facts)
+def plans(told: Told) -> dict[Audience, Plan]:
+    """What can be said of an event to each reader."""
+    return {audience: Plan(for_reader(told, audience, "en")) for audience in get_args(Audience)}
 
 
 def _equal(facts: Facts) -> list[Wording]:
@@ -119,7 +128,7 @@ def _in_all(facts: Facts, sentence: Sentence) -> Wording:
         said = around(local, sentences_for(local)[place], also_told=False)
         versions.append(_version(locale, said))
     entry = f"{facts.locale}.{facts.audience}.{sentence.entry}"
-    return Wording(entry, tuple(versions))
+    return Wording(Provenance("template", entry), tuple(versions))
 
 
 def _version(locale: str, said: Draft) -> Version:
