@@ -24,6 +24,8 @@ PARTS, SIGNALS = "parts", "signals"
 """``(PARTS, kind, unit, figure, …)``, unit empty where it has no figure; ``(SIGNALS, name, …)``."""
 CLDR = {"ar": "ar_EG"}
 """Whose digits and months: plain ``ar`` is the world's, which CLDR writes with Latin digits."""
+MONTHS = {"zh": "abbreviated"}
+"""Which width of a month's name stands beside a day in figures, where not the wide one: 11月19日."""
 
 
 class Speech:
@@ -34,7 +36,7 @@ class Speech:
         self._words: dict[str, Any] = tables.words(locales.LOCALES[0])
         cldr = Locale.parse(CLDR.get(locale, locale))
         system = cldr.default_numbering_system
-        self._months = cldr.months["format"]["wide"]
+        self._months = cldr.months["format"][MONTHS.get(locale, "wide")]
         zero = _ZEROS.get(system, "0")
         marks = {ord("."): cldr.number_symbols[system]["decimal"]}
         self._figures = {ord(str(digit)): chr(ord(zero) + digit) for digit in range(10)} | marks
