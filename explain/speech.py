@@ -25,7 +25,7 @@ PARTS, SIGNALS = "parts", "signals"
 CLDR = {"ar": "ar_EG"}
 """Whose digits and months: plain ``ar`` is the world's, which CLDR writes with Latin digits."""
 MONTHS = {"zh": "abbreviated"}
-"""Which width of a month's name stands beside a day in figures, where not the wide one: 11月19日."""
+"""Which width of a month's name stands beside a day in figures, where not wide: 11月19日."""
 
 
 class Speech:
