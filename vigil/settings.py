@@ -103,6 +103,10 @@ class Settings(BaseSettings):
     llm_deadline_seconds: float = Field(
         20, gt=0, description="A rewording that takes longer is dropped."
     )
+    patient_text: Literal["approved", "verified"] = Field(
+        "approved",
+        description="Which sentences of the phrasebook a patient may read.",
+    )
     llm_queue: int = Field(64, ge=1, description="Alerts that may wait for the model at once.")
 
     vapid_private_key: SecretStr | None = Field(

@@ -43,5 +43,6 @@ def add_to(app: typer.Typer) -> None:
             )
             local.say("Ctrl-C stops everything.")
 
-        settings = Settings(demo=True, **secrets)
+        shown = given.patient_text if "patient_text" in given.model_fields_set else "verified"
+        settings = Settings(demo=True, patient_text=shown, **secrets)
         local.run(settings, data, demonstration.prepare, when_up)
