@@ -26,6 +26,12 @@ class LockScreen(NamedTuple):
 LOCK_SCREEN: MappingProxyType[str, LockScreen] = MappingProxyType(
     {
         "en": LockScreen("Vigil", "You have a new message from your care team.", "Simulated data."),
+        "es": LockScreen(
+            "Vigil", "Tiene un mensaje nuevo de su equipo de salud.", "Datos simulados."
+        ),
+        "zh": LockScreen("Vigil", "您的医护团队给您发来了新消息。", "模拟数据。"),
+        "hi": LockScreen("Vigil", "आपकी देखभाल टीम का नया संदेश आया है।", "बनावटी डेटा।"),
+        "ar": LockScreen("Vigil", "لديك رسالة جديدة من فريق رعايتك.", "بيانات محاكاة."),
     }
 )
 """By locale; English where a locale has no row."""

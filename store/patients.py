@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from store.database import Connection, notify_directory, translated
+from vigil.catalogue import LOCALES
 from vigil.errors import InputError
 from vigil.model import Identifier
 
@@ -21,7 +22,6 @@ T = TypeVar("T", bound=Struct)
 Line = r"^[^\x00-\x1f\x7f]*\Z"
 Ward = Annotated[str, Meta(min_length=1, max_length=128, pattern=Line)]
 Name = Annotated[str, Meta(max_length=200, pattern=Line)]
-Locale = Annotated[str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")]
 
 
 class Patient(Struct, frozen=True):
@@ -31,8 +31,8 @@ class Patient(Struct, frozen=True):
     ward: Ward
     display_name: Name = ""
     """Shown on the board only: never on a topic, in a log or to a language model."""
-    locale: Locale = "en"
-    """BCP 47: what the patient reads."""
+    locale: str = "en"
+    """What the patient reads: one of :data:`vigil.catalogue.LOCALES`."""
     synthetic: bool = False
     """True for a person that the simulator made up."""
     active: bool = True
@@ -75,7 +75,7 @@ def enrol_many(connection: Connection, patients: Iterable[Patient]) -> int:
         InputError: a field has not the form that it must have; nobody was enrolled.
         UnavailableError: the database does not answer.
     """
-    checked = {patient.patient_id: _checked(patient) for patient in patients}
+    checked = {patient.patient_id: _readable(_checked(patient)) for patient in patients}
     fields = ("patient_id", "ward", "display_name", "locale", "synthetic")
     arrays = [[getattr(checked[key], field) for key in sorted(checked)] for field in fields]
     with translated(), connection.transaction():
@@ -229,6 +229,18 @@ def _unknown_patient(patient_id: str) -> InputError:
         field="patient_id",
         mend="`vigil patient list` shows who is; `vigil patient add` enrols.",
     )
+
+
+def _readable(patient: Patient) -> Patient:
+    """The patient, if we have words in what they read."""
+    if patient.locale not in LOCALES:
+        raise InputError(
+            f"There are no words for patients in {patient.locale!r}.",
+            code="input.wrong_type",
+            field="locale",
+            mend=f"A patient's locale is one of: {', '.join(LOCALES)}.",
+        )
+    return patient
 
 
 def _checked(struct: T) -> T:

@@ -17,6 +17,8 @@ from babel.messages.pofile import read_po
 
 SOURCE = "en"
 """The locale of the messages themselves."""
+LOCALES = (SOURCE, "es", "zh", "hi", "ar")
+"""What a patient can read (BCP 47), English first."""
 
 
 class Catalogue(NamedTuple):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vigil.catalogue import Catalogue, catalogue
+from vigil.catalogue import LOCALES, Catalogue, catalogue
+
+__all__ = ["FOLDER", "LOCALES", "of"]
 
 FOLDER = Path(__file__).parent
-LOCALES = ("en", "es", "zh", "hi", "ar")
-"""What a patient can read, English first."""
 
 
 def of(locale: str) -> Catalogue:

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 import notify.channels
+from notify import words
 from notify.channels import configured
 from notify.channels.contract import LEASE_SECONDS, Channel, Outcome
 from notify.channels.on_call import OnCall, recipient_id
@@ -22,6 +23,7 @@ from notify.channels.web_push import TIMEOUT_SECONDS, WebPush
 from store.deliveries import Delivery
 from tests.notify.examples import NOW, delivery
 from tests.support.push_service import Answer, PushService
+from vigil.catalogue import LOCALES
 from vigil.errors import SettingsError
 from vigil.local.parts import free_port
 from vigil.settings import Settings
@@ -179,6 +181,17 @@ def test_every_lock_screen_is_the_same_whatever_it_is_about() -> None:
         )
     }
     assert len(payloads) == 1
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_locale_has_a_lock_screen_of_its_own(locale: str) -> None:
+    title, body = words.lock_screen(delivery(locale=locale))
+    told = {words.lock_screen(delivery(locale=other))[1] for other in LOCALES}
+    assert title == "Vigil"
+    assert len(told) == len(LOCALES)
+    simulated = words.lock_screen(delivery(locale=locale, synthetic=True))[1]
+    assert simulated.endswith(body)
+    assert simulated != body
 
 
 def test_simulated_data_say_so_on_the_lock_screen() -> None:

@@ -20,6 +20,7 @@ from store.patients import (
     list_patients,
     revoke_device,
 )
+from vigil.catalogue import LOCALES
 from vigil.errors import InputError
 from vigil.settings import Settings
 
@@ -63,6 +64,8 @@ def test_enrol_many_keeps_what_a_person_decided(connection: Connection) -> None:
         (Patient("p1", "home", "x" * 201), "display_name"),
         (Patient("p1", "home", "nul\x00"), "display_name"),
         (Patient("p1", "home", locale="English"), "locale"),
+        (Patient("p1", "home", locale="es-MX"), "locale"),
+        (Patient("p1", "home", locale=""), "locale"),
     ],
 )
 def test_a_wrong_field_is_named(connection: Connection, patient: Patient, field: str) -> None:
@@ -70,6 +73,14 @@ def test_a_wrong_field_is_named(connection: Connection, patient: Patient, field:
         enrol_many(connection, [Patient("fine", "home"), patient])
     assert raised.value.field == field
     assert list_patients(connection) == []
+
+
+def test_an_unknown_locale_is_refused_with_those_that_there_are(connection: Connection) -> None:
+    for locale in LOCALES:
+        enrol(connection, Patient("p1", "home", locale=locale))
+    with pytest.raises(InputError, match="'fr'") as raised:
+        enrol(connection, Patient("p1", "home", locale="fr"))
+    assert raised.value.mend == "A patient's locale is one of: en, es, zh, hi, ar."
 
 
 def test_nobody_can_be_removed_who_is_not_there(connection: Connection) -> None:

@@ -21,7 +21,9 @@ def add_to(app: typer.Typer) -> None:
         name: Annotated[
             str, typer.Option(help="Shown on the board, and nowhere else. Empty keeps what it is.")
         ] = "",
-        locale: Annotated[str, typer.Option(help="What the patient reads, e.g. en or ar.")] = "en",
+        locale: Annotated[
+            str, typer.Option(help="What the patient reads: en, es, zh, hi or ar.")
+        ] = "en",
     ) -> None:
         """Enrol a patient, or change one who is; a removed one is enrolled again."""
         from store import patients
