@@ -17,7 +17,7 @@ from explain.drafts import choice_of
 from explain.facts import Facts
 from explain.signature import Signature
 from explain.speech import Said
-from explain.wordings import PhraseAuthor, Plan, Wording, plans
+from explain.wordings import Plan, Wording, plans
 from vigil import ids
 from vigil.model import Alert, Audience, Event, Phrase, Provenance, Text
 
@@ -36,20 +36,26 @@ def compose(event: Event, phrases: Phrases | None = None) -> Alert:
     choice = choice_of(event.event_id)
     said = _Said(event)
     for audience, planned in said.plans.items():
-        found = None
-        if phrases is not None and planned.signature is not None:
-            found = phrases.find(planned.signature, choice)
-        said.add(audience, _worded(planned, found, choice, "phrasebook"))
+        said.add(audience, _found(planned, phrases, choice))
     return said.alert(2 * event.sequence)
 
 
-def reword(event: Event, by: Mapping[Audience, Phrase]) -> Alert:
+def reword(event: Event, by: Mapping[Audience, Phrase], phrases: Phrases | None = None) -> Alert:
     """The same alert, one revision later, with sentences for *what we saw* that a model wrote."""
     choice = choice_of(event.event_id)
     said = _Said(event)
     for audience, planned in said.plans.items():
-        said.add(audience, _worded(planned, by.get(audience), choice, "model"))
+        if audience in by:
+            said.add(audience, planned.phrased(by[audience], choice, "model"))
+        else:
+            said.add(audience, _found(planned, phrases, choice))
     return said.alert(2 * event.sequence + 1)
+
+
+def signatures_of(event: Event) -> dict[Audience, Signature]:
+    """What a phrase must say of an event to each reader; none for an end told alike of all."""
+    planned = plans(facts_module.told(event, slots.measure(event)))
+    return {who: plan.signature for who, plan in planned.items() if plan.signature is not None}
 
 
 def facts_of(event: Event, audience: Audience, locale: str = "en") -> Facts:
@@ -57,10 +63,13 @@ def facts_of(event: Event, audience: Audience, locale: str = "en") -> Facts:
     return facts_module.of(event, audience, locale, slots.measure(event))
 
 
-def _worded(planned: Plan, phrase: Phrase | None, choice: int, author: PhraseAuthor) -> Wording:
-    if phrase is None:
-        return planned.template(choice)
-    return planned.phrased(phrase, choice, author)
+def _found(planned: Plan, phrases: Phrases | None, choice: int) -> Wording:
+    """A phrase where there is one, else the tables' words."""
+    if phrases is not None and planned.signature is not None:
+        phrase = phrases.find(planned.signature, choice)
+        if phrase is not None:
+            return planned.phrased(phrase, choice, "phrasebook")
+    return planned.template(choice)
 
 
 class _Said:
