@@ -1,0 +1,1 @@
+"""How good the words are: sets, checks, tables. ``vigil explain evaluate`` runs it."""

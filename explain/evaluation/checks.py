@@ -1,0 +1,108 @@
+"""What an alert is held against, apart from the verifier: counted afresh, from the other end.
+
+The verifier judges sentences before their slots are filled; this judges what a person reads.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from explain import tables
+from explain.facts import Facts
+from explain.slots import render
+from explain.verifier.form_rules import grade
+from vigil.model import Alert, Audience, Event, Text
+
+HIGHEST_GRADE, MOST_SENTENCES, MOST_WORDS = 6.0, 5, 18
+"""Of what a patient reads (English)."""
+UP = frozenset(
+    {
+        *("high", "higher", "above", "raised", "fast", "faster", "up"),
+        *("rose", "risen", "wide", "increased"),
+    }
+)
+DOWN = frozenset(
+    {
+        *("low", "lower", "below", "slow", "slower", "down"),
+        *("fell", "fallen", "dropped", "narrow", "reduced"),
+    }
+)
+DENIED = frozenset({"not", "no", "never", "without"})
+FORBIDDEN = re.compile(
+    r"\b(sepsis|infarct|stroke|fibrillation|tachycardia|bradycardia|hypertension|hypotension|"
+    r"disease|diagnos\w*|medicines?|medication|tablets?|pills?|doses?|aspirin|"
+    r"fine|all right|don't worry|nothing to worry|healthy|safe|normal)\b",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?。؟।])\s+")
+
+
+def failures(event: Event, alert: Alert, facts: dict[Audience, Facts]) -> Iterator[str]:
+    """What is wrong with an alert: names of metrics, each as often as a text fails it."""
+    for audience, texts in alert.texts.items():
+        for locale, text in texts.items():
+            yield from _of_text(event, alert, audience, locale, text, facts[audience])
+    if (alert.priority, alert.kind, alert.phase) != (event.priority, event.kind, event.phase):
+        yield "urgency"
+
+
+def _of_text(
+    event: Event, alert: Alert, audience: Audience, locale: str, text: Text, facts: Facts
+) -> Iterator[str]:  # fmt: skip
+    shown = alert.slots if locale == "en" else alert.local_slots[locale]
+    whole = f"{text.title} {text.body} {text.action}"
+    if "{" in whole or "}" in whole:
+        yield "slots"
+    if any(render(event, locale).get(name) != said for name, said in shown.items()):
+        yield "slots"
+    if _untraced(text, shown):
+        yield "numerals"
+    table = tables.actions(locale)[audience, facts.category, facts.situation]
+    if text.action != table[facts.priority]:
+        yield "action"
+    if locale != "en":
+        return
+    if FORBIDDEN.search(f"{text.title} {text.body}"):
+        yield "forbidden"
+    if contradicts(text.body, facts):
+        yield "direction"
+    if audience == "patient":
+        yield from _hard_to_read(text)
+
+
+def _untraced(text: Text, shown: dict[str, str]) -> bool:
+    """Whether a numeral stands where no slot put it."""
+    rest = f"{text.title} {text.body} {text.action}"
+    for said in sorted(shown.values(), key=len, reverse=True):
+        rest = rest.replace(said, " ")
+    return any(unicodedata.category(character)[0] == "N" for character in rest)
+
+
+def contradicts(body: str, facts: Facts) -> bool:
+    """Whether the first sentence that speaks of a direction speaks of the other one.
+
+    Only while a finding lasts or lasted, and of the lead finding alone: an end is said with words
+    of the way back.
+    """
+    if facts.direction == "none" or facts.telling not in {"opened", "updated", "late"}:
+        return False
+    wanted, other = (UP, DOWN) if facts.direction == "above" else (DOWN, UP)
+    for sentence in _SENTENCE.split(body):
+        words = re.findall(r"[a-z']+", sentence.lower())
+        if wanted & set(words):
+            return bool(DENIED & set(words)) and facts.direction not in words
+        if other & set(words):
+            return True
+    return False
+
+
+def _hard_to_read(text: Text) -> Iterator[str]:
+    sentences = _SENTENCE.split(f"{text.body} {text.action}".strip())
+    if len(sentences) > MOST_SENTENCES:
+        yield "sentences"
+    if max(len(sentence.split()) for sentence in sentences) > MOST_WORDS:
+        yield "words"
+    if grade(f"{text.body} {text.action}") > HIGHEST_GRADE:
+        yield "grade"
