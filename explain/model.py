@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from explain.model_files import SMOLLM2, Source, checked, digest
+from explain.frame import framed
+from explain.model_adapter import SHIPPED, merge
+from explain.model_adapter import checked as checked_adapter
+from explain.model_adapter import identity as adapter_identity
+from explain.model_files import SMOLLM2, Source, checked, digest, local_identity
 from explain.prompt import Message
 from vigil import logs
 
@@ -22,6 +27,10 @@ THREADS = 1
 """Two are a third faster on idle cores and many times slower on busy ones, where they wait for each
 other; this process runs beside the whole of Vigil."""
 MAX_NEW_TOKENS = 48
+BATCH = 32
+"""Prompts that are answered together."""
+SAMPLED = {"do_sample": True, "temperature": 0.8, "top_p": 0.95, "top_k": 0}
+"""How further candidates are drawn."""
 MANIFEST = "vigil.json"
 
 
@@ -77,27 +86,109 @@ def _convert(gguf: Path, target: Path) -> None:
     tokenizer.save_pretrained(target)
 
 
-class LanguageModel:
-    """SmolLM2 on the CPU, greedy: the same prompt always gives the same sentence."""
+Prompt = str | list[Message]
+"""A request in one line, as :func:`explain.prompt.request` makes it, or a conversation."""
 
-    def __init__(self, folder: Path, source: Source = SMOLLM2, threads: int = THREADS):
+
+class LanguageModel:
+    """A causal language model on the CPU. The same prompts and seed always give the same words.
+
+    Args:
+        folder: where the pinned model is kept.
+        adapter: what it was taught by; where the folder holds none, the model is untuned.
+
+    Raises:
+        UnavailableError: the model is missing or not the pinned one.
+        AdapterRefusedError: the adapter is damaged or for another model.
+    """
+
+    def __init__(
+        self, folder: Path, source: Source = SMOLLM2, threads: int = THREADS,
+        adapter: Path = SHIPPED,
+    ):  # fmt: skip
+        manifest = checked_adapter(adapter, source.sha256)
+        self._load(prepare(folder, source), threads)
+        self.identity = source.identity
+        if manifest is not None:
+            merge(self._model, adapter)
+            self.identity += f"+{adapter_identity(manifest)}"
+        self.tuned = manifest is not None
+        """Whether it is asked with :func:`explain.prompt.request`, not with a conversation."""
+
+    @classmethod
+    def other(cls, folder: Path, threads: int = THREADS) -> LanguageModel:
+        """Any other causal model in Hugging Face's format: safetensors, and no code of its own.
+
+        Raises:
+            UnavailableError: the folder holds no such model.
+        """
+        made = cls.__new__(cls)
+        made.identity, made.tuned = local_identity(folder), False
+        made._load(folder.expanduser(), threads)
+        return made
+
+    def _load(self, folder: Path, threads: int) -> None:
         offline()
         import torch  # noqa: PLC0415
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
 
         torch.set_num_threads(threads)
-        ready = prepare(folder, source)
-        self.identity = source.identity
         self._torch: Any = torch
-        self._tokenizer = AutoTokenizer.from_pretrained(ready)
-        self._model = AutoModelForCausalLM.from_pretrained(ready, dtype=torch.bfloat16).eval()
+        ours = {"local_files_only": True, "trust_remote_code": False}
+        self._tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", **ours)
+        self._model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.bfloat16, use_safetensors=True, **ours
+        ).eval()
+        if self._tokenizer.pad_token_id is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
 
-    def write(self, said: list[Message]) -> str:
-        """What the model answers, as it is."""
-        prompt = self._tokenizer.apply_chat_template(
-            said, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        )
+    def write(self, said: Prompt, seconds: float = 0) -> str:
+        """What the model answers, as it is: its likeliest words.
+
+        Args:
+            seconds: how long it may take; it then ends where it is. 0: as long as it needs.
+        """
+        return self._generate([said], max_time=seconds or None)[0]
+
+    def write_many(
+        self, prompts: Sequence[Prompt], candidates: int = 1, seed: int = 7, batch: int = BATCH
+    ) -> list[list[str]]:
+        """Up to ``candidates`` different answers to each prompt, the likeliest first.
+
+        The others are sampled. The same prompts, in this order, with the same seed and batch, give
+        the same answers on this machine.
+        """
+        written: list[list[str]] = []
+        for start in range(0, len(prompts), batch):
+            part = prompts[start : start + batch]
+            found = [[text] for text in self._generate(part)]
+            if candidates > 1:
+                self._torch.manual_seed(seed + start)
+                others = self._generate(part, **SAMPLED, num_return_sequences=candidates - 1)
+                for at, text in enumerate(others):
+                    found[at // (candidates - 1)].append(text)
+            written += [list(dict.fromkeys(texts)) for texts in found]
+        return written
+
+    def _generate(self, prompts: Sequence[Prompt], **how: Any) -> list[str]:
+        asked = self._tokenizer(
+            [self._framed(prompt) for prompt in prompts],
+            add_special_tokens=False, padding=True, return_tensors="pt",
+        )  # fmt: skip
+        how = {"do_sample": False, "max_new_tokens": MAX_NEW_TOKENS, **how}
         with self._torch.inference_mode():
-            tokens = self._model.generate(**prompt, max_new_tokens=MAX_NEW_TOKENS, do_sample=False)
-        written = tokens[0, prompt["input_ids"].shape[1] :]
-        return str(self._tokenizer.decode(written, skip_special_tokens=True)).strip()
+            tokens = self._model.generate(**asked, pad_token_id=self._tokenizer.pad_token_id, **how)
+        written = tokens[:, asked["input_ids"].shape[1] :]
+        texts = self._tokenizer.batch_decode(written, skip_special_tokens=True)
+        return [text.strip() for text in texts]
+
+    def _framed(self, prompt: Prompt) -> str:
+        if self.tuned:
+            return framed(prompt if isinstance(prompt, str) else prompt[-1]["content"])
+        said = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        if self._tokenizer.chat_template is None:
+            return "\n".join(f"{turn['content']}" for turn in said) + "\n"
+        whole = self._tokenizer.apply_chat_template(
+            said, add_generation_prompt=True, tokenize=False
+        )
+        return str(whole)

@@ -1,11 +1,14 @@
 """The model process: reads questions on stdin, answers on stdout, one JSON object a line.
 
-    child   {"type":"ready","model":"…"}  or  {"type":"failed","reason":"…","detail":"…"}
-    parent  {"type":"ask","number":1,"messages":[…]}
-    child   {"type":"answer","number":1,"text":"…"}
+    child   {"type":"ready","model":"…","tuned":true}
+            or  {"type":"failed","reason":"…","detail":"…"}
+    parent  {"type":"ask","number":1,"messages":[…],"seconds":20}
+    child   {"type":"answer","number":1,"text":"…"}  or  {"type":"failed",…}
 
-It ends when stdin does, so it never outlives its parent. It runs at low priority: detection comes
-first. Run as ``python -m explain.model_child FOLDER``.
+It ends when stdin does, so it never outlives its parent, and after a failure. It runs at low
+priority: detection comes first. Run as ``python -m explain.model_child installed FOLDER``,
+``other FOLDER`` (any other local model) or ``endpoint URL MODEL``, whose key is read from the
+environment (:data:`KEY`), where other users of the machine do not see it.
 """
 
 from __future__ import annotations
@@ -15,24 +18,34 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import msgspec
 
+from explain.endpoint import Endpoint, EndpointError
+from explain.model_adapter import AdapterRefusedError
 from explain.prompt import Message
 from vigil.errors import UnavailableError
 
+if TYPE_CHECKING:
+    from explain.model import LanguageModel
+
 NICENESS = 10
+NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "bad_alloc", "out of memory")
+"""How torch and the system say it; torch raises it as a RuntimeError."""
+KEY = "VIGIL_LLM_ENDPOINT_KEY"
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """The model is loaded."""
 
     model: str
+    tuned: bool = False
+    """It is asked with :func:`explain.prompt.request`, not with a conversation."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """The model cannot be loaded; the process ends."""
+    """The model cannot be loaded, or cannot answer; the process ends."""
 
     reason: str
     detail: str
@@ -43,6 +56,8 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
 
     number: int
     messages: list[Message]
+    seconds: float = 0
+    """How long the answer may take; 0: as long as it needs."""
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
@@ -56,8 +71,9 @@ class Writer(Protocol):
     """What can answer."""
 
     identity: str
+    tuned: bool
 
-    def write(self, said: list[Message]) -> str:
+    def write(self, said: list[Message], seconds: float = 0) -> str:
         """The answer to a conversation."""
 
 
@@ -71,17 +87,28 @@ def serve(load: Callable[[], Writer]) -> int:
     answers = _own_stdout()
     try:
         writer = load()
-    except UnavailableError as error:
-        return _say(answers, Failed("model_missing", error.message), status=1)
-    except ImportError as error:
-        return _say(answers, Failed("extra_missing", f"no {error.name}; install vigil[llm]"), 1)
-    except Exception as error:  # out of memory, a torch that does not fit: all the same to alerts
-        return _say(answers, Failed("load_failed", type(error).__name__), status=1)
-    _say(answers, Ready(writer.identity))
-    for line in sys.stdin.buffer:
-        ask = _ask.decode(line)
-        _say(answers, Answer(ask.number, writer.write(ask.messages)))
+        _say(answers, Ready(writer.identity, writer.tuned))
+        for line in sys.stdin.buffer:
+            ask = _ask.decode(line)
+            _say(answers, Answer(ask.number, writer.write(ask.messages, ask.seconds)))
+    except Exception as error:  # a torch that does not fit, say: all the same to alerts
+        return _say(answers, failed(error), status=1)
     return 0
+
+
+def failed(error: Exception) -> Failed:
+    """Why there is no answer, as one of :data:`explain.model_process.REASONS`."""
+    if isinstance(error, AdapterRefusedError):
+        return Failed("adapter_refused", error.message)
+    if isinstance(error, UnavailableError):
+        return Failed("model_missing", error.message)
+    if isinstance(error, EndpointError):
+        return Failed(error.reason, error.detail)
+    if isinstance(error, ImportError):
+        return Failed("extra_missing", f"no {error.name}; install vigil[llm]")
+    if isinstance(error, MemoryError) or any(sign in str(error) for sign in NO_MEMORY):
+        return Failed("no_memory", type(error).__name__)
+    return Failed("load_failed", type(error).__name__)
 
 
 def _own_stdout() -> BinaryIO:
@@ -98,10 +125,22 @@ def _say(answers: BinaryIO, what: msgspec.Struct, status: int = 0) -> int:
 
 
 def main() -> int:
-    """Serve the installed model."""
+    """Serve the model that the command names."""
+    match sys.argv[1:]:
+        case ["endpoint", url, model]:
+            key = os.environ.get(KEY, "")
+            return serve(lambda: Endpoint(url, model, key))
+        case ["other", folder]:
+            return serve(lambda: _local().other(Path(folder)))
+        case ["installed", folder]:
+            return serve(lambda: _local()(Path(folder)))
+    return 2
+
+
+def _local() -> type[LanguageModel]:
     from explain.model import LanguageModel  # noqa: PLC0415  (torch)
 
-    return serve(lambda: LanguageModel(Path(sys.argv[1])))
+    return LanguageModel
 
 
 if __name__ == "__main__":

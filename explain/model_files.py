@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -82,6 +82,26 @@ def checked(folder: Path, source: Source = SMOLLM2) -> Path:
             "Delete it and run `vigil explain install-model`.",
         )
     return path
+
+
+def local_identity(folder: Path) -> str:
+    """Name and digest of a model in Hugging Face's format that the operator named.
+
+    Raises:
+        UnavailableError: the folder holds no configuration and safetensors.
+    """
+    folder = folder.expanduser()
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights or not (folder / "config.json").is_file():
+        raise UnavailableError(
+            f"{folder} holds no language model: config.json and *.safetensors are needed.",
+            code="unavailable.model",
+            field="VIGIL_LLM_MODEL",
+            mend="Name a folder as `save_pretrained` writes it; alerts go out in template words"
+            " meanwhile.",
+        )
+    together = sha256("".join(digest(path) for path in weights).encode()).hexdigest()
+    return f"{folder.resolve().name}@sha256:{together[:16]}"
 
 
 def install(folder: Path, source: Source = SMOLLM2, timeout_seconds: float = 1800) -> Path:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Sequence
-from typing import IO
+from collections.abc import Mapping, Sequence
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from explain.model_child import Answer, Ask, Failed, Ready
+from explain.model_child import KEY, Answer, Ask, Failed, Ready
 from explain.prompt import Message
+
+if TYPE_CHECKING:
+    from vigil.settings import Settings
 
 Reply = Ready | Failed | Answer
 _reply = msgspec.json.Decoder(Reply)
@@ -35,12 +40,20 @@ class ModelDown(Exception):  # noqa: N818  (a state, not a mistake)
 
 REASONS = {
     "model_missing": "The model's file is not there or is not the pinned one.",
+    "adapter_refused": "The adapter is damaged, or for another base model.",
     "extra_missing": "The extra `llm` is not installed.",
-    "load_failed": "The model could not be loaded, as for want of memory.",
+    "load_failed": "The model could not be loaded.",
+    "no_memory": "There was not enough memory to load the model or to answer.",
     "load_slow": "The model was not loaded in time.",
     "crashed": "The model process ended.",
+    "killed": "The model process was killed, as the kernel does where memory ends.",
     "deadline": "The answer took too long; the process was stopped.",
     "nonsense": "The model process said something that is no answer.",
+    "endpoint_down": "The endpoint cannot be reached.",
+    "endpoint_slow": "The endpoint did not answer in time.",
+    "endpoint_refused": "The endpoint refused the request, as for a wrong key or model (4xx).",
+    "endpoint_failed": "The endpoint failed (5xx).",
+    "endpoint_nonsense": "The endpoint's answer is too large or is no answer.",
 }
 
 
@@ -49,10 +62,17 @@ class ModelProcess:
 
     Args:
         command: what to run; it keeps the protocol of :mod:`explain.model_child`.
+        given: variables of the child's environment, besides those that are not Vigil's own.
     """
 
-    def __init__(self, command: Sequence[str], load_seconds: float = LOAD_SECONDS):
+    def __init__(
+        self,
+        command: Sequence[str],
+        load_seconds: float = LOAD_SECONDS,
+        given: Mapping[str, str] | None = None,
+    ):
         self._command = list(command)
+        self._given = dict(given or {})
         self._load_seconds = load_seconds
         self._child: subprocess.Popen[bytes] | None = None
         self._replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -62,6 +82,8 @@ class ModelProcess:
         self._asked = 0
         self.model = ""
         """Name and digest of what answers; empty while nothing does."""
+        self.tuned = False
+        """Whether what answers is asked with :func:`explain.prompt.request`."""
 
     @property
     def pid(self) -> int | None:
@@ -78,10 +100,10 @@ class ModelProcess:
             return
         self._spawn()
         match self._receive(self._load_seconds, late="load_slow"):
-            case Ready(model):
-                self.model = model
+            case Ready(model, tuned):
+                self.model, self.tuned = model, tuned
             case Failed(reason, detail):
-                raise self._down(reason if reason in REASONS else "load_failed", detail)
+                raise self._failed(reason, detail)
             case _:
                 raise self._down("nonsense")
 
@@ -95,7 +117,7 @@ class ModelProcess:
                     self._command,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    env=_without_settings(),
+                    env=_without_settings() | self._given,
                 )
             except OSError as error:
                 raise ModelDown("load_failed", type(error).__name__) from error
@@ -112,10 +134,12 @@ class ModelProcess:
         """
         self.start()
         self._asked += 1
-        self._send(Ask(self._asked, messages))
+        self._send(Ask(self._asked, messages, seconds))
         match self._receive(seconds, late="deadline"):
             case Answer(number, text) if number == self._asked:
                 return text
+            case Failed(reason, detail):
+                raise self._failed(reason, detail)
             case _:
                 raise self._down("nonsense")
 
@@ -155,17 +179,48 @@ class ModelProcess:
         except queue.Empty:
             raise self._down(late) from None
         if not line:
-            raise self._down("crashed")
+            raise self._down(self._end())
         try:
             reply: Reply = _reply.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._down("nonsense") from None
         return reply
 
+    def _end(self) -> str:
+        """How a child that says nothing more has ended."""
+        child = self._child
+        if child is None or self._aborted:
+            return "crashed"
+        try:
+            status = child.wait(timeout=1)
+        except subprocess.TimeoutExpired:  # it has closed its stdout, no more
+            return "crashed"
+        return "killed" if status == -signal.SIGKILL else "crashed"
+
+    def _failed(self, reason: str, detail: str) -> ModelDown:
+        return self._down(reason if reason in REASONS else "load_failed", detail)
+
     def _down(self, reason: str, detail: str = "") -> ModelDown:
         """Let the child go and say why."""
         self.close()
         return ModelDown(reason, detail)
+
+
+def for_settings(settings: Settings) -> ModelProcess:
+    """The process of the model that the settings name: an endpoint, a folder, or the installed one.
+
+    Nothing is started yet.
+    """
+    child = (sys.executable, "-m", "explain.model_child")
+    if settings.llm_endpoint:
+        key = settings.llm_endpoint_key
+        return ModelProcess(
+            (*child, "endpoint", settings.llm_endpoint, settings.llm_endpoint_model or ""),
+            given={KEY: key.get_secret_value()} if key else None,
+        )
+    if settings.llm_model:
+        return ModelProcess((*child, "other", str(settings.llm_model.expanduser())))
+    return ModelProcess((*child, "installed", str(settings.model_dir.expanduser())))
 
 
 def _without_settings() -> dict[str, str]:

@@ -6,7 +6,6 @@ its event, so an event that comes twice gives the same alert with the same revis
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import closing, nullcontext
@@ -72,15 +71,14 @@ class ExplainWorker:
     """The service ``explain``.
 
     Args:
-        model_command: what runs the model; None: the installed one.
+        model_command: what runs the model; None: the one that the settings name.
     """
 
     name = NAME
 
     def __init__(self, settings: Settings, model_command: Sequence[str] | None = None):
         self._settings = settings
-        folder = str(settings.model_dir.expanduser())
-        self._command = model_command or (sys.executable, "-m", "explain.model_child", folder)
+        self._command = model_command
 
     def run(self, stop: threading.Event, health: Health) -> None:
         """Work until ``stop``; ends the model process with it."""
@@ -96,11 +94,11 @@ class ExplainWorker:
             publisher.close()
 
     def _reworder(self, publisher: Publisher, health: Health) -> Reworder:
-        from explain.model_process import ModelProcess  # noqa: PLC0415  (only with a model)
+        from explain.model_process import ModelProcess, for_settings  # noqa: PLC0415  (if wanted)
         from explain.rewording import Reworder  # noqa: PLC0415
 
         return Reworder(
-            ModelProcess(self._command),
+            ModelProcess(self._command) if self._command else for_settings(self._settings),
             lambda alert: _publish(publisher, alert),
             health,
             self._settings.llm_deadline_seconds,

@@ -37,6 +37,7 @@ CODES: dict[str, str] = {
     "input.broken_phrasebook": "A phrasebook, or a line of one, that cannot be used.",
     "input.broken_proposal": "A budget's proposal that cannot be used.",
     "input.stale_proposal": "A proposal for another configuration than the present one.",
+    "input.broken_checkpoint": "A training run that cannot be gone on from.",
     "input.wrong_content_type": "A body that is not plain application/json.",
     "input.unknown_path": "A path that the API does not have.",
     "input.wrong_method": "A method that this path of the API does not take.",

@@ -100,6 +100,18 @@ class Settings(BaseSettings):
     model_dir: Path = Field(
         Path("~/.cache/vigil/models"), description="Where the language model's files are kept."
     )
+    llm_model: Path | None = Field(
+        None, description="Folder of another causal language model (config.json, safetensors)."
+    )
+    llm_endpoint: str | None = Field(
+        None,
+        description="OpenAI-compatible endpoint to ask instead, up to its version: `http://…/v1`.",
+        pattern=r"^https?://[^\s/@]+(/\S*)?$",
+    )
+    llm_endpoint_model: str | None = Field(None, description="What the endpoint calls the model.")
+    llm_endpoint_key: SecretStr | None = Field(
+        None, description="The endpoint's key, sent as a bearer token."
+    )
     llm_deadline_seconds: float = Field(
         20, gt=0, description="A rewording that takes longer is dropped."
     )
@@ -151,6 +163,24 @@ class Settings(BaseSettings):
                     field=f"VIGIL_{name.upper()}",
                     mend="SASL takes a mechanism, a user and a password; without it, none of them.",
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        if self.llm_model and self.llm_endpoint:
+            raise SettingsError(
+                "It has no use with VIGIL_LLM_MODEL.",
+                code="settings.invalid",
+                field="VIGIL_LLM_ENDPOINT",
+                mend="Name a folder or an endpoint, not both.",
+            )
+        if bool(self.llm_endpoint) != bool(self.llm_endpoint_model):
+            raise SettingsError(
+                "An endpoint and the name of its model belong together.",
+                code="settings.invalid",
+                field="VIGIL_LLM_ENDPOINT_MODEL",
+                mend="Set both, or neither.",
+            )
         return self
 
     def database(self) -> str:

@@ -69,7 +69,22 @@ def test_a_killed_child_is_told(tmp_path: Path) -> None:
         process.start()
         assert process.pid
         psutil.Process(process.pid).kill()
-        assert fails(process) == "crashed"
+        assert fails(process) == "killed"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [("out_of_memory", "no_memory"), ("torch_out_of_memory", "no_memory"), ("killed", "killed")],
+)
+def test_memory_that_ends_while_it_answers(script: str, reason: str) -> None:
+    """Refused by a limit, told by torch, or ended by the kernel's killer."""
+    with child(script) as process:
+        assert fails(process) == reason
+
+
+def test_the_child_knows_how_long_it_has() -> None:
+    with child("seconds") as process:
+        assert process.ask(QUESTION, 17) == "17.0"
 
 
 def test_a_slow_answer_ends_the_child() -> None:
@@ -85,7 +100,7 @@ def test_a_slow_answer_ends_the_child() -> None:
 
 @pytest.mark.parametrize(
     ("script", "reason"),
-    [("missing", "model_missing"), ("no_extra", "extra_missing"), ("no_memory", "load_failed"),
+    [("missing", "model_missing"), ("no_extra", "extra_missing"), ("no_memory", "no_memory"),
      ("not_the_protocol", "nonsense")],
 )  # fmt: skip
 def test_a_model_that_cannot_be_loaded_says_why(script: str, reason: str) -> None:

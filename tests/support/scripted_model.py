@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -21,18 +23,28 @@ class Scripted:
     """Answers as its script says."""
 
     identity = "scripted@test"
+    tuned = False
 
     def __init__(self, script: str, starts: int):
         self.script = script
         self.starts = starts
 
-    def write(self, said: list[Message]) -> str:
+    def write(self, said: list[Message], seconds: float = 0) -> str:
         """The scripted answer, or none."""
         match self.script:
             case "crash":
                 os._exit(3)
             case "crash_once" if self.starts == 1:
                 os._exit(3)
+            case "out_of_memory":
+                resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+                return str(len(bytes(4 << 30)))
+            case "torch_out_of_memory":
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …")
+            case "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "seconds":
+                return str(seconds)
             case "slow":
                 time.sleep(60)
             case "nonsense":

@@ -1,0 +1,71 @@
+"""Where a training run stands, on disk, so that it can be interrupted at any step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from vigil.errors import InputError
+
+FILE = "checkpoint.pt"
+
+
+class State(Struct):
+    """What changes from step to step, besides weights and optimizer."""
+
+    step: int = 0
+    best_loss: float = 1e30
+    """Before the first check, a very large number: JSON has no infinity."""
+    best_step: int = 0
+    waited: int = 0
+    """Checks in a row that brought nothing better."""
+    seconds: float = 0.0
+    """Spent in steps and checks, over all runs."""
+    losses: list[tuple[int, float, float]] = []
+    """(step, training loss since the last check, validation loss) of each check."""
+
+
+def save(folder: Path, fingerprint: str, state: State, tensors: dict[str, Any]) -> None:
+    """Write a checkpoint in place of the last; a crash meanwhile leaves that whole."""
+    import msgspec  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = folder / f".{FILE}"
+    plain = msgspec.json.encode(state).decode()
+    torch.save({"fingerprint": fingerprint, "state": plain, **tensors}, fresh)
+    fresh.replace(folder / FILE)
+
+
+def load(folder: Path, fingerprint: str) -> tuple[State, dict[str, Any]]:
+    """The checkpoint of a folder.
+
+    Raises:
+        InputError: there is none, it is damaged, or it is of other data, options or another base.
+    """
+    import msgspec  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    path = folder / FILE
+    try:
+        found = torch.load(path, weights_only=True, map_location="cpu")
+        state = msgspec.json.decode(found.pop("state"), type=State)
+        same = found.pop("fingerprint") == fingerprint
+    except FileNotFoundError:
+        raise refused(f"There is no checkpoint in {folder}.", "Train without --resume.") from None
+    except Exception as error:  # whatever a damaged file makes torch say
+        why = f"{path} cannot be read: {type(error).__name__}."
+        raise refused(why, "Delete it and train without --resume.") from None
+    if not same:
+        raise refused(
+            f"{path} is of a run with other sentences, options or another base model.",
+            "Give the same options as then, or train without --resume.",
+        )
+    return state, found
+
+
+def refused(why: str, mend: str) -> InputError:
+    """The error for a checkpoint that cannot be gone on from."""
+    return InputError(why, code="input.broken_checkpoint", field="--resume", mend=mend)

@@ -1,0 +1,167 @@
+"""The training loop: AdamW, warm-up and cosine, early stopping, checkpoints, Ctrl-C.
+
+A run is a function of its data, its options and the base: batches and dropout are drawn from seed
+and step, so that a run that was interrupted and resumed gives the weights of one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from explain.training import checkpoint, lora, loss
+from explain.training.batches import batches, by_length
+from explain.training.checkpoint import State
+from explain.training.examples import Encoded
+from explain.training.options import Options
+
+FLOOR = 0.1
+"""The rate at the end, as a share of the highest."""
+
+
+class Report(Protocol):
+    """Who is told how it goes."""
+
+    def step(self, state: State, steps: int, loss: float, rate: float) -> None:
+        """After each step; ``steps`` is how many there are at most."""
+
+    def check(self, state: State, epoch: float) -> None:
+        """After each measure of the validation loss, the last of ``state.losses``."""
+
+
+class Stopped(Exception):  # noqa: N818  (a state, not a mistake)
+    """The run was asked to end; the checkpoint says where it stood."""
+
+
+class Training:
+    """One run of fitting an adapter.
+
+    Args:
+        model: the base with the adapter, from :func:`explain.training.lora.adapted`.
+        learn: what it learns from.
+        judge: what tells when to stop.
+        fingerprint: names data, options and base, so that no other run's checkpoint is taken.
+    """
+
+    def __init__(
+        self, model: Any, learn: Sequence[Encoded], judge: Sequence[Encoded], options: Options,
+        folder: Path, fingerprint: str, device: str = "cpu",
+    ):  # fmt: skip
+        import torch  # noqa: PLC0415
+
+        self._torch: Any = torch
+        self._model = model.to(device)
+        self._learn, self._options, self._device = learn, options, device
+        self._judge = by_length(judge, 2 * options.batch)
+        self._folder, self._fingerprint = folder, fingerprint
+        self._trained = [value for value in model.parameters() if value.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self._trained, lr=options.rate, weight_decay=options.weight_decay
+        )
+        self._per_epoch = math.ceil(len(learn) / options.batch)
+        self.steps = self._per_epoch * options.epochs
+        """How many steps there are at most."""
+        self.state = State()
+        self._best: dict[str, Any] = lora.weights(model)
+        self._since_check: list[float] = []
+
+    def resume(self) -> None:
+        """Go on from the checkpoint.
+
+        Raises:
+            InputError: there is none of this run.
+        """
+        self.state, tensors = checkpoint.load(self._folder, self._fingerprint)
+        lora.restore(self._model, tensors["weights"])
+        self._best = tensors["best"]
+        self._since_check = tensors["since_check"]
+        self._optimizer.load_state_dict(tensors["optimizer"])
+
+    def run(self, report: Report, stop: Callable[[], bool] = lambda: False) -> State:
+        """Train until the end, or until nothing gets better; the model is then the best one seen.
+
+        Raises:
+            Stopped: ``stop`` said so; a checkpoint was written.
+        """
+        self._model.train()
+        while not self._finished():
+            if stop():
+                self._save()
+                raise Stopped
+            started = time.monotonic()
+            found, rate = self._step()
+            self.state.seconds += time.monotonic() - started
+            report.step(self.state, self.steps, found, rate)
+            if self._check_is_due():
+                self._check(report)
+            if self.state.step % self._options.checkpoint_steps == 0:
+                self._save()
+        self._save()
+        lora.restore(self._model, self._best)
+        return self.state
+
+    def _finished(self) -> bool:
+        return self.state.step >= self.steps or self.state.waited >= self._options.patience
+
+    def _step(self) -> tuple[float, float]:
+        """Learn from one batch; its loss a token, and the rate."""
+        epoch, at = divmod(self.state.step, self._per_epoch)
+        batch = batches(self._learn, self._options.batch, self._options.seed, epoch)[at]
+        self._torch.manual_seed(self._options.seed * 1_000_003 + self.state.step)  # for dropout
+        rate = rate_at(self.state.step, self.steps, self._options)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        summed, tokens = loss.of_batch(self._model, batch, self._device)
+        mean = summed / tokens
+        mean.backward()
+        self._torch.nn.utils.clip_grad_norm_(self._trained, self._options.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self.state.step += 1
+        self._since_check.append(float(mean.detach()))
+        return self._since_check[-1], rate
+
+    def _check_is_due(self) -> bool:
+        every = max(1, self._per_epoch // self._options.checks_per_epoch)
+        return self.state.step % every == 0 or self.state.step == self.steps
+
+    def _check(self, report: Report) -> None:
+        started = time.monotonic()
+        found = loss.mean(self._model, self._judge, self._device)
+        state = self.state
+        learnt = sum(self._since_check) / len(self._since_check)
+        self._since_check = []
+        state.losses.append((state.step, learnt, found))
+        if found < state.best_loss:
+            state.best_loss, state.best_step, state.waited = found, state.step, 0
+            self._best = lora.weights(self._model)
+        else:
+            state.waited += 1
+        state.seconds += time.monotonic() - started
+        report.check(state, state.step / self._per_epoch)
+
+    def _save(self) -> None:
+        tensors = {
+            "weights": lora.weights(self._model),
+            "best": self._best,
+            "since_check": self._since_check,
+            "optimizer": self._optimizer.state_dict(),
+        }
+        checkpoint.save(self._folder, self._fingerprint, self.state, tensors)
+
+
+def rate_at(step: int, steps: int, options: Options) -> float:
+    """The learning rate of a step, counted from 0: a warm-up, then half a cosine.
+
+    >>> options = Options(rate=1.0, warm_up=0.1)
+    >>> [round(rate_at(step, 100, options), 2) for step in (0, 9, 10, 55, 99)]
+    [0.1, 1.0, 1.0, 0.55, 0.1]
+    """
+    rising = max(1, round(steps * options.warm_up))
+    if step < rising:
+        return options.rate * (step + 1) / rising
+    done = (step - rising) / max(1, steps - rising)
+    return options.rate * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * done)) / 2)
