@@ -10,6 +10,7 @@ from typing import Any, get_args
 from msgspec.structs import replace
 
 from explain import signature as signatures
+from explain import tables
 from explain.evaluation.events import JUDGED, SITUATIONS, Situation, blocks, event
 from vigil.kinds import KINDS, PRIORITY_ORDER
 from vigil.model import Activity, Event
@@ -33,7 +34,7 @@ def two(count: int = TWO) -> Iterator[Event]:
     pairs = [
         (kind, direction, also)
         for kind, direction in blocks()
-        if kind in KINDS and direction != "none"
+        if kind in tables.TOLD_TOGETHER and direction != "none"
         for also in signatures.companions(kind)
     ]
     tellings = (Situation("opened"), Situation("updated"))
