@@ -16,7 +16,7 @@ from functools import cache
 from msgspec import Struct
 
 from explain import locales, tables
-from explain.questions import Intent
+from explain.questions import Intent, book
 
 LONGEST = 300
 """Characters; a longer text is no question of ours."""
@@ -25,7 +25,8 @@ GAP = "_"
 _NO_SPACES = ("zh",)
 _DOTLESS = str.maketrans("أإآٱىةؤئ", "اااايهوي")
 _ARABIC_MARKS = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670]")
-_NUKTA = "\u093c"
+_NUKTA, _NASAL = "\u093c", ("\u0901", "\u0902")
+"""Hindi is written with and without the dot below, and with either sign of a nasal vowel."""
 
 
 class Patterns(Struct, frozen=True):
@@ -33,6 +34,8 @@ class Patterns(Struct, frozen=True):
 
     never: re.Pattern[str]
     intents: dict[Intent, re.Pattern[str]]
+    reviewed: dict[str, Intent]
+    """The questions of the buttons, normalised."""
     filler: re.Pattern[str]
 
 
@@ -46,6 +49,8 @@ def intent_of(text: str, locale: str) -> Intent | None:
         return None
     known = patterns(locale)
     asked = normalised(text, locale)
+    if asked in known.reviewed:
+        return known.reviewed[asked]
     if known.never.search(asked):
         return None
     found = [
@@ -77,7 +82,7 @@ def _folded(text: str, locale: str) -> str:
     if locale == "ar":
         return _ARABIC_MARKS.sub("", text).translate(_DOTLESS)
     if locale == "hi":
-        return unicodedata.normalize("NFD", text).replace(_NUKTA, "")
+        return unicodedata.normalize("NFD", text).replace(_NUKTA, "").replace(*_NASAL)
     if locale in {"en", "es"}:
         split = unicodedata.normalize("NFD", text)
         return "".join(c for c in split if unicodedata.category(c) != "Mn")
@@ -89,13 +94,16 @@ def patterns(locale: str) -> Patterns:
     """The patterns of a locale."""
     raw = tables.read(f"{locale}/asking.toml")
     filler = _either(raw["filler"], locale)
-    gap = f"(?:{filler})*" if locale in _NO_SPACES else f"(?:(?:{filler}) )*"
+    # atomic: one way to read a row of them, so that no text takes long
+    gap = f"(?>{filler})*" if locale in _NO_SPACES else f"(?:(?>{filler}) )*"
     intents = {
         intent: _compiled((_spaced(row, gap, locale) for row in rows), locale)
         for intent, rows in raw["intents"].items()
     }
     never = [_folded(row, locale) for row in raw["never"]]
-    return Patterns(_compiled(never, locale), intents, _compiled([filler], locale))
+    words = book("patient", locale)
+    reviewed = {normalised(words.say("ask", intent), locale): intent for intent in words.asks}
+    return Patterns(_compiled(never, locale), intents, reviewed, _compiled([filler], locale))
 
 
 def _either(words: Iterable[str], locale: str) -> str:
