@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from dashboard.phone.view import Sent
+from dashboard.phone.words import Words, preferred
 from store import phones
 from store.database import translated
 from store.phones import Phone
@@ -57,6 +58,11 @@ def forget(response: Response, settings: Settings) -> None:
     response.delete_cookie(
         cookie_name(settings), path="/", secure=secure(settings), httponly=True, samesite="lax"
     )
+
+
+def spoken_by(request: Request) -> Words:
+    """The words for somebody whom we do not know: in the language that their browser asks for."""
+    return preferred(request.headers.get("accept-language", ""))
 
 
 def token_of(request: Request, settings: Settings) -> str:

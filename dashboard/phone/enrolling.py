@@ -14,14 +14,15 @@ from dashboard.phone.door import (
     remember,
     require_same_origin,
     small_form,
+    spoken_by,
     token_of,
 )
 from dashboard.phone.pages import notice, page
 from dashboard.phone.routing import PREFIX, router
-from dashboard.phone.words import EN, words
+from dashboard.phone.words import Words, words
 from store import phones
 from store.database import translated
-from store.phones import Link
+from store.phones import Link, Phone
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -35,11 +36,11 @@ def routes(context: WebContext) -> APIRouter:
     here, settings = router(context.settings), context.settings
 
     @here.get("/enrol")
-    async def pasted(link: str = "") -> Response:
+    async def pasted(request: Request, link: str = "") -> Response:
         """A link that was pasted: the app on a home screen cannot be opened by one."""
         found = _CODE.fullmatch(link.strip())
         if found is None:
-            return _dead_link(settings, "unknown", connected=False)
+            return _dead_link(settings, "unknown", None, spoken_by(request))
         return RedirectResponse(f"{PREFIX}/enrol/{found[1]}", 303)
 
     @here.get("/enrol/{code}")
@@ -49,8 +50,9 @@ def routes(context: WebContext) -> APIRouter:
             async with context.pool.connection() as connection:
                 link = await phones.look(connection, code, context.clock())
         if link != "open":
-            return _dead_link(settings, link, await phone_of(request, context) is not None)
-        return page("enrol.html", settings, code=code)
+            phone = await phone_of(request, context)
+            return _dead_link(settings, link, phone, spoken_by(request))
+        return page("enrol.html", settings, words=spoken_by(request), code=code)
 
     @here.post("/enrol/{code}")
     async def use(code: str, request: Request) -> Response:
@@ -62,7 +64,7 @@ def routes(context: WebContext) -> APIRouter:
                 token = await phones.redeem(connection, code, now, replaced=before)
                 link = await phones.look(connection, code, now) if token is None else "open"
         if token is None:
-            return _dead_link(settings, link, before is not None)
+            return _dead_link(settings, link, before, spoken_by(request))
         response = RedirectResponse(PREFIX, 303)
         remember(response, settings, token)
         return response
@@ -76,7 +78,7 @@ def routes(context: WebContext) -> APIRouter:
             with translated():
                 async with context.pool.connection() as connection:
                     await phones.revoke(connection, phone.phone_id, "left", context.clock())
-        spoken = words(phone.locale if phone else "en")
+        spoken = words(phone.locale) if phone else spoken_by(request)
         response = notice(settings, 200, spoken.left_title, spoken.left, words=spoken)
         if token_of(request, settings):
             forget(response, settings)
@@ -85,16 +87,18 @@ def routes(context: WebContext) -> APIRouter:
     return here
 
 
-def stranger(settings: Settings) -> Response:
+def stranger(settings: Settings, request: Request) -> Response:
     """What a phone that is not enrolled sees."""
-    return notice(settings, 403, EN.stranger_title, EN.stranger, paste=True)
+    w = spoken_by(request)
+    return notice(settings, 403, w.stranger_title, w.stranger, words=w, paste=True)
 
 
-def _dead_link(settings: Settings, link: Link, connected: bool) -> Response:
+def _dead_link(settings: Settings, link: Link, phone: Phone | None, spoken: Words) -> Response:
     """Why a link does not work. One that was open when asked has been used since."""
-    on = (PREFIX, EN.to_messages) if connected else None
+    w = words(phone.locale) if phone else spoken
+    on = (PREFIX, w.to_messages) if phone else None
     if link == "unknown":
-        return notice(settings, 404, EN.unknown_title, EN.unknown, link=on, paste=not connected)
+        return notice(settings, 404, w.unknown_title, w.unknown, link=on, words=w, paste=not phone)
     if link == "expired":
-        return notice(settings, 410, EN.expired_title, EN.expired, link=on)
-    return notice(settings, 410, EN.used_title, EN.used, link=on)
+        return notice(settings, 410, w.expired_title, w.expired, link=on, words=w)
+    return notice(settings, 410, w.used_title, w.used, link=on, words=w)

@@ -8,10 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from babel.dates import format_date
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dashboard.phone.words import EN, Words
+from dashboard.phone.words import EN, Words, direction
 from vigil.ids import timestamp
 
 if TYPE_CHECKING:
@@ -51,16 +52,19 @@ def environment() -> Environment:
     )
     made.filters["machine"] = timestamp
     made.filters["person"] = in_words
+    made.filters["direction"] = direction
     return made
 
 
-def in_words(time: datetime) -> str:
+def in_words(time: datetime, locale: str) -> str:
     """What stands there until the browser writes it in the reader's own time zone.
 
-    >>> in_words(datetime(2026, 11, 21, 6, 2, tzinfo=UTC))
-    '21 Nov 2026, 06:02 UTC'
+    >>> in_words(datetime(2026, 11, 21, 6, 2, tzinfo=UTC), "es")
+    '21 nov 2026, 06:02 UTC'
     """
-    return f"{time.astimezone(UTC):%d %b %Y, %H:%M} UTC"
+    moment = time.astimezone(UTC)
+    day = format_date(moment.date(), locale="en_GB" if locale == EN.locale else locale)
+    return f"{day}, {moment:%H:%M} UTC"
 
 
 def page(

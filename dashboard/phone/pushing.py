@@ -8,7 +8,13 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from dashboard.phone.door import RefusedError, phone_of, require_same_origin, small_body
+from dashboard.phone.door import (
+    RefusedError,
+    phone_of,
+    require_same_origin,
+    small_body,
+    spoken_by,
+)
 from dashboard.phone.pages import HEADERS, STATIC, page
 from dashboard.phone.routing import PREFIX, router
 from store import phones
@@ -95,9 +101,9 @@ def _files(here: APIRouter, context: WebContext) -> None:
         return FileResponse(path, media_type="application/manifest+json", headers=fresh)
 
     @here.get("/offline")
-    async def offline() -> Response:
+    async def offline(request: Request) -> Response:
         """What the service worker keeps for when there is no connection; about nobody."""
-        return page("offline.html", context.settings)
+        return page("offline.html", context.settings, words=spoken_by(request))
 
 
 def _offered(body: bytes) -> Any:

@@ -53,7 +53,7 @@ def routes(context: WebContext) -> APIRouter:
     async def read(request: Request, sent: str = "") -> Response:
         phone = await phone_of(request, context)
         if phone is None:
-            return stranger(settings)
+            return stranger(settings, request)
         token = token_of(request, settings)
         rows, answers = await _rows(context, phone)
         shown = view.messages(rows, answers, phone.locale, unseal(sent, token))
@@ -81,7 +81,7 @@ def routes(context: WebContext) -> APIRouter:
         require_same_origin(request, settings)
         phone = await phone_of(request, context)
         if phone is None:
-            return stranger(settings)
+            return stranger(settings, request)
         fields = await small_form(request)
         sent = await _checked(context, phone, fields)
         action = Action(

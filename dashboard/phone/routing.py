@@ -9,9 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
-from dashboard.phone.door import RefusedError
+from dashboard.phone.door import RefusedError, spoken_by
 from dashboard.phone.pages import notice
-from dashboard.phone.words import EN
 from vigil import logs
 from vigil.errors import UnavailableError
 
@@ -51,13 +50,17 @@ def _for_script(request: Request) -> bool:
 def _away(settings: Settings, request: Request) -> Response:
     if _for_script(request):
         return JSONResponse({"error": "unavailable"}, 503)
+    w = spoken_by(request)
     return notice(
-        settings, 503, EN.away_title, EN.away, EN.emergency, link=(PREFIX, EN.try_again),
-        urgent=True,
+        settings, 503, w.away_title, w.away, w.emergency, link=(PREFIX, w.try_again),
+        words=w, urgent=True,
     )  # fmt: skip
 
 
 def _refused(settings: Settings, request: Request, status: int) -> Response:
     if _for_script(request):
         return JSONResponse({"error": "refused"}, status)
-    return notice(settings, status, EN.refused_title, EN.refused, link=(PREFIX, EN.to_messages))
+    w = spoken_by(request)
+    return notice(
+        settings, status, w.refused_title, w.refused, link=(PREFIX, w.to_messages), words=w
+    )

@@ -6,6 +6,7 @@ message says comes from the alert itself, in the patient's own locale.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from functools import cache
 
@@ -111,6 +112,8 @@ class Words:
 
 
 EN = Words("en")
+_ASKED_FOR = re.compile(r"([a-z]{2,3})(?:-[a-z0-9]+)*\s*(?:;\s*q=([01](?:\.\d{1,3})?))?", re.I)
+_LONGEST_HEADER = 500
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
 
@@ -135,6 +138,20 @@ def words(locale: str) -> Words:
         return EN
     say = locales.of(locale).say
     return Words(locale, **{name: say(context(name), getattr(EN, name)) for name in messages()})
+
+
+def preferred(accept_language: str) -> Words:
+    """The words of the first language that a browser asks for and we have (RFC 9110, 12.5.4).
+
+    For pages that are shown before we know whose phone it is.
+
+    >>> preferred("fr-CA, en;q=0.3, es-MX;q=0.8").locale
+    'es'
+    """
+    asked = _ASKED_FOR.findall(accept_language[:_LONGEST_HEADER])
+    ranked = sorted(asked, key=lambda one: -float(one[1] or 1))
+    wanted = (name.lower() for name, weight in ranked if float(weight or 1) > 0)
+    return words(next((name for name in wanted if name in locales.LOCALES), EN.locale))
 
 
 def direction(locale: str) -> str:

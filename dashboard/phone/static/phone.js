@@ -8,8 +8,13 @@ const apple = /iPad|iPhone|iPod/.test(navigator.userAgent)
   || (navigator.platform === "MacIntel" && navigator.maxTouchPoints > 1);
 const installed = matchMedia("(display-mode: standalone)").matches;
 
+// As the reader's browser writes times in the page's language. Messages have the digits of ar-EG.
+const spoken = document.documentElement.lang;
+const language = spoken === "ar" ? "ar-EG"
+  : navigator.languages.find((one) => one.split("-")[0] === spoken) ?? spoken;
+
 function writeTimes() {
-  const written = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const written = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   for (const time of document.querySelectorAll("time[data-local]")) {
     time.textContent = written.format(new Date(time.dateTime));
   }

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from dashboard.phone.words import EN
+from dashboard.phone.locales import LOCALES
+from dashboard.phone.words import EN, words
 from store import deliveries
 from store.database import Connection, connect
 from tests.dashboard.phone.house import PhonePart, client, link_for, patient, stored
@@ -79,6 +80,35 @@ def test_looking_at_a_link_does_not_use_it_and_using_it_does(house: House) -> No
         assert EN.used_title in again.text
     rows = house.connection.execute("SELECT * FROM phones").fetchall()
     assert len(rows) == 1
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_before_we_know_whose_phone_it_is_its_browser_chooses_the_language(
+    house: House, locale: str
+) -> None:
+    house.browser.headers["accept-language"] = f"fr, {locale}-XX;q=0.9, en;q=0.1"
+    spoken = words(locale)
+    way = "rtl" if locale == "ar" else "ltr"
+    for path, told in (
+        (f"/phone/enrol/{link_for(house.settings)}", spoken.enrol_title),
+        (f"/phone/enrol/{'x' * 43}", spoken.unknown_title),
+        ("/phone", spoken.stranger_title),
+        ("/phone/offline", spoken.offline_title),
+    ):
+        html = unescape(house.browser.get(path).text)
+        assert told in html
+        assert f'<html lang="{locale}" dir="{way}">' in html
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_patients_own_language_comes_before_the_browsers(house: House, locale: str) -> None:
+    patient(house.connection, "p2", locale=locale)
+    house.browser.headers["accept-language"] = "en" if locale != "en" else "es"
+    house.enrol("p2")
+    html = house.read()
+    assert f'<html lang="{locale}"' in html
+    for told in (words(locale).no_messages, words(locale).emergency, words(locale).limits):
+        assert told in html
 
 
 def test_only_digests_are_stored(house: House) -> None:

@@ -15,7 +15,7 @@ from dashboard.phone import view
 from dashboard.phone.door import seal, unseal
 from dashboard.phone.locales import LOCALES
 from dashboard.phone.view import Answer, Sent
-from dashboard.phone.words import EN, messages, words
+from dashboard.phone.words import EN, messages, preferred, words
 from tests.notify.examples import NOW
 from vigil import ids
 
@@ -123,7 +123,7 @@ def test_the_words_around_a_message_are_plain(locale: str) -> None:
         text = getattr(words(locale), name)
         assert text, name
         assert "<" not in text
-        for sentence in re.split(r"(?<=[.?!:])\s+", text):
+        for sentence in re.split(r"(?<=[.?!:।。؟])\s*", text):
             assert len(sentence.split()) <= 18, f"{name}: {sentence}"
 
 
@@ -139,3 +139,15 @@ def test_no_word_of_ours_reassures() -> None:
     said = " ".join(dataclasses.astuple(EN)).lower()
     for word in ("don't worry", "do not worry", "you are fine", "nothing to worry", "you are safe"):
         assert word not in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "locale"),
+    [
+        ("", "en"), ("*", "en"), ("de-AT, fr;q=0.5", "en"), ("es", "es"), ("zh-Hans-CN, zh", "zh"),
+        ("AR-eg;q=0.2, hi-IN;q=0.7", "hi"), ("ar;q=0, es;q=0.001", "es"), ("ar;q=9;;=, ;", "ar"),
+        ("x" * 100_000, "en"), (", " * 600 + "es", "en"),
+    ],
+)  # fmt: skip
+def test_a_browsers_first_language_that_we_have(asked: str, locale: str) -> None:
+    assert preferred(asked).locale == locale
