@@ -34,6 +34,14 @@ SCRIPT = {
 }
 LATIN_ANYWHERE = {"UTC", "mmHg", "C", "Vigil", "iPhone", "iPad", "JavaScript"}
 """Names that every script writes in Latin letters."""
+URGENCY = {
+    " now": {"es": "ahora", "zh": "现在", "hi": "अभी", "ar": "الآن"},
+    " today": {"es": "hoy", "zh": "今天", "hi": "आज", "ar": "اليوم"},
+    "Call |call ": {"es": "llame", "zh": "打电话|呼叫", "hi": "फ़ोन", "ar": "الاتصال"},
+    "emergency": {"es": "emergencias", "zh": "急救", "hi": "आपात", "ar": "طوارئ"},
+    " if |^If ": {"es": "si ", "zh": "如果", "hi": "अगर|हो, तो", "ar": "إذا"},
+}
+"""What makes an action urgent or conditional in English → by locale, what says the same."""
 SAME_END = {".": ".。।", "?": "?？؟", ":": ":："}
 SENTENCE_END = re.compile(r"(?<=[.。।?？؟])\s*")
 TYPICAL: dict[str, speech.Said] = {
@@ -198,15 +206,27 @@ def test_an_action_is_the_english_one(locale: str) -> None:
             made.setdefault(said.english, set()).add(form)
             asked = [len(SENTENCE_END.split(text)) for text in (said.english, form)]
             assert asked[0] == asked[1], said
-    english = tables.read("en/actions.toml")["patient"]
-    assert set(made) == {text for _, text in _below(english)}
     assert all(len(forms) == 1 for forms in made.values()), made
     assert len(set().union(*made.values())) == len(made)
     theirs, ours = tables.actions(locale), tables.actions(SOURCE)
-    for key in theirs:
-        for priority, text in theirs[key].items():
-            if key[0] == "patient":
-                assert {text} == made[ours[key][priority]], key
+    for key in ours:
+        if key[0] == "patient":
+            assert {p: {text} for p, text in theirs[key].items()} == {
+                p: made[text] for p, text in ours[key].items()
+            }
+
+
+@pytest.mark.parametrize("locale", TRANSLATED)
+def test_an_action_is_as_urgent_and_on_the_same_condition(locale: str) -> None:
+    for said, form in forms_of(locale):
+        if said.context.startswith("actions."):
+            asked = SENTENCE_END.split(said.english)
+            told = SENTENCE_END.split(form)
+            for english, text in zip(asked, told, strict=True):
+                for word, by_locale in URGENCY.items():
+                    wanted = re.search(word, english) is not None
+                    found = re.search(by_locale[locale], text, re.IGNORECASE) is not None
+                    assert wanted == found, f"{word!r}: {text}"
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -216,14 +236,6 @@ def test_what_english_tells_apart_is_told_apart(locale: str) -> None:
         english, told = _texts(ours[kind, side]), _texts(block)
         pairs = set(zip(english, told, strict=True))
         assert len(pairs) == len({e for e, _ in pairs}) == len({t for _, t in pairs}), kind
-
-
-def _below(node: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, below in node.items():
-        if isinstance(below, str):
-            yield name, below
-        else:
-            yield from _below(below)
 
 
 def _texts(block: tables.Block) -> list[str]:
