@@ -13,6 +13,8 @@ from vigil.model import Alert, Event, Upload, encode
 
 if TYPE_CHECKING:
     from detectors.config import DetectionConfig
+    from explain.phrasebook import Phrasebook
+    from vigil.settings import Settings
 
 
 def detect(
@@ -32,12 +34,20 @@ def detect(
     yield from player.engine.finish()
 
 
-def lines(event: Event) -> Iterator[bytes]:
+def phrasebook(settings: Settings) -> Phrasebook:
+    """The phrasebook as it was shipped; what reviewers changed since is in the running system."""
+    from explain.phrase_files import shipped
+    from explain.phrasebook import Phrasebook
+
+    return Phrasebook(shipped(), settings.patient_text)
+
+
+def lines(event: Event, phrases: Phrasebook) -> Iterator[bytes]:
     """An event and its alert, one JSON object a line."""
     from explain.compose import compose
 
     yield line("event", event)
-    yield line("alert", compose(event))
+    yield line("alert", compose(event, phrases))
 
 
 def line(kind: str, what: Event | Alert) -> bytes:

@@ -54,13 +54,15 @@ def words(
 ) -> None:
     """Say each event of a file in words (also: `vigil explain EVENTS.jsonl`)."""
     from explain.compose import AUDIENCES, compose
+    from vigil.cli.offline import phrasebook
+    from vigil.settings import Settings
 
     if audience is not None and audience not in AUDIENCES:
         raise typer.BadParameter(f"{audience!r} is nobody; known: {', '.join(AUDIENCES)}.")
     shown = [who for who in AUDIENCES if audience in {None, who}]
-    count = 0
+    phrases, count = phrasebook(Settings()), 0
     for event in _events(file):
-        alert = compose(event)
+        alert = compose(event, phrases)
         typer.echo(_as_json(alert) if as_json else _as_text(alert, shown))
         count += 1
     if not count:
