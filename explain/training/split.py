@@ -18,8 +18,8 @@ from explain.training.references import Reference
 Part = Literal["train", "validation", "test"]
 TEST_KINDS = frozenset({"mean_arterial_pressure_low", "resting_heart_rate_raised", "poor_contact"})
 VALIDATION_KINDS = frozenset({"shock_index_high", "device_clock"})
-TEST_FAMILIES: frozenset[str] = frozenset()
-VALIDATION_FAMILIES: frozenset[str] = frozenset()
+TEST_FAMILIES = frozenset({"earlier", "limit", "pair_with", "persist", "was_then", "you"})
+VALIDATION_FAMILIES = frozenset({"clock", "inset", "lasted"})
 
 
 class Split(Struct, frozen=True):

@@ -88,6 +88,30 @@ def install_model() -> None:
     typer.echo(f"{prepare(folder)}: ready")
 
 
+@group.command("train")
+def train(
+    out: Annotated[
+        Path, typer.Option(help="Folder for the adapter, its card and, meanwhile, the checkpoint.")
+    ] = Path("adapter"),
+    seed: Annotated[
+        int, typer.Option(help="Settles the order, the dropout, the first weights.")
+    ] = 7,
+    epochs: Annotated[
+        int,
+        typer.Option(min=1, help="Passes over the sentences, at most; it ends when none helps."),
+    ] = 8,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 2,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
+    ] = False,
+) -> None:
+    """Fit the adapter to the references (about an hour on two cores; a GPU if there is one)."""
+    from explain.training.options import Options
+    from vigil.cli import training
+
+    training.train(Options(seed=seed, epochs=epochs), out, threads, resume=resume)
+
+
 def _events(file: str) -> Iterator[Event]:
     """The events of a file; other types of line are passed over.
 

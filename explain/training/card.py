@@ -1,0 +1,115 @@
+"""The adapter's papers: ``adapter.json`` for programs, ``README.md`` (a model card) for people."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from explain.model_adapter import MANIFEST, WEIGHTS
+from explain.training.checkpoint import State
+from explain.training.options import Options
+from explain.training.probe import Figures
+
+NAME = "vigil-words"
+README = "README.md"
+
+
+class Trained(Struct, frozen=True):
+    """How the training went."""
+
+    device: str
+    threads: int
+    steps: int
+    of_steps: int
+    minutes: float
+    best_step: int
+    validation_loss: float
+    """Mean cross-entropy a token of the answers, in nats, at the best step."""
+    losses: list[tuple[int, float, float]]
+    """(step, training loss since the last check, validation loss)."""
+
+    @classmethod
+    def of(cls, state: State, device: str, threads: int, of_steps: int) -> Trained:
+        """Of a finished run."""
+        return cls(
+            device, threads, state.step, of_steps, round(state.seconds / 60, 1), state.best_step,
+            round(state.best_loss, 4),
+            [(step, round(learnt, 4), round(found, 4)) for step, learnt, found in state.losses],
+        )  # fmt: skip
+
+
+class Manifest(Struct, frozen=True):
+    """``adapter.json``. Loading reads the first fields; all else is for the record."""
+
+    name: str
+    base: str
+    base_sha256: str
+    files: dict[str, str]
+    made: str
+    options: Options
+    sentences: dict[str, dict[str, int]]
+    sentences_sha256: dict[str, str]
+    training: Trained
+    measured: dict[str, Figures] = {}
+    """Part → what the verifier said of the likeliest answers."""
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Write both papers."""
+    plain = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    (folder / MANIFEST).write_bytes(plain + b"\n")
+    (folder / README).write_text(readme(manifest))
+
+
+def readme(manifest: Manifest) -> str:
+    """The card."""
+    form = files(__package__).joinpath("card.md").read_text("utf-8")
+    options, trained = manifest.options, manifest.training
+    values = {
+        "name": manifest.name,
+        "base": manifest.base,
+        "base_sha256": manifest.base_sha256,
+        "weights_sha256": manifest.files[WEIGHTS],
+        "made": manifest.made,
+        "seed": str(options.seed),
+        "rank": str(options.rank),
+        "alpha": str(options.alpha),
+        "batch": str(options.batch),
+        "rate": f"{options.rate:g}",
+        "steps": str(trained.steps),
+        "of_steps": str(trained.of_steps),
+        "best_step": str(trained.best_step),
+        "minutes": f"{trained.minutes:g}",
+        "device": trained.device,
+        "threads": str(trained.threads),
+        "validation_loss": f"{trained.validation_loss:.3f}",
+        "sentences": _sentences(manifest),
+        "figures": _figures(manifest),
+    }
+    for name, value in values.items():
+        form = form.replace(f"<{name}>", value)
+    return form
+
+
+def _sentences(manifest: Manifest) -> str:
+    head = "| part | sentences | of the tables | families | kinds | signatures | SHA-256 |"
+    rows = [head, "|---|---|---|---|---|---|---|"]
+    for part, row in manifest.sentences.items():
+        told = " | ".join(str(number) for number in row.values())
+        rows.append(f"| {part} | {told} | `{manifest.sentences_sha256[part][:16]}` |")
+    return "\n".join(rows)
+
+
+def _figures(manifest: Manifest) -> str:
+    rows = [
+        "| part | signatures | passed | slot errors | contradictions | numerals |",
+        "|---|---|---|---|---|---|",
+    ]
+    for part, found in manifest.measured.items():
+        shares = (found.passed, found.slot_errors, found.contradictions, found.numerals)
+        told = " | ".join(f"{100 * share:.1f} %" for share in shares)
+        rows.append(f"| {part} | {found.signatures} | {told} |")
+    return "\n".join(rows)
