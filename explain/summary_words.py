@@ -1,0 +1,127 @@
+"""The words of a summary: wordings of the reviewed table, cut into segments.
+
+A segment is words, or something that has a source: a count and the things that it counts, a value,
+a time, a patient. Every figure that a reader sees is in a segment with a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from explain import tables
+
+What = Literal["words", "count", "value", "time", "patient", "span"]
+Scope = Literal["ward", "patient"]
+MOST_NAMED = 5
+"""Patients that a list names; how many more there are is counted."""
+
+
+class Segment(Struct, frozen=True):
+    """A piece of a sentence."""
+
+    text: str
+    what: What = "words"
+    ids: tuple[str, ...] = ()
+    """Sorted: what a count counts (events, actions, patients, as ``key`` says), else the one event,
+    action or patient that it is from; empty for words, and for a count of nothing."""
+    key: str = ""
+    """What the ids are, or which key of the one event; empty for words."""
+
+
+class Sentence(Struct, frozen=True):
+    """A sentence of a summary."""
+
+    kind: str
+    """The row of the table."""
+    entry: str
+    """Its wording's name in the table, with a digest."""
+    segments: tuple[Segment, ...]
+
+    @property
+    def text(self) -> str:
+        """As it reads."""
+        return "".join(segment.text for segment in self.segments)
+
+
+Slots = Mapping[str, Sequence[Segment]]
+"""What can be filled in, each as segments."""
+
+
+@cache
+def table() -> dict[str, Any]:
+    """The table ``summary.toml``."""
+    return tables.read("en/summary.toml")
+
+
+def wordings(scope: Scope, kind: str, known: Iterable[str]) -> list[str]:
+    """Of the equal wordings whose slots are known, those that say the most."""
+    names = set(known)
+    possible = [text for text in table()[scope][kind] if tables.slots_of(text) <= names]
+    most = max(len(tables.slots_of(text)) for text in possible)
+    return [text for text in possible if len(tables.slots_of(text)) == most]
+
+
+def sentence(scope: Scope, kind: str, slots: Slots, choice: str) -> Sentence:
+    """One sentence; ``choice`` (whom and which window it is about) settles its wording."""
+    equal = wordings(scope, kind, slots)
+    digest = sha256(f"{choice}|{kind}".encode()).digest()
+    text = equal[int.from_bytes(digest[:8]) % len(equal)]
+    entry = f"en.summary.{scope}.{kind}#{sha256(text.encode()).hexdigest()[:8]}"
+    return Sentence(kind, entry, tuple(_upper(list(_cut(text, slots)))))
+
+
+def _cut(text: str, slots: Slots) -> Iterator[Segment]:
+    end = 0
+    for match in tables.SLOT.finditer(text):
+        if match.start() > end:
+            yield Segment(text[end : match.start()])
+        yield from slots[match[1]]
+        end = match.end()
+    if end < len(text):
+        yield Segment(text[end:])
+
+
+def _upper(segments: list[Segment]) -> list[Segment]:
+    """A sentence begins with a capital, but for an identifier, which stays as it is."""
+    first = segments[0]
+    if first.what == "words":
+        segments[0] = Segment(first.text[:1].upper() + first.text[1:])
+    return segments
+
+
+def words(text: str) -> Segment:
+    """Plain words."""
+    return Segment(text)
+
+
+def count(ids: Iterable[str], key: str, noun: str = "") -> list[Segment]:
+    """How many there are, and what: ``3 alerts``.
+
+    Args:
+        noun: a row of ``[words.plurals]``; empty: the number alone.
+    """
+    counted = tuple(sorted(set(ids)))
+    made = [Segment(str(len(counted)), "count", counted, key)]
+    if noun:
+        forms = table()["words"]["plurals"][noun]
+        made.append(words(f" {forms['one' if len(counted) == 1 else 'other']}"))
+    return made
+
+
+def patients(ids: Iterable[str]) -> list[Segment]:
+    """``p1, p2 and 3 more``: the first in order of id are named."""
+    ordered = sorted(set(ids))
+    made: list[Segment] = []
+    for patient_id in ordered[:MOST_NAMED]:
+        if made:
+            made.append(words(", "))
+        made.append(Segment(patient_id, "patient", (patient_id,), "patient_id"))
+    rest = ordered[MOST_NAMED:]
+    if rest:
+        made += [words(" and "), *count(rest, "patients"), words(f" {table()['words']['more']}")]
+    return made
