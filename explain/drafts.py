@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from msgspec import Struct
 
-from explain import tables
+from explain import locales, tables
 from explain.facts import Facts
 from explain.slots import fill
 from explain.tables import Block, Frame, Sentence
@@ -23,16 +23,18 @@ class Draft(Struct, frozen=True):
     seen: Sentence
     after: tuple[str, ...]
     action: str
+    space: str = " "
+    """What stands between two sentences."""
 
     @property
     def body(self) -> str:
         """The sentences between title and action."""
-        return " ".join((*self.before, self.seen.text, *self.after))
+        return self.space.join((*self.before, self.seen.text, *self.after))
 
     @property
     def message(self) -> str:
         """Everything below the title."""
-        return f"{self.body} {self.action}"
+        return f"{self.body}{self.space}{self.action}"
 
 
 def draft(facts: Facts, choice: int) -> Draft:
@@ -65,7 +67,8 @@ def around(facts: Facts, seen: Sentence, *, also_told: bool) -> Draft:
         title = fill(table.frame.synthetic, {"title": title})
     before = (table.frame.late,) if facts.late else ()
     action = tables.actions(facts.locale)[facts.audience, facts.category, facts.situation]
-    return Draft(title, before, seen, tuple(after), action[facts.priority])
+    space = locales.space(facts.locale)
+    return Draft(title, before, seen, tuple(after), action[facts.priority], space)
 
 
 def sentence_of(text: str, entry: str) -> Sentence:
@@ -76,7 +79,7 @@ def sentence_of(text: str, entry: str) -> Sentence:
 def with_sentence(words: Draft, sentence: str) -> Draft:
     """The draft with another sentence for *what we saw*; all else stays."""
     seen = sentence_of(sentence, words.seen.entry)
-    return Draft(words.title, words.before, seen, words.after, words.action)
+    return Draft(words.title, words.before, seen, words.after, words.action, words.space)
 
 
 def block_for(facts: Facts) -> Block:

@@ -146,7 +146,7 @@ def answer(
     return Answer(
         asked,
         words.say("ask", asked) if asked != REFUSED else "",
-        _joined([fill(piece.text, rendered) for piece in said], words.locale),
+        locales.space(words.locale).join(fill(piece.text, rendered) for piece in said),
         tuple(_basis(words, said, rendered)),
     )
 
@@ -305,8 +305,3 @@ def _basis(words: Book, said: list[Piece], rendered: dict[str, str]) -> Iterator
         yield Ground(words.say("basis", slot), question_slots.source(slot), rendered[slot])
     for piece in said:
         yield Ground(words.say("basis", "words"), "", piece.entry)
-
-
-def _joined(texts: list[str], locale: str) -> str:
-    """Sentences in a row; Chinese sets no space between them."""
-    return ("" if locale == "zh" else " ").join(texts)

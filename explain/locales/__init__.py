@@ -9,9 +9,14 @@ from pathlib import Path
 
 from vigil.catalogue import LOCALES, Catalogue, catalogue
 
-__all__ = ["FOLDER", "LOCALES", "of"]
+__all__ = ["FOLDER", "LOCALES", "of", "space"]
 
 FOLDER = Path(__file__).parent
+
+
+def space(locale: str) -> str:
+    """What stands between two sentences: nothing in Chinese."""
+    return "" if locale == "zh" else " "
 
 
 def of(locale: str) -> Catalogue:
