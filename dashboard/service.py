@@ -35,10 +35,11 @@ class Dashboard:
 
     def install(self, api: FastAPI) -> None:
         """Add the pages, Dash, and the guard around everything under ``/board/``."""
-        from dashboard import actions, admin, callbacks, pages  # noqa: PLC0415
+        from dashboard import actions, admin, callbacks, pages, system  # noqa: PLC0415
         from dashboard.board_pages import BoardPages  # noqa: PLC0415
         from dashboard.door import Door  # noqa: PLC0415
         from dashboard.guard import Guard  # noqa: PLC0415
+        from dashboard.phrase_pages import PhrasePages  # noqa: PLC0415
         from dashboard.shell import Shell  # noqa: PLC0415
         from dashboard.views import Views  # noqa: PLC0415
 
@@ -48,6 +49,8 @@ class Dashboard:
         api.include_router(pages.routes(context, door))
         api.include_router(actions.routes(context))
         api.include_router(admin.routes(context))
+        api.include_router(system.routes(context))
+        api.include_router(PhrasePages(context).router())
 
         @api.get("/", include_in_schema=False)
         async def home() -> Response:

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard import wording
+from dashboard.roles import REVIEWERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["intended_use"] = INTENDED_USE
+    made.globals["reviewers"] = REVIEWERS
     made.filters["path"] = lambda text: quote(str(text), safe="")
     made.filters["moment"] = wording.moment
     made.filters["clock"] = wording.clock

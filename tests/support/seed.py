@@ -13,10 +13,11 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from store import phrase_rows
 from store.database import Connection, notify_board
 from vigil import ids
 from vigil.kinds import KINDS, Priority
-from vigil.model import Context, Event, Phase
+from vigil.model import Context, Event, Phase, Phrase
 
 DEVICE = "seed-device"
 Curve = Callable[[float], float]
@@ -249,6 +250,10 @@ class Seed:
         event = self.event(patient_id, kind, **step)
         self.alert(event)
         return event
+
+    def phrases(self, *phrases: Phrase) -> None:
+        """Revisions of sentences of the phrasebook."""
+        phrase_rows.insert(self.connection, phrases)
 
     def action(
         self, event: Event, verb: str, actor: str, *, time: datetime | None = None,

@@ -1,0 +1,138 @@
+"""What the review page asks of the phrasebook: a page of it, one sentence, and its history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from store.board import rows
+from store.database import AsyncConnection, translated
+from vigil.model import Audience, Phrase
+
+Status = Literal["draft", "approved", "banned"]
+STATUSES: tuple[Status, ...] = ("draft", "approved", "banned")
+
+
+class Wanted(NamedTuple):
+    """Which phrases are looked at; an empty part asks for any."""
+
+    audience: Audience | Literal[""] = ""
+    kind: str = ""
+    status: Status | Literal[""] = ""
+    text: str = ""
+    """Letters that the sentence holds, in either case."""
+
+
+class Line(NamedTuple):
+    """A phrase as it stands."""
+
+    phrase_id: str
+    signature: str
+    text: str
+    status: Status
+    author: str
+    revision: int
+    time: datetime
+    by: str
+    """The reviewer's name, or their user id; empty: nobody reviewed it."""
+    model: str
+    adapter: str
+    prompt_hash: str
+    replaces: str
+
+
+class Step(NamedTuple):
+    """One revision of a phrase."""
+
+    revision: int
+    status: Status
+    time: datetime
+    by: str
+
+
+class Totals(NamedTuple):
+    """How many phrases there are, whatever is looked at."""
+
+    draft: int
+    approved: int
+    banned: int
+
+    @property
+    def all(self) -> int:
+        """Of any status."""
+        return self.draft + self.approved + self.banned
+
+
+_NAMED = "coalesce(nullif(u.display_name, ''), p.by) AS by"
+_LINE = f"""
+    SELECT p.phrase_id, p.signature, p.text, p.status, p.author, p.revision, p.time, {_NAMED},
+           p.model, p.adapter, p.prompt_hash, p.replaces
+    FROM phrases p LEFT JOIN users u ON u.user_id = p.by
+"""  # noqa: S608  (no value is put in)
+_WHERE = """
+    WHERE (%(audience)s = '' OR p.audience = %(audience)s)
+      AND (%(kind)s = '' OR p.kind = %(kind)s)
+      AND (%(status)s = '' OR p.status = %(status)s)
+      AND (%(text)s = '' OR p.text ILIKE %(like)s)
+"""
+
+
+def _parameters(wanted: Wanted) -> dict[str, Any]:
+    like = wanted.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return {**wanted._asdict(), "like": f"%{like}%"}
+
+
+async def page(
+    connection: AsyncConnection, wanted: Wanted, size: int, number: int
+) -> tuple[int, list[Line]]:
+    """How many phrases there are of those wanted, and page ``number`` of them, from 0."""
+    parameters = {**_parameters(wanted), "size": size, "skip": size * number}
+    counted = f"SELECT count(*) AS n FROM phrases p {_WHERE}"  # noqa: S608
+    with translated():
+        row = await (await connection.execute(counted, parameters)).fetchone()
+    query = f"{_LINE} {_WHERE} ORDER BY p.signature, p.phrase_id LIMIT %(size)s OFFSET %(skip)s"
+    return int(row["n"]) if row else 0, await rows(connection, Line, query, parameters)
+
+
+async def lines(connection: AsyncConnection, phrase_ids: Sequence[str]) -> list[Line]:
+    """Some phrases, as they stand; one that is not there is left out."""
+    query = f"{_LINE} WHERE p.phrase_id = ANY(%(ids)s) ORDER BY p.signature, p.phrase_id"
+    return await rows(connection, Line, query, {"ids": list(phrase_ids)})
+
+
+async def held(connection: AsyncConnection, phrase_ids: Sequence[str]) -> dict[str, Phrase]:
+    """Id → the message that holds."""
+    query = "SELECT content FROM phrases WHERE phrase_id = ANY(%s)"
+    with translated():
+        found = await (await connection.execute(query, (list(phrase_ids),))).fetchall()
+    phrases = [msgspec.json.decode(row["content"], type=Phrase) for row in found]
+    return {phrase.phrase_id: phrase for phrase in phrases}
+
+
+async def history(connection: AsyncConnection, phrase_id: str) -> list[Step]:
+    """Every revision of a phrase, the newest first."""
+    query = """
+        SELECT h.revision, h.status, h.time, coalesce(nullif(u.display_name, ''), h.by) AS by
+        FROM phrase_history h LEFT JOIN users u ON u.user_id = h.by
+        WHERE h.phrase_id = %(id)s ORDER BY h.revision DESC, h.time DESC, h.content DESC
+    """
+    return await rows(connection, Step, query, {"id": phrase_id})
+
+
+async def kinds(connection: AsyncConnection) -> list[str]:
+    """The kinds that there are phrases for."""
+    with translated():
+        cursor = await connection.execute("SELECT DISTINCT kind FROM phrases ORDER BY kind")
+        return [row["kind"] for row in await cursor.fetchall()]
+
+
+async def totals(connection: AsyncConnection) -> Totals:
+    """How many there are of each status."""
+    query = "SELECT status, count(*) AS n FROM phrases GROUP BY status"
+    with translated():
+        found = await (await connection.execute(query)).fetchall()
+    counts = {row["status"]: int(row["n"]) for row in found}
+    return Totals(*(counts.get(status, 0) for status in STATUSES))
