@@ -20,7 +20,9 @@ from babel.messages.pofile import read_po
 from dashboard.phone import locales as phone_locales
 from dashboard.phone.locales import extract as phone_extract
 from explain import locales, speech, tables
+from explain.compose import compose
 from explain.locales import LOCALES, extract
+from tests.support.wording import event
 from vigil.catalogue import SOURCE
 from vigil.catalogue_files import Message
 
@@ -304,3 +306,11 @@ def test_sentences_are_short(locale: str) -> None:
             told = tables.SLOT.sub(lambda match: filled.get(match[1], match[1]), sentence)
             assert len(told.split()) <= limits["words"], told
             assert len(bare(sentence)) <= limits.get("characters", 200), sentence
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_sentences_stand_as_the_locale_sets_them(locale: str) -> None:
+    body = compose(event()).texts["patient"][locale].body
+    inside = re.findall(r"(?<=[.。।])(\s*)(?=\D)", body[:-1])
+    assert inside
+    assert set(inside) == {"" if locale == "zh" else " "}, body
