@@ -13,7 +13,10 @@ from explain.verifier.lexicon import Lexicon
 
 Part = Literal["seen", "message", "title"]
 PLACEHOLDER = "\N{SECTION SIGN}"
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+UNTIL = "\N{PILCROW SIGN}"
+"""Stands for the slot that says when it ended: a finding that was "until" then is over."""
+MARKS = PLACEHOLDER + UNTIL
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
@@ -45,7 +48,7 @@ class Candidate:
     @cached_property
     def bare(self) -> str:
         """The text with a mark for each slot, so that no slot's name is read as a word."""
-        return SLOT.sub(PLACEHOLDER, self.text)
+        return SLOT.sub(lambda match: UNTIL if match[1] == "until" else PLACEHOLDER, self.text)
 
     @cached_property
     def plain(self) -> str:
@@ -61,7 +64,7 @@ class Candidate:
     @cached_property
     def sentences(self) -> list[str]:
         """``neutral`` by sentence."""
-        return [part for part in _SENTENCE_END.split(self.neutral.strip()) if part]
+        return [part for part in SENTENCE_END.split(self.neutral.strip()) if part]
 
     @cached_property
     def words(self) -> list[str]:

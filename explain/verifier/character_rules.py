@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-from explain.verifier.candidate import PLACEHOLDER, Candidate
+from explain.tables import SLOT
+from explain.verifier.candidate import Candidate
 
 PUNCTUATION = frozenset(" .,;:'’()?-–")
+_ROMAN = re.compile(r"(?<!\w)[IVXLCDM]+(?!\w)")
+"""A Roman numeral; "I" too, because a text of ours has no first person alone."""
 
 
 def control_character(candidate: Candidate) -> bool:
@@ -20,15 +24,15 @@ def control_character(candidate: Candidate) -> bool:
 
 def markup(candidate: Candidate) -> bool:
     """Anything but letters, spaces and plain punctuation: tags, entities, Markdown, URLs, emoji."""
-    if "www." in candidate.bare.lower() or "://" in candidate.bare:
+    rest = SLOT.sub("", candidate.text)
+    if "www." in rest.lower() or "://" in rest:
         return True
     return any(
         not character.isalnum()
         and character not in PUNCTUATION
-        and character != PLACEHOLDER
         and character not in "{}"  # the slot grammar's
-        and unicodedata.category(character)[0] not in "CZM"
-        for character in candidate.bare
+        and unicodedata.category(character)[0] not in "CZ"  # the rule before this one's
+        for character in rest
     )
 
 
@@ -36,4 +40,5 @@ def numeral(candidate: Candidate) -> bool:
     """A digit outside a slot, of any script, or a number in words ("one hundred", "twice")."""
     if any(unicodedata.category(character)[0] == "N" for character in candidate.bare):
         return True
-    return candidate.lexicon.numerals.search(candidate.bare) is not None
+    found = candidate.lexicon.numerals.search(candidate.bare)
+    return found is not None or _ROMAN.search(candidate.bare) is not None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from explain.verifier.candidate import Candidate
 
 _CAPITAL = re.compile(r"(?<![\w'’-])[A-Z][\w'’]*")
+_CALLED = re.compile(r"\W*([^\W\d_]+),")
 _OPENING = re.compile(r"(?:^|[.!?:]\s+)\W*$")
 
 
@@ -26,6 +27,24 @@ def advice(candidate: Candidate) -> bool:
     return candidate.part == "seen" and found is not None
 
 
+def doubt(candidate: Candidate) -> bool:
+    """May, might, if, will: what we saw is known, or it is not said."""
+    return (
+        candidate.part != "message" and candidate.lexicon.doubt.search(candidate.bare) is not None
+    )
+
+
+def question(candidate: Candidate) -> bool:
+    """A question in place of a statement."""
+    return "?" in candidate.text
+
+
+def degree(candidate: Candidate) -> bool:
+    """Slightly, very: how much is a slot's to say."""
+    found = candidate.lexicon.degree.search(candidate.plain)
+    return candidate.part != "message" and found is not None
+
+
 def audience(candidate: Candidate) -> bool:
     """Words that speak to, or of, somebody else than the reader."""
     other = "care_team" if candidate.facts.audience == "patient" else "patient"
@@ -33,7 +52,10 @@ def audience(candidate: Candidate) -> bool:
 
 
 def name(candidate: Candidate) -> bool:
-    """A capital inside a sentence: a name or an acronym that nobody gave."""
+    """A capital inside a sentence, or a single word that calls somebody before a comma."""
+    called = _CALLED.match(candidate.bare)
+    if called and called[1].lower() not in candidate.lexicon.openers:
+        return True
     for match in _CAPITAL.finditer(candidate.bare):
         opening = _OPENING.search(candidate.bare, 0, match.start())
         if not opening and match[0] not in candidate.lexicon.capitals:

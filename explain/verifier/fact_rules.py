@@ -1,24 +1,12 @@
-"""Facts: the event is named, and direction, negation and phase agree with it."""
+"""Facts: direction, negation and phase agree, finding by finding."""
 
 from __future__ import annotations
 
 from explain import tables
 from explain.verifier.candidate import Candidate
-from explain.verifier.polarity import Mention, mentions
-
-
-def event_unnamed(candidate: Candidate) -> bool:
-    """What was measured is not named, or, while it lasts, the finding itself is not said."""
-    facts = candidate.facts
-    if facts.telling in tables.ENDS and candidate.part != "title":
-        return False
-    words = candidate.lexicon
-    for named in (words.subjects.get(facts.kind), words.references.get(facts.kind)):
-        if named is not None and named.search(candidate.bare) is None:
-            return True
-    if facts.phase == "closed":
-        return False
-    return not any(_asserts(mention, facts.direction) for mention in mentions(candidate))
+from explain.verifier.claims import Claim, read
+from explain.verifier.event_rules import asserts
+from explain.verifier.findings import claims_of, findings
 
 
 def direction(candidate: Candidate) -> bool:
@@ -26,55 +14,89 @@ def direction(candidate: Candidate) -> bool:
 
     "Sit down" is no direction; "has not returned to usual" is no return.
     """
-    facts = candidate.facts
-    returning = facts.phase == "closed" and facts.direction != "none"
-    return any(
-        mention.side not in {"", facts.direction}
-        and not mention.negated
-        and not (returning and mention.move)
-        for mention in mentions(candidate)
-    )
+    closed = candidate.facts.phase == "closed"
+    for finding in findings(candidate):
+        returning = closed and finding.direction != "none"
+        for claim in claims_of(candidate, finding):
+            wrong = claim.side not in {"", finding.direction} and not claim.negated
+            if wrong and not (returning and claim.move):
+                return True
+    return False
 
 
 def negation(candidate: Candidate) -> bool:
     """The finding denied while it lasts, or its end denied when it is over."""
-    facts, found = candidate.facts, mentions(candidate)
-    if facts.phase == "closed":
-        return any(mention.what == "end" and mention.negated for mention in found)
-    if candidate.part != "message" and any(mention.what == "denial" for mention in found):
+    facts = candidate.facts
+    if candidate.part != "message" and facts.telling not in tables.ENDS and read(candidate).denied:
         return True
-    return any(mention.negated and not _back(mention, facts.direction) for mention in found)
+    for finding in findings(candidate):
+        for claim in claims_of(candidate, finding):
+            over = (
+                claim.what == "end"
+                if facts.phase == "closed"
+                else not _back(claim, finding.direction)
+            )
+            if claim.negated and over:
+                return True
+    return False
 
 
 def phase(candidate: Candidate) -> bool:
     """An end told of what lasts, or what is over told as lasting, or not told as over."""
-    facts, found = candidate.facts, mentions(candidate)
-    ends = any(mention.what == "end" and not mention.negated for mention in found)
-    if facts.phase != "closed":
-        return ends
-    if any(_holds(mention, facts.direction) for mention in found):
-        return True
-    over = ends or any(_over(mention, facts.direction) for mention in found)
-    return not over and candidate.part != "title" and facts.telling not in tables.ENDS
+    facts = candidate.facts
+    for finding in findings(candidate):
+        claims = claims_of(candidate, finding)
+        if facts.phase == "closed":
+            if _goes_on(claims, finding.direction):
+                return True
+            quiet = candidate.part == "title" or facts.telling in tables.ENDS
+            if not quiet and not any(_over(claim, finding.direction) for claim in claims):
+                return True
+            continue
+        if any(_ended(claim, candidate) for claim in claims):
+            return True
+        if _wrong_tense(candidate, claims, finding.direction):
+            return True
+    return False
 
 
-def _back(mention: Mention, wanted: str) -> bool:
+def _ended(claim: Claim, candidate: Candidate) -> bool:
+    """Says that the finding has ended, or how long it was; of what is told late, that is known."""
+    late = candidate.facts.situation == "late"
+    return not claim.negated and (claim.what == "end" or (claim.what == "span" and not late))
+
+
+def _back(claim: Claim, wanted: str) -> bool:
     """Speaks of the way back: "returned", or a move the other way."""
-    return mention.what == "end" or (mention.move and mention.side != wanted)
+    return claim.what == "end" or (claim.move and claim.side != wanted)
 
 
-def _asserts(mention: Mention, wanted: str) -> bool:
-    """Says that the finding is there."""
-    return not mention.negated and (mention.what == "condition" or mention.side == wanted)
+def _goes_on(claims: list[Claim], wanted: str) -> bool:
+    """Says that the finding is there still, or that it has come again after its end."""
+    ended = False
+    for claim in claims:
+        if asserts(claim, wanted) and (claim.lasting or (claim.move and ended)):
+            return True
+        ended |= claim.what == "end" and not claim.negated
+    return False
 
 
-def _holds(mention: Mention, wanted: str) -> bool:
-    """Says that the finding is there still, or that it goes on growing."""
-    return _asserts(mention, wanted) and (mention.lasting or mention.move)
+def _over(claim: Claim, wanted: str) -> bool:
+    """Says that the finding is gone: ended, denied, or moved the other way."""
+    if claim.what in {"end", "span"}:
+        return not claim.negated
+    if claim.negated:
+        return claim.what == "condition" or claim.side == wanted
+    return claim.move and claim.side != wanted
 
 
-def _over(mention: Mention, wanted: str) -> bool:
-    """Says that the finding is gone: denied, or moved the other way."""
-    if mention.negated:
-        return mention.what == "condition" or mention.side == wanted
-    return mention.move and mention.side != wanted
+def _wrong_tense(candidate: Candidate, claims: list[Claim], wanted: str) -> bool:
+    """Only "was" of what lasts; or "is" of what was told late, and may be over."""
+    if candidate.part == "message":
+        return False
+    said = [claim for claim in claims if asserts(claim, wanted)]
+    if candidate.facts.situation == "late":
+        return bool(said) and all(claim.lasting for claim in said)
+    return (
+        bool(said) and all(c.past and not c.lasting for c in said) and not read(candidate).present
+    )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from explain.verifier.candidate import PLACEHOLDER, Candidate
+from explain.verifier.candidate import MARKS, Candidate
+from explain.verifier.vocabulary_rules import unknown_words
+
+MOST_UNKNOWN = 0.5
+"""Of a sentence's words: where more are not in the vocabulary, it is in another language."""
 
 
 def empty(candidate: Candidate) -> bool:
@@ -47,11 +51,10 @@ def grade(text: str) -> float:
 
 
 def language(candidate: Candidate) -> bool:
-    """Letters of another script or, in *what we saw*, too few of the language's everyday words."""
-    if any(c.isalpha() and not c.isascii() for c in candidate.bare if c != PLACEHOLDER):
+    """Letters of another script or, in *what we saw*, too many words that it does not have."""
+    if any(c.isalpha() and not c.isascii() for c in candidate.bare if c not in MARKS):
         return True
-    words = [word.lower() for word in candidate.words]
-    if candidate.part != "seen" or len(words) < 4:
+    if candidate.part != "seen":
         return False
-    known = sum(word in candidate.lexicon.common for word in words)
-    return known < candidate.lexicon.common_share * len(words)
+    foreign = sum(1 for _ in unknown_words(candidate))
+    return foreign > MOST_UNKNOWN * len(candidate.words)

@@ -12,6 +12,7 @@ from msgspec import Struct
 from explain import tables
 
 Pattern = re.Pattern[str]
+_NEVER = re.compile(r"(?!)")
 
 
 class Limits(Struct, frozen=True):
@@ -22,18 +23,47 @@ class Limits(Struct, frozen=True):
     grade: float | None = None
 
 
+class Row(Struct, frozen=True):
+    """What the verifier knows of one kind."""
+
+    topics: frozenset[str]
+    """What it is about: one of them must be named."""
+    spoken: frozenset[str]
+    """Of what else its text may speak."""
+    words: Pattern
+    """Words that assert it, or a direction of it, for this kind alone: groups ``condition``,
+    ``rise``, ``fall``, ``above`` and ``below``."""
+    subjects: Pattern
+    """Every subject that a text on this kind may name, its topic as the group's name."""
+    reference: Pattern | None
+    """What it is measured against, without which it would say something else."""
+
+
 class Lexicon(Struct, frozen=True):
     """The word lists of one locale, each as one pattern."""
 
     neutral: Pattern
-    negators: Pattern
     breaks: Pattern
-    lasting: Pattern
-    mentions: Pattern
-    """Named groups ``end``, ``above``, ``below``, ``rise`` and ``fall``."""
-    subjects: dict[str, Pattern]
-    conditions: dict[str, Pattern]
-    references: dict[str, Pattern]
+    joins: Pattern
+    signals: Pattern
+    """Groups ``end``, ``span``, ``fall``, ``rise``, ``above``, ``below``, ``same``, ``after``,
+    ``negator``, ``lasting``, ``past`` and ``present``, in this order of preference."""
+    vitals: Pattern
+    """What any finding can be about, its topic as the group's name."""
+    kinds: dict[str, Row]
+    elsewhere: dict[str, Pattern]
+    """Category, or topic, of a finding → words of another kind of finding."""
+    context: Pattern
+    """Groups named by activity, and ``other``."""
+    context_negated: Pattern
+    context_free: frozenset[str]
+    """Kinds that may say that they were measured at rest or in sleep."""
+    times: Pattern
+    times_of_days: Pattern
+    """What the kinds in ``judged_over_days`` may say of the time."""
+    judged_over_days: frozenset[str]
+    doubt: Pattern
+    degree: Pattern
     forbidden: dict[str, Pattern]
     audiences: dict[str, Pattern]
     places: dict[str, frozenset[str]]
@@ -42,8 +72,10 @@ class Lexicon(Struct, frozen=True):
     """Words that never stand right before any other slot."""
     numerals: Pattern
     capitals: frozenset[str]
-    common: frozenset[str]
-    common_share: float
+    openers: frozenset[str]
+    """Single words that may open a sentence before a comma; another is somebody's name."""
+    vocabulary: dict[str, frozenset[str]]
+    """Audience → the words that a sentence for it can be made of, in their plain form."""
     limits: dict[str, Limits]
     neutral_words: dict[str, str]
     """Slot → words that stand for it where reading ease and length are measured."""
@@ -63,35 +95,84 @@ def _either(words: Iterable[str]) -> str:
     return r"(?<![\w'’])(?:" + "|".join(ordered) + r")(?![\w])"
 
 
+def _grouped(groups: Mapping[str, Iterable[str]]) -> Pattern:
+    """One pattern whose matches say by their group what they are; earlier groups win."""
+    listed = ((name, list(words)) for name, words in groups.items())
+    return re.compile("|".join(f"(?P<{k}>{_either(v)})" for k, v in listed if v), re.I)
+
+
 @cache
 def load(locale: str) -> Lexicon:
     """The lexicon of a locale."""
     raw = tables.read(f"{locale}/lexicon.toml")
-    named = raw["kinds"]
+    topics, context = raw["topics"], raw["context"]
+    words = tables.read(f"{locale}/vocabulary.toml")
+    everyday = frozenset(words["everyday"].split())
     return Lexicon(
         neutral=pattern(raw["neutral"]),
-        negators=pattern(raw["negators"]),
         breaks=_breaks(raw["breaks"]),
-        lasting=pattern(raw["lasting"]),
-        mentions=_mentions(raw),
-        subjects=_by_kind(named, "subject"),
-        conditions=_by_kind(named, "condition"),
-        references=_by_kind(named, "reference"),
-        forbidden={what: pattern(words) for what, words in raw["forbidden"].items()},
-        audiences={who: pattern(words) for who, words in raw["audiences"].items()},
+        joins=pattern(raw["joins"]),
+        signals=_signals(raw),
+        vitals=_topics(topics, topics.keys() - set(raw["generic"]), {}),
+        kinds={kind: _row(row, topics, raw["generic"]) for kind, row in raw["kinds"].items()},
+        elsewhere={where: pattern(listed) for where, listed in raw["elsewhere"].items()},
+        context=_grouped({k: context[k] for k in ("other", "rest", "asleep", "active")}),
+        context_negated=re.compile(_either(context["negated"]) + r"\s*$", re.I),
+        context_free=frozenset(context["free"]),
+        times=pattern(raw["times"]["words"]),
+        times_of_days=pattern(raw["times"]["days_words"]),
+        judged_over_days=frozenset(raw["times"]["days"]),
+        doubt=pattern(raw["doubt"]["words"]),
+        degree=pattern(raw["degree"]["words"]),
+        forbidden={what: pattern(listed) for what, listed in raw["forbidden"].items()},
+        audiences={who: pattern(listed) for who, listed in raw["audiences"].items()},
         places={k: frozenset(v) for k, v in raw["places"].items() if k != "quantity_never"},
         quantity_never=frozenset(raw["places"]["quantity_never"]),
         numerals=pattern(raw["numerals"]["words"]),
         capitals=frozenset(raw["capitals"]["words"]),
-        common=frozenset(raw["common"]["words"]),
-        common_share=raw["common"]["share"],
+        openers=frozenset(raw["capitals"]["openers"]),
+        vocabulary={
+            "patient": everyday,
+            "care_team": everyday | frozenset(words["care_team"].split()),
+        },
         limits={who: Limits(**row) for who, row in raw["limits"].items()},
         neutral_words=tables.words(locale)["neutral"],
     )
 
 
-def _by_kind(named: Mapping[str, Any], what: str) -> dict[str, Pattern]:
-    return {kind: pattern(row[what]) for kind, row in named.items() if what in row}
+def _row(raw: Mapping[str, Any], topics: Mapping[str, list[str]], generic: list[str]) -> Row:
+    own, more = frozenset(raw["topics"]), frozenset(raw.get("with", ()))
+    named = {raw["topics"][0]: raw.get("named", [])}
+    asserted = {name: raw.get(name, []) for name in ("condition", "rise", "fall", "above", "below")}
+    spoken = (topics.keys() - set(generic)) | own | more
+    reference = raw.get("reference")
+    return Row(
+        topics=own,
+        spoken=more,
+        words=_grouped(asserted) if any(asserted.values()) else _NEVER,
+        subjects=_topics(topics, spoken, named),
+        reference=pattern(reference) if reference else None,
+    )
+
+
+def _topics(
+    topics: Mapping[str, list[str]], which: Iterable[str], more: Mapping[str, list[str]]
+) -> Pattern:
+    """Subjects by topic, the longest first whatever their topic.
+
+    A group's name is the topic and a number, because a topic has many.
+    """
+    entries = [
+        (word, topic) for topic in sorted(which) for word in (*topics[topic], *more.get(topic, ()))
+    ]
+    entries.sort(key=lambda entry: -len(entry[0]))
+    parts = (f"(?P<{topic}__{n}>{word})" for n, (word, topic) in enumerate(entries))
+    return re.compile(r"(?<![\w'’])(?:" + "|".join(parts) + r")(?![\w])", re.I)
+
+
+def topic_of(match: re.Match[str]) -> str:
+    """The topic of a match of :attr:`Row.subjects` or :attr:`Lexicon.vitals`."""
+    return str(match.lastgroup).partition("__")[0]
 
 
 def _breaks(words: list[str]) -> Pattern:
@@ -100,12 +181,20 @@ def _breaks(words: list[str]) -> Pattern:
     return re.compile("|".join([*marks, _either(w for w in words if w not in marks)]), re.I)
 
 
-def _mentions(raw: Mapping[str, Any]) -> Pattern:
-    groups = {
-        "end": raw["ends"]["words"],
-        "above": raw["states"]["above"],
-        "below": raw["states"]["below"],
-        "rise": raw["moves"]["above"],
-        "fall": raw["moves"]["below"],
-    }
-    return re.compile("|".join(f"(?P<{k}>{_either(v)})" for k, v in groups.items()), re.I)
+def _signals(raw: Mapping[str, Any]) -> Pattern:
+    return _grouped(
+        {
+            "end": raw["ends"]["words"],
+            "span": raw["ends"]["spans"],
+            "fall": raw["moves"]["below"],
+            "rise": raw["moves"]["above"],
+            "above": raw["states"]["above"],
+            "below": raw["states"]["below"],
+            "same": raw["same"],
+            "after": raw["after"],
+            "negator": raw["negators"],
+            "lasting": raw["lasting"],
+            "past": raw["past"],
+            "present": raw["present"],
+        }
+    )

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 
 from explain.tables import SLOT
-from explain.verifier.candidate import Candidate
+from explain.verifier import subjects
+from explain.verifier.candidate import MARKS, SENTENCE_END, Candidate
+from explain.verifier.subjects import Subject
 
+_INSIDE = re.compile(rf"[\w'’-][{MARKS}]|[{MARKS}][\w'’{MARKS}-]")
 _PLACE = re.compile(r"([^\W\d_]+)?\W*\{([a-z][a-z0-9_]*)\}")
 
 
+_MARK = re.compile(f"[{MARKS}]")
+_ITS_OWN = re.compile(r"\bof\s*$", re.IGNORECASE)
+_BESIDE = re.compile(r"^\W*(?:(?:now|at|is|was|reading)\W+)*$", re.IGNORECASE)
+_PRESSURES = frozenset({"blood_pressure", "mean_pressure", "pulse_pressure"})
+OF = MappingProxyType(
+    {
+        "heart_rate": frozenset({"heart_rate", "resting_heart_rate"}),
+        "blood_pressure": _PRESSURES,
+        "blood_pressure_mmhg": _PRESSURES,
+        "average_blood_pressure": _PRESSURES,
+        "average_blood_pressure_mmhg": _PRESSURES,
+        "pulse_pressure": frozenset({"pulse_pressure"}),
+        "mean_arterial_pressure": frozenset({"mean_pressure"}),
+        "shock_index": frozenset({"shock_index"}),
+        "score": frozenset({"score"}),
+        "spo2": frozenset({"oxygen"}),
+        "respiratory_rate": frozenset({"breathing"}),
+        "temperature": frozenset({"temperature"}),
+    }
+)
+"""Slot → the topics whose value it is. ``value``, ``limit`` and the like are the kind's own."""
+_LEADS = frozenset({"value", "limit", "extreme", "usual_range"})
+
+
 def malformed(candidate: Candidate) -> bool:
-    """A brace that is no slot's: ``{x.__class__}``, ``{}``, ``{Heart Rate}``, a lone ``}``."""
+    """A brace that is no slot's: ``{x.__class__}``, ``{}``, a lone ``}``; a slot inside a word."""
     rest = SLOT.sub("", candidate.text)
-    return "{" in rest or "}" in rest
+    return "{" in rest or "}" in rest or _INSIDE.search(candidate.bare) is not None
 
 
 def unknown(candidate: Candidate) -> bool:
@@ -42,4 +70,41 @@ def misplaced(candidate: Candidate) -> bool:
                 return True
         elif before in words.quantity_never:
             return True
+    return candidate.part != "message" and _beside_another(candidate)
+
+
+def _beside_another(candidate: Candidate) -> bool:
+    """A value beside another subject: "your heart rate is high, at {blood_pressure}"."""
+    slots = iter(candidate.slots)
+    lead = candidate.lexicon.kinds[candidate.facts.kind]
+    for sentence in SENTENCE_END.split(candidate.bare):
+        named = subjects.find(sentence, lead.subjects, candidate.lexicon, [])
+        for mark in _MARK.finditer(sentence):
+            slot = next(slots, "")
+            wanted = lead.topics if slot in _LEADS else OF.get(slot)
+            if wanted and named and not _fits(candidate, sentence, mark.start(), named, wanted):
+                return True
     return False
+
+
+def _fits(
+    candidate: Candidate, sentence: str, at: int, named: list[Subject], wanted: frozenset[str]
+) -> bool:
+    """Whether the subject of a place is one of those wanted.
+
+    That is the last one before it in its clause; else the last before it in the sentence, or the
+    next in its clause.
+    """
+    breaks = [match.start() for match in candidate.lexicon.breaks.finditer(sentence)]
+    start = max((place for place in breaks if place < at), default=-1)
+    end = min((place for place in breaks if place > at), default=len(sentence))
+    before = [subject for subject in named if subject.end <= at]
+    clause = [subject for subject in before if subject.start >= start]
+    after = [subject for subject in named if at < subject.start < end]
+    if clause and _ITS_OWN.search(sentence, 0, at):
+        return bool(clause[-1].together & wanted)
+    if before and _BESIDE.match(sentence[before[-1].end : at]):
+        return bool(before[-1].together & wanted)
+    upright = [subject for subject in clause or before if not subject.oblique]
+    possible = (*clause[-1:], *upright[-1:], *(() if clause else after[:1]))
+    return any(subject.together & wanted for subject in possible or named)

@@ -1,0 +1,188 @@
+"""What a text claims: each mention of a direction, a condition or an end, and of which subject.
+
+A negator turns around what follows it in the same clause, an even number of them nothing; where
+nothing follows, it turns around what stands before ("a high rate was not seen"), and in a clause
+without a claim it denies all. A lasting verb ("is", "still") before a claim makes it present, a
+past one ("was") past. Phrases that only look like a direction ("sit down") are gone by then: see
+``neutral`` in the lexicon.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from explain.verifier import lexicon, subjects
+from explain.verifier.candidate import SENTENCE_END, Candidate
+from explain.verifier.lexicon import Lexicon
+from explain.verifier.subjects import Subject
+
+What = Literal["above", "below", "rise", "fall", "end", "span", "condition", "same"]
+SIDE = {"above": "above", "rise": "above", "below": "below", "fall": "below"}
+_CLAIMS = frozenset({*SIDE, "end", "span", "condition", "same"})
+_MOVED = {"above": "rise", "below": "fall"}
+_RELAPSE = re.compile(r"back|return|revert", re.IGNORECASE)
+_AWAY = re.compile(r"\b(?:from|after|below|under|within|inside|since|of)\b", re.IGNORECASE)
+
+
+class Claim(NamedTuple):
+    """One place in a text that claims something."""
+
+    what: What
+    """``span``: how long it was ("lasted"), which says that it is over, or was told late."""
+    about: frozenset[str]
+    """The topics that it speaks of; empty where the text has named none."""
+    own: bool
+    """Said in words that are the kind's alone."""
+    negated: bool
+    lasting: bool
+    past: bool
+
+    @property
+    def side(self) -> str:
+        """``above`` or ``below``, or empty where it is no direction."""
+        return SIDE.get(self.what, "")
+
+    @property
+    def move(self) -> bool:
+        """A change ("fell") rather than a state ("low")."""
+        return self.what in {"rise", "fall"}
+
+
+class Reading(NamedTuple):
+    """All that a text claims, in order."""
+
+    claims: tuple[Claim, ...]
+    denied: bool
+    """A clause denies without saying what: "which is not true"."""
+    present: bool
+    """It says "now": what was is so still."""
+
+
+class _Token(NamedTuple):
+    start: int
+    end: int
+    what: str
+    own: bool
+
+
+def read(candidate: Candidate) -> Reading:
+    """What a text claims."""
+    facts = candidate.facts
+    also = facts.also.partition(".")[0] if candidate.part != "title" else ""
+    return _read(candidate.plain, facts.kind, also, facts.locale)
+
+
+@lru_cache(maxsize=256)
+def _read(text: str, kind: str, also: str, locale: str) -> Reading:
+    words = lexicon.load(locale)
+    claims: list[Claim] = []
+    denied = present = False
+    last: Subject | None = None
+    for sentence in SENTENCE_END.split(text):
+        tokens = _tokens(sentence, [k for k in (kind, also) if k], words)
+        claimed = [(token.start, token.end) for token in tokens if token.what in _CLAIMS]
+        named = subjects.find(sentence, words.kinds[kind].subjects, words, claimed)
+        present |= any(token.what == "present" for token in tokens)
+        for clause in _clauses(sentence, tokens, words):
+            denied |= _denies(clause)
+            claims.extend(_claims(sentence, clause, named, last))
+        if named and (claimed or last is None):  # what is named for its value alone is not "it"
+            last = named[-1]
+    return Reading(tuple(_same(claims)), denied, present)
+
+
+def _tokens(sentence: str, kinds: list[str], words: Lexicon) -> list[_Token]:
+    """Claims and what turns them, in order; each place of the sentence is read once."""
+    found = []
+    patterns = [words.kinds[kind].words for kind in kinds]
+    subject = words.kinds[kinds[0]].subjects
+    for n, pattern in enumerate((*patterns, subject, words.signals)):
+        matches = list(pattern.finditer(sentence))
+        if pattern is not subject:
+            found += [_Token(*m.span(), str(m.lastgroup), n < len(patterns)) for m in matches]
+        for m in matches:
+            sentence = sentence[: m.start()] + "_" * len(m[0]) + sentence[m.end() :]
+    found.sort()
+    return _back(sentence, found)
+
+
+def _back(sentence: str, tokens: list[_Token]) -> list[_Token]:
+    """ "Back above it" is a move: a state right after an end is where it has gone."""
+    moved = list(tokens)
+    for n in range(1, len(tokens)):
+        before, token = tokens[n - 1], tokens[n]
+        near = token.start - before.end <= 1
+        if before.what == "end" and token.what in _MOVED and near:
+            moved[n] = token._replace(what=_MOVED[token.what])
+    return moved
+
+
+def _clauses(sentence: str, tokens: list[_Token], words: Lexicon) -> Iterator[list[_Token]]:
+    """The tokens between one break and the next."""
+    inside = [(token.start, token.end) for token in tokens if token.what in {"end", "condition"}]
+    breaks = [
+        match.start()
+        for match in words.breaks.finditer(sentence)
+        if not any(start <= match.start() < end for start, end in inside)
+    ]
+    for start, end in zip([-1, *breaks], [*breaks, len(sentence)], strict=True):
+        clause = [token for token in tokens if start <= token.start < end]
+        if clause:
+            yield clause
+
+
+def _denies(clause: list[_Token]) -> bool:
+    """A negator with nothing to turn around."""
+    kinds = {token.what for token in clause}
+    return bool(kinds & {"negator", "after"}) and not kinds & _CLAIMS
+
+
+def _claims(
+    sentence: str, clause: list[_Token], named: list[Subject], last: Subject | None
+) -> Iterator[Claim]:
+    said = [token for token in clause if token.what in _CLAIMS]
+    turns = [token for token in clause if token.what in {"negator", "after"}]
+    for token in said:
+        before = sum(turn.end <= token.start for turn in turns)
+        if token is said[-1]:
+            before += sum(turn.start >= token.end and turn.what == "after" for turn in turns)
+        own = subjects.owner(sentence, (token.start, token.end), named, token.what)
+        about = own or last
+        yield Claim(
+            token.what,  # type: ignore[arg-type]
+            about.together if about else frozenset(),
+            token.own,
+            before % 2 == 1,
+            _has(clause, "lasting", token) or _relapses(sentence, clause, token),
+            _has(clause, "past", token),
+        )
+
+
+def _has(clause: list[_Token], what: str, token: _Token) -> bool:
+    return any(other.what == what and other.end <= token.start for other in clause)
+
+
+def _relapses(sentence: str, clause: list[_Token], token: _Token) -> bool:
+    """ "Has gone back to being high": an end that leads into the finding."""
+    if token.what not in {"above", "below", "condition"}:
+        return False
+    for other in clause:
+        if other.what == "end" and other.end <= token.start:
+            way = sentence[other.start : token.start]
+            if _RELAPSE.search(way) and not _AWAY.search(way):
+                return True
+    return False
+
+
+def _same(claims: list[Claim]) -> Iterator[Claim]:
+    """ "And so is your blood pressure" claims what was claimed before it."""
+    before: Claim | None = None
+    for claim in claims:
+        if claim.what != "same":
+            before = claim
+            yield claim
+        elif before is not None:
+            yield before._replace(about=claim.about)

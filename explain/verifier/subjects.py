@@ -1,0 +1,84 @@
+"""What a sentence speaks of, and which of it each word belongs to.
+
+A *subject* is a topic of the lexicon where it is named ("your heart rate"). Two that are joined
+("your heart rate and your blood pressure") are spoken of as one. One that only qualifies another
+("for your blood pressure") is *oblique*: what follows belongs to the other.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from explain.verifier.lexicon import Lexicon, Pattern, topic_of
+
+_OBLIQUE = re.compile(
+    r"\b(?:for|against|than|of|in|from|on|between|at)\s+(?:[^\W\d_]+['’]?s?\s+)?$", re.IGNORECASE
+)
+_ATTRIBUTE = re.compile(r"^\s+$")
+_SHARED = re.compile(r"^\s+and\s+$")
+_SAME = re.compile(r"^\s+(?:(?:your|the|its|this\sperson['’]s)\s+)?$")
+_MOVE_OF = re.compile(
+    r"^\s+(?:(?:of|in|to)\s+(?:(?:your|the|a|its|this\sperson['’]s)\s+)?)?$", re.IGNORECASE
+)
+
+_GAPS = {"rise": _MOVE_OF, "fall": _MOVE_OF, "same": _SAME}
+
+
+class Subject(NamedTuple):
+    """One place that names what is spoken of."""
+
+    start: int
+    end: int
+    topic: str
+    together: frozenset[str]
+    """The topics that it is spoken of together with, its own among them."""
+    oblique: bool
+
+
+def find(
+    sentence: str, subjects: Pattern, words: Lexicon, claimed: list[tuple[int, int]]
+) -> list[Subject]:
+    """The subjects of a sentence, in order.
+
+    Args:
+        claimed: where the sentence claims something. What has a claim of its own, right before it
+            or between it and the next, is not spoken of together with the next.
+    """
+    found: list[Subject] = []
+    for match in subjects.finditer(sentence):
+        topic, together = topic_of(match), frozenset({topic_of(match)})
+        oblique = _OBLIQUE.search(sentence, 0, match.start()) is not None
+        before = found[-1] if found else None
+        if before is not None:
+            between = sentence[before.end : match.start()]
+            joined = words.joins.search(between) and not any(
+                before.end <= start < match.start()
+                or (_ATTRIBUTE.match(sentence[end : before.start]) and not _SHARED.match(between))
+                for start, end in claimed
+            )
+            if joined:
+                together |= before.together
+                oblique |= before.oblique
+        found.append(Subject(match.start(), match.end(), topic, together, oblique))
+    return found
+
+
+def owner(
+    sentence: str, span: tuple[int, int], subjects: list[Subject], what: str
+) -> Subject | None:
+    """The subject that words at a place speak of; None: the sentence names none.
+
+    The one right after an attribute ("a high heart rate", "a drop in your blood pressure"), else
+    the last named before, else the first named after.
+    """
+    start, end = span
+    before = [subject for subject in subjects if subject.end <= start]
+    after = [subject for subject in subjects if subject.start >= end]
+    if after and _GAPS.get(what, _ATTRIBUTE).match(sentence[end : after[0].start]):
+        return after[0]
+    upright = [subject for subject in before if not subject.oblique]
+    for some in (upright[-1:], [s for s in after if not s.oblique][:1], before[-1:], after[:1]):
+        if some:
+            return some[0]
+    return None
