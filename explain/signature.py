@@ -80,7 +80,7 @@ def parse(key: str) -> Signature:
 def of(facts: Facts, slots: Iterable[str]) -> Signature:
     """The signature of facts, for a sentence that carries these slots."""
     lasting = facts.audience == "patient" and facts.telling in LASTING
-    told = lasting and facts.category == "clinical" and facts.activity in TOLD_ACTIVITIES
+    told = lasting and facts.activity in TOLD_ACTIVITIES and _of_the_moment(facts.kind)
     return Signature(
         facts.locale, facts.audience, facts.kind, facts.direction, facts.telling,
         facts.activity if told else "", facts.also if lasting else "", tuple(sorted(slots)),
@@ -90,9 +90,11 @@ def of(facts: Facts, slots: Iterable[str]) -> Signature:
 def wider(signature: Signature) -> Iterator[Signature]:
     """The signature, then those that say less and may stand in for it."""
     yield signature
-    if signature.activity and signature.also:
-        yield replace(signature, activity="")
     if signature.also:
+        both = replace(signature, activity="")
+        if signature.activity:
+            yield both
+        yield replace(both, slots=_shorter(signature.slots))
         yield replace(signature, also="")
     if signature.activity:
         yield replace(signature, activity="", also="")
@@ -128,7 +130,8 @@ def everything(locale: str = "en") -> Iterator[Signature]:
     """Every signature that the phrasebook is built for, in a fixed order.
 
     Each sentence that the tables have gives one. For patients come, while a clinical finding lasts,
-    what they were doing and what else was found, both with the slots of the fullest sentence.
+    what they were doing, with the slots of the fullest sentence, and what else was found, with
+    those but for the span.
     """
     for who in get_args(Audience):
         for (kind, direction), block in tables.audience(locale, who).blocks.items():
@@ -143,14 +146,23 @@ def everything(locale: str = "en") -> Iterator[Signature]:
 
 def _fuller(plain: Signature) -> Iterator[Signature]:
     """What the person was doing, or what else was found, told with it."""
-    known = KINDS.get(plain.kind)
-    if known is None or known.category != "clinical":
-        return
-    for activity in TOLD_ACTIVITIES:
-        yield replace(plain, activity=activity)
+    if _of_the_moment(plain.kind):
+        for activity in TOLD_ACTIVITIES:
+            yield replace(plain, activity=activity)
     if plain.kind in tables.TOLD_TOGETHER and plain.direction in _WAYS:
         for also in companions(plain.kind):
-            yield replace(plain, also=also)
+            yield replace(plain, also=also, slots=_shorter(plain.slots))
+
+
+def _of_the_moment(kind: str) -> bool:
+    """Whether what the person is doing says anything of a finding: not of a trend over days."""
+    known = KINDS.get(kind)
+    return known is not None and known.category == "clinical" and known.cause != "trend"
+
+
+def _shorter(slots: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the span: two findings and both slots are too much for one sentence."""
+    return tuple(slot for slot in slots if slot != "duration")
 
 
 def companions(kind: str) -> Iterator[str]:

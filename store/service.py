@@ -27,6 +27,7 @@ class Store(Stateless):
         topic.name
         for topic in (
             topics.READINGS, topics.EVENTS, topics.ALERTS, topics.ACTIONS, topics.PHRASES,
+            topics.STATUS,
         )
     )  # fmt: skip
 

@@ -17,12 +17,12 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from store import phrase_rows
+from store import phrase_rows, status_rows
 from store.database import Connection, notify_board, translated
 from vigil.clock import EARLIEST
 from vigil.errors import WireError
 from vigil.handler import Received, Rejected
-from vigil.model import Action, Alert, Event, Phrase, Reading, Upload, encode
+from vigil.model import Action, Alert, Event, Phrase, Reading, Status, Upload, encode
 from vigil.signals import NAMES
 
 ROWS = 10_000
@@ -38,7 +38,7 @@ REFUSED = (
 )
 """What the driver or the database raises because of a row's content."""
 
-Content = Reading | Event | Alert | Action | Phrase
+Content = Reading | Event | Alert | Action | Phrase | Status
 
 
 class Row(NamedTuple):
@@ -102,7 +102,7 @@ def _rows(batch: Iterable[Received], reject: Reject) -> Iterator[Row]:
                         reject(received, problem)
                     else:
                         yield Row(received, reading)
-            case Event() | Alert() | Action() | Phrase():
+            case Event() | Alert() | Action() | Phrase() | Status():
                 yield Row(received, received.message)
 
 
@@ -275,5 +275,6 @@ TABLES: MappingProxyType[type, Table] = MappingProxyType(
         Alert: Table("alerts", _insert_structs("alerts", Alert)),
         Action: Table("actions", _insert_structs("actions", Action)),
         Phrase: Table("phrases", phrase_rows.insert),
+        Status: Table("service_status", status_rows.insert),
     }
 )

@@ -76,6 +76,11 @@ class Health:
                 "gauges": dict(self._gauges),
             }
 
+    def figures(self) -> tuple[dict[str, str], dict[str, int], dict[str, float]]:
+        """Troubles, counters and gauges as they are now."""
+        with self._lock:
+            return dict(self._trouble), dict(self._counters), dict(self._gauges)
+
     def metrics(self) -> str:
         """The Prometheus text form."""
         with self._lock:

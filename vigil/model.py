@@ -200,6 +200,23 @@ class Phrase(Struct, frozen=True, omit_defaults=True):
     """The phrase that this one was edited from."""
 
 
+class Status(Struct, frozen=True):
+    """How one process is doing. No figure is about a patient."""
+
+    instance: str
+    """Names the process for as long as it runs."""
+    service: str
+    version: str
+    started: Moment
+    time: Moment
+    """When this was so; the newest of an instance holds."""
+    trouble: dict[str, str]
+    """What keeps it from working, by part; empty when ready."""
+    counters: dict[str, int]
+    """Since it started."""
+    gauges: dict[str, float]
+
+
 class Action(Struct, frozen=True, omit_defaults=True):
     """What a person did about an alert."""
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from vigil import health as health_module
 from vigil import logs
 from vigil.health import Health
+from vigil.status import Reporter
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -63,10 +64,13 @@ def run_worker(worker: Worker, settings: Settings) -> None:
     server = None
     if settings.health_port:
         server = health_module.serve(health, settings.http_host, settings.health_port)
+    reporter = Reporter(settings, health)
+    reporter.start()
     log.info("started")
     try:
         worker.run(stop, health)
     finally:
+        reporter.close()
         if server is not None:
             server.shutdown()
             server.server_close()

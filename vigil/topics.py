@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from vigil.model import Action, Alert, DirectoryEntry, Event, Phrase, Tick, Upload
+from vigil.model import Action, Alert, DirectoryEntry, Event, Phrase, Status, Tick, Upload
 
 HOUR_MS = 3_600_000
 LARGEST_MESSAGE = 4 * 1_048_576
@@ -76,10 +76,16 @@ PHRASES = Topic(
     "Keyed by phrase.",
     0, public=False, compacted=True, partitions=1,
 )  # fmt: skip
+STATUS = Topic(
+    "vitals.status", (Status,),
+    "How each worker is doing, every quarter of a minute: its troubles and counters; nothing of "
+    "any patient. Keyed by process.",
+    24, public=False, partitions=1,
+)  # fmt: skip
 
 TOPICS: MappingProxyType[str, Topic] = MappingProxyType(
     {
         topic.name: topic
-        for topic in (READINGS, EVENTS, ALERTS, ACTIONS, DEADLETTER, DIRECTORY, PHRASES)
+        for topic in (READINGS, EVENTS, ALERTS, ACTIONS, DEADLETTER, DIRECTORY, PHRASES, STATUS)
     }
 )  # fmt: skip

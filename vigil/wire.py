@@ -27,13 +27,14 @@ from vigil.model import (
     Event,
     PatientEntry,
     Phrase,
+    Status,
     Tick,
     Upload,
     encode,
 )
 
 Headers = list[tuple[str, bytes]]
-Carried = Upload | Tick | Event | Alert | Action | PatientEntry | DeviceEntry | Phrase
+Carried = Upload | Tick | Event | Alert | Action | PatientEntry | DeviceEntry | Phrase | Status
 
 CE_TYPES: MappingProxyType[str, Any] = MappingProxyType(
     {
@@ -44,6 +45,7 @@ CE_TYPES: MappingProxyType[str, Any] = MappingProxyType(
         "org.vigil.action.v1": Action,
         "org.vigil.directory.v1": DirectoryEntry,
         "org.vigil.phrase.v1": Phrase,
+        "org.vigil.status.v1": Status,
     }
 )
 _DECODERS = {name: msgspec.json.Decoder(struct) for name, struct in CE_TYPES.items()}
@@ -107,6 +109,9 @@ def _describe(  # noqa: PLR0911  (one return a type)
         case Phrase():
             ident = f"{message.phrase_id}:{message.revision}"
             return topics.PHRASES, message.phrase_id, ident, ids.timestamp(message.time)
+        case Status():
+            moment = ids.timestamp(message.time)
+            return topics.STATUS, message.instance, f"{message.instance}:{moment}", moment
         case Tick():
             moment = ids.timestamp(message.time)
             return topics.READINGS, "", ids.derive("tick", moment), moment

@@ -13,11 +13,11 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from store import phrase_rows
+from store import phrase_rows, status_rows
 from store.database import Connection, notify_board
 from vigil import ids
 from vigil.kinds import KINDS, Priority
-from vigil.model import Context, Event, Phase, Phrase
+from vigil.model import Context, Event, Phase, Phrase, Status
 
 DEVICE = "seed-device"
 Curve = Callable[[float], float]
@@ -254,6 +254,10 @@ class Seed:
     def phrases(self, *phrases: Phrase) -> None:
         """Revisions of sentences of the phrasebook."""
         phrase_rows.insert(self.connection, phrases)
+
+    def statuses(self, *statuses: Status) -> None:
+        """What workers said of themselves."""
+        status_rows.insert(self.connection, statuses)
 
     def action(
         self, event: Event, verb: str, actor: str, *, time: datetime | None = None,

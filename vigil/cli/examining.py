@@ -225,8 +225,40 @@ def _public_url(url: str) -> Finding:
     )  # fmt: skip
 
 
+def workers(settings: Settings) -> Iterator[Finding]:
+    """Who was heard of in the last minute, and why alerts did not get better words."""
+    from collections import Counter
+
+    import psycopg
+
+    from explain.model_reasons import REASONS, counter
+    from store.database import connect
+    from store.status_rows import SILENT, heard
+    from vigil.clock import utc_now
+
+    try:
+        with connect(settings, autocommit=True) as connection:
+            lines = heard(connection, utc_now() - SILENT)
+    except (VigilError, psycopg.errors.UndefinedTable):
+        return  # said by the database's own check
+    if not lines:
+        yield Finding("workers", "note", "none was heard of in the last minute", "vigil up")
+        return
+    for line in lines:
+        trouble = "; ".join(f"{part}: {what}" for part, what in sorted(line.trouble.items()))
+        yield Finding(line.service, "wrong" if trouble else "ok", trouble or "working")
+    counted: Counter[str] = Counter()
+    for line in lines:
+        counted.update(line.counters)
+    for reason, meaning in REASONS.items():
+        if times := counted[counter(reason)]:
+            yield Finding("words", "note", f"{times} times without the model: {meaning}")
+    if refused := counted["rewordings_refused"]:
+        yield Finding("words", "note", f"{refused} sentences of the model were refused")
+
+
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    secrets, broker, database, local_parts, language_model, telling,
+    secrets, broker, database, local_parts, language_model, telling, workers,
 )  # fmt: skip
 
 

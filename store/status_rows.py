@@ -1,0 +1,69 @@
+"""Each process's newest status: written by the store, read by the system page and the doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from store.board import rows
+from store.database import AsyncConnection, Connection
+from vigil.model import Status, encode
+
+KEPT = timedelta(days=7)
+"""After so long without a word a process is forgotten."""
+SHOWN = timedelta(days=1)
+SILENT = timedelta(seconds=60)
+"""A process that has not said a word for so long is taken to have ended: four words missed."""
+
+_UPSERT = """
+    INSERT INTO service_status AS kept
+    SELECT * FROM jsonb_populate_recordset(NULL::service_status, %s::jsonb)
+    ON CONFLICT (instance) DO UPDATE
+    SET time = EXCLUDED.time, trouble = EXCLUDED.trouble,
+        counters = EXCLUDED.counters, gauges = EXCLUDED.gauges
+    WHERE EXCLUDED.time > kept.time
+"""
+
+
+class Line(NamedTuple):
+    """One process, as it last was."""
+
+    service: str
+    version: str
+    started: datetime
+    time: datetime
+    trouble: dict[str, str]
+    counters: dict[str, int]
+    gauges: dict[str, float]
+
+
+def insert(connection: Connection, statuses: Sequence[Status]) -> int:
+    """Keep the newest of each process; returns 0: nothing that a board shows has changed."""
+    newest = {}
+    for status in sorted(statuses, key=lambda status: status.time):
+        newest[status.instance] = msgspec.structs.asdict(status)
+    content = encode([newest[instance] for instance in sorted(newest)]).decode()
+    connection.execute(_UPSERT, (content,))
+    oldest = max(status.time for status in statuses) - KEPT
+    connection.execute("DELETE FROM service_status WHERE time < %s", (oldest,))
+    return 0
+
+
+async def newest(connection: AsyncConnection, now: datetime) -> list[Line]:
+    """Every process that was heard of within a day, by service, the newest word first."""
+    return await rows(connection, Line, _NEWEST, {"since": now - SHOWN})
+
+
+_NEWEST = """
+    SELECT service, version, started, time, trouble, counters, gauges FROM service_status
+    WHERE time > %(since)s ORDER BY service, time DESC
+"""
+
+
+def heard(connection: Connection, since: datetime) -> list[Line]:
+    """Every process that was heard of since a moment, by service."""
+    found = connection.execute(_NEWEST, {"since": since}).fetchall()
+    return [Line(**row) for row in found]

@@ -1,0 +1,58 @@
+"""A worker's word on how it is doing reaches the topic, and never holds the worker up."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.support.streaming import read_all
+from vigil import __version__, wire
+from vigil.health import Health
+from vigil.local.parts import HOST, free_port
+from vigil.model import Status
+from vigil.settings import Settings
+from vigil.status import Reporter
+from vigil.topics import STATUS
+
+
+@pytest.mark.kafka
+def test_a_worker_tells_its_troubles_and_counters(settings: Settings) -> None:
+    health = Health("explain")
+    health.trouble("start", None)
+    health.trouble("database", "away")
+    health.count("alerts", 3)
+    health.gauge("model_ready", 1)
+    reporter = Reporter(settings, health, every_seconds=0.2)
+    reporter.start()
+    told: list[Status] = []
+    while not told:
+        told = [_status(record) for record in read_all(settings, STATUS.name)]
+    reporter.close()
+    assert {status.instance for status in told} == {reporter.status().instance}
+    newest = told[-1]
+    assert (newest.service, newest.version) == ("explain", __version__)
+    assert newest.trouble == {"database": "away"}
+    assert (newest.counters, newest.gauges) == ({"alerts": 3}, {"model_ready": 1.0})
+    assert newest.started <= newest.time
+
+
+def test_without_a_broker_nothing_is_told_and_nothing_waits(settings_away: Settings) -> None:
+    reporter = Reporter(settings_away, Health("store"), every_seconds=0.05)
+    start = time.monotonic()
+    reporter.start()
+    time.sleep(0.3)
+    reporter.close()
+    assert time.monotonic() - start < 60
+
+
+def _status(record: Any) -> Status:
+    said = wire.decode(STATUS.name, record.value, record.headers)
+    assert isinstance(said, Status)
+    return said
+
+
+@pytest.fixture
+def settings_away() -> Settings:
+    return Settings(kafka_bootstrap=f"{HOST}:{free_port()}", demo=True)
