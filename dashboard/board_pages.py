@@ -11,6 +11,8 @@ from fastapi.responses import JSONResponse, Response
 from dashboard import chart, head, live, phone_link
 from dashboard.door import SESSION
 from dashboard.guard import LIVE, database_away
+from dashboard.question_pages import QuestionPages
+from dashboard.summary_pages import SummaryPages
 from dashboard.templating import page
 from store import board
 from vigil.errors import UnavailableError
@@ -43,6 +45,8 @@ class BoardPages:
         router.add_api_route("/board/patient/{patient_id}", self.show_patient, methods=["GET"])
         router.add_api_route("/board/patient/{patient_id}/phone", self.link_phone, methods=["POST"])
         router.add_api_route(LIVE, self.alive, methods=["GET"])
+        router.include_router(SummaryPages(self._context).router())
+        router.include_router(QuestionPages(self._context).router())
         return router
 
     async def show_board(self, request: Request, ward: str = "") -> Response:

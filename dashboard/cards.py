@@ -11,6 +11,7 @@ from markupsafe import Markup
 from dashboard import basis as bases
 from dashboard import ranking, rows, wording
 from dashboard.templating import environment, render
+from explain.questions import book
 from store.board import Episode, Patient, Value
 from store.evidence import Basis, Deed
 
@@ -56,11 +57,19 @@ def card(patient: Patient, episode: Episode, basis: Basis, deeds: Sequence[Deed]
         ],
         opinion=opinions[-1].verb if opinions else "",
         who=who,
+        asks=_asks(),
     )
     css = f"episode {ranking.level(episode)} {'over' if episode.phase == 'closed' else 'active'}"
     if not episode.acknowledged:
         css += " waiting"
     return rows.fragment(episode.event_id, css, html)
+
+
+@cache
+def _asks() -> tuple[tuple[str, str], ...]:
+    """The questions that an alert's card offers."""
+    words = book("care_team")
+    return tuple((intent, words.say("ask", intent)) for intent in words.asks)
 
 
 def patient_head(

@@ -20,6 +20,7 @@ from explain.summary_words import (
     Sentence,
     Slots,
     count,
+    counted_as,
     patients,
     sentence,
     table,
@@ -241,9 +242,7 @@ class _Teller:
         return self._say("nobody", {})
 
     def _say(self, kind: str, known: Slots) -> Sentence:
-        hours = table()["words"]["plurals"]["hours"]
-        noun = hours["one" if self._window.hours == 1 else "other"]
-        spanned = [Segment(str(self._window.hours), "span", (), "window"), words(f" {noun}")]
+        spanned = [Segment(counted_as(self._window.hours, "hours"), "span", (), "window")]
         return sentence(self._scope, kind, {**known, "hours": spanned}, self._choice)
 
     def _alerts(self, episodes: list[Episode]) -> dict[str, list[Segment]]:
@@ -305,9 +304,8 @@ def _priorities(episodes: list[Episode]) -> list[Segment]:
 
 def _readings(one: Measured, window: Window) -> dict[str, list[Segment]]:
     """How many readings of a patient came, the newest, and the span of the heart rate."""
-    forms = table()["words"]["plurals"]["readings"]
-    figure = Segment(str(one.readings), "count", (one.patient_id,), "readings")
-    known = {"readings": [figure, words(f" {forms['one' if one.readings == 1 else 'other']}")]}
+    text = counted_as(one.readings, "readings")
+    known = {"readings": [Segment(text, "count", (one.patient_id,), "readings")]}
     if one.newest is not None:
         known["time"] = [_time(one.newest, window, one.patient_id, "readings.time")]
     if one.lowest is not None and one.highest is not None:

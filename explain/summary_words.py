@@ -106,11 +106,14 @@ def count(ids: Iterable[str], key: str, noun: str = "") -> list[Segment]:
         noun: a row of ``[words.plurals]``; empty: the number alone.
     """
     counted = tuple(sorted(set(ids)))
-    made = [Segment(str(len(counted)), "count", counted, key)]
-    if noun:
-        forms = table()["words"]["plurals"][noun]
-        made.append(words(f" {forms['one' if len(counted) == 1 else 'other']}"))
-    return made
+    return [Segment(counted_as(len(counted), noun), "count", counted, key)]
+
+
+def counted_as(number: int, noun: str) -> str:
+    """``3 alerts``, or ``3`` where the noun is empty."""
+    if not noun:
+        return str(number)
+    return f"{number} {table()['words']['plurals'][noun]['one' if number == 1 else 'other']}"
 
 
 def patients(ids: Iterable[str]) -> list[Segment]:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from dashboard.phone import view
+from dashboard.phone.asking import SHOWN, asks
 from dashboard.phone.door import (
     RefusedError,
     phone_of,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from store.phones import Phone
 
 log = logs.get("phone")
-SHOWN = 20
 _NONCE = re.compile(r"[0-9a-f]{32}")
 
 
@@ -61,6 +61,7 @@ def routes(context: WebContext) -> APIRouter:
         response = page(
             "messages.html", settings, words=words(phone.locale), messages=shown, phone=phone,
             version=view.version(recorded), push_key=push_key, nonce=secrets.token_hex(16),
+            asks=asks(phone.locale),
         )  # fmt: skip
         remember(response, settings, token)
         return response

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi.staticfiles import StaticFiles
 
-from dashboard.phone import enrolling, pushing, reading
+from dashboard.phone import asking, enrolling, pushing, reading
 from dashboard.phone.pages import STATIC
 
 if TYPE_CHECKING:
@@ -21,6 +21,6 @@ def install(api: FastAPI, context: WebContext) -> None:
     Raises:
         SettingsError: the VAPID key is set, and is none.
     """
-    for part in (enrolling, reading, pushing):
+    for part in (enrolling, reading, asking, pushing):
         api.include_router(part.routes(context))
     api.mount("/phone/static", StaticFiles(directory=STATIC), name="phone-static")

@@ -22,6 +22,8 @@ function writeTimes() {
 
 async function lookForNews() {
   if (document.visibilityState !== "visible") return;
+  const typed = [...document.querySelectorAll("input[name=question]")].some((one) => one.value);
+  if (typed) return; // a question that is being written is not lost
   const answer = await fetch("/phone/version", { headers: { Accept: "application/json" } });
   if (answer.ok && (await answer.json()).version !== main.dataset.version) location.reload();
 }

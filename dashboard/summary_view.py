@@ -1,0 +1,106 @@
+"""A summary as a page shows it: names for identifiers, a link from each figure to its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+from urllib.parse import quote
+
+from explain.summary import Call, Episode, Measured, Summary, Window, summarise
+from explain.summary_words import Segment, Sentence
+from store.board import Patient
+from store.shift import Of, Shift
+from vigil.kinds import KINDS
+
+
+class Part(NamedTuple):
+    """A piece of a sentence; ``href`` empty: plain words."""
+
+    text: str
+    href: str = ""
+
+
+class Source(NamedTuple):
+    """One thing that a sentence counts or tells."""
+
+    text: str
+    href: str
+    time: datetime | None
+
+
+class Line(NamedTuple):
+    """A sentence and what it rests on."""
+
+    number: int
+    parts: list[Part]
+    sources: list[Source]
+    entry: str
+
+
+def summary_of(of: Of, shift: Shift, window: Window) -> Summary:
+    """The summary of what the store has."""
+    return summarise(
+        "patient" if of.patient_id else "ward",
+        of.patient_id or of.ward,
+        window,
+        [Episode(*row) for row in shift.episodes],
+        [Call(*row) for row in shift.calls],
+        [Measured(*row) for row in shift.readings],
+    )
+
+
+class View:
+    """Puts names and links into one summary."""
+
+    def __init__(self, shift: Shift, who: Mapping[str, Patient]):
+        self._who = who
+        self._events = {episode.event.event_id: episode.event for episode in shift.episodes}
+        self._calls = {call.action_id: call for call in shift.calls}
+
+    def lines(self, summary: Summary) -> list[Line]:
+        """The sentences, numbered from 1."""
+        return [self._line(n, sentence) for n, sentence in enumerate(summary.sentences, 1)]
+
+    def _line(self, number: int, sentence: Sentence) -> Line:
+        sources: dict[str, Source] = {}
+        for segment in sentence.segments:
+            for ident in segment.ids:
+                sources.setdefault(ident, self._source(ident))
+        anchor = f"#sources-{number}"
+        parts = [self._part(segment, anchor) for segment in sentence.segments]
+        return Line(number, parts, list(sources.values()), sentence.entry)
+
+    def _part(self, segment: Segment, anchor: str) -> Part:
+        match segment.what, segment.ids:
+            case "patient", (patient_id,):
+                return Part(self._name(patient_id), _page(patient_id))
+            case (("words" | "span"), _):
+                return Part(segment.text)
+            case _, ():
+                return Part(segment.text)  # a count of nothing
+            case _, (ident,):
+                return Part(segment.text, self._source(ident).href)
+        return Part(segment.text, anchor)
+
+    def _name(self, patient_id: str) -> str:
+        who = self._who.get(patient_id)
+        return (who.display_name if who else "") or patient_id
+
+    def _source(self, ident: str) -> Source:
+        """An event, a request for help, or a patient's readings."""
+        event, call = self._events.get(ident), self._calls.get(ident)
+        if event is not None:
+            kind = KINDS.get(event.kind)
+            label = kind.label if kind else event.kind
+            text = f"{self._name(event.patient_id)}: {label}, {event.priority}, {event.phase}"
+            return Source(text, _page(event.patient_id, ident), event.onset)
+        if call is not None:
+            text = f"{self._name(call.patient_id)}: asked for help"
+            return Source(text, _page(call.patient_id, call.event_id), call.time)
+        return Source(f"{self._name(ident)}: readings", _page(ident), None)
+
+
+def _page(patient_id: str, event_id: str = "") -> str:
+    address = f"/board/patient/{quote(patient_id, safe='')}"
+    return f"{address}#e-{quote(event_id, safe='')}" if event_id else address
