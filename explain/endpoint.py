@@ -17,6 +17,8 @@ from explain.prompt import Message
 MAX_BYTES = 65_536
 """An answer that is larger is none: a sentence has some hundred bytes."""
 MAX_TOKENS = 80
+TEMPERATURE = 0.8
+"""Of words that are drawn."""
 TIMEOUT_SECONDS = 60.0
 """Where the question names none."""
 SHARE = 0.9
@@ -33,7 +35,7 @@ class EndpointError(Exception):
 
 
 class Endpoint:
-    """Asks ``POST {url}/chat/completions``, without randomness.
+    """Asks ``POST {url}/chat/completions``.
 
     Args:
         url: up to the version, as in ``http://127.0.0.1:11434/v1``.
@@ -48,13 +50,15 @@ class Endpoint:
         self._client = httpx.Client(headers={"Authorization": f"Bearer {key}"} if key else {})
         self.identity = f"{model}@{urlsplit(url).netloc.rpartition('@')[2]}"
 
-    def write(self, said: list[Message], seconds: float = 0) -> str:
-        """The answer, as it is.
+    def write(self, said: list[Message], seconds: float = 0, seed: int = 0) -> str:
+        """The answer, as it is: the likeliest words, or words drawn by a seed above 0.
 
         Raises:
             EndpointError: there is none in time, or it is no answer.
         """
         asked = {"model": self._model, "messages": said, "temperature": 0, "max_tokens": MAX_TOKENS}
+        if seed:
+            asked |= {"temperature": TEMPERATURE, "seed": seed}
         return _content(self._post("chat/completions", asked, seconds * SHARE or TIMEOUT_SECONDS))
 
     def reach(self, seconds: float = 5) -> None:

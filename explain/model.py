@@ -142,13 +142,16 @@ class LanguageModel:
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
 
-    def write(self, said: Prompt, seconds: float = 0) -> str:
-        """What the model answers, as it is: its likeliest words.
+    def write(self, said: Prompt, seconds: float = 0, seed: int = 0) -> str:
+        """What the model answers, as it is: its likeliest words, or words drawn by a seed.
 
         Args:
             seconds: how long it may take; it then ends where it is. 0: as long as it needs.
+            seed: above 0: what draws them.
         """
-        return self._generate([said], max_time=seconds or None)[0]
+        drawn = SAMPLED if seed else {}
+        self._torch.manual_seed(seed)
+        return self._generate([said], max_time=seconds or None, **drawn)[0]
 
     def write_many(
         self, prompts: Sequence[Prompt], candidates: int = 1, seed: int = 7, batch: int = BATCH

@@ -2,7 +2,7 @@
 
     child   {"type":"ready","model":"…","tuned":true}
             or  {"type":"failed","reason":"…","detail":"…"}
-    parent  {"type":"ask","number":1,"messages":[…],"seconds":20}
+    parent  {"type":"ask","number":1,"messages":[…],"seconds":20,"seed":0}
     child   {"type":"answer","number":1,"text":"…"}  or  {"type":"failed",…}
 
 It ends when stdin does, so it never outlives its parent, and after a failure. It runs at low
@@ -58,6 +58,8 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
     messages: list[Message]
     seconds: float = 0
     """How long the answer may take; 0: as long as it needs."""
+    seed: int = 0
+    """0: the likeliest words; else words drawn by chance, the same for the same seed."""
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
@@ -73,7 +75,7 @@ class Writer(Protocol):
     identity: str
     tuned: bool
 
-    def write(self, said: list[Message], seconds: float = 0) -> str:
+    def write(self, said: list[Message], seconds: float = 0, seed: int = 0) -> str:
         """The answer to a conversation."""
 
 
@@ -90,7 +92,7 @@ def serve(load: Callable[[], Writer]) -> int:
         _say(answers, Ready(writer.identity, writer.tuned))
         for line in sys.stdin.buffer:
             ask = _ask.decode(line)
-            _say(answers, Answer(ask.number, writer.write(ask.messages, ask.seconds)))
+            _say(answers, Answer(ask.number, writer.write(ask.messages, ask.seconds, ask.seed)))
     except Exception as error:  # a torch that does not fit, say: all the same to alerts
         return _say(answers, failed(error), status=1)
     return 0

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from explain.model_child import KEY, Answer, Ask, Failed, Ready
+from explain.model_reasons import REASONS
 from explain.prompt import Message
 
 if TYPE_CHECKING:
@@ -36,25 +37,6 @@ class ModelDown(Exception):  # noqa: N818  (a state, not a mistake)
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
-
-
-REASONS = {
-    "model_missing": "The model's file is not there or is not the pinned one.",
-    "adapter_refused": "The adapter is damaged, or for another base model.",
-    "extra_missing": "The extra `llm` is not installed.",
-    "load_failed": "The model could not be loaded.",
-    "no_memory": "There was not enough memory to load the model or to answer.",
-    "load_slow": "The model was not loaded in time.",
-    "crashed": "The model process ended.",
-    "killed": "The model process was killed, as the kernel does where memory ends.",
-    "deadline": "The answer took too long; the process was stopped.",
-    "nonsense": "The model process said something that is no answer.",
-    "endpoint_down": "The endpoint cannot be reached.",
-    "endpoint_slow": "The endpoint did not answer in time.",
-    "endpoint_refused": "The endpoint refused the request, as for a wrong key or model (4xx).",
-    "endpoint_failed": "The endpoint failed (5xx).",
-    "endpoint_nonsense": "The endpoint's answer is too large or is no answer.",
-}
 
 
 class ModelProcess:
@@ -126,15 +108,15 @@ class ModelProcess:
         )
         self._reader.start()
 
-    def ask(self, messages: list[Message], seconds: float) -> str:
-        """The model's answer, within a deadline.
+    def ask(self, messages: list[Message], seconds: float, seed: int = 0) -> str:
+        """The model's answer, within a deadline; ``seed`` as in :class:`Ask`.
 
         Raises:
             ModelDown: there is none; the child is gone.
         """
         self.start()
         self._asked += 1
-        self._send(Ask(self._asked, messages, seconds))
+        self._send(Ask(self._asked, messages, seconds, seed))
         match self._receive(seconds, late="deadline"):
             case Answer(number, text) if number == self._asked:
                 return text

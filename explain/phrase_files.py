@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from explain import phrasebook
+from explain import signature as signatures
 from vigil.errors import InputError
 from vigil.model import Phrase, encode
 
@@ -25,9 +26,16 @@ def shipped() -> tuple[Phrase, ...]:
     """The phrases that come with Vigil; the tests hold every line of them to the verifier.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: the file is damaged, or another version's.
     """
-    return tuple(read(shipped_path()))
+    path, phrases = shipped_path(), []
+    for number, phrase in enumerate(read(path), 1):
+        try:
+            signatures.parse(phrase.signature)
+        except ValueError as error:
+            raise _broken(f"{path}, line {number}", str(error)) from None
+        phrases.append(phrase)
+    return tuple(phrases)
 
 
 def read(path: Path) -> Iterator[Phrase]:

@@ -1,8 +1,10 @@
-"""Better words, later: a thread that asks the model process and publishes what the verifier passes.
+"""Words for what the phrasebook has none for, later: a thread that asks the model process.
 
-Nothing here can touch an alert that has gone out, or delay one. Where the queue is full the oldest
-offer is dropped, answers that come late are dropped, a process that dies is started again after
-growing pauses; each is counted (``rewordings_…``), and the template's words stand.
+What the verifier passes becomes a phrase, which everyone has from then on, and a revision of the
+alert that wanted it. Nothing here can touch an alert that has gone out, or delay one. Where the
+queue is full the oldest offer is dropped, answers that come late are dropped, a process that dies
+is started again after growing pauses; each is counted (``rewordings_…``), and the words that went
+out stand. Of one signature one question is asked, whatever the number of events.
 """
 
 from __future__ import annotations
@@ -11,14 +13,17 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from explain import prompt, signature
-from explain.compose import AUDIENCES, facts_of, reword
-from explain.drafts import choice_of, draft, with_sentence
+from explain import prompt
+from explain.compose import reword, signatures_of
+from explain.drafts import choice_of, draft, sentences_for
 from explain.model_process import ModelDown, ModelProcess
-from explain.verifier import verify_draft
+from explain.phrasebook import Phrasebook, judge
+from explain.prompt import Message
+from explain.signature import Signature, facts_for
 from vigil import ids, logs
+from vigil.clock import Clock, utc_now
 from vigil.errors import UnavailableError
 from vigil.health import Health
 from vigil.model import Alert, Audience, Event, Phrase
@@ -26,12 +31,30 @@ from vigil.model import Alert, Audience, Event, Phrase
 log = logs.get("rewording")
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
+SEEDS = (0, 1)
+"""Of a question and, where the answer is refused, of the same question once more: the likeliest
+words, then words drawn by chance."""
+BANNED = "banned"
+"""Reason code of a sentence that reviewers have banned."""
+
+
+class Known(Protocol):
+    """The part of :class:`explain.phrase_topic.PhraseTopic` that is used here."""
+
+    book: Phrasebook
+
+    def find(self, signature: Signature, choice: int) -> Phrase | None:
+        """A phrase that may be shown."""
+
+    def add(self, phrase: Phrase) -> None:
+        """Take a phrase that was written here, for everyone."""
 
 
 class Offer(NamedTuple):
-    """An event whose alert is out, and when that was (monotonic seconds)."""
+    """An event whose alert is out, what no phrase was there for, and when (monotonic seconds)."""
 
     event: Event
+    unseen: dict[Audience, Signature]
     offered: float
 
 
@@ -39,19 +62,24 @@ class Reworder:
     """Asks the model for each offered event, in order, on a thread of its own.
 
     Args:
+        known: the phrasebook; it takes what is written.
         publish: sends a revision; called from this thread.
         deadline_seconds: from the offer to the revision.
         bound: offers that may wait at once.
     """
 
     def __init__(
-        self, process: ModelProcess, publish: Callable[[Alert], None], health: Health,
-        deadline_seconds: float, bound: int,
+        self, process: ModelProcess, known: Known, publish: Callable[[Alert], None],
+        health: Health, deadline_seconds: float, bound: int, clock: Clock = utc_now,
     ):  # fmt: skip
         self._process = process
+        self._known = known
         self._publish = publish
         self._health = health
         self._deadline_seconds = deadline_seconds
+        self._clock = clock
+        self._given_up: set[Signature] = set()
+        """What the model could not say; it is not asked again as long as this process lives."""
         self._offers: queue.Queue[Offer] = queue.Queue(bound)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rewording", daemon=True)
@@ -68,13 +96,16 @@ class Reworder:
         self._process.close()
 
     def offer(self, event: Event) -> None:
-        """Ask for better words. Never waits: where the queue is full, the oldest gives way.
+        """Ask for words where there are none. Never waits: from a full queue the oldest gives way.
 
-        To be called from one thread.
+        To be called from one thread. What is history is not worth a second of the processor.
         """
-        if not wanted(event):
+        if event.retrospective:
             return
-        offer = Offer(event, time.monotonic())
+        unseen = {who: told for who, told in signatures_of(event).items() if self._wanted(told)}
+        if not unseen:
+            return
+        offer = Offer(event, unseen, time.monotonic())
         while True:
             try:
                 self._offers.put_nowait(offer)
@@ -82,6 +113,9 @@ class Reworder:
                 self._make_room()
             else:
                 return
+
+    def _wanted(self, told: Signature) -> bool:
+        return told not in self._given_up and not self._known.book.has(told)
 
     def _make_room(self) -> None:
         try:
@@ -106,54 +140,94 @@ class Reworder:
                 log.warning("model down", reason=down.reason, detail=down.detail)
                 self._stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            except Exception as error:  # whatever it is: a thread that ended would go unseen
+                self._health.count("rewordings_failed")
+                log.warning("a rewording failed", error=type(error).__name__)
 
     def _next(self) -> None:
         """Take one offer, if any comes soon."""
         try:
-            event, offered = self._offers.get(timeout=0.2)
+            event, unseen, offered = self._offers.get(timeout=0.2)
         except queue.Empty:
             return
         deadline = offered + self._deadline_seconds
-        verified: dict[Audience, Phrase] = {}
-        for audience in AUDIENCES:
+        choice, found = choice_of(event.event_id), dict[Audience, Phrase]()
+        for audience, told in unseen.items():
+            if time.monotonic() >= deadline:
+                self._health.count("rewordings_late")
+                break
+            phrase = self._say(told, choice, deadline)
+            if phrase is not None:
+                found[audience] = phrase
+        if found:
+            self._send(reword(event, found, self._known))
+
+    def _say(self, told: Signature, choice: int, deadline: float) -> Phrase | None:
+        """A phrase for this very signature that may be shown, new or written for another event."""
+        if self._wanted(told) and not self._write(told, deadline):
+            return None
+        phrase = self._known.find(told, choice)
+        return phrase if phrase is not None and phrase.signature == told.key else None
+
+    def _write(self, told: Signature, deadline: float) -> bool:
+        """Ask for a sentence, twice at most, and give it to the phrasebook.
+
+        Returns:
+            Whether there is one, and it says more than the tables do.
+        """
+        question = self._question(told)
+        for seed in SEEDS:
             left = deadline - time.monotonic()
             if left <= 0:
-                self._health.count("rewordings_late")
-                return
-            found = self._sentence(event, audience, left)
-            if found is not None:
-                verified[audience] = found
-        if verified:
-            self._send(reword(event, verified))
+                return False
+            sentence = self._process.ask(question, left, seed)
+            self._health.count("rewordings_asked")
+            phrase = self._phrase(told, sentence, prompt.digest(question))
+            refused = self._refused(told, phrase)
+            if not refused:
+                self._known.add(phrase)
+                return not self._the_tables_own(told, phrase)
+            for code in refused:
+                self._health.count(f"rewordings_refused_{code}")
+        self._health.count("rewordings_refused")
+        self._given_up.add(told)
+        return False
 
-    def _sentence(self, event: Event, audience: Audience, seconds: float) -> Phrase | None:
-        """The model's sentence, or None where it says nothing new or nothing that may go out."""
-        facts = facts_of(event, audience)
-        words = draft(facts, choice_of(event.event_id))
-        said = prompt.messages(facts, words)
-        sentence = self._process.ask(said, seconds)
-        self._health.count("rewordings_asked")
-        if sentence == words.seen.text:
-            self._health.count("rewordings_same")
-            return None
-        refused = verify_draft(with_sentence(words, sentence), facts, words.seen.slots)
-        for code in refused:
-            self._health.count(f"rewordings_refused_{code}")
-        if refused:
-            self._health.count("rewordings_refused")
-            return None
-        key = signature.of(facts, words.seen.slots).key
+    def _question(self, told: Signature) -> list[Message]:
+        """As what answers has learnt to be asked."""
+        if self._process.tuned:
+            return [{"role": "user", "content": prompt.request(told)}]
+        facts = facts_for(told)
+        return prompt.messages(facts, draft(facts, 0))
+
+    def _phrase(self, told: Signature, sentence: str, prompt_hash: str) -> Phrase:
+        model, adapter = self._process.model, ""
+        if self._process.tuned:
+            model, _, adapter = model.partition("+")
         return Phrase(
-            phrase_id=ids.phrase_id(key, sentence),
-            signature=key,
+            phrase_id=ids.phrase_id(told.key, sentence),
+            signature=told.key,
             text=sentence,
             status="draft",
             author="model",
             revision=0,
-            time=event.detected_at,
-            model=self._process.model,
-            prompt_hash=prompt.digest(said),
+            time=self._clock(),
+            model=model,
+            adapter=adapter,
+            prompt_hash=prompt_hash,
         )
+
+    def _refused(self, told: Signature, phrase: Phrase) -> tuple[str, ...]:
+        held = self._known.book.get(phrase.phrase_id)
+        if held is not None and held.status == "banned":
+            return (BANNED,)
+        return judge(told, phrase.text)
+
+    def _the_tables_own(self, told: Signature, phrase: Phrase) -> bool:
+        same = phrase.text in {sentence.text for sentence in sentences_for(facts_for(told))}
+        if same:
+            self._health.count("rewordings_same")
+        return same
 
     def _send(self, alert: Alert) -> None:
         try:
@@ -163,8 +237,3 @@ class Reworder:
             log.warning("rewording not sent", code=error.code)
         else:
             self._health.count("rewordings_published")
-
-
-def wanted(event: Event) -> bool:
-    """Whether better words are worth a second of the processor: not for what is history."""
-    return not event.retrospective

@@ -1,7 +1,8 @@
 """The worker: an event comes, its alert goes out at once; better words may follow.
 
-Reads ``vitals.events``, writes ``vitals.alerts``. It keeps no state: an alert is a pure function of
-its event, so an event that comes twice gives the same alert with the same revision.
+Reads ``vitals.events``, writes ``vitals.alerts``. An alert is a pure function of its event and of
+the phrasebook, which ``vitals.phrases`` keeps alike in every worker. An event that comes twice
+gives the same revision; whoever stores alerts keeps the first.
 """
 
 from __future__ import annotations
@@ -11,19 +12,24 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
+from explain import phrase_files
 from explain.compose import compose
-from vigil import wire
+from explain.phrase_topic import PhraseTopic
+from vigil import logs, wire
 from vigil.broker import Publisher
+from vigil.errors import InputError
 from vigil.handler import Received, Rejected, Stateless
 from vigil.health import Health
-from vigil.model import Alert, Event
+from vigil.model import Alert, Event, Phrase
 from vigil.stream import StreamLoop
 from vigil.topics import EVENTS
 
 if TYPE_CHECKING:
+    from explain.compose import Phrases
     from explain.rewording import Reworder
     from vigil.settings import Settings
 
+log = logs.get("explain")
 NAME = "explain"
 
 
@@ -47,24 +53,36 @@ class ExplainHandler(Stateless):
     name = NAME
     topics: tuple[str, ...] = (EVENTS.name,)
 
-    def __init__(self, publisher: Sender, health: Health, reworder: Offers | None = None):
+    def __init__(
+        self, publisher: Sender, health: Health, reworder: Offers | None = None,
+        phrases: Phrases | None = None,
+    ):  # fmt: skip
         self._publisher = publisher
         self._health = health
         self._reworder = reworder
+        self._phrases = phrases
 
     def handle(self, batch: Sequence[Received]) -> Iterable[Rejected]:
-        """Publish an alert for each event and wait for the broker; then offer them for rewording.
+        """Publish an alert for each event and wait for the broker; then offer what had no phrase.
 
         Raises:
             UnavailableError: the broker does not take them.
         """
         events = [received.message for received in batch if isinstance(received.message, Event)]
-        self._publisher.publish([wire.outgoing(compose(event), NAME) for event in events])
-        self._health.count("alerts", len(events))
+        alerts = [compose(event, self._phrases) for event in events]
+        self._publisher.publish([wire.outgoing(alert, NAME) for alert in alerts])
+        self._count(alerts)
         if self._reworder is not None:
             for event in events:
                 self._reworder.offer(event)
         return ()
+
+    def _count(self, alerts: Sequence[Alert]) -> None:
+        authors = [origin.author for alert in alerts for origin in alert.provenance.values()]
+        hit = authors.count("phrasebook")
+        self._health.count("alerts", len(alerts))
+        self._health.count("phrases_hit", hit)
+        self._health.count("phrases_missed", len(authors) - hit)
 
 
 class ExplainWorker:
@@ -72,39 +90,59 @@ class ExplainWorker:
 
     Args:
         model_command: what runs the model; None: the one that the settings name.
+        shipped: the phrases to begin with; None: those that come with Vigil.
     """
 
     name = NAME
 
-    def __init__(self, settings: Settings, model_command: Sequence[str] | None = None):
+    def __init__(
+        self, settings: Settings, model_command: Sequence[str] | None = None,
+        shipped: Sequence[Phrase] | None = None,
+    ):  # fmt: skip
         self._settings = settings
         self._command = model_command
+        self._shipped = shipped
 
     def run(self, stop: threading.Event, health: Health) -> None:
         """Work until ``stop``; ends the model process with it."""
         publisher = Publisher(self._settings, NAME)
+        shipped = _shipped(health) if self._shipped is None else self._shipped
+        phrases = PhraseTopic(self._settings, shipped, lambda new: _publish(publisher, new), health)
+        phrases.start()
         try:
-            reworder = self._reworder(publisher, health) if self._settings.llm else None
+            reworder = self._reworder(publisher, phrases, health) if self._settings.llm else None
             with closing(reworder) if reworder else nullcontext():
                 if reworder:
                     reworder.start()
-                handler = ExplainHandler(publisher, health, reworder)
+                handler = ExplainHandler(publisher, health, reworder, phrases)
                 StreamLoop(handler, self._settings, publisher, health).run(stop)
         finally:
+            phrases.stop()
             publisher.close()
 
-    def _reworder(self, publisher: Publisher, health: Health) -> Reworder:
+    def _reworder(self, publisher: Publisher, phrases: PhraseTopic, health: Health) -> Reworder:
         from explain.model_process import ModelProcess, for_settings  # noqa: PLC0415  (if wanted)
         from explain.rewording import Reworder  # noqa: PLC0415
 
         return Reworder(
             ModelProcess(self._command) if self._command else for_settings(self._settings),
-            lambda alert: _publish(publisher, alert),
+            phrases,
+            lambda alert: _publish(publisher, [alert]),
             health,
             self._settings.llm_deadline_seconds,
             self._settings.llm_queue,
         )
 
 
-def _publish(publisher: Publisher, alert: Alert) -> None:
-    publisher.publish([wire.outgoing(alert, NAME)])
+def _publish(publisher: Publisher, messages: Sequence[Alert | Phrase]) -> None:
+    publisher.publish([wire.outgoing(message, NAME) for message in messages])
+
+
+def _shipped(health: Health) -> tuple[Phrase, ...]:
+    """The shipped phrases; none where the file is damaged: alerts go out all the same."""
+    try:
+        return phrase_files.shipped()
+    except InputError as error:
+        health.count("phrasebook_damaged")
+        log.warning("the shipped phrasebook cannot be used", code=error.code)
+        return ()

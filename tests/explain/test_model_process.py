@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from explain.model_process import REASONS, ModelDown, ModelProcess
+from explain.model_process import ModelDown, ModelProcess
+from explain.model_reasons import REASONS
 from tests.support import scripted_model
 from tests.support.running import eventually
 
@@ -150,3 +151,8 @@ def _runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_question_may_be_asked_with_a_seed() -> None:
+    with child("seed") as process:
+        assert [process.ask(QUESTION, 20), process.ask(QUESTION, 20, 7)] == ["0", "7"]

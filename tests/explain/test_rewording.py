@@ -8,32 +8,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from explain import rewording
-from explain.compose import compose
+from explain import prompt, rewording
+from explain.compose import compose, signatures_of
 from explain.model_process import ModelProcess
+from explain.phrasebook import PatientText, Phrasebook
+from explain.phrasebook import judge as judged
 from explain.rewording import Reworder
 from tests.support import scripted_model
+from tests.support.messages import NOON, phrase
 from tests.support.running import eventually as _eventually
 from tests.support.wording import event
 from vigil.errors import UnavailableError
 from vigil.health import Health
-from vigil.model import Alert
+from vigil.model import Alert, Context, Event, Phrase
 
 eventually = partial(
     _eventually, seconds=40
 )  # a child starts, and textstat loads, when all is busy
+GOOD = scripted_model.GOOD
 SCRIPT = str(Path(scripted_model.__file__))
 
 
 class Desk:
-    """Where revisions arrive, and what was counted."""
+    """Where revisions arrive, what was counted, and the phrasebook."""
 
-    def __init__(self) -> None:
+    def __init__(self, *phrases: Phrase, patient_text: PatientText = "verified") -> None:
         self.alerts: list[Alert] = []
         self.health = Health("explain")
+        self.book = Phrasebook(phrases, patient_text)
+        self.find = self.book.find
+        self.added: list[Phrase] = []
+
+    def add(self, phrase: Phrase) -> None:
+        self.added.append(phrase)
+        self.book.put(phrase)
 
     def count(self, name: str) -> int:
         counters = self.health.report()["counters"]
@@ -50,7 +62,7 @@ def reworder(
 ) -> Iterator[Reworder]:
     command = [sys.executable, SCRIPT, script, *([str(file)] if file else [])]
     process = ModelProcess(command, load_seconds=20)
-    found = Reworder(process, desk.publish, desk.health, deadline, bound)
+    found = Reworder(process, desk, desk.publish, desk.health, deadline, bound, clock=lambda: NOON)
     found.start()
     try:
         yield found
@@ -59,10 +71,19 @@ def reworder(
     assert process.pid is None
 
 
-def test_a_verified_sentence_becomes_a_revision() -> None:
-    desk = Desk()
+def patients(told: Event) -> str:
+    """The key of what a patient's phrase must say of an event."""
+    return signatures_of(told)["patient"].key
+
+
+def drafted(told: Event, text: str = GOOD, **changes: Any) -> Phrase:
+    return phrase(text, signature=patients(told), **changes)
+
+
+def test_a_verified_sentence_becomes_a_revision_and_a_phrase() -> None:
+    desk, told = Desk(), event(sequence=2, phase="updated")
     with reworder("good", desk) as words:
-        words.offer(event(sequence=2, phase="updated"))
+        words.offer(told)
         eventually(lambda: desk.alerts)
     (alert,) = desk.alerts
     assert alert.revision == 5
@@ -73,22 +94,108 @@ def test_a_verified_sentence_becomes_a_revision() -> None:
     assert (provenance.author, provenance.model) == ("model", "scripted@test")
     assert len(provenance.prompt_hash) == 16
     # the same words speak to the wrong reader in the care team's text, and are refused there
-    assert (
-        alert.texts["care_team"] == compose(event(sequence=2, phase="updated")).texts["care_team"]
-    )
+    assert alert.texts["care_team"] == compose(told).texts["care_team"]
     assert alert.provenance["care_team"].author == "template"
     assert desk.count("rewordings_published") == 1
-    assert desk.count("rewordings_refused_audience") == 1
+    assert desk.count("rewordings_refused_audience") == 2  # asked twice
+    (written,) = desk.added
+    assert written == drafted(told, prompt_hash=provenance.prompt_hash)
+    assert provenance.entry == written.phrase_id
 
 
-def test_what_the_verifier_refuses_is_counted_and_never_seen() -> None:
+def test_who_was_told_with_a_phrase_keeps_it_in_the_revision() -> None:
+    told = event()
+    team = phrase(
+        "High heart rate for {duration}, now {heart_rate}.",
+        signature=signatures_of(told)["care_team"].key,
+    )
+    desk = Desk(team)
+    with reworder("good", desk) as words:
+        words.offer(told)
+        eventually(lambda: desk.alerts)
+    (alert,) = desk.alerts
+    assert alert.provenance["care_team"].entry == team.phrase_id
+    assert alert.texts["care_team"] == compose(told, desk).texts["care_team"]
+    assert desk.count("rewordings_asked") == 1
+
+
+def test_two_events_of_one_signature_ask_once() -> None:
+    desk = Desk()
+    with reworder("good", desk) as words:
+        for number in range(3):
+            words.offer(event(event_id=f"e{number}"))
+        eventually(lambda: len(desk.alerts) == 3)
+        words.offer(event(event_id="e9"))  # its alert went out with the phrase already
+        time.sleep(0.5)
+    assert desk.count("rewordings_asked") == 3  # once for the patient, twice for the care team
+    assert len(desk.added) == 1
+    assert {a.provenance["patient"].entry for a in desk.alerts} == {desk.added[0].phrase_id}
+    assert len(desk.alerts) == 3
+
+
+@pytest.mark.parametrize("status", ["draft", "approved"])
+def test_what_has_a_phrase_is_not_asked(status: Any) -> None:
+    told = event()
+    team = signatures_of(told)["care_team"].key
+    desk = Desk(drafted(told, status=status), phrase("Any {duration}.", signature=team))
+    with reworder("good", desk) as words:
+        words.offer(told)
+        time.sleep(0.5)
+    assert desk.count("rewordings_asked") == 0
+
+
+def test_a_patient_reads_no_draft_where_reviewers_decide() -> None:
+    desk = Desk(patient_text="approved")
+    with reworder("good", desk) as words:
+        words.offer(event())
+        eventually(lambda: desk.count("rewordings_asked") == 3)
+        eventually(lambda: desk.added)
+    assert desk.alerts == []
+
+
+def test_what_reviewers_banned_is_not_said_by_the_model_either() -> None:
+    told = event()
+    desk = Desk(drafted(told, status="banned", revision=1, by="kim"))
+    with reworder("good", desk) as words:
+        words.offer(told)
+        eventually(lambda: desk.count("rewordings_refused") == 2)
+    assert desk.count("rewordings_refused_banned") == 2
+    assert not desk.alerts
+    assert not desk.added
+
+
+def test_a_refused_answer_is_asked_for_once_more_in_other_words() -> None:
+    desk = Desk()
+    with reworder("good_at_last", desk) as words:
+        words.offer(event())
+        eventually(lambda: desk.alerts)
+    assert desk.count("rewordings_refused_slot_missing") == 2
+    assert desk.added[0].text == GOOD
+
+
+def test_the_tables_own_words_join_the_phrasebook_and_need_no_revision() -> None:
+    told = event(context=Context("unknown"))
+    desk = Desk()
+    with reworder("table", desk) as words:
+        words.offer(told)
+        eventually(lambda: desk.count("rewordings_same") == 1)
+        eventually(lambda: desk.count("rewordings_asked") == 3)
+    assert desk.alerts == []
+    assert [each.text for each in desk.added] == [scripted_model.TABLE]
+
+
+def test_what_the_verifier_refuses_is_counted_never_seen_and_not_asked_again() -> None:
     desk = Desk()
     with reworder("nonsense", desk) as words:
         words.offer(event())
-        eventually(lambda: desk.count("rewordings_asked") == 2)
-    assert desk.alerts == []
+        eventually(lambda: desk.count("rewordings_refused") == 2)
+        words.offer(event(event_id="another"))
+        time.sleep(0.5)
+    assert not desk.alerts
+    assert not desk.added
+    assert desk.count("rewordings_asked") == 4
     for code in ("numeral", "reassurance", "markup", "slot_missing"):
-        assert desk.count(f"rewordings_refused_{code}") == 2
+        assert desk.count(f"rewordings_refused_{code}") == 4
 
 
 def test_a_prompt_played_back_is_refused() -> None:
@@ -99,14 +206,43 @@ def test_a_prompt_played_back_is_refused() -> None:
     assert desk.alerts == []
 
 
+def test_a_tuned_model_is_asked_as_it_was_taught_and_named_in_two_parts() -> None:
+    desk, told = Desk(), event(priority="low")
+    with reworder("tuned", desk) as words:
+        words.offer(told)
+        eventually(lambda: desk.alerts)
+    (written,) = desk.added
+    assert (written.model, written.adapter) == ("scripted@test", "words@1")
+    asked = [{"role": "user", "content": prompt.request(signatures_of(told)["patient"])}]
+    assert written.prompt_hash == prompt.digest(asked)
+    assert desk.alerts[0].provenance["patient"].model == "scripted@test+words@1"
+
+
 def test_history_is_not_reworded() -> None:
     desk = Desk()
     with reworder("good", desk) as words:
         words.offer(event(retrospective=True))
         words.offer(event())
         eventually(lambda: desk.alerts)
-    assert desk.count("rewordings_asked") == 2
+    assert desk.count("rewordings_asked") == 3
     assert len(desk.alerts) == 1
+
+
+def test_a_fault_of_ours_costs_one_rewording(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    real, broken = judged, iter([True])
+
+    def judge(*arguments: Any) -> tuple[str, ...]:
+        if next(broken, False):
+            raise RuntimeError("a slip")
+        return real(*arguments)
+
+    monkeypatch.setattr(rewording, "judge", judge)
+    with reworder("good", desk) as words:
+        words.offer(event())
+        words.offer(event(event_id="e2"))
+        eventually(lambda: desk.alerts)
+    assert desk.count("rewordings_failed") == 1
 
 
 def test_offers_never_wait_and_the_queue_is_bounded() -> None:
@@ -122,7 +258,7 @@ def test_offers_never_wait_and_the_queue_is_bounded() -> None:
 def test_the_newest_offers_are_kept() -> None:
     desk = Desk()
     process = ModelProcess([sys.executable, SCRIPT, "good"], load_seconds=20)
-    words = Reworder(process, desk.publish, desk.health, 40, bound=2)
+    words = Reworder(process, desk, desk.publish, desk.health, 40, bound=2)
     for number in range(5):
         words.offer(event(event_id=f"e{number}"))
     words.start()

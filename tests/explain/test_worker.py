@@ -10,11 +10,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
-from explain.compose import compose
-from explain.service import build
+from explain import phrase_files, worker
+from explain.compose import AUDIENCES, compose, signatures_of
+from explain.phrasebook import Phrasebook
 from explain.worker import ExplainHandler, ExplainWorker
 from tests.support import scripted_model
+from tests.support.messages import phrase
 from tests.support.running import eventually, running
 from tests.support.wording import event
 from vigil import wire
@@ -22,7 +25,7 @@ from vigil.broker import Publisher, open_consumer
 from vigil.errors import UnavailableError
 from vigil.handler import Received
 from vigil.health import Health
-from vigil.model import Alert, Event, Tick
+from vigil.model import Alert, Event, Tick, encode
 from vigil.settings import Settings
 from vigil.topics import ALERTS, DEADLETTER, EVENTS
 
@@ -75,7 +78,7 @@ def alerts_of(settings: Settings, event_id: str, wanted: int) -> list[Alert]:
 @pytest.mark.kafka
 def test_an_event_becomes_an_alert_and_a_repetition_the_same_one(streaming: Settings) -> None:
     told = fresh()
-    with running(build(streaming), streaming) as health:
+    with running(ExplainWorker(streaming, shipped=()), streaming) as health:
         send(streaming, wire.outgoing(told, "test"), wire.outgoing(told, "test"))
         assert alerts_of(streaming, told.event_id, 2) == [compose(told)] * 2
         assert "vigil_alerts_total" in health.metrics()
@@ -88,7 +91,7 @@ def test_what_is_no_event_goes_to_the_dead_letters_and_the_next_is_told(
     told = fresh()
     tick = wire.outgoing(Tick(datetime(2026, 1, 1, tzinfo=UTC)), "test")
     bad = tick._replace(topic=EVENTS.name, key=b"p1")
-    with running(build(streaming), streaming) as health:
+    with running(ExplainWorker(streaming, shipped=()), streaming) as health:
         send(streaming, bad, bad._replace(value=b"\xff{"), wire.outgoing(told, "test"))
         alerts_of(streaming, told.event_id, 1)
         eventually(lambda: "vigil_dead_letters_total" in health.metrics())
@@ -104,9 +107,9 @@ def test_what_is_no_event_goes_to_the_dead_letters_and_the_next_is_told(
 @pytest.mark.kafka
 def test_better_words_follow_as_a_revision(streaming: Settings) -> None:
     told = fresh()
-    settings = streaming.model_copy(update={"llm": True})
-    worker = ExplainWorker(settings, model_command=(sys.executable, SCRIPT, "good"))
-    with running(worker, settings):
+    settings = streaming.model_copy(update={"llm": True, "patient_text": "verified"})
+    service = ExplainWorker(settings, (sys.executable, SCRIPT, "good"), shipped=())
+    with running(service, settings):
         send(settings, wire.outgoing(told, "test"))
         first, second = alerts_of(settings, told.event_id, 2)
     assert first == compose(told)
@@ -120,11 +123,62 @@ def test_better_words_follow_as_a_revision(streaming: Settings) -> None:
 def test_alerts_do_not_care_how_the_model_is(streaming: Settings, script: str) -> None:
     told = fresh()
     settings = streaming.model_copy(update={"llm": True, "llm_deadline_seconds": 0.5})
-    worker = ExplainWorker(settings, model_command=(sys.executable, SCRIPT, script))
-    with running(worker, settings) as health:
+    service = ExplainWorker(settings, (sys.executable, SCRIPT, script), shipped=())
+    with running(service, settings) as health:
         send(settings, wire.outgoing(told, "test"))
         assert alerts_of(settings, told.event_id, 1) == [compose(told)]
         assert health.ready()
+
+
+@pytest.mark.kafka
+def test_alerts_go_out_in_the_phrasebooks_words_until_a_reviewer_bans_them(
+    streaming: Settings,
+) -> None:
+    def low() -> Event:
+        return fresh(kind="heart_rate_low", evidence={"values": {"heart_rate": 41}})
+
+    team, patient = (signatures_of(low())[who] for who in AUDIENCES)
+    shipped = [
+        phrase("Heart rate low for {duration}, at {heart_rate}.", signature=team.key),
+        phrase("Your heart has been slow for {duration}, at {heart_rate}.", signature=patient.key),
+    ]
+    book = Phrasebook(shipped, "approved")
+    with running(ExplainWorker(streaming, shipped=shipped), streaming) as health:
+        told = low()
+        send(streaming, wire.outgoing(told, "test"))
+        (alert,) = alerts_of(streaming, told.event_id, 1)
+        assert alert == compose(told, book)
+        assert alert.provenance["care_team"].entry == shipped[0].phrase_id
+        assert alert.provenance["patient"].author == "template"  # a draft, and nobody approved it
+        approved = replace(shipped[1], status="approved", revision=1, by="kim")
+        banned = replace(shipped[0], status="banned", revision=1, by="kim")
+        send(streaming, wire.outgoing(approved, "test"), wire.outgoing(banned, "test"))
+
+        def heard() -> bool:
+            told = low()
+            send(streaming, wire.outgoing(told, "test"))
+            (alert,) = alerts_of(streaming, told.event_id, 1)
+            authors = [alert.provenance[who].author for who in AUDIENCES]
+            return authors == ["template", "phrasebook"]
+
+        eventually(heard, 40)
+        counters = health.report()["counters"]
+        assert isinstance(counters, dict)
+        assert counters["phrases_hit"] >= 2
+        assert counters["phrases_missed"] >= 2
+
+
+def test_a_damaged_file_of_phrases_costs_no_alert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = tmp_path / "en.jsonl"
+    damaged.write_text("{")
+    monkeypatch.setattr(phrase_files, "shipped_path", lambda: damaged)
+    health = Health("explain")
+    assert worker._shipped(health) == ()
+    damaged.write_bytes(encode(phrase(signature="en/patient/x.above/opened/-/-/-")) + b"\n")
+    assert worker._shipped(health) == ()
+    assert "vigil_phrasebook_damaged_total" in health.metrics()
 
 
 class Broker:

@@ -16,6 +16,7 @@ from explain.model_child import Writer, serve
 from explain.model_files import unavailable
 from explain.prompt import Message
 
+TABLE = "Your heart rate has been high for {duration}, now at {heart_rate}."
 GOOD = "Your heart rate is high, now at {heart_rate}, and has been for {duration}."
 
 
@@ -27,11 +28,21 @@ class Scripted:
 
     def __init__(self, script: str, starts: int):
         self.script = script
+        if script == "tuned":
+            self.identity, self.tuned = "scripted@test+words@1", True
         self.starts = starts
 
-    def write(self, said: list[Message], seconds: float = 0) -> str:
+    def write(  # noqa: PLR0911, PLR0912  (one return a script)
+        self, said: list[Message], seconds: float = 0, seed: int = 0
+    ) -> str:
         """The scripted answer, or none."""
         match self.script:
+            case "good_at_last" if seed == 0:
+                return "Your heart rate is high."
+            case "table":
+                return TABLE
+            case "seed":
+                return str(seed)
             case "crash":
                 os._exit(3)
             case "crash_once" if self.starts == 1:
