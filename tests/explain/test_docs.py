@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import explain
-from explain.model_process import REASONS
+from explain.model_reasons import REASONS
 from explain.slots import SLOTS
 from explain.verifier import RULES
 
