@@ -18,6 +18,7 @@ from store import service as store_service
 from store.database import connect
 from tests.support.running import eventually, running, serving
 from tests.support.seed import Seed, busy_ward
+from tests.support.statuses import status
 from vigil.local.parts import free_port
 from vigil.settings import Settings
 
@@ -261,6 +262,7 @@ def test_no_accessibility_fault_that_axe_can_find(
         with seeding(away) as seed:
             seed.user("kim", PASSWORD, "admin", "Kim Berg")
             busy_ward(seed, 30, minutes=60)
+            seed.statuses(status("store", trouble={"database": "away"}, time=datetime.now(UTC)))
         page.goto(url + "/login")
         found = {"login": axe.run(page)}
         sign_in(page, url)
@@ -271,6 +273,8 @@ def test_no_accessibility_fault_that_axe_can_find(
         found["patient"] = axe.run(page)
         page.goto(url + "/board/admin")
         found["admin"] = axe.run(page)
+        page.goto(url + "/board/system")
+        found["system"] = axe.run(page)
     faults = {
         name: result.generate_report() for name, result in found.items() if result.violations_count
     }
