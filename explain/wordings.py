@@ -23,8 +23,8 @@ from explain.tables import SLOT, Sentence
 from vigil.model import Audience, Phrase, Provenance
 
 PhraseAuthor = Literal["phrasebook", "model"]
-PLANS = 32_768
-"""Plans that are kept. A ward needs some hundreds; each takes about 10 kB."""
+PLANS = 4_096
+"""What is told, to all readers, for which plans are kept; each takes about 10 kB."""
 PHRASED = 64
 """Phrases that a plan remembers; more than any signature has."""
 
