@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from explain import prompt
+from explain import writing
 from explain.compose import reword, signatures_of
-from explain.drafts import choice_of, draft, sentences_for
+from explain.drafts import choice_of, sentences_for
 from explain.model_process import ModelDown, ModelProcess
 from explain.phrasebook import Phrasebook, judge
-from explain.prompt import Message
 from explain.signature import Signature, facts_for
-from vigil import ids, logs
+from explain.writing import Author
+from vigil import logs
 from vigil.clock import Clock, utc_now
 from vigil.errors import UnavailableError
 from vigil.health import Health
@@ -175,14 +175,15 @@ class Reworder:
         Returns:
             Whether there is one, and it says more than the tables do.
         """
-        question = self._question(told)
+        author = Author(self._process.model, self._process.tuned)
+        question = writing.question(told, author)
         for seed in SEEDS:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
             sentence = self._process.ask(question, left, seed)
             self._health.count("rewordings_asked")
-            phrase = self._phrase(told, sentence, prompt.digest(question))
+            phrase = writing.phrase(told, sentence, author, self._clock())
             refused = self._refused(told, phrase)
             if not refused:
                 self._known.add(phrase)
@@ -192,30 +193,6 @@ class Reworder:
         self._health.count("rewordings_refused")
         self._given_up.add(told)
         return False
-
-    def _question(self, told: Signature) -> list[Message]:
-        """As what answers has learnt to be asked."""
-        if self._process.tuned:
-            return [{"role": "user", "content": prompt.request(told)}]
-        facts = facts_for(told)
-        return prompt.messages(facts, draft(facts, 0))
-
-    def _phrase(self, told: Signature, sentence: str, prompt_hash: str) -> Phrase:
-        model, adapter = self._process.model, ""
-        if self._process.tuned:
-            model, _, adapter = model.partition("+")
-        return Phrase(
-            phrase_id=ids.phrase_id(told.key, sentence),
-            signature=told.key,
-            text=sentence,
-            status="draft",
-            author="model",
-            revision=0,
-            time=self._clock(),
-            model=model,
-            adapter=adapter,
-            prompt_hash=prompt_hash,
-        )
 
     def _refused(self, told: Signature, phrase: Phrase) -> tuple[str, ...]:
         held = self._known.book.get(phrase.phrase_id)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from vigil.cli.commands import phrasebook
 from vigil.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ group = typer.Typer(
     subcommand_metavar="EVENTS.jsonl | COMMAND",
     help="Words for events: `vigil explain EVENTS.jsonl`.",
 )
+
+
+group.add_typer(phrasebook.group, name="phrasebook")
 
 
 def add_to(app: typer.Typer) -> None:
