@@ -18,6 +18,7 @@ from explain.asking import LONGEST, intent_of
 from explain.questions import REFUSED, answer, book
 from store import board, steps
 from vigil.errors import UnavailableError
+from vigil.kinds import KINDS
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -62,7 +63,7 @@ class QuestionPages:
         event, seen = step
         told = answer(intent, event, "care_team", seen_at=seen) if intent else None
         shown: dict[str, Any] = {
-            "title": answer("why", event, "care_team").text, "told": told,
+            "told": told, "kind": KINDS[event.kind].label if event.kind in KINDS else event.kind,
             "intents": book("care_team").asks, "say": book("care_team").say, "longest": LONGEST,
         }  # fmt: skip
         return page(

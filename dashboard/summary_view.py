@@ -65,7 +65,7 @@ class View:
     def _line(self, number: int, sentence: Sentence) -> Line:
         sources: dict[str, Source] = {}
         for segment in sentence.segments:
-            for ident in segment.ids:
+            for ident in segment.ids if segment.what != "patient" else ():
                 sources.setdefault(ident, self._source(ident))
         anchor = f"#sources-{number}"
         parts = [self._part(segment, anchor) for segment in sentence.segments]
@@ -93,7 +93,8 @@ class View:
         if event is not None:
             kind = KINDS.get(event.kind)
             label = kind.label if kind else event.kind
-            text = f"{self._name(event.patient_id)}: {label}, {event.priority}, {event.phase}"
+            state = "ended" if event.phase == "closed" else "open"
+            text = f"{self._name(event.patient_id)}: {label} ({event.priority} priority, {state})"
             return Source(text, _page(event.patient_id, ident), event.onset)
         if call is not None:
             text = f"{self._name(call.patient_id)}: asked for help"

@@ -253,7 +253,8 @@ class _Teller:
 
     def _oldest(self, episodes: list[Episode]) -> dict[str, list[Segment]]:
         first = min(episodes, key=lambda e: (e.event.onset, e.event.event_id)).event
-        return {"since": [_time(first.onset, self._window, first.event_id, "onset")]}
+        name = "since" if len(episodes) == 1 else "oldest"
+        return {name: [_time(first.onset, self._window, first.event_id, "onset")]}
 
     def _episode(self, episode: Episode) -> dict[str, list[Segment]]:
         """What is found, since when, the last value, and whether anybody has seen it."""
