@@ -146,12 +146,14 @@ def vigil(*arguments: str) -> tuple[int, str]:
 
 
 def test_build_check_and_list(written: Path) -> None:
-    part = ("--signature", "patient/heart_rate_low")
-    code, told = vigil("build", "--out", str(written), *part)
-    assert code == 0, told
-    assert "patient: " in told
+    _, told = vigil("build", "--out", str(written), "--signature", "patient/heart_rate_low")
     assert "none: en/patient/heart_rate_low.below/opened/-/blood_pressure_high.above" in told
     assert "refused: reassurance" in told
+    written.unlink()
+    part = ("--signature", "patient/heart_rate_low.below/closed")
+    code, told = vigil("build", "--out", str(written), *part)
+    assert code == 0, told
+    assert "100.0%" in told
     first = written.read_bytes()
     code, told = vigil("build", "--out", str(written), *part)
     assert "0 sentences were written" in told
