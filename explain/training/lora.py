@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 
 def adapted(base: Any, options: Options) -> Any:
-    """The base with an adapter that changes nothing yet; only the adapter is trained."""
+    """The base with an adapter that changes nothing yet; only the adapter is trained.
+
+    The base's linear layers go to bf16, in which they came and in which autocast multiplies.
+    """
     import torch  # noqa: PLC0415
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415
 
@@ -25,7 +29,12 @@ def adapted(base: Any, options: Options) -> Any:
         target_modules=list(TARGETS),
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(base, config)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # between the two
+        model = get_peft_model(base, config)
+    for name, layer in model.named_modules():
+        if name.endswith(".base_layer"):
+            layer.to(torch.bfloat16)
+    return model
 
 
 def weights(model: Any) -> dict[str, Any]:
@@ -63,6 +72,7 @@ def save(model: Any, folder: Path, base: str) -> None:
         {name: value.to(torch.float16).cpu().contiguous() for name, value in state.items()},
         folder / WEIGHTS,
     )
+    (folder / WEIGHTS).chmod(0o644)  # it is packed as it lies there
     config = model.peft_config["default"].to_dict()
     config.update(base_model_name_or_path=base, inference_mode=True)
     config["target_modules"] = sorted(config["target_modules"])

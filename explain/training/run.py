@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from explain.model import LanguageModel, offline, prepare
 from explain.model_adapter import CONFIG, WEIGHTS
 from explain.model_files import SMOLLM2, Source, digest, unavailable
 from explain.training import card, checkpoint, lora
@@ -89,16 +91,15 @@ def train(
 
 def _base(place: Place) -> tuple[Any, Any, Any]:
     """The tokenizer, the base in full precision, and torch, set to the threads it may use."""
+    offline()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve those that work
     try:
         import peft  # noqa: F401, PLC0415
         import torch  # noqa: PLC0415
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
-
-        from explain.model import offline, prepare  # noqa: PLC0415
     except ImportError as error:
         why = f"Training needs the extra `llm`: there is no {error.name}."
         raise unavailable(why, "pip install 'vigil[llm]'") from None
-    offline()
     torch.set_num_threads(place.threads)
     folder = prepare(place.models, place.source)
     base = AutoModelForCausalLM.from_pretrained(
@@ -111,8 +112,6 @@ def _base(place: Place) -> tuple[Any, Any, Any]:
 
 def _measured(place: Place, divided: Split) -> dict[str, Any]:
     """What the adapter, loaded as it will be used, writes for signatures that it has not seen."""
-    from explain.model import LanguageModel  # noqa: PLC0415
-
     model = LanguageModel(place.models, place.source, place.threads, adapter=place.out)
     asked = {"validation": divided.validation, "test": divided.test}
     return {name: probe(model, signatures_of(part)) for name, part in asked.items()}
