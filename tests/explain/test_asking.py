@@ -76,6 +76,20 @@ def test_what_we_never_answer_is_refused(text: str) -> None:
     assert intent_of(text, "en") is None
 
 
+@pytest.mark.parametrize(
+    ("text", "locale"),
+    [
+        ("Has my heart stopped?", "en"), ("Did my heart stop?", "en"), ("Is my pulse gone?", "en"),
+        ("Is my heart broken?", "en"), ("Has my breathing stopped now?", "en"),
+        ("¿Se ha parado mi corazón?", "es"), ("¿Mi corazón ha parado?", "es"),
+        ("我的心跳停了吗？", "zh"), ("क्या मेरी धड़कन रुक गई?", "hi"), ("هل توقف قلبي؟", "ar"),
+    ],
+)  # fmt: skip
+def test_what_stopped_is_the_finding_and_never_the_heart(text: str, locale: str) -> None:
+    """Each is a known question with words that elsewhere change nothing."""
+    assert intent_of(text, locale) is None
+
+
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_word_too_many_is_refused(locale: str) -> None:
     for intent, rows in questions(locale).items():
