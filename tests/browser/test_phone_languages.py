@@ -12,6 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from dashboard.phone.locales import LOCALES
 from dashboard.phone.words import EN, direction, messages, words
 from explain.compose import compose
+from explain.questions import answer
+from explain.tables import read
 from tests.browser.test_phone import WCAG, Phone, at_home
 from tests.dashboard.phone.house import link_for, stored
 from tests.notify.examples import action
@@ -35,15 +37,19 @@ EARLIER = event(
     onset=ONSET - timedelta(hours=2),
     evidence={"signal": "systolic", "value": 182, "values": {"systolic": 182, "diastolic": 121}},
 )
-ENGLISH = {getattr(EN, name) for name in messages()} - {EN.app_name}
+ENGLISH = {getattr(EN, name) for name in messages()} - {EN.app_name} | {
+    text
+    for section in ("ask", "page", "basis")
+    for text in read("en/questions.toml")[section].values()
+}
 NAMES = re.compile(r"Vigil|UTC|mmHg|JavaScript|iPhone|iPad|\b[ap]m\b")
 """Latin letters that stay in every language; Hindi writes am and pm so (CLDR)."""
 TEXTS = """
-() => [...document.querySelectorAll("body *:not(script)")].flatMap((element) =>
+() => [...document.querySelectorAll("body *:not(script, code)")].flatMap((element) =>
   [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE)
     .map((node) => node.textContent.trim()).filter((text) => text && element.checkVisibility()))
 """
-"""Every visible piece of text on the page."""
+"""Every visible piece of text on the page, but for where the reviewed words stand."""
 OUTSIDE = """
 () => [...document.querySelectorAll("main *, footer *, header *")]
   .filter((element) => element.checkVisibility())
@@ -63,7 +69,7 @@ def reading(phone: Phone, locale: str) -> None:
     phone.connection.execute("UPDATE patients SET locale = %s, synthetic = true", (locale,))
     newest = compose(NEWEST)
     said = action("need_help", newest, time=utc_now())
-    stored(phone.connection, newest, compose(EARLIER), said)
+    stored(phone.connection, NEWEST, newest, EARLIER, compose(EARLIER), said)
     page.reload()
     page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
 
@@ -71,6 +77,15 @@ def reading(phone: Phone, locale: str) -> None:
 def texts(page: Page) -> list[str]:
     found: list[str] = page.evaluate(TEXTS)
     return found
+
+
+def in_one_language(shown: list[str], locale: str) -> None:
+    """Nothing is English; where the letters are not Latin, only names are."""
+    assert not ENGLISH & set(shown)
+    if locale in SCRIPTS:
+        letters = ["".join(c for c in NAMES.sub("", text) if c.isalpha()) for text in shown]
+        assert [text for text in letters if text and not re.match(SCRIPTS[locale], text)] == []
+        assert [text for text in letters if re.search("[A-Za-z]", text)] == []
 
 
 @pytest.mark.parametrize("locale", OTHERS)
@@ -90,10 +105,13 @@ def test_a_patient_reads_their_own_language_and_no_english(
             mine = compose(told).texts["patient"][locale]
             assert {mine.title, mine.body, mine.action} <= set(shown)
         assert {w.emergency, w.sent, w.earlier} <= set(shown)
-        assert not ENGLISH & set(shown)
-        if locale in SCRIPTS:
-            assert [text for text in shown if re.search("[A-Za-z]", NAMES.sub("", text))] == []
-            assert [text for text in shown if not re.search(SCRIPTS[locale], text)] == ["Vigil"]
+        in_one_language(shown, locale)
+        page.locator(".newest button[value=when]").click()
+        page.wait_for_url("**/phone/questions")
+        page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        answered = texts(page)
+        assert answer("when", NEWEST, "patient", locale).text in answered
+        in_one_language(answered, locale)
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])

@@ -23,7 +23,7 @@ from store.writer import write
 from vigil.broker import Publisher
 from vigil.clock import utc_now
 from vigil.handler import Received
-from vigil.model import Action, Alert
+from vigil.model import Action, Alert, Event
 from vigil.settings import Settings
 
 
@@ -97,6 +97,6 @@ def patient(connection: Connection, patient_id: str = "p1", **values: Any) -> No
     )
 
 
-def stored(connection: Connection, *messages: Alert | Action) -> None:
-    """What the store worker does with alerts and actions."""
+def stored(connection: Connection, *messages: Alert | Action | Event) -> None:
+    """What the store worker does with alerts, actions and events."""
     write(connection, [Received("t", 0, n, message, None) for n, message in enumerate(messages)])
