@@ -80,7 +80,8 @@ def test_what_we_never_answer_is_refused(text: str) -> None:
     ("text", "locale"),
     [
         ("Has my heart stopped?", "en"), ("Did my heart stop?", "en"), ("Is my pulse gone?", "en"),
-        ("Is my heart broken?", "en"), ("Has my breathing stopped now?", "en"),
+        ("Is my heart broken?", "en"), ("Why is this high?", "en"),
+        ("Has my watch stopped?", "en"), ("Have the alerts stopped?", "en"), ("Has my breathing stopped now?", "en"),
         ("¿Se ha parado mi corazón?", "es"), ("¿Mi corazón ha parado?", "es"),
         ("我的心跳停了吗？", "zh"), ("क्या मेरी धड़कन रुक गई?", "hi"), ("هل توقف قلبي؟", "ar"),
     ],
