@@ -25,6 +25,9 @@ def control_character(candidate: Candidate) -> bool:
 def markup(candidate: Candidate) -> bool:
     """Anything but letters, spaces and plain punctuation: tags, entities, Markdown, URLs, emoji."""
     rest = SLOT.sub("", candidate.text)
+    opening = candidate.text.strip()[:1]
+    if opening and opening != "{" and not opening.isalpha():
+        return True  # "- Your heart rate": an item of a list
     if "www." in rest.lower() or "://" in rest:
         return True
     return any(

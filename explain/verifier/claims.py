@@ -22,8 +22,10 @@ from explain.verifier.subjects import Subject
 What = Literal["above", "below", "rise", "fall", "end", "span", "condition", "same"]
 SIDE = {"above": "above", "rise": "above", "below": "below", "fall": "below"}
 _CLAIMS = frozenset({*SIDE, "end", "span", "condition", "same"})
+_TENSES = {"lasting": "lasting", "past": "past", "history": "past"}
 _MOVED = {"above": "rise", "below": "fall"}
 _RELAPSE = re.compile(r"back|return|revert", re.IGNORECASE)
+_AGAIN = re.compile(r"again|once more", re.IGNORECASE)
 _AWAY = re.compile(r"\b(?:from|after|below|under|within|inside|since|of)\b", re.IGNORECASE)
 
 
@@ -39,6 +41,8 @@ class Claim(NamedTuple):
     negated: bool
     lasting: bool
     past: bool
+    again: bool
+    """Its clause says "again"."""
 
     @property
     def side(self) -> str:
@@ -59,6 +63,8 @@ class Reading(NamedTuple):
     """A clause denies without saying what: "which is not true"."""
     present: bool
     """It says "now": what was is so still."""
+    named: tuple[tuple[str, tuple[Subject, ...]], ...]
+    """Each sentence, and what it speaks of."""
 
 
 class _Token(NamedTuple):
@@ -79,19 +85,21 @@ def read(candidate: Candidate) -> Reading:
 def _read(text: str, kind: str, also: str, locale: str) -> Reading:
     words = lexicon.load(locale)
     claims: list[Claim] = []
+    named: list[tuple[str, tuple[Subject, ...]]] = []
     denied = present = False
     last: Subject | None = None
     for sentence in SENTENCE_END.split(text):
         tokens = _tokens(sentence, [k for k in (kind, also) if k], words)
         claimed = [(token.start, token.end) for token in tokens if token.what in _CLAIMS]
-        named = subjects.find(sentence, words.kinds[kind].subjects, words, claimed)
+        spoken = subjects.find(sentence, words.kinds[kind].subjects, words, claimed)
+        named.append((sentence, tuple(spoken)))
         present |= any(token.what == "present" for token in tokens)
         for clause in _clauses(sentence, tokens, words):
             denied |= _denies(clause)
-            claims.extend(_claims(sentence, clause, named, last))
-        if named and (claimed or last is None):  # what is named for its value alone is not "it"
-            last = named[-1]
-    return Reading(tuple(_same(claims)), denied, present)
+            claims.extend(_claims(sentence, clause, spoken, last))
+        if spoken and (claimed or last is None):  # what is named for its value alone is not "it"
+            last = spoken[-1]
+    return Reading(tuple(_same(claims)), denied, present, tuple(named))
 
 
 def _tokens(sentence: str, kinds: list[str], words: Lexicon) -> list[_Token]:
@@ -145,8 +153,15 @@ def _claims(
 ) -> Iterator[Claim]:
     said = [token for token in clause if token.what in _CLAIMS]
     turns = [token for token in clause if token.what in {"negator", "after"}]
+    again = any(
+        token.what == "end" and _AGAIN.search(sentence, token.start, token.end) for token in said
+    )
     for token in said:
-        before = sum(turn.end <= token.start for turn in turns)
+        tense = _tense(clause, token)
+        led = max(
+            (t.end for t in clause if t.what == "history" and t.end <= token.start), default=0
+        )
+        before = sum(led <= turn.start and turn.end <= token.start for turn in turns)
         if token is said[-1]:
             before += sum(turn.start >= token.end and turn.what == "after" for turn in turns)
         own = subjects.owner(sentence, (token.start, token.end), named, token.what)
@@ -156,13 +171,16 @@ def _claims(
             about.together if about else frozenset(),
             token.own,
             before % 2 == 1,
-            _has(clause, "lasting", token) or _relapses(sentence, clause, token),
-            _has(clause, "past", token),
+            tense == "lasting" or _relapses(sentence, clause, token),
+            tense == "past",
+            again,
         )
 
 
-def _has(clause: list[_Token], what: str, token: _Token) -> bool:
-    return any(other.what == what and other.end <= token.start for other in clause)
+def _tense(clause: list[_Token], token: _Token) -> str:
+    """``lasting``, ``past`` or empty: as the nearest word before says it."""
+    said = [t.what for t in clause if t.end <= token.start and t.what in _TENSES]
+    return _TENSES[said[-1]] if said else ""
 
 
 def _relapses(sentence: str, clause: list[_Token], token: _Token) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from explain import tables
 from explain.verifier.candidate import Candidate
 
 _CAPITAL = re.compile(r"(?<![\w'’-])[A-Z][\w'’]*")
@@ -46,9 +47,18 @@ def degree(candidate: Candidate) -> bool:
 
 
 def audience(candidate: Candidate) -> bool:
-    """Words that speak to, or of, somebody else than the reader."""
-    other = "care_team" if candidate.facts.audience == "patient" else "patient"
-    return candidate.lexicon.audiences[other].search(candidate.bare) is not None
+    """Words that speak to, or of, somebody else than the reader; or tersely to a patient."""
+    words, facts = candidate.lexicon.audiences, candidate.facts
+    other = "care_team" if facts.audience == "patient" else "patient"
+    if words[other].search(candidate.bare) is not None:
+        return True
+    spoken_to = facts.audience == "patient" and facts.category == "clinical"
+    return (
+        spoken_to
+        and candidate.part == "seen"
+        and facts.telling not in tables.ENDS
+        and not any(words[way].search(candidate.bare) for way in ("patient", "whole"))
+    )
 
 
 def name(candidate: Candidate) -> bool:

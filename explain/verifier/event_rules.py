@@ -43,7 +43,17 @@ def named(candidate: Candidate, finding: Finding) -> bool:
 
 
 def _asserted(candidate: Candidate, finding: Finding) -> bool:
-    return any(asserts(claim, finding.direction) for claim in claims_of(candidate, finding))
+    found = claims_of(candidate, finding)
+    if any(asserts(claim, finding.direction) for claim in found):
+        return True
+    # "Has not come down yet" says of what was told before that it goes on.
+    again = candidate.facts.telling == "updated"
+    return again and any(claim.negated and goes_back(claim, finding.direction) for claim in found)
+
+
+def goes_back(claim: Claim, direction: str) -> bool:
+    """Speaks of the way back: "returned", or a move the other way."""
+    return claim.what == "end" or (claim.move and claim.side != direction)
 
 
 def asserts(claim: Claim, direction: str) -> bool:

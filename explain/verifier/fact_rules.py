@@ -5,7 +5,7 @@ from __future__ import annotations
 from explain import tables
 from explain.verifier.candidate import Candidate
 from explain.verifier.claims import Claim, read
-from explain.verifier.event_rules import asserts
+from explain.verifier.event_rules import asserts, goes_back
 from explain.verifier.findings import claims_of, findings
 
 
@@ -34,7 +34,7 @@ def negation(candidate: Candidate) -> bool:
             over = (
                 claim.what == "end"
                 if facts.phase == "closed"
-                else not _back(claim, finding.direction)
+                else not goes_back(claim, finding.direction)
             )
             if claim.negated and over:
                 return True
@@ -66,16 +66,12 @@ def _ended(claim: Claim, candidate: Candidate) -> bool:
     return not claim.negated and (claim.what == "end" or (claim.what == "span" and not late))
 
 
-def _back(claim: Claim, wanted: str) -> bool:
-    """Speaks of the way back: "returned", or a move the other way."""
-    return claim.what == "end" or (claim.move and claim.side != wanted)
-
-
 def _goes_on(claims: list[Claim], wanted: str) -> bool:
     """Says that the finding is there still, or that it has come again after its end."""
     ended = False
     for claim in claims:
-        if asserts(claim, wanted) and (claim.lasting or (claim.move and ended)):
+        again = claim.again and not claim.past
+        if asserts(claim, wanted) and (claim.lasting or again or (claim.move and ended)):
             return True
         ended |= claim.what == "end" and not claim.negated
     return False
@@ -97,6 +93,6 @@ def _wrong_tense(candidate: Candidate, claims: list[Claim], wanted: str) -> bool
     said = [claim for claim in claims if asserts(claim, wanted)]
     if candidate.facts.situation == "late":
         return bool(said) and all(claim.lasting for claim in said)
-    return (
-        bool(said) and all(c.past and not c.lasting for c in said) and not read(candidate).present
-    )
+    if read(candidate).present or any(c.negated and goes_back(c, wanted) for c in claims):
+        return False
+    return bool(said) and all(claim.past and not claim.lasting for claim in said)

@@ -12,6 +12,8 @@ from msgspec import Struct
 from explain import tables
 
 Pattern = re.Pattern[str]
+TIMES = ("duration", "since", "until")
+"""The slots that hold a time or a span."""
 _NEVER = re.compile(r"(?!)")
 
 
@@ -32,7 +34,7 @@ class Row(Struct, frozen=True):
     """Of what else its text may speak."""
     words: Pattern
     """Words that assert it, or a direction of it, for this kind alone: groups ``condition``,
-    ``rise``, ``fall``, ``above`` and ``below``."""
+    ``end``, ``rise``, ``fall``, ``above`` and ``below``."""
     subjects: Pattern
     """Every subject that a text on this kind may name, its topic as the group's name."""
     reference: Pattern | None
@@ -47,7 +49,7 @@ class Lexicon(Struct, frozen=True):
     joins: Pattern
     signals: Pattern
     """Groups ``end``, ``span``, ``fall``, ``rise``, ``above``, ``below``, ``same``, ``after``,
-    ``negator``, ``lasting``, ``past`` and ``present``, in this order of preference."""
+    ``negator``, ``lasting``, ``history``, ``past`` and ``present``, in this order of preference."""
     vitals: Pattern
     """What any finding can be about, its topic as the group's name."""
     kinds: dict[str, Row]
@@ -68,6 +70,10 @@ class Lexicon(Struct, frozen=True):
     audiences: dict[str, Pattern]
     places: dict[str, frozenset[str]]
     """Slot of time → the words that may stand right before it."""
+    duration_after: Pattern
+    """Words right after ``duration`` that make it one: "ago"."""
+    duration_terse: frozenset[str]
+    """Words that may stand right before it in the care team's terse sentences: "high"."""
     quantity_never: frozenset[str]
     """Words that never stand right before any other slot."""
     numerals: Pattern
@@ -126,7 +132,9 @@ def load(locale: str) -> Lexicon:
         degree=pattern(raw["degree"]["words"]),
         forbidden={what: pattern(listed) for what, listed in raw["forbidden"].items()},
         audiences={who: pattern(listed) for who, listed in raw["audiences"].items()},
-        places={k: frozenset(v) for k, v in raw["places"].items() if k != "quantity_never"},
+        places={slot: frozenset(raw["places"][slot]) for slot in TIMES},
+        duration_after=pattern(raw["places"]["duration_after"]),
+        duration_terse=frozenset(raw["places"]["duration_terse"]),
         quantity_never=frozenset(raw["places"]["quantity_never"]),
         numerals=pattern(raw["numerals"]["words"]),
         capitals=frozenset(raw["capitals"]["words"]),
@@ -143,7 +151,9 @@ def load(locale: str) -> Lexicon:
 def _row(raw: Mapping[str, Any], topics: Mapping[str, list[str]], generic: list[str]) -> Row:
     own, more = frozenset(raw["topics"]), frozenset(raw.get("with", ()))
     named = {raw["topics"][0]: raw.get("named", [])}
-    asserted = {name: raw.get(name, []) for name in ("condition", "rise", "fall", "above", "below")}
+    asserted = {
+        name: raw.get(name, []) for name in ("condition", "end", "rise", "fall", "above", "below")
+    }
     spoken = (topics.keys() - set(generic)) | own | more
     reference = raw.get("reference")
     return Row(
@@ -194,6 +204,7 @@ def _signals(raw: Mapping[str, Any]) -> Pattern:
             "after": raw["after"],
             "negator": raw["negators"],
             "lasting": raw["lasting"],
+            "history": raw["history"],
             "past": raw["past"],
             "present": raw["present"],
         }

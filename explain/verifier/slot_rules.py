@@ -6,8 +6,8 @@ import re
 from types import MappingProxyType
 
 from explain.tables import SLOT
-from explain.verifier import subjects
-from explain.verifier.candidate import MARKS, SENTENCE_END, Candidate
+from explain.verifier.candidate import MARKS, Candidate
+from explain.verifier.claims import read
 from explain.verifier.subjects import Subject
 
 _INSIDE = re.compile(rf"[\w'’-][{MARKS}]|[{MARKS}][\w'’{MARKS}-]")
@@ -35,6 +35,9 @@ OF = MappingProxyType(
     }
 )
 """Slot → the topics whose value it is. ``value``, ``limit`` and the like are the kind's own."""
+_SYSTOLIC = frozenset({"blood_pressure", "blood_pressure_mmhg"})
+_DERIVED = frozenset({"pulse_pressure", "mean_arterial_pressure"})
+_OWN_FIRST = re.compile(r"\b(?:pulse|mean|map)\b", re.IGNORECASE)
 _LEADS = frozenset({"value", "limit", "extreme", "usual_range"})
 
 
@@ -66,29 +69,44 @@ def misplaced(candidate: Candidate) -> bool:
     for match in _PLACE.finditer(candidate.text):
         before, slot = (match[1] or "").lower(), match[2]
         if slot in words.places:
-            if before not in words.places[slot]:
+            if before not in words.places[slot] and not _spans(
+                candidate, slot, before, match.end()
+            ):
                 return True
         elif before in words.quantity_never:
             return True
     return candidate.part != "message" and _beside_another(candidate)
 
 
+def _spans(candidate: Candidate, slot: str, before: str, end: int) -> bool:
+    """Whether a duration is told as one by what follows it, or tersely to the care team."""
+    if slot != "duration":
+        return False
+    if candidate.lexicon.duration_after.match(candidate.text, end + 1):
+        return True
+    terse = candidate.facts.audience == "care_team"
+    return terse and before in candidate.lexicon.duration_terse
+
+
 def _beside_another(candidate: Candidate) -> bool:
     """A value beside another subject: "your heart rate is high, at {blood_pressure}"."""
     slots = iter(candidate.slots)
     lead = candidate.lexicon.kinds[candidate.facts.kind]
-    for sentence in SENTENCE_END.split(candidate.bare):
-        named = subjects.find(sentence, lead.subjects, candidate.lexicon, [])
+    for sentence, named in read(candidate).named:
         for mark in _MARK.finditer(sentence):
             slot = next(slots, "")
             wanted = lead.topics if slot in _LEADS else OF.get(slot)
+            if slot in _SYSTOLIC and _DERIVED & {*candidate.slots[candidate.slots.index(slot) :]}:
+                wanted = frozenset({"blood_pressure"})  # its own value comes after it
+                if _OWN_FIRST.search(sentence, 0, mark.start()) is None:
+                    continue
             if wanted and named and not _fits(candidate, sentence, mark.start(), named, wanted):
                 return True
     return False
 
 
 def _fits(
-    candidate: Candidate, sentence: str, at: int, named: list[Subject], wanted: frozenset[str]
+    candidate: Candidate, sentence: str, at: int, named: tuple[Subject, ...], wanted: frozenset[str]
 ) -> bool:
     """Whether the subject of a place is one of those wanted.
 

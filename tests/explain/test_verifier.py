@@ -174,7 +174,7 @@ def test_direction(text: str, about: Facts) -> None:
     [
         ("Your heart rate is high while you are sitting down.", HIGH),
         ("Your heart rate has been high since you lay down.", HIGH),
-        ("Your heart rate is low since you stand up.", LOW),
+        ("Your heart rate is low and has not come back up.", LOW),
         ("Your heart rate has been high over the last {duration}.", HIGH),
         ("Your heart rate has not come back down and is high.", HIGH),
         ("Your heart rate is above the upper limit.", HIGH),
