@@ -188,21 +188,26 @@ class ModelProcess:
         return ModelDown(reason, detail)
 
 
-def for_settings(settings: Settings) -> ModelProcess:
+def for_settings(settings: Settings, load_seconds: float = LOAD_SECONDS) -> ModelProcess:
     """The process of the model that the settings name: an endpoint, a folder, or the installed one.
 
     Nothing is started yet.
     """
-    child = (sys.executable, "-m", "explain.model_child")
+    given: dict[str, str] = {}
     if settings.llm_endpoint:
-        key = settings.llm_endpoint_key
-        return ModelProcess(
-            (*child, "endpoint", settings.llm_endpoint, settings.llm_endpoint_model or ""),
-            given={KEY: key.get_secret_value()} if key else None,
+        which: tuple[str, ...] = (
+            "endpoint",
+            settings.llm_endpoint,
+            settings.llm_endpoint_model or "",
         )
-    if settings.llm_model:
-        return ModelProcess((*child, "other", str(settings.llm_model.expanduser())))
-    return ModelProcess((*child, "installed", str(settings.model_dir.expanduser())))
+        if settings.llm_endpoint_key:
+            given[KEY] = settings.llm_endpoint_key.get_secret_value()
+    elif settings.llm_model:
+        which = ("other", str(settings.llm_model.expanduser()))
+    else:
+        which = ("installed", str(settings.model_dir.expanduser()))
+    command = (sys.executable, "-m", "explain.model_child", *which)
+    return ModelProcess(command, load_seconds, given)
 
 
 def _without_settings() -> dict[str, str]:

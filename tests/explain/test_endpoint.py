@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from explain import prompt
-from explain.compose import choice_of, facts_of
-from explain.drafts import draft
+from explain.compose import facts_of
+from explain.drafts import choice_of, draft
 from explain.endpoint import Endpoint, EndpointError
 from explain.model_process import ModelDown, ModelProcess, for_settings
 from tests.support import endpoint as served

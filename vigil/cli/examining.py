@@ -9,12 +9,11 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from vigil.errors import SettingsError, UnavailableError, VigilError
+from vigil.errors import SettingsError, VigilError
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
@@ -176,24 +175,6 @@ def java_version() -> int | None:
     return int(found[1]) if found else None
 
 
-def language_model(settings: Settings) -> Iterator[Finding]:
-    """The extra ``llm`` and the model's file."""
-    from explain import model_files
-
-    lacking: State = "wrong" if settings.llm else "note"
-    absent = [name for name in ("torch", "transformers", "gguf") if find_spec(name) is None]
-    if absent:
-        mend = "pip install 'vigil[llm]'"
-        yield Finding("language model", lacking, f"not installed: {', '.join(absent)}", mend)
-        return
-    try:
-        path = model_files.checked(settings.model_dir)
-    except UnavailableError as error:
-        yield Finding("language model", lacking, error.message, error.mend)
-        return
-    yield Finding("language model", "ok", f"{path}{'' if settings.llm else ' (VIGIL_LLM is off)'}")
-
-
 def telling(settings: Settings) -> Iterator[Finding]:
     """How people are reached."""
     from vigil import web_push
@@ -257,8 +238,14 @@ def workers(settings: Settings) -> Iterator[Finding]:
         yield Finding("words", "note", f"{refused} sentences of the model were refused")
 
 
+def _language_model(settings: Settings) -> Iterator[Finding]:
+    from vigil.cli.examining_model import language_model
+
+    return language_model(settings)
+
+
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    secrets, broker, database, local_parts, language_model, telling, workers,
+    secrets, broker, database, local_parts, _language_model, telling, workers,
 )  # fmt: skip
 
 
