@@ -101,6 +101,11 @@ def test_what_ended_came_late_or_is_technical_has_its_own_words() -> None:
     assert kinds(told(episode(kind="no_data", category="technical")))[0] == "none_clinical"
 
 
+def test_what_came_late_waits_for_nobody() -> None:
+    late = told(episode(retrospective=True, phase="closed", ended_at=NOW - timedelta(hours=1)))
+    assert kinds(late) == ["raised", "ended", "data"]
+
+
 def test_what_lies_before_the_window_is_left_out() -> None:
     before = NOW - timedelta(hours=9)
     old = event(event_id="e9", phase="closed", onset=before, detected_at=before, ended_at=before)
