@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from store.database import Connection, connect
 from store.directory import DirectoryPublisher
+from store.phrase_publisher import PhrasePublisher
 from store.writer import write
 from vigil import topics
 from vigil.errors import UnavailableError
@@ -61,7 +62,7 @@ class Store(Stateless):
 
 
 class StoreWorker:
-    """The writer, and beside it the directory's publisher."""
+    """The writer, and beside it the publishers of the directory and of lost reviews."""
 
     name = "store"
 
@@ -84,11 +85,14 @@ class StoreWorker:
 
         thread = threading.Thread(target=publish, name="directory")
         thread.start()
+        phrases = PhrasePublisher(self._settings, health)
+        phrases.start()
         store = Store(self._settings, health)
         try:
             run_handler(store, self._settings, stop, health)
         finally:
             stop.set()
+            phrases.stop()
             thread.join()
             store.close()
         if failures:
