@@ -25,6 +25,8 @@ _CLAIMS = frozenset({*SIDE, "end", "span", "condition", "same"})
 _TENSES = {"lasting": "lasting", "past": "past", "history": "past"}
 _MOVED = {"above": "rise", "below": "fall"}
 _RELAPSE = re.compile(r"back|return|revert", re.IGNORECASE)
+_CEASED = re.compile(r"\b(?:no|any) ?(?:longer|more)\b", re.IGNORECASE)
+_NONE = re.compile(r"(?:no|none|nothing|without)\b", re.IGNORECASE)
 _AGAIN = re.compile(r"again|once more", re.IGNORECASE)
 _AWAY = re.compile(r"\b(?:from|after|below|under|within|inside|since|of)\b", re.IGNORECASE)
 
@@ -152,29 +154,36 @@ def _claims(
     sentence: str, clause: list[_Token], named: list[Subject], last: Subject | None
 ) -> Iterator[Claim]:
     said = [token for token in clause if token.what in _CLAIMS]
-    turns = [token for token in clause if token.what in {"negator", "after"}]
-    again = any(
-        token.what == "end" and _AGAIN.search(sentence, token.start, token.end) for token in said
-    )
+    ends = [token for token in said if token.what == "end"]
+    again = any(_AGAIN.search(sentence, end.start, end.end) for end in ends)
+    ceased = bool(said) and _CEASED.search(sentence, clause[0].start) is not None
     for token in said:
         tense = _tense(clause, token)
-        led = max(
-            (t.end for t in clause if t.what == "history" and t.end <= token.start), default=0
-        )
-        before = sum(led <= turn.start and turn.end <= token.start for turn in turns)
-        if token is said[-1]:
-            before += sum(turn.start >= token.end and turn.what == "after" for turn in turns)
-        own = subjects.owner(sentence, (token.start, token.end), named, token.what)
-        about = own or last
+        own = subjects.owner(sentence, (token.start, token.end), named, token.what) or last
         yield Claim(
             token.what,  # type: ignore[arg-type]
-            about.together if about else frozenset(),
+            own.together if own else frozenset(),
             token.own,
-            before % 2 == 1,
+            _turns(sentence, clause, token) % 2 == 1,
             tense == "lasting" or _relapses(sentence, clause, token),
-            tense == "past",
+            tense == "past" and not ceased,
             again,
         )
+
+
+def _turns(sentence: str, clause: list[_Token], token: _Token) -> int:
+    """How often a claim is turned around: by the negators before it in its clause, by those after
+    the last one, and an end by a condition that says "no" itself ("no data are coming in").
+    """
+    turns = [other for other in clause if other.what in {"negator", "after"}]
+    led = [other.end for other in clause if other.what == "history" and other.end <= token.start]
+    count = sum(max(led, default=0) <= turn.start < token.start for turn in turns)
+    if not any(other.what in _CLAIMS and other.start > token.start for other in clause):
+        count += sum(turn.start >= token.end and turn.what == "after" for turn in turns)
+    if token.what == "end":
+        before = [other for other in clause if other.own and other.start < token.start]
+        count += sum(_NONE.match(sentence, other.start) is not None for other in before)
+    return count
 
 
 def _tense(clause: list[_Token], token: _Token) -> str:

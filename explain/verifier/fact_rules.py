@@ -18,8 +18,10 @@ def direction(candidate: Candidate) -> bool:
     for finding in findings(candidate):
         returning = closed and finding.direction != "none"
         for claim in claims_of(candidate, finding):
-            wrong = claim.side not in {"", finding.direction} and not claim.negated
-            if wrong and not (returning and claim.move):
+            if claim.side in {"", finding.direction}:
+                continue
+            back = returning and claim.move
+            if not back and (closed or not claim.negated):  # "no longer low" says that it was low
                 return True
     return False
 
@@ -36,7 +38,8 @@ def negation(candidate: Candidate) -> bool:
                 if facts.phase == "closed"
                 else not goes_back(claim, finding.direction)
             )
-            if claim.negated and over:
+            never = claim.past and not claim.move and claim.what not in {"end", "span"}
+            if claim.negated and (over or never):
                 return True
     return False
 
