@@ -12,7 +12,7 @@ import pytest
 
 from explain.model_process import ModelDown, for_settings
 from explain.prompt import request
-from explain.signature import Signature
+from explain.signature import LASTING, Signature
 from tests.support import tiny_model
 from vigil.errors import UnavailableError
 from vigil.settings import Settings
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(
     reason="the extra `llm` is not installed",
 )
 ASKED = [
-    request(Signature("en", "patient", kind, way, "opened", slots=slots))
-    for kind, way in (("heart_rate_high", "above"), ("heart_rate_low", "below"))
+    request(Signature("en", "patient", "heart_rate_high", "above", telling, slots=slots))
+    for telling in LASTING
     for slots in ((), ("duration", "heart_rate"))
 ]
 TALK = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "heart rate"}]
