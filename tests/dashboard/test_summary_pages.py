@@ -42,6 +42,9 @@ def test_a_ward_is_told_in_sentences_that_lead_to_their_sources(board: Board, to
         assert f'href="/board/patient/p1#e-{told.event_id}"' in page.text
         assert "1 request" in page.text
         assert 'id="sources-1"' in page.text
+        south = client.get("/board/summary", params={"ward": "South"}).text
+        assert "Ann Lee" not in south
+        assert "1 request" not in south
         everyone = client.get("/board/summary").text
         assert "All wards: last 8 hours" in everyone
         assert "Cy Silva" in everyone

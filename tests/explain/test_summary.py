@@ -101,6 +101,14 @@ def test_what_ended_came_late_or_is_technical_has_its_own_words() -> None:
     assert kinds(told(episode(kind="no_data", category="technical")))[0] == "none_clinical"
 
 
+def test_a_patients_most_urgent_finding_comes_first() -> None:
+    older = episode("e1", priority="low", onset=ONSET - timedelta(hours=1), acknowledged=False)
+    newer = episode("e2", kind="heart_rate_irregular", priority="high", acknowledged=True)
+    first, second = told(older, newer, scope="patient").sentences[:2]
+    assert "irregular" in first.text
+    assert "heart rate high" in second.text
+
+
 def test_what_came_late_waits_for_nobody() -> None:
     late = told(episode(retrospective=True, phase="closed", ended_at=NOW - timedelta(hours=1)))
     assert kinds(late) == ["raised", "ended", "data"]
