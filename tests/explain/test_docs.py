@@ -33,5 +33,5 @@ def test_every_reason_for_a_model_to_be_down_has_its_counter() -> None:
 
 def test_every_counter_on_the_page_is_counted() -> None:
     source = "".join(path.read_text("utf-8") for path in Path(explain.__file__).parent.glob("*.py"))
-    for counter in re.findall(r"`(rewordings_[a-z_]+)`", PAGE):
+    for counter in re.findall(r"`((?:rewordings|phrases|phrasebook)_[a-z_]+)`", PAGE):
         assert f'"{counter}"' in source, counter
