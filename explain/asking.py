@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from msgspec import Struct
 
 from explain import locales, tables
 from explain.questions import Intent, book
+from vigil.model import Audience
 
 LONGEST = 300
 """Characters; a longer text is no question of ours."""
@@ -39,7 +40,7 @@ class Patterns(Struct, frozen=True):
     filler: re.Pattern[str]
 
 
-def intent_of(text: str, locale: str) -> Intent | None:
+def intent_of(text: str, locale: str, audience: Audience = "patient") -> Intent | None:
     """The one intent that a question has, or None: it is not answered.
 
     >>> intent_of("Why was I told this?", "en"), intent_of("Can I take aspirin?", "en")
@@ -47,7 +48,7 @@ def intent_of(text: str, locale: str) -> Intent | None:
     """
     if len(text) > LONGEST or locale not in locales.LOCALES:
         return None
-    known = patterns(locale)
+    known = patterns(locale, audience)
     asked = normalised(text, locale)
     if asked in known.reviewed:
         return known.reviewed[asked]
@@ -90,20 +91,30 @@ def _folded(text: str, locale: str) -> str:
 
 
 @cache
-def patterns(locale: str) -> Patterns:
-    """The patterns of a locale."""
+def patterns(locale: str, audience: Audience = "patient") -> Patterns:
+    """The patterns of a locale; the care team, which asks in English, has some more."""
     raw = tables.read(f"{locale}/asking.toml")
-    filler = _either(raw["filler"], locale)
+    more = raw.get("care_team", {}) if audience == "care_team" else {}
+    filler = _either([*raw["filler"], *more.get("filler", ())], locale)
     # atomic: one way to read a row of them, so that no text takes long
-    gap = f"(?>{filler})*" if locale in _NO_SPACES else f"(?:(?>{filler}) )*"
+    gap = f"(?>{filler})*" if locale in _NO_SPACES else f"(?>(?:{filler}) )*"
     intents = {
         intent: _compiled((_spaced(row, gap, locale) for row in rows), locale)
-        for intent, rows in raw["intents"].items()
+        for intent, rows in _together(raw["intents"], more.get("intents", {})).items()
     }
     never = [_folded(row, locale) for row in raw["never"]]
-    words = book("patient", locale)
+    words = book(audience, locale)
     reviewed = {normalised(words.say("ask", intent), locale): intent for intent in words.asks}
     return Patterns(_compiled(never, locale), intents, reviewed, _compiled([filler], locale))
+
+
+def _together(
+    everyone: Mapping[Intent, list[str]], more: Mapping[Intent, list[str]]
+) -> dict[Intent, list[str]]:
+    return {
+        intent: [*everyone.get(intent, ()), *more.get(intent, ())]
+        for intent in {**everyone, **more}
+    }
 
 
 def _either(words: Iterable[str], locale: str) -> str:

@@ -58,6 +58,28 @@ def test_the_questions_on_the_buttons_are_known_in_every_locale(locale: str) -> 
         assert intent_of(book("patient", locale).say("ask", intent), locale) == intent
 
 
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("Which rule fired?", "rule"), ("What is the threshold?", "rule"),
+        ("Anything else?", "parts"), ("What else was found?", "parts"),
+        ("What was the score?", None), ("What are the scores?", "scores"),
+        ("Who acknowledged this?", "who"), ("What is usual for this person?", "usual"),
+        ("Why this alert?", "why"), ("What was the patient's heart rate?", "measured"),
+        ("Should I give him aspirin?", None), ("Is the patient septic?", None),
+        ("Is it a stroke?", None), ("Will she deteriorate?", None), ("What dose?", None),
+    ],
+)  # fmt: skip
+def test_the_care_teams_own_words(text: str, intent: str | None) -> None:
+    assert intent_of(text, "en", "care_team") == intent
+
+
+def test_what_only_the_care_team_asks_is_not_known_of_a_patient() -> None:
+    assert intent_of("Which rule fired?", "en") is None
+    for known in book("care_team").asks:
+        assert intent_of(book("care_team").say("ask", known), "en", "care_team") == known
+
+
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_intent_of_a_patient_has_patterns(locale: str) -> None:
     assert set(patterns(locale).intents) == set(book("patient").asks)
@@ -81,7 +103,8 @@ def test_what_we_never_answer_is_refused(text: str) -> None:
     [
         ("Has my heart stopped?", "en"), ("Did my heart stop?", "en"), ("Is my pulse gone?", "en"),
         ("Is my heart broken?", "en"), ("Why is this high?", "en"),
-        ("Has my watch stopped?", "en"), ("Have the alerts stopped?", "en"), ("Has my breathing stopped now?", "en"),
+        ("Has my watch stopped?", "en"), ("Have the alerts stopped?", "en"),
+        ("Has my breathing stopped now?", "en"),
         ("¿Se ha parado mi corazón?", "es"), ("¿Mi corazón ha parado?", "es"),
         ("我的心跳停了吗？", "zh"), ("क्या मेरी धड़कन रुक गई?", "hi"), ("هل توقف قلبي؟", "ar"),
     ],
