@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from explain.evaluation.languages import Language
 from explain.evaluation.raw import RawOutcome
 from explain.evaluation.report import Table, share
 from explain.evaluation.speed import Asking, Composing
@@ -131,3 +132,20 @@ def _caught(trial: Trial, kind: str = "") -> str:
     whole = trial.wrong[kind] if kind else sum(trial.wrong.values())
     missed = trial.missed_of(kind) if kind else len(trial.missed)
     return f"{whole - missed} of {whole}"
+
+
+def of_languages(found: Sequence[Language]) -> Table:
+    """Every locale's texts: slots as in English, and what its own rules refuse."""
+    rows: list[tuple[str, ...]] = []
+    for language in found:
+        codes = ", ".join(f"{code} {times}" for code, times in sorted(language.refused.items()))
+        rows.append(
+            (
+                language.locale,
+                share(language.unlike, language.texts),
+                share(sum(language.refused.values()), language.texts),
+                codes or "none",
+            )
+        )
+    columns = ("locale", "other slots than English (0)", "refused by its rules (0)", "codes")
+    return Table("Languages", columns, rows)

@@ -36,8 +36,8 @@ def figures(text: str) -> list[str]:
 @pytest.mark.parametrize("said", FORMS)
 def test_every_locale_says_the_same_figures(locale: str, said: Said) -> None:
     wanted = [part for figure in said[1:] if figure[0].isdigit() for part in figure.split(".")]
-    if said[0] == "time_and_day":
-        wanted.pop()  # the month has a name
+    if said[0] == "time_and_day" and locale != "zh":
+        wanted.pop()  # the month has a name; in Chinese its name is its number
     text = speech.of(locale).say(said)
     assert sorted(figures(text)) == sorted(wanted), text
     assert "{" not in text

@@ -22,6 +22,7 @@ NAMES = (
     "device",
     "deadletter",
     "explain",
+    "explain_evaluate",
     "user",
 )
 
