@@ -153,6 +153,17 @@ def test_what_may_not_be_used_is_not_taken_whoever_sent_it(forgetful: Broker) ->
         assert counted(health, "phrases_refused") == 3
 
 
+def test_a_message_that_only_bears_a_known_phrases_name_is_not_taken(forgetful: Broker) -> None:
+    forged = phrase("All is well with {heart_rate}.", phrase_id=ONE.phrase_id, revision=9)
+    lie = "Your heart rate is low, now {heart_rate}."
+    lying = phrase(lie, status="banned", revision=1)
+    with forgetful.following(ONE, lying) as (topic, health):
+        eventually(lambda: topic.find(TOLD, 0), 20)
+        forgetful.publish([forged, phrase(lie, revision=2, by="kim")])
+        eventually(lambda: counted(health, "phrases_refused") == 2, 20)
+        assert {topic.book.get(ONE.phrase_id), topic.book.get(lying.phrase_id)} == {ONE, lying}
+
+
 def test_to_a_log_made_anew_goes_all_that_is_known_the_reviews_too(forgetful: Broker) -> None:
     approved = phrase(status="approved", revision=1, by="kim")
     with forgetful.following(ONE, OTHER) as (topic, _):

@@ -198,6 +198,18 @@ def test_what_the_verifier_refuses_is_counted_never_seen_and_not_asked_again() -
         assert desk.count(f"rewordings_refused_{code}") == 4
 
 
+def test_what_says_less_stands_and_is_no_news() -> None:
+    told = event()
+    wide = patients(told).replace("/rest/", "/-/")
+    desk = Desk(phrase("Your heart has been fast for {duration}, at {heart_rate}.", signature=wide))
+    with reworder("nonsense", desk) as words:
+        words.offer(told)
+        words.offer(event(event_id="another"))  # waits while the first is being asked for
+        eventually(lambda: desk.count("rewordings_refused") == 2)
+        time.sleep(0.5)
+    assert desk.alerts == []
+
+
 def test_a_prompt_played_back_is_refused() -> None:
     desk = Desk()
     with reworder("echo", desk) as words:
