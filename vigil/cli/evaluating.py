@@ -130,17 +130,12 @@ def _verifier() -> Table:
     step = max(1, len(every) // MUTATED)
     good = [(one.signature, one.text) for one in islice(every, 0, None, step)][:MUTATED]
     mutated = mutate(sets.SEED, MUTATED)
-    by_hand = [(one.kind, one.signature, one.text) for one in held_out.bad()]
-    return tabulate.of_trials(
-        [
-            judged("references and their mutations", good, mutated),
-            judged(
-                "written apart, by hand",
-                ((one.signature, one.text) for one in held_out.good()),
-                by_hand,
-            ),
-        ]
-    )
+    trials = [judged("references and their mutations", good, mutated)]
+    for name, part in (("by hand, seen by its author", True), ("by hand, never seen", False)):
+        right = [(x.signature, x.text) for x in held_out.good() if held_out.shown(x.text) is part]
+        bad = [x for x in held_out.bad() if held_out.shown(x.text) is part]
+        trials.append(judged(name, right, [(x.kind, x.signature, x.text) for x in bad]))
+    return tabulate.of_trials(trials)
 
 
 def _languages() -> Table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -58,6 +59,14 @@ def bad() -> tuple[Bad, ...]:
         for key, texts in lists.items()
         for text in texts
     )
+
+
+def shown(text: str) -> bool:
+    """Whether it is of the half of which the verifier's author saw what was judged wrongly.
+
+    The rules were mended with that half; the other half was never seen, and is what counts.
+    """
+    return sha256(text.encode()).digest()[0] % 2 == 0
 
 
 def _read(name: str) -> dict[str, Any]:
