@@ -129,8 +129,8 @@ def of_trials(trials: Sequence[Trial]) -> Table:
         "The verifier",
         ("what", "must be", *(t.name for t in trials)),
         rows,
-        "Sentences by hand are by somebody who had not read the rules. Of one half of them the rules'"
-        " author saw, once, which were judged wrongly; the other half is the proof.",
+        "Sentences by hand are by somebody who had not read the rules. Of one half of them the"
+        " rules' author saw, once, which were judged wrongly; the other half is the proof.",
     )
 
 
