@@ -92,7 +92,11 @@ def _read(text: str, kind: str, also: str, locale: str) -> Reading:
     last: Subject | None = None
     for sentence in SENTENCE_END.split(text):
         tokens = _tokens(sentence, [k for k in (kind, also) if k], words)
-        claimed = [(token.start, token.end) for token in tokens if token.what in _CLAIMS]
+        claimed = [
+            (token.start, token.end)
+            for token in tokens
+            if token.what in _CLAIMS and token.what != "same"
+        ]
         spoken = subjects.find(sentence, words.kinds[kind].subjects, words, claimed)
         named.append((sentence, tuple(spoken)))
         present |= any(token.what == "present" for token in tokens)

@@ -78,7 +78,8 @@ def owner(
     if after and _GAPS.get(what, _ATTRIBUTE).match(sentence[end : after[0].start]):
         return after[0]
     upright = [subject for subject in before if not subject.oblique]
-    for some in (upright[-1:], [s for s in after if not s.oblique][:1], before[-1:], after[:1]):
-        if some:
-            return some[0]
-    return None
+    ahead = [subject for subject in after if not subject.oblique] or after
+    if upright or not ahead:
+        return (upright or before or [None])[-1]  # type: ignore[list-item]
+    joined = [subject for subject in ahead if ahead[0].topic in subject.together]
+    return joined[-1]  # "both are low: your heart rate and your blood pressure"
