@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from dashboard.door import SESSION
-from dashboard.guard import database_away
+from dashboard.guard import administrators_only, database_away
 from dashboard.templating import page
 from store import roster
 from vigil import topics
@@ -61,11 +61,7 @@ def routes(context: WebContext) -> APIRouter:
     async def show_admin() -> Response:
         session = SESSION.get()
         if session.role != "admin":
-            return page(
-                "message.html", 403, demo=demo, heading="For administrators",
-                lines=["Your role does not include this page."], link="/board/",
-                link_text="Back to the board", again_in=0, severe=False,
-            )  # fmt: skip
+            return administrators_only(demo)
         try:
             async with context.database() as connection:
                 patients = await roster.patients(connection)

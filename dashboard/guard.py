@@ -31,6 +31,21 @@ _STATIC = ("text/css", "text/javascript", "application/javascript", "image/")
 _INTERNAL = ("/board/_", LIVE, "/board/assets/")
 
 
+def administrators_only(demo: bool) -> Response:
+    """The page for a person whose role does not include what was asked for."""
+    return page(
+        "message.html",
+        403,
+        demo=demo,
+        heading="For administrators",
+        lines=["Your role does not include this page."],
+        link=PREFIX + "/",
+        link_text="Back to the board",
+        again_in=0,
+        severe=False,
+    )
+
+
 def database_away(demo: bool) -> Response:
     """The page for a person while the database is away."""
     return page(

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from dashboard.door import SESSION
-from dashboard.guard import database_away
+from dashboard.guard import administrators_only, database_away
 from dashboard.templating import page
 from explain.model_reasons import REASONS, counter
 from explain.reviewing import REASONS as REFUSALS
@@ -126,11 +126,7 @@ def routes(context: WebContext) -> APIRouter:
     async def show_system() -> Response:
         session = SESSION.get()
         if session.role != "admin":
-            return page(
-                "message.html", 403, demo=demo, heading="For administrators",
-                lines=["Your role does not include this page."], link="/board/",
-                link_text="Back to the board", again_in=0, severe=False,
-            )  # fmt: skip
+            return administrators_only(demo)
         now = context.clock()
         try:
             async with context.database() as connection:
