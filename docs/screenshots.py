@@ -43,6 +43,15 @@ def _draw(browser: Browser, url: str) -> None:
     page.wait_for_timeout(3000)
     page.screenshot(path=IMAGES / "patient.png", full_page=True)
 
+    _draw_phone(browser, page)
+    page.goto(f"{url}/board/summary?hours=8")
+    page.screenshot(path=IMAGES / "summary.png")
+    page.goto(f"{url}/board/phrasebook")
+    page.screenshot(path=IMAGES / "phrasebook.png")
+
+
+def _draw_phone(browser: Browser, page: Page) -> None:
+    """The phone of the patient whose page is open."""
     page.get_by_role("button", name="Link patient").click()
     link = page.get_by_role("textbox", name="Link").input_value()
     phone = browser.new_context(viewport={"width": 390, "height": 780}).new_page()

@@ -16,6 +16,7 @@ from ingest.simulation.physiology import Hour, Profile
 from ingest.simulation.scenarios import NOTHING, ORDER, SCENARIOS, Episode
 from ingest.validate import canonical
 from vigil import ids
+from vigil.catalogue import LOCALES, SOURCE
 from vigil.model import Measurement, Upload
 
 HOUR = timedelta(hours=1)
@@ -78,6 +79,12 @@ class SimPatient:
     def ward(self) -> str:
         """Every other patient's ward is the same."""
         return WARDS[(self.number - 1) % len(WARDS)]
+
+    @property
+    def locale(self) -> str:
+        """English; of every third person another of the languages, in turn."""
+        turn, other = divmod(self.number, 3)
+        return SOURCE if other else LOCALES[1:][(turn - 1) % len(LOCALES[1:])]
 
     def begins(self, onset: datetime) -> SimPatient:
         """The same person, to whom it happens at that moment."""

@@ -69,7 +69,7 @@ class Demo:
 
         self._people = simulation.patients(self._plan.patients, self._plan.seed, self._now)
         entries = [
-            patients.Patient(p.patient_id, p.ward, p.display_name, synthetic=True)
+            patients.Patient(p.patient_id, p.ward, p.display_name, p.locale, synthetic=True)
             for p in self._people
         ]
         with connect(settings) as connection:
