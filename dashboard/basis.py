@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from dashboard.wording import duration
 from store.evidence import Basis
@@ -19,6 +20,8 @@ class Fact(NamedTuple):
     value: str
     code: bool = False
     """A hash or an identifier."""
+    link: str = ""
+    """Where the value is explained; empty: nowhere."""
 
 
 _TOLD = {
@@ -193,7 +196,9 @@ def _origin(basis: Basis) -> Iterator[Fact]:
         author = {"model": "language model", "phrasebook": "phrasebook, computed ahead"}
         name = str(made.get("author", ""))
         yield Fact("Words by", author.get(name, "reviewed template"))
-        yield Fact("Entry", str(made.get("entry", "")), code=True)
+        entry = str(made.get("entry", ""))
+        link = f"/board/phrasebook/{quote(entry, safe='')}" if name in author else ""
+        yield Fact("Entry", entry, code=True, link=link)
         yield Fact("Verifier", str(made.get("verdict", "passed")))
         if made.get("refused"):
             yield Fact("Refused before", ", ".join(map(str, made["refused"])))

@@ -176,6 +176,8 @@ def test_words_of_a_model_are_marked_with_model_and_prompt() -> None:
     assert "worded by a language model, verified" in text
     assert "smollm2@b7" in text
     assert "c0ffee" in text
+    assert '<a href="/board/phrasebook/x">' in html  # where it can be banned
+    assert "/board/phrasebook" not in cards.card(patient(), episode(), basis(), []).html
 
 
 json = st.recursive(
