@@ -111,41 +111,62 @@ def _grouped(groups: Mapping[str, Iterable[str]]) -> Pattern:
 def load(locale: str) -> Lexicon:
     """The lexicon of a locale."""
     raw = tables.read(f"{locale}/lexicon.toml")
-    topics, context = raw["topics"], raw["context"]
-    words = tables.read(f"{locale}/vocabulary.toml")
-    everyday = frozenset(words["everyday"].split())
     return Lexicon(
-        neutral=pattern(raw["neutral"]),
-        breaks=_breaks(raw["breaks"]),
-        joins=pattern(raw["joins"]),
-        signals=_signals(raw),
-        vitals=_topics(topics, topics.keys() - set(raw["generic"]), {}),
-        kinds={kind: _row(row, topics, raw["generic"]) for kind, row in raw["kinds"].items()},
-        elsewhere={where: pattern(listed) for where, listed in raw["elsewhere"].items()},
-        context=_grouped({k: context[k] for k in ("other", "rest", "asleep", "active")}),
-        context_negated=re.compile(_either(context["negated"]) + r"\s*$", re.I),
-        context_free=frozenset(context["free"]),
-        times=pattern(raw["times"]["words"]),
-        times_of_days=pattern(raw["times"]["days_words"]),
-        judged_over_days=frozenset(raw["times"]["days"]),
-        doubt=pattern(raw["doubt"]["words"]),
-        degree=pattern(raw["degree"]["words"]),
-        forbidden={what: pattern(listed) for what, listed in raw["forbidden"].items()},
-        audiences={who: pattern(listed) for who, listed in raw["audiences"].items()},
-        places={slot: frozenset(raw["places"][slot]) for slot in TIMES},
-        duration_after=pattern(raw["places"]["duration_after"]),
-        duration_terse=frozenset(raw["places"]["duration_terse"]),
-        quantity_never=frozenset(raw["places"]["quantity_never"]),
-        numerals=pattern(raw["numerals"]["words"]),
-        capitals=frozenset(raw["capitals"]["words"]),
-        openers=frozenset(raw["capitals"]["openers"]),
-        vocabulary={
-            "patient": everyday,
-            "care_team": everyday | frozenset(words["care_team"].split()),
-        },
+        **_of_claims(raw),
+        **_of_contents(raw),
+        **_of_places(raw),
+        vocabulary=_vocabulary(locale),
         limits={who: Limits(**row) for who, row in raw["limits"].items()},
         neutral_words=tables.words(locale)["neutral"],
     )
+
+
+def _of_claims(raw: Mapping[str, Any]) -> dict[str, Any]:
+    topics, generic = raw["topics"], raw["generic"]
+    return {
+        "neutral": pattern(raw["neutral"]),
+        "breaks": _breaks(raw["breaks"]),
+        "joins": pattern(raw["joins"]),
+        "signals": _signals(raw),
+        "vitals": _topics(topics, topics.keys() - set(generic), {}),
+        "kinds": {kind: _row(row, topics, generic) for kind, row in raw["kinds"].items()},
+        "elsewhere": {where: pattern(listed) for where, listed in raw["elsewhere"].items()},
+    }
+
+
+def _of_contents(raw: Mapping[str, Any]) -> dict[str, Any]:
+    context, times = raw["context"], raw["times"]
+    return {
+        "context": _grouped({k: context[k] for k in ("other", "rest", "asleep", "active")}),
+        "context_negated": re.compile(_either(context["negated"]) + r"\s*$", re.I),
+        "context_free": frozenset(context["free"]),
+        "times": pattern(times["words"]),
+        "times_of_days": pattern(times["days_words"]),
+        "judged_over_days": frozenset(times["days"]),
+        "doubt": pattern(raw["doubt"]["words"]),
+        "degree": pattern(raw["degree"]["words"]),
+        "forbidden": {what: pattern(listed) for what, listed in raw["forbidden"].items()},
+        "audiences": {who: pattern(listed) for who, listed in raw["audiences"].items()},
+    }
+
+
+def _of_places(raw: Mapping[str, Any]) -> dict[str, Any]:
+    places, capitals = raw["places"], raw["capitals"]
+    return {
+        "places": {slot: frozenset(places[slot]) for slot in TIMES},
+        "duration_after": pattern(places["duration_after"]),
+        "duration_terse": frozenset(places["duration_terse"]),
+        "quantity_never": frozenset(places["quantity_never"]),
+        "numerals": pattern(raw["numerals"]["words"]),
+        "capitals": frozenset(capitals["words"]),
+        "openers": frozenset(capitals["openers"]),
+    }
+
+
+def _vocabulary(locale: str) -> dict[str, frozenset[str]]:
+    words = tables.read(f"{locale}/vocabulary.toml")
+    everyday = frozenset(words["everyday"].split())
+    return {"patient": everyday, "care_team": everyday | frozenset(words["care_team"].split())}
 
 
 def _row(raw: Mapping[str, Any], topics: Mapping[str, list[str]], generic: list[str]) -> Row:

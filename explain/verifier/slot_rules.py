@@ -96,10 +96,9 @@ def _beside_another(candidate: Candidate) -> bool:
         for mark in _MARK.finditer(sentence):
             slot = next(slots, "")
             wanted = lead.topics if slot in _LEADS else OF.get(slot)
-            if slot in _SYSTOLIC and _DERIVED & {*candidate.slots[candidate.slots.index(slot) :]}:
-                wanted = frozenset({"blood_pressure"})  # its own value comes after it
-                if _OWN_FIRST.search(sentence, 0, mark.start()) is None:
-                    continue
+            later = candidate.slots[candidate.slots.index(slot) :] if slot in _SYSTOLIC else []
+            if _DERIVED & {*later} and _OWN_FIRST.search(sentence, 0, mark.start()):
+                wanted = frozenset({"blood_pressure"})  # what is named already has its own later
             if wanted and named and not _fits(candidate, sentence, mark.start(), named, wanted):
                 return True
     return False

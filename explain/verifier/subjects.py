@@ -49,19 +49,25 @@ def find(
     for match in subjects.finditer(sentence):
         topic, together = topic_of(match), frozenset({topic_of(match)})
         oblique = _OBLIQUE.search(sentence, 0, match.start()) is not None
-        before = found[-1] if found else None
-        if before is not None:
-            between = sentence[before.end : match.start()]
-            joined = words.joins.search(between) and not any(
-                before.end <= start < match.start()
-                or (_ATTRIBUTE.match(sentence[end : before.start]) and not _SHARED.match(between))
-                for start, end in claimed
-            )
-            if joined:
-                together |= before.together
-                oblique |= before.oblique
+        if found and _joined(sentence, found[-1], match.start(), words, claimed):
+            together |= found[-1].together
+            oblique |= found[-1].oblique
         found.append(Subject(match.start(), match.end(), topic, together, oblique))
     return found
+
+
+def _joined(
+    sentence: str, before: Subject, start: int, words: Lexicon, claimed: list[tuple[int, int]]
+) -> bool:
+    """Whether a subject that starts there is spoken of together with the one before it."""
+    between = sentence[before.end : start]
+    if not words.joins.search(between):
+        return False
+    for at, end in claimed:
+        attribute = _ATTRIBUTE.match(sentence[end : before.start]) is not None
+        if before.end <= at < start or (attribute and not _SHARED.match(between)):
+            return False
+    return True
 
 
 def owner(
