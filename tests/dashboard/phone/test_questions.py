@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from dashboard.phone.asking import asks
+from dashboard.phone.words import EN
 from explain.compose import compose
 from explain.locales import LOCALES
 from explain.questions import answer, book
@@ -70,6 +71,12 @@ def test_each_button_is_answered_with_what_it_rests_on(home: Home) -> None:
         for ground in made.basis:
             assert ground.label in shown
             assert ground.value in shown
+
+
+def test_an_answer_about_simulated_data_says_so(home: Home) -> None:
+    assert EN.simulated in home.ask(home.told(synthetic=True), intent="why")
+    real = home.told(event_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a44")
+    assert EN.simulated not in home.ask(real, intent="why")
 
 
 def test_own_words_are_answered_or_refused_with_what_to_do(home: Home) -> None:
