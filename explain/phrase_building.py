@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from explain import signature as signatures
 from explain import writing
-from explain.phrasebook import judge
+from explain.phrasebook import refusals
 from explain.prompt import Message
 from explain.signature import Signature
 from explain.writing import Author
@@ -24,8 +24,6 @@ GROUP = 32
 """Signatures that are asked for together."""
 AGAIN = 1000
 """Added to the seed where every candidate for a signature was refused: it is asked once more."""
-BANNED = "banned"
-"""Reason code of a sentence that reviewers have banned."""
 
 
 class Writer(Protocol):
@@ -129,17 +127,11 @@ class Build:
             for sentence in dict.fromkeys(sentences):
                 written += 1
                 phrase = writing.phrase(told, sentence, self._author, self._now)
-                codes = self._refused(told, phrase)
+                codes = refusals(told, sentence, self.phrases.get(phrase.phrase_id))
                 refused.update(codes)
                 if not codes:
                     phrases.append(phrase)
         return Group(group, phrases, refused, written)
-
-    def _refused(self, told: Signature, phrase: Phrase) -> tuple[str, ...]:
-        held = self.phrases.get(phrase.phrase_id)
-        if held is not None and held.status == "banned":
-            return (BANNED,)
-        return judge(told, phrase.text)
 
 
 def coverage(wanted: Sequence[Signature], phrases: Iterable[Phrase]) -> list[Coverage]:

@@ -24,6 +24,7 @@ LONGEST = 400
 """Characters of a sentence; nothing longer is looked at."""
 UNKNOWN_SIGNATURE = "signature_unknown"
 WRONG_ID = "phrase_id"
+BANNED = "banned"
 
 
 def judge(signature: Signature, text: str) -> tuple[str, ...]:
@@ -57,6 +58,17 @@ def faults(phrase: Phrase) -> tuple[str, ...]:
     if phrase.phrase_id != ids.phrase_id(phrase.signature, phrase.text):
         return (WRONG_ID,)
     return () if phrase.status == "banned" else judge(signature, phrase.text)
+
+
+def refusals(signature: Signature, text: str, held: Phrase | None) -> tuple[str, ...]:
+    """Why what a model wrote may not be shown; none: it may.
+
+    Args:
+        held: the phrase of these words as it stands, if there is one: a ban outlasts the model.
+    """
+    if held is not None and held.status == "banned":
+        return (BANNED,)
+    return judge(signature, text)
 
 
 class Phrasebook:

@@ -19,7 +19,7 @@ from explain import writing
 from explain.compose import reword, signatures_of
 from explain.drafts import choice_of, sentences_for
 from explain.model_process import ModelDown, ModelProcess
-from explain.phrasebook import Phrasebook, judge
+from explain.phrasebook import Phrasebook, refusals
 from explain.signature import Signature, facts_for
 from explain.writing import Author
 from vigil import logs
@@ -34,8 +34,6 @@ LONGEST_PAUSE_SECONDS = 60.0
 SEEDS = (0, 1)
 """Of a question and, where the answer is refused, of the same question once more: the likeliest
 words, then words drawn by chance."""
-BANNED = "banned"
-"""Reason code of a sentence that reviewers have banned."""
 
 
 class Known(Protocol):
@@ -184,7 +182,8 @@ class Reworder:
             sentence = self._process.ask(question, left, seed)
             self._health.count("rewordings_asked")
             phrase = writing.phrase(told, sentence, author, self._clock())
-            refused = self._refused(told, phrase)
+            held = self._known.book.get(phrase.phrase_id)
+            refused = refusals(told, sentence, held)
             if not refused:
                 self._known.add(phrase)
                 return not self._the_tables_own(told, phrase)
@@ -193,12 +192,6 @@ class Reworder:
         self._health.count("rewordings_refused")
         self._given_up.add(told)
         return False
-
-    def _refused(self, told: Signature, phrase: Phrase) -> tuple[str, ...]:
-        held = self._known.book.get(phrase.phrase_id)
-        if held is not None and held.status == "banned":
-            return (BANNED,)
-        return judge(told, phrase.text)
 
     def _the_tables_own(self, told: Signature, phrase: Phrase) -> bool:
         same = phrase.text in {sentence.text for sentence in sentences_for(facts_for(told))}

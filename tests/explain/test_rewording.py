@@ -15,8 +15,7 @@ import pytest
 from explain import prompt, rewording
 from explain.compose import compose, signatures_of
 from explain.model_process import ModelProcess
-from explain.phrasebook import PatientText, Phrasebook
-from explain.phrasebook import judge as judged
+from explain.phrasebook import PatientText, Phrasebook, refusals
 from explain.rewording import Reworder
 from tests.support import scripted_model
 from tests.support.messages import NOON, phrase
@@ -242,14 +241,14 @@ def test_history_is_not_reworded() -> None:
 
 def test_a_fault_of_ours_costs_one_rewording(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk()
-    real, broken = judged, iter([True])
+    broken = iter([True])
 
-    def judge(*arguments: Any) -> tuple[str, ...]:
+    def slips(*arguments: Any) -> tuple[str, ...]:
         if next(broken, False):
             raise RuntimeError("a slip")
-        return real(*arguments)
+        return refusals(*arguments)
 
-    monkeypatch.setattr(rewording, "judge", judge)
+    monkeypatch.setattr(rewording, "refusals", slips)
     with reworder("good", desk) as words:
         words.offer(event())
         words.offer(event(event_id="e2"))
