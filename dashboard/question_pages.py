@@ -49,7 +49,9 @@ class QuestionPages:
         self, patient_id: str, event_id: str, question: Annotated[str, Form()] = ""
     ) -> Response:
         """The answer to a question in the reader's own words, or that there is none."""
-        return await self._page(patient_id, event_id, intent_of(question, "en", "care_team") or REFUSED)
+        return await self._page(
+            patient_id, event_id, intent_of(question, "en", "care_team") or REFUSED
+        )
 
     async def _page(self, patient_id: str, event_id: str, intent: str) -> Response:
         try:
