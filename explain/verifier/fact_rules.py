@@ -46,21 +46,32 @@ def negation(candidate: Candidate) -> bool:
 
 def phase(candidate: Candidate) -> bool:
     """An end told of what lasts, or what is over told as lasting, or not told as over."""
-    facts = candidate.facts
-    for finding in findings(candidate):
-        claims = claims_of(candidate, finding)
-        if facts.phase == "closed":
-            if _goes_on(claims, finding.direction):
-                return True
-            quiet = candidate.part == "title" or facts.telling in tables.ENDS
-            if not quiet and not any(_over(claim, finding.direction) for claim in claims):
-                return True
-            continue
-        if any(_ended(claim, candidate) for claim in claims):
-            return True
-        if _wrong_tense(candidate, claims, finding.direction):
-            return True
-    return False
+    closed = candidate.facts.phase == "closed"
+    if closed and _unfinished(candidate):
+        return True
+    refuses = _not_over if closed else _not_lasting
+    return any(
+        refuses(candidate, claims_of(candidate, finding), finding.direction)
+        for finding in findings(candidate)
+    )
+
+
+def _unfinished(candidate: Candidate) -> bool:
+    """An end on its way ("is coming down"); a device's readings may be coming in again."""
+    judged = candidate.part != "message" and candidate.facts.category == "clinical"
+    return judged and candidate.lexicon.unfinished.search(candidate.plain) is not None
+
+
+def _not_over(candidate: Candidate, claims: list[Claim], wanted: str) -> bool:
+    if _goes_on(claims, wanted):
+        return True
+    quiet = candidate.part == "title" or candidate.facts.telling in tables.ENDS
+    return not quiet and not any(_over(claim, wanted) for claim in claims)
+
+
+def _not_lasting(candidate: Candidate, claims: list[Claim], wanted: str) -> bool:
+    ended = any(_ended(claim, candidate) for claim in claims)
+    return ended or _wrong_tense(candidate, claims, wanted)
 
 
 def _ended(claim: Claim, candidate: Candidate) -> bool:
@@ -74,7 +85,9 @@ def _goes_on(claims: list[Claim], wanted: str) -> bool:
     ended = False
     for claim in claims:
         again = claim.again and not claim.past
-        if asserts(claim, wanted) and (claim.lasting or again or (claim.move and ended)):
+        if asserts(claim, wanted) and (
+            claim.lasting or again or (claim.move and ended and not claim.past)
+        ):
             return True
         ended |= claim.what == "end" and not claim.negated
     return False

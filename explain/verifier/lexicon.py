@@ -50,6 +50,8 @@ class Lexicon(Struct, frozen=True):
     signals: Pattern
     """Groups ``end``, ``span``, ``fall``, ``rise``, ``above``, ``below``, ``same``, ``after``,
     ``negator``, ``lasting``, ``history``, ``past`` and ``present``, in this order of preference."""
+    unfinished: Pattern
+    """An end that has not come yet: "is coming down"."""
     vitals: Pattern
     """What any finding can be about, its topic as the group's name."""
     kinds: dict[str, Row]
@@ -128,6 +130,7 @@ def _of_claims(raw: Mapping[str, Any]) -> dict[str, Any]:
         "breaks": _breaks(raw["breaks"]),
         "joins": pattern(raw["joins"]),
         "signals": _signals(raw),
+        "unfinished": pattern(raw["ends"]["unfinished"]),
         "vitals": _topics(topics, topics.keys() - set(generic), {}),
         "kinds": {kind: _row(row, topics, generic) for kind, row in raw["kinds"].items()},
         "elsewhere": {where: pattern(listed) for where, listed in raw["elsewhere"].items()},

@@ -154,6 +154,8 @@ def test_circumstances(about: Facts, text: str, code: str) -> None:
         (OVER, "Your heart rate has come back up.", "phase"),
         (OVER, "Your heart rate was not high and has come down.", "negation"),
         (OVER, "Your heart rate is no longer low.", "direction"),
+        (OVER, "Your heart rate is coming down.", "phase"),
+        (OVER, "Your heart rate is below your limit again.", ""),
         (OVER, "Your heart rate has come down and is low.", "direction"),
         (LOW_OVER, "Your heart rate is back above your low limit.", ""),
         (LOW_OVER, "Your heart rate has come back up.", ""),
