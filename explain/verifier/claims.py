@@ -43,6 +43,7 @@ class Claim(NamedTuple):
     negated: bool
     lasting: bool
     past: bool
+    """It was so; or it is denied from behind, and was never so."""
     again: bool
     """Its clause says "again"."""
 
@@ -170,7 +171,7 @@ def _claims(
             token.own,
             _turns(sentence, clause, token) % 2 == 1,
             tense == "lasting" or _relapses(sentence, clause, token),
-            tense == "past" and not ceased,
+            (tense == "past" or _behind(clause, token) > 0) and not ceased,
             again,
         )
 
@@ -182,12 +183,18 @@ def _turns(sentence: str, clause: list[_Token], token: _Token) -> int:
     turns = [other for other in clause if other.what in {"negator", "after"}]
     led = [other.end for other in clause if other.what == "history" and other.end <= token.start]
     count = sum(max(led, default=0) <= turn.start < token.start for turn in turns)
-    if not any(other.what in _CLAIMS and other.start > token.start for other in clause):
-        count += sum(turn.start >= token.end and turn.what == "after" for turn in turns)
+    count += _behind(clause, token)
     if token.what == "end":
         before = [other for other in clause if other.own and other.start < token.start]
         count += sum(_NONE.match(sentence, other.start) is not None for other in before)
     return count
+
+
+def _behind(clause: list[_Token], token: _Token) -> int:
+    """The negators that stand behind the last claim of a clause: "a high rate was not seen"."""
+    if any(other.what in _CLAIMS and other.start > token.start for other in clause):
+        return 0
+    return sum(other.start >= token.end and other.what == "after" for other in clause)
 
 
 def _tense(clause: list[_Token], token: _Token) -> str:

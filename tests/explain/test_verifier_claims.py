@@ -155,6 +155,8 @@ def test_circumstances(about: Facts, text: str, code: str) -> None:
         (OVER, "Your heart rate was not high and has come down.", "negation"),
         (OVER, "Your heart rate is no longer low.", "direction"),
         (OVER, "Your heart rate is coming down.", "phase"),
+        (OVER, "Your high heart rate has not gone.", "negation"),
+        (OVER, "A high heart rate of yours was not seen.", "negation"),
         (OVER, "Your heart rate is below your limit again.", ""),
         (OVER, "Your heart rate has come down and is low.", "direction"),
         (LOW_OVER, "Your heart rate is back above your low limit.", ""),
