@@ -23,8 +23,14 @@ from vigil.kinds import KINDS
 from vigil.model import Audience
 
 KINDS_TOLD = (*KINDS, "other_clinical", "other_technical")
-OF_THE_FINDING = {"event_unnamed", "phase", "negation"}
-"""Rules for a text that tells the finding; an answer may speak of something else."""
+OF_THE_FINDING = {"event_unnamed", "phase", "negation", "audience"}
+"""Rules for a text that tells the finding; an answer may speak of something else, and of "I"."""
+OF_ASKING = re.compile(r"We told you because|This does not tell us the reason|^I can't")
+"""Reviewed as they stand: why *we told* is no cause of the finding, and "I" is no numeral."""
+OTHERS_WORDS: dict[Audience, re.Pattern[str]] = {
+    "patient": re.compile(r"\b(this person|the patient|patient|he|she|his|her|their)\b", re.I),
+    "care_team": re.compile(r"\b(you|your|yours|yourself)\b", re.I),
+}
 EXTRA = tuple(question_slots.EXTRA)
 NOTES = [Notes(), Notes(seen=True, unused=True, kept_back=True)]
 
@@ -39,8 +45,10 @@ def askable(known: facts.Facts) -> facts.Facts:
 
 
 def refused(text: str, known: facts.Facts) -> set[str]:
+    text = OF_ASKING.sub("We told you that", text)
     candidate = Candidate(text, known, "message", tables.slots_of(text))
-    return set(verify(candidate)) - OF_THE_FINDING
+    codes = set(verify(candidate)) - OF_THE_FINDING
+    return codes | ({"audience"} if OTHERS_WORDS[known.audience].search(candidate.bare) else set())
 
 
 @pytest.mark.parametrize("kind", KINDS_TOLD)
