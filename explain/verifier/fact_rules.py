@@ -38,7 +38,7 @@ def negation(candidate: Candidate) -> bool:
                 if facts.phase == "closed"
                 else not goes_back(claim, finding.direction)
             )
-            never = claim.past and not claim.move and claim.what not in {"end", "span"}
+            never = claim.past and (claim.what == "condition" or claim.side == finding.direction)
             if claim.negated and (over or never):
                 return True
     return False

@@ -155,6 +155,7 @@ def test_circumstances(about: Facts, text: str, code: str) -> None:
         (OVER, "Your heart rate was not high and has come down.", "negation"),
         (OVER, "Your heart rate is no longer low.", "direction"),
         (OVER, "Your heart rate is coming down.", "phase"),
+        (OVER, "Your heart rate was not over your limit and is now back below it.", "negation"),
         (OVER, "Your high heart rate has not gone.", "negation"),
         (OVER, "A high heart rate of yours was not seen.", "negation"),
         (OVER, "Your heart rate is below your limit again.", ""),
