@@ -172,6 +172,7 @@ def test_circumstances(about: Facts, text: str, code: str) -> None:
         (UNEVEN, "Your heartbeat goes up and down.", ""),
         (UNEVEN, "Your heartbeat is not uneven.", "negation"),
         (UNUSUAL, "Your heart rate is higher than what is usual for you.", ""),
+        (UNUSUAL, "Your heart is not beating faster than is usual for you.", "negation"),
         (LOOSE, "Your device does not have poor contact with your skin.", "negation"),
         (LOOSE, "Your device is not in good contact with your skin.", ""),
         (SILENT, "No readings have come in from your device.", ""),
