@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from explain import drafts, facts, question_slots, questions, tables
 from explain.locales import LOCALES
 from explain.questions import INTENTS, Notes, answer, book, pieces
-from explain.verifier import verify
+from explain.verifier import local, verify
 from explain.verifier.candidate import Candidate
 from explain.verifier.form_rules import grade
 from tests.support.wording import AUDIENCES, HOSTILE, ONSET, cells, event, events
@@ -25,7 +25,9 @@ from vigil.model import Audience
 KINDS_TOLD = (*KINDS, "other_clinical", "other_technical")
 OF_THE_FINDING = {"event_unnamed", "phase", "negation", "audience"}
 """Rules for a text that tells the finding; an answer may speak of something else, and of "I"."""
-OF_ASKING = re.compile(r"We told you because|This does not tell us the reason|^I can't")
+OF_ASKING = re.compile(
+    r"We told you because|我们告诉您，是因为|This does not tell us the reason|^I can't"
+)
 """Reviewed as they stand: why *we told* is no cause of the finding, and "I" is no numeral."""
 OTHERS_WORDS: dict[Audience, re.Pattern[str]] = {
     "patient": re.compile(r"\b(this person|the patient|patient|he|she|his|her|their)\b", re.I),
@@ -93,6 +95,26 @@ def test_every_intent_has_a_question_and_an_answer(audience: Audience) -> None:
         assert told.intent == intent
         assert told.text
         assert told.question == book(audience).say("ask", intent)
+
+
+@pytest.mark.parametrize("locale", LOCALES[1:])
+def test_every_translated_answer_passes_what_is_known_of_its_language(locale: str) -> None:
+    tried, words = set(), local.load(locale)
+    for kind in KINDS_TOLD:
+        for known in map(askable, cells(kind)):
+            if known.audience == "care_team":
+                continue
+            here = replace(known, locale=locale)
+            for intent, notes in product((*book("patient").asks, "refused"), NOTES):
+                said = pieces(intent, here, notes)
+                text = ("" if locale == "zh" else " ").join(piece.text for piece in said)
+                if text not in tried:
+                    tried.add(text)
+                    told = OF_ASKING.sub("", text)
+                    piece = local.Piece(told, "message", here, tables.slots_of(text), words)
+                    found = {code for code, refuses in local.RULES.items() if refuses(piece)}
+                    assert found == set(), text
+    assert len(tried) > 100
 
 
 def test_every_kind_says_why() -> None:
