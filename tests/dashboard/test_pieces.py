@@ -180,11 +180,9 @@ def test_words_of_a_model_are_marked_with_model_and_prompt() -> None:
     assert "/board/phrasebook" not in cards.card(patient(), episode(), basis(), []).html
 
 
-json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
-    max_leaves=8,
-)
+leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+row = st.lists(leaf, max_size=3) | st.dictionaries(st.text(max_size=6), leaf, max_size=3)
+json = leaf | row | st.lists(row, max_size=3) | st.dictionaries(st.text(max_size=6), row)
 KEYS = sorted(evidence("heart_rate_high"))
 
 
