@@ -181,8 +181,8 @@ def test_words_of_a_model_are_marked_with_model_and_prompt() -> None:
 
 
 leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-row = st.lists(leaf, max_size=3) | st.dictionaries(st.text(max_size=6), leaf, max_size=3)
-json = leaf | row | st.lists(row, max_size=3) | st.dictionaries(st.text(max_size=6), row)
+branch = st.lists(leaf, max_size=3) | st.dictionaries(st.text(max_size=6), leaf, max_size=3)
+json = leaf | branch | st.lists(branch, max_size=3) | st.dictionaries(st.text(max_size=6), branch)
 KEYS = sorted(evidence("heart_rate_high"))
 
 
