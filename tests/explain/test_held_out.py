@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
 
 from explain import signature, tables
-from explain.evaluation.held_out import Bad, Good, bad, good
+from explain.evaluation.held_out import Bad, Good, bad, fresh_bad, fresh_good, good
 from explain.training import references
 from tests.support.wording import AUDIENCES
 
@@ -31,8 +32,13 @@ SAID = {"duration": 3, "heart_rate": 4, "value": 4, "blood_pressure": 3, "since"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b\u2028\u202e\u2066\ufeff]")
 
 
+GOOD = (*good(), *fresh_good())
+BAD = (*bad(), *fresh_bad())
+
+
 def every() -> list[Good | Bad]:
-    return [*good(), *bad()]
+    """Of all four files."""
+    return [*GOOD, *BAD]
 
 
 def slots_in(text: str) -> list[str]:
@@ -51,6 +57,10 @@ def test_there_are_enough_of_both_readers() -> None:
     assert counted["patient"] >= 165
     assert counted["care_team"] >= 80
     assert len(bad()) >= 300
+    fresh = Counter(x.signature.audience for x in fresh_good())
+    assert fresh["patient"] >= 100
+    assert fresh["care_team"] >= 60
+    assert len(fresh_bad()) >= 260
 
 
 def test_every_signature_is_one_that_can_be_asked_for() -> None:
@@ -63,12 +73,15 @@ def test_every_signature_is_one_that_can_be_asked_for() -> None:
         assert replace(said, slots=()) in circumstances, (said.key, x.text)
 
 
-def test_every_block_and_every_telling_has_a_good_sentence() -> None:
+@pytest.mark.parametrize("read", [good, fresh_good])
+def test_every_block_and_every_telling_has_a_good_sentence(
+    read: Callable[[], tuple[Good, ...]],
+) -> None:
     for who in AUDIENCES:
-        told = {x.signature for x in good() if x.signature.audience == who}
+        told = {x.signature for x in read() if x.signature.audience == who}
         assert {x.kind for x in told} == {kind for kind, _ in tables.audience("en", who).blocks}
         assert {"opened", "updated", "late", "closed"} <= {x.telling for x in told}
-    patients = {x.signature for x in good() if x.signature.audience == "patient"}
+    patients = {x.signature for x in read() if x.signature.audience == "patient"}
     assert {x.activity for x in patients} == {"", "rest", "asleep", "active"}
     assert len({x.also for x in patients}) > 5
 
@@ -87,39 +100,40 @@ def test_no_sentence_is_a_reference_or_one_of_the_tables() -> None:
     assert [x.text for x in every() if x.text in known] == []
 
 
-def test_every_kind_of_error_is_there_often_enough() -> None:
-    counted = Counter(x.kind for x in bad())
+@pytest.mark.parametrize("read", [bad, fresh_bad])
+def test_every_kind_of_error_is_there_often_enough(read: Callable[[], tuple[Bad, ...]]) -> None:
+    counted = Counter(x.kind for x in read())
     assert set(counted) == KINDS
     assert {kind: times for kind, times in counted.items() if times < 10} == {}
 
 
 def test_good_ones_carry_exactly_their_slots_and_no_figure() -> None:
-    for x in good():
+    for x in GOOD:
         assert slots_in(x.text) == list(x.signature.slots), x.text
         assert not re.search(r"\d", x.text), x.text
 
 
 @pytest.mark.parametrize("who", AUDIENCES)
 def test_good_ones_are_short_and_speak_to_their_reader(who: str) -> None:
-    for x in good():
+    for x in GOOD:
         if x.signature.audience == who:
             assert words_of(x.text) <= LONGEST_WORDS[who], x.text
             assert who == "patient" or not re.search(r"\byou", x.text, re.IGNORECASE), x.text
 
 
 def test_bad_ones_carry_their_slots_where_these_are_not_what_is_wrong() -> None:
-    for x in bad():
+    for x in BAD:
         if x.kind not in SLOT_KINDS:
             assert slots_in(x.text) == list(x.signature.slots), x.text
-    dropped = [x for x in bad() if x.kind == "slot_dropped"]
+    dropped = [x for x in BAD if x.kind == "slot_dropped"]
     assert all(set(slots_in(x.text)) < set(x.signature.slots) for x in dropped)
-    doubled = [x for x in bad() if x.kind == "slot_doubled"]
+    doubled = [x for x in BAD if x.kind == "slot_doubled"]
     assert all(max(Counter(slots_in(x.text)).values()) > 1 for x in doubled)
 
 
 def test_bad_ones_are_wrong_in_one_way() -> None:
     """Only those that are about length are too long; only theirs hold control characters."""
-    for x in bad():
+    for x in BAD:
         too_long = words_of(x.text) > LONGEST_WORDS[x.signature.audience]
         assert too_long == (x.kind == "too_long"), x.text
         assert bool(CONTROL.search(x.text)) == (x.kind == "control_character"), x.text

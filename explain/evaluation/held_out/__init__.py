@@ -3,6 +3,9 @@
 They were written by hand, by somebody who had not read the verifier, its words or its tests, and
 stay out of what the model learns from. A good sentence may say its signature; a bad one may not,
 for the one reason that it is filed under.
+
+There are two sets. The verifier's rules were mended with half of the first (:func:`shown`). Nobody
+has mended them with anything of the second, the fresh one.
 """
 
 from __future__ import annotations
@@ -36,29 +39,46 @@ class Bad(Struct, frozen=True):
 
 @cache
 def good() -> tuple[Good, ...]:
-    """Every good sentence, in the order of the file.
+    """Every good sentence of the first set, in the order of the file.
 
     Raises:
         ValueError: a key is no signature of this version.
     """
-    lists: dict[str, list[str]] = _read("good.toml")
-    return tuple(Good(parse(key), text) for key, texts in lists.items() for text in texts)
+    return _good("good.toml")
 
 
 @cache
 def bad() -> tuple[Bad, ...]:
-    """Every bad sentence, in the order of the file.
+    """Every bad sentence of the first set, in the order of the file.
 
     Raises:
         ValueError: a key is no signature of this version.
     """
-    kinds: dict[str, dict[str, list[str]]] = _read("bad.toml")
-    return tuple(
-        Bad(parse(key), text, kind)
-        for kind, lists in kinds.items()
-        for key, texts in lists.items()
-        for text in texts
-    )
+    return _bad("bad.toml")
+
+
+@cache
+def fresh_good() -> tuple[Good, ...]:
+    """Every good sentence that nobody mended the rules with, in the order of the file.
+
+    Written after the rules, without a look at them or at the first set, and judged only then.
+
+    Raises:
+        ValueError: a key is no signature of this version.
+    """
+    return _good("fresh_good.toml")
+
+
+@cache
+def fresh_bad() -> tuple[Bad, ...]:
+    """Every bad sentence that nobody mended the rules with, in the order of the file.
+
+    Written as those of :func:`fresh_good`.
+
+    Raises:
+        ValueError: a key is no signature of this version.
+    """
+    return _bad("fresh_bad.toml")
 
 
 def shown(text: str) -> bool:
@@ -67,6 +87,21 @@ def shown(text: str) -> bool:
     The rules were mended with that half; the other half was never seen, and is what counts.
     """
     return sha256(text.encode()).digest()[0] % 2 == 0
+
+
+def _good(name: str) -> tuple[Good, ...]:
+    lists: dict[str, list[str]] = _read(name)
+    return tuple(Good(parse(key), text) for key, texts in lists.items() for text in texts)
+
+
+def _bad(name: str) -> tuple[Bad, ...]:
+    kinds: dict[str, dict[str, list[str]]] = _read(name)
+    return tuple(
+        Bad(parse(key), text, kind)
+        for kind, lists in kinds.items()
+        for key, texts in lists.items()
+        for text in texts
+    )
 
 
 def _read(name: str) -> dict[str, Any]:
