@@ -127,6 +127,16 @@ class LanguageModel:
         made._load(folder.expanduser(), threads)
         return made
 
+    @classmethod
+    def in_training(cls, model: Any, tokenizer: Any) -> LanguageModel:
+        """One whose adapter is being fitted, to be asked in between."""
+        import torch  # noqa: PLC0415
+
+        made = cls.__new__(cls)
+        made.identity, made.tuned, made._torch = "in training", True, torch
+        made._model, made._tokenizer = model, tokenizer
+        return made
+
     def _load(self, folder: Path, threads: int) -> None:
         offline()
         import torch  # noqa: PLC0415

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from explain.model_adapter import MANIFEST, WEIGHTS
-from explain.training.checkpoint import State
+from explain.training.checkpoint import Check, State
 from explain.training.options import Options
 from explain.training.probe import Figures
 
@@ -25,20 +25,20 @@ class Trained(Struct, frozen=True):
     steps: int
     of_steps: int
     minutes: float
-    best_step: int
-    validation_loss: float
-    """Mean cross-entropy a token of the answers, in nats, at the best step."""
-    losses: list[tuple[int, float, float]]
-    """(step, training loss since the last check, validation loss)."""
+    best: Check
+    """Whose weights these are."""
+    checks: list[Check]
 
     @classmethod
     def of(cls, state: State, device: str, threads: int, of_steps: int) -> Trained:
         """Of a finished run."""
-        return cls(
-            device, threads, state.step, of_steps, round(state.seconds / 60, 1), state.best_step,
-            round(state.best_loss, 4),
-            [(step, round(learnt, 4), round(found, 4)) for step, learnt, found in state.losses],
-        )  # fmt: skip
+        minutes = round(state.seconds / 60, 1)
+        checks = [_rounded(check) for check in state.checks]
+        return cls(device, threads, state.step, of_steps, minutes, _rounded(state.best), checks)
+
+
+def _rounded(check: Check) -> Check:
+    return Check(check.step, round(check.learnt, 4), round(check.loss, 4), round(check.passed, 4))
 
 
 class Manifest(Struct, frozen=True):
@@ -81,11 +81,11 @@ def readme(manifest: Manifest) -> str:
         "rate": f"{options.rate:g}",
         "steps": str(trained.steps),
         "of_steps": str(trained.of_steps),
-        "best_step": str(trained.best_step),
+        "best_step": str(trained.best.step),
         "minutes": f"{trained.minutes:g}",
         "device": trained.device,
         "threads": str(trained.threads),
-        "validation_loss": f"{trained.validation_loss:.3f}",
+        "validation_loss": f"{trained.best.loss:.3f}",
         "sentences": _sentences(manifest),
         "figures": _figures(manifest),
     }

@@ -12,19 +12,29 @@ from vigil.errors import InputError
 FILE = "checkpoint.pt"
 
 
+class Check(Struct, frozen=True):
+    """What one validation found."""
+
+    step: int
+    learnt: float
+    """The mean training loss a token since the last check."""
+    loss: float
+    """The validation loss a token."""
+    passed: float
+    """Share of the validation's signatures whose likeliest answer the verifier passes."""
+
+
 class State(Struct):
     """What changes from step to step, besides weights and optimizer."""
 
     step: int = 0
-    best_loss: float = 1e30
-    """Before the first check, a very large number: JSON has no infinity."""
-    best_step: int = 0
+    best: Check = Check(0, 0.0, 1e30, -1.0)
+    """The check whose weights are kept; before the first, one that is worse than any."""
     waited: int = 0
     """Checks in a row that brought nothing better."""
     seconds: float = 0.0
     """Spent in steps and checks, over all runs."""
-    losses: list[tuple[int, float, float]] = []
-    """(step, training loss since the last check, validation loss) of each check."""
+    checks: list[Check] = []
 
 
 def save(folder: Path, fingerprint: str, state: State, tensors: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from explain.training import checkpoint, lora, loss
 from explain.training.batches import batches, by_length
-from explain.training.checkpoint import State
+from explain.training.checkpoint import Check, State
 from explain.training.examples import Encoded
 from explain.training.options import Options
 
@@ -29,7 +29,7 @@ class Report(Protocol):
         """After each step; ``steps`` is how many there are at most."""
 
     def check(self, state: State, epoch: float) -> None:
-        """After each measure of the validation loss, the last of ``state.losses``."""
+        """After each validation, the last of ``state.checks``."""
 
 
 class Stopped(Exception):  # noqa: N818  (a state, not a mistake)
@@ -42,19 +42,24 @@ class Training:
     Args:
         model: the base with the adapter, from :func:`explain.training.lora.adapted`.
         learn: what it learns from.
-        judge: what tells when to stop.
+        judge: what it does not learn from; its loss settles between checks that pass alike.
+        passes: the share of its answers that pass. This, and not the loss, tells which weights are
+            the best and when to stop: the loss of phrasings that it has not learnt rises from the
+            third epoch, while it still learns to put every slot where it belongs.
         fingerprint: names data, options and base, so that no other run's checkpoint is taken.
     """
 
     def __init__(
         self, model: Any, learn: Sequence[Encoded], judge: Sequence[Encoded], options: Options,
-        folder: Path, fingerprint: str, device: str = "cpu",
+        folder: Path, fingerprint: str, passes: Callable[[], float] = lambda: 0.0,
+        device: str = "cpu",
     ):  # fmt: skip
         import torch  # noqa: PLC0415
 
         self._torch: Any = torch
         self._model = model.to(device)
         self._learn, self._options, self._device = learn, options, device
+        self._passes = passes
         self._judge = by_length(judge, 2 * options.batch)
         self._folder, self._fingerprint = folder, fingerprint
         self._trained = [value for value in model.parameters() if value.requires_grad]
@@ -134,9 +139,12 @@ class Training:
         state = self.state
         learnt = sum(self._since_check) / len(self._since_check)
         self._since_check = []
-        state.losses.append((state.step, learnt, found))
-        if found < state.best_loss:
-            state.best_loss, state.best_step, state.waited = found, state.step, 0
+        self._model.eval()
+        check = Check(state.step, learnt, found, self._passes())
+        self._model.train()
+        state.checks.append(check)
+        if (check.passed, -check.loss) > (state.best.passed, -state.best.loss):
+            state.best, state.waited = check, 0
             self._best = lora.weights(self._model)
         else:
             state.waited += 1

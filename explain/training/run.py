@@ -63,9 +63,16 @@ def train(
     model = lora.adapted(base, options)
     digests = {"train": digest_of(divided.train), "validation": digest_of(divided.validation)}
     named = msgspec.json.encode([options, digests, place.source.sha256])
+    judged = signatures_of(divided.validation)
+
+    def passes() -> float:
+        """Asked in the precision in which it is trained."""
+        with torch.autocast(device, dtype=torch.bfloat16):
+            return probe(LanguageModel.in_training(model, tokenizer), judged).passed
+
     run = Training(
         model, encode(tokenizer, divided.train), encode(tokenizer, divided.validation), options,
-        place.out, sha256(named).hexdigest(), device,
+        place.out, sha256(named).hexdigest(), passes, device,
     )  # fmt: skip
     if resume:
         run.resume()
@@ -107,7 +114,7 @@ def _base(place: Place) -> tuple[Any, Any, Any]:
         dtype=torch.float32,
         attn_implementation="eager",  # in training faster than fused, on a CPU and so short a text
     )
-    return AutoTokenizer.from_pretrained(folder), base, torch
+    return AutoTokenizer.from_pretrained(folder, padding_side="left"), base, torch
 
 
 def _measured(place: Place, divided: Split) -> dict[str, Any]:

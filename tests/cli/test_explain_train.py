@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from explain.training import run
-from explain.training.checkpoint import State
+from explain.training.checkpoint import Check, State
 from explain.training.fit import Report, Stopped
 from explain.training.options import Options
 from vigil.cli.main import app
@@ -65,7 +65,7 @@ def test_ctrl_c_is_obeyed_between_two_steps_and_the_log_is_kept(
         stop: Callable[[], bool],
     ) -> None:  # fmt: skip
         asked.update(place=place, options=options, resume=resume)
-        state = State(step=3, losses=[(3, 1.5, 1.25)])
+        state = State(step=3, checks=[Check(3, 1.5, 1.25, 0.75)])
         report.step(state, 10, 1.5, 1e-4)
         report.check(state, 0.3)
         assert not stop()
@@ -82,8 +82,8 @@ def test_ctrl_c_is_obeyed_between_two_steps_and_the_log_is_kept(
     assert asked["options"] == Options(seed=3, epochs=2)
     assert asked["place"].threads == 1
     lines = (tmp_path / "adapter" / LOG).read_text().splitlines()
-    assert [json.loads(line)["validation"] for line in lines] == [1.25]
-    assert "epoch 0.3, step 3: loss 1.5000, validation 1.2500" in result.output
+    assert [json.loads(line)["loss"] for line in lines] == [1.25]
+    assert "epoch 0.3, step 3: loss 1.5000, validation 1.2500, 75.0% pass" in result.output
     assert "--resume --out adapter" in result.output
     RUN.invoke(app, ["explain", "train", "--resume", "--out", "adapter"])
     assert asked["resume"]

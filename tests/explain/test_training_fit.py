@@ -56,7 +56,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def training(base: Path, tmp_path: Path) -> Callable[..., tuple[Training, Any]]:
-    def make(options: Options = OPTIONS, judge: Any = None, name: str = "run") -> Any:
+    def make(
+        options: Options = OPTIONS, judge: Any = None, name: str = "run",
+        passes: Callable[[], float] = lambda: 0.0,
+    ) -> Any:  # fmt: skip
         import torch
         from transformers import AutoModelForCausalLM
 
@@ -65,7 +68,8 @@ def training(base: Path, tmp_path: Path) -> Callable[..., tuple[Training, Any]]:
             AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), options
         )
         folder = tmp_path / name
-        return Training(model, LEARN, judge or JUDGE, options, folder, "this run"), model
+        made = Training(model, LEARN, judge or JUDGE, options, folder, "this run", passes)
+        return made, model
 
     return make
 
@@ -80,10 +84,10 @@ def test_it_learns_and_keeps_the_best(training: Any) -> None:
     told = Silent()
     state = run.run(told)
     assert told.steps == state.step == run.steps == 24
-    found = [validation for _, _, validation in state.losses]
+    found = [check.loss for check in state.checks]
     assert found[-1] < found[0]
-    assert state.best_loss == min(found)
-    assert loss.mean(model, by_length(LEARN, 4), "cpu") == pytest.approx(state.best_loss, rel=1e-5)
+    assert state.best.loss == min(found)
+    assert loss.mean(model, by_length(LEARN, 4), "cpu") == pytest.approx(state.best.loss, rel=1e-5)
 
 
 @needs_torch
@@ -102,7 +106,7 @@ def test_a_resumed_run_gives_the_weights_of_one_that_was_not_interrupted(
     again.resume()
     assert again.state.step == at
     state = again.run(Silent())
-    assert state.losses == whole.state.losses
+    assert state.checks == whole.state.checks
     assert same(lora.weights(model), wanted)
 
 
@@ -124,6 +128,22 @@ def test_it_ends_where_nothing_gets_better(training: Any) -> None:
     state = run.run(told)
     assert len(told.checks) == 3  # the first is the best; two bring nothing
     assert state.step == 12 < run.steps
+
+
+@needs_torch
+def test_of_two_checks_the_one_whose_answers_pass_is_kept_whatever_the_loss(training: Any) -> None:
+    shares = iter([0.5, 0.9, 0.7, 0.9])
+    run, model = training(replace(OPTIONS, epochs=4), passes=lambda: next(shares))
+    kept: dict[int, Any] = {}
+
+    class Keeping(Silent):
+        def step(self, state: State, steps: int, loss: float, rate: float) -> None:
+            kept[state.step] = lora.weights(model)
+
+    state = run.run(Keeping())
+    alike = [check for check in state.checks if check.passed == 0.9]
+    assert state.best == min(alike, key=lambda check: check.loss)
+    assert same(lora.weights(model), kept[state.best.step])
 
 
 @needs_torch

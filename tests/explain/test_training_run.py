@@ -88,7 +88,7 @@ def test_the_papers_say_what_it_was_made_of(fitted: Path) -> None:
     assert papers["base_sha256"] == tiny_model.SOURCE.sha256
     assert papers["sentences"]["train"]["sentences"] == 3
     assert papers["measured"]["test"]["signatures"] == 1
-    assert papers["training"]["losses"]
+    assert papers["training"]["checks"]
     card = (fitted / "README.md").read_text()
     for told in (papers["files"]["adapter_model.safetensors"], tiny_model.SOURCE.sha256):
         assert told in card

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import typer
 
 from vigil.errors import InputError
@@ -37,13 +38,16 @@ class Shown:
 
     def check(self, state: State, epoch: float) -> None:
         """Say it and write it down."""
-        step, learnt, found = state.losses[-1]
+        check = state.checks[-1]
         better = "" if state.waited else ", the best"
         self._bar.console.print(
-            f"epoch {epoch:.1f}, step {step}: loss {learnt:.4f}, validation {found:.4f}{better}"
+            f"epoch {epoch:.1f}, step {check.step}: loss {check.learnt:.4f}, validation"
+            f" {check.loss:.4f}, {check.passed:.1%} pass{better}"
         )
-        line = {"step": step, "epoch": round(epoch, 3), "loss": round(learnt, 5),
-                "validation": round(found, 5), "seconds": round(state.seconds, 1)}  # fmt: skip
+        line = {
+            "epoch": round(epoch, 3), **msgspec.structs.asdict(check),
+            "seconds": round(state.seconds, 1),
+        }  # fmt: skip
         with self._log.open("a") as log:
             log.write(json.dumps(line) + "\n")
 

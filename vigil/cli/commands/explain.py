@@ -103,7 +103,7 @@ def train(
     epochs: Annotated[
         int,
         typer.Option(min=1, help="Passes over the sentences, at most; it ends when none helps."),
-    ] = 4,
+    ] = 8,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 2,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
