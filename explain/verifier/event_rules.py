@@ -94,7 +94,8 @@ def _elsewhere(candidate: Candidate) -> bool:
     """In the sentence on what we saw, words that are another kind of finding's."""
     if candidate.part == "message":
         return False
-    text, about = candidate.plain, known_topics(candidate) | {candidate.facts.category}
+    facts, text = candidate.facts, candidate.plain
+    about = known_topics(candidate) | {facts.category, facts.kind}
     for finding in findings(candidate):
         text = finding.row.words.sub(" ", text)
     return any(
