@@ -129,8 +129,9 @@ def of_trials(trials: Sequence[Trial]) -> Table:
         "The verifier",
         ("what", "must be", *(t.name for t in trials)),
         rows,
-        "Sentences by hand are by somebody who had not read the rules. Of one half of them the"
-        " rules' author saw, once, which were judged wrongly; the other half is the proof.",
+        "Sentences by hand are by people who had not read the rules. The rules were mended with the"
+        " first set. The fresh ones are the proof; two of them were mended afterwards: before that"
+        " 10 of 160 good ones were refused and 285 of 289 wrong ones caught.",
     )
 
 

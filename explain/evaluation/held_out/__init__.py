@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
-from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -79,14 +78,6 @@ def fresh_bad() -> tuple[Bad, ...]:
         ValueError: a key is no signature of this version.
     """
     return _bad("fresh_bad.toml")
-
-
-def shown(text: str) -> bool:
-    """Whether it is of the half of which the verifier's author saw what was judged wrongly.
-
-    The rules were mended with that half; the other half was never seen, and is what counts.
-    """
-    return sha256(text.encode()).digest()[0] % 2 == 0
 
 
 def _good(name: str) -> tuple[Good, ...]:
