@@ -4,8 +4,8 @@ They were written by hand, by somebody who had not read the verifier, its words 
 stay out of what the model learns from. A good sentence may say its signature; a bad one may not,
 for the one reason that it is filed under.
 
-There are two sets. The verifier's rules were mended with half of the first (:func:`shown`). Nobody
-has mended them with anything of the second, the fresh one.
+There are two sets. The verifier's rules were mended with what they judged wrongly of the first. Of
+the second, the fresh one, two wrong sentences were mended after its figures had been taken.
 """
 
 from __future__ import annotations
