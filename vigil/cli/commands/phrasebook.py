@@ -22,7 +22,9 @@ def build(
         Path | None, typer.Option(help="The file; without it, the one that comes with Vigil.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Settles which words are drawn.")] = 7,
-    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 2,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Processor threads; where others work, 1 is quicker.")
+    ] = 1,
     signature: Part = "",
 ) -> None:
     """Write a sentence or more for every signature, and keep what the verifier passes.
