@@ -20,6 +20,7 @@ from explain.model_adapter import checked as checked_adapter
 from explain.model_adapter import identity as adapter_identity
 from explain.model_files import SMOLLM2, Source, checked, digest, local_identity
 from explain.prompt import Message
+from explain.slot_grammar import SlotGrammar, Vocabulary
 from vigil import logs
 
 log = logs.get("model")
@@ -101,6 +102,8 @@ class LanguageModel:
         UnavailableError: the model is missing or not the pinned one.
         AdapterRefusedError: the adapter is damaged or for another model.
     """
+
+    _vocabulary: Vocabulary | None = None
 
     def __init__(
         self, folder: Path, source: Source = SMOLLM2, threads: int = THREADS,
@@ -189,11 +192,19 @@ class LanguageModel:
             add_special_tokens=False, padding=True, return_tensors="pt",
         )  # fmt: skip
         how = {"do_sample": False, "max_new_tokens": MAX_NEW_TOKENS, **how}
+        if self.tuned:
+            how["logits_processor"] = [self._grammar(prompts, asked["input_ids"].shape[1], how)]
         with self._torch.inference_mode():
             tokens = self._model.generate(**asked, pad_token_id=self._tokenizer.pad_token_id, **how)
         written = tokens[:, asked["input_ids"].shape[1] :]
         texts = self._tokenizer.batch_decode(written, skip_special_tokens=True)
         return [text.strip() for text in texts]
+
+    def _grammar(self, prompts: Sequence[Prompt], begin: int, how: dict[str, Any]) -> SlotGrammar:
+        if self._vocabulary is None:
+            self._vocabulary = Vocabulary(self._tokenizer, self._model.config.vocab_size)
+        asked = [self._framed(prompt) for prompt in prompts]
+        return SlotGrammar(self._vocabulary, asked, begin, how.get("num_return_sequences", 1))
 
     def _framed(self, prompt: Prompt) -> str:
         if self.tuned:

@@ -17,7 +17,7 @@ from explain.model_files import Source, digest
 WORDS = (
     "patient care team | => your heart rate blood pressure is was has been high low now at for"
     " new still so over told late no slots { } duration heart_rate blood_pressure , . since"
-    " Your rest asleep active Heart"
+    " Your rest asleep active Heart _"
 )
 SOURCE = Source("tiny", "tiny==1", "tiny/tiny.gguf", sha256(b"tiny").hexdigest())
 
