@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from explain import prompt
+from explain import signature, writing
 from explain.compose import facts_of
 from explain.drafts import choice_of, draft, with_sentence
 from explain.model_files import SMOLLM2
 from explain.model_process import ModelProcess
 from explain.verifier import RULES, verify_draft
+from explain.writing import Author
 from tests.support.wording import event
 
 FOLDER = Path("~/.cache/vigil/models").expanduser()
@@ -33,11 +34,13 @@ pytestmark = [
 def test_it_answers_the_same_each_time_and_the_verifier_has_the_last_word() -> None:
     facts = facts_of(event(), "patient")
     words = draft(facts, choice_of(event().event_id))
-    question = prompt.messages(facts, words)
-    command = [sys.executable, "-m", "explain.model_child", str(FOLDER)]
+    told = signature.of(facts, words.seen.slots)
+    command = [sys.executable, "-m", "explain.model_child", "installed", str(FOLDER)]
     with closing(ModelProcess(command, load_seconds=240)) as process:
+        process.start()
+        assert process.model.startswith(SMOLLM2.identity)
+        question = writing.question(told, Author(process.model, process.tuned))
         first, second = process.ask(question, 120), process.ask(question, 120)
-        assert process.model == SMOLLM2.identity
     assert first == second
     assert first
     refused = verify_draft(with_sentence(words, first), facts, words.seen.slots)
