@@ -55,6 +55,8 @@ class Manifest(Struct, frozen=True):
     training: Trained
     measured: dict[str, Figures] = {}
     """Part → what the verifier said of the likeliest answers."""
+    note: str = ""
+    """What else a reader of the card should know of this run."""
 
 
 def write(folder: Path, manifest: Manifest) -> None:
@@ -77,6 +79,7 @@ def readme(manifest: Manifest) -> str:
         "seed": str(options.seed),
         "rank": str(options.rank),
         "alpha": str(options.alpha),
+        "mean_of": str(options.mean_of),
         "batch": str(options.batch),
         "rate": f"{options.rate:g}",
         "steps": str(trained.steps),
@@ -86,6 +89,7 @@ def readme(manifest: Manifest) -> str:
         "device": trained.device,
         "threads": str(trained.threads),
         "validation_loss": f"{trained.best.loss:.3f}",
+        "note": f"{manifest.note}\n\n" if manifest.note else "",
         "sentences": _sentences(manifest),
         "figures": _figures(manifest),
     }

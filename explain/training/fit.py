@@ -71,6 +71,7 @@ class Training:
         """How many steps there are at most."""
         self.state = State()
         self._best: dict[str, Any] = lora.weights(model)
+        self._recent: list[dict[str, Any]] = []
         self._since_check: list[float] = []
 
     def resume(self) -> None:
@@ -81,7 +82,7 @@ class Training:
         """
         self.state, tensors = checkpoint.load(self._folder, self._fingerprint)
         lora.restore(self._model, tensors["weights"])
-        self._best = tensors["best"]
+        self._best, self._recent = tensors["best"], tensors["recent"]
         self._since_check = tensors["since_check"]
         self._optimizer.load_state_dict(tensors["optimizer"])
 
@@ -134,27 +135,36 @@ class Training:
         return self.state.step % every == 0 or self.state.step == self.steps
 
     def _check(self, report: Report) -> None:
+        """Judge the mean of the last weights; those that are trained go on as they were."""
         started = time.monotonic()
-        found = loss.mean(self._model, self._judge, self._device)
-        state = self.state
-        learnt = sum(self._since_check) / len(self._since_check)
-        self._since_check = []
-        self._model.eval()
-        check = Check(state.step, learnt, found, self._passes())
-        self._model.train()
+        state, now = self.state, lora.weights(self._model)
+        self._recent = [*self._recent, now][-self._options.mean_of :]
+        mean = lora.mean(self._recent)
+        lora.restore(self._model, mean)
+        check = self._judged()
+        lora.restore(self._model, now)
         state.checks.append(check)
         if (check.passed, -check.loss) > (state.best.passed, -state.best.loss):
-            state.best, state.waited = check, 0
-            self._best = lora.weights(self._model)
+            state.best, state.waited, self._best = check, 0, mean
         else:
             state.waited += 1
         state.seconds += time.monotonic() - started
         report.check(state, state.step / self._per_epoch)
 
+    def _judged(self) -> Check:
+        learnt = sum(self._since_check) / len(self._since_check)
+        self._since_check = []
+        found = loss.mean(self._model, self._judge, self._device)
+        self._model.eval()
+        check = Check(self.state.step, learnt, found, self._passes())
+        self._model.train()
+        return check
+
     def _save(self) -> None:
         tensors = {
             "weights": lora.weights(self._model),
             "best": self._best,
+            "recent": self._recent,
             "since_check": self._since_check,
             "optimizer": self._optimizer.state_dict(),
         }

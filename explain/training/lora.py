@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ def restore(model: Any, found: dict[str, Any]) -> None:
         for name, value in model.named_parameters():
             if value.requires_grad:
                 value.copy_(found[name])
+
+
+def mean(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The mean of several weights, name by name."""
+    return {name: sum(each[name] for each in found) / len(found) for name in found[0]}
 
 
 def save(model: Any, folder: Path, base: str) -> None:

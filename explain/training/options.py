@@ -22,8 +22,10 @@ class Options(Struct, frozen=True):
     rank: int = 8
     alpha: int = 16
     dropout: float = 0.05
-    checks_per_epoch: int = 1
+    checks_per_epoch: int = 2
     """How often an epoch validation is done."""
-    patience: int = 4
+    mean_of: int = 3
+    """The adapter is the mean of the weights of so many checks in a row (Izmailov et al. 2018)."""
+    patience: int = 6
     """Checks in a row that bring nothing better, after which training ends."""
     checkpoint_steps: int = 25

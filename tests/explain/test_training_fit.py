@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from itertools import chain, count
 from pathlib import Path
@@ -29,7 +30,14 @@ needs_torch = pytest.mark.skipif(
     reason="the extra `llm` is not installed",
 )
 OPTIONS = Options(
-    epochs=3, batch=2, rate=0.02, rank=2, checks_per_epoch=1, checkpoint_steps=1, dropout=0.1
+    epochs=3,
+    batch=2,
+    rate=0.02,
+    rank=2,
+    checks_per_epoch=1,
+    checkpoint_steps=1,
+    dropout=0.1,
+    mean_of=1,
 )
 LEARN = [Encoded([2, 3, 4, 5, at % 9 + 6, at % 7 + 6, 1][: 4 + at % 4], 2) for at in range(8)]
 JUDGE = [Encoded([2, 3, 4, 5, 8, 1], 2), Encoded([2, 3, 4, 7, 1], 2)]
@@ -91,10 +99,11 @@ def test_it_learns_and_keeps_the_best(training: Any) -> None:
 
 
 @needs_torch
-@pytest.mark.parametrize("at", [1, 5])
+@pytest.mark.parametrize("at", [1, 5, 9])
 def test_a_resumed_run_gives_the_weights_of_one_that_was_not_interrupted(
     training: Any, at: int
 ) -> None:
+    training = partial(training, replace(OPTIONS, mean_of=2))
     whole, model = training(name="whole")
     whole.run(Silent())
     wanted = lora.weights(model)
@@ -144,6 +153,27 @@ def test_of_two_checks_the_one_whose_answers_pass_is_kept_whatever_the_loss(trai
     alike = [check for check in state.checks if check.passed == 0.9]
     assert state.best == min(alike, key=lambda check: check.loss)
     assert same(lora.weights(model), kept[state.best.step])
+
+
+@needs_torch
+def test_the_mean_of_the_last_checks_is_kept_and_training_goes_on_from_the_weights(
+    training: Any,
+) -> None:
+    found = []
+    for mean_of in (1, 3):
+        run, model = training(replace(OPTIONS, mean_of=mean_of), passes=count().__next__)
+        after: list[Any] = []
+
+        class Keeping(Silent):
+            def step(self, state: State, steps: int, loss: float, rate: float) -> None:
+                after.append(lora.weights(model))  # noqa: B023
+
+        run.run(Keeping())
+        found.append((after, lora.weights(model)))
+    (one, last), (other, mean) = found
+    assert all(same(a, b) for a, b in zip(one, other, strict=True))
+    assert same(last, one[11])
+    assert same(mean, lora.mean([other[3], other[7], other[11]]))
 
 
 @needs_torch
