@@ -44,7 +44,7 @@ class Training:
         learn: what it learns from.
         judge: what it does not learn from; its loss settles between checks that pass alike.
         passes: the share of its answers that pass. This, and not the loss, tells which weights are
-            the best and when to stop: the loss of phrasings that it has not learnt rises from the
+            the best and when to stop: the loss of phrasings that it has not learnt rises after the
             third epoch, while it still learns to put every slot where it belongs.
         fingerprint: names data, options and base, so that no other run's checkpoint is taken.
     """
