@@ -17,7 +17,9 @@ from explain import writing
 from explain.phrasebook import refusals
 from explain.prompt import Message
 from explain.signature import Signature
+from explain.training import references
 from explain.writing import Author
+from vigil import ids
 from vigil.model import Phrase
 
 GROUP = 32
@@ -132,6 +134,26 @@ class Build:
                 if not codes:
                     phrases.append(phrase)
         return Group(group, phrases, refused, written)
+
+
+def by_hand(wanted: Iterable[Signature], phrases: Iterable[Phrase], now: datetime) -> list[Phrase]:
+    """Our own reference sentences for signatures that no phrase says yet: drafts as any other.
+
+    They are what the model was taught with, and are held to the same rules.
+    """
+    held = list(phrases)
+    known = {each.phrase_id: each for each in held}
+    silent = {told.key for told in wanted} - {x.signature for x in held if x.status != "banned"}
+    found = []
+    for reference in references.load():
+        told, text = reference.signature, reference.text
+        phrase = Phrase(
+            phrase_id=ids.phrase_id(told.key, text), signature=told.key, text=text,
+            status="draft", author="person", revision=0, time=now,
+        )  # fmt: skip
+        if told.key in silent and not refusals(told, text, known.get(phrase.phrase_id)):
+            found.append(phrase)
+    return found
 
 
 def coverage(wanted: Sequence[Signature], phrases: Iterable[Phrase]) -> list[Coverage]:

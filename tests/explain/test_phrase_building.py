@@ -7,11 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from explain import phrase_files
 from explain.drafts import sentences_for
-from explain.phrase_building import GROUP, Build, coverage, keep, todo
+from explain.phrase_building import GROUP, Build, by_hand, coverage, keep, todo
 from explain.phrasebook import judge
 from explain.prompt import Message, request
 from explain.signature import everything, facts_for
@@ -147,7 +148,8 @@ def vigil(*arguments: str) -> tuple[int, str]:
 
 def test_build_check_and_list(written: Path) -> None:
     _, told = vigil("build", "--out", str(written), "--signature", "patient/heart_rate_low")
-    assert "none: en/patient/heart_rate_low.below/opened/-/blood_pressure_high.above" in told
+    assert "4 signatures are said by 4 sentences written by hand" in told
+    assert "none: en/patient/heart_rate_low.below/opened/-/blood_pressure_low.below" in told
     assert "refused: reassurance" in told
     written.unlink()
     part = ("--signature", "patient/heart_rate_low.below/closed")
@@ -180,3 +182,16 @@ def test_check_names_the_line(written: Path) -> None:
     assert "direction" in told
     assert "2 phrases, 1 refused" in told
     assert "line " in told
+
+
+def test_what_the_model_cannot_say_is_said_by_hand() -> None:
+    making = built(Tables(refusing=2))
+    silent = {told.key for told in SOME} - {each.signature for each in making.phrases.values()}
+    assert silent
+    filled = by_hand(SOME, making.phrases.values(), NOON)
+    assert {each.signature for each in filled} == silent
+    assert {(each.author, each.status, each.model) for each in filled} == {("person", "draft", "")}
+    everything_now = [*making.phrases.values(), *filled]
+    assert by_hand(SOME, everything_now, NOON) == []
+    banned = [replace(each, status="banned", revision=1) for each in filled]
+    assert by_hand(SOME, [*making.phrases.values(), *banned], NOON) == []

@@ -41,6 +41,7 @@ def build(path: Path, part: str, candidates: int, seed: int, threads: int) -> No
     if kept:
         typer.echo(f"{len(kept)} phrases of an earlier build stay")
     _run(making, todo(wanted, kept), path)
+    _fill(making, wanted, path)
     _tell(making, wanted, path)
 
 
@@ -87,6 +88,18 @@ def _run(making: Build, groups: Sequence[tuple[Signature, ...]], path: Path) -> 
     typer.echo(f"{written} sentences were written; the file holds {passed}")
     for code, count in refused.most_common():
         typer.echo(f"  refused: {code} {count}")
+
+
+def _fill(making: Build, wanted: Sequence[Signature], path: Path) -> None:
+    """Sentences written by hand, where the model has none that may go out."""
+    from explain.phrase_building import by_hand
+    from explain.phrase_files import write
+
+    found = by_hand(wanted, making.phrases.values(), moment())
+    making.phrases.update((phrase.phrase_id, phrase) for phrase in found)
+    write(path, making.phrases.values())
+    said = len({phrase.signature for phrase in found})
+    typer.echo(f"{said} signatures are said by {len(found)} sentences written by hand")
 
 
 def _tell(making: Build, wanted: Sequence[Signature], path: Path) -> None:
