@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 from explain.compose import compose
 from tests.support.wording import event
 from vigil.cli.main import app
+from vigil.cli.offline import phrasebook
 from vigil.errors import InputError
 from vigil.model import Alert, encode
+from vigil.settings import Settings
 
 import msgspec  # isort: skip
 
@@ -51,7 +53,7 @@ def test_alerts_as_on_the_topic(file: Path) -> None:
     result = RUN.invoke(app, ["explain", "--json", "-"], input=file.read_bytes())
     first = json.loads(result.stdout.splitlines()[0])
     assert first.pop("type") == "alert"
-    assert msgspec.convert(first, Alert) == compose(event())
+    assert msgspec.convert(first, Alert) == compose(event(), phrasebook(Settings()))
 
 
 def test_without_a_file_it_helps() -> None:
