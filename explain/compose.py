@@ -89,17 +89,15 @@ class _Said:
         self._texts[audience] = self._filled(wording)
 
     def _filled(self, wording: Wording) -> dict[str, Text]:
-        texts, measured = {}, self._measured
+        texts, measured, slots_of = {}, self._measured, self._slots
         for version in wording.versions:
-            locale, body = version.locale, version.body
-            said = self._slots.get(locale)
-            if said is None:
-                said = self._slots[locale] = {}
-            say = version.say
-            for name in body.slots:
-                if name not in said:
-                    said[name] = say(measured[name])
+            locale, body, say = version.locale, version.body, version.say
+            said = {name: say(measured[name]) for name in body.slots}
             texts[locale] = Text(version.title, body.filled(said), version.action)
+            if locale in slots_of:  # English, which both audiences read
+                slots_of[locale].update(said)
+            else:
+                slots_of[locale] = said
         return texts
 
     def alert(self, revision: int) -> Alert:

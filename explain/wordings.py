@@ -37,7 +37,7 @@ class Body:
     def __init__(self, text: str):
         self._parts = SLOT.split(text)  # words, slot, words, slot, …, words
         self._places = [(i, self._parts[i]) for i in range(1, len(self._parts), 2)]
-        self.slots = frozenset(name for _, name in self._places)
+        self.slots = tuple(dict.fromkeys(name for _, name in self._places))
 
     def filled(self, said: dict[str, str]) -> str:
         """The text; ``said`` has every slot of it."""

@@ -30,6 +30,8 @@ DOWN = frozenset(
     }
 )
 DENIED = frozenset({"not", "no", "never", "without"})
+REACH = 3
+"""Words before a direction in which a denial turns it around."""
 FORBIDDEN = re.compile(
     r"\b(sepsis|infarct|stroke|fibrillation|tachycardia|bradycardia|hypertension|hypotension|"
     r"disease|diagnos\w*|medicines?|medication|tablets?|pills?|doses?|aspirin|"
@@ -81,7 +83,7 @@ def _untraced(text: Text, shown: dict[str, str]) -> bool:
 
 
 def contradicts(body: str, facts: Facts) -> bool:
-    """Whether the first sentence that speaks of a direction speaks of the other one.
+    """Whether the first sentence that speaks of a direction speaks of the other one, or denies it.
 
     Only while a finding lasts or lasted, and of the lead finding alone: an end is said with words
     of the way back.
@@ -91,8 +93,9 @@ def contradicts(body: str, facts: Facts) -> bool:
     wanted, other = (UP, DOWN) if facts.direction == "above" else (DOWN, UP)
     for sentence in _SENTENCE.split(body):
         words = re.findall(r"[a-z']+", sentence.lower())
-        if wanted & set(words):
-            return bool(DENIED & set(words)) and facts.direction not in words
+        said = [place for place, word in enumerate(words) if word in wanted]
+        if said:
+            return all(DENIED & set(words[max(0, place - REACH) : place]) for place in said)
         if other & set(words):
             return True
     return False

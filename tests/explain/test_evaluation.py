@@ -80,6 +80,8 @@ def body(change: Callable[[str], str]) -> Alert:
 
 def test_what_goes_out_has_no_failure() -> None:
     assert fails(compose(event())) == set()
+    lasting = body(lambda text: f"Your heart rate is high and has not come back down. {text}")
+    assert "direction" not in fails(lasting)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,7 @@ def test_what_goes_out_has_no_failure() -> None:
         (body(lambda text: f"{text} It was 12."), "numerals"),
         (body(lambda text: text.replace("118 beats a minute", "{heart_rate}")), "slots"),
         (body(lambda text: text.replace("high", "low")), "direction"),
+        (body(lambda text: text.replace("been high", "not been high")), "direction"),
         (body(lambda text: f"{text} This may be sepsis."), "forbidden"),
         (body(lambda text: f"{text} All is fine."), "forbidden"),
         (body(lambda text: f"{text} A. B. C. D."), "sentences"),
