@@ -84,7 +84,8 @@ def of_raw(outcomes: Sequence[RawOutcome]) -> Table:
         "The model alone",
         ("sentences with …", "must be", *(outcome.name for outcome in outcomes)),
         rows,
-        "One greedy sentence a signature, counted as often as the set has it; the verifier judges.",
+        "One greedy sentence a signature, counted as often as the set has it; the verifier judges."
+        " That no slot errs is the decoding's doing (`explain/slot_grammar.py`).",
     )
 
 
