@@ -112,8 +112,8 @@ class Follower:
             try:
                 entry = wire.decode(self._topic, raw.value, raw.headers)
             except WireError as error:
-                at = {"code": error.code, "offset": raw.offset}
-                log.warning("an entry was skipped", what=self._name, **at)
+                code, offset = error.code, raw.offset
+                log.warning("an entry was skipped", what=self._name, code=code, offset=offset)
                 continue
             taking.put(entry)
 
