@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from dashboard.door import SESSION
 from dashboard.guard import administrators_only, database_away
 from dashboard.templating import page
-from explain.model_reasons import REASONS, counter
+from explain import model_reasons
 from explain.reviewing import REASONS as REFUSALS
 from store import status_rows
 from store.status_rows import SILENT
@@ -77,9 +77,7 @@ def words(shown: Iterable[Process]) -> Words | None:
     lines = [p.line for p in shown if p.running and p.line.service == "explain"]
     if not lines:
         return None
-    counted: Counter[str] = Counter()
-    for line in lines:
-        counted.update(line.counters)
+    counted = status_rows.summed(lines)
     ready = [line.gauges.get("model_ready") for line in lines]
     model = "not in use"
     if any(value is not None for value in ready):
@@ -93,13 +91,8 @@ def words(shown: Iterable[Process]) -> Words | None:
         counted["alerts"],
         [(what, counted[name]) for what, name in told],
         model,
-        [*_reasons(counted), *_refusals(counted)],
+        [*model_reasons.counted(counted), *_refusals(counted)],
     )
-
-
-def _reasons(counted: Counter[str]) -> list[tuple[str, str, int]]:
-    named = ((counter(reason), meaning) for reason, meaning in REASONS.items())
-    return [(name, meaning, counted[name]) for name, meaning in named if counted[name]]
 
 
 def _refusals(counted: Counter[str]) -> list[tuple[str, str, int]]:

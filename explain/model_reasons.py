@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 REASONS = {
     "model_missing": "The model's file is not there or is not the pinned one.",
     "adapter_refused": "The adapter is damaged, or for another base model.",
@@ -28,3 +30,15 @@ def counter(reason: str) -> str:
     ('model_missing', 'model_crashed')
     """
     return f"model_{reason.removeprefix('model_')}"
+
+
+def counted(counters: Mapping[str, int]) -> Iterator[tuple[str, str, int]]:
+    """Counter, meaning and how often, of each reason that has been counted.
+
+    >>> list(counted({"model_crashed": 2, "alerts": 9}))
+    [('model_crashed', 'The model process ended.', 2)]
+    """
+    for reason, meaning in REASONS.items():
+        times = counters.get(counter(reason), 0)
+        if times:
+            yield counter(reason), meaning, times

@@ -19,6 +19,7 @@ from explain import writing
 from explain.compose import reword, signatures_of
 from explain.drafts import choice_of, sentences_for
 from explain.model_process import ModelDown, ModelProcess
+from explain.model_reasons import counter
 from explain.phrasebook import Phrasebook, refusals
 from explain.signature import Signature, facts_for
 from explain.writing import Author
@@ -134,7 +135,7 @@ class Reworder:
                 if self._stop.is_set():
                     return
                 self._health.gauge("model_ready", 0)
-                self._health.count(f"model_{down.reason.removeprefix('model_')}")
+                self._health.count(counter(down.reason))
                 log.warning("model down", reason=down.reason, detail=down.detail)
                 self._stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -38,6 +39,14 @@ class Line(NamedTuple):
     trouble: dict[str, str]
     counters: dict[str, int]
     gauges: dict[str, float]
+
+
+def summed(lines: Iterable[Line]) -> Counter[str]:
+    """Every counter, added up over the processes."""
+    total: Counter[str] = Counter()
+    for line in lines:
+        total.update(line.counters)
+    return total
 
 
 def insert(connection: Connection, statuses: Sequence[Status]) -> int:

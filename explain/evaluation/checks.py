@@ -57,7 +57,8 @@ def _of_text(
     whole = f"{text.title} {text.body} {text.action}"
     if "{" in whole or "}" in whole:
         yield "slots"
-    if any(render(event, locale).get(name) != said for name, said in shown.items()):
+    told = render(event, locale)
+    if any(told.get(name) != said for name, said in shown.items()):
         yield "slots"
     if _untraced(text, shown):
         yield "numerals"

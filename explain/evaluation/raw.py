@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from explain.compose import AUDIENCES, facts_of
-from explain.facts import Facts
+from explain.compose import signatures_of
 from explain.phrasebook import judge
 from explain.signature import Signature
-from explain.wordings import Plan
 from vigil.model import Event
 
 GROUPS: Mapping[str, frozenset[str]] = {
@@ -49,17 +47,7 @@ class RawOutcome(Struct):
 
 def wanted(events: Iterable[Event]) -> Counter[Signature]:
     """The signatures that events ask for, and how often."""
-    counted: Counter[Signature] = Counter()
-    plans: dict[Facts, Signature | None] = {}
-    for event in events:
-        for audience in AUDIENCES:
-            facts = facts_of(event, audience)
-            if facts not in plans:
-                plans[facts] = Plan(facts).signature
-            signature = plans[facts]
-            if signature is not None:
-                counted[signature] += 1
-    return counted
+    return Counter(told for event in events for told in signatures_of(event).values())
 
 
 def measure(name: str, ask: Ask, wishes: Mapping[Signature, int], known: set[str]) -> RawOutcome:

@@ -8,7 +8,7 @@ from explain.evaluation.languages import Language
 from explain.evaluation.raw import RawOutcome
 from explain.evaluation.report import Table, share
 from explain.evaluation.speed import Asking, Composing
-from explain.evaluation.texts import CHECKS, Outcome
+from explain.evaluation.texts import Outcome
 from explain.evaluation.verifying import Trial
 
 WHAT = {
@@ -111,7 +111,7 @@ def failed(outcomes: Iterable[Outcome]) -> list[str]:
     return [
         f"{outcome.name}, {outcome.source}, {check}: {outcome.examples[check]}"
         for outcome in outcomes
-        for check in CHECKS
+        for check in WHAT
         if check in outcome.examples
     ]
 

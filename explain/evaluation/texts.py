@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from explain import tables
 from explain.compose import AUDIENCES, Phrases, compose, facts_of
 from explain.evaluation.checks import failures
 from explain.verifier.form_rules import grade
 from vigil.model import Alert, Event
-
-CHECKS = (
-    "slots", "numerals", "direction", "action", "urgency", "forbidden", "grade", "sentences",
-    "words", "verifier",
-)  # fmt: skip
 
 
 class Outcome(Struct):
@@ -26,13 +21,11 @@ class Outcome(Struct):
     source: str
     events: int = 0
     texts: int = 0
-    failed: Counter[str] = Counter()
+    failed: Counter[str] = field(default_factory=Counter)
     """Check → texts that fail it."""
-    refused: Counter[str] = Counter()
-    """Reason code of the verifier → texts; locales other than English by their own rules."""
-    fallback: Counter[str] = Counter()
+    fallback: Counter[str] = field(default_factory=Counter)
     """Reader → alerts in the tables' words."""
-    asked: Counter[str] = Counter()
+    asked: Counter[str] = field(default_factory=Counter)
     """Reader → alerts that a phrase could have told (an end without recovery has none)."""
     hardest: float = 0.0
     """Highest reading grade of a patient's English text."""
@@ -44,10 +37,7 @@ def measure(
     name: str, source: str, events: Iterable[Event], phrases: Phrases | None = None
 ) -> Outcome:
     """Say every event and hold every text against every check."""
-    found = Outcome(
-        name, source, failed=Counter(), refused=Counter(), fallback=Counter(), asked=Counter(),
-        examples={},
-    )  # fmt: skip
+    found = Outcome(name, source)
     for event in events:
         alert = compose(event, phrases)
         facts = {audience: facts_of(event, audience) for audience in AUDIENCES}

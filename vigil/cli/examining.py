@@ -208,13 +208,11 @@ def _public_url(url: str) -> Finding:
 
 def workers(settings: Settings) -> Iterator[Finding]:
     """Who was heard of in the last minute, and why alerts did not get better words."""
-    from collections import Counter
-
     import psycopg
 
-    from explain.model_reasons import REASONS, counter
+    from explain.model_reasons import counted
     from store.database import connect
-    from store.status_rows import SILENT, heard
+    from store.status_rows import SILENT, heard, summed
     from vigil.clock import utc_now
 
     try:
@@ -228,13 +226,10 @@ def workers(settings: Settings) -> Iterator[Finding]:
     for line in lines:
         trouble = "; ".join(f"{part}: {what}" for part, what in sorted(line.trouble.items()))
         yield Finding(line.service, "wrong" if trouble else "ok", trouble or "working")
-    counted: Counter[str] = Counter()
-    for line in lines:
-        counted.update(line.counters)
-    for reason, meaning in REASONS.items():
-        if times := counted[counter(reason)]:
-            yield Finding("words", "note", f"{times} times without the model: {meaning}")
-    if refused := counted["rewordings_refused"]:
+    total = summed(lines)
+    for _, meaning, times in counted(total):
+        yield Finding("words", "note", f"{times} times without the model: {meaning}")
+    if refused := total["rewordings_refused"]:
         yield Finding("words", "note", f"{refused} sentences of the model were refused")
 
 
