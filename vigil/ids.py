@@ -2,11 +2,13 @@
 
 All are UUIDv5 (RFC 9562 §5.5) below one namespace of Vigil's, so a producer that sends something
 twice, or a worker that computes it again after a crash, names it identically, and every sink can
-upsert on it.
+upsert on it. A reading's is shorter: of nothing else are there so many, and it has to tell apart
+only what one patient's devices measured at one moment.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha1
 from uuid import UUID, uuid5
@@ -25,12 +27,16 @@ def derive(*parts: str) -> str:
     >>> derive("a", "bc") == derive("ab", "c")
     False
     """
-    name = "".join(f"{len(part)}:{part}" for part in parts)
-    digest = bytearray(sha1(_SEED + name.encode(), usedforsecurity=False).digest()[:16])
+    digest = bytearray(_digest(parts)[:16])
     digest[6] = (digest[6] & 0x0F) | 0x50
     digest[8] = (digest[8] & 0x3F) | 0x80
     text = digest.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _digest(parts: Iterable[str]) -> bytes:
+    name = "".join(f"{len(part)}:{part}" for part in parts)
+    return sha1(_SEED + name.encode(), usedforsecurity=False).digest()
 
 
 def timestamp(time: datetime) -> str:
@@ -58,5 +64,8 @@ def phrase_id(signature: str, text: str) -> str:
 
 
 def reading_id(patient_id: str, device_id: str, time: datetime, content: str) -> str:
-    """Names a reading that came without an id; ``content`` is its values in canonical form."""
-    return derive("reading", patient_id, device_id, timestamp(time), content)
+    """Names a reading that came without an id; ``content`` is its values in canonical form.
+
+    ``r-`` and 64 bits in hexadecimal: the store keeps it as one number.
+    """
+    return f"r-{_digest(('reading', patient_id, device_id, timestamp(time), content)).hex()[:16]}"
