@@ -3,14 +3,20 @@
 A worker that is given a partition *claims* it: the claim raises the partition's epoch. From then on
 a save by any earlier owner finds an epoch that is not its own and raises
 :class:`~vigil.errors.StaleOwnerError` without writing anything.
+
+A patient who was silent for long may leave memory (*idle*): a claim does not load that state, and
+:meth:`Checkpoints.load` does when the patient is heard of again. A state that cannot be read is
+*set aside*, byte for byte, before anything is saved over it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
+
+from psycopg.rows import tuple_row
 
 from store.database import Connection, connect, translated
 from vigil.errors import StaleOwnerError, UnavailableError
@@ -63,17 +69,34 @@ def claim(connection: Connection, place: Place, log_id: str) -> Checkpoint:
     return Checkpoint(row["epoch"], offset if offset >= 0 else None, row["watermark"])
 
 
+_PATIENTS = (
+    "SELECT patient_id, state FROM detector_states WHERE worker_group = %s AND partition = %s"
+)
+
+
 def load_states(connection: Connection, place: Place) -> Iterator[tuple[str, bytes]]:
-    """Each patient of the partition, with the state last saved."""
-    with translated(), connection.transaction(), connection.cursor(name="states") as cursor:
+    """Each patient of the partition who is not idle, with the state last saved."""
+    with (
+        translated(),
+        connection.transaction(),
+        connection.cursor("states", row_factory=tuple_row) as cursor,
+    ):
         cursor.itersize = 2000
+        cursor.execute(f"{_PATIENTS} AND NOT idle", (place.group, place.partition), binary=True)
+        yield from cursor
+
+
+def load_some(
+    connection: Connection, place: Place, patient_ids: Collection[str]
+) -> dict[str, bytes]:
+    """The states of those of the patients who have one, idle or not."""
+    with translated(), connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
-            "SELECT patient_id, state FROM detector_states"
-            " WHERE worker_group = %s AND partition = %s",
-            (place.group, place.partition),
+            f"{_PATIENTS} AND patient_id = ANY(%s)",
+            (place.group, place.partition, list(patient_ids)),
+            binary=True,
         )
-        for row in cursor:
-            yield row["patient_id"], row["state"]
+        return dict(cursor)
 
 
 class Saving(NamedTuple):
@@ -83,6 +106,9 @@ class Saving(NamedTuple):
     checkpoint: Checkpoint
     states: Mapping[str, bytes]
     """Patient → state, of those that changed."""
+    idle: Collection[str] = ()
+    """Patients who have left memory, whether or not their state changed since the last save. They
+    are idle until a state of theirs is saved without their being named here."""
 
 
 def save(connection: Connection, savings: Sequence[Saving]) -> None:
@@ -93,26 +119,71 @@ def save(connection: Connection, savings: Sequence[Saving]) -> None:
         UnavailableError: the database is away; nothing was written, or all was: save again.
     """
     with translated(), connection.transaction():
-        for place, checkpoint, states in savings:
-            updated = connection.execute(
-                "UPDATE checkpoints SET next_offset = %s, watermark = %s, saved_at = now()"
-                " WHERE worker_group = %s AND topic = %s AND partition = %s AND epoch = %s",
-                (checkpoint.next_offset, checkpoint.watermark, *place, checkpoint.epoch),
-            )
-            if updated.rowcount != 1:
-                raise StaleOwnerError(
-                    f"Partition {place.partition} of {place.topic} has a new owner."
-                )
-            if states:
-                connection.execute(
-                    """
-                    INSERT INTO detector_states (worker_group, partition, patient_id, state)
-                    SELECT %s, %s, * FROM unnest(%s::text[], %s::bytea[])
-                    ON CONFLICT (worker_group, partition, patient_id)
-                    DO UPDATE SET state = EXCLUDED.state
-                    """,
-                    (place.group, place.partition, list(states), list(states.values())),
-                )
+        for saving in savings:
+            _save_offset(connection, saving.place, saving.checkpoint)
+            _save_states(connection, saving)
+
+
+def _save_offset(connection: Connection, place: Place, checkpoint: Checkpoint) -> None:
+    updated = connection.execute(
+        "UPDATE checkpoints SET next_offset = COALESCE(%s, -1), watermark = %s, saved_at = now()"
+        " WHERE worker_group = %s AND topic = %s AND partition = %s AND epoch = %s",
+        (checkpoint.next_offset, checkpoint.watermark, *place, checkpoint.epoch),
+    )
+    if updated.rowcount != 1:
+        raise _stale(place)
+
+
+def _save_states(connection: Connection, saving: Saving) -> None:
+    place, states, idle = saving.place, saving.states, frozenset(saving.idle)
+    if states:
+        connection.execute(
+            """
+            INSERT INTO detector_states (worker_group, partition, patient_id, state, idle)
+            SELECT %s, %s, * FROM unnest(%s::text[], %b::bytea[], %s::boolean[])
+            ON CONFLICT (worker_group, partition, patient_id)
+            DO UPDATE SET state = EXCLUDED.state, idle = EXCLUDED.idle
+            """,
+            (
+                place.group, place.partition,
+                list(states), list(states.values()), [patient in idle for patient in states],
+            ),
+        )  # fmt: skip
+    if unchanged := idle - states.keys():
+        connection.execute(
+            "UPDATE detector_states SET idle = true"
+            " WHERE worker_group = %s AND partition = %s AND patient_id = ANY(%s) AND NOT idle",
+            (place.group, place.partition, list(unchanged)),
+        )
+
+
+def set_aside(
+    connection: Connection, place: Place, epoch: int, patient_id: str, broken: tuple[bytes, str]
+) -> None:
+    """Keep a state that cannot be read, and why; the patient's row stays until it is saved over.
+
+    Safe to repeat: the same bytes are kept once.
+
+    Raises:
+        StaleOwnerError: the partition has a newer owner; nothing was written.
+    """
+    with translated(), connection.transaction():
+        owned = connection.execute(
+            "SELECT FROM checkpoints WHERE worker_group = %s AND topic = %s AND partition = %s"
+            " AND epoch = %s FOR SHARE",
+            (*place, epoch),
+        )
+        if owned.rowcount != 1:
+            raise _stale(place)
+        connection.execute(
+            "INSERT INTO states_set_aside (worker_group, partition, patient_id, state, why)"
+            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (place.group, place.partition, patient_id, *broken),
+        )
+
+
+def _stale(place: Place) -> StaleOwnerError:
+    return StaleOwnerError(f"Partition {place.partition} of {place.topic} has a new owner.")
 
 
 class Checkpoints:
@@ -121,16 +192,40 @@ class Checkpoints:
     def __init__(self, settings: Settings):
         self._settings = settings
         self._connection: Connection | None = None
+        self._epochs: dict[Place, int] = {}
+        """Partition → epoch of our newest claim."""
 
     def claim(self, place: Place, log_id: str) -> tuple[Checkpoint, dict[str, bytes]]:
-        """Become a partition's owner; return where it stands, and the state of its patients.
+        """Become a partition's owner; return where it stands, and its patients' states.
+
+        Patients who are idle are left out: see :meth:`load`.
 
         Raises:
             UnavailableError: the database is away; claim again.
         """
         with self._reconnecting() as connection:
             checkpoint = claim(connection, place, log_id)
+            self._epochs[place] = checkpoint.epoch
             return checkpoint, dict(load_states(connection, place))
+
+    def load(self, place: Place, patient_ids: Collection[str]) -> dict[str, bytes]:
+        """The states of those of the patients who have one: of who comes back from being idle.
+
+        Raises:
+            UnavailableError: the database is away; load again.
+        """
+        with self._reconnecting() as connection:
+            return load_some(connection, place, patient_ids)
+
+    def set_aside(self, place: Place, patient_id: str, state: bytes, why: str) -> None:
+        """Keep a state that cannot be read, in a partition that was claimed: :func:`set_aside`.
+
+        Raises:
+            StaleOwnerError: the partition has a newer owner; nothing was written.
+            UnavailableError: the database is away; nothing was written, or all was: repeat it.
+        """
+        with self._reconnecting() as connection:
+            set_aside(connection, place, self._epochs[place], patient_id, (state, why))
 
     def save(self, savings: Sequence[Saving]) -> None:
         """See :func:`save`."""

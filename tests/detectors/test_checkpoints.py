@@ -82,3 +82,60 @@ def test_a_database_that_is_away_is_said_so() -> None:
     with pytest.raises(UnavailableError) as refusal:
         nowhere.claim(PLACE, "log")
     assert refusal.value.code == "unavailable.database"
+
+
+def aside(url: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT partition, patient_id, state, why FROM states_set_aside ORDER BY state"
+        ).fetchall()
+
+
+def test_idle_patients_are_not_claimed_and_come_back(checkpoints: Checkpoints) -> None:
+    here, _ = checkpoints.claim(PLACE, "log")
+    states = {"ida": b"1", "ada": b"2", "eva": b"3"}
+    checkpoints.save([Saving(PLACE, here, states, idle={"ida"})])
+    checkpoints.save([Saving(PLACE, here, {}, idle=["ada"])])
+    here, found = checkpoints.claim(PLACE, "log")
+    assert found == {"eva": b"3"}
+    assert checkpoints.load(PLACE, ["ida", "eva", "nobody"]) == {"ida": b"1", "eva": b"3"}
+    assert checkpoints.load(PLACE, []) == {}
+    assert checkpoints.load(PLACE._replace(partition=2), ["ida"]) == {}
+    checkpoints.save([Saving(PLACE, here, {"ida": b"4"})])
+    assert checkpoints.claim(PLACE, "log")[1] == {"eva": b"3", "ida": b"4"}
+
+
+def test_a_stale_owner_puts_nobody_to_rest(checkpoints: Checkpoints, database_url: str) -> None:
+    old, _ = checkpoints.claim(PLACE, "log")
+    checkpoints.save([Saving(PLACE, old, {"ida": b"1"})])
+    rival = another(database_url)
+    _, found = rival.claim(PLACE, "log")
+    with pytest.raises(StaleOwnerError):
+        checkpoints.save([Saving(PLACE, old, {}, idle={"ida"})])
+    assert rival.claim(PLACE, "log")[1] == found == {"ida": b"1"}
+    rival.close()
+
+
+def test_a_broken_state_is_kept_once_and_stays(checkpoints: Checkpoints, database_url: str) -> None:
+    here, _ = checkpoints.claim(PLACE, "log")
+    broken = b"\x00\xff\xc1"
+    checkpoints.save([Saving(PLACE, here, {"ida": broken})])
+    for _repeated in range(2):
+        checkpoints.set_aside(PLACE, "ida", broken, "not a state")
+    assert checkpoints.claim(PLACE, "log")[1] == {"ida": broken}, "nothing was saved over it yet"
+    checkpoints.set_aside(PLACE, "ida", b"\x01", "partly lost")
+    assert aside(database_url) == [
+        (1, "ida", broken, "not a state"),
+        (1, "ida", b"\x01", "partly lost"),
+    ]
+
+
+def test_a_stale_owner_sets_nothing_aside(checkpoints: Checkpoints, database_url: str) -> None:
+    checkpoints.claim(PLACE, "log")
+    rival = another(database_url)
+    rival.claim(PLACE, "log")
+    with pytest.raises(StaleOwnerError):
+        checkpoints.set_aside(PLACE, "ida", b"x", "late")
+    rival.set_aside(PLACE, "ida", b"x", "in time")
+    assert aside(database_url) == [(1, "ida", b"x", "in time")]
+    rival.close()
