@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
+from store import reading_keys
 from store.database import Connection, translated
 from vigil.model import Context, Measurement, Upload
 from vigil.signals import NAMES
@@ -27,13 +28,13 @@ _WHO = """
     ORDER BY patient_id
 """
 _READINGS = sql.SQL("""
-    SELECT time, reading_id, device_id, received_at, activity, contact, posture, steps_per_min,
-           synthetic, {signals}
+    SELECT time, reading_key, reading_id, device_id, received_at, activity, contact, posture,
+           steps_per_min, synthetic, {signals}
     FROM readings
     WHERE patient_id = %(patient)s
       AND (%(since)s::timestamptz IS NULL OR time >= %(since)s)
       AND (%(until)s::timestamptz IS NULL OR time < %(until)s)
-    ORDER BY received_at, device_id, time, reading_id
+    ORDER BY received_at, device_id, time, reading_key
 """).format(signals=sql.SQL(", ").join(map(sql.Identifier, NAMES)))
 
 
@@ -89,4 +90,5 @@ def _upload(patient_id: str, key: tuple[Any, ...], held: Iterable[Measurement]) 
 def _measurement(row: dict[str, Any]) -> Measurement:
     values = {name: row[name] for name in NAMES if row[name] is not None}
     context = Context(row["activity"], row["steps_per_min"], row["posture"], row["contact"])
-    return Measurement(row["reading_id"], row["time"], values, context)
+    name = reading_keys.join(row["reading_key"], row["reading_id"])
+    return Measurement(name, row["time"], values, context)

@@ -17,7 +17,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from store import phrase_rows, status_rows
+from store import phrase_rows, reading_keys, status_rows
 from store.database import Connection, notify_board, translated
 from vigil.clock import EARLIEST
 from vigil.errors import WireError
@@ -145,6 +145,7 @@ def _insert(connection: Connection, rows: Sequence[Row]) -> Counter[str]:
 _READING_COLUMNS: tuple[tuple[str, str], ...] = (
     ("patient_id", "text"),
     ("time", "timestamptz"),
+    ("reading_key", "bigint"),
     ("reading_id", "text"),
     ("device_id", "text"),
     ("received_at", "timestamptz"),
@@ -192,7 +193,7 @@ came together the greater: so the order of writing makes no difference."""
 def _insert_readings(connection: Connection, readings: Sequence[Any]) -> int:
     rows = (
         (
-            r.patient_id, r.time, r.reading_id, r.device_id, r.received_at,
+            r.patient_id, r.time, *reading_keys.split(r.reading_id), r.device_id, r.received_at,
             *(r.values.get(name) for name in NAMES),
             r.context.steps_per_min, r.context.activity, r.context.contact, r.context.posture,
             r.synthetic,

@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 from store import writer
 from store.database import BOARD_CHANNEL, Connection
+from store.reading_keys import split
 from store.writer import write
 from tests.support.messages import (
     NOON,
@@ -72,7 +73,8 @@ def test_a_batch_of_everything(connection: Connection) -> None:
     assert written.rejected == []
     row = connection.execute("SELECT * FROM readings").fetchone()
     assert row == {
-        "patient_id": "p1", "time": NOON, "reading_id": "r1", "device_id": "d1",
+        "patient_id": "p1", "time": NOON, "reading_key": split("r1")[0], "reading_id": "r1",
+        "device_id": "d1",
         "received_at": sent.received_at, "heart_rate": 71.0, "systolic": 121.5, "diastolic": 80.0,
         "spo2": None, "respiratory_rate": None, "temperature": None, "steps_per_min": 3.0,
         "activity": "rest", "contact": True, "posture": "sitting", "synthetic": True,
@@ -166,7 +168,7 @@ LONG = "".join(sha256(bytes([i])).hexdigest() for i in range(255))  # it does no
     "bad",
     [
         upload(measurement(0, NUL)),
-        upload(measurement(0, LONG)),
+        upload(measurement(0), patient=LONG),
         event(evidence={"device": NUL}),
         event(kind=NUL),
         msgspec.structs.replace(event(), sequence=2**40),
@@ -178,7 +180,7 @@ LONG = "".join(sha256(bytes([i])).hexdigest() for i in range(255))  # it does no
         upload(Measurement("y", NOON.replace(year=1999), {"heart_rate": 70.0})),
         upload(measurement(0), late=-90_000),
     ],
-    ids=["nul id", "long id", "nul evidence", "nul kind", "huge sequence", "nul slot",
+    ids=["nul id", "long patient", "nul evidence", "nul kind", "huge sequence", "nul slot",
          "nul comment", "nul phrase", "no such status", "unknown signal", "ancient",
          "from the future"],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from store import phrase_rows, status_rows
+from store import phrase_rows, reading_keys, status_rows
 from store.database import Connection, notify_board
 from vigil import ids
 from vigil.kinds import KINDS, Priority
@@ -140,13 +140,13 @@ class Seed:
             systolic = round(118 + 9 * math.sin(before / 300) + (rate - 70) / 6) if cuff else None
             rows.append(
                 (
-                    patient_id, time, ids.derive("seed", patient_id, str(before)), DEVICE,
-                    time + delay, rate, systolic, systolic - 44 if systolic else None,
+                    patient_id, time, reading_keys.split(f"seed-{before}")[0], DEVICE, time + delay,
+                    rate, systolic, systolic - 44 if systolic else None,
                     97.0 if cuff else None, "rest",
                 )
             )  # fmt: skip
         columns = (
-            "patient_id, time, reading_id, device_id, received_at, heart_rate, systolic,"
+            "patient_id, time, reading_key, device_id, received_at, heart_rate, systolic,"
             " diastolic, spo2, activity"
         )
         with (
