@@ -19,6 +19,8 @@ from detectors.episodes import Step
 from detectors.evidence import Origin, event
 from detectors.pipeline import Pipeline
 from detectors.state import Patient
+from detectors.timers import NEVER as NO_DEADLINE
+from detectors.timers import Timers
 from detectors.watch import NEVER
 from vigil.model import Event, Measurement, Upload
 
@@ -31,7 +33,7 @@ class Engine:
         self._pipelines: dict[int, Pipeline] = {}
         self._of: dict[str, Pipeline] = {}
         self._patients: dict[str, Patient] = {}
-        self._deadlines: dict[str, float] = {}
+        self._timers = Timers()
         self._changed: set[str] = set()
         self.watermark: datetime | None = None
         """The last tick: up to here silence was judged. Saved with the offset, and set again."""
@@ -40,10 +42,11 @@ class Engine:
         """Take an upload; return the events it causes, in order."""
         patient_id = upload.patient_id
         pipeline = self._pipeline(patient_id)
+        received = upload.received_at.timestamp()
         patient = self._patients.get(patient_id)
         if patient is None:
             patient = self._patients[patient_id] = Patient(pipeline.detectors)
-        received = upload.received_at.timestamp()
+            self._set_deadline(patient_id, patient, received)
         events: list[Event] = []
         new = False
         for measurement in upload.measurements:
@@ -88,9 +91,8 @@ class Engine:
                 return []
             self._forgive_absence(now - self.watermark.timestamp(), now)
         self.watermark = received
-        late = [patient_id for patient_id, due in self._deadlines.items() if due <= now]
         events: list[Event] = []
-        for patient_id in sorted(late):
+        for patient_id in self._timers.due(now):
             events += self._overdue(patient_id, self._patients[patient_id], now)
         return events
 
@@ -120,14 +122,28 @@ class Engine:
         """
         pipeline = self._pipeline(patient_id)
         patient = self._patients[patient_id] = state.load(saved, pipeline.detectors)
-        self._set_deadline(patient_id, patient)
+        since = float("-inf") if self.watermark is None else self.watermark.timestamp()
+        self._set_deadline(patient_id, patient, since)
         return patient.lost
 
+    def idle(self, now_seconds: float) -> list[str]:
+        """Who may leave memory, by id: patients for whom time alone changes nothing any more.
+
+        They have no deadline (their silence was told and they count as gone, or silence is not
+        judged; nothing is held back) and nothing of theirs came for ``silence.idle_after_seconds``.
+        Once what changed is saved, ``forget`` them; ``load_state`` before their next reading makes
+        it as if they had never left. Costs nothing where nobody is idle.
+
+        Args:
+            now_seconds: receive time, as of the last tick.
+        """
+        return self._timers.resting(now_seconds - self._config.everyone.silence.idle_after_seconds)
+
     def forget(self, patient_ids: Iterable[str]) -> None:
-        """Let go of patients; a later reading of theirs begins afresh."""
+        """Let go of patients. Unless their state is loaded first, a later reading begins afresh."""
         for patient_id in patient_ids:
             self._patients.pop(patient_id, None)
-            self._deadlines.pop(patient_id, None)
+            self._timers.drop(patient_id)
             self._of.pop(patient_id, None)
             self._changed.discard(patient_id)
 
@@ -181,7 +197,7 @@ class Engine:
             believed = holding.moment(row, moment.time, patient.watches)
             events += self._judge(patient_id, patient, believed, [])
         holding.keep(patient.held, admitted.held, measured, moment)
-        self._set_deadline(patient_id, patient)
+        self._set_deadline(patient_id, patient, moment.received)
         return events
 
     def _overlooked(
@@ -209,7 +225,7 @@ class Engine:
                 patient.watches[silence.KIND].reason = silence.GONE
                 finding, patient.hearing = silence.heard_again(), silence.Hearing()
             events += self._technical(patient_id, patient, finding, now)
-        self._set_deadline(patient_id, patient)
+        self._set_deadline(patient_id, patient, now)
         return events
 
     def _wrong_clock(
@@ -233,7 +249,7 @@ class Engine:
         if silence.KIND in patient.watches:
             events += self._technical(patient_id, patient, silence.heard_again(), now)
         silence.hear(patient.hearing, now)
-        self._set_deadline(patient_id, patient)
+        self._set_deadline(patient_id, patient, now)
         return events
 
     def _technical(
@@ -263,12 +279,12 @@ class Engine:
         known = [(row, patient.memories[name]) for name, row in pipeline.detectors.items()]
         return [event(step, moment, origin, known) for step in steps]
 
-    def _set_deadline(self, patient_id: str, patient: Patient) -> None:
+    def _set_deadline(self, patient_id: str, patient: Patient, now: float) -> None:
         due = self._silence_due(patient_id, patient)
         if patient.held:
             wait = self._of[patient_id].config.admission.confirm_seconds
             due = min(due, holding.deadline(patient.held, wait))
-        self._deadlines[patient_id] = due
+        self._timers.set(patient_id, due, now)
 
     def _silence_due(self, patient_id: str, patient: Patient) -> float:
         """When silence is told, or when one who is silent counts as gone."""
@@ -278,10 +294,12 @@ class Engine:
         return silence.deadline(config, patient.hearing)
 
     def _forgive_absence(self, gap_seconds: float, now: float) -> None:
-        """After a gap in the clock itself, count everyone's silence afresh."""
+        """After a gap in the clock itself, count everyone's silence afresh, where it is counted."""
         if gap_seconds <= self._config.everyone.silence.clock_gap_seconds:
             return
         for patient_id, patient in self._patients.items():
+            if self._silence_due(patient_id, patient) == NO_DEADLINE:
+                continue
             patient.hearing.quiet_from = max(patient.hearing.quiet_from, now)
-            self._set_deadline(patient_id, patient)
+            self._set_deadline(patient_id, patient, now)
             self._changed.add(patient_id)

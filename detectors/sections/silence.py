@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.sections.base import Count, Positive, Section
+from detectors.sections.base import Count, Positive, Seconds, Section
 
 
 class SilenceConfig(Section, frozen=True):
@@ -14,4 +14,5 @@ class SilenceConfig(Section, frozen=True):
     known_after_intervals: Count
     clock_gap_seconds: Positive
     gone_seconds: Positive
+    idle_after_seconds: Seconds
     enabled: bool = True

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from detectors.config import DetectionConfig
 from detectors.engine import Engine
+from tests.support import patient_logs
+from tests.support.patient_logs import Log, logs, written
 from tests.support.vitals import at, config, measured
 from vigil.kinds import PRIORITY_ORDER
 from vigil.model import Event, Measurement, Upload, encode
@@ -19,57 +21,10 @@ CONFIG = config(
     baseline={"ready_readings": 4, "ready_minutes": 4, "adopt_after_seconds": 7200},
     admission={"stuck": {"heart_rate": {"readings": 6, "seconds": 120}}},
 )
-Log = list[Upload | datetime]
-
-gaps = st.sampled_from([1.0, 30.0, 60.0, 61.0, 300.0, 1800.0, 8000.0])
-rates = st.sampled_from([66.0, 70.0, 74.0, 100.0, 118.0, 125.0, 135.0, 160.0, 38.0, 33.0, 400.0])
-pressures = st.sampled_from(
-    [(120.0, 80.0), (165.0, 95.0), (190.0, 110.0), (85.0, 50.0), (80.0, 90.0), (130.0, 85.0)]
-)
-
-
-@st.composite
-def logs(draw: st.DrawFn) -> Log:
-    """Some uploads of two patients, some of them late or again, and ticks."""
-    log: Log = []
-    now = 0.0
-    for _ in range(draw(st.integers(1, 25))):
-        now += draw(gaps)
-        what = draw(st.integers(0, 9))
-        if what == 0:
-            log.append(at(now))
-        elif what == 1 and log:
-            log.append(draw(st.sampled_from(log)))
-        else:
-            log.append(_upload(draw, now))
-    return log
-
-
-def _upload(draw: st.DrawFn, now: float) -> Upload:
-    late = draw(st.sampled_from([0.0, 1.0, 5000.0]))
-    ahead = draw(st.sampled_from([0.0, 0.0, 0.0, 0.0, 900.0]))
-    items: list[Measurement] = []
-    for i in range(draw(st.integers(1, 4))):
-        values = {"heart_rate": draw(rates)} if draw(st.booleans()) else {}
-        if draw(st.integers(0, 3)) == 0:
-            values["systolic"], values["diastolic"] = draw(pressures)
-        activity = draw(st.sampled_from(["rest", "rest", "active", "unknown", "asleep"]))
-        contact = draw(st.sampled_from([None, None, None, False]))
-        items.append(measured(now - late + ahead + i * 20, values, activity, None, contact))  # type: ignore[arg-type]
-    patient = draw(st.sampled_from(["p1", "p2"]))
-    return Upload(patient, "d1", at(now + 80), tuple(items), draw(st.booleans()))
 
 
 def run(log: Log, engine: Engine | None = None) -> list[Event]:
-    engine = engine or Engine(CONFIG)
-    events: list[Event] = []
-    for item in log:
-        events += engine.tick(item) if isinstance(item, datetime) else engine.process(item)
-    return events
-
-
-def written(events: list[Event]) -> list[bytes]:
-    return [encode(event) for event in events]
+    return patient_logs.run(log, engine or Engine(CONFIG))
 
 
 def handed_over(engine: Engine, settings: DetectionConfig = CONFIG) -> Engine:
