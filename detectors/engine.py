@@ -8,7 +8,7 @@ nothing the second time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from datetime import datetime
 
 from detectors import context, holding, intake, silence, state
@@ -146,6 +146,11 @@ class Engine:
             self._timers.drop(patient_id)
             self._of.pop(patient_id, None)
             self._changed.discard(patient_id)
+
+    @property
+    def known(self) -> KeysView[str]:
+        """Who is in memory, as it changes."""
+        return self._patients.keys()
 
     def patients(self) -> list[str]:
         """Who is known."""
