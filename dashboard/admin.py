@@ -1,4 +1,6 @@
-"""``/board/admin``: who is enrolled, which devices send, who may sign in, what was refused."""
+"""``/board/admin``: who is enrolled, which devices send, who may sign in, what was refused, and how
+many alarms each ward has to bear.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from fastapi.responses import Response
 from dashboard.door import SESSION
 from dashboard.guard import administrators_only, database_away
 from dashboard.templating import page
-from store import roster
+from store import burden, roster
 from vigil import topics
 from vigil.broker import open_consumer
 from vigil.errors import UnavailableError
@@ -67,12 +69,14 @@ def routes(context: WebContext) -> APIRouter:
                 patients = await roster.patients(connection)
                 devices = await roster.devices(connection)
                 users = await roster.users(connection)
+                wards = await burden.by_ward(connection)
         except UnavailableError:
             return database_away(demo)
         dead = await _dead_letters(context.settings)
         return page(
             "admin.html", demo=demo, session=session, here="admin", now=context.clock(),
             patients=patients, devices=devices, users=users, dead_letters=dead,
+            wards=wards, days=burden.DAYS,
         )  # fmt: skip
 
     return router

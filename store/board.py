@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from psycopg.rows import class_row
 
 from store.database import AsyncConnection, translated
+from store.queries import query
 from vigil.kinds import Category, Priority
 from vigil.model import Phase
 
@@ -83,64 +84,36 @@ class SparkPoint(NamedTuple):
     value: float
 
 
-_EPISODE = """
-    SELECT e.event_id, e.patient_id, e.kind, e.category, e.phase, e.priority, e.onset,
-           e.detected_at, e.ended_at, e.retrospective, e.synthetic,
-           e.texts #> '{care_team,en}' AS text, e.help_at, e.acknowledged_at,
-           coalesce(nullif(u.display_name, ''), e.acknowledged_by) AS acknowledged_by
-    FROM episode_state e LEFT JOIN users u ON u.user_id = e.acknowledged_by
+_PATIENT = """
+    SELECT patient_id, display_name, ward, locale, active, synthetic FROM patients
+    WHERE patient_id = %(id)s
 """
-_ON_BOARD = """
-    SELECT event_id FROM episodes WHERE phase <> 'closed'
-    UNION
-    SELECT c.event_id
-    FROM (SELECT patient_id, max(time) AS newest FROM latest GROUP BY patient_id) l
-    CROSS JOIN LATERAL (
-        SELECT event_id FROM episodes e
-        WHERE e.patient_id = l.patient_id AND e.phase = 'closed'
-          AND e.ended_at > l.newest - %(latched)s
-          AND e.category = 'clinical' AND e.priority IN ('high', 'medium')
-          AND NOT e.retrospective
-        OFFSET 0                      -- by index for each patient, whatever the planner expects
-    ) c
-    UNION
-    SELECT event_id FROM actions WHERE verb = 'need_help'
-"""
-_PATIENT = "SELECT patient_id, display_name, ward, locale, active, synthetic FROM patients"
 
 
 async def patients(connection: AsyncConnection) -> list[Patient]:
     """Everyone who is enrolled now."""
-    return await rows(connection, Patient, f"{_PATIENT} WHERE active ORDER BY patient_id", {})
+    return await rows(connection, Patient, query("board/patients"), {})
 
 
 async def patient(connection: AsyncConnection, patient_id: str) -> Patient | None:
     """One patient, enrolled now or formerly."""
-    query = f"{_PATIENT} WHERE patient_id = %(id)s"
-    found = await rows(connection, Patient, query, {"id": patient_id})
+    found = await rows(connection, Patient, _PATIENT, {"id": patient_id})
     return found[0] if found else None
 
 
 async def latest(connection: AsyncConnection, patient_id: str | None = None) -> list[Value]:
     """The newest value of each signal, of everyone or of one."""
-    return await rows(
-        connection,
-        Value,
-        "SELECT patient_id, signal, value, time, received_at FROM latest"
-        " WHERE %(id)s::text IS NULL OR patient_id = %(id)s",
-        {"id": patient_id},
-    )
+    if patient_id is None:
+        return await rows(connection, Value, query("board/latest"), {})
+    one = query("board/latest_of_patient")
+    return await rows(connection, Value, one, {"patient": patient_id})
 
 
 async def active_episodes(connection: AsyncConnection) -> list[Episode]:
     """What the board shows: what goes on; what ended unseen within :data:`LATCHED_FOR` of the
     patient's newest reading (clinical, high or medium); and what a patient asks help for.
     """
-    with translated():
-        cursor = await connection.execute(_ON_BOARD, {"latched": LATCHED_FOR})
-        ids = [row["event_id"] for row in await cursor.fetchall()]
-    which = "WHERE e.event_id = ANY(%(ids)s) AND (e.phase <> 'closed' OR e.acknowledged_at IS NULL)"
-    return await rows(connection, Episode, _EPISODE + which, {"ids": ids})
+    return await rows(connection, Episode, query("board/episodes"), {"latched": LATCHED_FOR})
 
 
 async def sparks(connection: AsyncConnection) -> list[SparkPoint]:
@@ -151,21 +124,7 @@ async def sparks(connection: AsyncConnection) -> list[SparkPoint]:
     return await rows(
         connection,
         SparkPoint,
-        """
-        SELECT l.patient_id, s.slice, s.value
-        FROM latest l
-        CROSS JOIN LATERAL (
-            SELECT avg(r.heart_rate) AS value,
-                   least(floor(extract(epoch FROM r.time - l.time + %(span)s) / %(width)s)::int,
-                         %(points)s - 1) AS slice
-            FROM readings r
-            WHERE r.patient_id = l.patient_id AND r.time > l.time - %(span)s
-              AND r.time <= l.time AND r.heart_rate IS NOT NULL
-            GROUP BY 2
-        ) s
-        WHERE l.signal = 'heart_rate'
-        ORDER BY 1, 2
-        """,
+        query("board/sparks"),
         {
             "span": SPARK_SPAN,
             "points": SPARK_POINTS,
@@ -178,12 +137,8 @@ async def episodes_of(
     connection: AsyncConnection, patient_id: str, since: datetime, limit: int = AT_MOST
 ) -> list[Episode]:
     """The patient's episodes that go on or ended after ``since``: active first, newest first."""
-    which = """
-        WHERE e.patient_id = %(id)s AND (e.ended_at IS NULL OR e.ended_at > %(since)s)
-        ORDER BY e.phase = 'closed', e.onset DESC, e.event_id LIMIT %(limit)s
-    """
-    values = {"id": patient_id, "since": since, "limit": limit}
-    return await rows(connection, Episode, _EPISODE + which, values)
+    values = {"patient": patient_id, "since": since, "limit": limit}
+    return await rows(connection, Episode, query("board/episodes_of_patient"), values)
 
 
 async def patient_of(connection: AsyncConnection, event_id: str) -> str | None:
@@ -196,7 +151,7 @@ async def patient_of(connection: AsyncConnection, event_id: str) -> str | None:
     return row["patient_id"] if row else None
 
 
-async def rows(connection: AsyncConnection, kind: type[T], query: Any, values: Any) -> list[T]:
+async def rows(connection: AsyncConnection, kind: type[T], what: Any, values: Any) -> list[T]:
     """The rows of a query, each as ``kind``.
 
     Raises:
@@ -204,5 +159,5 @@ async def rows(connection: AsyncConnection, kind: type[T], query: Any, values: A
     """
     with translated():
         async with connection.cursor(row_factory=class_row(kind)) as cursor:
-            await cursor.execute(query, values)
+            await cursor.execute(what, values)
             return await cursor.fetchall()

@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 from psycopg import sql
 
 from store.database import Connection
+from store.queries import query
 from vigil import ids
 from vigil.kinds import Priority
 
@@ -238,12 +239,5 @@ def newest(
     connection: Connection, limit: int = 20, event_id: str | None = None
 ) -> list[dict[str, Any]]:
     """The log, newest first: what was sent to whom, in which state, shown when."""
-    return connection.execute(
-        """
-        SELECT delivery_id, event_id, patient_id, channel, recipient, priority, kind, reason,
-               state, attempts, detail, made_at, finished_at, shown_at
-        FROM deliveries WHERE %(event)s::text IS NULL OR event_id = %(event)s
-        ORDER BY created_at DESC LIMIT %(limit)s
-        """,
-        {"event": event_id, "limit": limit},
-    ).fetchall()
+    which = "deliveries/newest" if event_id is None else "deliveries/newest_of_event"
+    return connection.execute(query(which), {"event": event_id, "limit": limit}).fetchall()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from store.board import rows
 from store.database import AsyncConnection
+from store.queries import query
 
 
 class Basis(NamedTuple):
@@ -41,13 +42,7 @@ async def bases(connection: AsyncConnection, event_ids: list[str]) -> dict[str, 
     found = await rows(
         connection,
         Basis,
-        """
-        SELECT v.event_id, v.sequence, v.signals, v.evidence, v.context, v.detector_version,
-               v.config_hash, coalesce(e.slots, '{}') AS slots,
-               coalesce(e.provenance -> 'care_team', '{}') AS provenance, e.revision
-        FROM episode_state e JOIN events v USING (event_id, sequence)
-        WHERE e.event_id = ANY(%(ids)s)
-        """,
+        query("evidence/bases"),
         {"ids": event_ids},
     )
     return {basis.event_id: basis for basis in found}
@@ -58,12 +53,7 @@ async def deeds(connection: AsyncConnection, event_ids: list[str]) -> dict[str, 
     found = await rows(
         connection,
         Deed,
-        """
-        SELECT a.event_id, coalesce(nullif(u.display_name, ''), a.actor) AS actor, a.verb, a.time,
-               a.comment
-        FROM actions a LEFT JOIN users u ON u.user_id = a.actor
-        WHERE a.event_id = ANY(%(ids)s) ORDER BY a.time, a.action_id
-        """,
+        query("evidence/deeds"),
         {"ids": event_ids},
     )
     by_event: dict[str, list[Deed]] = {}

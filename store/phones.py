@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import psycopg
 from psycopg.rows import DictRow
 
+from store.queries import query
 from vigil import ids
 
 AsyncConnection = psycopg.AsyncConnection[DictRow]
@@ -204,21 +205,7 @@ async def messages(
     database.
     """
     cursor = await connection.execute(
-        """
-        WITH recent AS (
-            SELECT * FROM alerts WHERE patient_id = %(patient)s
-            ORDER BY time DESC LIMIT %(rows)s
-        ), told AS (
-            SELECT DISTINCT alert_id FROM recent
-            WHERE category = 'clinical' AND NOT retrospective AND priority IN ('high', 'medium')
-        ), newest AS (
-            SELECT DISTINCT ON (alert_id) alert_id, event_id, phase, time, synthetic,
-                   texts -> 'patient' AS texts
-            FROM recent JOIN told USING (alert_id)
-            ORDER BY alert_id, revision DESC
-        )
-        SELECT * FROM newest ORDER BY phase = 'closed', time DESC, alert_id LIMIT %(limit)s
-        """,
+        query("phones/messages"),
         {"patient": patient_id, "limit": limit, "rows": _ROWS_LOOKED_AT},
     )
     return await cursor.fetchall()
@@ -229,13 +216,7 @@ async def answers(
 ) -> list[dict[str, Any]]:
     """What the patient replied to these events, and when staff acknowledged them; oldest first."""
     cursor = await connection.execute(
-        """
-        SELECT action_id, event_id, verb, time FROM actions
-        WHERE patient_id = %s AND event_id = ANY(%s)
-          AND ((actor = 'patient' AND verb IN ('ok', 'need_help'))
-               OR (actor <> 'patient' AND verb = 'acknowledge'))
-        ORDER BY time
-        """,
-        (patient_id, list(event_ids)),
+        query("phones/answers"),
+        {"patient": patient_id, "ids": list(event_ids)},
     )
     return await cursor.fetchall()

@@ -10,6 +10,7 @@ import msgspec
 
 from store.board import rows
 from store.database import AsyncConnection, translated
+from store.queries import query
 from vigil.model import Audience, Phrase
 
 Status = Literal["draft", "approved", "banned"]
@@ -66,20 +67,6 @@ class Totals(NamedTuple):
         return self.draft + self.approved + self.banned
 
 
-_NAMED = "coalesce(nullif(u.display_name, ''), p.by) AS by"
-_LINE = f"""
-    SELECT p.phrase_id, p.signature, p.text, p.status, p.author, p.revision, p.time, {_NAMED},
-           p.model, p.adapter, p.prompt_hash, p.replaces
-    FROM phrases p LEFT JOIN users u ON u.user_id = p.by
-"""  # noqa: S608  (no value is put in)
-_WHERE = """
-    WHERE (%(audience)s = '' OR p.audience = %(audience)s)
-      AND (%(kind)s = '' OR p.kind = %(kind)s)
-      AND (%(status)s = '' OR p.status = %(status)s)
-      AND (%(text)s = '' OR p.text ILIKE %(like)s)
-"""
-
-
 def _parameters(wanted: Wanted) -> dict[str, Any]:
     like = wanted.text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
     return {**wanted._asdict(), "like": f"%{like}%"}
@@ -90,49 +77,41 @@ async def page(
 ) -> tuple[int, list[Line]]:
     """How many phrases there are of those wanted, and page ``number`` of them, from 0."""
     parameters = {**_parameters(wanted), "size": size, "skip": size * number}
-    counted = f"SELECT count(*) AS n FROM phrases p {_WHERE}"  # noqa: S608
     with translated():
-        row = await (await connection.execute(counted, parameters)).fetchone()
-    query = f"{_LINE} {_WHERE} ORDER BY p.signature, p.phrase_id LIMIT %(size)s OFFSET %(skip)s"
-    return int(row["n"]) if row else 0, await rows(connection, Line, query, parameters)
+        row = await (await connection.execute(query("phrases/wanted"), parameters)).fetchone()
+    found = await rows(connection, Line, query("phrases/page"), parameters)
+    return int(row["n"]) if row else 0, found
 
 
 async def lines(connection: AsyncConnection, phrase_ids: Sequence[str]) -> list[Line]:
     """Some phrases, as they stand; one that is not there is left out."""
-    query = f"{_LINE} WHERE p.phrase_id = ANY(%(ids)s) ORDER BY p.signature, p.phrase_id"
-    return await rows(connection, Line, query, {"ids": list(phrase_ids)})
+    return await rows(connection, Line, query("phrases/lines"), {"ids": list(phrase_ids)})
 
 
 async def held(connection: AsyncConnection, phrase_ids: Sequence[str]) -> dict[str, Phrase]:
     """Id → the message that holds."""
-    query = "SELECT content FROM phrases WHERE phrase_id = ANY(%s)"
+    values = {"ids": list(phrase_ids)}
     with translated():
-        found = await (await connection.execute(query, (list(phrase_ids),))).fetchall()
+        found = await (await connection.execute(query("phrases/held"), values)).fetchall()
     phrases = [msgspec.json.decode(row["content"], type=Phrase) for row in found]
     return {phrase.phrase_id: phrase for phrase in phrases}
 
 
 async def history(connection: AsyncConnection, phrase_id: str) -> list[Step]:
     """Every revision of a phrase, the newest first."""
-    query = """
-        SELECT h.revision, h.status, h.time, coalesce(nullif(u.display_name, ''), h.by) AS by
-        FROM phrase_history h LEFT JOIN users u ON u.user_id = h.by
-        WHERE h.phrase_id = %(id)s ORDER BY h.revision DESC, h.time DESC, h.content DESC
-    """
-    return await rows(connection, Step, query, {"id": phrase_id})
+    return await rows(connection, Step, query("phrases/history"), {"phrase": phrase_id})
 
 
 async def kinds(connection: AsyncConnection) -> list[str]:
     """The kinds that there are phrases for."""
     with translated():
-        cursor = await connection.execute("SELECT DISTINCT kind FROM phrases ORDER BY kind")
+        cursor = await connection.execute(query("phrases/kinds"))
         return [row["kind"] for row in await cursor.fetchall()]
 
 
 async def totals(connection: AsyncConnection) -> Totals:
     """How many there are of each status."""
-    query = "SELECT status, count(*) AS n FROM phrases GROUP BY status"
     with translated():
-        found = await (await connection.execute(query)).fetchall()
+        found = await (await connection.execute(query("phrases/totals"))).fetchall()
     counts = {row["status"]: int(row["n"]) for row in found}
     return Totals(*(counts.get(status, 0) for status in STATUSES))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from store.board import rows
 from store.database import AsyncConnection
+from store.queries import query
 from store.users import Role
 
 
@@ -48,14 +49,7 @@ async def patients(connection: AsyncConnection) -> list[PatientLine]:
     return await rows(
         connection,
         PatientLine,
-        """
-        SELECT p.patient_id, p.display_name, p.ward, p.active, p.synthetic,
-               (SELECT max(received_at) FROM latest l WHERE l.patient_id = p.patient_id)
-                   AS received_at,
-               (SELECT count(*) FROM phones f
-                WHERE f.patient_id = p.patient_id AND f.revoked_at IS NULL) AS phones
-        FROM patients p ORDER BY p.active DESC, p.ward, p.display_name, p.patient_id
-        """,
+        query("roster/patients"),
         {},
     )
 
@@ -65,17 +59,7 @@ async def devices(connection: AsyncConnection) -> list[DeviceLine]:
     return await rows(
         connection,
         DeviceLine,
-        """
-        SELECT d.device_id, d.label, d.patient_id, d.active, r.received_at
-        FROM devices d
-        LEFT JOIN LATERAL (
-            SELECT received_at FROM readings r
-            WHERE r.patient_id = d.patient_id AND r.device_id = d.device_id
-              AND r.time > now() - interval '30 days'
-            ORDER BY r.time DESC LIMIT 1
-        ) r ON true
-        ORDER BY d.active DESC, d.device_id
-        """,
+        query("roster/devices"),
         {},
     )
 
@@ -85,11 +69,6 @@ async def users(connection: AsyncConnection) -> list[UserLine]:
     return await rows(
         connection,
         UserLine,
-        """
-        SELECT u.user_id, u.display_name, u.role, u.active,
-               (SELECT max(last_seen_at) FROM sessions s WHERE s.user_id = u.user_id)
-                   AS last_seen_at
-        FROM users u ORDER BY u.active DESC, u.user_id
-        """,
+        query("roster/users"),
         {},
     )

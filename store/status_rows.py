@@ -11,6 +11,7 @@ import msgspec
 
 from store.board import rows
 from store.database import AsyncConnection, Connection
+from store.queries import query
 from vigil.model import Status, encode
 
 KEPT = timedelta(days=7)
@@ -63,16 +64,10 @@ def insert(connection: Connection, statuses: Sequence[Status]) -> int:
 
 async def newest(connection: AsyncConnection, now: datetime) -> list[Line]:
     """Every process that was heard of within a day, by service, the newest word first."""
-    return await rows(connection, Line, _NEWEST, {"since": now - SHOWN})
-
-
-_NEWEST = """
-    SELECT service, version, started, time, trouble, counters, gauges FROM service_status
-    WHERE time > %(since)s ORDER BY service, time DESC
-"""
+    return await rows(connection, Line, query("status/newest"), {"since": now - SHOWN})
 
 
 def heard(connection: Connection, since: datetime) -> list[Line]:
     """Every process that was heard of since a moment, by service."""
-    found = connection.execute(_NEWEST, {"since": since}).fetchall()
+    found = connection.execute(query("status/newest"), {"since": since}).fetchall()
     return [Line(**row) for row in found]

@@ -12,12 +12,9 @@ import msgspec
 from psycopg.rows import DictRow, dict_row
 
 from store.database import AsyncConnection, translated
+from store.queries import query
 from vigil.model import Event
 
-COLUMNS = """v.event_id, v.patient_id, v.kind, v.category, v.phase, v.sequence, v.priority, v.onset,
-    v.detected_at, v.ended_at, v.retrospective, v.signals, v.evidence, v.context,
-    v.detector_version, v.config_hash, v.synthetic"""
-"""An event's columns, of ``events v``."""
 _FIELDS = Event.__struct_fields__
 
 
@@ -29,7 +26,7 @@ class Step(NamedTuple):
 
 
 def event_of(row: Mapping[str, Any]) -> Event:
-    """The event in a row that has :data:`COLUMNS`."""
+    """The event in a row that has all columns of ``events``."""
     return msgspec.convert({name: row[name] for name in _FIELDS}, Event)
 
 
@@ -40,21 +37,13 @@ async def told(connection: AsyncConnection, patient_id: str, event_id: str) -> S
     Raises:
         UnavailableError: the database does not answer.
     """
-    query = f"""
-        SELECT {COLUMNS}, s.acknowledged_at
-        FROM episode_state s
-        JOIN LATERAL (
-            SELECT sequence FROM alerts WHERE event_id = s.event_id ORDER BY revision DESC LIMIT 1
-        ) words ON true
-        JOIN events v ON v.event_id = s.event_id AND v.sequence = words.sequence
-        WHERE s.event_id = %(event)s AND s.patient_id = %(patient)s
-    """  # noqa: S608  (columns of our own)
-    found = await fetched(connection, query, {"event": event_id, "patient": patient_id})
+    values = {"event": event_id, "patient": patient_id}
+    found = await fetched(connection, query("steps/told"), values)
     return Step(event_of(found[0]), found[0]["acknowledged_at"]) if found else None
 
 
 async def fetched(
-    connection: AsyncConnection, query: str, values: Mapping[str, Any]
+    connection: AsyncConnection, what: bytes, values: Mapping[str, Any]
 ) -> list[DictRow]:
     """The rows of a query.
 
@@ -63,5 +52,5 @@ async def fetched(
     """
     with translated():
         async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(query, values)
+            await cursor.execute(what, values)
             return await cursor.fetchall()

@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from psycopg import sql
-
 from store.database import translated
-from vigil.signals import NAMES
+from store.queries import query
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -27,12 +25,19 @@ class Zoom(NamedTuple):
     width: timedelta
 
 
+_MOMENTS, _HOUR = "readings", timedelta(hours=1)
 _STEPS: tuple[Zoom, ...] = (
-    *(Zoom("readings", timedelta(seconds=seconds)) for seconds in (1, 2, 5, 15)),
+    *(Zoom(_MOMENTS, timedelta(seconds=seconds)) for seconds in (1, 2, 5, 15)),
     Zoom("readings_1m", timedelta(minutes=1)),
     Zoom("readings_15m", timedelta(minutes=15)),
-    *(Zoom("readings_1h", timedelta(hours=hours)) for hours in (1, 2, 4, 12, 24)),
+    *(Zoom("readings_1h", hours * _HOUR) for hours in (1, 2, 4, 12, 24)),
 )
+_QUERIES = {
+    _MOMENTS: "trends/moments",
+    "readings_1m": "trends/minutes",
+    "readings_15m": "trends/quarters",
+    "readings_1h": "trends/hours",
+}
 
 
 def zoom(start: datetime, end: datetime) -> Zoom:
@@ -46,22 +51,6 @@ def zoom(start: datetime, end: datetime) -> Zoom:
         if span / step.width <= POINTS - 1:  # one more may be cut by both ends
             return step
     return Zoom("readings_1h", timedelta(days=-(-span // timedelta(days=POINTS - 1))))
-
-
-def _columns(relation: str) -> sql.Composed:
-    raw = "avg({s}) AS {avg}, min({s}) AS {min}, max({s}) AS {max}"
-    packed = (
-        "sum({avg} * {count}) / nullif(sum({count}), 0) AS {avg},"
-        " min({min}) AS {min}, max({max}) AS {max}"
-    )
-    template = sql.SQL(raw if relation == "readings" else packed)
-    return sql.SQL(", ").join(
-        template.format(
-            s=sql.Identifier(signal),
-            **{f: sql.Identifier(f"{signal}_{f}") for f in ("avg", "min", "max", "count")},
-        )
-        for signal in NAMES
-    )
 
 
 async def trend(
@@ -79,17 +68,9 @@ async def trend(
     if end <= start:
         return []
     relation, width = zoom(start, end)
-    query = sql.SQL(
-        "SELECT date_bin(%(width)s, {time}, %(origin)s) AS bucket, {columns} FROM {relation}"
-        " WHERE patient_id = %(patient)s"
-        " AND {time} >= date_bin(%(width)s, %(start)s, %(origin)s) AND {time} < %(end)s"
-        " GROUP BY 1 ORDER BY 1"
-    ).format(
-        time=sql.Identifier("time" if relation == "readings" else "bucket"),
-        columns=_columns(relation),
-        relation=sql.Identifier(relation),
-    )
+    several = relation == "readings_1h" and width > _HOUR
+    asked = query("trends/spans" if several else _QUERIES[relation])
     values = {"width": width, "origin": ORIGIN, "patient": patient_id, "start": start, "end": end}
     with translated():
-        cursor = await connection.execute(query, values)
+        cursor = await connection.execute(asked, values)
         return await cursor.fetchall()

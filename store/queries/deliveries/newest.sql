@@ -1,0 +1,8 @@
+-- The log of deliveries, newest first: what was sent to whom, in which state, shown when.
+-- Parameters: limit.
+-- Lives on: deliveries_newest.
+SELECT delivery_id, event_id, patient_id, channel, recipient, priority, kind, reason, state,
+       attempts, detail, made_at, finished_at, shown_at
+FROM deliveries
+ORDER BY created_at DESC
+LIMIT %(limit)s

@@ -1,0 +1,9 @@
+-- What episodes rest on as they stand, and where their newest words came from.
+-- Parameters: ids (of events).
+-- Lives on: episodes and events by primary key, alerts_by_event.
+SELECT v.event_id, v.sequence, v.signals, v.evidence, v.context, v.detector_version, v.config_hash,
+       coalesce(e.slots, '{}') AS slots, coalesce(e.provenance -> 'care_team', '{}') AS provenance,
+       e.revision
+FROM episode_state e
+JOIN events v USING (event_id, sequence)
+WHERE e.event_id = ANY(%(ids)s)

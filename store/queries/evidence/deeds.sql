@@ -1,0 +1,8 @@
+-- What people did about episodes, oldest first.
+-- Parameters: ids (of events).
+-- Lives on: actions_by_event.
+SELECT a.event_id, coalesce(nullif(u.display_name, ''), a.actor) AS actor, a.verb, a.time, a.comment
+FROM actions a
+LEFT JOIN users u ON u.user_id = a.actor
+WHERE a.event_id = ANY(%(ids)s)
+ORDER BY a.time, a.action_id

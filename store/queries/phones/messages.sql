@@ -1,0 +1,25 @@
+-- A patient's messages in their newest words: what goes on first, then the newest. Those that a
+-- phone is told of: clinical, of high or medium priority at some step, and current when they came.
+-- Parameters: patient, rows (revisions that are looked at), limit.
+-- Lives on: alerts_by_patient.
+WITH recent AS (
+    SELECT alert_id, revision, event_id, phase, time, synthetic, category, retrospective, priority,
+           texts -> 'patient' AS texts
+    FROM alerts
+    WHERE patient_id = %(patient)s
+    ORDER BY time DESC
+    LIMIT %(rows)s
+), told AS (
+    SELECT DISTINCT alert_id
+    FROM recent
+    WHERE category = 'clinical' AND NOT retrospective AND priority IN ('high', 'medium')
+), newest AS (
+    SELECT DISTINCT ON (alert_id) alert_id, event_id, phase, time, synthetic, texts
+    FROM recent
+    JOIN told USING (alert_id)
+    ORDER BY alert_id, revision DESC
+)
+SELECT alert_id, event_id, phase, time, synthetic, texts
+FROM newest
+ORDER BY phase = 'closed', time DESC, alert_id
+LIMIT %(limit)s

@@ -1,0 +1,8 @@
+-- How many readings a patient has after `start`, up to `end`, the newest moment, and the lowest and
+-- highest heart rate.
+-- Parameters: patient, start, end.
+-- Lives on: readings, by primary key.
+SELECT %(patient)s::text AS patient_id, count(*)::int AS readings, max(time) AS newest,
+       min(heart_rate) AS lowest, max(heart_rate) AS highest
+FROM readings
+WHERE patient_id = %(patient)s AND time > %(start)s AND time <= %(end)s

@@ -1,0 +1,12 @@
+-- The step that an episode's newest words tell, and whether it is acknowledged as it stands.
+-- Parameters: patient, event.
+-- Lives on: episodes and events by primary key, alerts_by_event.
+SELECT v.event_id, v.patient_id, v.kind, v.category, v.phase, v.sequence, v.priority, v.onset,
+       v.detected_at, v.ended_at, v.retrospective, v.signals, v.evidence, v.context,
+       v.detector_version, v.config_hash, v.synthetic, s.acknowledged_at
+FROM episode_state s
+JOIN LATERAL (
+    SELECT sequence FROM alerts WHERE event_id = s.event_id ORDER BY revision DESC LIMIT 1
+) words ON true
+JOIN events v ON v.event_id = s.event_id AND v.sequence = words.sequence
+WHERE s.event_id = %(event)s AND s.patient_id = %(patient)s
