@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from vigil.errors import UnavailableError
+from store import guard, troubles
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
@@ -22,8 +24,6 @@ OPTIONS: dict[str, Any] = {
 }
 Connection = psycopg.Connection[DictRow]
 AsyncConnection = psycopg.AsyncConnection[DictRow]
-AsyncPool = AsyncConnectionPool[AsyncConnection]
-Pool = ConnectionPool[psycopg.Connection[DictRow]]
 
 BOARD_CHANNEL = "vigil_board"
 """NOTIFY channel on which writers say that something the board shows has changed."""
@@ -31,52 +31,97 @@ DIRECTORY_CHANNEL = "vigil_directory"
 """NOTIFY channel on which it is said that patients or devices have changed."""
 
 
-def unavailable(why: object) -> UnavailableError:
-    """The error to raise when the database does not answer."""
-    first = str(why).strip().splitlines()
-    return UnavailableError(
-        f"The database does not answer: {first[0] if first else type(why).__name__}.",
-        code="unavailable.database",
-        field="VIGIL_DATABASE_URL",
-        mend="Start it, or name another; `vigil doctor` tells what is reachable.",
-    )
-
-
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns "the server is away" into :class:`UnavailableError`; a slip of ours stays as it is.
+    """Turns the database's troubles into :class:`UnavailableError`; a slip of ours stays as it is.
 
-    A database without our tables counts as away: they come with `vigil migrate`, which may still
-    be running.
+    A database that lacks a table or column of ours counts as away: they come with `vigil migrate`,
+    which may still be running.
     """
     try:
         yield
-    except psycopg.errors.UndefinedTable as error:
-        raise UnavailableError(
-            "The database lacks a table that `vigil migrate` makes.",
-            code="unavailable.database",
-            mend="Run it, or wait where it is running.",
-        ) from error
-    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
-        raise unavailable(error) from error
+    except psycopg.Error as error:
+        trouble = troubles.read(error)
+        if trouble is None:
+            raise
+        raise trouble from error
 
 
-def connect(settings: Settings, *, autocommit: bool = False) -> Connection:
+def connect(
+    settings: Settings, *, autocommit: bool = False, any_schema: bool = False
+) -> Connection:
     """One connection that answers rows as dicts.
 
+    Args:
+        any_schema: do not ask whether the database is one for this version of Vigil.
+
     Raises:
-        UnavailableError: nobody answers.
-        SettingsError: the password is a default one outside the demo.
+        UnavailableError: nobody answers, or the schema is newer or older than the code.
+        SettingsError: the password is a default one outside the demo, or the database is none that
+            Vigil can use.
     """
     with translated():
-        return psycopg.connect(
+        opened = psycopg.connect(
             settings.database(), row_factory=dict_row, autocommit=autocommit, **OPTIONS
         )
+        if not any_schema:
+            try:
+                _examine(opened)
+            except BaseException:
+                opened.close()
+                raise
+        return opened
+
+
+def _examine(opened: Connection) -> None:
+    guard.ask(opened, guard.connection(opened))
+    opened.rollback()  # what was asked began a transaction
+
+
+class Pool(ConnectionPool[psycopg.Connection[DictRow]]):
+    """Gives a connection only once it was asked whether the database is one for Vigil."""
+
+    def getconn(self, timeout: float | None = None) -> Connection:
+        """As psycopg's; raises what :func:`connect` does."""
+        opened = super().getconn(timeout)
+        if opened not in self._examined:
+            try:
+                _examine(opened)
+            except BaseException:
+                self.putconn(opened)
+                raise
+            self._examined.add(opened)
+        return opened
+
+    @cached_property
+    def _examined(self) -> WeakSet[Connection]:
+        return WeakSet()
+
+
+class AsyncPool(AsyncConnectionPool[AsyncConnection]):
+    """The same for the web process."""
+
+    async def getconn(self, timeout: float | None = None) -> AsyncConnection:
+        """As psycopg's; raises what :func:`connect` does."""
+        opened = await super().getconn(timeout)
+        if opened not in self._examined:
+            try:
+                await guard.ask_async(opened, guard.connection(opened))
+                await opened.rollback()
+            except BaseException:
+                await self.putconn(opened)
+                raise
+            self._examined.add(opened)
+        return opened
+
+    @cached_property
+    def _examined(self) -> WeakSet[AsyncConnection]:
+        return WeakSet()
 
 
 def open_pool(settings: Settings, size: int = 4) -> Pool:
     """A pool for a worker with threads; close it, or use it in a ``with``."""
-    return ConnectionPool(
+    return Pool(
         settings.database(),
         connection_class=psycopg.Connection[DictRow],
         kwargs={"row_factory": dict_row, **OPTIONS},
@@ -90,7 +135,7 @@ def open_pool(settings: Settings, size: int = 4) -> Pool:
 
 def async_pool(settings: Settings, size: int = 8) -> AsyncPool:
     """A pool for the web process; ``await pool.open()`` in its lifespan."""
-    return AsyncConnectionPool(
+    return AsyncPool(
         settings.database(),
         connection_class=psycopg.AsyncConnection[DictRow],
         kwargs={"row_factory": dict_row, **OPTIONS},

@@ -13,16 +13,17 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 
-from store.database import OPTIONS, translated, unavailable
+from store import guard
+from store.database import OPTIONS, translated
+from store.troubles import unavailable
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = guard.MIGRATIONS
 LOCK = 0x56696769
 """Key of the advisory lock: "Vigi" in ASCII."""
 
@@ -70,16 +71,36 @@ class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 def migrate(database_url: str) -> list[str]:
     """Bring the database to the newest schema; return the names of what was applied.
 
-    Forward only, safe to repeat and to run from several processes at once.
+    Forward only, safe to repeat and to run from several processes at once. Whether the database is
+    one for Vigil is asked before anything is changed.
 
     Raises:
-        UnavailableError: the database does not answer, or another process migrates too long.
+        UnavailableError: the database does not answer, another process migrates too long, or the
+            schema is newer than this version of Vigil.
+        SettingsError: the database or its server is none that Vigil can use.
     """
     logging.getLogger("yoyo").setLevel(logging.WARNING)
     with translated():
+        with psycopg.connect(database_url, autocommit=True, **OPTIONS) as connection:
+            examine(connection)
         backend = Backend(database_url, Backend.migration_table)
         with backend, backend.lock():
             pending = backend.to_apply(read_migrations(str(MIGRATIONS)))
             for migration in pending:
                 backend.apply_one(migration)
         return [migration.id for migration in pending]
+
+
+def examine(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+    """Refuse a database that must not be migrated; return what was applied to it so far.
+
+    Raises:
+        UnavailableError: its schema is newer than this version of Vigil.
+        SettingsError: it or its server is none that Vigil can use.
+    """
+    guard.server(connection)
+    guard.owner(connection)
+    applied = guard.ask(connection, guard.applied())
+    guard.ahead(applied, guard.known(MIGRATIONS))
+    guard.timescale(guard.extension(connection))
+    return applied

@@ -15,8 +15,9 @@ from dashboard import live
 from dashboard.context import WebContext
 from dashboard.live import Content, Message, Stream
 from dashboard.rows import Fragment, fragment
-from store.database import async_pool, unavailable
+from store.database import async_pool
 from store.feed import BoardFeed
+from store.troubles import unavailable
 from vigil.settings import Settings
 
 

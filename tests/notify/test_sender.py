@@ -255,7 +255,8 @@ def test_a_lane_has_as_many_places_as_its_channel_threads() -> None:
 def test_the_database_away_is_waited_for(bench: Bench, postgres_url: str) -> None:
     name = bench.settings.database_url.get_secret_value().rsplit("/", 1)[1]
     bench.plan()
-    with connect(Settings(demo=True, database_url=postgres_url), autocommit=True) as server:
+    elsewhere = Settings(demo=True, database_url=postgres_url)
+    with connect(elsewhere, autocommit=True, any_schema=True) as server:
         deny(server, name, bench.connection)
         with sending(bench, bench.channel):
             eventually(lambda: "sender" in trouble(bench), 15)

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from vigil import web_push
 from vigil.cli import examining
+from vigil.cli.examining_database import database
 from vigil.cli.main import app
 from vigil.health import Health, serve
 from vigil.local.parts import HOST, free_port
@@ -136,3 +138,43 @@ def test_an_error_of_ours_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("vigil: VIGIL_PARTITIONS: ")
     assert "Traceback" not in done.stderr
+
+
+def database_findings(url: str) -> list[tuple[str, str, str, str]]:
+    """What is said of a database."""
+    return [tuple(f) for f in database(Settings(demo=True, database_url=url))]  # type: ignore[misc]
+
+
+def test_states_set_aside_are_counted(database_url: str) -> None:
+    assert "states" not in {part for part, *_ in database_findings(database_url)}
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO states_set_aside (worker_group, partition, patient_id, state, why)"
+            " VALUES ('detectors', 0, 'ida', '\\x01', ''), ('detectors', 0, 'ida', '\\x02', '')"
+        )
+    *_, (part, state, what, mend) = database_findings(database_url)
+    assert (part, state, what.split(" ")[:4]) == ("states", "note", ["2", "of", "1", "patients"])
+    assert mend
+
+
+@pytest.mark.parametrize(
+    ("statement", "part", "said"),
+    [
+        ("INSERT INTO _yoyo_migrations (migration_hash, migration_id) VALUES ('x', '9999_next')",
+         "migrations", "9999_next"),
+        ("UPDATE _yoyo_migrations SET migration_id = 'shop' || migration_id",
+         "migrations", "another application"),
+        ("DELETE FROM _yoyo_migrations", "database", "not Vigil's"),
+        ("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',"
+         " current_database()); END $$", "database", "takes no writes"),
+    ],
+)  # fmt: skip
+def test_a_database_that_is_not_as_it_must_be(
+    database_url: str, statement: str, part: str, said: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(statement)
+    found = [f for f in database_findings(database_url) if f[1] == "wrong"]
+    assert found[0][0] == part
+    assert said in found[0][2]
+    assert found[0][3]

@@ -15,7 +15,7 @@ from explain import model_adapter, model_files
 from tests.support import endpoint as served
 from tests.support import tiny_model
 from vigil.cli import examining_model
-from vigil.cli.examining import Finding
+from vigil.cli.finding import Finding
 from vigil.settings import Settings
 
 KEY = "sk-invented-0815"

@@ -10,33 +10,17 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from vigil.cli.finding import Finding, wrong
 from vigil.errors import SettingsError, VigilError
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
 
-State = Literal["ok", "note", "wrong"]
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-OLDEST_PYTHON, OLDEST_JAVA, OLDEST_POSTGRES = (3, 11), 17, 15
-
-
-class Finding(NamedTuple):
-    """One thing that was looked at."""
-
-    part: str
-    state: State
-    """``wrong``: Vigil cannot work like this. ``note``: something is off that it can do without."""
-    what: str
-    mend: str = ""
-
-
-def wrong(part: str, error: VigilError) -> Finding:
-    """What an error of ours says."""
-    where = f"{error.field}: " if error.field else ""
-    return Finding(part, "wrong", where + error.message, error.mend)
+OLDEST_PYTHON, OLDEST_JAVA = (3, 11), 17
 
 
 def python() -> Iterator[Finding]:
@@ -88,41 +72,10 @@ def broker(settings: Settings) -> Iterator[Finding]:
     yield Finding("topics", "ok", f"all {len(topics.TOPICS)}; readings on {partitions} partitions")
 
 
-def database(settings: Settings) -> Iterator[Finding]:
-    """PostgreSQL, TimescaleDB and the migrations."""
-    import psycopg
+def _database(settings: Settings) -> Iterator[Finding]:
+    from vigil.cli.examining_database import database
 
-    from store.database import connect
-    from store.migrate import MIGRATIONS
-
-    known = {path.stem for path in MIGRATIONS.glob("*.sql")}
-    try:
-        with connect(settings, autocommit=True) as connection:
-            number = connection.info.server_version // 10_000
-            rows = connection.execute(
-                "SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"
-            ).fetchall()
-            try:
-                done = connection.execute("SELECT migration_id FROM _yoyo_migrations").fetchall()
-            except psycopg.errors.UndefinedTable:
-                done = []
-    except VigilError as error:
-        yield wrong("database", error)
-        return
-    if number < OLDEST_POSTGRES:
-        yield Finding(
-            "database", "wrong", f"PostgreSQL {number}", f"Use {OLDEST_POSTGRES} or newer."
-        )
-    else:
-        yield Finding("database", "ok", f"PostgreSQL {number}")
-    if rows:
-        yield Finding("TimescaleDB", "ok", rows[0]["extversion"])
-    else:
-        yield Finding("TimescaleDB", "note", "not in this database: no compression, no retention")
-    if missing := sorted(known - {row["migration_id"] for row in done}):
-        yield Finding("migrations", "wrong", f"not applied: {', '.join(missing)}", "vigil migrate")
-    else:
-        yield Finding("migrations", "ok", f"all {len(known)} applied")
+    return database(settings)
 
 
 def local_parts(_settings: Settings) -> Iterator[Finding]:
@@ -240,7 +193,7 @@ def _language_model(settings: Settings) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    secrets, broker, database, local_parts, _language_model, telling, workers,
+    secrets, broker, _database, local_parts, _language_model, telling, workers,
 )  # fmt: skip
 
 

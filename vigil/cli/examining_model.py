@@ -7,7 +7,7 @@ from contextlib import closing
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from vigil.cli.examining import Finding, State
+from vigil.cli.finding import Finding, State
 from vigil.errors import UnavailableError
 
 if TYPE_CHECKING:
