@@ -32,6 +32,10 @@ class Player:
         events = self._tick(upload.received_at.replace(second=0, microsecond=0))
         return events + self.engine.process(upload)
 
+    def reach(self, received: datetime) -> list[Event]:
+        """The events of a clock that goes on to then, when no more uploads come."""
+        return self._tick(received.replace(second=0, microsecond=0))
+
     def _tick(self, now: datetime) -> list[Event]:
         events: list[Event] = []
         ticked = self._ticked or now

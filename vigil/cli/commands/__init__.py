@@ -13,6 +13,7 @@ NAMES = (
     "replay",
     "backtest",
     "budget",
+    "rebuild",
     "simulate",
     "doctor",
     "topics",

@@ -1,0 +1,250 @@
+"""What a rebuild plays: stored readings, patient by patient, or the topic, partition by partition.
+
+Neither changes anything: rows come through a cursor, messages through a consumer without a group.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kafka import TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from vigil import broker, wire
+from vigil.errors import WireError
+from vigil.model import Event, Tick
+from vigil.topics import READINGS
+
+if TYPE_CHECKING:
+    from detectors.config import DetectionConfig
+    from store.database import Connection
+    from store.history import Range
+    from store.shadow import Span
+    from vigil.settings import Settings
+
+PATIENCE_SECONDS = 20.0
+"""So long may the broker give nothing before its end is reached."""
+DETECTORS = "detectors"
+"""The consumer group of the live events, as in ``checkpoints``."""
+
+Played = dict[str, "Span"]
+
+
+class Source(Protocol):
+    """A history that can be played in units of their own."""
+
+    @property
+    def said(self) -> str:
+        """What it is, in words."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What the reader of the comparison must know of it, once it was played."""
+
+    @property
+    def by_clock(self) -> tuple[str, ...]:
+        """Kinds that it can tell, but not when to the second."""
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Kinds that it cannot tell."""
+
+    @property
+    def begins(self) -> bool:
+        """Whether it knows nothing of what was before its first message."""
+
+    def units(self) -> list[str]:
+        """What is played one after the other."""
+
+    def play(self, unit: str, cut: datetime, played: Played) -> Iterator[list[Event]]:
+        """The events of a unit, upload by upload; notes in ``played`` of whom, and how far.
+
+        Raises:
+            UnavailableError: broker or database do not answer.
+        """
+
+
+def _note(played: Played, patient_id: str, received: datetime, readings: int) -> None:
+    from store.shadow import Span
+
+    span = played.get(patient_id, Span(received, received, 0))
+    played[patient_id] = Span(
+        min(span.first, received), max(span.reached, received), span.readings + readings
+    )
+
+
+class FromStore:
+    """Stored readings in the order of receipt, from a patient's first one.
+
+    Args:
+        silence: play the clock too. Its ticks are not stored: full minutes stand for them, as far
+            as the detectors have judged.
+    """
+
+    begins = False
+
+    def __init__(
+        self, connection: Connection, config: DetectionConfig, wanted: Range, *, silence: bool
+    ):
+        from detectors.silence import KIND
+
+        self._connection = connection
+        self._config = config
+        self._wanted = wanted
+        self._silence = silence
+        self.said = "stored readings"
+        self.by_clock = (KIND,) if silence else ()
+        self.untold = () if silence else (KIND,)
+        self.notes = [
+            f"{KIND} is judged by full minutes: the live ticks are not stored"
+            if silence
+            else f"{KIND} is not compared: the ticks that it is judged by are not stored"
+            " (--silence plays full minutes)"
+        ]
+        if wanted.since is not None:
+            self.notes.append(
+                f"playing began at {wanted.since:%Y-%m-%d %H:%M} UTC, not at the first reading:"
+                " baselines and open episodes may differ for that alone"
+            )
+
+    def units(self) -> list[str]:
+        """The enrolled patients who were asked for."""
+        from store import history
+
+        return history.who(self._connection, self._wanted)
+
+    def play(self, unit: str, cut: datetime, played: Played) -> Iterator[list[Event]]:
+        """One patient's events."""
+        from detectors.playing import Player
+        from store import history
+
+        player = Player(self._config, silence=self._silence)
+        with closing(history.uploads(self._connection, unit, self._wanted)) as uploads:  # type: ignore[type-var]
+            for upload in uploads:
+                if upload.received_at >= cut:
+                    break
+                yield player.take(upload)
+                _note(played, unit, upload.received_at, len(upload.measurements))
+        if self._silence and unit in played:
+            end = self._end(cut)
+            yield player.reach(end)
+            _note(played, unit, end, 0)
+
+    def _end(self, cut: datetime) -> datetime:
+        """How far the detectors' own clock has come; what is beyond they have not judged."""
+        from store.shadow import watermark
+
+        newest = watermark(self._connection, DETECTORS)
+        return cut if newest is None else min(cut, newest)
+
+
+class FromTopic:
+    """Each partition of ``vitals.readings``, ticks and all, through an engine of its own.
+
+    A partition is played from the beginning of what is retained to where the detectors have saved
+    their state, so that what they have not judged yet is no difference; where they have none for
+    this log, to its end.
+
+    Args:
+        wanted: whose uploads are judged; None: everyone's.
+    """
+
+    begins = True
+    by_clock: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
+
+    def __init__(
+        self, settings: Settings, connection: Connection, config: DetectionConfig,
+        wanted: frozenset[str] | None,
+    ):  # fmt: skip
+        self._settings = settings
+        self._connection = connection
+        self._config = config
+        self._wanted = wanted
+        self._cut_off = self._unread = 0
+        self._partitions: list[int] = []
+        self._judged: dict[int, int] = {}
+        self.said = f"the topic {READINGS.name}"
+
+    @property
+    def notes(self) -> list[str]:
+        """How much of the log there is."""
+        notes = ["what was before the first message of a patient that is retained is not compared"]
+        if self._cut_off:
+            notes.append(
+                f"{self._cut_off} messages are older than the topic's retention: patients who were"
+                " in them begin without baseline and open episodes, and may differ for that alone"
+            )
+        if self._unread:
+            notes.append(f"{self._unread} messages cannot be read: they are dead letters")
+        return notes
+
+    def units(self) -> list[str]:
+        """The partitions."""
+        from store.shadow import judged
+
+        try:
+            with broker.open_admin(self._settings) as admin:
+                log_id = str(admin.describe_cluster()["cluster_id"])
+            with closing(broker.open_consumer(self._settings, None)) as consumer:
+                self._partitions = sorted(consumer.partitions_for_topic(READINGS.name) or ())
+        except KafkaError as error:
+            raise broker.unavailable(self._settings, type(error).__name__) from error
+        self._judged = judged(self._connection, DETECTORS, READINGS.name, log_id)
+        return [f"partition {number}" for number in self._partitions]
+
+    def play(self, unit: str, cut: datetime, played: Played) -> Iterator[list[Event]]:
+        """One partition's events. ``cut`` is the log's end: it has one of its own."""
+        from detectors.engine import Engine
+
+        del cut
+        place = TopicPartition(READINGS.name, int(unit.rpartition(" ")[2]))
+        engine, mine, ticked = Engine(self._config), set[str](), None
+        for raw in self._records(place):
+            try:
+                message: Any = wire.decode(place.topic, raw.value, raw.headers)
+            except WireError:
+                self._unread += 1
+                continue
+            if isinstance(message, Tick):
+                ticked = message.time
+                yield engine.tick(message.time)
+            elif self._wanted is None or message.patient_id in self._wanted:
+                mine.add(message.patient_id)
+                yield engine.process(message)
+                _note(played, message.patient_id, message.received_at, len(message.measurements))
+        if ticked is not None:
+            for patient_id in mine:
+                _note(played, patient_id, ticked, 0)
+
+    def _records(self, place: TopicPartition) -> Iterator[Any]:
+        """What a partition retains, up to its end as it is now."""
+        try:
+            with closing(broker.open_consumer(self._settings, None)) as consumer:
+                consumer.assign([place])
+                start = consumer.beginning_offsets([place], timeout_ms=10_000)[place]
+                if start < consumer.end_offsets([place], timeout_ms=10_000)[place]:
+                    self._cut_off += start
+                    yield from _up_to(consumer, place, self._judged.get(place.partition))
+        except KafkaError as error:
+            raise broker.unavailable(self._settings, type(error).__name__) from error
+
+
+def _up_to(consumer: Any, place: TopicPartition, judged: int | None) -> Iterator[Any]:
+    """The records before ``judged``, or before the end that the first fetch tells."""
+    consumer.seek_to_beginning(place)
+    end, heard = judged, time.monotonic()
+    while end is None or consumer.position(place) < end:
+        records = consumer.poll(timeout_ms=300).get(place, ())
+        high = consumer.highwater(place)  # Tansu's end_offsets counts its last batch as one
+        if high is not None:
+            end = high if end is None else min(end, high)
+        if records:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > PATIENCE_SECONDS:
+            raise KafkaTimeoutError("nothing came")
+        yield from (record for record in records if end is None or record.offset < end)
