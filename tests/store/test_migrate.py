@@ -116,9 +116,13 @@ def test_tables_have_a_column_a_field(connection: Connection, table: str, struct
 
 
 def test_aggregates_have_the_same_columns_everywhere(connection: Connection) -> None:
-    expected = ["patient_id", "bucket"] + [
-        f"{signal}_{figure}" for signal in NAMES for figure in ("avg", "min", "max", "count")
-    ]
-    for relation in ("readings_1m", "readings_15m", "readings_1h"):
+    figures = ("avg", "min", "max", "count", "p10", "p50", "p90")
+    for relation, of_it in (
+        ("readings_1m", figures[:4]), ("readings_15m", figures), ("readings_1h", figures),
+        ("readings_1d", figures),
+    ):  # fmt: skip
+        expected = ["patient_id", "bucket"] + [f"{s}_{f}" for s in NAMES for f in of_it]
         rows = connection.execute(COLUMNS + " ORDER BY ordinal_position", (relation,))
         assert [row["column_name"] for row in rows] == expected
+        one = connection.execute(f"SELECT * FROM {relation}_of('p1', now(), now())")
+        assert [column.name for column in one.description or ()] == expected

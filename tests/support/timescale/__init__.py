@@ -65,7 +65,7 @@ def emptied(url: str) -> None:
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
         connection.execute("DISCARD ALL")
         connection.execute("SET search_path TO public")
-        for name in ("readings_1m", "readings_15m", "readings_1h"):
+        for name in ("readings_1m", "readings_15m", "readings_1h", "readings_1d"):
             connection.execute(f"DROP MATERIALIZED VIEW IF EXISTS {name}")
         connection.execute("DROP TABLE IF EXISTS readings")  # a hypertable is dropped alone
         ours = connection.execute(
