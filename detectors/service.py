@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from detectors.config import load
 from detectors.worker import NAME, Detectors
-from vigil.broker import Publisher
 from vigil.stream import run_handler
 
 if TYPE_CHECKING:
@@ -26,11 +25,7 @@ class DetectorsWorker:
 
     def run(self, stop: threading.Event, health: Health) -> None:
         """Work until ``stop``."""
-
-        def publisher() -> Publisher:
-            return Publisher(self._settings, NAME, patience=0)
-
-        handler = Detectors(self._settings, self._config, health, publisher)
+        handler = Detectors(self._settings, self._config, health)
         try:
             run_handler(handler, self._settings, stop, health)
         finally:

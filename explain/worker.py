@@ -8,7 +8,7 @@ gives the same revision; whoever stores alerts keeps the first.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,7 +18,7 @@ from explain.phrase_topic import PhraseTopic
 from vigil import logs, wire
 from vigil.broker import Publisher
 from vigil.errors import InputError
-from vigil.handler import Received, Rejected, Stateless
+from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.model import Alert, Event, Phrase
 from vigil.stream import StreamLoop
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
 
 log = logs.get("explain")
 NAME = "explain"
-
-
-class Sender(Protocol):
-    """The part of :class:`vigil.broker.Publisher` that is used here."""
-
-    def publish(self, messages: Iterable[wire.Outgoing]) -> int:
-        """Send all and wait until the broker has all."""
 
 
 class Offers(Protocol):
@@ -54,28 +47,24 @@ class ExplainHandler(Stateless):
     topics: tuple[str, ...] = (EVENTS.name,)
 
     def __init__(
-        self, publisher: Sender, health: Health, reworder: Offers | None = None,
-        phrases: Phrases | None = None,
-    ):  # fmt: skip
-        self._publisher = publisher
+        self, health: Health, reworder: Offers | None = None, phrases: Phrases | None = None
+    ):
         self._health = health
         self._reworder = reworder
         self._phrases = phrases
 
-    def handle(self, batch: Sequence[Received]) -> Iterable[Rejected]:
-        """Publish an alert for each event and wait for the broker; then offer what had no phrase.
-
-        Raises:
-            UnavailableError: the broker does not take them.
-        """
+    def handle(self, batch: Sequence[Received]) -> Handled:
+        """An alert for each event; once they are out, what had no phrase goes to the model."""
         events = [received.message for received in batch if isinstance(received.message, Event)]
         alerts = [compose(event, self._phrases) for event in events]
-        self._publisher.publish([wire.outgoing(alert, NAME) for alert in alerts])
         self._count(alerts)
+        outgoing = [wire.outgoing(alert, NAME) for alert in alerts]
+        return Handled(outgoing, after=lambda: self._offer(events))
+
+    def _offer(self, events: Sequence[Event]) -> None:
         if self._reworder is not None:
             for event in events:
                 self._reworder.offer(event)
-        return ()
 
     def _count(self, alerts: Sequence[Alert]) -> None:
         authors = [origin.author for alert in alerts for origin in alert.provenance.values()]
@@ -114,7 +103,7 @@ class ExplainWorker:
             with closing(reworder) if reworder else nullcontext():
                 if reworder:
                     reworder.start()
-                handler = ExplainHandler(publisher, health, reworder, phrases)
+                handler = ExplainHandler(health, reworder, phrases)
                 StreamLoop(handler, self._settings, publisher, health).run(stop)
         finally:
             phrases.stop()

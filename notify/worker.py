@@ -18,7 +18,7 @@ from store import deliveries, paging
 from store.database import Connection, Pool, translated
 from store.deliveries import Planned
 from vigil import ids, logs, topics
-from vigil.handler import Received, Rejected, Stateless
+from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.kinds import Priority
 from vigil.model import Action, Alert
@@ -85,14 +85,14 @@ class Planner(Stateless):
         self._health = health
         self._demo = demo
 
-    def handle(self, batch: Sequence[Received]) -> Iterable[Rejected]:
+    def handle(self, batch: Sequence[Received]) -> Handled:
         """Write down who is to be told, and what has stopped.
 
         Raises:
             UnavailableError: the database is away; nothing was written.
         """
         if not any(self._matters(received.message) for received in batch):
-            return ()
+            return Handled()
         with translated(), self._pool.connection() as connection:
             found = self._weigh(connection, batch)
             rows = self._rows(connection, found)
@@ -103,7 +103,7 @@ class Planner(Stateless):
         self._health.count("deliveries_planned", new)
         if new:
             self._bell.ring()
-        return ()
+        return Handled()
 
     def _matters(self, message: object) -> bool:
         """Whether a message can change anything: most cannot, and cost no transaction."""

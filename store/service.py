@@ -12,7 +12,7 @@ from store.phrase_publisher import PhrasePublisher
 from store.writer import write
 from vigil import topics
 from vigil.errors import UnavailableError
-from vigil.handler import Received, Rejected, Stateless
+from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.stream import run_handler
 
@@ -37,7 +37,7 @@ class Store(Stateless):
         self._health = health
         self._connection: Connection | None = None
 
-    def handle(self, batch: Sequence[Received]) -> Sequence[Rejected]:
+    def handle(self, batch: Sequence[Received]) -> Handled:
         """Returns once the batch is committed.
 
         Raises:
@@ -52,7 +52,7 @@ class Store(Stateless):
             raise
         for table, rows in written.new.items():
             self._health.count(f"{table}_stored", rows)
-        return written.rejected
+        return Handled(rejected=written.rejected)
 
     def close(self) -> None:
         """Let the connection go."""

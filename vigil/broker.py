@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from kafka.errors import (
     KafkaConfigurationError,
     KafkaError,
@@ -129,6 +131,8 @@ def open_consumer(settings: Settings, group: str | None, patience: float | None 
         "metrics_enabled": False,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
+        # Sticky: a rebalance leaves most partitions where their state is. Range: known to all.
+        "partition_assignment_strategy": [StickyPartitionAssignor, RangePartitionAssignor],
         "allow_auto_create_topics": False,
         "request_timeout_ms": 10_000,
         "session_timeout_ms": settings.session_timeout_ms,

@@ -5,13 +5,16 @@ Every call comes from one thread, never two at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from kafka import TopicPartition
 
 from vigil import wire
 from vigil.errors import WireError
+
+BATCH = 2000
+"""Messages that are handled at once, unless a handler says otherwise."""
 
 
 class Received(NamedTuple):
@@ -32,6 +35,20 @@ class Rejected(NamedTuple):
     reason: WireError
 
 
+def _nothing() -> None:
+    """What is done after a batch, unless a handler says otherwise."""
+
+
+class Handled(NamedTuple):
+    """What a batch comes to."""
+
+    outgoing: Sequence[wire.Outgoing] = ()
+    """Messages to produce, in this order."""
+    rejected: Sequence[Rejected] = ()
+    after: Callable[[], None] = _nothing
+    """Called once the broker has all of ``outgoing``."""
+
+
 class Handler(Protocol):
     """What a worker does with a batch.
 
@@ -46,6 +63,8 @@ class Handler(Protocol):
     name: str
     """The service's name; also the consumer group, as ``vigil-<name>``."""
     topics: tuple[str, ...]
+    max_records: int
+    """Messages that it takes at once."""
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Partitions were given to this worker: load their state.
@@ -58,18 +77,27 @@ class Handler(Protocol):
         """Partitions are this worker's no longer, perhaps for some time already: forget their
         state. Also called for some whose ``assigned`` did not come to its end."""
 
-    def handle(self, batch: Sequence[Received]) -> Iterable[Rejected]:
-        """Make durable everything that the batch causes; then return what could not be applied.
+    def handle(self, batch: Sequence[Received]) -> Handled:
+        """Apply a batch, in order of offset within a partition: to a state in memory, or durably.
 
-        In order of offset within a partition. The same messages may come again after any failure.
+        If it raises, nothing was applied to a state in memory. The same messages may come again
+        after any failure.
         """
 
-    def idle(self) -> None:
-        """Nothing came for a moment."""
+    def checkpoint(self) -> None:
+        """Make durable what the batches so far left in memory, with the offset that it belongs to.
+
+        Called now and then (``VIGIL_CHECKPOINT_SECONDS``) when batches were handled since, and at
+        the end. Everything that they sent is with the broker by then. Afterwards the loop commits
+        their offsets.
+        """
 
 
 class Stateless:
-    """The parts of :class:`Handler` that a worker without state leaves empty."""
+    """The parts of :class:`Handler` that a worker leaves empty whose ``handle`` makes everything
+    durable by itself."""
+
+    max_records = BATCH
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Goes on from Kafka's committed offsets."""
@@ -79,5 +107,5 @@ class Stateless:
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Has nothing to forget."""
 
-    def idle(self) -> None:
-        """Has nothing to do."""
+    def checkpoint(self) -> None:
+        """Has nothing to save."""

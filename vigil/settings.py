@@ -59,6 +59,13 @@ class Settings(BaseSettings):
     session_timeout_ms: int = Field(
         6000, ge=3000, le=300_000, description="A worker silent for so long loses its partitions."
     )
+    checkpoint_seconds: float = Field(
+        1,
+        ge=0.05,
+        le=60,
+        description="How often a worker makes its state durable; what came since is done again "
+        "after a crash.",
+    )
     startup_timeout_seconds: float = Field(
         60, gt=0, description="How long a starting process waits for broker and database."
     )

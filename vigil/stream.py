@@ -4,65 +4,67 @@ The order, which is what makes the result effectively-once:
 
     1. poll a batch
     2. decode it; what cannot be read is set aside for the dead letters
-    3. handle it: make everything that it causes durable (produce and wait for acks; write and
-       commit to the database). Tried again while a part is unavailable
-    4. send what was set aside to ``vitals.deadletter`` and wait for acks
-    5. commit the offsets to Kafka
+    3. handle it: apply it to the worker's state in memory, or durably in its database
+    4. produce what it causes, and the dead letters, and wait for the broker's acks
+    5. checkpoint, when one is due: the states that changed and the offsets that they belong to, in
+       one transaction that a newer owner of a partition makes fail
+    6. commit those offsets to Kafka
 
-A process killed anywhere between repeats from the last commit, and since every id is derived from
-content and every sink upserts, the repetition changes nothing.
+A step that cannot be done because a part is unavailable is tried again until it can, and nothing
+after it is done before. A process killed anywhere repeats from the last checkpoint, or without one
+of its own from the last commit: the same state and the same messages cause the same messages with
+the same ids, and since every id is derived from content and every sink upserts, the repetition
+changes nothing.
 
-kafka-python reports a rebalance on its network thread, which must not be held up: the listener
-only notes it and pauses what is new; the loop then loads state on its own thread, says itself where
-each partition goes on (a consumer keeps its position in a partition that it is given again, also
-past messages that it dropped), and resumes. While it must wait, everything is paused and the
-consumer polled, so that the group does not take the partitions away.
+Steps 1 to 4 follow each other batch by batch, so an alarm waits for no checkpoint. Step 5 is due
+every ``VIGIL_CHECKPOINT_SECONDS``, and later where saving takes more than a tenth of the time.
+
+Back-pressure: the next batch is polled when the last one is through step 4. What kafka-python
+fetches ahead is bounded by its own limits (a megabyte a partition).
+
+While it must wait, everything is paused and the consumer polled, so that the group does not take
+the partitions away; heartbeats are sent by a thread of kafka-python's own, however long a handler
+takes. The consumer's positions are not relied on: the loop says itself where each partition goes on
+(a consumer keeps its position also past messages that it dropped).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kafka import ConsumerRebalanceListener, TopicPartition
-from kafka.errors import (
-    CommitFailedError,
-    IllegalGenerationError,
-    KafkaError,
-    RebalanceInProgressError,
-)
-from kafka.structs import OffsetAndMetadata
+from kafka import TopicPartition
+from kafka.errors import KafkaError
 
 from vigil import logs, wire
-from vigil.broker import Publisher, open_consumer, unavailable
+from vigil.assignment import Assignment
+from vigil.broker import Publisher, open_consumer
 from vigil.errors import StaleOwnerError, UnavailableError, WireError
-from vigil.handler import Handler, Received, Rejected, Stateless
-from vigil.suspicion import Suspicion
+from vigil.handler import Handled, Handler, Received, Rejected, Stateless
+from vigil.offsets import PATIENCE_MS, Offsets
+from vigil.suspicion import Records, Suspicion
 
 if TYPE_CHECKING:
     from vigil.health import Health
     from vigil.settings import Settings
 
-__all__ = ["Handler", "Received", "Rejected", "Stateless", "StreamLoop", "run_handler"]
+__all__ = ["Handled", "Handler", "Received", "Rejected", "Stateless", "StreamLoop", "run_handler"]
 
 log = logs.get("stream")
 
-PATIENCE_MS = 3000
-"""How long one question to the broker may take."""
 PATIENCE_SECONDS = 20.0
 """How long, at least, the group may take to share its partitions out."""
 METADATA_SECONDS = 0.3
 """Wait before the first poll: a consumer that joins before it knows the topics joins twice."""
 LOOK_SECONDS = 5.0
 """How often the lag is measured, and with it whether the broker answers."""
-COMMIT_SECONDS = 0.5
-"""How often offsets are committed while messages are handled one by one."""
-Records = Mapping[TopicPartition, Sequence[Any]]
+CHECKPOINT_SHARE = 0.1
+"""Of the time, at most, for checkpoints."""
 
 
-class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
+class StreamLoop:
     """Runs a :class:`~vigil.handler.Handler` on its consumer group until told to stop."""
 
     def __init__(self, handler: Handler, settings: Settings, publisher: Publisher, health: Health):
@@ -71,19 +73,14 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         self._publisher = publisher
         self._health = health
         self._consumer: Any = None
+        self._assignment: Any = None
+        self._offsets: Any = None
         self._stop = threading.Event()
         self._suspicion = Suspicion()
-        self._generation = 0
-        self._member = False  # the group has told us what is ours
-        self._gone: set[TopicPartition] = set()  # … to forget
-        self._new: set[TopicPartition] = set()  # … to load; paused until then
-        self._next: dict[TopicPartition, int] = {}
-        self._owed: dict[TopicPartition, OffsetAndMetadata] = {}
-        self._alone_since = 0.0
-        self._commit_at = 0.0
+        self._checkpoint_at = 0.0
         self._look_at = 0.0
 
-    def run(self, stop: threading.Event, max_records: int = 2000) -> None:
+    def run(self, stop: threading.Event) -> None:
         """Loop until ``stop``; leaves the group cleanly, so that another takes over at once.
 
         A broker that does not answer is waited for, however long; the health says so.
@@ -94,7 +91,7 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         self._health.trouble("start", None)
         try:
             while not stop.is_set():
-                self._turn(max_records)
+                self._turn()
         finally:
             self._leave()
 
@@ -106,10 +103,10 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         )
         if self._consumer is None:
             return False
-        self._consumer.subscribe(list(self._handler.topics), listener=self)
+        self._assignment = Assignment(self._consumer, self._health)
+        self._offsets = Offsets(self._consumer, self._settings, self._health)
+        self._consumer.subscribe(list(self._handler.topics), listener=self._assignment)
         self._stop.wait(METADATA_SECONDS)
-        self._health.trouble("partitions", "none assigned yet")
-        self._alone_since = time.monotonic()
         return True
 
     def _join_anew(self) -> None:
@@ -117,7 +114,6 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         ends between its own assignment and the coordinator's answer. A new consumer can not."""
         log.warning("not admitted to the group; joining anew")
         self._leave()
-        self._new.clear()
         if not self._join():
             self._consumer = None
 
@@ -125,33 +121,42 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._consumer is None:
             return
         try:
-            if self._owed:
-                self._commit({})
+            if self._assignment.member:
+                self._save_at_last()
             self._consumer.close(autocommit=False, timeout_ms=PATIENCE_MS)
         except KafkaError as error:
             log.warning("left without a word", error=type(error).__name__)
+        self._assignment.gone |= self._offsets.places()
         self._forget()
 
-    def _turn(self, max_records: int) -> None:
+    def _save_at_last(self) -> None:
+        """One try: what cannot be saved now is done again by whoever takes over."""
+        try:
+            if self._offsets.undurable():
+                self._handler.checkpoint()
+                self._offsets.durable()
+        except (UnavailableError, StaleOwnerError) as error:
+            log.warning("left without a checkpoint", code=error.code)
+        self._offsets.commit()
+
+    def _turn(self) -> None:
         self._health.beat()
-        records = self._poll(200, self._suspicion.batch_size(max_records))
+        records = self._poll(200, self._handler.max_records)
         self._forget()
-        if not self._member:
+        if not self._assignment.member:
             longest = max(PATIENCE_SECONDS, self._settings.session_timeout_ms * 1.5e-3)
-            if time.monotonic() - self._alone_since > longest:
+            if time.monotonic() - self._assignment.alone_since > longest:
                 self._join_anew()
             return
-        if self._new:
+        if self._assignment.waiting():
             self._load()
         elif records:
             self._take(records)
-        else:
-            self._insist(self._handler.idle)
-            if self._owed:
-                self._commit({})
+        self._checkpoint()
         self._look()
 
     def _poll(self, timeout_ms: int, max_records: int) -> Records:
+        """Step 1."""
         try:
             records: Records = self._consumer.poll(timeout_ms=timeout_ms, max_records=max_records)
         except KafkaError as error:
@@ -163,46 +168,92 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
         return records
 
     def _take(self, records: Records) -> None:
-        """Steps 2 to 5 for one batch. Where it returns early, the batch comes again."""
+        """Steps 2 to 4. Where it ends early, what is left comes again."""
+        if not self._insist(lambda: self._offsets.check(records)):
+            self._start_over()
+            return
+        for piece, suspect in self._suspicion.pieces(records):
+            if suspect:  # should it fail, only it is to be done again
+                self._checkpoint(now=True)
+            if not self._take_piece(piece):
+                self._start_over()
+                return
+
+    def _take_piece(self, records: Records) -> bool:
         read, dead = self._decode(records)
         batch, aside = self._suspicion.split(read)
-        rejected: list[Rejected] = []
         try:
-            if batch and not self._insist(lambda: rejected.extend(self._handler.handle(batch))):
-                return
+            if not self._apply(batch, aside, dead):
+                return False
+        except StaleOwnerError as error:
+            log.warning("partitions have a newer owner", code=error.code)
+            return False
         except Exception as error:
             log.exception("handler failed", error=type(error).__name__, messages=len(batch))
             if not self._suspicion.failed(batch):
                 raise
-            self._start_over()
-            return
-        rejected += [Rejected(received, self._failed_alone()) for received in aside]
-        dead += [self._dead_letter(_partition(r), r.raw, reason) for r, reason in rejected]
-        if dead and not self._insist(lambda: self._bury(dead)):
-            return
+            return False
         self._suspicion.handled(batch)
         self._suspicion.buried(aside)
         self._health.count("messages", len(batch))
-        self._commit({place: messages[-1].offset + 1 for place, messages in records.items()})
+        self._offsets.handled({place: found[-1].offset + 1 for place, found in records.items()})
+        return True
+
+    def _apply(
+        self, batch: Sequence[Received], aside: Sequence[Received], dead: Sequence[wire.Outgoing]
+    ) -> bool:
+        """Steps 3 and 4. False: not done; what was applied in memory must be loaded again."""
+        handled = [Handled()]
+        if batch and not self._insist(lambda: handled.append(self._handler.handle(batch))):
+            return False
+        outgoing, rejected, after = handled[-1]
+        refused = [*rejected, *(Rejected(received, self._failed_alone()) for received in aside)]
+        letters = [*dead, *(self._dead_letter(_partition(r), r.raw, why) for r, why in refused)]
+        if outgoing or letters:
+            if not self._insist(lambda: self._publisher.publish([*outgoing, *letters])):
+                return False
+            self._health.count("dead_letters", len(letters))
+        after()
+        return True
 
     def _decode(self, records: Records) -> tuple[list[Received], list[wire.Outgoing]]:
         batch, dead = [], []
         for place, messages in records.items():
+            topic, partition = place
             for raw in messages:
                 try:
-                    message = wire.decode(place.topic, raw.value, raw.headers)
+                    message = wire.decode(topic, raw.value, raw.headers)
                 except WireError as error:
                     dead.append(self._dead_letter(place, raw, error))
                 else:
-                    batch.append(Received(place.topic, place.partition, raw.offset, message, raw))
+                    batch.append(Received(topic, partition, raw.offset, message, raw))
         return batch, dead
+
+    def _checkpoint(self, *, now: bool = False) -> None:
+        """Steps 5 and 6, when they are due."""
+        due = now or time.monotonic() >= self._checkpoint_at
+        if not due or not self._offsets.undurable():
+            return
+        begun = time.monotonic()
+        try:
+            saved = self._insist(self._handler.checkpoint)
+        except StaleOwnerError as error:
+            log.warning("partitions have a newer owner", code=error.code)
+            self._start_over()
+            return
+        if saved:
+            self._offsets.durable()
+            self._offsets.commit()
+        took = time.monotonic() - begun
+        pause = max(self._settings.checkpoint_seconds, took / CHECKPOINT_SHARE)
+        self._checkpoint_at = begun + pause
 
     def _insist(self, action: Callable[[], object]) -> bool:
         """Do it, again and again while a part is unavailable.
 
         False: not done, because we must stop, or the partitions are no longer ours.
         """
-        generation, pause = self._generation, 0.1
+        generation, pause = self._assignment.generation, 0.1
         troubled = set()
         while True:
             try:
@@ -214,10 +265,6 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
                 if not self._keep_alive(pause, generation):
                     return False
                 pause = min(pause * 2, 5.0)
-            except StaleOwnerError as error:
-                log.warning("partitions have a newer owner", code=error.code)
-                self._start_over()
-                return False
             else:
                 for code in troubled:
                     self._health.trouble(code, None)
@@ -233,93 +280,55 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
                     return False
                 self._poll(100, 1)
                 self._health.beat()
-                if self._generation != generation:
+                if self._assignment.generation != generation:
                     return False
             return True
         finally:
-            self._consumer.resume(*(self._consumer.paused() - self._new))
+            self._consumer.resume(*(self._consumer.paused() - self._assignment.waiting()))
 
     def _start_over(self) -> None:
-        """Forget all state, and load it again from what is durable."""
-        if self._owed:
-            self._commit({})
-        places = self._consumer.assignment()
-        self._consumer.pause(*places)
-        self._gone |= places
-        self._new |= places
+        """Forget all state, and load it again from what is durable: what is in memory may be ahead
+        of what was sent."""
+        self._assignment.reload()
+        self._forget()
 
     def _forget(self) -> None:
-        if not self._gone:
-            return
-        gone = sorted(self._gone)
-        self._gone.clear()
-        for place in gone:
-            self._next.pop(place, None)
-            self._owed.pop(place, None)
-        self._handler.revoked(gone)
+        gone = sorted(self._assignment.gone)
+        if gone:
+            self._assignment.gone.clear()
+            self._offsets.forget(gone)
+            self._handler.revoked(gone)
 
     def _load(self) -> None:
-        """Load the state of what is new, and go on from where that state stands."""
-        new = sorted(self._new)
+        """Go on with what is ours again; load the state of what is new, and go on from there."""
+        kept, new = sorted(self._assignment.kept), sorted(self._assignment.new)
         offsets: dict[TopicPartition, int] = {}
-        if not self._insist(lambda: offsets.update(self._offsets(new))):
+        if new and not self._insist(lambda: offsets.update(self._where(new))):
             return
-        for place in new:
-            self._consumer.seek(place, offsets[place])
-        self._consumer.resume(*new)
-        self._next |= offsets
-        self._new.clear()
+        self._offsets.go_on(offsets)
+        self._offsets.go_on_again(kept)
+        self._consumer.resume(*new, *kept)
+        self._assignment.loaded(new + kept)
         self._look_at = 0.0
-        self._health.trouble("partitions", None)
-        log.info("partitions assigned", count=len(self._next))
+        log.info("partitions assigned", count=len(self._offsets.places()))
 
-    def _offsets(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        offsets: dict[TopicPartition, int] = {}
-        try:
-            for place in places:
-                committed = self._consumer.committed(place, timeout_ms=PATIENCE_MS)
-                if committed is not None and committed >= 0:
-                    offsets[place] = committed
-            fresh = [place for place in places if place not in offsets]
-            if fresh:
-                offsets |= self._consumer.beginning_offsets(fresh, timeout_ms=PATIENCE_MS)
-        except KafkaError as error:
-            raise unavailable(self._settings, type(error).__name__) from error
-        return offsets | dict(self._handler.assigned(places))
-
-    def _commit(self, ends: Mapping[TopicPartition, int]) -> None:
-        self._next |= ends
-        self._owed |= {place: OffsetAndMetadata(end, "", -1) for place, end in ends.items()}
-        if ends and self._suspicion.searching() and time.monotonic() < self._commit_at:
-            return  # message by message is slow enough
-        self._commit_at = time.monotonic() + COMMIT_SECONDS
-        try:
-            self._consumer.commit(self._owed, timeout_ms=PATIENCE_MS)
-        except (CommitFailedError, IllegalGenerationError, RebalanceInProgressError):
-            log.warning("commit refused after a rebalance; what it covered is repeated")
-        except KafkaError as error:  # stays owed; the next commit covers it
-            log.warning("commit failed", error=type(error).__name__)
-            return
-        self._owed = {}
+    def _where(self, new: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        found: dict[TopicPartition, int] = self._offsets.find(new)
+        return found | dict(self._handler.assigned(new))
 
     def _look(self) -> None:
         """Measure how far behind we are; the answer also tells that the broker is there."""
-        if time.monotonic() < self._look_at or not self._next:
+        if time.monotonic() < self._look_at or not self._offsets.places():
             return
         self._look_at = time.monotonic() + LOOK_SECONDS
         try:
-            ends = self._consumer.end_offsets(list(self._next), timeout_ms=PATIENCE_MS)
+            lag = self._offsets.lag()
         except KafkaError as error:
             self._health.trouble("unavailable.broker", type(error).__name__)
             return
         self._health.trouble("unavailable.broker", None)
-        lag = sum(max(0, end - self._next[place]) for place, end in ends.items())
         self._health.gauge("lag_messages", lag)
-        self._health.gauge("partitions", len(self._next))
-
-    def _bury(self, letters: Sequence[wire.Outgoing]) -> None:
-        self._publisher.publish(letters)
-        self._health.count("dead_letters", len(letters))
+        self._health.gauge("partitions", len(self._offsets.places()))
 
     def _dead_letter(self, place: TopicPartition, raw: Any, reason: WireError) -> wire.Outgoing:
         log.warning(
@@ -335,23 +344,6 @@ class StreamLoop(ConsumerRebalanceListener):  # type: ignore[misc]
             code="wire.rejected",
             mend="The service's log has the error; redrive the message once it is mended.",
         )
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """kafka-python calls this on its network thread while we are inside ``poll``."""
-        self._generation += 1
-        self._member = True
-        self._consumer.pause(*assigned)  # nothing is fetched before its state is there
-        self._new |= set(assigned)
-        self._health.trouble("partitions", "loading their state" if assigned else None)
-
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Likewise; while we are inside ``poll`` or ``close``."""
-        self._generation += 1
-        self._member = False
-        self._alone_since = time.monotonic()
-        self._gone |= set(revoked)
-        self._new -= set(revoked)
-        self._health.trouble("partitions", "being shared out anew")
 
 
 def _partition(received: Received) -> TopicPartition:

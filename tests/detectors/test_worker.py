@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -83,38 +83,28 @@ def state(settings: Settings, patient: str) -> bytes | None:
     return row[0] if row else None
 
 
-class Unreliable:
-    """A real publisher, of which a test says when it fails, and after how many messages."""
+class Driven:
+    """A handler driven as the loop drives it, on a real broker."""
 
-    def __init__(self, settings: Settings):
-        self.publisher = Publisher(settings, "detectors")
-        self.failures: list[tuple[int, Exception]] = []
+    def __init__(self, settings: Settings, publisher: Publisher):
+        self.handler = Detectors(settings, load(), Health("detectors"))
+        self._publisher = publisher
 
-    def publish(self, messages: Sequence[wire.Outgoing]) -> int:
-        """Publish; or publish some, and fail."""
-        if self.failures:
-            count, error = self.failures.pop(0)
-            self.publisher.publish(messages[:count])
-            raise error
-        return self.publisher.publish(messages)
-
-    def close(self) -> None:
-        """Let go."""
-        self.publisher.close()
+    def take(self, messages: Sequence[Received], *, save: bool = True) -> None:
+        """Handle, produce, and save."""
+        self._publisher.publish(self.handler.handle(messages).outgoing)
+        if save:
+            self.handler.checkpoint()
 
 
 @contextmanager
-def detectors(settings: Settings, *partitions: TopicPartition) -> Iterator[tuple[Any, Unreliable]]:
-    """A handler that was given partitions, and its publisher."""
-    publisher = Unreliable(settings)
-    handler = Detectors(settings, load(), Health("detectors"), lambda: publisher)
-    with closing(handler):
-        handler.assigned(partitions or (PLACE,))
-        yield handler, publisher
-
-
-def away() -> UnavailableError:
-    return UnavailableError("away", code="unavailable.broker")
+def detectors(settings: Settings, *partitions: TopicPartition) -> Iterator[Driven]:
+    """A handler that was given partitions."""
+    with closing(Publisher(settings, "detectors")) as publisher:
+        driven = Driven(settings, publisher)
+        with closing(driven.handler):
+            driven.handler.assigned(partitions or (PLACE,))
+            yield driven
 
 
 def cut_connections(settings: Settings) -> None:
@@ -147,115 +137,109 @@ def test_batch_by_batch_with_a_new_owner_each_time(settings: Settings) -> None:
     patient = someone()
     log = story(patient)
     for start in range(0, len(log), 7):
-        with detectors(settings) as (handler, _):
-            handler.handle(batch(log[start : start + 7], start))
+        with detectors(settings) as driven:
+            driven.take(batch(log[start : start + 7], start))
     assert on_topic(settings, patient) == expected(log)
     assert checkpoint(settings) == (len(log), -(-len(log) // 7))
 
 
-def test_a_crash_after_publishing_repeats_the_same_events(settings: Settings) -> None:
+def test_a_crash_before_the_checkpoint_repeats_the_same_events(settings: Settings) -> None:
     patient = someone()
     log = story(patient)
-    with detectors(settings) as (handler, _):
-        handler.handle(batch(log[:10]))
-
-        def crash(_savings: object) -> None:
-            raise KeyboardInterrupt
-
-        handler._checkpoints.save = crash
-        with pytest.raises(KeyboardInterrupt):
-            handler.handle(batch(log[10:], 10))
+    with detectors(settings) as driven:
+        driven.take(batch(log[:10]))
+        driven.take(batch(log[10:20], 10), save=False)
+        driven.take(batch(log[20:], 20), save=False)
     first = on_topic(settings, patient)
     assert first == expected(log)
-    saved = checkpoint(settings)
-    assert saved is not None
-    assert saved.next_offset == 10
-    with detectors(settings) as (handler, _):
-        assert handler.assigned([PLACE]) == {PLACE: 10}
-        handler.handle(batch(log[10:], 10))
+    assert checkpoint(settings) == (10, 1)
+    with detectors(settings) as driven:
+        assert driven.handler.assigned([PLACE]) == {PLACE: 10}
+        driven.take(batch(log[10:], 10))
     assert on_topic(settings, patient) == [*first, *first]
-    saved = checkpoint(settings)
-    assert saved is not None
-    assert saved.next_offset == len(log)
+    assert checkpoint(settings) == (len(log), 3)
 
 
-@pytest.mark.parametrize("published", [0, 1, 2])
-def test_a_broker_that_fails_half_way_gets_the_whole_again(
-    settings: Settings, published: int
-) -> None:
+def test_a_database_that_fails_is_saved_to_later(settings: Settings) -> None:
     patient = someone()
     log = story(patient)
-    with detectors(settings) as (handler, publisher):
-        publisher.failures = [(published, away()), (0, away())]
-        for _ in range(2):
-            with pytest.raises(UnavailableError):
-                handler.handle(batch(log))
-        before = checkpoint(settings)
-        assert before is not None
-        assert before.next_offset == -1
-        handler.handle(batch(log))
-        assert on_topic(settings, patient) == expected(log)[:published] + expected(log)
-        engine = Engine(load())
-        for item in log:
-            engine.process(item)
-        assert state(settings, patient) == engine.state_of(patient), "applied once"
-
-
-def test_a_database_that_fails_is_saved_to_later_without_publishing_again(
-    settings: Settings,
-) -> None:
-    patient = someone()
-    log = story(patient)
-    with detectors(settings) as (handler, _):
-        handler.handle(batch(log[:5]))
+    with detectors(settings) as driven:
+        driven.take(batch(log[:5]))
         cut_connections(settings)
         with pytest.raises(UnavailableError):
-            handler.handle(batch(log[5:], 5))
-        handler.handle(batch(log[5:], 5))
-        handler.handle(batch([Tick(at(len(RATES) * 60))], len(log)))
+            driven.take(batch(log[5:20], 5))
+        driven.take(batch(log[20:], 20))
     assert on_topic(settings, patient) == expected(log)
     assert checkpoint(settings) == (len(log), 1)
+    engine = Engine(load())
+    for item in log:
+        engine.process(item)
+    assert state(settings, patient) == engine.state_of(patient), "each applied once"
 
 
 def test_a_stale_owner_saves_nothing(settings: Settings) -> None:
     patient = someone()
     log = story(patient)
-    with detectors(settings) as (old, _):
-        old.handle(batch(log[:10]))
-        with detectors(settings) as (new, _):
+    with detectors(settings) as old:
+        old.take(batch(log[:10]))
+        with detectors(settings) as new:
+            old.handler.handle(batch(log[10:20], 10))
             with pytest.raises(StaleOwnerError):
-                old.handle(batch(log[10:20], 10))
+                old.handler.checkpoint()
             assert checkpoint(settings) == (10, 2)
-            new.handle(batch(log[10:], 10))
-            old.revoked([PLACE])
+            new.take(batch(log[10:], 10))
+            old.handler.revoked([PLACE])
         assert checkpoint(settings) == (len(log), 2)
-        assert old.assigned([PLACE]) == {PLACE: len(log)}
-        assert old.handle(batch([log[-1]], len(log))) == []
+        assert old.handler.assigned([PLACE]) == {PLACE: len(log)}
+        assert old.handler.handle(batch([log[-1]], len(log))).outgoing == []
     assert on_topic(settings, patient) == expected(log)
 
 
 def test_revoked_partitions_are_forgotten_and_the_others_kept(settings: Settings) -> None:
     mine, theirs = someone(), someone()
-    with detectors(settings, PLACE, OTHER) as (handler, publisher):
-        handler.handle([*batch(story(mine)[:30]), *batch(story(theirs)[:30], partition=1)])
-        publisher.failures = [(0, away())]
-        both = [*batch(story(mine)[30:], 30), *batch(story(theirs)[30:], 30, partition=1)]
-        with pytest.raises(UnavailableError):
-            handler.handle(both)
-        handler.revoked([OTHER])
-        handler.handle(batch([Tick(at(len(RATES) * 60))], len(RATES)))
+    with detectors(settings, PLACE, OTHER) as driven:
+        driven.take([*batch(story(mine)[:30]), *batch(story(theirs)[:30], partition=1)])
+        driven.handler.handle(batch(story(theirs)[30:], 30, partition=1))
+        driven.handler.revoked([OTHER])
+        driven.take(batch(story(mine)[30:], 30))
     assert on_topic(settings, mine) == expected(story(mine))
     assert on_topic(settings, theirs) == expected(story(theirs))[:1]
     assert checkpoint(settings, 1) == (30, 1)
 
 
+def test_who_is_gone_leaves_memory_and_comes_back(settings: Settings) -> None:
+    patient, other = someone(), someone()
+    log, gone = story(patient), at(10 * 86_400)
+    later = heart([float(rate) for rate in RATES], patient=patient, start=11 * 86_400)
+    ticks = [Tick(at(len(RATES) * 60 + i * 120)) for i in range(10 * 720)]
+    alone = [*log, *ticks, Tick(gone)]
+    with detectors(settings) as driven:
+        driven.take(batch(alone))
+        driven.take(batch(story(other), len(alone)))
+        assert set(driven.handler._shards[PLACE].engine.known) == {other}
+        before = state(settings, patient)
+    with detectors(settings) as driven:
+        assert set(driven.handler._shards[PLACE].engine.known) == {other}, "not loaded either"
+        driven.take(batch(later, len(alone) + len(log)))
+        assert set(driven.handler._shards[PLACE].engine.known) == {other, patient}
+    assert state(settings, patient) != before
+    engine = Engine(load())
+    found = [
+        e
+        for m in alone
+        for e in (engine.tick(m.time) if isinstance(m, Tick) else engine.process(m))
+    ]
+    found += [e for item in later for e in engine.process(item)]
+    assert on_topic(settings, patient) == [encode(event) for event in found]
+
+
 def test_a_partitions_ticks_judge_its_own_patients_alone(settings: Settings) -> None:
     here, there = someone(), someone()
-    with detectors(settings, PLACE, OTHER) as (handler, _):
+    with detectors(settings, PLACE, OTHER) as driven:
         readings = [*batch(story(here)), *batch(story(there), partition=1)]
         start = at(len(RATES) * 60)
         ticks: list[wire.Carried] = [Tick(start + timedelta(minutes=i)) for i in range(45)]
-        handler.handle([*readings, *batch(ticks, len(RATES))])
+        driven.take([*readings, *batch(ticks, len(RATES))])
         assert _kinds(settings, here) == ["heart_rate_high", "heart_rate_high", "no_data"]
         assert _kinds(settings, there) == ["heart_rate_high", "heart_rate_high"]
 
@@ -270,56 +254,40 @@ def test_silence_is_counted_on_from_where_the_last_owner_stood(settings: Setting
     log = story(patient)
     start = at(len(RATES) * 60)
     ticks: list[Tick] = [Tick(start + timedelta(minutes=i)) for i in range(45)]
-    with detectors(settings) as (handler, _):
-        handler.handle(batch([*log, *ticks[:20]]))
-    with detectors(settings) as (handler, _):
-        handler.handle(batch(ticks[20:], len(log) + 20))
+    with detectors(settings) as driven:
+        driven.take(batch([*log, *ticks[:20]]))
+    with detectors(settings) as driven:
+        driven.take(batch(ticks[20:], len(log) + 20))
     assert _kinds(settings, patient)[2:] == ["no_data"]
 
 
-def test_ticks_alone_are_saved_now_and_then(settings: Settings) -> None:
-    now = [0.0]
-    publisher = Unreliable(settings)
-    handler = Detectors(settings, load(), Health("x"), lambda: publisher, lambda: now[0])
-    with closing(handler):
-        handler.assigned([PLACE])
-        saved = []
-        for i in range(8):
-            now[0] = i * 2.0
-            handler.handle(batch([Tick(at(i * 15))], i))
-            row = checkpoint(settings)
-            assert row is not None
-            saved.append(row.next_offset)
-        assert saved == [1, 1, 1, 4, 4, 4, 7, 7]
-        handler.handle(batch([story(someone())[0]], 8))
-        assert checkpoint(settings) == (9, 1)
-    publisher.close()
-
-
-def test_a_state_that_cannot_be_read_is_begun_afresh(settings: Settings) -> None:
+def test_a_state_that_cannot_be_read_is_kept_aside_and_begun_afresh(settings: Settings) -> None:
     patient = someone()
     log = story(patient)
-    with detectors(settings) as (handler, _):
-        handler.handle(batch(log[:10]))
+    with detectors(settings) as driven:
+        driven.take(batch(log[:10]))
     with psycopg.connect(settings.database(), autocommit=True) as connection:
         connection.execute("UPDATE detector_states SET state = 'broken'")
-    with detectors(settings) as (handler, _):
-        handler.handle(batch(log[10:], 10))
+    with detectors(settings) as driven:
+        driven.take(batch(log[10:], 10))
     assert len(on_topic(settings, patient)) == 2
+    with psycopg.connect(settings.database()) as connection:
+        kept = connection.execute("SELECT patient_id, state FROM states_set_aside").fetchall()
+    assert kept == [(patient, b"broken")]
 
 
 def test_a_log_that_began_anew_is_read_from_its_beginning(settings: Settings) -> None:
     """A broker that kept nothing comes back: offsets start at 0 again, the states are kept."""
     patient = someone()
     log = story(patient)
-    with detectors(settings) as (handler, _):
-        handler.handle(batch(log[:20], 500))
-        handler.handle(batch(log[20:], 0))
+    with detectors(settings) as driven:
+        driven.take(batch(log[:20], 500))
+        driven.take(batch(log[20:], 0))
         assert checkpoint(settings) == (len(log) - 20, 1)
     with psycopg.connect(settings.database(), autocommit=True) as connection:
         connection.execute("UPDATE checkpoints SET log_id = 'gone'")
-    with detectors(settings) as (handler, _):
-        assert handler.assigned([PLACE]) == {}
+    with detectors(settings) as driven:
+        assert driven.handler.assigned([PLACE]) == {}
     assert on_topic(settings, patient) == expected(log)
 
 

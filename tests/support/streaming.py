@@ -14,13 +14,15 @@ from kafka import TopicPartition
 from tests.support.running import eventually
 from vigil import topics, wire
 from vigil.broker import open_consumer
-from vigil.handler import Received, Rejected, Stateless
+from vigil.handler import Handled, Received, Rejected, Stateless
 from vigil.health import Health
 from vigil.model import Measurement, Upload
 from vigil.settings import Settings
 from vigil.stream import run_handler
 
 START = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
+LOOKS = 3
+"""Polls at the end of a topic, each longer than a fetch waits, before it is believed to be one."""
 
 
 def upload(patient: str, number: int) -> Upload:
@@ -61,12 +63,12 @@ class Recorder(Stateless):
         """Notes the call."""
         self.calls.append(("revoked", tuple(partitions)))
 
-    def handle(self, batch: Sequence[Received]) -> Iterable[Rejected]:
+    def handle(self, batch: Sequence[Received]) -> Handled:
         """Does what the test wants done, then records."""
         mine = [r for r in batch if getattr(r.message, "patient_id", "").startswith(self.prefix)]
         self.before(mine)
         self.seen.extend(m.reading_id for r in mine for m in r.message.measurements)  # type: ignore[union-attr]
-        return [rejected for r in mine if (rejected := self.rejects(r))]
+        return Handled(rejected=[rejected for r in mine if (rejected := self.rejects(r))])
 
 
 @contextmanager
@@ -100,8 +102,9 @@ def looping(
 def read_all(settings: Settings, topic: str, seconds: float = 3) -> list[Any]:
     """Every record of a topic, up to the end that it has now.
 
-    Where that is, two answers tell: a broker's ``end_offsets``, which Tansu gives as the first
-    offset of the last batch and one, and the high-water mark that comes with what is fetched.
+    No figure is believed that tells where that is: Tansu's ``end_offsets`` counts its last batch as
+    one record, and the high-water mark is that of the last fetch. Both must be reached, and the
+    broker asked again after that, several times; what still comes then is read too.
     """
     consumer = open_consumer(settings, None)
     try:
@@ -111,19 +114,31 @@ def read_all(settings: Settings, topic: str, seconds: float = 3) -> list[Any]:
         consumer.seek_to_beginning(*places)
         ends = consumer.end_offsets(places, timeout_ms=5000)
         records: list[Any] = []
+        looks = 0
 
         def done() -> bool:
+            nonlocal looks
             for found in consumer.poll(timeout_ms=200, max_records=5000).values():
                 records.extend(found)
-            return all(
+            looks += all(
                 consumer.position(place) >= max(end, consumer.highwater(place) or 0)
                 for place, end in ends.items()
             )
+            return looks >= LOOKS
 
         eventually(done, 60)
         return records
     finally:
         consumer.close(autocommit=False)
+
+
+def ends(settings: Settings, topic: str) -> dict[TopicPartition, int]:
+    """The offset behind the last record of each partition, found by reading."""
+    found: dict[TopicPartition, int] = {}
+    for record in read_all(settings, topic):
+        place = TopicPartition(topic, record.partition)
+        found[place] = max(found.get(place, 0), record.offset + 1)
+    return found
 
 
 def committed(settings: Settings, handler: Any) -> dict[TopicPartition, int]:

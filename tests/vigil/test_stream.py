@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -15,11 +15,11 @@ from kafka import TopicPartition
 from tests.support.running import eventually
 from tests.support.streaming import Recorder, committed, looping, read_all, upload, uploads
 from vigil import topics, wire
+from vigil.assignment import Assignment
 from vigil.broker import Publisher
 from vigil.errors import StaleOwnerError, UnavailableError, WireError
-from vigil.handler import Received, Rejected
+from vigil.handler import Handled, Received, Rejected
 from vigil.settings import Settings
-from vigil.stream import StreamLoop
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("stream")]  # one broker serves all
 
@@ -117,7 +117,7 @@ def test_unavailable_parts_are_waited_for_past_the_session_timeout(
     prefix, messages = uploads(patients=5, each=20)
     publisher.publish(messages)
     loads: list[float] = []
-    idles: list[float] = []
+    saves: list[float] = []
     waited: list[float] = []
 
     class Patient(Recorder):
@@ -127,9 +127,9 @@ def test_unavailable_parts_are_waited_for_past_the_session_timeout(
                 raise away()
             return super().assigned(partitions)
 
-        def idle(self) -> None:
-            idles.append(time.monotonic())
-            if len(idles) < 3:
+        def checkpoint(self) -> None:
+            saves.append(time.monotonic())
+            if len(saves) < 3:
                 raise away()
 
     def before(batch: Sequence[Received]) -> None:
@@ -144,7 +144,7 @@ def test_unavailable_parts_are_waited_for_past_the_session_timeout(
         eventually(lambda: health.report()["trouble"].get("unavailable.database"), 20)  # type: ignore[attr-defined]
         assert not health.ready()
         eventually(lambda: len(recorder.seen) == 100, 20)
-        eventually(lambda: len(idles) > 3)
+        eventually(lambda: len(saves) >= 3)
         eventually(health.ready)
     assert sorted(recorder.seen) == sorted(set(recorder.seen))
     assert [name for name, _ in recorder.calls] == ["assigned", "revoked"]  # never taken away
@@ -191,21 +191,20 @@ def test_a_join_that_is_lost_is_begun_anew(
 ) -> None:
     """kafka-python can forget that it joins; then nobody tells us of partitions any more."""
     monkeypatch.setattr("vigil.stream.PATIENCE_SECONDS", 0.5)
-    loops: list[StreamLoop] = []
+    assignments: list[Assignment] = []
 
-    class Kept(StreamLoop):
+    class Kept(Assignment):
         def __init__(self, *given: Any) -> None:
             super().__init__(*given)
-            loops.append(self)
+            assignments.append(self)
 
-    monkeypatch.setattr("vigil.stream.StreamLoop", Kept)
+    monkeypatch.setattr("vigil.stream.Assignment", Kept)
     prefix, messages = uploads(patients=3, each=4)
     recorder = Recorder(prefix)
     with looping(recorder, stream) as (health, _):
         publisher.publish(messages[:6])
         eventually(lambda: len(recorder.seen) == 6)
-        (loop,) = loops
-        loop.on_partitions_revoked(list(recorder.calls[0][1]))
+        assignments[0].on_partitions_revoked(list(recorder.calls[0][1]))
         publisher.publish(messages[6:])
         eventually(lambda: len(set(recorder.seen)) == 12, 20)
         eventually(health.ready)
@@ -265,7 +264,7 @@ def test_a_fault_that_is_not_in_the_messages_ends_the_process(
     publisher.publish(messages)
 
     class Broken(Recorder):
-        def handle(self, batch: Sequence[Received]) -> Iterable[Rejected]:
+        def handle(self, batch: Sequence[Received]) -> Handled:
             raise LookupError("the table is not there")
 
     broken = Broken(prefix)
