@@ -48,7 +48,7 @@ _MAKE = """
         FROM {shadow}.events ORDER BY event_id, sequence DESC;
     CREATE TABLE {shadow}.rebuild (
         question    text NOT NULL,
-        cut         timestamptz NOT NULL,              -- what was received then or later is not played
+        cut         timestamptz NOT NULL,              -- only what was received before is played
         begun_at    timestamptz NOT NULL DEFAULT now(),
         finished_at timestamptz
     );

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from tests.cli.recordings import LOOSE, recording, vigil
+from tests.cli.recordings import LOOSE, START, recording, vigil
 from tests.support.running import eventually, running
 from tests.support.streaming import read_all
-from vigil import topics
+from vigil import topics, wire
+from vigil.broker import Publisher
 from vigil.cli.services import build
 from vigil.errors import InputError
+from vigil.model import Tick
 from vigil.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -26,7 +29,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 @pytest.fixture(scope="module")
 def seen(broker: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A broker, and a database to copy, after store and detectors have seen a recording."""
+    """A broker, and a database to copy, after store and detectors have seen a recording, and then
+    an hour and a half of a clock in which nothing came."""
     name = f"t_{secrets.token_hex(6)}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
@@ -44,8 +48,19 @@ def seen(broker: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactor
         replayed = vigil("replay", path)
         assert replayed.exit_code == 0, replayed.output
         eventually(lambda: count(settings, "readings") == 3 * 3 * 144, 60)
+        ticks = [Tick(START + timedelta(days=3, minutes=minute)) for minute in range(90)]
+        send(settings, [wire.outgoing(tick, "test", place) for tick in ticks for place in range(3)])
         eventually(lambda: settled(settings), 60)
     return settings
+
+
+def send(settings: Settings, messages: list[wire.Outgoing]) -> None:
+    """Put messages on the topic, each where it says."""
+    publisher = Publisher(settings, "test")
+    try:
+        publisher.publish(messages)
+    finally:
+        publisher.close()
 
 
 @pytest.fixture
@@ -103,14 +118,16 @@ def rebuilt(tmp_path: Path, *words: object) -> tuple[int, str, list[dict[str, An
 def test_a_replayed_recording_is_rebuilt_without_a_difference_and_a_tampering_is_named(
     system: Settings, tmp_path: Path
 ) -> None:
-    told = count(system, "events")
-    for history in ("store", "topic"):
-        status, output, lines = rebuilt(tmp_path, "--from", history)
+    told, missed = count(system, "events"), count(system, "events WHERE kind = 'no_data'")
+    assert missed == 3
+    for words, untold in ((("store",), 3), (("store", "--silence"), 0), (("topic",), 0)):
+        status, output, lines = rebuilt(tmp_path, "--from", *words)
         assert (status, len(lines)) == (0, 1), output
         assert "no difference" in output
         assert f"{3 * 3 * 144} readings of 3 patients" in output
-        assert count(system, "shadow.events") == told == count(system, "events")
-        assert count(system, "shadow.episodes") == count(system, "episodes")
+        assert ("not compared: 3 steps no_data" in output) == bool(untold)
+        assert count(system, "shadow.events") + untold == told == count(system, "events")
+        assert count(system, "shadow.episodes") + untold == count(system, "episodes")
     before = len(read_all(system, topics.EVENTS.name))
     gone, raised, alone = tamper(system)
     for history in ("store", "topic"):
@@ -161,7 +178,7 @@ def test_another_configuration_is_told_apart_and_no_shadow_is_anyones_but_its_ow
     assert count(system, "shadow.events") == count(system, "events")
     assert count(system, "shadow_loose.events") < count(system, "events")
     same = tmp_path / "same.toml"
-    same.write_text("[silence]\ngone_seconds = 172801.0\n")  # a hash of its own, the same events
+    same.write_text("[silence]\ngone_seconds = 604801.0\n")  # a hash of its own, the same events
     status, output, lines = rebuilt(tmp_path, "--config", same)
     assert (status, len(lines)) == (0, 1), output
     assert "is itself counted as no difference" in output
