@@ -34,13 +34,7 @@ BEGIN
             WHERE hypertable_schema = current_schema() AND hypertable_name = 'readings'
         ) INTO timescale;
     END IF;
-    FOREACH relation IN ARRAY ARRAY['readings_1m', 'readings_15m', 'readings_1h'] LOOP
-        EXECUTE format(
-            'DROP %s %I', CASE WHEN timescale THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, relation
-        );
-    END LOOP;
     IF timescale THEN
-        CALL remove_columnstore_policy('readings');
         CALL add_columnstore_policy('readings', after => INTERVAL '7 days');
     END IF;
 
