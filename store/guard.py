@@ -8,7 +8,6 @@ What no waiting ends (another application's database, a server that is too old) 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any, LiteralString, NamedTuple, Protocol, TypeVar
 
@@ -33,7 +32,6 @@ class Talks(Protocol):
         """What was said when it was opened."""
 
 
-@cache
 def known(folder: Path = MIGRATIONS) -> tuple[str, ...]:
     """The migrations that this version has, in order."""
     return tuple(sorted(path.stem for path in folder.glob("*.sql")))

@@ -1,10 +1,16 @@
-"""Makes on a broker the topics that :mod:`vigil.topics` lists."""
+"""Makes on a broker the topics that :mod:`vigil.topics` lists, and says what is off about them.
+
+A topic that is there is never changed: adding partitions sends patients to other partitions than
+before, and a topic's settings may be an operator's own choice.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kafka.admin import NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import InvalidReplicationFactorError, KafkaError, TopicAlreadyExistsError
 
 from vigil import topics
@@ -14,11 +20,15 @@ from vigil.errors import SettingsError
 if TYPE_CHECKING:
     from vigil.settings import Settings
 
+VISIBLE_SECONDS = 10.0
+"""How long a topic that was made may take to be seen."""
+
 
 def create_topics(settings: Settings) -> list[str]:
     """Create every topic that the broker lacks and return their names. Safe to repeat.
 
-    A topic that is there already is left as it is, its partitions and settings too.
+    A topic that is there already is left as it is, its partitions and settings too: what is off
+    about it, :func:`differences` tells.
 
     Raises:
         UnavailableError: the broker does not answer within ``VIGIL_STARTUP_TIMEOUT_SECONDS``.
@@ -42,6 +52,7 @@ def create_topics(settings: Settings) -> list[str]:
                 except TopicAlreadyExistsError:  # another process was quicker
                     continue
                 created.append(topic.name)
+            _await(admin, created)
     except InvalidReplicationFactorError as error:
         raise SettingsError(
             f"The broker cannot keep {settings.replication} copies of a topic.",
@@ -52,3 +63,121 @@ def create_topics(settings: Settings) -> list[str]:
     except KafkaError as error:
         raise unavailable(settings, type(error).__name__) from error
     return created
+
+
+def _await(admin: Any, names: Collection[str]) -> None:
+    """Wait until the broker speaks of new topics: it says "created" a moment before it does."""
+    deadline = time.monotonic() + VISIBLE_SECONDS
+    while not set(names) <= set(admin.list_topics()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+class Difference(NamedTuple):
+    """Something about a topic that is not as Vigil makes it."""
+
+    topic: str
+    what: str
+    mend: str
+    grave: bool
+    """Messages are lost or refused like this; otherwise it works, and may be meant."""
+
+
+def differences(settings: Settings) -> list[Difference]:
+    """What is off about the broker's topics: missing, partitions, copies, settings.
+
+    A broker that tells no settings of a topic (the one in memory) has none to be wrong.
+
+    Raises:
+        UnavailableError: the broker does not answer, or does not let Vigil ask.
+    """
+    try:
+        with open_admin(settings, patience=0) as admin:
+            there = {topic["name"]: topic for topic in admin.describe_topics()}
+            present = [topic for topic in topics.TOPICS.values() if topic.name in there]
+            configs = _configs(admin, present)
+    except KafkaError as error:
+        raise unavailable(settings, type(error).__name__) from error
+    found = [
+        Difference(name, "is missing", "vigil topics --create", grave=True)
+        for name in topics.TOPICS
+        if name not in there
+    ]
+    for topic in present:
+        found += _partitions(topic, there[topic.name]["partitions"], settings)
+        found += _settings(topic, configs.get(topic.name, {}), settings)
+    return found
+
+
+def _configs(admin: Any, present: list[topics.Topic]) -> Mapping[str, Mapping[str, str]]:
+    """Topic → those of its settings that Vigil sets, as far as the broker tells them."""
+    if not present:
+        return {}
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in present]
+    told = admin.describe_configs(asked, config_filter="all").get("topic", {})
+    return {
+        name: {key: entry["value"] for key, entry in entries.items()}
+        for name, entries in told.items()
+    }
+
+
+def _partitions(
+    topic: topics.Topic, partitions: list[Any], settings: Settings
+) -> Iterator[Difference]:
+    have, wanted = len(partitions), topic.partitions or settings.partitions
+    if have != wanted:
+        asked = "Vigil makes it with" if topic.partitions else "VIGIL_PARTITIONS asks for"
+        yield Difference(
+            topic.name, f"has {have} partitions, and {asked} {wanted}", _mend(topic, have),
+            grave=False,
+        )  # fmt: skip
+    copies = min(len(partition["replica_nodes"]) for partition in partitions)
+    if copies < settings.replication:
+        yield Difference(
+            topic.name,
+            f"is kept {copies} times, and VIGIL_REPLICATION asks for {settings.replication}",
+            "kafka-reassign-partitions.sh adds copies.", grave=False,
+        )  # fmt: skip
+
+
+def _mend(topic: topics.Topic, have: int) -> str:
+    if topic.partitions:
+        return "It works. Make it anew when it is empty and Vigil is stopped."
+    return (
+        f"Set VIGIL_PARTITIONS={have}: Vigil works with what is there. To have another number, see"
+        " “More partitions” in docs/operations.md; adding them to a topic in use moves patients."
+    )
+
+
+def _settings(
+    topic: topics.Topic, told: Mapping[str, str], settings: Settings
+) -> Iterator[Difference]:
+    wanted = topic.config()
+    for key in sorted(wanted.keys() & told.keys()):
+        value = told[key]
+        if why := _WORSE[key](value, wanted[key]):
+            alter = (
+                f"kafka-configs.sh --bootstrap-server {settings.kafka_bootstrap} --alter"
+                f" --entity-type topics --entity-name {topic.name} --add-config {key}={wanted[key]}"
+            )
+            what = f"has {key}={value} and not {wanted[key]}: {why}"
+            yield Difference(topic.name, what, alter, grave=key != "retention.ms")
+
+
+def _policy(have: str, wanted: str) -> str:
+    if set(have.split(",")) == {wanted}:
+        return ""
+    if wanted == "compact":
+        return "entries are dropped by age"
+    return "only the newest message of each patient is kept"
+
+
+def _size(have: str, wanted: str) -> str:
+    return "larger uploads are refused" if int(have) < int(wanted) else ""
+
+
+def _age(have: str, wanted: str) -> str:
+    return "messages go earlier" if 0 <= int(have) < int(wanted) else ""
+
+
+_WORSE = {"cleanup.policy": _policy, "max.message.bytes": _size, "retention.ms": _age}
+"""Setting → what comes of a value, given ours; an empty string: it will do."""

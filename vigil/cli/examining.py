@@ -51,25 +51,30 @@ def broker(settings: Settings) -> Iterator[Finding]:
 
     from vigil import topics
     from vigil.broker import open_admin, unavailable
+    from vigil.provisioning import differences
 
     try:
         with open_admin(settings, patience=0) as admin:
-            cluster = admin.describe_cluster()
+            count = len(admin.describe_cluster()["brokers"])
             there = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
+        found = differences(settings)
     except KafkaError as error:
         yield wrong("broker", unavailable(settings, type(error).__name__))
         return
     except VigilError as error:
         yield wrong("broker", error)
         return
-    count = len(cluster["brokers"])
     yield Finding("broker", "ok", f"{settings.kafka_bootstrap}, a cluster of {count}")
     missing = sorted(set(topics.TOPICS) - set(there))
     if missing:
         yield Finding("topics", "wrong", f"missing: {', '.join(missing)}", "vigil topics --create")
-        return
-    partitions = there[topics.READINGS.name]
-    yield Finding("topics", "ok", f"all {len(topics.TOPICS)}; readings on {partitions} partitions")
+    else:
+        partitions = there[topics.READINGS.name]
+        what = f"all {len(topics.TOPICS)}; readings on {partitions} partitions"
+        yield Finding("topics", "ok", what)
+    for topic, what, mend, grave in found:
+        if topic in there:
+            yield Finding(topic, "wrong" if grave else "note", what, mend)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:

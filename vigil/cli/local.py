@@ -14,7 +14,7 @@ import typer
 
 from vigil.local import running
 from vigil.local.runtime import Runtime, kafka_home
-from vigil.provisioning import create_topics
+from vigil.provisioning import create_topics, differences
 from vigil.settings import Settings
 
 
@@ -54,6 +54,8 @@ def prepare(settings: Settings) -> None:
 
     migrate(settings.database())
     create_topics(settings)
+    for topic, what, mend, _ in differences(settings):
+        say(f"{topic} {what}. {mend}")
 
 
 def say(line: str) -> None:

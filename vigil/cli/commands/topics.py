@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vigil import topics
-from vigil.provisioning import create_topics
+from vigil.provisioning import create_topics, differences
 from vigil.settings import Settings
 
 
@@ -20,13 +20,15 @@ def add_to(app: typer.Typer) -> None:
             bool, typer.Option("--create", help="Create on the broker what it lacks.")
         ] = False,
     ) -> None:
-        """List the topics, what they carry and for how long."""
+        """List the topics, what they carry and for how long.
+
+        With --create: also say what is off about those that were there. They are never changed.
+        The exit status is 1 where messages would be lost or refused.
+        """
         from rich.console import Console
         from rich.table import Table
 
-        if create:
-            for name in create_topics(Settings()):
-                typer.echo(f"created {name}")
+        grave = create and _create(Settings())
         table = Table("topic", "carries", "kept", "for", "what", box=None, pad_edge=False)
         for topic in topics.TOPICS.values():
             table.add_row(
@@ -37,3 +39,14 @@ def add_to(app: typer.Typer) -> None:
                 topic.description,
             )
         Console().print(table)
+        raise typer.Exit(1 if grave else 0)
+
+
+def _create(settings: Settings) -> bool:
+    """Make what is missing, and say what is off; whether any of that is grave."""
+    for name in create_topics(settings):
+        typer.echo(f"created {name}")
+    found = differences(settings)
+    for topic, what, mend, _ in found:
+        typer.echo(f"{topic} {what}\n  {mend}", err=True)
+    return any(difference.grave for difference in found)
