@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from vigil import broker, wire
+from vigil import broker, reading, wire
 from vigil.errors import InputError
 from vigil.topics import DEADLETTER, TOPICS
 
@@ -42,6 +42,8 @@ class DeadLetter(NamedTuple):
     value: bytes
     headers: wire.Headers
     """The original's."""
+    whole_bytes: int | None = None
+    """How large the value was, where it was too large to be kept whole."""
 
     @property
     def topic(self) -> str:
@@ -53,6 +55,7 @@ def parse(record: Any) -> DeadLetter:
     """The dead letter in a Kafka record; fields are empty where somebody else wrote it."""
     headers = record.headers or []
     prefix = "original_"
+    whole = wire.header(headers, "vigil_cut")
     return DeadLetter(
         ident=wire.header(headers, "ce_id"),
         origin=wire.header(headers, "vigil_origin"),
@@ -63,6 +66,7 @@ def parse(record: Any) -> DeadLetter:
         key=record.key,
         value=record.value or b"",
         headers=[(k.removeprefix(prefix), v) for k, v in headers if k.startswith(prefix)],
+        whole_bytes=int(whole) if whole.isdecimal() else None,
     )
 
 
@@ -75,27 +79,16 @@ def read(settings: Settings) -> Iterator[DeadLetter]:
     seen: set[str] = set()
     consumer = broker.open_consumer(settings, None, PATIENCE_SECONDS)
     try:
-        for record in _to_the_end(consumer):
-            letter = parse(record)
-            if not letter.ident or letter.ident not in seen:
-                seen.add(letter.ident)
-                yield letter
+        for number in sorted(consumer.partitions_for_topic(DEADLETTER.name) or ()):
+            for record in reading.retained(consumer, TopicPartition(DEADLETTER.name, number)):
+                letter = parse(record)
+                if not letter.ident or letter.ident not in seen:
+                    seen.add(letter.ident)
+                    yield letter
     except KafkaError as error:
         raise broker.unavailable(settings, type(error).__name__) from error
     finally:
         consumer.close(autocommit=False)
-
-
-def _to_the_end(consumer: Any) -> Iterator[Any]:
-    partitions = [
-        TopicPartition(DEADLETTER.name, number)
-        for number in consumer.partitions_for_topic(DEADLETTER.name) or ()
-    ]
-    consumer.assign(partitions)
-    ends = consumer.end_offsets(partitions, timeout_ms=int(PATIENCE_SECONDS * 1000))
-    while any(consumer.position(place) < end for place, end in ends.items()):
-        for place, records in consumer.poll(timeout_ms=500).items():
-            yield from (record for record in records if record.offset < ends[place])
 
 
 def originals(letters: Iterable[DeadLetter]) -> list[wire.Outgoing]:
@@ -104,7 +97,7 @@ def originals(letters: Iterable[DeadLetter]) -> list[wire.Outgoing]:
     A message that died again after it was sent again is in the topic more than once.
 
     Raises:
-        InputError: a letter does not say which of our topics it was on.
+        InputError: a letter does not say which of our topics it was on, or was cut.
     """
     messages: dict[tuple[object, ...], wire.Outgoing] = {}
     for letter in letters:
@@ -114,6 +107,14 @@ def originals(letters: Iterable[DeadLetter]) -> list[wire.Outgoing]:
                 code="input.wrong_type",
                 field="vigil_origin",
                 mend="It was not written by Vigil: leave it out.",
+            )
+        if letter.whole_bytes is not None:
+            raise InputError(
+                f"Of the {letter.whole_bytes} bytes of {letter.ident} only the first"
+                f" {len(letter.value)} were kept.",
+                code="input.wrong_type",
+                field="vigil_cut",
+                mend="It cannot be sent again: let its producer send it, in smaller messages.",
             )
         message = wire.Outgoing(letter.topic, letter.key, letter.value, letter.headers)
         content = (*message[:3], tuple(message.headers))
@@ -125,7 +126,8 @@ def redrive(settings: Settings, letters: Iterable[DeadLetter]) -> int:
     """Send the originals again and return how many; only when the broker has all of them.
 
     Raises:
-        InputError: a letter does not say which of our topics it was on; nothing was sent.
+        InputError: a letter does not say which of our topics it was on, or was cut; nothing was
+            sent.
         UnavailableError: the broker does not answer. Some may have been sent: redrive again.
     """
     messages = originals(letters)

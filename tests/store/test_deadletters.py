@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
 from store.service import build
-from tests.support.messages import measurement, upload
+from tests.support.messages import alert, measurement, upload
 from tests.support.running import eventually, running
 from tests.support.streaming import read_all
 from vigil import deadletters, topics, wire
 from vigil.broker import Publisher
 from vigil.cli.main import app
-from vigil.errors import InputError, WireError
+from vigil.errors import CODES, InputError, WireError
 from vigil.settings import Settings
 
 pytestmark = pytest.mark.kafka
@@ -73,7 +76,9 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         assert "wire.broken_message" in listed.output
         assert "secret" not in listed.output
         assert "\x1b" not in listed.output
-        assert "secret" in vigil("deadletter", "list", "--show").output
+        assert listed.stdout.endswith(
+            "    1 × wire.broken_message (store)\n    1 × wire.rejected (store)\n"
+        )
 
         letter = next(one for one in deadletters.read(settings) if one.origin.endswith("/7"))
         for _ in range(2):
@@ -96,6 +101,79 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         assert stored() == 2  # … and its two letters are one message
 
 
+def listed(*words: str) -> list[str]:
+    """The origins that `list` names."""
+    result = vigil("deadletter", "list", *words)
+    assert result.exit_code == 0, result.output
+    return re.findall(r"Z  (\S+)  ", result.output)
+
+
+def test_letters_are_chosen_by_what_they_say_of_themselves(settings: Settings) -> None:
+    before = len(listed())
+    other = WireError("too large", code="wire.too_large")
+    words = wire.outgoing(alert(), "explain")
+    send(
+        settings,
+        dead(wire.outgoing(upload(measurement()), "ingest"), 100),
+        dead(wire.outgoing(upload(measurement(1)), "ingest"), 101, other),
+        dead(words, 102, other),
+    )
+    assert len(listed()) == before + 3
+    here, there = "vitals.readings/0/", "vitals.alerts/0/"
+    assert listed("--reason", "wire.too") == [f"{here}101", f"{there}102"]
+    assert listed("--topic", "vitals.alerts") == [f"{there}102"]
+    assert listed("--reason", "wire.too_large", "--limit", "1") == [f"{there}102"]
+    assert "2 dead letters, the newest 0 shown\n    2 × wire.too_large (store)" in vigil(
+        "deadletter", "list", "--reason", "wire.too_large", "--limit", "0"
+    ).output  # fmt: skip
+    assert listed("--service", "nobody") == []
+    assert len(listed("--service", "store", "--since", "2020-01-01")) == before + 3
+    assert listed("--since", "2099-01-01T00:00:00Z") == []
+    assert isinstance(vigil("deadletter", "list", "--since", "soon").exception, InputError)
+
+
+def test_one_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> None:
+    value = b'{"secret":"\x1b[31m\xff"}'
+    headers = [("ce_type", b"org.vigil.upload.v1"), ("odd", b"\x1b")]
+    send(settings, dead(wire.Outgoing(topics.READINGS.name, b"p\x07", value, headers), 200))
+    letter = next(one for one in deadletters.read(settings) if one.origin.endswith("/200"))
+    shown = vigil("deadletter", "show", letter.ident[:12])
+    assert shown.exit_code == 0, shown.output
+    assert "What follows is a patient's data." in shown.stderr
+    lines = dict(line.split(": ", 1) for line in shown.stdout.splitlines())
+    assert lines["id"] == letter.ident
+    assert lines["origin"] == "vitals.readings/0/200"
+    assert lines["service"] == "store"
+    assert lines["reason"] == f"wire.rejected: {CODES['wire.rejected']}"
+    assert lines["detail"] == "refused by an \\x1b[31molder Vigil"
+    assert lines["time"].endswith("Z")
+    assert lines["key"] == "p\\x07"
+    assert lines["header ce_type"] == "org.vigil.upload.v1"
+    assert lines["header odd"] == "\\x1b"
+    assert lines[f"value, {len(value)} bytes"] == '{"secret":"\\x1b[31m\\xff"}'
+    assert vigil("deadletter", "show", letter.ident, "--raw").stdout_bytes == value
+    assert vigil("deadletter", "show", letter.ident, "--out", str(tmp_path / "v")).output == ""
+    assert (tmp_path / "v").read_bytes() == value
+    assert isinstance(vigil("deadletter", "show", "no-such-id").exception, InputError)
+
+
+def test_a_letter_that_was_cut_is_not_sent_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "LARGEST_LETTER", 10)
+    send(settings, dead(wire.Outgoing(topics.READINGS.name, b"p", b"x" * 20, []), 300))
+    letter = next(one for one in deadletters.read(settings) if one.origin.endswith("/300"))
+    assert (
+        "value, 10 bytes, of 20 that it had: " in vigil("deadletter", "show", letter.ident).output
+    )
+    error = vigil("deadletter", "redrive", letter.ident).exception
+    assert isinstance(error, InputError)
+    assert "only the first 10" in error.message
+    monkeypatch.setattr(deadletters, "redrive", lambda _settings, letters: len(letters))
+    output = vigil("deadletter", "redrive", "--all").output
+    assert "left out: 1 that were kept only in part" in output
+
+
 def test_what_cannot_be_redriven_is_said(settings: Settings) -> None:
     for arguments, words in (
         (["no-such-id"], "no dead letter"),
@@ -110,7 +188,7 @@ def test_what_cannot_be_redriven_is_said(settings: Settings) -> None:
     send(settings, foreign)
     assert "(no origin)" in vigil("deadletter", "list").output
     with pytest.raises(InputError, match="no topic of ours"):
-        deadletters.originals(deadletters.read(settings))
+        deadletters.originals(one for one in deadletters.read(settings) if not one.ident)
 
 
 def test_people_and_devices_by_command() -> None:

@@ -110,7 +110,7 @@ class Asked:
     ):  # fmt: skip
         self.from_store = from_store
         self.ward, self.patient = ward, patient
-        self.since, self.until = _moment(since, "--since"), _moment(until, "--until")
+        self.since, self.until = moment(since, "--since"), moment(until, "--until")
 
 
 def chosen(settings: Settings, files: list[Path], asked: Asked) -> History:
@@ -218,7 +218,12 @@ def _broken(path: Path, line: int, what: str) -> NoReturn:
     )
 
 
-def _moment(word: str | None, option: str) -> datetime | None:
+def moment(word: str | None, option: str) -> datetime | None:
+    """The moment that an option names; None: it was not given.
+
+    Raises:
+        InputError: it is no time.
+    """
     from ingest.recording_rows import time_of
 
     if word is None:

@@ -5,16 +5,15 @@ Neither changes anything: rows come through a cursor, messages through a consume
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError
 
-from vigil import broker, wire
+from vigil import broker, reading, wire
 from vigil.errors import WireError
 from vigil.model import Event, Tick
 from vigil.topics import READINGS
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from store.shadow import Span
     from vigil.settings import Settings
 
-PATIENCE_SECONDS = 20.0
-"""So long may the broker give nothing before its end is reached."""
 DETECTORS = "detectors"
 """The consumer group of the live events, as in ``checkpoints``."""
 
@@ -225,26 +222,7 @@ class FromTopic:
         """What a partition retains, up to its end as it is now."""
         try:
             with closing(broker.open_consumer(self._settings, None)) as consumer:
-                consumer.assign([place])
-                start = consumer.beginning_offsets([place], timeout_ms=10_000)[place]
-                if start < consumer.end_offsets([place], timeout_ms=10_000)[place]:
-                    self._cut_off += start
-                    yield from _up_to(consumer, place, self._judged.get(place.partition))
+                self._cut_off += reading.beginning(consumer, place)
+                yield from reading.retained(consumer, place, self._judged.get(place.partition))
         except KafkaError as error:
             raise broker.unavailable(self._settings, type(error).__name__) from error
-
-
-def _up_to(consumer: Any, place: TopicPartition, judged: int | None) -> Iterator[Any]:
-    """The records before ``judged``, or before the end that the first fetch tells."""
-    consumer.seek_to_beginning(place)
-    end, heard = judged, time.monotonic()
-    while end is None or consumer.position(place) < end:
-        records = consumer.poll(timeout_ms=300).get(place, ())
-        high = consumer.highwater(place)  # Tansu's end_offsets counts its last batch as one
-        if high is not None:
-            end = high if end is None else min(end, high)
-        if records:
-            heard = time.monotonic()
-        elif time.monotonic() - heard > PATIENCE_SECONDS:
-            raise KafkaTimeoutError("nothing came")
-        yield from (record for record in records if end is None or record.offset < end)

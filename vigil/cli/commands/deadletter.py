@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter, deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vigil.cli.commands.backtest import put
+from vigil.errors import CODES, InputError
+from vigil.ids import timestamp
 from vigil.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,21 +25,60 @@ def add_to(app: typer.Typer) -> None:
 
     @group.command("list")
     def list_letters(
-        show: Annotated[
-            bool, typer.Option("--show", help="Print the messages too. They are patients' data.")
-        ] = False,
+        reason: Annotated[str, typer.Option(help="Only with this code, or its beginning.")] = "",
+        service: Annotated[str, typer.Option(help="Only what this service could not take.")] = "",
+        topic: Annotated[str, typer.Option(help="Only what was on this topic.")] = "",
+        since: Annotated[
+            str | None, typer.Option(help="Only what was set aside then or later, RFC 3339.")
+        ] = None,
+        limit: Annotated[
+            int | None, typer.Option(min=0, help="Only the newest so many; all are counted.")
+        ] = None,
     ) -> None:
-        """List the dead letters, oldest first. Without --show no content is printed."""
+        """List the dead letters, oldest first, and count them by reason. No content is printed."""
+        from vigil.cli.history import moment
         from vigil.deadletters import read
 
-        count = 0
+        start = moment(since, "--since")
+        shown: deque[str] = deque(maxlen=limit)
+        counts: Counter[tuple[str, str]] = Counter()
         for letter in read(Settings()):
-            count += 1
-            typer.echo(describe(letter))
-            if show:
-                typer.echo(f"    key   {printable(letter.key)}")
-                typer.echo(f"    value {printable(letter.value)}")
-        typer.echo(f"{count} dead letter{'' if count == 1 else 's'}")
+            if (
+                letter.reason.startswith(reason)
+                and service in {"", letter.service}
+                and topic in {"", letter.topic}
+                and (start is None or letter.time >= start)
+            ):
+                shown.append(describe(letter))
+                counts[letter.reason or "?", letter.service or "?"] += 1
+        for line in shown:
+            typer.echo(line)
+        _tell_counts(counts, len(shown))
+
+    @group.command()
+    def show(
+        ident: Annotated[
+            str, typer.Argument(metavar="ID", help="An id, or its beginning, as `list` shows it.")
+        ],
+        raw: Annotated[
+            bool, typer.Option("--raw", help="Print the message's bytes, and nothing else.")
+        ] = False,
+        out: Annotated[
+            Path | None, typer.Option(help="Write the message's bytes here, and print nothing.")
+        ] = None,
+    ) -> None:
+        """Show one dead letter whole. What it holds is a patient's data."""
+        from vigil.deadletters import read
+
+        (letter,) = choose(list(read(Settings())), [ident])
+        if out is not None:
+            put(out, letter.value)
+        elif raw:
+            sys.stdout.buffer.write(letter.value)
+            sys.stdout.buffer.flush()
+        else:
+            typer.echo("What follows is a patient's data.", err=True)
+            tell(letter)
 
     @group.command()
     def redrive(
@@ -49,14 +94,40 @@ def add_to(app: typer.Typer) -> None:
             raise typer.BadParameter("Name the ids that `vigil deadletter list` shows, or --all.")
         settings = Settings()
         letters = list(deadletters.read(settings))
-        chosen = letters if everything else choose(letters, ids or [])
+        chosen = choose(letters, ids or [])
+        if everything:
+            chosen = [letter for letter in letters if letter.whole_bytes is None]
+        if everything and len(chosen) < len(letters):
+            typer.echo(f"left out: {len(letters) - len(chosen)} that were kept only in part")
         sent = deadletters.redrive(settings, chosen)
         typer.echo(f"sent {sent} message{'' if sent == 1 else 's'} again")
 
 
+def _tell_counts(counts: Counter[tuple[str, str]], shown: int) -> None:
+    total = counts.total()
+    newest = f", the newest {shown} shown" if shown < total else ""
+    typer.echo(f"{total} dead letter{'' if total == 1 else 's'}{newest}")
+    for (reason, service), times in sorted(counts.items()):
+        typer.echo(f"    {times} × {printable(reason)} ({printable(service)})")
+
+
+def tell(letter: DeadLetter) -> None:
+    """Everything of one letter, as text that does nothing to a terminal."""
+    cut = f", of {letter.whole_bytes} that it had" if letter.whole_bytes is not None else ""
+    rows = [
+        ("id", letter.ident), ("origin", letter.origin), ("service", letter.service),
+        ("reason", f"{letter.reason}: {CODES.get(letter.reason, 'not a code of this version')}"),
+        ("detail", letter.detail), ("time", timestamp(letter.time)), ("key", letter.key),
+        *((f"header {name}", value) for name, value in letter.headers),
+        (f"value, {len(letter.value)} bytes{cut}", letter.value),
+    ]  # fmt: skip
+    for name, value in rows:
+        typer.echo(f"{printable(name)}: {printable(value)}")
+
+
 def describe(letter: DeadLetter) -> str:
     """One letter in two lines: where it was, why it is here, how large it is; nothing it holds."""
-    time = letter.time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    time = f"{letter.time:%Y-%m-%dT%H:%M:%SZ}"
     first = f"{letter.ident or '(no id)'}  {time}  {letter.origin or '(no origin)'}"
     why = f"{letter.service or '?'}: {letter.reason or '?'}: {letter.detail}"
     return f"{printable(first)}  {len(letter.value)} bytes\n    {printable(why)}"
@@ -83,8 +154,6 @@ def choose(letters: list[DeadLetter], ids: list[str]) -> list[DeadLetter]:
     Raises:
         InputError: an id names none of them, or several.
     """
-    from vigil.errors import InputError
-
     chosen = []
     for ident in ids:
         matching = [letter for letter in letters if ident and letter.ident.startswith(ident)]
