@@ -24,12 +24,7 @@ from vigil.wire import outgoing
 if TYPE_CHECKING:
     from dashboard.context import WebContext
 
-MEND = {
-    "unavailable.broker": "The message system does not answer, so nothing was recorded. "
-    "Try again in a moment.",
-    "unavailable.database": "The database does not answer, so nothing was recorded. "
-    "Try again in a moment.",
-}
+AWAY = "{} does not answer, so nothing was recorded. Try again in a moment."
 
 
 class Wanted(BaseModel):
@@ -82,6 +77,8 @@ def routes(context: WebContext) -> APIRouter:
         try:
             return await act(context, wanted)
         except UnavailableError as error:
-            return _refused(503, MEND.get(error.code, error.message))
+            by_broker = error.code.startswith("unavailable.broker")
+            part = "The message system" if by_broker else "The database"
+            return _refused(503, AWAY.format(part))
 
     return router

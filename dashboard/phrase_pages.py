@@ -113,7 +113,7 @@ class PhrasePages:
     async def _failed(
         self, error: UnavailableError, asked: Asked, phrase_id: str = "", typed: str = ""
     ) -> Response:
-        if error.code != "unavailable.broker":
+        if not error.code.startswith("unavailable.broker"):
             return database_away(self._demo)
         away = Turned(503, AWAY)
         if phrase_id:

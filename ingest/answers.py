@@ -21,7 +21,6 @@ HTTP_STATUS = {
     "input.wrong_method": 405,
     "input.too_large": 413,
     "input.wrong_content_type": 415,
-    "unavailable.broker": 503,
 }
 """By error code; any other error about input is 422."""
 RETRY_AFTER_SECONDS = 2
@@ -82,10 +81,12 @@ def problem(error: VigilError) -> Response:
     if isinstance(error, UnavailableError):  # which part of ours is away is no sender's business
         error = UnavailableError(
             "Readings cannot be taken now; nothing of this request counts as taken.",
-            code=error.code, mend="Send the whole request again after Retry-After seconds.",
-        )  # fmt: skip
+            code="unavailable.broker",
+            mend="Send the whole request again after Retry-After seconds.",
+        )
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    elif isinstance(error, AccessError):
+        return json(503, Problem(fault(error)), headers)
+    if isinstance(error, AccessError):
         headers["WWW-Authenticate"] = "Bearer"
     return json(HTTP_STATUS.get(error.code, 422), Problem(fault(error)), headers)
 

@@ -47,7 +47,7 @@ SLOW = Trouble(
     "See pg_stat_activity for what holds it up, and whether its disk is busy.",
 )
 FULL = Trouble(
-    "unavailable.disk_full",
+    "unavailable.database_full",
     "The database's disk is full",
     "Free space there, or make it larger; what arrives meanwhile waits on the topics.",
 )

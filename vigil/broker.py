@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
@@ -32,13 +33,53 @@ LARGEST_REQUEST = 8 * 1_048_576
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
+_AWAY = ("unavailable.broker", "Start it, or name another; `vigil doctor` tells what is reachable.")
+_FULL = (
+    "unavailable.broker_full",
+    "Free space on the broker's disk, or mend it; a broker that stopped must be started again.",
+)
+_FEW = (
+    "unavailable.broker",
+    "Start the brokers that are missing: fewer are in sync than it asks for.",
+)
+_DENIED = (
+    "unavailable.broker_access",
+    "Check VIGIL_KAFKA_USERNAME, its password, and what the broker lets that user do.",
+)
+_NO_TOPIC = (
+    "unavailable.broker_topics",
+    "Run `vigil topics --create`, or wait where it is running.",
+)
+_MEANT: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
+    {
+        "KafkaStorageError": _FULL,
+        "LogDirNotFoundError": _FULL,
+        "NotEnoughReplicasError": _FEW,
+        "NotEnoughReplicasAfterAppendError": _FEW,
+        "SaslAuthenticationFailedError": _DENIED,
+        "AuthorizationError": _DENIED,
+        "TopicAuthorizationFailedError": _DENIED,
+        "GroupAuthorizationFailedError": _DENIED,
+        "ClusterAuthorizationFailedError": _DENIED,
+        "UnknownTopicOrPartitionError": _NO_TOPIC,
+    }
+)
+"""What the broker's error says is wrong, by the driver's name for it: our code, and the mend."""
+
+
 def unavailable(settings: Settings, why: object) -> UnavailableError:
-    """The error to raise when the broker does not answer."""
+    """The error to raise when the broker does not answer, or not as it should.
+
+    Args:
+        why: the name of the driver's error, or words.
+    """
+    code, mend = _MEANT.get(str(why), _AWAY)
+    doing = "does not answer" if code == _AWAY[0] else "cannot do its work"
     return UnavailableError(
-        f"The Kafka broker at {settings.kafka_bootstrap} does not answer: {why}.",
-        code="unavailable.broker",
+        f"The Kafka broker at {settings.kafka_bootstrap} {doing}: {why}.",
+        code=code,
         field="VIGIL_KAFKA_BOOTSTRAP",
-        mend="Start it, or name another; `vigil doctor` tells what is reachable.",
+        mend=mend,
     )
 
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, errors
 
 from tests.conftest import BROKERS, broker_part
 from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually
 from tests.support.streaming import Recorder, looping, read_all, uploads
 from vigil import topics, wire
-from vigil.broker import LARGEST_REQUEST, Publisher, open_admin, open_consumer
+from vigil.broker import LARGEST_REQUEST, Publisher, open_admin, open_consumer, unavailable
 from vigil.errors import SettingsError, UnavailableError, WireError
 from vigil.local.parts import HOST, free_port
 from vigil.provisioning import create_topics
@@ -182,3 +182,22 @@ def test_closing_with_the_broker_gone_raises_nothing(tmp_path: Path) -> None:
         process.wait()
     publisher.send(messages[0])
     publisher.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.KafkaStorageError, "unavailable.broker_full"),
+        (errors.TopicAuthorizationFailedError, "unavailable.broker_access"),
+        (errors.SaslAuthenticationFailedError, "unavailable.broker_access"),
+        (errors.UnknownTopicOrPartitionError, "unavailable.broker_topics"),
+        (errors.NotEnoughReplicasError, "unavailable.broker"),
+        (errors.KafkaTimeoutError, "unavailable.broker"),
+    ],
+)
+def test_what_the_broker_says_has_its_code_and_mend(
+    error: type[errors.KafkaError], code: str
+) -> None:
+    told = unavailable(Settings(kafka_bootstrap="b:1"), error.__name__)
+    assert (told.code, bool(told.mend)) == (code, True)
+    assert error.__name__ in told.message
