@@ -1,0 +1,84 @@
+"""The table ``latest``: the newest value of each signal of each patient, for the ward board."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from psycopg import sql
+
+from store import arrays
+from store.database import Connection
+from vigil.model import Upload
+
+Newest = tuple[datetime, datetime, float]
+"""When it was measured, when it arrived, and the value."""
+
+_COLUMNS = (
+    ("patient_id", "text"), ("signal", "text"), ("time", "timestamptz"),
+    ("received_at", "timestamptz"), ("value", "float8"),
+)  # fmt: skip
+_UPSERT = sql.SQL(
+    """
+    INSERT INTO latest AS kept ({}) SELECT * FROM {}
+    ON CONFLICT (patient_id, signal) DO UPDATE
+    SET value = EXCLUDED.value, time = EXCLUDED.time, received_at = EXCLUDED.received_at
+    WHERE (EXCLUDED.time, kept.received_at, EXCLUDED.value)
+        > (kept.time, EXCLUDED.received_at, kept.value)
+    """
+).format(arrays.names(_COLUMNS), arrays.unnest(_COLUMNS))
+"""Never back in time. Of two values of one moment the one that came first stays, and of two that
+came together the greater: so the order of writing makes no difference."""
+
+
+class Latest:
+    """The newest values among those that are being written."""
+
+    def __init__(self) -> None:
+        self._patients: dict[str, dict[str, Newest]] = {}
+
+    def add(self, upload: Upload) -> None:
+        """Take note of an upload's measurements."""
+        kept = self._patient(upload.patient_id)
+        received, floor, several = upload.received_at, None, len(upload.measurements) > 1
+        for item in reversed(upload.measurements):  # the newest stand last: of a long upload most
+            time, values = item.time, item.values  # are older than all that is kept, and passed by
+            if floor is not None and time < floor and values.keys() <= kept.keys():
+                continue
+            for signal, value in values.items():
+                _keep(kept, signal, (time, received, value))
+            if several and kept:
+                floor = min([newest[0] for newest in kept.values()])
+
+    def update(self, other: Latest) -> None:
+        """Take over what another has noted."""
+        for patient, noted in other._patients.items():
+            kept = self._patient(patient)
+            for signal, newest in noted.items():
+                _keep(kept, signal, newest)
+
+    def upsert(self, connection: Connection) -> None:
+        """Bring the table up to date; in one order, so that two writers do not wait for each other
+        in a circle."""
+        rows = [
+            (patient, signal, *kept[signal])
+            for patient, kept in sorted(self._patients.items())
+            for signal in sorted(kept)
+        ]
+        if rows:
+            connection.execute(_UPSERT, arrays.turned(_COLUMNS, rows))
+
+    def _patient(self, patient_id: str) -> dict[str, Newest]:
+        kept = self._patients.get(patient_id)
+        if kept is None:
+            kept = self._patients[patient_id] = {}
+        return kept
+
+
+def _keep(kept: dict[str, Newest], signal: str, new: Newest) -> None:
+    old = kept.get(signal)
+    if (
+        old is None
+        or new[0] > old[0]
+        or (new[0] == old[0] and (new[1] < old[1] or (new[1] == old[1] and new[2] > old[2])))
+    ):
+        kept[signal] = new
