@@ -68,13 +68,15 @@ def test_an_overlapping_episode_of_the_kind_is_the_same_one_moved() -> None:
         assert [one.verdict for one in compare([step()], [other])] == ["only live", "only shadow"]
 
 
-def test_of_what_the_clock_tells_only_the_moment_may_differ() -> None:
+def test_of_what_another_clock_told_only_the_second_may_differ() -> None:
     live = step(kind="no_data")
-    later = step(kind="no_data", detected_at=NOON, rest={**live.rest, "evidence": {}})
-    assert told(*compare([live], [later], {"no_data"})) == [("same", ())]
-    assert told(*compare([live], [later]))[0][0] == "changed"
-    raised = step(kind="no_data", priority="high")
-    assert told(*compare([live], [raised], {"no_data"}))[0][0] == "changed"
+    soon = live.detected_at + timedelta(seconds=50)
+    later = step(kind="no_data", detected_at=soon, rest={**live.rest, "evidence": {}})
+    assert told(*compare([live], [later], 60)) == [("same", ())]
+    assert told(*compare([live], [later], 40))[0][0] == "changed"
+    assert told(*compare([live], [later._replace(priority="high")], 60))[0][0] == "changed"
+    same_second = step(kind="no_data", rest={**live.rest, "evidence": {}})
+    assert told(*compare([live], [same_second], 60))[0][0] == "changed"
 
 
 STEPS = st.lists(

@@ -21,7 +21,7 @@ Verdict = Literal["same", "only live", "only shadow", "changed"]
 VERDICTS: tuple[Verdict, ...] = ("same", "only live", "only shadow", "changed")
 
 _BY_CLOCK = frozenset({"detected_at", "ended_at", "evidence", "context"})
-"""What of a step follows from the moment at which a tick came."""
+"""What of a step follows from the second at which a tick came."""
 
 
 class Episode(NamedTuple):
@@ -67,17 +67,17 @@ class Compared(NamedTuple):
 
 
 def compare(
-    live: Iterable[Step], shadow: Iterable[Step], by_clock: Collection[str] = ()
+    live: Iterable[Step], shadow: Iterable[Step], clock_seconds: float = 0.0
 ) -> list[Compared]:
     """One patient's episodes side by side, in order of onset.
 
     Args:
-        by_clock: kinds whose steps are told by ticks that the history does not hold: that they
-            are told is compared, and not when.
+        clock_seconds: how far apart a step may be told that ticks tell, where the history holds
+            others than the live ones; what follows from that second is then no difference.
     """
     left, right = _episodes(live), _episodes(shadow)
     found = [
-        _compared(left.pop(ident), right.pop(ident), by_clock)
+        _compared(left.pop(ident), right.pop(ident), clock_seconds)
         for ident in sorted({*left} & {*right})
     ]
     moved = list(_moved(left, right))
@@ -106,12 +106,13 @@ def _told(
     return Compared(verdict, step.patient_id, step.kind, live, shadow, tuple(changes))
 
 
-def _compared(live: Episode, shadow: Episode, by_clock: Collection[str]) -> Compared:
+def _compared(live: Episode, shadow: Episode, clock_seconds: float) -> Compared:
     changes: list[Change] = []
     one, two = ({step.sequence: step for step in episode.steps} for episode in (live, shadow))
-    ignored = _BY_CLOCK if live.last.kind in by_clock else frozenset[str]()
     for sequence in sorted({*one, *two}):
         if sequence in one and sequence in two:
+            apart = abs((one[sequence].detected_at - two[sequence].detected_at).total_seconds())
+            ignored = _BY_CLOCK if 0 < apart <= clock_seconds else ()
             for change in _facts(one[sequence], two[sequence], ignored):
                 changes.append(Change(change.what, f"step {sequence}: {change.said}"))
         else:

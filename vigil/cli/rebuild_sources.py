@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 DETECTORS = "detectors"
 """The consumer group of the live events, as in ``checkpoints``."""
 
+CLOCK_SECONDS = 120.0
+"""A full minute, and the wait for the tick after it (``VIGIL_TICK_SECONDS``, a minute at most)."""
+NO_TICKS = (
+    "ticks are not stored: no_data is not compared, and what else only time told (a reading held"
+    " back that nothing followed, the end of late readings) is only live; --silence plays full"
+    " minutes"
+)
+BY_MINUTES = (
+    "live ticks are not stored, full minutes stand for them: what time told may differ by two"
+    " minutes"
+)
+
 Played = dict[str, "Span"]
 
 
@@ -43,8 +55,8 @@ class Source(Protocol):
         """What the reader of the comparison must know of it, once it was played."""
 
     @property
-    def by_clock(self) -> tuple[str, ...]:
-        """Kinds that it can tell, but not when to the second."""
+    def clock_seconds(self) -> float:
+        """How far its ticks may be from the live ones."""
 
     @property
     def untold(self) -> tuple[str, ...]:
@@ -94,14 +106,9 @@ class FromStore:
         self._wanted = wanted
         self._silence = silence
         self.said = "stored readings"
-        self.by_clock = (KIND,) if silence else ()
+        self.clock_seconds = CLOCK_SECONDS if silence else 0.0
         self.untold = () if silence else (KIND,)
-        self.notes = [
-            f"{KIND} is judged by full minutes: the live ticks are not stored"
-            if silence
-            else f"{KIND} is not compared: the ticks that it is judged by are not stored"
-            " (--silence plays full minutes)"
-        ]
+        self.notes = [BY_MINUTES if silence else NO_TICKS]
         if wanted.since is not None:
             self.notes.append(
                 f"playing began at {wanted.since:%Y-%m-%d %H:%M} UTC, not at the first reading:"
@@ -151,7 +158,7 @@ class FromTopic:
     """
 
     begins = True
-    by_clock: tuple[str, ...] = ()
+    clock_seconds = 0.0
     untold: tuple[str, ...] = ()
 
     def __init__(

@@ -93,7 +93,7 @@ def hold_against(
         made = list(bounds.within(shadow.steps(patient_id), Counter()))
         outcome.live_by.update(step.made_by for step in live)
         outcome.shadow_by.update(step.made_by for step in made)
-        outcome.compared.extend(compare(live, made, source.by_clock))
+        outcome.compared.extend(compare(live, made, source.clock_seconds))
     return outcome
 
 
