@@ -6,12 +6,12 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from store.batching import next_size
 from store.database import Connection, connect
 from store.directory import DirectoryPublisher
 from store.phrase_publisher import PhrasePublisher
-from store.writer import write
+from store.writer import Writer, Written
 from vigil import topics
-from vigil.errors import UnavailableError
 from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.stream import run_handler
@@ -36,6 +36,7 @@ class Store(Stateless):
         self._settings = settings
         self._health = health
         self._connection: Connection | None = None
+        self._writer: Writer | None = None
 
     def handle(self, batch: Sequence[Received]) -> Handled:
         """Returns once the batch is committed.
@@ -43,22 +44,27 @@ class Store(Stateless):
         Raises:
             UnavailableError: the database is away.
         """
+        self.max_records = next_size(batch, self.max_records)
         try:
-            if self._connection is None:
-                self._connection = connect(self._settings)
-            written = write(self._connection, batch)
-        except UnavailableError:
+            written = self._write(batch)
+        except BaseException:
             self.close()
             raise
         for table, rows in written.new.items():
             self._health.count(f"{table}_stored", rows)
         return Handled(rejected=written.rejected)
 
+    def _write(self, batch: Sequence[Received]) -> Written:
+        if self._connection is None or self._writer is None:
+            self._connection = connect(self._settings)
+            self._writer = Writer(self._connection)
+        return self._writer.write(batch)
+
     def close(self) -> None:
         """Let the connection go."""
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._writer = None
 
 
 class StoreWorker:
