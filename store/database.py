@@ -14,6 +14,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from store import guard, troubles
+from store.waiting import PatientAsyncConnection, PatientConnection
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
@@ -61,7 +62,7 @@ def connect(
             Vigil can use.
     """
     with translated():
-        opened = psycopg.connect(
+        opened = PatientConnection[DictRow].connect(
             settings.database(), row_factory=dict_row, autocommit=autocommit, **OPTIONS
         )
         if not any_schema:
@@ -123,7 +124,7 @@ def open_pool(settings: Settings, size: int = 4) -> Pool:
     """A pool for a worker with threads; close it, or use it in a ``with``."""
     return Pool(
         settings.database(),
-        connection_class=psycopg.Connection[DictRow],
+        connection_class=PatientConnection[DictRow],
         kwargs={"row_factory": dict_row, **OPTIONS},
         min_size=1,
         max_size=size,
@@ -137,7 +138,7 @@ def async_pool(settings: Settings, size: int = 8) -> AsyncPool:
     """A pool for the web process; ``await pool.open()`` in its lifespan."""
     return AsyncPool(
         settings.database(),
-        connection_class=psycopg.AsyncConnection[DictRow],
+        connection_class=PatientAsyncConnection[DictRow],
         kwargs={"row_factory": dict_row, **OPTIONS},
         min_size=1,
         max_size=size,

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from store.database import BOARD_CHANNEL, OPTIONS
+from store.waiting import PatientAsyncConnection
 from vigil import logs
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class BoardFeed:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:
-        connection = await psycopg.AsyncConnection.connect(
+        connection = await PatientAsyncConnection.connect(
             self._settings.database(), autocommit=True, **OPTIONS
         )
         async with connection:

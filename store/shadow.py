@@ -29,6 +29,7 @@ import psycopg
 from psycopg import sql
 
 from store.database import Connection, translated
+from store.waiting import without_end
 from vigil.errors import InputError, SettingsError
 from vigil.model import Event, encode
 
@@ -143,7 +144,7 @@ class Shadow:
             SettingsError: the database's user may not make a schema.
         """
         with translated():
-            self.connection.execute("SET statement_timeout = 0")
+            without_end(self.connection)
             self._lock()
             question = f"{question} {self._shape()}"
             begun = self._interrupted(question)

@@ -1,0 +1,82 @@
+"""A database that stays mute is away, whatever the network pretends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from store import waiting
+from store.database import async_pool, connect, open_pool, translated
+from tests.support.proxy import Proxy
+from vigil.errors import UnavailableError
+from vigil.settings import Settings
+
+BRIEF = 0.5
+
+
+@pytest.fixture
+def network(database_url: str) -> Iterator[Proxy]:
+    """A network to the database that can be broken."""
+    with Proxy(urlsplit(database_url).port or 0) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def behind(database_url: str, network: Proxy, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that reach the database through it, and a short patience."""
+    for kind in (waiting.PatientConnection, waiting.PatientAsyncConnection):
+        monkeypatch.setattr(kind, "patience_seconds", BRIEF)
+    url = database_url.replace(f":{network.to_port}/", f":{network.port}/")
+    return Settings(demo=True, database_url=url)
+
+
+@pytest.mark.parametrize("breaks", [Proxy.half_open, Proxy.stall])
+def test_who_waits_for_an_answer_that_never_comes_is_told(
+    behind: Settings, network: Proxy, breaks: object
+) -> None:
+    with connect(behind) as connection:
+        breaks(network)  # type: ignore[operator]
+        with pytest.raises(UnavailableError), translated():
+            connection.execute("SELECT 1")
+        assert connection.closed
+    network.heal()
+    with connect(behind) as connection:
+        assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}
+
+
+def test_a_slow_answer_is_waited_for_where_patience_has_no_end(behind: Settings) -> None:
+    with connect(behind) as connection:
+        assert isinstance(connection, waiting.PatientConnection)
+        connection.patience_seconds = None
+        connection.execute("SELECT pg_sleep(%s)", (2 * BRIEF,))
+
+
+def test_a_pool_gives_another_connection_once_the_network_is_back(
+    behind: Settings, network: Proxy
+) -> None:
+    with open_pool(behind, size=1) as pool:
+        with pool.connection() as connection:
+            connection.execute("SELECT 1")
+        network.half_open()
+        with pytest.raises(UnavailableError), translated(), pool.connection() as connection:
+            connection.execute("SELECT 1")
+        network.heal()
+        with pool.connection() as connection:
+            connection.execute("SELECT 1")
+
+
+def test_the_web_process_is_told_too(behind: Settings, network: Proxy) -> None:
+    async def ask() -> None:
+        async with async_pool(behind, size=1) as pool:
+            async with pool.connection() as connection:
+                network.half_open()
+                with pytest.raises(UnavailableError), translated():
+                    await connection.execute("SELECT 1")
+            network.heal()
+            async with pool.connection() as connection:
+                await connection.execute("SELECT 1")
+
+    asyncio.run(ask())
