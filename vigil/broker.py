@@ -247,11 +247,20 @@ class Publisher:
         futures = [self.send(message) for message in messages]
         deadline = time.monotonic() + timeout_seconds
         for future in futures:
-            try:
-                future.get(max(0.0, deadline - time.monotonic()))
-            except KafkaError as error:
-                raise _failed(self._settings, error) from error
+            self.wait(future, max(0.0, deadline - time.monotonic()))
         return len(futures)
+
+    def wait(self, future: Any, timeout_seconds: float = 30) -> None:
+        """Return once the broker has a message that was queued.
+
+        Raises:
+            UnavailableError: it was not acknowledged, and may yet have arrived.
+            WireError: it is too large ever to be taken.
+        """
+        try:
+            future.get(timeout_seconds)
+        except KafkaError as error:
+            raise _failed(self._settings, error) from error
 
     def partitions(self, topic: str) -> list[int]:
         """The partitions of a topic, ascending."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -17,10 +17,10 @@ from typing import Any
 
 import httpx
 
-from vigil import logs, wire
+from vigil import logs
 from vigil.broker import Publisher
+from vigil.cli.publishing import Feed
 from vigil.clock import Clock, utc_now
-from vigil.errors import UnavailableError
 from vigil.model import Upload, encode
 from vigil.settings import Settings
 
@@ -87,9 +87,10 @@ class Demo:
     def _feed(self, settings: Settings, stop: threading.Event) -> None:
         played_from = self._now - PLAYED
         publisher = Publisher(settings, "simulator")
+        feed = Feed(publisher, insist=stop)
         try:
-            self._publish(publisher, self._history(played_from), stop)
-            moment = self._play(publisher, played_from, stop)
+            feed.take(self._history(played_from))
+            moment = self._play(feed, played_from, stop)
         finally:
             publisher.close()
         self._live(settings, moment, stop)
@@ -107,24 +108,12 @@ class Demo:
         streams = (person.uploads(start, end) for person in self._people)
         return heapq.merge(*streams, key=attrgetter("received_at"))
 
-    def _publish(
-        self, publisher: Publisher, uploads: Iterable[Upload], stop: threading.Event
-    ) -> None:
-        """Send in order, some at a time, again while the broker is away."""
-        batch: list[wire.Outgoing] = []
-        for upload in uploads:
-            batch.append(wire.outgoing(upload, publisher.source))
-            if len(batch) >= 500:
-                _insist(publisher, batch, stop)
-                batch = []
-        _insist(publisher, batch, stop)
-
-    def _play(self, publisher: Publisher, start: datetime, stop: threading.Event) -> datetime:
+    def _play(self, feed: Feed, start: datetime, stop: threading.Event) -> datetime:
         """The last hours at ``speed`` times real time, until they have caught up with now."""
         at = start
         while at < self._clock() and not stop.wait(0.5):
             until = min(at + timedelta(seconds=0.5 * self._plan.speed), self._clock())
-            self._publish(publisher, self._between(at, until), stop)
+            feed.take(self._between(at, until))
             at = until
         return at
 
@@ -146,18 +135,6 @@ class Demo:
                     log.warning("the door did not take the readings", error=type(error).__name__)
                     continue
                 at = until
-
-
-def _insist(publisher: Publisher, batch: Sequence[wire.Outgoing], stop: threading.Event) -> None:
-    while batch:
-        try:
-            publisher.publish(batch)
-        except UnavailableError as error:
-            log.warning("waiting for the broker", code=error.code)
-            if stop.wait(1):
-                return
-        else:
-            return
 
 
 def _as_posted(upload: Upload) -> Iterator[dict[str, Any]]:

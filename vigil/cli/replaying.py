@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vigil import wire
-from vigil.broker import Publisher, unavailable
+from vigil.broker import Publisher
+from vigil.cli.publishing import Feed
 from vigil.model import Upload
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
-
-MAX_WAITING = 500
-"""Uploads that may wait for the broker's word at once."""
-ACK_SECONDS = 30.0
 
 
 def enrol(settings: Settings, patient_ids: Iterable[str], ward: str | None, default: str) -> int:
@@ -70,26 +65,7 @@ def publish(
             replay again changes nothing of that.
     """
     publisher = Publisher(settings, "replay")
-    waiting: deque[tuple[Upload, Any]] = deque()
     try:
-        for upload in uploads:
-            waiting.append((upload, publisher.send(wire.outgoing(upload, "replay"))))
-            while len(waiting) > MAX_WAITING or (waiting and waiting[0][1].is_done):
-                _settle(settings, waiting, published)
-        while waiting:
-            _settle(settings, waiting, published)
+        Feed(publisher, published).take(uploads)
     finally:
         publisher.close()
-
-
-def _settle(
-    settings: Settings, waiting: deque[tuple[Upload, Any]], published: Callable[[Upload], None]
-) -> None:
-    from kafka.errors import KafkaError
-
-    upload, ack = waiting.popleft()
-    try:
-        ack.get(ACK_SECONDS)
-    except KafkaError as error:
-        raise unavailable(settings, type(error).__name__) from error
-    published(upload)
