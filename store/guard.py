@@ -20,8 +20,8 @@ T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "migrations"
 FIELD = "VIGIL_DATABASE_URL"
 OLDEST_POSTGRES = 15
-OLDEST_TIMESCALE = (2, 18)
-"""It brought ``add_columnstore_policy`` and the columnstore's options that migration 0003 names."""
+OLDEST_TIMESCALE = (2, 20)
+"""It brought ``chunk_interval`` and ``refresh_newest_first``, with which 0009 makes aggregates."""
 
 
 class Talks(Protocol):

@@ -29,6 +29,8 @@ CHROMIUM_FLAGS = [
     "--no-first-run", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 
+if "VIGIL_DATABASE_URL" in os.environ:  # where the store's tests are to run too
+    os.environ.setdefault("VIGIL_TEST_DATABASE_URL", os.environ["VIGIL_DATABASE_URL"])
 for _name in [name for name in os.environ if name.startswith("VIGIL_") and "TEST" not in name]:
     del os.environ[_name]  # a test sees the settings it makes, and no others
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -2,10 +2,15 @@
 
 ALTER TABLE deliveries
     ADD COLUMN kind       text NOT NULL DEFAULT '',  -- the event's kind; empty for a person's call
-    ADD COLUMN reason     text NOT NULL CHECK (reason IN ('opened', 'raised', 'need_help', 'escalated')),
-    ADD COLUMN made_at    timestamptz NOT NULL,      -- when the alert or action was published
-    ADD COLUMN expires_at timestamptz NOT NULL,      -- of no use to anyone afterwards
+    ADD COLUMN reason     text CHECK (reason IN ('opened', 'raised', 'need_help', 'escalated')),
+    ADD COLUMN made_at    timestamptz,               -- when the alert or action was published
+    ADD COLUMN expires_at timestamptz,               -- of no use to anyone afterwards
     ADD COLUMN synthetic  boolean NOT NULL DEFAULT false;
+UPDATE deliveries SET reason = 'opened', made_at = created_at, expires_at = created_at;
+ALTER TABLE deliveries
+    ALTER COLUMN reason SET NOT NULL,
+    ALTER COLUMN made_at SET NOT NULL,
+    ALTER COLUMN expires_at SET NOT NULL;
 CREATE INDEX deliveries_by_event ON deliveries (event_id, created_at);
 CREATE INDEX deliveries_newest ON deliveries (created_at DESC);
 

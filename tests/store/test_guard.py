@@ -185,12 +185,12 @@ def test_an_old_server() -> None:
     assert "PostgreSQL 14" in raised.value.message
 
 
-@pytest.mark.parametrize("version", ["2.18.0", "2.29.2", "3.0", "2.18.0-dev", None])
+@pytest.mark.parametrize("version", ["2.20.0", "2.29.2", "3.0", "2.20.0-dev", None])
 def test_a_timescaledb_that_will_do(version: str | None) -> None:
     guard.timescale(Extension(version, version, None))
 
 
-@pytest.mark.parametrize(("installed", "offered"), [("2.17.2", "2.29.2"), (None, "2.9.1")])
+@pytest.mark.parametrize(("installed", "offered"), [("2.19.3", "2.29.2"), (None, "2.9.1")])
 def test_a_timescaledb_that_is_too_old(installed: str | None, offered: str) -> None:
     with pytest.raises(SettingsError) as raised:
         guard.timescale(Extension(installed, offered, "timescale"))
