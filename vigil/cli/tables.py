@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from store.database import Connection
+
+Stored = TypeVar("Stored")
 
 WIDE = 500
 """Columns where nobody looks: a pipe or a file gets whole lines, never folded ones."""
@@ -26,3 +32,20 @@ def show(headings: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
     if not console.is_terminal:
         console = Console(width=WIDE)
     console.print(table)
+
+
+def show_stored(
+    read: Callable[[Connection], Iterable[Stored]], headings: Sequence[str],
+    row: Callable[[Stored], Sequence[str]], empty: str,
+) -> None:  # fmt: skip
+    """Print everything that the database holds of a kind, as :func:`show` does.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    from store.database import connect
+    from vigil.settings import Settings
+
+    with connect(Settings()) as connection:
+        rows = [row(one) for one in read(connection)]
+    show(headings, rows, empty)

@@ -51,15 +51,12 @@ def add_to(app: typer.Typer) -> None:
     @group.command("list")
     def list_all() -> None:
         """List the devices, revoked ones too."""
-        from store import patients
-        from store.database import connect
-        from vigil.cli.tables import show
+        from store.patients import Device, list_devices
+        from vigil.cli.tables import show_stored
 
-        with connect(Settings()) as connection:
-            devices = patients.list_devices(connection)
-        rows = [
-            (d.device_id, d.patient_id or "any enrolled patient", d.label,
-             "" if d.active else "revoked")
-            for d in devices
-        ]  # fmt: skip
-        show(("device", "sends for", "label", ""), rows, "no devices; `vigil device add` adds one")
+        def row(device: Device) -> tuple[str, ...]:
+            whose = device.patient_id or "any enrolled patient"
+            return device.device_id, whose, device.label, "" if device.active else "revoked"
+
+        headings = ("device", "sends for", "label", "")
+        show_stored(list_devices, headings, row, "no devices; `vigil device add` adds one")

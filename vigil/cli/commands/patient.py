@@ -47,16 +47,13 @@ def add_to(app: typer.Typer) -> None:
     @group.command("list")
     def list_all() -> None:
         """List the patients, removed ones too."""
-        from store import patients
-        from store.database import connect
-        from vigil.cli.tables import show
+        from store.patients import Patient, list_patients
+        from vigil.cli.tables import show_stored
 
-        with connect(Settings()) as connection:
-            enrolled = patients.list_patients(connection)
-        rows = [
-            (p.patient_id, p.ward, p.display_name, p.locale,
-             "" if p.active else "removed", "synthetic" if p.synthetic else "")
-            for p in enrolled
-        ]  # fmt: skip
+        def row(patient: Patient) -> tuple[str, ...]:
+            states = ("" if patient.active else "removed", "synthetic" if patient.synthetic else "")
+            return patient.patient_id, patient.ward, patient.display_name, patient.locale, *states
+
         headings = ("patient", "ward", "name", "locale", "", "")
-        show(headings, rows, "nobody is enrolled; `vigil patient add` enrols")
+        empty = "nobody is enrolled; `vigil patient add` enrols"
+        show_stored(list_patients, headings, row, empty)

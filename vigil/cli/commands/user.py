@@ -55,19 +55,15 @@ def add_to(app: typer.Typer) -> None:
     @users.command("list")
     def list_users() -> None:
         """List the users."""
-        from store import users as table
-        from store.database import connect
-        from vigil.cli.tables import show
+        from store.users import User, listing
+        from vigil.cli.tables import show_stored
 
-        with connect(Settings()) as connection:
-            found = table.listing(connection)
-        rows = [
-            (u.user_id, u.role, u.display_name, "" if u.active else "disabled",
-             f"{u.created_at:%Y-%m-%d}")
-            for u in found
-        ]  # fmt: skip
+        def row(user: User) -> tuple[str, ...]:
+            state, since = "" if user.active else "disabled", f"{user.created_at:%Y-%m-%d}"
+            return user.user_id, user.role, user.display_name, state, since
+
         headings = ("user", "role", "name", "", "since")
-        show(headings, rows, "nobody may sign in; `vigil user add` adds someone")
+        show_stored(listing, headings, row, "nobody may sign in; `vigil user add` adds someone")
 
     @users.command()
     def disable(name: Annotated[str, typer.Argument(help="Who may not sign in any more.")]) -> None:
