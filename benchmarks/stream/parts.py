@@ -1,0 +1,64 @@
+"""The broker with the topic filled, and the database, for the length of a block."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.stream.content import uploads
+from store.migrate import migrate
+from tests.support.processes import open_folder, started
+from vigil import topics, wire
+from vigil.broker import Publisher
+from vigil.local import parts
+from vigil.provisioning import create_topics
+from vigil.settings import Settings
+
+PARTITIONS = 6
+TOPIC = topics.READINGS.name
+TEMPLATE = "template"
+
+
+@contextmanager
+def filled(kafka_home: Path, readings: int, per_upload: int) -> Iterator[tuple[str, int]]:
+    """Apache Kafka with the readings on the topic: its address, and how many messages it holds."""
+    with open_folder() as folder, started(parts.kafka(kafka_home, folder / "kafka")) as part:
+        settings = Settings(kafka_bootstrap=part.address, partitions=PARTITIONS)
+        create_topics(settings)
+        publisher = Publisher(settings, "benchmark")
+        source = (wire.outgoing(upload, "ingest") for upload in uploads(readings, per_upload))
+        messages = 0
+        while chunk := list(islice(source, 5000)):
+            messages += publisher.publish(chunk)
+        publisher.close()
+        yield part.address, messages
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """PostgreSQL that waits for its disk, with a migrated database; the server's address."""
+    with open_folder() as folder, started(parts.postgres(folder / "data")) as part:
+        _execute(part.address, f"CREATE DATABASE {TEMPLATE}")
+        migrate(part.address.replace("/postgres", f"/{TEMPLATE}"))
+        yield part.address
+
+
+@contextmanager
+def fresh(server: str) -> Iterator[str]:
+    """A copy of the migrated database for one run."""
+    name = f"run_{secrets.token_hex(4)}"
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    try:
+        yield server.replace("/postgres", f"/{name}")
+    finally:
+        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
