@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from kafka import TopicPartition
+from msgspec import Struct
 
 from vigil import wire
 from vigil.errors import WireError
@@ -17,7 +18,7 @@ BATCH = 2000
 """Messages that are handled at once, unless a handler says otherwise."""
 
 
-class Received(NamedTuple):
+class Received(Struct, frozen=True, gc=False):
     """A message that was read, and where it came from."""
 
     topic: str
@@ -25,7 +26,7 @@ class Received(NamedTuple):
     offset: int
     message: wire.Carried
     raw: Any
-    """The Kafka record: ``key``, ``value``, ``headers``."""
+    """The Kafka record: :class:`vigil.records.Record`."""
 
 
 class Rejected(NamedTuple):

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from vigil import logs, wire
+from vigil import logs, records, wire
 from vigil.assignment import Assignment
 from vigil.broker import Publisher, open_consumer
 from vigil.errors import StaleOwnerError, UnavailableError, WireError
@@ -103,6 +103,7 @@ class StreamLoop:
         )
         if self._consumer is None:
             return False
+        records.attach(self._consumer)
         self._assignment = Assignment(self._consumer, self._health)
         self._offsets = Offsets(self._consumer, self._settings, self._health)
         self._consumer.subscribe(list(self._handler.topics), listener=self._assignment)
@@ -222,7 +223,7 @@ class StreamLoop:
             topic, partition = place
             for raw in messages:
                 try:
-                    message = wire.decode(topic, raw.value, raw.headers)
+                    message = wire.decode_typed(topic, raw.header("ce_type"), raw.value)
                 except WireError as error:
                     dead.append(self._dead_letter(place, raw, error))
                 else:

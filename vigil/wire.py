@@ -144,8 +144,17 @@ def decode(topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes |
     Raises:
         WireError: not JSON, not the promised shape, or a type that does not belong there.
     """
+    return decode_typed(topic, header(headers, "ce_type"), value)
+
+
+def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
+    """The same, where the type is known already; empty: the topic's first type is meant.
+
+    Raises:
+        WireError: not JSON, not the promised shape, or a type that does not belong there.
+    """
     carried = _CARRIED.get(topic, ())
-    ce_type = header(headers, "ce_type") or (carried[0] if carried else "")
+    ce_type = ce_type or (carried[0] if carried else "")
     if ce_type not in carried:
         raise WireError(
             f"ce_type {ce_type!r} is not one of those on {topic}.",
