@@ -18,6 +18,9 @@ from store.database import Connection, translated
 from vigil.model import Context, Measurement, Upload
 from vigil.signals import NAMES
 
+_ON_THE_WIRE = sorted(NAMES)
+"""The order of an upload's values in the messages that detectors read: of two findings that weigh
+the same, the first counts."""
 AT_ONCE = 1000
 """Rows that are fetched at a time."""
 
@@ -88,7 +91,7 @@ def _upload(patient_id: str, key: tuple[Any, ...], held: Iterable[Measurement]) 
 
 
 def _measurement(row: dict[str, Any]) -> Measurement:
-    values = {name: row[name] for name in NAMES if row[name] is not None}
+    values = {name: row[name] for name in _ON_THE_WIRE if row[name] is not None}
     context = Context(row["activity"], row["steps_per_min"], row["posture"], row["contact"])
     name = reading_keys.join(row["reading_key"], row["reading_id"])
     return Measurement(name, row["time"], values, context)

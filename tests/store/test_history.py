@@ -15,6 +15,7 @@ from store.history import Range, uploads, who
 from store.patients import Patient, enrol_many
 from store.writer import write
 from tests.support.messages import NOON, measurement, received, upload
+from vigil import wire
 from vigil.model import Context, Measurement, Upload
 
 
@@ -32,6 +33,16 @@ def test_uploads_come_back_as_they_were_in_the_order_of_receipt(connection: Conn
     between = upload(measurement(120, systolic=120.0, diastolic=80.0), synthetic=True)
     stored(connection, first, late, between, upload(measurement(5), patient="p2"))
     assert list(uploads(connection, "p1", Range())) == [first, between, late]
+
+
+def test_values_come_in_the_order_that_they_have_on_the_wire(connection: Connection) -> None:
+    item = upload(measurement(systolic=120.0, diastolic=80.0, heart_rate=70.0))
+    stored(connection, item)
+    (found,) = uploads(connection, "p1", Range())
+    sent = wire.outgoing(item, "test")
+    read = wire.decode(sent.topic, sent.value, sent.headers)
+    assert isinstance(read, Upload)
+    assert list(found.measurements[0].values) == list(read.measurements[0].values)
 
 
 def test_a_range_cuts_by_time_of_measurement(connection: Connection) -> None:
