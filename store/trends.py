@@ -25,19 +25,25 @@ class Zoom(NamedTuple):
     width: timedelta
 
 
-_MOMENTS, _HOUR = "readings", timedelta(hours=1)
 _STEPS: tuple[Zoom, ...] = (
-    *(Zoom(_MOMENTS, timedelta(seconds=seconds)) for seconds in (1, 2, 5, 15)),
+    *(Zoom("readings", timedelta(seconds=seconds)) for seconds in (1, 2, 5, 15)),
     Zoom("readings_1m", timedelta(minutes=1)),
     Zoom("readings_15m", timedelta(minutes=15)),
-    *(Zoom("readings_1h", hours * _HOUR) for hours in (1, 2, 4, 12, 24)),
+    *(Zoom("readings_1h", timedelta(hours=hours)) for hours in (1, 2, 4, 12)),
+    Zoom("readings_1d", timedelta(days=1)),
 )
-_QUERIES = {
-    _MOMENTS: "trends/moments",
-    "readings_1m": "trends/minutes",
-    "readings_15m": "trends/quarters",
-    "readings_1h": "trends/hours",
+_AS_THEY_ARE = {
+    "readings_1m": (timedelta(minutes=1), "trends/minutes"),
+    "readings_15m": (timedelta(minutes=15), "trends/quarters"),
+    "readings_1h": (timedelta(hours=1), "trends/hours"),
+    "readings_1d": (timedelta(days=1), "trends/days"),
 }
+_TOGETHER = {
+    "readings": "trends/moments",
+    "readings_1h": "trends/hours_together",
+    "readings_1d": "trends/days_together",
+}
+"""For buckets that are several of the relation's own."""
 
 
 def zoom(start: datetime, end: datetime) -> Zoom:
@@ -50,7 +56,13 @@ def zoom(start: datetime, end: datetime) -> Zoom:
     for step in _STEPS:
         if span / step.width <= POINTS - 1:  # one more may be cut by both ends
             return step
-    return Zoom("readings_1h", timedelta(days=-(-span // timedelta(days=POINTS - 1))))
+    return Zoom("readings_1d", timedelta(days=-(-span // timedelta(days=POINTS - 1))))
+
+
+def _query(asked: Zoom) -> str:
+    """The name of the query that answers."""
+    own, name = _AS_THEY_ARE.get(asked.relation, (None, ""))
+    return name if own == asked.width else _TOGETHER[asked.relation]
 
 
 async def trend(
@@ -59,18 +71,19 @@ async def trend(
     """The patient's buckets from ``start`` until before ``end``, oldest first.
 
     Each row has ``bucket`` (its beginning, UTC) and, for each signal, ``<signal>_avg``,
-    ``<signal>_min`` and ``<signal>_max``: None where it was not measured. The bucket that
-    ``start`` lies in is there whole; a bucket without readings is absent.
+    ``<signal>_min`` and ``<signal>_max``: None where it was not measured. Buckets that are one of
+    ``readings_15m``, ``readings_1h`` or ``readings_1d`` have ``<signal>_p10``, ``_p50`` and
+    ``_p90`` too. The bucket that ``start`` lies in is there whole; one without readings is absent.
 
     Raises:
         UnavailableError: the database does not answer.
     """
     if end <= start:
         return []
-    relation, width = zoom(start, end)
-    several = relation == "readings_1h" and width > _HOUR
-    asked = query("trends/spans" if several else _QUERIES[relation])
-    values = {"width": width, "origin": ORIGIN, "patient": patient_id, "start": start, "end": end}
+    asked = zoom(start, end)
+    values = {
+        "width": asked.width, "origin": ORIGIN, "patient": patient_id, "start": start, "end": end,
+    }  # fmt: skip
     with translated():
-        cursor = await connection.execute(asked, values)
+        cursor = await connection.execute(query(_query(asked)), values)
         return await cursor.fetchall()

@@ -47,7 +47,8 @@ def test_no_zoom_answers_with_more_than_its_points(start: datetime, span: timede
         (timedelta(days=7), "readings_15m", 900),
         (timedelta(days=30), "readings_1h", 3600),
         (timedelta(days=365), "readings_1h", 12 * 3600),
-        (timedelta(days=20 * 365), "readings_1h", 4 * 86_400),
+        (timedelta(days=4 * 365), "readings_1d", 86_400),
+        (timedelta(days=20 * 365), "readings_1d", 4 * 86_400),
     ],
 )
 def test_zoom_picks_the_finest_that_fits(span: timedelta, relation: str, seconds: int) -> None:
@@ -143,8 +144,8 @@ def asked(url: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "span",
-    [timedelta(minutes=30), timedelta(hours=5), timedelta(days=1), timedelta(days=30),
-     timedelta(days=365)],
+    [timedelta(minutes=30), timedelta(hours=5), timedelta(days=1), timedelta(days=7),
+     timedelta(days=30), timedelta(days=365), timedelta(days=4 * 365), timedelta(days=3650)],
 )  # fmt: skip
 def test_a_trend_is_the_buckets_of_its_zoom(either_url: str, span: timedelta) -> None:
     with psycopg.connect(either_url, row_factory=dict_row, prepare_threshold=None) as connection:
@@ -162,6 +163,26 @@ def test_a_trend_is_the_buckets_of_its_zoom(either_url: str, span: timedelta) ->
     ] == [bucket[:4] for bucket in expected]
     assert answer
     assert all(row["spo2_avg"] is None for row in answer)
+
+
+@pytest.mark.parametrize("span", [timedelta(days=7), timedelta(days=30), timedelta(days=4 * 365)])
+def test_a_trend_has_the_percentiles_of_its_buckets(either_url: str, span: timedelta) -> None:
+    with psycopg.connect(either_url, row_factory=dict_row, prepare_threshold=None) as connection:
+        rows = fill(connection)
+    width = zoom(NOON, NOON + span).width
+    grouped: dict[datetime, list[float]] = defaultdict(list)
+    for time, rate, _ in rows:
+        grouped[ORIGIN + (time - ORIGIN) // width * width].append(rate)
+    answer = asked(either_url, NOON, NOON + span)
+    assert {row["bucket"] for row in answer} == set(grouped)
+    for row in answer:
+        rates = sorted(grouped[row["bucket"]])
+        for percent in (10, 50, 90):
+            place = (len(rates) - 1) * percent / 100
+            low, high = rates[int(place)], rates[min(int(place) + 1, len(rates) - 1)]
+            expected = low + (high - low) * (place - int(place))
+            assert row[f"heart_rate_p{percent}"] == pytest.approx(expected)
+        assert row["spo2_p50"] is None
 
 
 def test_nothing_measured_is_an_empty_answer(either_url: str) -> None:

@@ -1,17 +1,22 @@
--- The mean heart rate of each slice of every patient's newest hours, up to their newest one.
--- Parameters: span (interval), points (slices), width (seconds of a slice).
--- Lives on: latest, read whole, then readings by primary key: at most a span of each patient.
-SELECT l.patient_id, s.slice, s.value
+-- The mean heart rate of every patient's newest quarters of an hour: slice `points` - 1 is the one
+-- that their newest heart rate lies in.
+-- Parameters: points.
+-- Lives on: latest, read whole; readings_15m by patient and bucket on TimescaleDB, elsewhere
+-- readings by primary key, so many quarters of an hour of each patient.
+SELECT l.patient_id,
+       (%(points)s::int - 1 - extract(epoch FROM newest.bucket - b.bucket) / 900)::int AS slice,
+       b.heart_rate_avg AS value
 FROM latest l
 CROSS JOIN LATERAL (
-    SELECT avg(r.heart_rate) AS value,
-           least(
-               floor(extract(epoch FROM r.time - l.time + %(span)s) / %(width)s)::int, %(points)s - 1
-           ) AS slice
-    FROM readings r
-    WHERE r.patient_id = l.patient_id AND r.time > l.time - %(span)s
-      AND r.time <= l.time AND r.heart_rate IS NOT NULL
-    GROUP BY 2
-) s
-WHERE l.signal = 'heart_rate'
-ORDER BY 1, 2
+    SELECT date_bin(interval '15 minutes', l.time, timestamptz '2000-01-01 00:00:00Z')
+) AS newest (bucket)
+CROSS JOIN LATERAL (
+    SELECT bucket, heart_rate_avg
+    FROM readings_15m_of(
+        l.patient_id,
+        newest.bucket - (%(points)s::int - 1) * interval '15 minutes',
+        newest.bucket + interval '15 minutes'
+    )
+    OFFSET 0                              -- by index for each patient
+) b
+WHERE l.signal = 'heart_rate' AND b.heart_rate_avg IS NOT NULL

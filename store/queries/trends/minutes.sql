@@ -1,6 +1,6 @@
 -- A patient's minutes, oldest first: those from the one that `start` lies in until before `end`.
 -- Parameters: patient, start, end, width (of a bucket: a minute), origin.
--- Lives on: readings_1m: by patient and bucket on TimescaleDB, over readings' primary key elsewhere.
+-- Lives on: readings_1m: by patient and bucket on TimescaleDB, readings' primary key elsewhere.
 SELECT bucket,
        heart_rate_avg, heart_rate_min, heart_rate_max,
        systolic_avg, systolic_min, systolic_max,
@@ -8,7 +8,5 @@ SELECT bucket,
        spo2_avg, spo2_min, spo2_max,
        respiratory_rate_avg, respiratory_rate_min, respiratory_rate_max,
        temperature_avg, temperature_min, temperature_max
-FROM readings_1m
-WHERE patient_id = %(patient)s
-  AND bucket >= date_bin(%(width)s, %(start)s, %(origin)s) AND bucket < %(end)s
+FROM readings_1m_of(%(patient)s, date_bin(%(width)s, %(start)s, %(origin)s), %(end)s)
 ORDER BY bucket

@@ -1,7 +1,7 @@
--- A patient's buckets of several hours or days, oldest first: from the one that `start` lies in until
--- before `end`.
--- Parameters: patient, start, end, width (of a bucket: hours, whole), origin (that they are aligned to).
--- Lives on: readings_1h: by patient and bucket on TimescaleDB, over readings' primary key elsewhere.
+-- A patient's buckets of several hours, oldest first: from the one that `start` lies in until before
+-- `end`. Percentiles cannot be put together, so there are none.
+-- Parameters: patient, start, end, width (of a bucket: whole hours), origin (that they are aligned to).
+-- Lives on: readings_1h: by patient and bucket on TimescaleDB, readings' primary key elsewhere.
 SELECT date_bin(%(width)s, bucket, %(origin)s) AS bucket,
        sum(heart_rate_avg * heart_rate_count) / nullif(sum(heart_rate_count), 0) AS heart_rate_avg,
        min(heart_rate_min) AS heart_rate_min, max(heart_rate_max) AS heart_rate_max,
@@ -15,8 +15,6 @@ SELECT date_bin(%(width)s, bucket, %(origin)s) AS bucket,
        min(respiratory_rate_min) AS respiratory_rate_min, max(respiratory_rate_max) AS respiratory_rate_max,
        sum(temperature_avg * temperature_count) / nullif(sum(temperature_count), 0) AS temperature_avg,
        min(temperature_min) AS temperature_min, max(temperature_max) AS temperature_max
-FROM readings_1h
-WHERE patient_id = %(patient)s
-  AND bucket >= date_bin(%(width)s, %(start)s, %(origin)s) AND bucket < %(end)s
+FROM readings_1h_of(%(patient)s, date_bin(%(width)s, %(start)s, %(origin)s), %(end)s)
 GROUP BY 1
 ORDER BY 1
