@@ -19,9 +19,10 @@ from tests.support.running import eventually, running
 from tests.support.streaming import read_all
 from vigil import topics, wire
 from vigil.broker import Publisher
+from vigil.cli.rebuild_sources import FromStore
 from vigil.cli.services import build
 from vigil.errors import InputError
-from vigil.model import Tick
+from vigil.model import Event, Tick
 from vigil.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -147,6 +148,29 @@ def test_a_replayed_recording_is_rebuilt_without_a_difference_and_a_tampering_is
     assert "shadow is removed" in vigil("rebuild", "--drop").output
     assert "there is no shadow" in vigil("rebuild", "--drop").output
     assert ask(system, "SELECT to_regnamespace('shadow')")[0][0] is None
+
+
+def test_a_rebuild_that_was_killed_goes_on_where_it_was(
+    system: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played: list[str] = []
+    play = FromStore.play
+
+    def until_the_second(self: FromStore, unit: str, *rest: Any) -> Iterator[list[Event]]:
+        played.append(unit)
+        for number, events in enumerate(play(self, unit, *rest)):
+            if len(played) == 2 and number == 200:
+                raise KeyboardInterrupt
+            yield events
+
+    monkeypatch.setattr(FromStore, "play", until_the_second)
+    assert vigil("rebuild").exit_code == 130
+    assert count(system, "shadow.units") == 1
+    assert count(system, "shadow.events WHERE patient_id <> 'p0'") == 0
+    assert rebuilt(tmp_path)[0] == 0
+    assert played == ["p0", "p1", "p1", "p2"]
+    assert rebuilt(tmp_path)[0] == 0
+    assert played[4:] == ["p0", "p1", "p2"]
 
 
 def tamper(system: Settings) -> tuple[str, str, str]:
