@@ -10,6 +10,7 @@ from store.batching import next_size
 from store.database import Connection, connect
 from store.directory import DirectoryPublisher
 from store.phrase_publisher import PhrasePublisher
+from store.retention import Retention
 from store.writer import Writer, Written
 from vigil import topics
 from vigil.handler import Handled, Received, Stateless
@@ -68,7 +69,7 @@ class Store(Stateless):
 
 
 class StoreWorker:
-    """The writer, and beside it the publishers of the directory and of lost reviews."""
+    """The writer; beside it the publishers of the directory and of lost reviews, and retention."""
 
     name = "store"
 
@@ -93,12 +94,15 @@ class StoreWorker:
         thread.start()
         phrases = PhrasePublisher(self._settings, health)
         phrases.start()
+        retention = Retention(self._settings, health)
+        retention.start()
         store = Store(self._settings, health)
         try:
             run_handler(store, self._settings, stop, health)
         finally:
             stop.set()
             phrases.stop()
+            retention.stop()
             thread.join()
             store.close()
         if failures:

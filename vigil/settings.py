@@ -74,6 +74,12 @@ class Settings(BaseSettings):
         SecretStr("postgresql://vigil:vigil@127.0.0.1:5432/vigil"),
         description="PostgreSQL, with TimescaleDB where there is one.",
     )
+    keep_readings_days: int | None = Field(
+        None,
+        ge=14,
+        le=36_500,
+        description="Readings older than this go, and their averages stay; none: they are kept.",
+    )
 
     http_host: str = Field("127.0.0.1", description="Address that the web process listens on.")
     http_port: int = Field(8000, ge=0, le=65535, description="Its port; 0 takes a free one.")

@@ -19,6 +19,7 @@ DECLARE
     settled   text;
     span      text;
     packed    text;
+    at_once   integer;
     bands     boolean;
     figures   text;
     columns   text;
@@ -40,11 +41,11 @@ BEGIN
 
     -- Of a minute there are no percentiles: most devices measure once in it, and a band between
     -- the least and the greatest says the same.
-    FOR relation, width, every, settled, span, packed, bands IN VALUES
-        ('readings_1m', '1 minute', '1 minute', '1 hour', '7 days', '14 days', false),
-        ('readings_15m', '15 minutes', '5 minutes', '1 hour', '28 days', '56 days', true),
-        ('readings_1h', '1 hour', '15 minutes', '2 hours', '84 days', '168 days', true),
-        ('readings_1d', '1 day', '1 hour', '1 day', '728 days', '1456 days', true)
+    FOR relation, width, every, settled, span, packed, at_once, bands IN VALUES
+        ('readings_1m', '1 minute', '1 minute', '1 hour', '7 days', '14 days', 1440, false),
+        ('readings_15m', '15 minutes', '5 minutes', '1 hour', '28 days', '56 days', 96, true),
+        ('readings_1h', '1 hour', '15 minutes', '2 hours', '84 days', '168 days', 24, true),
+        ('readings_1d', '1 day', '1 hour', '1 day', '728 days', '1456 days', 1, true)
     LOOP
         SELECT string_agg(
             format(
@@ -75,11 +76,13 @@ BEGIN
                 ' FROM readings GROUP BY 1, 2 WITH NO DATA', relation, span, width, figures
             );
             -- From the beginning of time: late readings correct history, and only ranges that
-            -- changed are computed again. The oldest first: while history is computed for the
-            -- first time, what is not done yet is still answered from the rows.
+            -- changed are computed again. A day's buckets are a transaction, the oldest first:
+            -- while history is computed for the first time, what is not done yet is still
+            -- answered from the rows.
             PERFORM add_continuous_aggregate_policy(
                 relation::regclass, start_offset => NULL, end_offset => settled::interval,
-                schedule_interval => every::interval, refresh_newest_first => false
+                schedule_interval => every::interval, buckets_per_batch => at_once,
+                refresh_newest_first => false
             );
             EXECUTE format(
                 'ALTER MATERIALIZED VIEW %I SET (timescaledb.enable_columnstore,'
