@@ -61,10 +61,18 @@ OTHER_SCHEMA = Trouble(
     "The database lacks what this version of Vigil expects",
     "Run `vigil migrate`, or wait where it is running.",
 )
+FAILING = Trouble(
+    "unavailable.database",
+    "The database could not do it",
+    "It is tried again; the database's own log says more.",
+)
 LIBRARY = Trouble(
     "unavailable.timescaledb",
-    "The database's TimescaleDB is not the one that the server has",
+    "The server's TimescaleDB is not the one that the database's tables need",
     "Run `ALTER EXTENSION timescaledb UPDATE` as the first statement of a new session (psql -X).",
+)
+EDITION = LIBRARY._replace(
+    mend="Set timescaledb.license to 'timescale' and reload: they were made with that edition.",
 )
 
 _BY_STATE: MappingProxyType[str, Trouble] = MappingProxyType(
@@ -85,6 +93,7 @@ _BY_STATE: MappingProxyType[str, Trouble] = MappingProxyType(
         "42703": OTHER_SCHEMA,  # no such column
         "42883": OTHER_SCHEMA,  # no such function
         "42P10": OTHER_SCHEMA,  # no such key for ON CONFLICT
+        "0A000": EDITION,  # nothing of ours asks PostgreSQL for what it lacks
         "58P01": LIBRARY,  # no such file: only extensions' libraries are opened by name
     }
 )
@@ -110,9 +119,10 @@ def read(error: Exception) -> UnavailableError | None:
         return _told(_BY_STATE[state], error)
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return None
+    if state is not None:
+        return _told(FAILING, error)
     words = str(error)
-    by_words = (trouble for part, trouble in _BY_WORDS if state is None and part in words)
-    return _told(next(by_words, AWAY), error)
+    return _told(next((trouble for part, trouble in _BY_WORDS if part in words), AWAY), error)
 
 
 def unavailable(why: object) -> UnavailableError:

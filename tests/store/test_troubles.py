@@ -28,6 +28,7 @@ from vigil.settings import Settings
         ("SET SESSION AUTHORIZATION nobody_at_all; SELECT * FROM latest",
          "unavailable.database_access"),
         ("LOAD 'timescaledb-0.0.1'", "unavailable.timescaledb"),
+        ("SELECT lo_import('/nothing/here')", "unavailable.timescaledb"),
     ],
 )  # fmt: skip
 def test_what_a_statement_raises_has_its_code_and_mend(
@@ -41,7 +42,10 @@ def test_what_a_statement_raises_has_its_code_and_mend(
     assert raised.value.field == "VIGIL_DATABASE_URL"
 
 
-@pytest.mark.parametrize("state", ["53100", "53300", "57P01", "57P02", "57P03", "58P01", "28P01"])
+@pytest.mark.parametrize(
+    "state",
+    ["53100", "53300", "57P01", "57P02", "57P03", "58P01", "28P01", "0A000", "58030", "40P01"],
+)
 def test_every_meant_state_has_a_code(database_url: str, state: str) -> None:
     with (
         psycopg.connect(database_url) as opened,

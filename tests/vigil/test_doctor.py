@@ -12,8 +12,10 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from store import guard
+from store.guard import Extension
 from vigil import web_push
-from vigil.cli import examining
+from vigil.cli import examining, examining_database
 from vigil.cli.examining_database import database
 from vigil.cli.main import app
 from vigil.health import Health, serve
@@ -178,3 +180,26 @@ def test_a_database_that_is_not_as_it_must_be(
     assert found[0][0] == part
     assert said in found[0][2]
     assert found[0][3]
+
+
+@pytest.mark.parametrize(
+    ("found", "kept", "state", "said"),
+    [
+        (Extension(None, None, None), "table", "note", "not in this database"),
+        (Extension("2.29.2", "2.29.2", "timescale"), "hypertable", "ok", "2.29.2"),
+        (Extension("2.29.2", "2.29.2", "timescale"), None, "ok", "2.29.2"),
+        (Extension("2.29.2", "2.29.2", "timescale"), "table", "note", "plain table"),
+        (Extension("2.29.2", "2.29.2", "apache"), "table", "note", "Apache edition"),
+        (Extension("2.29.2", "2.29.2", "apache"), "hypertable", "wrong", "the other"),
+        (Extension("2.28.0", "2.29.2", "timescale"), "hypertable", "note", "the server has 2.29.2"),
+        (Extension("2.19.3", "2.29.2", "timescale"), "hypertable", "wrong", "2.20 or newer"),
+    ],
+)
+def test_what_is_said_of_timescaledb(
+    monkeypatch: pytest.MonkeyPatch, found: Extension, kept: str | None, state: str, said: str
+) -> None:
+    monkeypatch.setattr(guard, "extension", lambda _connection: found)
+    monkeypatch.setattr(examining_database, "_readings", lambda _connection: kept)
+    (finding,) = examining_database._timescale(None)  # type: ignore[arg-type]
+    assert (finding.part, finding.state) == ("TimescaleDB", state)
+    assert said in finding.what

@@ -61,22 +61,25 @@ def _timescale(connection: Connection) -> Iterator[Finding]:
     said = f"{found.installed}{', Apache edition' if found.licence == 'apache' else ''}"
     if found.offered not in {None, found.installed}:
         yield Finding("TimescaleDB", "note", f"{said}; the server has {found.offered}", UPDATE)
-    elif found.licence == "apache" or not _hypertable(connection):
-        yield Finding(
-            "TimescaleDB", "note", f"{said}, and readings are in a plain table: no compression"
-        )
+    elif found.licence == "apache" and _readings(connection) == "hypertable":
+        mend = "Set timescaledb.license to 'timescale' and reload."
+        yield Finding("TimescaleDB", "wrong", f"{said}; the tables were made with the other", mend)
+    elif _readings(connection) == "table":
+        what = f"{said}, and readings are in a plain table: no compression"
+        yield Finding("TimescaleDB", "note", what)
     else:
         yield Finding("TimescaleDB", "ok", said)
 
 
-def _hypertable(connection: Connection) -> bool:
-    """Whether readings are where TimescaleDB works on them, or are not there yet."""
+def _readings(connection: Connection) -> str | None:
+    """What readings are kept in; None: there are no tables yet."""
     row = connection.execute(
-        "SELECT to_regclass('readings') IS NULL OR EXISTS (SELECT FROM"
-        " timescaledb_information.hypertables WHERE hypertable_schema = current_schema()"
-        " AND hypertable_name = 'readings') AS there"
+        "SELECT CASE WHEN to_regclass('readings') IS NULL THEN NULL"
+        " WHEN EXISTS (SELECT FROM timescaledb_information.hypertables WHERE hypertable_schema ="
+        " current_schema() AND hypertable_name = 'readings') THEN 'hypertable'"
+        " ELSE 'table' END AS kept"
     ).fetchone()
-    return row is not None and bool(row["there"])
+    return row["kept"] if row else None
 
 
 def _schema(connection: Connection) -> Iterator[Finding]:
