@@ -267,6 +267,18 @@ class Admission:
         return track.repeats(time, stuck) if stuck is not None else ""
 
 
+def possible(values: Mapping[str, float]) -> dict[str, float]:
+    """The values that can be, whatever came before them.
+
+    >>> possible({"heart_rate": 900.0, "systolic": 80.0, "diastolic": 120.0, "spo2": 97.0})
+    {'spo2': 97.0}
+    """
+    good = {name: v for name, v in values.items() if _RANGES[name][0] <= v <= _RANGES[name][1]}
+    if all(name in good for name in PRESSURE) and not good["systolic"] > good["diastolic"]:
+        return {name: value for name, value in good.items() if name not in PRESSURE}
+    return good
+
+
 def _rule(name: str, kind: str, signal: str, seconds: float, readings: int) -> Rule:
     return Rule(
         name=name, detector="admission", kind=kind, signal=signal, direction="", priority="low",

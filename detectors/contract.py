@@ -148,7 +148,7 @@ class FindingsOnly:
 
 
 class Remembering(FindingsOnly, Generic[M]):
-    """A detector whose memory is one struct of plain values."""
+    """A detector whose memory is one struct of plain values, saved as it stands."""
 
     memory: type[M]
 

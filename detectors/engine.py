@@ -8,21 +8,21 @@ nothing the second time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, KeysView, Mapping
+from collections.abc import Iterable, KeysView, Mapping, Sequence
 from datetime import datetime
 
-from detectors import context, holding, intake, silence, state
+from detectors import context, deadlines, gaps, holding, intake, silence, state
 from detectors.admission import CLOCK, Admitted
 from detectors.config import DetectionConfig
 from detectors.contract import Finding, Moment
 from detectors.episodes import Step
 from detectors.evidence import Origin, event
+from detectors.lane import Lane, Told
 from detectors.pipeline import Pipeline
 from detectors.state import Patient
-from detectors.timers import NEVER as NO_DEADLINE
 from detectors.timers import Timers
 from detectors.watch import NEVER
-from vigil.model import Event, Measurement, Upload
+from vigil.model import Context, Event, Measurement, Upload
 
 
 class Engine:
@@ -49,7 +49,7 @@ class Engine:
             self._set_deadline(patient_id, patient, received)
         events: list[Event] = []
         new = False
-        for measurement in upload.measurements:
+        for measurement in intake.in_order(upload.measurements):
             time = measurement.time.timestamp()
             wrong = pipeline.admission.clock_fault(time, received)
             if wrong:
@@ -58,29 +58,26 @@ class Engine:
             offered: Mapping[str, float] = measurement.values
             findings: list[Finding] = []
             if upload.device_id != patient.devices.only:
-                offered, findings = pipeline.sources.choose(
-                    patient.devices, upload.device_id, time, offered, patient.tracks
+                if intake.far_behind(pipeline, patient, offered, time):
+                    events += self._late(patient_id, patient, upload, measurement)
+                    continue
+                offered, findings = intake.chosen(
+                    pipeline, patient, upload.device_id, offered, time
                 )
                 if measurement.values and not offered:
                     events += self._overlooked(patient_id, patient, measurement, findings)
+                    events += self._late(patient_id, patient, upload, measurement)
                     continue
-            values = intake.newer(patient, offered, time)
-            if values is None:
-                continue
+            values = intake.newer(patient, offered, time, pipeline.config.late)
+            if values is not measurement.values:
+                events += self._late(patient_id, patient, upload, measurement)
+                if values is None:
+                    continue
             if not new:
                 new, patient.synthetic = True, upload.synthetic
                 events += self._hear(patient_id, patient, received)
-            if CLOCK in patient.watches:
-                right = pipeline.admission.clock("")
-                events += self._technical(patient_id, patient, right, received)
-            moment, admitted = intake.admit(
-                pipeline, patient, measurement.context, values, (time, received)
-            )
-            for signal in admitted.flat:
-                holding.let_go(patient.book, signal, patient.tracks[signal].since)
-            if patient.held or admitted.held:
-                events += self._hold(patient_id, patient, moment, admitted, values)
-            events += self._judge(patient_id, patient, moment, admitted.findings + findings)
+            read = measurement.context, values
+            events += self._take(patient_id, patient, read, (time, received), findings)
         return events
 
     def tick(self, received: datetime) -> list[Event]:
@@ -166,6 +163,23 @@ class Engine:
             self._of[patient_id] = pipeline
         return pipeline
 
+    def _take(
+        self, patient_id: str, patient: Patient, read: tuple[Context, Mapping[str, float]],
+        times: tuple[float, float], findings: list[Finding],
+    ) -> list[Event]:  # fmt: skip
+        """Admit a new reading, and judge it. ``times``: measured, received."""
+        pipeline, events, (told, values) = self._of[patient_id], list[Event](), read
+        if CLOCK in patient.watches:
+            right = pipeline.admission.clock("")
+            events += self._technical(patient_id, patient, right, times[1])
+        moment, admitted = intake.admit(pipeline, patient, told, values, times)
+        for signal in admitted.flat:
+            holding.let_go(patient.book, signal, patient.tracks[signal].since)
+        if patient.held or admitted.held:
+            events += self._hold(patient_id, patient, moment, admitted, values)
+        events += self._judge(patient_id, patient, moment, admitted.findings + findings)
+        return events
+
     def _judge(
         self, patient_id: str, patient: Patient, moment: Moment, findings: list[Finding]
     ) -> list[Event]:
@@ -224,14 +238,39 @@ class Engine:
         for row in holding.overdue(patient.held, config.admission.confirm_seconds, now):
             moment = holding.moment(row, now, patient.watches)
             events += self._judge(patient_id, patient, moment, [])
-        if self._silence_due(patient_id, patient) <= now:
+        if deadlines.silence_due(config, patient) <= now:
             finding = silence.silent(patient.hearing)
             if silence.KIND in patient.watches:
                 patient.watches[silence.KIND].reason = silence.GONE
                 finding, patient.hearing = silence.heard_again(), silence.Hearing()
             events += self._technical(patient_id, patient, finding, now)
+        if patient.lane is not None and deadlines.lane_due(config, patient) <= now:
+            lane = patient.lane
+            told = intake.caught_up(self._of[patient_id], patient)
+            events += self._retrospective(patient_id, lane, told)
         self._set_deadline(patient_id, patient, now)
         return events
+
+    def _late(
+        self, patient_id: str, patient: Patient, upload: Upload, measurement: Measurement
+    ) -> list[Event]:
+        """A reading that came after newer ones: judged apart, where nothing was judged yet."""
+        now = self._now(upload.received_at.timestamp())
+        told = intake.fill(self._of[patient_id], patient, upload, measurement, now)
+        if told is None or patient.lane is None:
+            return []
+        self._changed.add(patient_id)
+        self._set_deadline(patient_id, patient, now)
+        return self._retrospective(patient_id, patient.lane, told)
+
+    def _retrospective(self, patient_id: str, lane: Lane, told: Iterable[Told]) -> list[Event]:
+        """Events of the late lane: marked so, and without what the baseline has learned since."""
+        origin = Origin(patient_id, self._config.config_hash, lane.quality, lane.synthetic, True)
+        return [event(step, moment, origin, ()) for step, moment in told]
+
+    def _now(self, received: float) -> float:
+        """Receive time, which does not go back behind the clock."""
+        return received if self.watermark is None else max(received, self.watermark.timestamp())
 
     def _wrong_clock(
         self, patient_id: str, patient: Patient, received: float, reason: str
@@ -247,9 +286,7 @@ class Engine:
     def _hear(self, patient_id: str, patient: Patient, received: float) -> list[Event]:
         """Something new came: silence, if there was any, is over."""
         self._changed.add(patient_id)
-        now = received
-        if self.watermark is not None:
-            now = max(now, self.watermark.timestamp())
+        now = self._now(received)
         events: list[Event] = []
         if silence.KIND in patient.watches:
             events += self._technical(patient_id, patient, silence.heard_again(), now)
@@ -274,7 +311,7 @@ class Engine:
         return self._events(patient_id, patient, steps, moment)
 
     def _events(
-        self, patient_id: str, patient: Patient, steps: Iterable[Step], moment: Moment
+        self, patient_id: str, patient: Patient, steps: Sequence[Step], moment: Moment
     ) -> list[Event]:
         pipeline = self._of[patient_id]
         late = moment.received - moment.time > pipeline.config.late_after_seconds
@@ -282,28 +319,19 @@ class Engine:
             patient_id, self._config.config_hash, patient.quality, patient.synthetic, late
         )
         known = [(row, patient.memories[name]) for name, row in pipeline.detectors.items()]
+        if patient.past is not None:
+            gaps.note_closed(patient.past, steps)
         return [event(step, moment, origin, known) for step in steps]
 
     def _set_deadline(self, patient_id: str, patient: Patient, now: float) -> None:
-        due = self._silence_due(patient_id, patient)
-        if patient.held:
-            wait = self._of[patient_id].config.admission.confirm_seconds
-            due = min(due, holding.deadline(patient.held, wait))
-        self._timers.set(patient_id, due, now)
-
-    def _silence_due(self, patient_id: str, patient: Patient) -> float:
-        """When silence is told, or when one who is silent counts as gone."""
-        config = self._of[patient_id].config.silence
-        if silence.KIND in patient.watches:
-            return silence.gone_at(config, patient.hearing)
-        return silence.deadline(config, patient.hearing)
+        self._timers.set(patient_id, deadlines.due(self._of[patient_id].config, patient), now)
 
     def _forgive_absence(self, gap_seconds: float, now: float) -> None:
         """After a gap in the clock itself, count everyone's silence afresh, where it is counted."""
         if gap_seconds <= self._config.everyone.silence.clock_gap_seconds:
             return
         for patient_id, patient in self._patients.items():
-            if self._silence_due(patient_id, patient) == NO_DEADLINE:
+            if deadlines.silence_due(self._of[patient_id].config, patient) == silence.NEVER:
                 continue
             patient.hearing.quiet_from = max(patient.hearing.quiet_from, now)
             self._set_deadline(patient_id, patient, now)

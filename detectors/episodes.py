@@ -110,6 +110,17 @@ class Episodes:
         _put_away(book, steps, moment)
         return steps
 
+    def end(self, book: Book, moment: Moment, reason: str) -> list[Step]:
+        """Close what is open, and let go of what is on its way: nothing more will be judged."""
+        opened = [(kind, watch) for kind, watch in book.watches.items() if watch.open]
+        book.watches = dict(opened)
+        steps = []
+        for kind, watch in opened:
+            watch.reason = reason
+            steps.append(_told(kind, "closed", watch, moment, None, moment.time))
+        _put_away(book, steps, moment)
+        return steps
+
     def _note_kind(
         self, kind: str, watch: Watch, findings: list[Finding], moment: Moment,
         ready: list[_Ready], steps: list[Step],

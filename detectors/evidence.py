@@ -20,7 +20,7 @@ from vigil.kinds import KINDS
 from vigil.model import Context, Event
 from vigil.signals import NAMES
 
-DETECTOR_VERSION = "2"
+DETECTOR_VERSION = "3"
 """Goes up when the same log and configuration would give other events."""
 
 

@@ -2,36 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from operator import attrgetter
 
-from detectors import context
+from detectors import context, gaps, lane
 from detectors.admission import CONTACT, FAULT, Admitted
 from detectors.contract import Moment
 from detectors.pipeline import Pipeline
+from detectors.sections.late import Late
+from detectors.sources import Chosen
 from detectors.state import Patient
 from detectors.watch import NEVER, open_kinds
 from vigil.kinds import KINDS
-from vigil.model import Context
+from vigil.model import Context, Measurement, Upload
 
 CONTEXT_ALONE = "context"
 """Stands among the signals for a reading that tells of activity alone."""
 QUALITY_SHARE = 0.02
 """Weight of the newest reading in the running share of what was admitted."""
+_by_time = attrgetter("time")
 
 
-def newer(patient: Patient, values: Mapping[str, float], time: float) -> Mapping[str, float] | None:
-    """The values that are newer than what was taken before, and are taken now; None: nothing is."""
-    newest = patient.newest
-    taken = values
+def in_order(measurements: Sequence[Measurement]) -> Sequence[Measurement]:
+    """An upload's measurements in order of time, in which they are judged.
+
+    The gateway writes them so; another producer's device may send the newest first.
+    """
+    if len(measurements) < 2 or all(a.time <= b.time for a, b in pairwise(measurements)):
+        return measurements
+    return sorted(measurements, key=_by_time)
+
+
+def chosen(
+    pipeline: Pipeline, patient: Patient, device: str, values: Mapping[str, float], time: float
+) -> Chosen:
+    """What one of several devices is believed about. That the rest came is remembered."""
+    taken = pipeline.sources.choose(patient.devices, device, time, values, patient.tracks)
+    if len(taken.values) < len(values) and pipeline.config.late.enabled:
+        rest = values.keys() - taken.values.keys()
+        patient.past = gaps.overlooked(patient.past, patient.newest, rest, time)
+    return taken
+
+
+def newer(
+    patient: Patient, values: Mapping[str, float], time: float, late: Late
+) -> Mapping[str, float] | None:
+    """The values that are newer than what was taken before, and are taken now; None: nothing is.
+
+    ``patient.newest`` is the patient's watermark, signal by signal. Where it moves on by more than
+    usual it leaves a gap, which late readings may still fill.
+    """
+    newest, taken, wide, far = patient.newest, values, False, late.gap_seconds
+    usual = late.usual_intervals * patient.hearing.mean_seconds
+    far = max(far, usual)
     for name in values:
-        if time <= newest.get(name, NEVER):
+        before = newest.get(name, NEVER)
+        if time <= before:
             taken = {other: values[other] for other in values if time > newest.get(other, NEVER)}
+            wide = bool(taken)
             break
+        if time - before > far:
+            wide = True
     if not taken and (values or time <= newest.get(CONTEXT_ALONE, NEVER)):
         return None
+    if wide and late.enabled:
+        if patient.first:
+            patient.past = gaps.widened(patient.past, _known(patient), taken, time, late)
+        else:
+            patient.first = time
     for name in taken or (CONTEXT_ALONE,):
         newest[name] = time
     return taken
+
+
+def far_behind(
+    pipeline: Pipeline, patient: Patient, values: Mapping[str, float], time: float
+) -> bool:
+    """Whether a reading is so much older than what was taken that devices cannot be compared."""
+    near = time + pipeline.config.sources.same_moment_seconds
+    return bool(values) and all(near < patient.newest.get(name, NEVER) for name in values)
+
+
+def fill(
+    pipeline: Pipeline, patient: Patient, upload: Upload, measurement: Measurement, now: float
+) -> list[lane.Told] | None:
+    """Judge what of a late reading fills a gap; None: nothing of it does, and nothing changed.
+
+    Args:
+        now: receive time, as far as the clock has come.
+    """
+    settings = pipeline.config.late
+    if not settings.enabled or not patient.first:
+        return None
+    times = measurement.time.timestamp(), upload.received_at.timestamp()
+    known = _known(patient)
+    past, placed = gaps.place(patient.past, known, measurement.values, times, settings)
+    if not placed.values:
+        return None
+    patient.past = past
+    here = patient.lane = patient.lane or lane.Lane({}, {})
+    told = lane.enter(pipeline, here, placed.until)
+    here.received, here.synthetic = max(here.received, now), upload.synthetic
+    read, own = (measurement.context, placed.values), (past, patient.watches)
+    return told + lane.take(pipeline, here, read, times, own)
+
+
+def caught_up(pipeline: Pipeline, patient: Patient) -> list[lane.Told]:
+    """No more late readings are expected: end what they showed."""
+    if patient.lane is None:
+        return []
+    told = lane.end(pipeline, patient.lane)
+    patient.lane = None
+    patient.past = gaps.tidied(patient.past, _known(patient), pipeline.config.late)
+    return told
+
+
+def _known(patient: Patient) -> gaps.Known:
+    return gaps.Known(patient.newest, patient.first, patient.hearing.mean_seconds)
 
 
 def admit(

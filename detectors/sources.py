@@ -114,6 +114,8 @@ class Sources:
     def _believed(self, row: Preferred, signal: str, device: str, time: float) -> bool:
         """Whether a device is the preferred one, or becomes it."""
         if device != row.device:
+            if row.time - time > self._config.same_moment_seconds:
+                return False  # late: history prefers nobody
             mine, theirs = self._rank(signal, device), self._rank(signal, row.device)
             silent = time - row.time > self._config.takeover_seconds
             if not (mine < theirs or silent):

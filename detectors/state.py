@@ -2,9 +2,9 @@
 
 The form is MessagePack of plain numbers and text: small, exact to the last bit, and read without
 running anything it says (a plug-in's river objects are bytes in it, which :mod:`detectors.pickles`
-reads). It carries a version. Fields are added at the end of a struct, with defaults, so that an
-older state loads; a detector that is new since it was saved begins afresh, one that is gone is
-dropped.
+reads). It carries a version: an older one is read through the steps of
+:mod:`detectors.state_versions`, a later one is refused. A detector that is new since it was saved
+begins afresh, as one whose memory held nothing does; one that is gone is dropped.
 
 What of a state cannot be read is begun afresh and named in ``Patient.lost``; the open episodes are
 the last thing to be given up, since nobody else could close them.
@@ -12,7 +12,8 @@ the last thing to be given up, since nobody else could close them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -20,15 +21,18 @@ import msgspec
 from msgspec import Struct
 
 from detectors.context import Heard
-from detectors.contract import Detector
+from detectors.contract import Detector, Remembering
+from detectors.gaps import Past
 from detectors.holding import Held
+from detectors.lane import Lane
 from detectors.silence import Hearing
 from detectors.sources import Devices
+from detectors.state_versions import upgraded
 from detectors.tracks import Track
-from detectors.watch import Book, Watches
+from detectors.watch import NEVER, Book, Watches
 from vigil.errors import WireError
 
-VERSION = 1
+VERSION = 2
 
 
 class Saved(Struct, array_like=True):
@@ -44,8 +48,17 @@ class Saved(Struct, array_like=True):
     tracks: dict[str, Track]
     book: Book
     memories: dict[str, Any]
-    held: dict[str, Held] = {}
-    devices: Devices = msgspec.field(default_factory=Devices)
+    held: dict[str, Held]
+    devices: Devices
+    first: float
+    past: Past | None
+    lane: Lane | None
+
+
+class _Versioned(Struct, array_like=True):
+    """What every version begins with."""
+
+    version: int
 
 
 class _Episodes(Struct, array_like=True):
@@ -70,12 +83,15 @@ class Patient:
     __slots__ = (
         "book",
         "devices",
+        "first",
         "heard",
         "hearing",
         "held",
+        "lane",
         "lost",
         "memories",
         "newest",
+        "past",
         "quality",
         "restored",
         "synthetic",
@@ -94,6 +110,12 @@ class Patient:
         self.held: dict[str, Held] = {}
         """Readings that wait for a second one that agrees."""
         self.devices = Devices()
+        self.first = 0.0
+        """Time of the first reading ever taken; 0: none was."""
+        self.past: Past | None = None
+        """Where late readings may still be judged, where there is such a place."""
+        self.lane: Lane | None = None
+        """What late readings show, while they come."""
         self.book = Book({}, {})
         self.memories = {
             name: known[name] if name in known else detector.fresh()
@@ -113,32 +135,50 @@ class Patient:
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Saved)
 _least = msgspec.msgpack.Decoder(_Episodes)
+_versioned = msgspec.msgpack.Decoder(_Versioned)
 _BROKEN = (msgspec.DecodeError, ValueError, TypeError, LookupError, AttributeError)
 
 
 def dump(patient: Patient, detectors: Mapping[str, Detector]) -> bytes:
     """The bytes to save; equal states are equal bytes."""
+    memories: dict[str, Any] = {}
+    for name, row in detectors.items():
+        memory = patient.memories[name]
+        if memory is None:
+            continue
+        if isinstance(row, Remembering):  # a struct: the encoder writes it as ``dump`` would
+            if memory != _fresh(row.memory):  # type: ignore[arg-type]  # a class is hashable
+                memories[name] = memory
+        else:
+            plain = row.dump(memory)
+            if plain:
+                memories[name] = plain
     return _encoder.encode(
         Saved(
             VERSION, patient.newest, patient.synthetic, patient.quality,
-            patient.heard, patient.hearing, patient.tracks, patient.book,
-            {name: row.dump(patient.memories[name]) for name, row in detectors.items()},
-            patient.held, patient.devices,
+            patient.heard, patient.hearing, patient.tracks, patient.book, memories,
+            patient.held, patient.devices, patient.first, patient.past, patient.lane,
         )
     )  # fmt: skip
+
+
+@cache
+def _fresh(kind: Callable[[], Any]) -> Any:
+    """A memory that holds nothing, to compare with."""
+    return kind()
 
 
 def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
     """The patient again.
 
     Raises:
-        WireError: the bytes are not a state, or of a later version.
+        WireError: the bytes are not a state, or a newer Vigil's.
     """
+    _check(state)
     try:
-        saved = _decoder.decode(state)
-    except msgspec.DecodeError:
+        saved = _decoder.decode(_newest(state))
+    except _BROKEN:
         return _only_episodes(state, detectors)
-    _check(saved.version)
     known: dict[str, Any] = {}
     lost: list[str] = []
     for name, plain in saved.memories.items():
@@ -154,6 +194,7 @@ def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
     patient.heard, patient.hearing = saved.heard, saved.hearing
     patient.tracks, patient.book = saved.tracks, saved.book
     patient.held, patient.devices = saved.held, saved.devices
+    patient.first, patient.past, patient.lane = saved.first, saved.past, saved.lane
     patient.restored = True
     return patient
 
@@ -164,16 +205,36 @@ def _only_episodes(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
         saved = _least.decode(state)
     except msgspec.DecodeError as error:
         raise _unreadable(str(error)) from error
-    _check(saved.version)
     patient = Patient(detectors)
+    patient.first = NEVER
     patient.newest, patient.synthetic, patient.book = saved.newest, saved.synthetic, saved.book
     patient.restored, patient.lost = True, ("context", "hearing", "tracks", *detectors)
     return patient
 
 
-def _check(version: int) -> None:
-    if version != VERSION:
+def _newest(state: bytes) -> bytes:
+    """The state in the newest version's form."""
+    if _versioned.decode(state).version == VERSION:
+        return state
+    return _encoder.encode(upgraded(msgspec.msgpack.decode(state)))
+
+
+def _check(state: bytes) -> None:
+    """Refuse what is no state, or a newer Vigil's."""
+    try:
+        version = _versioned.decode(state).version
+    except msgspec.DecodeError as error:
+        raise _unreadable(str(error)) from error
+    if version < 1:
         raise _unreadable(f"it is of version {version}")
+    if version > VERSION:
+        raise WireError(
+            f"A detector state cannot be read: it is of version {version}, and this Vigil knows"
+            f" those up to {VERSION}.",
+            code="wire.newer_state",
+            mend="A newer Vigil wrote it: run that one, or a later one. Nothing of the state is"
+            " lost until then.",
+        )
 
 
 def _unreadable(why: str) -> WireError:

@@ -10,6 +10,7 @@ from detectors.sections.context import ContextConfig
 from detectors.sections.deterioration import Deterioration
 from detectors.sections.early_warning import EarlyWarning
 from detectors.sections.irregularity import Irregularity
+from detectors.sections.late import Late
 from detectors.sections.novelty import Novelty
 from detectors.sections.plugins import Plugin
 from detectors.sections.pressure_days import PressureDays
@@ -54,6 +55,7 @@ class PatientConfig(Section, frozen=True):
     context: ContextConfig
     admission: AdmissionConfig
     silence: SilenceConfig
+    late: Late
     limits: dict[str, Limit]
     baseline: BaselineConfig
     resting: Resting

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.support.vitals import engine, heart, measured, told, upload
+from detectors.state import VERSION
+from detectors.state_versions import STEPS, upgraded
+from detectors.watch import NEVER
+from tests.support.patient_logs import run
+from tests.support.state_stories import STORIES, resumed, story
+from tests.support.vitals import cuff, engine, heart, measured, told, upload
 from vigil.errors import WireError
 
 VERSION_1 = b64decode(
@@ -63,7 +69,57 @@ def test_what_is_open_is_kept_where_the_rest_cannot_be_read() -> None:
     assert told(events) == [("heart_rate_high", "closed", "medium")]
 
 
-@pytest.mark.parametrize("state", [broken(at0=2), broken(at7="?"), b"", b"{}", VERSION_1[:-3]])
-def test_what_is_no_state_or_a_later_one_is_refused(state: bytes) -> None:
-    with pytest.raises(WireError, match="state cannot be read"):
+@pytest.mark.parametrize("state", [broken(at0=0), broken(at7="?"), b"", b"{}", VERSION_1[:-3]])
+def test_what_is_no_state_is_refused(state: bytes) -> None:
+    with pytest.raises(WireError, match="state cannot be read") as refused:
         engine().load_state("p1", state)
+    assert refused.value.code == "wire.broken_message"
+
+
+@pytest.mark.parametrize("later", [VERSION + 1, 99])
+def test_a_later_one_is_refused_and_says_whose_it_is(later: int) -> None:
+    with pytest.raises(WireError, match=f"of version {later}") as refused:
+        engine().load_state("p1", broken(at0=later))
+    assert refused.value.code == "wire.newer_state"
+    assert "newer Vigil wrote it" in refused.value.mend
+
+
+WRITTEN = sorted((Path(__file__).parent / "data" / "states").glob("v*/*.bin"))
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_what_any_version_wrote_goes_on_as_it_did_then(path: Path) -> None:
+    one = story(path.stem)
+    runs = one.engine()
+    assert runs.load_state("p1", path.read_bytes()) == ()
+    lines = path.with_suffix(".jsonl").read_bytes().splitlines()
+    assert resumed(one, runs) == [msgspec.json.decode(line) for line in lines]
+    assert msgspec.msgpack.decode(runs.state_of("p1"))[0] == VERSION
+
+
+def test_each_version_left_its_states() -> None:
+    assert {path.parent.name for path in WRITTEN} == {f"v{n}" for n in range(1, VERSION + 1)}
+    assert {path.stem for path in WRITTEN if path.parent.name == f"v{VERSION}"} == set(STORIES)
+    assert len(STEPS) == VERSION - 1
+
+
+@pytest.mark.parametrize("name", sorted(STORIES))
+def test_the_newest_versions_states_are_what_this_code_writes(name: str) -> None:
+    one, path = story(name), Path(__file__).parent / "data" / "states" / f"v{VERSION}"
+    runs = one.engine()
+    run(one.before, runs)
+    assert runs.state_of("p1") == (path / f"{name}.bin").read_bytes()
+
+
+def test_a_step_of_the_chain_takes_one_version_further() -> None:
+    first = [1, {}, False, 1.0, [], [], {}, [{}, {}], {}]
+    second = [2, *first[1:], {}, ["", {}], NEVER, None, None]
+    assert upgraded(first) == upgraded([*first, {}]) == second
+    assert upgraded([*first, {}, ["", {}]]) == upgraded(second) == second
+
+
+def test_memories_that_hold_nothing_are_left_out() -> None:
+    runs = engine()
+    runs.process(cuff([(120, 80)])[0])
+    memories = msgspec.msgpack.decode(runs.state_of("p1"))[8]
+    assert set(memories) == {"baseline", "early_warning", "novelty", "pressure_days"}

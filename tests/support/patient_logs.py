@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from hypothesis import strategies as st
@@ -53,7 +53,7 @@ def _upload(draw: st.DrawFn, now: float) -> Upload:
     return Upload(patient, "d1", at(now + 80), tuple(items), draw(st.booleans()))
 
 
-def run(log: Log, engine: Engine) -> list[Event]:
+def run(log: Sequence[Upload | datetime], engine: Engine) -> list[Event]:
     """The events of a log."""
     events: list[Event] = []
     for item in log:
