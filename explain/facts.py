@@ -19,9 +19,10 @@ from vigil.kinds import KINDS, Category, Priority
 from vigil.model import Activity, Audience, Event, Phase
 
 NO_RECOVERY: Mapping[str, Telling] = MappingProxyType(
-    {"rule_withdrawn": "withdrawn", "gone": "gone"}
+    {"rule_withdrawn": "withdrawn", "gone": "gone", "late_end": "late"}
 )
-"""The evidence's ``reason`` of an end that says nothing of the person → how it is told."""
+"""The evidence's ``reason`` of an end that says nothing of the person → how it is told. Where late
+readings end, that it was so is all that is known."""
 
 REASONS = (
     *("stuck", "out_of_range", "systolic_not_above_diastolic", "far_from_recent"),

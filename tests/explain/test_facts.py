@@ -55,6 +55,7 @@ def test_a_measured_direction_comes_from_the_numbers(
         ({"phase": "closed"}, "closed", "ended"),
         ({"phase": "closed", "retrospective": True}, "closed", "ended"),
         ({"phase": "closed", "evidence": {"reason": "rule_withdrawn"}}, "withdrawn", "ended"),
+        ({"phase": "closed", "evidence": {"reason": "late_end"}}, "late", "ended"),
         ({"phase": "closed", "evidence": {"reason": {}}}, "closed", "ended"),
     ],
 )
