@@ -30,7 +30,7 @@ from detectors.config import DetectionConfig
 from detectors.engine import Engine
 from store.checkpoints import Checkpoint, Checkpoints, Place, Saving
 from vigil import broker, logs, topics, wire
-from vigil.errors import WireError
+from vigil.errors import UnavailableError, WireError
 from vigil.handler import Handled, Received
 from vigil.model import Tick, Upload
 
@@ -189,11 +189,15 @@ class Detectors:
 
     def _load(self, shard: Shard, patient_id: str, saved: bytes) -> None:
         """Take over a state. What cannot be read is kept aside, and begun afresh rather than stop
-        the ward."""
+        the ward; but what a newer Vigil wrote is not to be written over."""
         try:
             lost = shard.engine.load_state(patient_id, saved)
             why = f"in part: {', '.join(lost)}" if lost else ""
         except WireError as error:
+            if error.code == "wire.newer_state":
+                raise UnavailableError(
+                    error.message, code="unavailable.state_newer", mend=error.mend
+                ) from error
             why = error.message
         if why:
             self._checkpoints.set_aside(shard.place, patient_id, saved, why)

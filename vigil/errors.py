@@ -67,6 +67,7 @@ CODES: dict[str, str] = {
     "unavailable.database_full": "The database's disk is full.",
     "unavailable.schema": "The database lacks migrations of this version of Vigil.",
     "unavailable.schema_newer": "The database was migrated by a newer version of Vigil.",
+    "unavailable.state_newer": "A patient's state was written by a newer version of Vigil.",
     "unavailable.timescaledb": "The server's TimescaleDB is not the one that the tables need.",
     "unavailable.part": "A part of the local runtime did not start or cannot be found.",
     "unavailable.model": "The language model is not installed, is damaged or cannot be fetched.",

@@ -145,5 +145,7 @@ class Offsets:
         Raises:
             KafkaError: the broker does not answer.
         """
+        if not self._next:
+            return 0
         ends = self._consumer.end_offsets(list(self._next), timeout_ms=PATIENCE_MS)
         return sum(max(0, end - self._next[place]) for place, end in ends.items())

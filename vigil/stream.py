@@ -319,7 +319,7 @@ class StreamLoop:
 
     def _look(self) -> None:
         """Measure how far behind we are; the answer also tells that the broker is there."""
-        if time.monotonic() < self._look_at or not self._offsets.places():
+        if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_SECONDS
         try:
@@ -328,8 +328,14 @@ class StreamLoop:
             self._health.trouble("unavailable.broker", type(error).__name__)
             return
         self._health.trouble("unavailable.broker", None)
+        self._health.trouble("unavailable.broker_topics", self._missing())
         self._health.gauge("lag_messages", lag)
         self._health.gauge("partitions", len(self._offsets.places()))
+
+    def _missing(self) -> str | None:
+        """Which of our topics the broker does not have: nothing would be heard of them."""
+        missing = [t for t in self._handler.topics if not self._consumer.partitions_for_topic(t)]
+        return f"missing: {', '.join(missing)}; make them: vigil topics --create" if missing else None
 
     def _dead_letter(self, place: TopicPartition, raw: Any, reason: WireError) -> wire.Outgoing:
         log.warning(

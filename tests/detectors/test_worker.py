@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import NamedTuple
 
+import msgspec
 import psycopg
 import pytest
 from kafka import TopicPartition
@@ -212,7 +213,7 @@ def test_who_is_gone_leaves_memory_and_comes_back(settings: Settings) -> None:
     log, gone = story(patient), at(10 * 86_400)
     later = heart([float(rate) for rate in RATES], patient=patient, start=11 * 86_400)
     ticks = [Tick(at(len(RATES) * 60 + i * 120)) for i in range(10 * 720)]
-    alone = [*log, *ticks, Tick(gone)]
+    alone: list[Upload | Tick] = [*log, *ticks, Tick(gone)]
     with detectors(settings) as driven:
         driven.take(batch(alone))
         driven.take(batch(story(other), len(alone)))
@@ -297,3 +298,19 @@ def test_a_broken_configuration_ends_the_process_with_words(settings: Settings) 
     wrong = settings.model_copy(update={"detection_config": "/nowhere/ward.toml"})
     with pytest.raises(SettingsError, match="cannot be read"):
         service.build(wrong)
+
+
+def test_a_state_of_a_newer_vigil_is_not_written_over(settings: Settings) -> None:
+    patient = someone()
+    with detectors(settings) as driven:
+        driven.take(batch(story(patient)[:10]))
+    newer = msgspec.msgpack.encode([99, {}])
+    with psycopg.connect(settings.database(), autocommit=True) as connection:
+        connection.execute("UPDATE detector_states SET state = %s", (newer,))
+    with (
+        pytest.raises(UnavailableError) as refusal,
+        closing(Detectors(settings, load(), Health("detectors"))) as older,
+    ):
+        older.assigned([PLACE])
+    assert refusal.value.code == "unavailable.state_newer"
+    assert state(settings, patient) == newer

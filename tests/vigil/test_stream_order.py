@@ -279,3 +279,25 @@ def test_messages_deleted_before_they_were_read_are_counted(
     assert isinstance(counters, dict)
     assert counters["messages_missed"] == 10
     assert recorder.seen[10:] == [f"{prefix}-0-{n}" for n in range(20, 30)]
+
+
+def test_a_topic_that_is_missing_is_said_and_waited_for(
+    stream: Settings,
+    publisher: Publisher,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    if request.node.callspec.params["broker"] == "tansu":
+        pytest.skip("Tansu makes a topic when it is asked about it")
+    monkeypatch.setattr("vigil.stream.LOOK_SECONDS", 0.2)
+    prefix, messages = uploads(patients=3, each=2)
+    recorder = Recorder(prefix)
+    recorder.topics = (topics.READINGS.name, f"not-made-{prefix}")
+    with looping(recorder, stream, wait_ready=False) as (health, _):
+        publisher.publish(messages)
+        eventually(lambda: len(recorder.seen) == 6, 20)
+        eventually(lambda: "unavailable.broker_topics" in health.report()["trouble"])  # type: ignore[operator]
+        report = health.report()["trouble"]
+        assert isinstance(report, dict)
+        assert recorder.topics[1] in report["unavailable.broker_topics"]
+        assert not health.ready()
