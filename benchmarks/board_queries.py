@@ -18,12 +18,15 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
+import psycopg
+from psycopg.rows import dict_row
+
 from benchmarks import board_load
 from dashboard import chart
 from dashboard.context import WebContext
 from dashboard.snapshot import read_sparks, read_ward
 from store import board, burden, evidence, phones, roster, shift, trends
-from store.database import AsyncConnection, Connection, async_pool, connect
+from store.database import AsyncConnection, Connection, async_pool
 from store.feed import BoardFeed
 from store.migrate import migrate
 from vigil.settings import Settings
@@ -47,7 +50,7 @@ class Asked(NamedTuple):
 def prepared(settings: Settings, ward: tuple[int, int, int]) -> str:
     """Migrate, and fill what is empty; says what server it is and how much is there."""
     migrate(settings.database())
-    with connect(settings, autocommit=True) as connection:
+    with psycopg.connect(settings.database(), row_factory=dict_row, autocommit=True) as connection:
         if connection.execute("SELECT FROM readings LIMIT 1").rowcount == 0:
             patients, days, every_seconds = ward
             end = datetime.now(UTC).replace(second=0, microsecond=0)

@@ -3,6 +3,9 @@
 What is shaded is what the detectors said: each episode over its own time, with the personal
 baseline and the limit *that it was judged by*, taken from its evidence. Outside episodes no
 baseline is drawn, because the page does not know the one that was in force then.
+
+Around the mean heart rate lies a band from the lowest to the highest reading of each bucket and,
+where buckets hold enough of them to have percentiles, a darker one from the 10th to the 90th.
 """
 
 from __future__ import annotations
@@ -37,6 +40,11 @@ TICKS = (
     {"dtickrange": [86_400_000, None], "value": "%b %-d"},
 )
 """How the time axis is written: short, so that it stays upright on a phone."""
+STRETCHES = {
+    timedelta(minutes=15): "each quarter of an hour",
+    timedelta(hours=1): "each hour",
+    timedelta(days=1): "each day",
+}
 NAMES = {"heart_rate": "Heart rate", "systolic": "Systolic", "diastolic": "Diastolic"}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 LAYOUT: Mapping[str, Any] = {
@@ -48,7 +56,7 @@ LAYOUT: Mapping[str, Any] = {
     "hoverlabel": {"font": {"color": "#14202b"}, "bgcolor": "#ffffff"},
     "dragmode": "zoom",
     "legend": {
-        "orientation": "h", "x": 0, "y": 1.1, "font": {"size": 12}, "traceorder": "normal",
+        "orientation": "h", "x": 0, "y": 1.13, "font": {"size": 12}, "traceorder": "normal",
     },
 }  # fmt: skip
 
@@ -75,6 +83,7 @@ class Theme(NamedTuple):
     systolic: str
     diastolic: str
     band: str
+    middle: str
     high: str
     medium: str
     low: str
@@ -91,11 +100,11 @@ class Theme(NamedTuple):
 
 LIGHT = Theme(
     "#14202b", "#51606e", "#e1e7ed", "#0b5cad", "#5b2d9e", "#1f7a5c", "rgba(11,92,173,0.13)",
-    "#b3141d", "#a87900", "#0b7f93",
+    "rgba(11,92,173,0.24)", "#b3141d", "#a87900", "#0b7f93",
 )  # fmt: skip
 DARK = Theme(
     "#e6edf3", "#9fb0bf", "#2a3641", "#6cb2ff", "#c3a1ff", "#5fd0a5", "rgba(108,178,255,0.16)",
-    "#ff6b70", "#ffd60a", "#3fd0e6",
+    "rgba(108,178,255,0.28)", "#ff6b70", "#ffd60a", "#3fd0e6",
 )  # fmt: skip
 
 
@@ -114,7 +123,7 @@ def _gapped(
     """A signal's points, with a gap wherever nothing was measured for longer."""
     before: datetime | None = None
     for point in trend.points:
-        value, time = point[field], point["bucket"]
+        value, time = point.get(field), point["bucket"]
         if value is None:
             continue
         if before is not None and time - before > longest:
@@ -139,12 +148,28 @@ def _line(trend: Trend, look: Theme, signal: str, stat: str, **style: Any) -> di
     }
 
 
-def _traces(trend: Trend, look: Theme) -> list[dict[str, Any]]:
+def _spread(trend: Trend, low: str, high: str) -> bool:
+    """Whether heart rates differ within a bucket, from one figure of it to the other."""
+    pairs = ((p.get(f"heart_rate_{low}"), p.get(f"heart_rate_{high}")) for p in trend.points)
+    return any(a is not None and b is not None and b > a for a, b in pairs)
+
+
+def _bands(trend: Trend, look: Theme) -> Iterator[dict[str, Any]]:
+    """What lies around the mean heart rate, each between two lines that are not drawn."""
     none = {"mode": "lines", "line": {"width": 0}}
-    traces = [
-        _line(trend, look, "heart_rate", "min", **none),
-        _line(trend, look, "heart_rate", "max", fill="tonexty", fillcolor=look.band, **none),
-    ]
+    for low, high, color, named in (
+        ("min", "max", look.band, {}),
+        ("p10", "p90", look.middle, {"name": "Middle 80 %", "showlegend": True}),
+    ):
+        if _spread(trend, low, high):
+            yield _line(trend, look, "heart_rate", low, **none)
+            yield _line(
+                trend, look, "heart_rate", high, fill="tonexty", fillcolor=color, **named, **none
+            )
+
+
+def _traces(trend: Trend, look: Theme) -> list[dict[str, Any]]:
+    traces = list(_bands(trend, look))
     for signal in PANELS:
         row, color = SIGNALS[signal], str(getattr(look, signal))
         marks = "lines" if signal == "heart_rate" else "lines+markers"
@@ -304,4 +329,10 @@ def words(trend: Trend) -> str:
             )
     if not said:
         return "No readings of heart rate or blood pressure in this window."
-    return "In this window: " + "; ".join(said) + "."
+    told = "In this window: " + "; ".join(said) + "."
+    if _spread(trend, "p10", "p90"):
+        told += (
+            " Around the heart rate, light: from the lowest to the highest; darker: the middle 80 %"
+            f" of {STRETCHES.get(trend.width, 'each stretch of time')}."
+        )
+    return told

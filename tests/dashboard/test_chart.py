@@ -116,6 +116,42 @@ def test_the_words_say_range_and_median() -> None:
     assert "No readings" in words(trend([]))
 
 
+def banded(minutes: float, low: float, high: float) -> dict[str, Any]:
+    """A bucket whose heart rates lie from ``low`` to ``high``, most of them well within."""
+    row = point(minutes, heart_rate=(low + high) / 2)
+    inset = (high - low) / 4
+    return {
+        **row, "heart_rate_min": low, "heart_rate_max": high, "heart_rate_p10": low + inset,
+        "heart_rate_p90": high - inset,
+    }  # fmt: skip
+
+
+def test_where_there_are_percentiles_a_darker_band_lies_within_the_light_one() -> None:
+    shown = Trend(
+        NOON, NOON + 2 * 60 * MINUTE, 15 * MINUTE, [banded(0, 60, 80), banded(15, 62, 90)], []
+    )
+    drawn = figure(shown, LIGHT)["data"]
+    lowest, highest, tenth, ninetieth, line = drawn[:5]
+    assert [lowest["y"], highest["y"]] == [[60, 62], [80, 90]]
+    assert [tenth["y"], ninetieth["y"]] == [[65, 69], [75, 83]]
+    assert (highest["fillcolor"], ninetieth["fillcolor"]) == (LIGHT.band, LIGHT.middle)
+    assert highest["fill"] == ninetieth["fill"] == "tonexty"  # each to the line before it
+    assert ninetieth["name"] == "Middle 80 %"
+    assert line["name"] == "Heart rate"
+    assert "the middle 80 % of each quarter of an hour." in words(shown)
+
+
+def test_of_single_readings_there_is_no_band() -> None:
+    shown = trend([point(m, heart_rate=70 + m) for m in range(5)])
+    assert [row.get("name") for row in figure(shown, LIGHT)["data"]] == ["Heart rate"]
+    assert "80 %" not in words(shown)
+
+
+def test_a_band_has_no_edge_where_there_was_no_reading() -> None:
+    drawn = figure(trend([banded(0, 60, 80), banded(15, 60, 80), banded(300, 60, 80)]), LIGHT)
+    assert [row["y"].count(None) for row in drawn["data"][:4]] == [1, 1, 1, 1]
+
+
 rates = st.none() | st.floats(20, 300)
 
 
