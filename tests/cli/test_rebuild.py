@@ -22,7 +22,7 @@ from vigil.broker import Publisher
 from vigil.cli.rebuild_sources import FromStore
 from vigil.cli.services import build
 from vigil.errors import InputError
-from vigil.model import Event, Tick
+from vigil.model import Context, Event, Measurement, Tick, Upload
 from vigil.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -30,8 +30,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 @pytest.fixture(scope="module")
 def seen(broker: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A broker, and a database to copy, after store and detectors have seen a recording, and then
-    an hour and a half of a clock in which nothing came."""
+    """A broker, and a database to copy, after store and detectors have seen a recording, somebody's
+    late readings, and then an hour and a half of a clock in which nothing came."""
     name = f"t_{secrets.token_hex(6)}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template")
@@ -48,11 +48,31 @@ def seen(broker: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactor
         path = recording(tmp_path_factory.mktemp("seen"), patients=3, days=3)
         replayed = vigil("replay", path)
         assert replayed.exit_code == 0, replayed.output
-        eventually(lambda: count(settings, "readings") == 3 * 3 * 144, 60)
+        assert vigil("patient", "add", "p-late", "--ward", "late").exit_code == 0
+        send(settings, [wire.outgoing(one, "test") for one in buffered()])
+        eventually(lambda: count(settings, "readings") == 3 * 3 * 144 + 240, 60)
         ticks = [Tick(START + timedelta(days=3, minutes=minute)) for minute in range(90)]
         send(settings, [wire.outgoing(tick, "test", place) for tick in ticks for place in range(3)])
         eventually(lambda: settled(settings), 60)
     return settings
+
+
+def buffered() -> list[Upload]:
+    """Four hours of somebody whose device sends what is new first, and its buffer afterwards."""
+    begin = START + timedelta(days=2, hours=20)
+
+    def upload(minutes: range, received: int) -> Upload:
+        rates = ((minute, 165.0 if 80 <= minute < 140 else 70.0) for minute in minutes)
+        items = tuple(
+            Measurement(f"late-{minute}", begin + timedelta(minutes=minute),
+                        {"heart_rate": rate + minute % 3}, Context("rest"))
+            for minute, rate in rates
+        )  # fmt: skip
+        return Upload("p-late", "band", begin + timedelta(minutes=received, seconds=5), items)
+
+    uploads = [upload(range(minute, minute + 1), minute) for minute in range(60)]
+    uploads += [upload(range(minute, minute + 1), minute) for minute in range(180, 239)]
+    return [*uploads, upload(range(60, 180), 239), upload(range(239, 240), 240)]
 
 
 def send(settings: Settings, messages: list[wire.Outgoing]) -> None:
@@ -120,15 +140,19 @@ def test_a_replayed_recording_is_rebuilt_without_a_difference_and_a_tampering_is
     system: Settings, tmp_path: Path
 ) -> None:
     told, missed = count(system, "events"), count(system, "events WHERE kind = 'no_data'")
-    assert missed == 3
-    for words, untold in ((("store",), 3), (("store", "--silence"), 0), (("topic",), 0)):
-        status, output, lines = rebuilt(tmp_path, "--from", *words)
+    assert missed == 4
+    assert count(system, "events WHERE retrospective AND patient_id = 'p-late'") >= 2
+    for history, untold in (("store", 4), ("topic", 0)):
+        status, output, lines = rebuilt(tmp_path, "--from", history)
         assert (status, len(lines)) == (0, 1), output
         assert "no difference" in output
-        assert f"{3 * 3 * 144} readings of 3 patients" in output
-        assert ("not compared: 3 steps no_data" in output) == bool(untold)
+        assert f"{3 * 3 * 144 + 240} readings of 4 patients" in output
+        assert ("not compared: 4 steps no_data" in output) == bool(untold)
         assert count(system, "shadow.events") + untold == told == count(system, "events")
         assert count(system, "shadow.episodes") + untold == count(system, "episodes")
+    status, output, lines = rebuilt(tmp_path, "--silence", "--ward", "recordings")
+    assert status == 0, output
+    assert count(system, "shadow.events WHERE kind = 'no_data'") == 3
     before = len(read_all(system, topics.EVENTS.name))
     gone, raised, alone = tamper(system)
     for history in ("store", "topic"):
@@ -164,12 +188,12 @@ def test_a_rebuild_that_was_killed_goes_on_where_it_was(
             yield events
 
     monkeypatch.setattr(FromStore, "play", until_the_second)
-    assert vigil("rebuild").exit_code == 130
+    assert vigil("rebuild", "--ward", "recordings").exit_code == 130
     assert count(system, "shadow.units") == 1
     assert count(system, "shadow.events WHERE patient_id <> 'p0'") == 0
-    assert rebuilt(tmp_path)[0] == 0
+    assert rebuilt(tmp_path, "--ward", "recordings")[0] == 0
     assert played == ["p0", "p1", "p1", "p2"]
-    assert rebuilt(tmp_path)[0] == 0
+    assert rebuilt(tmp_path, "--ward", "recordings")[0] == 0
     assert played[4:] == ["p0", "p1", "p2"]
 
 
@@ -219,7 +243,9 @@ def test_a_part_is_compared_and_begins_with_the_first_reading_unless_told_otherw
     until = rebuilt(tmp_path, "--ward", "recordings", "--until", "2026-10-02")
     assert until[0] == 0, until[1]
     assert "432 readings of 3 patients" in until[1]
-    cold = rebuilt(tmp_path, "--since", "2026-10-03", "--warm-up-days", "0.25")
+    cold = rebuilt(
+        tmp_path, "--ward", "recordings", "--since", "2026-10-03", "--warm-up-days", "0.25"
+    )
     assert "playing began at 2026-10-02 18:00 UTC, not at the first reading" in cold[1]
     assert f"{3 * (144 + 36)} readings" in cold[1]
     ask(system, "DELETE FROM events WHERE patient_id = 'p2'")
