@@ -17,13 +17,22 @@ endif
 STAMP_DEMO := $(VENV)/.demo-llm$(LLM)
 STAMP_TEST := $(VENV)/.test-llm$(LLM)
 
-.PHONY: demo test check format screenshots clean
+# Of `make faults`; another seed makes other people, faults and moments.
+ROUNDS       ?= 5
+SEED         ?= $(shell date +%s)
+AWAY_MINUTES ?= 10
+
+.PHONY: demo test faults check format screenshots clean
 
 demo: $(STAMP_DEMO) ## everything on one machine, with simulated patients
 	@VIGIL_LLM=$(LLM) $(BIN)/vigil demo $(ARGS)
 
 test: $(STAMP_TEST) ## all tests
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+faults: $(STAMP_TEST) ## the long run of fault tests (docs/faults.md)
+	@VIGIL_TEST_FAULT_ROUNDS=$(ROUNDS) VIGIL_TEST_FAULT_SEED=$(SEED) \
+	  VIGIL_TEST_FAULT_AWAY_MINUTES=$(AWAY_MINUTES) $(BIN)/pytest -s tests/faults/test_long.py $(ARGS)
 
 check: $(STAMP_TEST) ## what pre-commit runs: format, lint, types, allowed imports
 	@$(BIN)/ruff format --check .

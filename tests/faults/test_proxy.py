@@ -74,7 +74,7 @@ def test_a_cut_resets_and_refuses_until_it_is_healed(proxy: Proxy) -> None:
     with _open(proxy) as client:
         assert _asked(client) == b"there?"
         proxy.cut()
-        with pytest.raises(OSError, match="reset|pipe"):
+        with pytest.raises(OSError, match=r"reset|pipe"):
             _asked(client)
     with pytest.raises(ConnectionRefusedError):
         _open(proxy)
@@ -121,7 +121,7 @@ def test_dropping_resets_once(proxy: Proxy) -> None:
     with _open(proxy) as client:
         assert _asked(client) == b"there?"
         proxy.drop()
-        with pytest.raises(OSError, match="reset|pipe"):
+        with pytest.raises(OSError, match=r"reset|pipe"):
             _asked(client)
     with _open(proxy) as client:
         assert _asked(client) == b"there?"

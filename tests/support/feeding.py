@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from operator import attrgetter
+from time import sleep
+
+import httpx
 
 from vigil import ids, wire
 from vigil.broker import Publisher
@@ -87,7 +89,63 @@ class Feeder:
                     break
                 except UnavailableError:
                     self.repeats += 1
-                    time.sleep(0.2)
-            time.sleep(self._pause)
+                    sleep(0.2)
+            sleep(self._pause)
         if publisher is not None:
             publisher.close()
+
+
+class DoorFeeder:
+    """Posts one person's readings through the door, each until it is taken.
+
+    Args:
+        url: the web process.
+        key: a device's key.
+    """
+
+    def __init__(self, url: str, key: str, patient_id: str, count: int, seconds: float):
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._patient_id = patient_id
+        self._count = count
+        self._pause = seconds / count
+        self._thread = threading.Thread(target=self._run, name="door", daemon=True)
+        self._began = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=count)
+        self.accepted: dict[tuple[str, datetime, str], dict[str, float]] = {}
+        self.refusals = 0
+        """Requests that were not answered, or with "send again"."""
+
+    def start(self) -> DoorFeeder:
+        """Begin to post."""
+        self._thread.start()
+        return self
+
+    def join(self, seconds: float) -> None:
+        """Return once every reading was taken."""
+        self._thread.join(seconds)
+        assert not self._thread.is_alive(), "the door did not take everything"
+
+    def _run(self) -> None:
+        with httpx.Client(base_url=self._url, headers=self._headers, timeout=10) as door:
+            for number in range(self._count):
+                time = self._began + timedelta(seconds=number)
+                values = {"heart_rate": 66.0 + number % 7}
+                reading_id = f"{self._patient_id}-{number}"
+                self._post(door, time, values, reading_id)
+                self.accepted[self._patient_id, time, reading_id] = values
+                sleep(self._pause)
+
+    def _post(
+        self, door: httpx.Client, time: datetime, values: dict[str, float], reading_id: str
+    ) -> None:
+        reading = {"patient_id": self._patient_id, "time": time.isoformat(), "values": values,
+                   "reading_id": reading_id}  # fmt: skip
+        while True:
+            try:
+                answer = door.post("/v1/readings", json=reading)
+                if answer.status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            self.refusals += 1
+            sleep(0.1)

@@ -56,7 +56,7 @@ class Proxy:
 
     def __init__(self, to_port: int, port: int | None = None):
         self.port = port or free_port()
-        self._to = (HOST, to_port)
+        self.to_port = to_port
         self._change = threading.Condition()
         self._mode = "pass"
         self._delay_seconds = 0.0
@@ -162,7 +162,7 @@ class Proxy:
             lost, cut = self._mode == "half_open", self._mode == "cut"
         if not lost and not cut:
             try:
-                server = socket.create_connection(self._to, timeout=5)
+                server = socket.create_connection((HOST, self.to_port), timeout=5)
                 server.settimeout(None)
             except OSError:
                 cut = True  # nobody is there: refused a moment later than without a proxy

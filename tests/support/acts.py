@@ -1,0 +1,136 @@
+"""The faults that a running system can be given, by name; each is over when it returns."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+from kafka.record.default_records import DefaultRecordBatchBuilder
+
+from tests.support.faulty import PROCESSES, Faulty
+from tests.support.piece import Piece
+from tests.support.proxy import Proxy
+from tests.support.schedule import Fault
+from vigil import topics, wire
+from vigil.broker import Publisher
+
+CLOCKS_HOURS = (0.0, 3.0, -3.0, 48.0)
+"""By how much the wall clocks of workers that join step."""
+STORMY = ("detectors", "store", "detectors", "explain")
+
+
+def kills(system: Faulty) -> list[Fault]:
+    """``kill -9`` of each process that ``vigil up`` keeps; it is back when this returns."""
+    return [Fault(f"kill {name}", partial(system.system.kill, name)) for name in PROCESSES]
+
+
+def crashes(piece: Piece, name: str, away_seconds: float) -> list[Fault]:
+    """A crash of broker or database, and its start after a while; and a disk that hangs."""
+
+    def crash() -> None:
+        piece.kill()
+        time.sleep(away_seconds)
+        piece.start()
+
+    def bursts() -> None:
+        for _ in range(3):
+            piece.pause(away_seconds / 4)
+            time.sleep(away_seconds / 8)
+
+    return [Fault(f"{name} killed, away", crash), Fault(f"{name} hangs in bursts", bursts)]
+
+
+def breaks(network: Proxy, name: str, seconds: float) -> list[Fault]:
+    """A network that is cut, stalls, is slow, or resets what is connected."""
+
+    def broken(how: Callable[[], None]) -> None:
+        how()
+        time.sleep(seconds)
+        network.heal()
+
+    return [
+        Fault(f"network to {name} cut", partial(broken, network.cut)),
+        Fault(f"network to {name} stalls", partial(broken, network.stall)),
+        Fault(f"network to {name} slow", partial(broken, partial(network.slow, 0.05))),
+        Fault(f"connections to {name} reset", network.drop),
+    ]
+
+
+def half_open(network: Proxy, name: str, seconds: float) -> Fault:
+    """What is connected is lost and not told; it never is."""
+
+    def act() -> None:
+        network.half_open()
+        time.sleep(seconds)
+        network.heal()
+
+    return Fault(f"network to {name} half open", act)
+
+
+def storm(system: Faulty, draw: random.Random, joins: int) -> Fault:
+    """Workers that join and leave one after another, in order or killed.
+
+    The wall clock of all but the first of each four steps by hours or days.
+    """
+    order = [(STORMY[number % 4], CLOCKS_HOURS[number % 4]) for number in range(joins)]
+    ways = [draw.choice((signal.SIGTERM, signal.SIGKILL)) for _ in order]
+
+    def act() -> None:
+        joined = [system.join(service, 3600 * hours) for service, hours in order]
+        for worker in joined:
+            worker.wait_ready()
+        for worker, by in zip(joined, ways, strict=True):
+            time.sleep(draw.uniform(0.2, 1.5))
+            system.leave(worker, by)
+
+    told = ", ".join(f"{service} ({hours:+g} h)" for service, hours in order)
+    return Fault(f"workers join and leave: {told}", act)
+
+
+def poison(system: Faulty) -> Fault:
+    """Messages that nobody can read, on each topic that a service reads."""
+
+    def act() -> None:
+        publisher = Publisher(system.settings, "poison", patience=10)
+        with patch.object(DefaultRecordBatchBuilder, "append", _append):
+            for topic in (topics.READINGS, topics.EVENTS, topics.ALERTS):
+                publisher.publish(_poison(topic))
+        publisher.close()
+
+    return Fault("poison", act)
+
+
+class _Null(bytes):
+    """A header's value that goes out as null: Kafka allows it, kafka-python's producer does not."""
+
+
+_plain_append = DefaultRecordBatchBuilder.append
+
+
+def _append(
+    self: Any, offset: int, timestamp: int, key: Any, value: Any, headers: Any, **rest: Any
+) -> Any:
+    told = [(name, None if isinstance(given, _Null) else given) for name, given in headers]
+    return _plain_append(self, offset, timestamp, key, value, told, **rest)
+
+
+def _poison(topic: topics.Topic) -> list[wire.Outgoing]:
+    kind = wire.CE_TYPES
+    promised = next(name for name, struct in kind.items() if struct is topic.carries[0])
+    right = [("ce_type", promised.encode())]
+    other = [("ce_type", b"org.vigil.unknown.v9")]
+    values: list[tuple[bytes | None, wire.Headers]] = [
+        (b"not JSON at all \xff\xfe", right),
+        (b'{"patient_id": 7}', right),
+        (b"[" * 50_000, right),
+        (b'{"patient_id": "' + b"x" * 3_000_000 + b'"}', right),
+        (b"{}", other),
+        (b"{}", [("ce_type", _Null())]),
+        (None, []),
+    ]
+    return [wire.Outgoing(topic.name, b"poison", value, headers) for value, headers in values]  # type: ignore[arg-type]

@@ -1,0 +1,202 @@
+"""A whole Vigil whose broker, database, network and workers can be broken, and what it then holds.
+
+The broker and the database are the test's own; ``vigil up`` reaches each through a proxy of the
+test's. (A broker tells its clients where to come to: it tells them the proxy.) The test itself asks
+the database past the proxy.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import psycopg
+
+from tests.conftest import KAFKA_HOME
+from tests.support import oracle
+from tests.support.doorbell import Doorbell
+from tests.support.oracle import Moment, Outcome, Step
+from tests.support.piece import Piece, standing
+from tests.support.processes import end, open_folder
+from tests.support.proxy import Proxy
+from tests.support.running import eventually
+from tests.support.whole import Whole, whole
+from vigil import topics
+from vigil.local import parts
+from vigil.local.parts import HOST, free_port
+from vigil.local.runtime import Service
+from vigil.model import Upload
+from vigil.settings import Settings
+
+WEB = "ingest dashboard"
+PROCESSES = ("detectors", "store", "explain", "notify", WEB)
+PATIENCE_SECONDS = 90.0
+"""How long a system may take to be done with everything once nothing is broken any more."""
+ROOT = Path(__file__).parents[2]
+
+
+class Extra(NamedTuple):
+    """A worker beside those that ``vigil up`` keeps."""
+
+    process: subprocess.Popen[bytes]
+    service: Service
+
+    def wait_ready(self) -> None:
+        """Return once it is in its group and can work."""
+        eventually(self.service.ready, 60)
+
+
+class Faulty:
+    """The system, and what it must come to hold; :func:`faulty` makes one."""
+
+    def __init__(
+        self, system: Whole, settings: Settings, broker: Piece, database: Piece,
+        networks: tuple[Proxy, Proxy], doorbell: Doorbell,
+    ):  # fmt: skip
+        self.system = system
+        self.settings = settings
+        self.broker = broker
+        self.database = database
+        self.to_broker, self.to_database = networks
+        self.doorbell = doorbell
+        self.expected = Outcome({}, {}, {})
+        self.accepted: dict[Moment, dict[str, float]] = {}
+        """Readings that the door took; what follows from them only the log can tell."""
+        self._extra: list[Extra] = []
+
+    def expect(self, uploads: list[Upload]) -> None:
+        """These uploads are about to be sent, in this order."""
+        new = oracle.without_faults(uploads, self.settings)
+        self.expected.readings.update(new.readings)
+        self.expected.events.update(new.events)
+        self.expected.alerts.update(new.alerts)
+
+    def join(self, service: str, clock_seconds: float = 0) -> Extra:
+        """One more worker of a service; its wall clock steps by so much (``wrong_clock.py``)."""
+        port = free_port()
+        given = {"VIGIL_HEALTH_PORT": str(port), "PYTHONPATH": str(ROOT)}
+        program = (sys.executable, "-m", "tests.support.wrong_clock", str(clock_seconds))
+        process = self.system.start("run", service, given=given, program=program)
+        worker = Extra(process, Service(service, (), port))
+        self._extra.append(worker)
+        return worker
+
+    def leave(self, worker: Extra, by: signal.Signals) -> None:
+        """A worker goes: in order (SIGTERM) or not (SIGKILL)."""
+        end(worker.process, 20, by)
+        self._extra.remove(worker)
+
+    def heal(self) -> None:
+        """Let the networks pass, and end every extra worker."""
+        self.to_broker.heal()
+        self.to_database.heal()
+        while self._extra:
+            self.leave(self._extra[-1], signal.SIGTERM)
+
+    def settle(self) -> None:
+        """Return once everything sent is handled: stored, and nobody lags.
+
+        Fails with what is missing if that takes too long.
+        """
+        eventually(lambda: not self._missing(), PATIENCE_SECONDS)
+        until = oracle.ends_of_all(self.settings)
+        eventually(lambda: not oracle.lag(self.settings, until), PATIENCE_SECONDS)
+
+    def _missing(self) -> str:
+        """A cheap look: how many rows there are and are not yet."""
+        wanted = (len(self.expected.readings) + len(self.accepted),
+                  len(self.expected.events), len(self.expected.alerts))  # fmt: skip
+        query = "SELECT (SELECT count(*) FROM readings), (SELECT count(*) FROM events),"
+        try:
+            with psycopg.connect(self._url()) as connection:
+                row = connection.execute(f"{query} (SELECT count(*) FROM alerts)").fetchone()
+        except psycopg.OperationalError as error:
+            return str(error)
+        assert row is not None
+        behind = any(have < want for have, want in zip(row, wanted, strict=True))
+        assert not behind, f"readings, events, alerts: {row} of {wanted}"
+        return ""
+
+    def check(self) -> None:
+        """Everything is there once, with the content that it has without faults."""
+        database = oracle.stored(self._url())
+        log = oracle.of_log(self.settings)
+        assert_same(self.expected.readings | self.accepted, database.readings)
+        assert_same(log.readings, database.readings)
+        self._check_against(database, log)
+        self._check_against(database, oracle.with_silence(self.expected, log))
+        self._check_letters()
+        self._check_pages(database)
+
+    def _check_against(self, database: Outcome, expected: Outcome) -> None:
+        """What follows from readings, in the tables and on the topics."""
+        assert_same(expected.events, database.events)
+        assert_same(expected.alerts, database.alerts)
+        assert_same(expected.events, oracle.on_topic(self.settings, topics.EVENTS.name))
+        assert_same(expected.alerts, oracle.on_topic(self.settings, topics.ALERTS.name))
+
+    def _check_letters(self) -> None:
+        names = (topics.READINGS.name, topics.EVENTS.name, topics.ALERTS.name, topics.ACTIONS.name)
+        expected = oracle.letters_of(self.settings, names)
+        assert_same(expected, oracle.letters(self.settings))
+
+    def _check_pages(self, database: Outcome) -> None:
+        """Each page was planned once; one sent again was claimed by a worker that died."""
+        query = "SELECT alert_id, sequence, attempts FROM deliveries WHERE channel = 'on_call'"
+        with psycopg.connect(self._url()) as connection:
+            rows = connection.execute(query).fetchall()
+        planned: list[Step] = [(alert_id, sequence) for alert_id, sequence, _ in rows]
+        assert len(planned) == len(set(planned))
+        assert set(planned) == oracle.pages(database.alerts.values())
+        assert self.doorbell.rung <= sum(attempts for *_, attempts in rows)
+
+    def _url(self) -> str:
+        return self.database.part.address
+
+
+def assert_same(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> None:
+    """Fail with the first few of what differs."""
+    told = oracle.differences(expected, found)
+    short = {what: (len(keys), sorted(map(str, keys))[:5]) for what, keys in told.items()}
+    assert not told, f"{len(expected)} expected, {len(found)} found: {short}"
+
+
+@contextmanager
+def faulty(kind: str) -> Iterator[Faulty]:
+    """A system on a broker of this kind (``tansu``, ``kafka``), up; taken down at the end."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(open_folder())
+        doorbell = stack.enter_context(Doorbell())
+        to_broker = stack.enter_context(Proxy(free_port()))
+        broker = stack.enter_context(standing(_broker(kind, folder, to_broker)))
+        database = stack.enter_context(standing(parts.postgres(folder / "postgres")))
+        port = urlsplit(database.part.address).port or 0
+        to_database = stack.enter_context(Proxy(port))
+        behind = database.part.address.replace(f":{port}/", f":{to_database.port}/")
+        settings = Settings(
+            demo=True, kafka_bootstrap=f"{HOST}:{to_broker.port}", partitions=3,
+            database_url=database.part.address, session_timeout_ms=3000, log_level="ERROR",
+        )  # fmt: skip
+        given = {
+            "VIGIL_DEMO": "1", "VIGIL_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+            "VIGIL_DATABASE_URL": behind, "VIGIL_PARTITIONS": "3",
+            "VIGIL_SESSION_TIMEOUT_MS": "3000", "VIGIL_TICK_SECONDS": "3",
+            "VIGIL_ONCALL_URLS": doorbell.url,
+        }  # fmt: skip
+        system = stack.enter_context(whole(folder, None, given=given))
+        made = Faulty(system, settings, broker, database, (to_broker, to_database), doorbell)
+        stack.callback(made.heal)  # so that everything can end in order
+        yield made
+
+
+def _broker(kind: str, folder: Path, network: Proxy) -> parts.Part:
+    if kind == "tansu":
+        return parts.tansu(network.to_port, network.port)
+    assert KAFKA_HOME
+    return parts.kafka(Path(KAFKA_HOME), folder / "kafka", network.to_port, network.port)

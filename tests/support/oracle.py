@@ -1,0 +1,221 @@
+"""What a run without faults gives, what a run with faults gave, and where the two differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import psycopg
+from psycopg.rows import dict_row
+
+from detectors import config, silence
+from detectors.engine import Engine
+from explain.compose import compose
+from explain.phrasebook import Phrasebook
+from notify import policy
+from store import reading_keys
+from store.service import Store
+from tests.support.streaming import ends, read_all
+from vigil import topics, wire
+from vigil.broker import open_consumer
+from vigil.cli import offline
+from vigil.errors import WireError
+from vigil.kinds import Priority
+from vigil.model import Alert, Event, Tick, Upload
+from vigil.settings import Settings
+from vigil.signals import NAMES
+
+Moment = tuple[str, datetime, str]
+"""A reading's patient, time and id: what it is known by."""
+Step = tuple[str, int]
+"""An event's or alert's id, and its sequence or revision."""
+
+READERS: Mapping[str, tuple[str, ...]] = {
+    "detectors": (topics.READINGS.name,),
+    "store": Store.topics,
+    "explain": (topics.EVENTS.name,),
+    "notify": (topics.ALERTS.name, topics.ACTIONS.name),
+}
+"""Service → the topics that it reads as a group."""
+
+
+class Outcome(NamedTuple):
+    """What became of readings: each thing that must be there once, with its content."""
+
+    readings: dict[Moment, dict[str, float]]
+    """Also each one's values."""
+    events: dict[Step, Event]
+    alerts: dict[Step, Alert]
+
+
+def without_faults(uploads: Iterable[Upload], settings: Settings) -> Outcome:
+    """What ``vigil replay --offline`` makes of the same uploads."""
+    uploads = list(uploads)
+    events = offline.detect(uploads, config.load(settings.detection_config))
+    return _outcome(readings_of(uploads), events, settings)
+
+
+def readings_of(uploads: Iterable[Upload]) -> dict[Moment, dict[str, float]]:
+    """The readings in uploads; one that comes twice is one."""
+    return {
+        (r.patient_id, r.time, r.reading_id): dict(r.values)
+        for upload in uploads
+        for r in upload.readings()
+    }
+
+
+def of_log(settings: Settings) -> Outcome:
+    """What follows from the log of readings as it stands: its repetitions, its ticks and all.
+
+    One engine a partition, in this process, in order of offset and never interrupted. What cannot
+    be read is left out, as the workers do.
+    """
+    engines: dict[int, Engine] = {}
+    uploads: list[Upload] = []
+    events: list[Event] = []
+    detection = config.load(settings.detection_config)
+    for record in sorted(read_all(settings, topics.READINGS.name), key=lambda r: r.offset):
+        try:
+            message = wire.decode(record.topic, record.value, record.headers)
+        except WireError:
+            continue
+        engine = engines.setdefault(record.partition, Engine(detection))
+        if isinstance(message, Tick):
+            events += engine.tick(message.time)
+        elif isinstance(message, Upload):
+            uploads.append(message)
+            events += engine.process(message)
+    return _outcome(readings_of(uploads), events, settings)
+
+
+def _outcome(
+    readings: dict[Moment, dict[str, float]], events: Iterable[Event], settings: Settings
+) -> Outcome:
+    phrases: Phrasebook = offline.phrasebook(settings)
+    told = {(event.event_id, event.sequence): event for event in events}
+    alerts = [compose(event, phrases) for event in told.values()]
+    return Outcome(readings, told, {(a.alert_id, a.revision): a for a in alerts})
+
+
+def with_silence(offline_outcome: Outcome, log: Outcome) -> Outcome:
+    """An offline outcome, and what the log's clock alone causes: who sends no more is missed."""
+    events = {key: event for key, event in log.events.items() if event.kind == silence.KIND}
+    ids = {event_id for event_id, _ in events}
+    alerts = {key: alert for key, alert in log.alerts.items() if alert.event_id in ids}
+    return Outcome(
+        offline_outcome.readings, offline_outcome.events | events, offline_outcome.alerts | alerts
+    )
+
+
+def stored(url: str) -> Outcome:
+    """What the database holds. A key that is there twice fails."""
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        return Outcome(
+            _once(_reading(row) for row in connection.execute("SELECT * FROM readings")),
+            _once(
+                ((row["event_id"], row["sequence"]), msgspec.convert(row, Event))
+                for row in connection.execute("SELECT * FROM events")
+            ),
+            _once(
+                ((row["alert_id"], row["revision"]), msgspec.convert(row, Alert))
+                for row in connection.execute("SELECT * FROM alerts")
+            ),
+        )
+
+
+def _reading(row: Mapping[str, Any]) -> tuple[Moment, dict[str, float]]:
+    reading_id = reading_keys.join(row["reading_key"], row["reading_id"])
+    values = {name: row[name] for name in NAMES if row[name] is not None}
+    return (row["patient_id"], row["time"], reading_id), values
+
+
+def _once(rows: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for key, content in rows:
+        assert key not in found, f"twice: {key}"
+        found[key] = content
+    return found
+
+
+def on_topic(settings: Settings, topic: str) -> dict[Step, Any]:
+    """The events or alerts of a topic. One that comes again must come the same; poison is left."""
+    found: dict[Step, Any] = {}
+    for record in read_all(settings, topic):
+        try:
+            message: Any = wire.decode(topic, record.value, record.headers)
+        except WireError:
+            continue
+        key = (
+            (message.event_id, message.sequence) if isinstance(message, Event)
+            else (message.alert_id, message.revision)
+        )  # fmt: skip
+        assert found.setdefault(key, message) == message, f"{topic}: {key} with two contents"
+    return found
+
+
+def differences(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> dict[str, list[Any]]:
+    """What is missing, too much, or not the same; empty where nothing is."""
+    told = {
+        "missing": [key for key in expected if key not in found],
+        "too much": [key for key in found if key not in expected],
+        "not the same": [key for key in expected if key in found and expected[key] != found[key]],
+    }
+    return {what: keys for what, keys in told.items() if keys}
+
+
+def lag(settings: Settings, until: Mapping[str, Mapping[Any, int]]) -> dict[str, int]:
+    """Messages before ``until`` that a service has not committed yet, of those that lag."""
+    behind: dict[str, int] = {}
+    for service, names in READERS.items():
+        consumer = open_consumer(settings, f"vigil-{service}")
+        try:
+            for place, end in (pair for name in names for pair in until[name].items()):
+                done = consumer.committed(place, timeout_ms=5000) or 0
+                if done < end:
+                    behind[service] = behind.get(service, 0) + end - done
+        finally:
+            consumer.close(autocommit=False)
+    return behind
+
+
+def ends_of_all(settings: Settings) -> dict[str, dict[Any, int]]:
+    """Where each topic that anybody reads as a group ends now."""
+    return {name: ends(settings, name) for name in {n for names in READERS.values() for n in names}}
+
+
+def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
+    """Whom on-call staff are told of: alert and sequence, by the rules of ``docs/notification``."""
+    told: dict[str, Priority] = {}
+    paged = set()
+    for alert in sorted(alerts, key=lambda a: (a.event_id, a.revision)):
+        page = policy.page_of_alert(alert, told.get(alert.event_id), demo=True)
+        if page is not None:
+            told[alert.event_id] = page.priority
+            paged.add((alert.alert_id, alert.sequence))
+    return paged
+
+
+def letters(settings: Settings) -> dict[tuple[str, str], Any]:
+    """Dead letters by the service that wrote them and the place that each came from."""
+    found: dict[tuple[str, str], Any] = {}
+    for record in read_all(settings, topics.DEADLETTER.name):
+        origin = wire.header(record.headers, "vigil_origin")
+        service = wire.header(record.headers, "ce_source").rpartition("/")[2]
+        found[service, origin] = record.value
+    return found
+
+
+def letters_of(settings: Settings, names: Sequence[str]) -> dict[tuple[str, str], Any]:
+    """The letters that follow from what on these topics cannot be read, one a reading service."""
+    expected: dict[tuple[str, str], Any] = {}
+    for name in names:
+        for record in read_all(settings, name):
+            try:
+                wire.decode(name, record.value, record.headers)
+            except WireError:
+                origin = f"{name}/{record.partition}/{record.offset}"
+                for service in (s for s, read in READERS.items() if name in read):
+                    expected[service, origin] = (record.value or b"")[: wire.LARGEST_LETTER]
+    return expected
