@@ -45,7 +45,12 @@ def _floats(values: Iterable[float | None]) -> str:
 
 
 def _times(values: Iterable[datetime]) -> str:
-    return f"{{{','.join([value.isoformat() for value in values])}}}"
+    made, last, text = [], None, ""
+    for value in values:
+        if value is not last:  # neighbours are often the very same object
+            last, text = value, value.isoformat()
+        made.append(text)
+    return f"{{{','.join(made)}}}"
 
 
 _LITERALS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(

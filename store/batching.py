@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from vigil.handler import Received
 from vigil.model import Upload
 
-FULL_ROWS = 10_000
+FULL_ROWS = 20_000
 """Readings that a batch aims at: enough to share what a transaction costs by itself, and what the
 board's newest values cost, and few enough to be written in a fraction of a second."""
 LEAST_MESSAGES = 200
-MOST_MESSAGES = 10_000
+MOST_MESSAGES = 20_000
 
 
 def next_size(batch: Sequence[Received], present: int) -> int:

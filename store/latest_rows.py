@@ -38,23 +38,31 @@ class Latest:
 
     def add(self, upload: Upload) -> None:
         """Take note of an upload's measurements."""
-        kept = self._patient(upload.patient_id)
+        kept = self._patients.setdefault(upload.patient_id, {})
         received, floor, several = upload.received_at, None, len(upload.measurements) > 1
         for item in reversed(upload.measurements):  # the newest stand last: of a long upload most
             time, values = item.time, item.values  # are older than all that is kept, and passed by
             if floor is not None and time < floor and values.keys() <= kept.keys():
                 continue
             for signal, value in values.items():
-                _keep(kept, signal, (time, received, value))
+                old = kept.get(signal)
+                if old is None or time > old[0]:
+                    kept[signal] = (time, received, value)
+                elif time == old[0]:
+                    kept[signal] = _of_one_moment(old, (time, received, value))
             if several and kept:
                 floor = min([newest[0] for newest in kept.values()])
 
     def update(self, other: Latest) -> None:
         """Take over what another has noted."""
         for patient, noted in other._patients.items():
-            kept = self._patient(patient)
+            kept = self._patients.setdefault(patient, {})
             for signal, newest in noted.items():
-                _keep(kept, signal, newest)
+                old = kept.get(signal)
+                if old is None or newest[0] > old[0]:
+                    kept[signal] = newest
+                elif newest[0] == old[0]:
+                    kept[signal] = _of_one_moment(old, newest)
 
     def upsert(self, connection: Connection) -> None:
         """Bring the table up to date; in one order, so that two writers do not wait for each other
@@ -67,18 +75,9 @@ class Latest:
         if rows:
             connection.execute(_UPSERT, arrays.turned(_COLUMNS, rows))
 
-    def _patient(self, patient_id: str) -> dict[str, Newest]:
-        kept = self._patients.get(patient_id)
-        if kept is None:
-            kept = self._patients[patient_id] = {}
-        return kept
 
-
-def _keep(kept: dict[str, Newest], signal: str, new: Newest) -> None:
-    old = kept.get(signal)
-    if (
-        old is None
-        or new[0] > old[0]
-        or (new[0] == old[0] and (new[1] < old[1] or (new[1] == old[1] and new[2] > old[2])))
-    ):
-        kept[signal] = new
+def _of_one_moment(one: Newest, other: Newest) -> Newest:
+    """That of two values which came first; of two that came together, the greater."""
+    if one[1] == other[1]:
+        return max(one, other)
+    return min(one, other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from operator import attrgetter
 from struct import Struct
@@ -67,14 +67,27 @@ def cleaned(received: Received, refuse: Refuse) -> Upload:
     return replace(upload, measurements=tuple(kept))
 
 
-def rows(upload: Upload) -> Iterator[Row]:
-    """The row of each measurement, as :data:`COLUMNS` says."""
-    shared = (upload.patient_id, upload.device_id, upload.received_at, upload.synthetic)
+def write_rows(upload: Upload, write: Callable[[Row], object]) -> bool:
+    """Give ``write`` the row of each measurement, as :data:`COLUMNS` says.
+
+    Returns:
+        Whether that was all of them: not what :func:`cleaned` would leave out.
+    """
+    arrived, whole = upload.received_at, True
+    shared = (upload.patient_id, upload.device_id, arrived, upload.synthetic)
     for item in upload.measurements:
-        yield (
-            *shared, item.time, *_identity(item.reading_id), *map(item.values.get, NAMES),
-            *_CONTEXT(item.context),
-        )  # fmt: skip
+        time, values = item.time, item.values
+        # What `problem` asks, in place: this is done for every reading.
+        if (
+            time < EARLIEST
+            or (time > arrived and time > arrived + AHEAD)
+            or not values.keys() <= _KNOWN
+        ):
+            whole = False
+        else:
+            identity = _identity(item.reading_id)
+            write((*shared, time, *identity, *map(values.get, NAMES), *_CONTEXT(item.context)))
+    return whole
 
 
 def _identity(reading_id: str) -> tuple[int, str | None]:

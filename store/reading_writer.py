@@ -14,7 +14,6 @@ way must not be tried over and over on a log that is read again: :class:`Trust`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import psycopg
@@ -23,7 +22,7 @@ from psycopg import sql
 from store import arrays
 from store.database import Connection
 from store.latest_rows import Latest
-from store.reading_rows import COLUMNS, Refuse, cleaned, rows
+from store.reading_rows import COLUMNS, Refuse, Row, cleaned, write_rows
 from vigil.handler import Received
 from vigil.model import Upload
 
@@ -128,9 +127,9 @@ def _copy(
     with cursor.copy(into) as copy:
         copy.set_types(_TYPES)
         for received in piece:
-            upload = cleaned(received, refuse)
-            for row in rows(upload):
-                copy.write_row(row)
+            upload: Upload = received.message  # type: ignore[assignment]
+            if not write_rows(upload, copy.write_row):
+                upload = cleaned(received, refuse)
             latest.add(upload)
     return cursor.rowcount
 
@@ -141,8 +140,10 @@ def insert_as_arrays(connection: Connection, uploads: Sequence[Upload]) -> int:
     Raises:
         psycopg.Error, UnicodeError: a row is refused; nothing was written.
     """
-    made = arrays.turned(COLUMNS, chain.from_iterable(map(rows, uploads)))
-    return connection.execute(_FROM_ARRAYS, made).rowcount
+    made: list[Row] = []
+    for upload in uploads:
+        write_rows(upload, made.append)
+    return connection.execute(_FROM_ARRAYS, arrays.turned(COLUMNS, made)).rowcount
 
 
 def copies(connection: Connection) -> bool:

@@ -16,7 +16,7 @@ from store import reading_writer, writer
 from store.database import Connection
 from store.latest_rows import Latest
 from store.reading_keys import split
-from store.reading_rows import rows
+from store.reading_rows import Row, cleaned, problem, write_rows
 from store.reading_writer import MOST_PIECES, Trust
 from store.writer import Writer
 from tests.support.messages import NOON, event, measurement, received, upload
@@ -172,8 +172,29 @@ alike = st.from_regex(r"[rR]-[0-9a-fA-F ]{14,18}", fullmatch=True)
 
 @given(st.one_of(derived, alike, st.text(max_size=20)))
 def test_a_rows_key_is_the_id_split(reading_id: str) -> None:
-    (row,) = rows(upload(Measurement(reading_id, NOON)))
-    assert row[5:7] == split(reading_id)
+    made: list[Row] = []
+    assert write_rows(upload(Measurement(reading_id, NOON)), made.append)
+    assert made[0][5:7] == split(reading_id)
+
+
+@pytest.mark.parametrize(
+    ("item", "late"),
+    [
+        (measurement(0, glucose=5.0), 1),
+        (Measurement("r", NOON.replace(year=1999)), 1),
+        (measurement(0), -86_401),
+        (measurement(0), -86_400),
+        (measurement(0), 1),
+    ],
+)
+def test_what_is_left_out_is_what_has_a_problem(item: Measurement, late: float) -> None:
+    sent = upload(item, late=late)
+    made: list[Row] = []
+    told: list[str] = []
+    whole = write_rows(sent, made.append)
+    kept = cleaned(received(sent), lambda _received, why: told.append(why))
+    assert whole == (problem(sent, item) == "")
+    assert (len(made), len(kept.measurements), len(told)) == (whole, whole, not whole)
 
 
 SIGNALS = ("heart_rate", "spo2")
