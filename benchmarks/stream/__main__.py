@@ -1,4 +1,4 @@
-"""How much one process takes from the topic.
+r"""How much one process takes from the topic.
 
     KAFKA_HOME=… python -m benchmarks.stream [--messages N] [--rounds K] [--only NAME…]
                                              [--peers-python PATH]
@@ -10,7 +10,8 @@ with uploads of fifty readings. All jobs of a table had the same topic, in the s
 The peers need a Python of their own, made once and anywhere:
 
     python -m venv peers
-    peers/bin/pip install quixstreams bytewax faust-streaming confluent-kafka msgspec
+    peers/bin/pip install quixstreams bytewax faust-streaming 'aiokafka[zstd]' \\
+                      confluent-kafka msgspec
 """
 
 from __future__ import annotations
