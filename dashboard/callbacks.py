@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dash import ClientsideFunction, Input, Output, State, ctx, dcc, html, set_props
 from dash.exceptions import PreventUpdate
 
-from dashboard import chart
+from dashboard import chart, chart_words
 from dashboard.live import Stream
 from dashboard.views import Views
 from vigil.errors import UnavailableError
@@ -78,7 +78,7 @@ def _chart(app: BoardDash, views: Views) -> None:
             trend = await views.trend(str(client["patient"]), span or chart.DEFAULT_SPAN)
         except UnavailableError:
             raise PreventUpdate from None  # the page says it; the chart stays as it was
-        return chart.figure(trend, theme), chart.words(trend)
+        return chart.figure(trend, theme), chart_words.words(trend)
 
 
 def _panel() -> list[Any]:

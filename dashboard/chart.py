@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from statistics import median
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -40,11 +39,6 @@ TICKS = (
     {"dtickrange": [86_400_000, None], "value": "%b %-d"},
 )
 """How the time axis is written: short, so that it stays upright on a phone."""
-STRETCHES = {
-    timedelta(minutes=15): "each quarter of an hour",
-    timedelta(hours=1): "each hour",
-    timedelta(days=1): "each day",
-}
 NAMES = {"heart_rate": "Heart rate", "systolic": "Systolic", "diastolic": "Diastolic"}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 LAYOUT: Mapping[str, Any] = {
@@ -148,7 +142,7 @@ def _line(trend: Trend, look: Theme, signal: str, stat: str, **style: Any) -> di
     }
 
 
-def _spread(trend: Trend, low: str, high: str) -> bool:
+def spread(trend: Trend, low: str, high: str) -> bool:
     """Whether heart rates differ within a bucket, from one figure of it to the other."""
     pairs = ((p.get(f"heart_rate_{low}"), p.get(f"heart_rate_{high}")) for p in trend.points)
     return any(a is not None and b is not None and b > a for a, b in pairs)
@@ -161,7 +155,7 @@ def _bands(trend: Trend, look: Theme) -> Iterator[dict[str, Any]]:
         ("min", "max", look.band, {}),
         ("p10", "p90", look.middle, {"name": "Middle 80 %", "showlegend": True}),
     ):
-        if _spread(trend, low, high):
+        if spread(trend, low, high):
             yield _line(trend, look, "heart_rate", low, **none)
             yield _line(
                 trend, look, "heart_rate", high, fill="tonexty", fillcolor=color, **named, **none
@@ -312,27 +306,3 @@ def figure(trend: Trend, look: Theme) -> dict[str, Any]:
     }
     traces = [trace for trace in _traces(trend, look) if trace["yaxis"] in panels]
     return {"data": traces, "layout": layout}
-
-
-def words(trend: Trend) -> str:
-    """The chart in a sentence, for those who do not see it."""
-    said = []
-    for signal in PANELS:
-        row = SIGNALS[signal]
-        middles = [p[f"{signal}_avg"] for p in trend.points if p[f"{signal}_avg"] is not None]
-        if middles:
-            low = min(p[f"{signal}_min"] for p in trend.points if p[f"{signal}_min"] is not None)
-            high = max(p[f"{signal}_max"] for p in trend.points if p[f"{signal}_max"] is not None)
-            said.append(
-                f"{NAMES[signal].lower()} {row.display(low)} to {row.display(high)}"
-                f" {row.unit_label}, median {row.display(median(middles))}"
-            )
-    if not said:
-        return "No readings of heart rate or blood pressure in this window."
-    told = "In this window: " + "; ".join(said) + "."
-    if _spread(trend, "p10", "p90"):
-        told += (
-            " Around the heart rate, light: from the lowest to the highest; darker: the middle 80 %"
-            f" of {STRETCHES.get(trend.width, 'each stretch of time')}."
-        )
-    return told

@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.chart import DARK, LIGHT, Trend, figure, theme, words
+from dashboard.chart import DARK, LIGHT, Trend, figure, theme
+from dashboard.chart_words import words
 from store.board import Episode
 from store.evidence import Basis
 from tests.dashboard.test_pieces import basis, episode
