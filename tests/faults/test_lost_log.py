@@ -15,8 +15,10 @@ import msgspec
 import pytest
 
 from ingest.recording import read_uploads
+from ingest.simulation import recorded
 from tests.support import oracle
 from tests.support.faulty import assert_same
+from tests.support.feeding import START
 from tests.support.oracle import Outcome
 from tests.support.processes import open_folder
 from tests.support.running import eventually
@@ -24,6 +26,7 @@ from tests.support.whole import Whole, whole
 from vigil.model import Alert, Event, Upload
 from vigil.settings import Settings
 
+SCENARIOS = ("tachycardia_at_rest", "bradycardia_asleep", "shock")
 Readings = dict[oracle.Moment, dict[str, float]]
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(400)]
@@ -56,12 +59,9 @@ def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again() -> 
 
 def _recording(system: Whole, seed: int) -> list[Upload]:
     """Three simulated people and a day; what happens to them is told without waiting for ticks."""
-    system.command(
-        "simulate", "--patients", "3", "--days", "1", "--seed", str(seed),
-        "--scenario", "tachycardia_at_rest", "--scenario", "bradycardia_asleep",
-        "--scenario", "shock", "--out", f"{seed}.csv.gz", "--truth", f"{seed}.csv",
-    )  # fmt: skip
-    return list(read_uploads(system.folder / f"{seed}.csv.gz"))
+    path = system.folder / f"{seed}.csv.gz"
+    recorded.write(path, recorded.people(3, seed, SCENARIOS, START, days=1), START, days=1)
+    return list(read_uploads(path))
 
 
 def _said_offline(system: Whole, name: str) -> dict[tuple[str, int], Event | Alert]:

@@ -22,7 +22,13 @@ from tests.support.schedule import Fault
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(400)]
 
 
-@pytest.fixture(scope="module", params=BROKERS)
+ONE_EACH = [
+    pytest.param(kind, marks=pytest.mark.xdist_group(f"faults on {kind}")) for kind in BROKERS
+]
+"""A system takes long to start: its rounds stay together, beside those of the other broker."""
+
+
+@pytest.fixture(scope="module", params=ONE_EACH)
 def system(request: pytest.FixtureRequest) -> Iterator[Faulty]:
     """A whole Vigil on this broker."""
     with faulty(request.param) as system:
