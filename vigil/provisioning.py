@@ -152,6 +152,13 @@ def _settings(
     topic: topics.Topic, told: Mapping[str, str], settings: Settings
 ) -> Iterator[Difference]:
     wanted = topic.config()
+    if (
+        not told and settings.kafka_sasl_mechanism
+    ):  # the driver passes over "not allowed" in silence
+        yield Difference(
+            topic.name, "has settings that the broker does not tell",
+            "Allow Vigil's user DescribeConfigs on it.", grave=False,
+        )  # fmt: skip
     for key in sorted(wanted.keys() & told.keys()):
         value = told[key]
         if why := _WORSE[key](value, wanted[key]):

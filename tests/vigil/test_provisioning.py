@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from typer.testing import CliRunner
 
-from vigil import topics
+from vigil import provisioning, topics
 from vigil.broker import open_admin
 from vigil.cli.main import app
 from vigil.provisioning import create_topics, differences
@@ -110,3 +112,14 @@ def test_the_command_makes_what_lacks_and_tells_the_rest(
     again = CliRunner().invoke(app, ["topics", "--create"])
     assert again.exit_code == 0, "it works, and may be meant"
     assert f"{plain} has 2 partitions" in again.stderr
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_settings_that_may_not_be_asked_for_are_told(*, named: bool) -> None:
+    user: dict[str, Any] = {
+        "kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "PLAIN",
+        "kafka_username": "u", "kafka_password": "own",
+    }  # fmt: skip
+    settings = Settings(**user) if named else Settings()
+    found = list(provisioning._settings(PLAIN, {}, settings))
+    assert [(d.topic, d.grave) for d in found] == [(PLAIN.name, False)] * named
