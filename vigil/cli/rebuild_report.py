@@ -53,7 +53,7 @@ def played(said: str, spans: dict[str, Span], shadow: str) -> str:
     if spans:
         first = min(span.first for span in spans.values())
         reached = max(span.reached for span in spans.values())
-        line += f", received {_minute(first)} to {_minute(reached)} UTC"
+        line += f", received since {_minute(first)}; compared up to {_minute(reached)} UTC"
     return line
 
 

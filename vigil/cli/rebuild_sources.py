@@ -133,10 +133,10 @@ class FromStore:
                     break
                 yield player.take(upload)
                 _note(played, unit, upload.received_at, len(upload.measurements))
-        if self._silence and unit in played:
-            end = self._end(cut)
-            yield player.reach(end)
-            _note(played, unit, end, 0)
+        if unit in played:
+            if self._silence:
+                yield player.reach(self._end(cut))
+            _note(played, unit, cut, 0)  # whatever was received before is here, or was lost
 
     def _end(self, cut: datetime) -> datetime:
         """How far the detectors' own clock has come; what is beyond they have not judged."""
