@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from store import guard, troubles
+from store import guard, troubles, waiting
 from store.waiting import PatientAsyncConnection, PatientConnection
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def open_pool(settings: Settings, size: int = 4) -> Pool:
         max_size=size,
         open=True,
         timeout=5,
-        check=ConnectionPool.check_connection,
+        check=waiting.check,
     )
 
 
@@ -144,7 +144,7 @@ def async_pool(settings: Settings, size: int = 8) -> AsyncPool:
         max_size=size,
         open=False,
         timeout=5,
-        check=AsyncConnectionPool.check_connection,
+        check=waiting.check_async,
     )
 
 

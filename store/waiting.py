@@ -13,11 +13,14 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.errors import _WaitTimeout
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 Row_co = TypeVar("Row_co", covariant=True)
 
 SECONDS = 40.0
 """More than ``statement_timeout``, so that a server which can still speak is heard first."""
+CHECK_SECONDS = 5.0
+"""An empty question is answered at once or never; a pool may have several that are lost."""
 
 
 class PatientConnection(psycopg.Connection[Row_co]):
@@ -50,6 +53,22 @@ class PatientAsyncConnection(psycopg.AsyncConnection[Row_co]):
             return await super().wait(gen, interval, self.patience_seconds)
         except _WaitTimeout:
             raise _given_up(self) from None
+
+
+def check(connection: psycopg.Connection[Any]) -> None:
+    """Whether a pool's connection still answers; asked each time before it is given out."""
+    assert isinstance(connection, PatientConnection)  # noqa: S101  (the pool's class)
+    usual, connection.patience_seconds = connection.patience_seconds, CHECK_SECONDS
+    ConnectionPool.check_connection(connection)
+    connection.patience_seconds = usual
+
+
+async def check_async(connection: psycopg.AsyncConnection[Any]) -> None:
+    """The same for the web process."""
+    assert isinstance(connection, PatientAsyncConnection)  # noqa: S101  (the pool's class)
+    usual, connection.patience_seconds = connection.patience_seconds, CHECK_SECONDS
+    await AsyncConnectionPool.check_connection(connection)
+    connection.patience_seconds = usual
 
 
 def without_end(connection: psycopg.Connection[Any]) -> None:

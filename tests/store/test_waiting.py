@@ -68,6 +68,21 @@ def test_a_pool_gives_another_connection_once_the_network_is_back(
             connection.execute("SELECT 1")
 
 
+def test_a_pool_of_lost_connections_is_found_out_soon(
+    database_url: str, network: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "CHECK_SECONDS", BRIEF)
+    url = database_url.replace(f":{network.to_port}/", f":{network.port}/")
+    with open_pool(Settings(demo=True, database_url=url), size=2) as pool:
+        with pool.connection() as one, pool.connection() as other:
+            one.execute("SELECT 1")
+            other.execute("SELECT 1")
+        network.half_open()
+        network.heal()
+        with pool.connection() as connection:
+            connection.execute("SELECT 1")
+
+
 def test_the_web_process_is_told_too(behind: Settings, network: Proxy) -> None:
     async def ask() -> None:
         async with async_pool(behind, size=1) as pool:
