@@ -22,6 +22,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -70,6 +71,8 @@ FILL = """
     ORDER BY time
 """
 """One day of everybody, in the order of arrival."""
+FIRST = datetime(2026, 3, 5, tzinfo=UTC)
+"""A chunk begins on it: the seven days of the default fill one, as in a hospital they would."""
 SIZES = "SELECT * FROM hypertable_columnstore_stats('readings')"
 PACKED = """
     SELECT compress_relid::regclass::text FROM _timescaledb_catalog.compression_settings
@@ -104,8 +107,7 @@ def _database(server: str) -> Iterator[str]:
 def _fill(connection: psycopg.Connection, patients: int, days: int) -> None:
     connection.execute("SELECT setseed(0.5)")
     for day in range(days):
-        first = f"2026-03-{day + 2:02d}T00:00:00Z"
-        connection.execute(FILL, {"first": first, "patients": patients})
+        connection.execute(FILL, {"first": FIRST + timedelta(days=day), "patients": patients})
 
 
 def _columns(connection: psycopg.Connection, rows: int) -> Iterator[tuple[str, float]]:

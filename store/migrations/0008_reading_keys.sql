@@ -77,10 +77,18 @@ BEGIN
     FROM readings, LATERAL (SELECT reading_id ~ '^r-[0-9a-f]{16}$') AS form (derived);
 
     FOREACH relation IN ARRAY averages LOOP
-        EXECUTE format(
-            'DROP %s IF EXISTS %I', CASE WHEN timescale THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END,
-            relation
-        );
+        FOR attempt IN REVERSE 50..0 LOOP
+            BEGIN
+                EXECUTE format(
+                    'DROP %s IF EXISTS %I',
+                    CASE WHEN timescale THEN 'MATERIALIZED VIEW' ELSE 'VIEW' END, relation
+                );
+                EXIT;
+            EXCEPTION WHEN internal_error THEN  -- "tuple concurrently deleted": a job still ends
+                IF attempt = 0 THEN RAISE; END IF;
+                PERFORM pg_sleep(0.2);
+            END;
+        END LOOP;
     END LOOP;
     DROP TABLE readings;
     ALTER TABLE readings_keyed RENAME TO readings;
