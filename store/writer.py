@@ -37,6 +37,12 @@ REFUSED = (
 )
 """What the driver or the database raises because of a row's content."""
 
+_DURABLE = """
+    SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') = 'off'
+"""
+"""Kafka's offsets are committed after our transaction: it has to outlive a crash of the server,
+whatever the server does by default."""
 _PATIENT = attrgetter("message.patient_id")
 Content = Upload | Event | Alert | Action | Phrase | Status
 
@@ -68,7 +74,7 @@ class Writer:
     def __init__(self, connection: Connection):
         self._connection = connection
         self._readings: ReadingWriter | None = None
-        self._asked = False
+        self._prepared = False
 
     def write(self, batch: Sequence[Received]) -> Written:
         """Store a batch. Tells the boards once, if anything changed.
@@ -85,11 +91,22 @@ class Writer:
 
         new: Counter[str] = Counter()
         if uploads or rows:
-            with translated(), self._connection.transaction():
-                new = self._insert(uploads, rows, refuse)
-                if new:
-                    notify_board(self._connection, " ".join(sorted(new)))
+            with translated():
+                self._prepare()
+                with self._connection.transaction():
+                    new = self._insert(uploads, rows, refuse)
+                    if new:
+                        notify_board(self._connection, " ".join(sorted(new)))
         return Written(new, list(rejected.values()))
+
+    def _prepare(self) -> None:
+        if self._prepared:
+            return
+        with self._connection.transaction():
+            self._connection.execute(_DURABLE)
+            if copies(self._connection):
+                self._readings = ReadingWriter(self._connection)
+        self._prepared = True
 
     def _insert(
         self, uploads: Sequence[Received], rows: Sequence[Row], refuse: Refuse
@@ -104,10 +121,6 @@ class Writer:
         return +new  # without the zeros
 
     def _insert_readings(self, piece: Sequence[Received], refuse: Refuse, latest: Latest) -> int:
-        if not self._asked:
-            self._asked = True
-            if copies(self._connection):
-                self._readings = ReadingWriter(self._connection)
         if self._readings is not None:
             try:
                 return self._readings.insert(piece, refuse, latest)
