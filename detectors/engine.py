@@ -19,10 +19,11 @@ from detectors.episodes import Step
 from detectors.evidence import Origin, event
 from detectors.lane import Lane, Told
 from detectors.pipeline import Pipeline
+from detectors.sources import Chosen
 from detectors.state import Patient
 from detectors.timers import Timers
 from detectors.watch import NEVER
-from vigil.model import Context, Event, Measurement, Upload
+from vigil.model import Event, Measurement, Upload
 
 
 class Engine:
@@ -48,8 +49,9 @@ class Engine:
             patient = self._patients[patient_id] = Patient(pipeline.detectors)
             self._set_deadline(patient_id, patient, received)
         events: list[Event] = []
-        new = False
-        for measurement in intake.in_order(upload.measurements):
+        new, late, several = False, pipeline.config.late, len(upload.measurements) > 1
+        in_order = intake.in_order(upload.measurements) if several else upload.measurements
+        for measurement in in_order:
             time = measurement.time.timestamp()
             wrong = pipeline.admission.clock_fault(time, received)
             if wrong:
@@ -58,17 +60,11 @@ class Engine:
             offered: Mapping[str, float] = measurement.values
             findings: list[Finding] = []
             if upload.device_id != patient.devices.only:
-                if intake.far_behind(pipeline, patient, offered, time):
-                    events += self._late(patient_id, patient, upload, measurement)
-                    continue
-                offered, findings = intake.chosen(
-                    pipeline, patient, upload.device_id, offered, time
-                )
+                offered, findings = self._chosen(patient, upload, measurement, time)
                 if measurement.values and not offered:
-                    events += self._overlooked(patient_id, patient, measurement, findings)
-                    events += self._late(patient_id, patient, upload, measurement)
+                    events += self._overlooked(patient_id, patient, upload, measurement, findings)
                     continue
-            values = intake.newer(patient, offered, time, pipeline.config.late)
+            values = intake.newer(patient, offered, time, late)
             if values is not measurement.values:
                 events += self._late(patient_id, patient, upload, measurement)
                 if values is None:
@@ -76,8 +72,17 @@ class Engine:
             if not new:
                 new, patient.synthetic = True, upload.synthetic
                 events += self._hear(patient_id, patient, received)
-            read = measurement.context, values
-            events += self._take(patient_id, patient, read, (time, received), findings)
+            if CLOCK in patient.watches:
+                right = pipeline.admission.clock("")
+                events += self._technical(patient_id, patient, right, received)
+            moment, admitted = intake.admit(
+                pipeline, patient, measurement.context, values, (time, received)
+            )
+            for signal in admitted.flat:
+                holding.let_go(patient.book, signal, patient.tracks[signal].since)
+            if patient.held or admitted.held:
+                events += self._hold(patient_id, patient, moment, admitted, values)
+            events += self._judge(patient_id, patient, moment, admitted.findings + findings)
         return events
 
     def tick(self, received: datetime) -> list[Event]:
@@ -163,23 +168,6 @@ class Engine:
             self._of[patient_id] = pipeline
         return pipeline
 
-    def _take(
-        self, patient_id: str, patient: Patient, read: tuple[Context, Mapping[str, float]],
-        times: tuple[float, float], findings: list[Finding],
-    ) -> list[Event]:  # fmt: skip
-        """Admit a new reading, and judge it. ``times``: measured, received."""
-        pipeline, events, (told, values) = self._of[patient_id], list[Event](), read
-        if CLOCK in patient.watches:
-            right = pipeline.admission.clock("")
-            events += self._technical(patient_id, patient, right, times[1])
-        moment, admitted = intake.admit(pipeline, patient, told, values, times)
-        for signal in admitted.flat:
-            holding.let_go(patient.book, signal, patient.tracks[signal].since)
-        if patient.held or admitted.held:
-            events += self._hold(patient_id, patient, moment, admitted, values)
-        events += self._judge(patient_id, patient, moment, admitted.findings + findings)
-        return events
-
     def _judge(
         self, patient_id: str, patient: Patient, moment: Moment, findings: list[Finding]
     ) -> list[Event]:
@@ -219,17 +207,27 @@ class Engine:
         self._set_deadline(patient_id, patient, moment.received)
         return events
 
+    def _chosen(
+        self, patient: Patient, upload: Upload, measurement: Measurement, time: float
+    ) -> Chosen:
+        """What one of several devices is believed about; nothing of what is far behind."""
+        pipeline, values = self._of[upload.patient_id], measurement.values
+        if intake.far_behind(pipeline, patient, values, time):
+            return Chosen({}, [])
+        return intake.chosen(pipeline, patient, upload.device_id, values, time)
+
     def _overlooked(
-        self, patient_id: str, patient: Patient, measurement: Measurement, findings: list[Finding]
-    ) -> list[Event]:
+        self, patient_id: str, patient: Patient, upload: Upload, measurement: Measurement,
+        findings: list[Finding],
+    ) -> list[Event]:  # fmt: skip
         """The reading of a device that another is preferred to: its context, and the comparison."""
-        time, pipeline = measurement.time.timestamp(), self._of[patient_id]
-        settings, heard = pipeline.config.context, patient.heard
-        context.note(settings, heard, time, measurement.context)
-        self._changed.add(patient_id)
-        if not findings:
-            return []
-        return self._without_reading(patient_id, patient, findings, time)
+        time, pipeline, events = measurement.time.timestamp(), self._of[patient_id], list[Event]()
+        if not intake.far_behind(pipeline, patient, measurement.values, time):
+            context.note(pipeline.config.context, patient.heard, time, measurement.context)
+            self._changed.add(patient_id)
+        if findings:
+            events += self._without_reading(patient_id, patient, findings, time)
+        return events + self._late(patient_id, patient, upload, measurement)
 
     def _overdue(self, patient_id: str, patient: Patient, now: float) -> list[Event]:
         """What was held back for too long is judged; who was silent for too long is told."""
@@ -255,7 +253,9 @@ class Engine:
         self, patient_id: str, patient: Patient, upload: Upload, measurement: Measurement
     ) -> list[Event]:
         """A reading that came after newer ones: judged apart, where nothing was judged yet."""
-        now = self._now(upload.received_at.timestamp())
+        now = upload.received_at.timestamp()
+        if self.watermark is not None:  # receive time does not go back behind the clock
+            now = max(now, self.watermark.timestamp())
         told = intake.fill(self._of[patient_id], patient, upload, measurement, now)
         if told is None or patient.lane is None:
             return []
@@ -267,10 +267,6 @@ class Engine:
         """Events of the late lane: marked so, and without what the baseline has learned since."""
         origin = Origin(patient_id, self._config.config_hash, lane.quality, lane.synthetic, True)
         return [event(step, moment, origin, ()) for step, moment in told]
-
-    def _now(self, received: float) -> float:
-        """Receive time, which does not go back behind the clock."""
-        return received if self.watermark is None else max(received, self.watermark.timestamp())
 
     def _wrong_clock(
         self, patient_id: str, patient: Patient, received: float, reason: str
@@ -286,7 +282,9 @@ class Engine:
     def _hear(self, patient_id: str, patient: Patient, received: float) -> list[Event]:
         """Something new came: silence, if there was any, is over."""
         self._changed.add(patient_id)
-        now = self._now(received)
+        now = received
+        if self.watermark is not None:
+            now = max(now, self.watermark.timestamp())
         events: list[Event] = []
         if silence.KIND in patient.watches:
             events += self._technical(patient_id, patient, silence.heard_again(), now)
@@ -324,7 +322,12 @@ class Engine:
         return [event(step, moment, origin, known) for step in steps]
 
     def _set_deadline(self, patient_id: str, patient: Patient, now: float) -> None:
-        self._timers.set(patient_id, deadlines.due(self._of[patient_id].config, patient), now)
+        config = self._of[patient_id].config
+        if patient.held or patient.lane is not None or silence.KIND in patient.watches:
+            due = deadlines.due(config, patient)
+        else:  # of almost everyone, at each reading
+            due = silence.deadline(config.silence, patient.hearing)
+        self._timers.set(patient_id, due, now)
 
     def _forgive_absence(self, gap_seconds: float, now: float) -> None:
         """After a gap in the clock itself, count everyone's silence afresh, where it is counted."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from operator import attrgetter
+from operator import attrgetter, le
 
 from detectors import context, gaps, lane
 from detectors.admission import CONTACT, FAULT, Admitted
@@ -29,7 +28,8 @@ def in_order(measurements: Sequence[Measurement]) -> Sequence[Measurement]:
 
     The gateway writes them so; another producer's device may send the newest first.
     """
-    if len(measurements) < 2 or all(a.time <= b.time for a, b in pairwise(measurements)):
+    times = [measurement.time for measurement in measurements]
+    if all(map(le, times, times[1:])):
         return measurements
     return sorted(measurements, key=_by_time)
 
@@ -67,13 +67,22 @@ def newer(
     if not taken and (values or time <= newest.get(CONTEXT_ALONE, NEVER)):
         return None
     if wide and late.enabled:
-        if patient.first:
-            patient.past = gaps.widened(patient.past, _known(patient), taken, time, late)
-        else:
-            patient.first = time
+        _leave_gaps(patient, taken, time, late)
     for name in taken or (CONTEXT_ALONE,):
         newest[name] = time
     return taken
+
+
+def _leave_gaps(patient: Patient, taken: Mapping[str, float], time: float, late: Late) -> None:
+    """Remember what the watermark leaves behind where it moves on by more than usual."""
+    if not patient.first:
+        patient.first = time
+        return
+    newest, usual = patient.newest, late.usual_intervals * patient.hearing.mean_seconds
+    for name in taken:
+        if time - newest.get(name, NEVER) > usual:
+            patient.past = gaps.widened(patient.past, _known(patient), taken, time, late)
+            return
 
 
 def far_behind(

@@ -28,8 +28,8 @@ class Timers:
     def set(self, patient_id: str, due: float, now: float) -> None:
         """Look at a patient at ``due``; never: they rest from now on."""
         self._due[patient_id] = due
-        if patient_id in self._resting:
-            del self._resting[patient_id]
+        if self._resting:
+            self._resting.pop(patient_id, None)
         if due == NEVER:
             self._resting[patient_id] = now
         elif due < self._queued.get(patient_id, NEVER):
