@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 
 from tests.conftest import KAFKA_HOME
@@ -30,7 +31,6 @@ from tests.support.whole import Whole, whole
 from vigil import topics
 from vigil.local import parts
 from vigil.local.parts import HOST, free_port
-from vigil.local.runtime import Service
 from vigil.model import Upload
 from vigil.settings import Settings
 
@@ -38,6 +38,8 @@ WEB = "ingest dashboard"
 PROCESSES = ("detectors", "store", "explain", "notify", WEB)
 PATIENCE_SECONDS = 90.0
 """How long a system may take to be done with everything once nothing is broken any more."""
+READY_SECONDS = 180.0
+"""How long a worker may take to start while others do, on a busy machine."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -45,11 +47,19 @@ class Extra(NamedTuple):
     """A worker beside those that ``vigil up`` keeps."""
 
     process: subprocess.Popen[bytes]
-    service: Service
+    health_port: int
 
     def wait_ready(self) -> None:
         """Return once it is in its group and can work."""
-        eventually(self.service.ready, 60)
+        eventually(self._ready, READY_SECONDS)
+
+    def _ready(self) -> bool:
+        try:
+            answer = httpx.get(f"http://{HOST}:{self.health_port}/health/ready", timeout=2)
+        except httpx.TransportError as error:
+            raise AssertionError(repr(error)) from error
+        assert answer.status_code == 200, answer.text
+        return True
 
 
 class Faulty:
@@ -83,7 +93,7 @@ class Faulty:
         given = {"VIGIL_HEALTH_PORT": str(port), "PYTHONPATH": str(ROOT)}
         program = (sys.executable, "-m", "tests.support.wrong_clock", str(clock_seconds))
         process = self.system.start("run", service, given=given, program=program)
-        worker = Extra(process, Service(service, (), port))
+        worker = Extra(process, port)
         self._extra.append(worker)
         return worker
 
