@@ -115,7 +115,7 @@ def test_what_is_on_the_topics_is_in_the_tables_and_what_cannot_be_is_a_dead_let
     assert letter.value == wire.outgoing(bad, "test").value
 
 
-def test_nothing_is_lost_while_the_database_is_away(broker: str, folder: Path) -> None:
+def test_nothing_is_lost_or_reordered_while_the_database_is_away(broker: str, folder: Path) -> None:
     part = parts.postgres(folder / "data", durable=False)
     settings = Settings(demo=True, kafka_bootstrap=broker, database_url=part.address)
     process = launch(part)
@@ -126,12 +126,16 @@ def test_nothing_is_lost_while_the_database_is_away(broker: str, folder: Path) -
             publish(settings, upload(*(measurement(i) for i in range(10)), patient="away"))
             eventually(lambda: counted(part.address, "away")["readings"] == 10, 20)
             stop(process)
-            publish(settings, upload(*(measurement(i) for i in range(100, 130)), patient="away"))
+            for i in range(100, 130):  # message by message: their order is to be kept
+                publish(settings, upload(measurement(i), patient="away"))
             eventually(lambda: "unavailable.database" in str(health.report()["trouble"]), 20)
             process = launch(part)
             wait_ready(part, process)
             eventually(lambda: counted(part.address, "away")["readings"] == 40, 20)
             eventually(health.ready, 20)
+        with psycopg.connect(part.address) as connection:
+            written = connection.execute("SELECT time FROM readings ORDER BY ctid").fetchall()
+        assert written == sorted(written)
     finally:
         end(process)
 
