@@ -148,7 +148,7 @@ def test_a_database_without_tables_is_waited_for(broker: str, folder: Path) -> N
         thread.start()
         try:
             publish(settings, upload(measurement(), patient="early"))
-            eventually(lambda: "vigil migrate" in str(health.report()["trouble"]), 20)
+            eventually(lambda: "unavailable.schema" in str(health.report()["trouble"]), 20)
             migrate(part.address)
             eventually(lambda: counted(part.address, "early")["readings"] == 1, 20)
         finally:
