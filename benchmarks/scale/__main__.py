@@ -51,7 +51,7 @@ def main() -> None:
     found = restart.measure(Path(home), options.patients, models)
     restart.report(found, options.patients)
     if "needs" in options.only:
-        unit = needs.Unit(patient, options.worker_rate, found.table_bytes, found.message_bytes)
+        unit = needs.Unit(patient, options.worker_rate, found.table_bytes, found.lone_bytes)
         needs.report(unit)
 
 

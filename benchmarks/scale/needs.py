@@ -17,6 +17,8 @@ WARDS = (10_000, 100_000, 1_000_000)
 EVERY_SECONDS = (60, 15)
 CHECKPOINT_SECONDS = 1
 SAMPLE = 20_000
+MOST_PATIENTS = 250_000
+"""Of a worker: more take long to load when it starts."""
 GIGA, MEGA = 1e9, 1e6
 
 
@@ -68,13 +70,13 @@ class Unit:
     table_bytes: float
     """A patient's row among the states, with index and what the last save left dead."""
     message_bytes: float
-    """A message of one reading in the broker's log."""
+    """A message of one reading in the broker's log, sent alone: the most that it takes."""
 
 
 def row(patients: int, every_seconds: int, unit: Unit) -> str:
     """One line of the table."""
     rate = patients / every_seconds
-    workers = max(1, math.ceil(rate / unit.worker_rate))
+    workers = math.ceil(max(rate / unit.worker_rate, patients / MOST_PATIENTS))
     saves = min(rate, patients / CHECKPOINT_SECONDS)
     memory = patients * unit.patient.memory_bytes
     return (
@@ -100,8 +102,8 @@ def report(unit: Unit) -> None:
         f"\nA patient in the engine takes {patient.memory_bytes:,.0f} bytes of memory and"
         f" {patient.state_bytes:,.0f} of state; {patient.loaded_per_second:,.0f} are loaded in a"
         f" second of processor time. Of the memory of who has left it, {patient.reused:.0%} is used"
-        f" by who comes.\nPlanned: {unit.worker_rate:,.0f} readings/s a worker, one reading a"
-        f" message, a checkpoint every {CHECKPOINT_SECONDS} s.\n"
+        f" by who comes.\nPlanned: {unit.worker_rate:,.0f} readings/s and at most {MOST_PATIENTS:,}"
+        f" patients a worker, one reading a message, a checkpoint every {CHECKPOINT_SECONDS} s.\n"
     )
     print(f"| {' | '.join(COLUMNS)} |")
     print("|---" * len(COLUMNS) + "|")

@@ -33,6 +33,8 @@ from vigil.settings import Settings
 MESSAGES = 60_000
 """That wait on the topic, of as many patients in turn."""
 CHUNK = 5000
+LONE = 300
+"""Of them sent one by one."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Found:
     table_bytes: float
     """Of the table of states with its index, a patient; after each state was saved twice."""
     message_bytes: float
-    """In the broker's log, compressed, a message of one reading."""
+    """In the broker's log, compressed, a message of one reading among many."""
+    lone_bytes: float
+    """The same, sent alone."""
 
 
 def partition_of(patient_id: str, partitions: int) -> int:
@@ -65,7 +69,7 @@ def measure(kafka_home: Path, patients: int, models: Sequence[bytes]) -> Found:
                 partitions=stream_parts.PARTITIONS,
             )  # fmt: skip
             create_topics(settings)
-            size = _fill(settings, patients, on / "kafka" / "log")
+            sizes = _fill(settings, patients, on / "kafka" / "log")
             ward = {f"bench-{n}": models[n % len(models)] for n in range(patients)}
             inserted = patients / _save(settings, ward)
             updated = patients / _save(settings, ward)
@@ -75,19 +79,26 @@ def measure(kafka_home: Path, patients: int, models: Sequence[bytes]) -> Found:
         with psycopg.connect(url) as connection:
             row = connection.execute("SELECT pg_total_relation_size('detector_states')").fetchone()
         assert row is not None
-    return Found(moments, begin, inserted, updated, row[0] / patients, size)
+    return Found(moments, begin, inserted, updated, row[0] / patients, *sizes)
 
 
-def _fill(settings: Settings, patients: int, log: Path) -> float:
-    """Put messages on the topic; bytes of one in the broker's log."""
+def _fill(settings: Settings, patients: int, log: Path) -> tuple[float, float]:
+    """Put messages on the topic; bytes of one in the broker's log, among many and sent alone."""
     with _publishing(settings) as publisher:
-        source, sent = random.Random(1), 0
+        source = random.Random(1)
+        for number in range(LONE):
+            publisher.publish([_message(number, patients, source)])
+        lone, sent = _size(log), LONE
         while sent < MESSAGES:
             chunk = range(sent, min(sent + CHUNK, MESSAGES))
             publisher.publish(_message(number, patients, source) for number in chunk)
             sent = chunk.stop
+    return (_size(log) - lone) / (MESSAGES - LONE), lone / LONE
+
+
+def _size(log: Path) -> int:
     files = log.glob(f"{stream_parts.TOPIC}-*/*.log")
-    return sum(file.stat().st_size for file in files) / MESSAGES
+    return sum(file.stat().st_size for file in files)
 
 
 def _message(number: int, patients: int, source: random.Random) -> wire.Outgoing:
@@ -153,4 +164,5 @@ def report(found: Found, patients: int) -> None:
     print(f"  states saved anew {found.inserted_per_second:,.0f}/s, again"
           f" {found.updated_per_second:,.0f}/s; {found.table_bytes:,.0f} bytes a patient"
           " in the table, each saved twice")  # fmt: skip
-    print(f"  a message of one reading takes {found.message_bytes:.0f} bytes of the broker's log")
+    print(f"  a message of one reading takes {found.message_bytes:.0f} bytes of the broker's log"
+          f" among many, {found.lone_bytes:.0f} sent alone")  # fmt: skip

@@ -46,7 +46,7 @@ class Watched(Measured):
         """As the handler."""
         self.moments.assigned = self.moments.assigned or time.time()
         offsets = super().assigned(partitions)
-        self.moments.loaded = time.time()
+        self.moments.loaded = self.moments.loaded or time.time()
         return offsets
 
     def handle(self, batch: Sequence[Received]) -> Handled:
