@@ -145,7 +145,7 @@ def measure(patients: int, days: int, server: str) -> float:
             before, after = (stats[f"{w}_compression_total_bytes"] for w in ("before", "after"))
             print(f"a reading: {before / rows:.1f} bytes in rows, {after / rows:.1f} packed")
             for name, size in _columns(connection, rows):
-                print(f"  {name:28}{size:8.3f} bytes")
+                print(f"  {name:42}{size:8.3f} bytes")
             print(f"ratio: {before / after:.1f}")
             return float(before / after)
 
