@@ -51,7 +51,8 @@ class Engine:
         events: list[Event] = []
         new, late, several = False, pipeline.config.late, len(upload.measurements) > 1
         in_order = intake.in_order(upload.measurements) if several else upload.measurements
-        for measurement in in_order:
+        for sent in in_order:
+            measurement = intake.by_name(sent) if len(sent.values) > 1 else sent
             time = measurement.time.timestamp()
             wrong = pipeline.admission.clock_fault(time, received)
             if wrong:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from operator import attrgetter, le
 
+from msgspec.structs import replace
+
 from detectors import context, gaps, lane
 from detectors.admission import CONTACT, FAULT, Admitted
 from detectors.contract import Moment
@@ -32,6 +34,17 @@ def in_order(measurements: Sequence[Measurement]) -> Sequence[Measurement]:
     if all(map(le, times, times[1:])):
         return measurements
     return sorted(measurements, key=_by_time)
+
+
+def by_name(measurement: Measurement) -> Measurement:
+    """A measurement with its values in order of name, as they are on the wire.
+
+    Of two findings that weigh the same the first is told, so the order must not be the sender's.
+    """
+    names = sorted(measurement.values)
+    if names == list(measurement.values):
+        return measurement
+    return replace(measurement, values={name: measurement.values[name] for name in names})
 
 
 def chosen(

@@ -13,7 +13,7 @@ from detectors.config import DetectionConfig
 from detectors.engine import Engine
 from tests.support import patient_logs
 from tests.support.patient_logs import Log, logs, written
-from tests.support.vitals import at, config, measured
+from tests.support.vitals import at, config, cuff, measured
 from vigil.kinds import PRIORITY_ORDER
 from vigil.model import Event, Measurement, Upload, encode
 
@@ -149,3 +149,21 @@ def test_what_a_wrong_clock_makes_known_shows_what_is_usual() -> None:
     assert joined.detected_at == at(4500)
     assert [part["kind"] for part in joined.evidence["parts"]] == ["blood_pressure_low"]
     assert joined.evidence["baseline"]["bin"] == "rest:night"
+
+
+@given(st.permutations(["systolic", "diastolic", "heart_rate"]))
+def test_the_order_of_a_readings_values_means_nothing(names: list[str]) -> None:
+    rows = [(201, 128), (203, 125), (204, 126), (199, 128), (120, 70), (118, 70), (119, 71)]
+    log = cuff(rows, every=300, heart_rate=70.0)
+
+    def told(order: list[str]) -> list[bytes]:
+        engine, found = Engine(config()), []
+        for item in log:
+            rows = tuple(
+                replace(row, values={name: row.values[name] for name in order})
+                for row in item.measurements
+            )
+            found += engine.process(replace(item, measurements=rows))
+        return [encode(event) for event in found]
+
+    assert told(names) == told(sorted(names)) != []
