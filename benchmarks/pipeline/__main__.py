@@ -44,7 +44,7 @@ def _options() -> argparse.Namespace:
 
 
 def _show(what: str, times: Sequence[float]) -> None:
-    cuts = statistics.quantiles(times, n=100)
+    cuts = statistics.quantiles(times, n=100, method="inclusive")
     print(
         f"accept → {what} on the topic: n={len(times)}"
         f" p50={cuts[49] * 1000:.0f} ms p99={cuts[98] * 1000:.0f} ms"
