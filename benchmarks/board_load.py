@@ -6,6 +6,7 @@ which devices send them, minute after minute and patient beside patient, as they
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -192,8 +193,10 @@ def _upkeep(connection: Connection, told: Callable[[str], None]) -> None:
         " ORDER BY 1"
     ).fetchall()
     for row in averages:
-        connection.execute(
-            "CALL refresh_continuous_aggregate(%(name)s, NULL, now() - %(settled)s::interval)", row
+        _patiently(
+            connection,
+            b"CALL refresh_continuous_aggregate(%(name)s, NULL, now() - %(settled)s::interval)",
+            row,
         )
         told(f"{row['name']} refreshed")
     chunks = connection.execute(
@@ -202,8 +205,19 @@ def _upkeep(connection: Connection, told: Callable[[str], None]) -> None:
         " FROM timescaledb_information.jobs WHERE config ? 'compress_after'"
     ).fetchall()
     for row in chunks:
-        connection.execute("CALL convert_to_columnstore(%s)", (row["name"],))
+        _patiently(connection, b"CALL convert_to_columnstore(%(name)s, true)", row)
     told(f"{len(chunks)} chunks packed")
+
+
+def _patiently(connection: Connection, statement: bytes, values: dict[str, Any]) -> None:
+    """Run a statement, again after a second while a policy is at the same."""
+    while True:
+        try:
+            connection.execute(statement, values)
+        except psycopg.errors.LockNotAvailable:
+            time.sleep(1)
+        else:
+            return
 
 
 def timescale(connection: Connection) -> str | None:

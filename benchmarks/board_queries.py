@@ -51,7 +51,10 @@ def prepared(settings: Settings, ward: tuple[int, int, int]) -> str:
     """Migrate, and fill what is empty; says what server it is and how much is there."""
     migrate(settings.database())
     with psycopg.connect(settings.database(), row_factory=dict_row, autocommit=True) as connection:
-        if connection.execute("SELECT FROM readings LIMIT 1").rowcount == 0:
+        begun = connection.execute("SELECT FROM readings LIMIT 1").rowcount
+        if begun and not connection.execute("SELECT FROM events LIMIT 1").rowcount:
+            raise SystemExit("The database was filled in part: empty it, then try again.")
+        if not begun:
             patients, days, every_seconds = ward
             end = datetime.now(UTC).replace(second=0, microsecond=0)
             began = time.monotonic()
@@ -189,6 +192,7 @@ async def report(settings: Settings, times: int) -> None:
             print("|---|---|---|---|---|---|")
             for asked in Pages(context, connection, patients).questions():
                 print(line(asked, await measured(asked, times)), flush=True)
+    print(f"\nLoad average: {' '.join(f'{load:.1f}' for load in os.getloadavg())}")
 
 
 def main(environment: Mapping[str, str] = os.environ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from psycopg.rows import BaseRowFactory, RowMaker, class_row
+from psycopg.rows import BaseRowFactory, RowMaker
 
 from store.database import AsyncConnection, translated
 from store.queries import query
@@ -140,7 +140,7 @@ async def patient_of(connection: AsyncConnection, event_id: str) -> str | None:
 
 
 async def rows(connection: AsyncConnection, kind: type[T], what: Any, values: Any) -> list[T]:
-    """The rows of a query, each as ``kind``.
+    """The rows of a query, each as ``kind``: a ``NamedTuple`` of its columns, in their order.
 
     Raises:
         UnavailableError: the database does not answer.
@@ -152,14 +152,14 @@ async def rows(connection: AsyncConnection, kind: type[T], what: Any, values: An
 
 
 def _made_of(kind: type[T]) -> BaseRowFactory[T]:
-    """Makes rows by the columns' names; by their places, in half the time, where those agree."""
-    by_name = class_row(kind)
+    """Makes rows by the columns' places: in half the time that it takes by their names."""
+    fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+    make: RowMaker[T] = kind._make  # type: ignore[attr-defined]
 
     def factory(cursor: Any) -> RowMaker[T]:
         columns = tuple(column.name for column in cursor.description or ())
-        by_place: RowMaker[T] | None = getattr(kind, "_make", None)
-        if by_place and columns == getattr(kind, "_fields", None):
-            return by_place
-        return by_name(cursor)
+        if columns != fields:
+            raise TypeError(f"{kind.__name__} is {fields}; the query's columns are {columns}")
+        return make
 
     return factory

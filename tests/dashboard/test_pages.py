@@ -103,14 +103,14 @@ def test_the_administration_lists_who_sends_and_who_signs_in(board: Board) -> No
 
 def test_the_administration_says_what_alarms_a_ward_has_to_bear(board: Board) -> None:
     with board.seed() as seed:
-        seed.patient("n1", "Ines Novak", "Ward N")
-        seed.readings("n1", lambda before: 72, minutes=2 * 24 * 60)
+        seed.patient("burden1", "Ines Novak", "Ward Y")
+        seed.readings("burden1", lambda before: 72, minutes=2 * 24 * 60)
         for hours in (1, 5, 30):
-            seed.episode("n1", "heart_rate_high", onset=timedelta(hours=hours))
-        seed.patient("n2", "Noor Kaya", "Ward O")
+            seed.episode("burden1", "heart_rate_high", onset=timedelta(hours=hours))
+        seed.patient("burden2", "Noor Kaya", "Ward Z")
     with board.sign_in("ada") as client:
         page = client.get("/board/admin").text
-    busy = page.split('<th scope="row">Ward N</th>')[1].split("</tr>")[0]
+    busy = page.split('<th scope="row">Ward Y</th>')[1].split("</tr>")[0]
     assert busy.split("<td>")[-1] == "1.50</td>"
-    empty = page.split('<th scope="row">Ward O</th>')[1].split("</tr>")[0]
+    empty = page.split('<th scope="row">Ward Z</th>')[1].split("</tr>")[0]
     assert "nothing measured" in empty

@@ -20,8 +20,9 @@ WITH shown AS MATERIALIZED (
     SELECT event_id FROM help_wanted
 )
 SELECT s.event_id, s.patient_id, s.kind, s.category, s.phase, s.priority, s.onset, s.detected_at,
-       s.ended_at, s.retrospective, s.synthetic, s.text, s.help_at, s.acknowledged_at,
-       coalesce(nullif(u.display_name, ''), s.acknowledged_by) AS acknowledged_by
+       s.ended_at, s.retrospective, s.synthetic, s.text,
+       coalesce(nullif(u.display_name, ''), s.acknowledged_by) AS acknowledged_by,
+       s.acknowledged_at, s.help_at
 FROM shown
 CROSS JOIN LATERAL (
     SELECT e.event_id, e.patient_id, e.kind, e.category, e.phase, e.priority, e.onset,
