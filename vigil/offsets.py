@@ -12,12 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
-from kafka.errors import (
-    CommitFailedError,
-    IllegalGenerationError,
-    KafkaError,
-    RebalanceInProgressError,
-)
+from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from vigil import logs
@@ -116,13 +111,13 @@ class Offsets:
         self._undurable.clear()
 
     def commit(self) -> None:
-        """Commit what is durable and not committed yet; what fails stays owed."""
+        """Commit what is durable and not committed yet. What fails, or is refused in the middle of
+        a rebalance, stays owed for as long as the partition is ours: we go on with it from memory,
+        so no repetition would commit it."""
         if not self._owed:
             return
         try:
             self._consumer.commit(self._owed, timeout_ms=PATIENCE_MS)
-        except (CommitFailedError, IllegalGenerationError, RebalanceInProgressError):
-            log.warning("commit refused after a rebalance; what it covered is repeated")
         except KafkaError as error:
             log.warning("commit failed", error=type(error).__name__)
             return

@@ -233,9 +233,13 @@ class StreamLoop:
     def _checkpoint(self, *, now: bool = False) -> None:
         """Steps 5 and 6, when they are due."""
         due = now or time.monotonic() >= self._checkpoint_at
-        if not due or not self._offsets.undurable():
+        if not due:
             return
         begun = time.monotonic()
+        if not self._offsets.undurable():
+            self._offsets.commit()  # what failed before, though nothing new comes
+            self._checkpoint_at = begun + self._settings.checkpoint_seconds
+            return
         try:
             saved = self._insist(self._handler.checkpoint)
         except StaleOwnerError as error:
@@ -261,7 +265,7 @@ class StreamLoop:
                 action()
             except UnavailableError as error:
                 troubled.add(error.code)
-                self._health.trouble(error.code, error.message)
+                self._health.trouble(error.code, f"{error.message} {error.mend}".strip())
                 log.warning("waiting", code=error.code, mend=error.mend)
                 if not self._keep_alive(pause, generation):
                     return False
@@ -335,7 +339,9 @@ class StreamLoop:
     def _missing(self) -> str | None:
         """Which of our topics the broker does not have: nothing would be heard of them."""
         missing = [t for t in self._handler.topics if not self._consumer.partitions_for_topic(t)]
-        return f"missing: {', '.join(missing)}; make them: vigil topics --create" if missing else None
+        return (
+            f"missing: {', '.join(missing)}; make them: vigil topics --create" if missing else None
+        )
 
     def _dead_letter(self, place: TopicPartition, raw: Any, reason: WireError) -> wire.Outgoing:
         log.warning(
@@ -364,7 +370,7 @@ def _until_open(make: Callable[[], Any], stop: threading.Event, health: Health) 
         try:
             client = make()
         except UnavailableError as error:
-            health.trouble(error.code, error.message)
+            health.trouble(error.code, f"{error.message} {error.mend}".strip())
             log.warning("waiting", code=error.code, mend=error.mend)
             stop.wait(1)
         else:
