@@ -114,24 +114,27 @@ class Faulty:
 
         Fails with what is missing if that takes too long.
         """
-        eventually(lambda: not self._missing(), PATIENCE_SECONDS)
+        eventually(self._all_there, PATIENCE_SECONDS)
         until = oracle.ends_of_all(self.settings)
-        eventually(lambda: not oracle.lag(self.settings, until), PATIENCE_SECONDS)
 
-    def _missing(self) -> str:
+        def nobody_lags() -> bool:
+            behind = oracle.lag(self.settings, until)
+            assert not behind, f"messages not committed: {behind}"
+            return True
+
+        eventually(nobody_lags, PATIENCE_SECONDS)
+
+    def _all_there(self) -> bool:
         """A cheap look: how many rows there are and are not yet."""
         wanted = (len(self.expected.readings) + len(self.accepted),
                   len(self.expected.events), len(self.expected.alerts))  # fmt: skip
         query = "SELECT (SELECT count(*) FROM readings), (SELECT count(*) FROM events),"
-        try:
-            with psycopg.connect(self._url()) as connection:
-                row = connection.execute(f"{query} (SELECT count(*) FROM alerts)").fetchone()
-        except psycopg.OperationalError as error:
-            return str(error)
+        with psycopg.connect(self._url()) as connection:
+            row = connection.execute(f"{query} (SELECT count(*) FROM alerts)").fetchone()
         assert row is not None
         behind = any(have < want for have, want in zip(row, wanted, strict=True))
         assert not behind, f"readings, events, alerts: {row} of {wanted}"
-        return ""
+        return True
 
     def check(self) -> None:
         """Everything is there once, with the content that it has without faults."""

@@ -166,7 +166,7 @@ def differences(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> dict[s
 
 
 def lag(settings: Settings, until: Mapping[str, Mapping[Any, int]]) -> dict[str, int]:
-    """Messages before ``until`` that a service has not committed yet, of those that lag."""
+    """Messages before ``until`` that a service has not committed yet, where there are any."""
     behind: dict[str, int] = {}
     for service, names in READERS.items():
         consumer = open_consumer(settings, f"vigil-{service}")
@@ -174,7 +174,7 @@ def lag(settings: Settings, until: Mapping[str, Mapping[Any, int]]) -> dict[str,
             for place, end in (pair for name in names for pair in until[name].items()):
                 done = consumer.committed(place, timeout_ms=5000) or 0
                 if done < end:
-                    behind[service] = behind.get(service, 0) + end - done
+                    behind[f"{service} on {place.topic}/{place.partition}"] = end - done
         finally:
             consumer.close(autocommit=False)
     return behind
