@@ -99,6 +99,7 @@ class Detectors:
     name = NAME
     topics: tuple[str, ...] = (topics.READINGS.name,)
     max_records = BATCH
+    fetch_bytes = 1
 
     def __init__(self, settings: Settings, config: DetectionConfig, health: Health):
         self._settings = settings

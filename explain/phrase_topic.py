@@ -6,11 +6,14 @@ anew. A topic keeps the *last* message of a phrase and not the highest revision,
 starting worker sent behind a reviewer's word would undo it: who sees that sends the word again.
 
 Until the topic was read once nothing is found here, because a reviewer may have banned any of it;
-alerts go out in the tables' words meanwhile.
+alerts go out in the tables' words meanwhile. A worker that starts gives it a few seconds, so that
+an event which comes again after a crash gets the words that it had.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from vigil.wire import Carried
 
 log = logs.get("phrasebook")
+START_SECONDS = 5.0
 NOT_READ = "The reviewers' words on the phrasebook are not read yet: alerts go out in table words."
 
 
@@ -46,7 +50,7 @@ class PhraseTopic:
         self.book = Phrasebook(shipped, settings.patient_text)
         self._publish = publish
         self._health = health
-        self._read = False
+        self._read = threading.Event()
         self.changes = 0
         """Goes up whenever something here may be lacking on the topic."""
         self._follower = Follower(settings, PHRASES, lambda: _Log(self), "phrases")
@@ -60,9 +64,15 @@ class PhraseTopic:
         """Follow no longer."""
         self._follower.stop()
 
+    def wait(self, stop: threading.Event) -> None:
+        """Until the topic was read, for :data:`START_SECONDS` at most: no alert waits longer."""
+        deadline = time.monotonic() + START_SECONDS
+        while not stop.is_set() and time.monotonic() < deadline and not self._read.wait(0.1):
+            pass
+
     def find(self, signature: Signature, choice: int) -> Phrase | None:
         """As :meth:`Phrasebook.find`, once the topic was read."""
-        return self.book.find(signature, choice) if self._read else None
+        return self.book.find(signature, choice) if self._read.is_set() else None
 
     def add(self, phrase: Phrase) -> None:
         """A phrase that was written here; it is on the topic soon."""
@@ -88,8 +98,8 @@ class PhraseTopic:
     def whole(self) -> None:
         """The topic was read to its end."""
         self._health.gauge("phrases_held", len(self.book))
-        if not self._read:
-            self._read = True
+        if not self._read.is_set():
+            self._read.set()
             self._health.trouble("phrases", None)
             log.info("phrasebook read", phrases=len(self.book))
 

@@ -99,6 +99,7 @@ class ExplainWorker:
         phrases = PhraseTopic(self._settings, shipped, lambda new: _publish(publisher, new), health)
         phrases.start()
         try:
+            phrases.wait(stop)
             reworder = self._reworder(publisher, phrases, health) if self._settings.llm else None
             with closing(reworder) if reworder else nullcontext():
                 if reworder:

@@ -33,6 +33,9 @@ class Store(Stateless):
         )
     )  # fmt: skip
 
+    fetch_bytes = 32_768
+    """A store that keeps up writes about ten times a second, not for each message."""
+
     def __init__(self, settings: Settings, health: Health):
         self._settings = settings
         self._health = health

@@ -164,8 +164,15 @@ def open_admin(settings: Settings, patience: float | None = None) -> Any:
     return _open(settings, KafkaAdminClient, {"request_timeout_ms": 10_000}, patience)
 
 
-def open_consumer(settings: Settings, group: str | None, patience: float | None = None) -> Any:
-    """A ``KafkaConsumer`` that starts at the beginning and commits only when told to."""
+def open_consumer(
+    settings: Settings, group: str | None, patience: float | None = None, fetch_bytes: int = 1
+) -> Any:
+    """A ``KafkaConsumer`` that starts at the beginning and commits only when told to.
+
+    Args:
+        patience: seconds to wait for the broker; None: ``VIGIL_STARTUP_TIMEOUT_SECONDS``.
+        fetch_bytes: what the broker gathers before it answers, for a tenth of a second at most.
+    """
     config: dict[str, Any] = {
         "group_id": group,
         "client_id": group or "vigil-reader",
@@ -178,6 +185,7 @@ def open_consumer(settings: Settings, group: str | None, patience: float | None 
         "request_timeout_ms": 10_000,
         "session_timeout_ms": settings.session_timeout_ms,
         "heartbeat_interval_ms": settings.session_timeout_ms // 4,
+        "fetch_min_bytes": fetch_bytes,
         "fetch_max_wait_ms": 100,
         "metadata_max_age_ms": 30_000,
     }

@@ -66,6 +66,8 @@ class Handler(Protocol):
     topics: tuple[str, ...]
     max_records: int
     """Messages that it takes at once."""
+    fetch_bytes: int
+    """The broker gathers so many before it answers, for a tenth of a second at most."""
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Partitions were given to this worker: load their state.
@@ -99,6 +101,7 @@ class Stateless:
     durable by itself."""
 
     max_records = BATCH
+    fetch_bytes = 1
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Goes on from Kafka's committed offsets."""

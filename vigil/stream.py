@@ -99,7 +99,11 @@ class StreamLoop:
         """Open a consumer and subscribe; False: told to stop before there was a broker."""
         group = f"vigil-{self._handler.name}"
         self._consumer = _until_open(
-            lambda: open_consumer(self._settings, group, patience=0), self._stop, self._health
+            lambda: open_consumer(
+                self._settings, group, patience=0, fetch_bytes=self._handler.fetch_bytes
+            ),
+            self._stop,
+            self._health,
         )
         if self._consumer is None:
             return False

@@ -29,6 +29,7 @@ class Measured:
         self.watch = Stopwatch()
         self.name, self.topics = handler.name, handler.topics
         self.max_records = handler.max_records
+        self.fetch_bytes = handler.fetch_bytes
         self.messages = self.readings = self.sent = 0
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:

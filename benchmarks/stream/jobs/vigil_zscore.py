@@ -44,6 +44,7 @@ class ZScores:
 
     topics: tuple[str, ...] = (topics.READINGS.name,)
     max_records = BATCH
+    fetch_bytes = 1
 
     def __init__(self, settings: Settings, name: str):
         self.name = name
