@@ -62,6 +62,8 @@ LOOK_SECONDS = 5.0
 """How often the lag is measured, and with it whether the broker answers."""
 CHECKPOINT_SHARE = 0.1
 """Of the time, at most, for checkpoints."""
+LONGEST_SECONDS = 30.0
+"""The next is due after so long at the latest, however long one took: a disk may have hung."""
 
 
 class StreamLoop:
@@ -244,8 +246,16 @@ class StreamLoop:
             self._offsets.commit()  # what failed before, though nothing new comes
             self._checkpoint_at = begun + self._settings.checkpoint_seconds
             return
+        took = 0.0
+
+        def save() -> None:
+            nonlocal took
+            tried = time.monotonic()
+            self._handler.checkpoint()
+            took = time.monotonic() - tried  # and not what was waited for a database that was away
+
         try:
-            saved = self._insist(self._handler.checkpoint)
+            saved = self._insist(save)
         except StaleOwnerError as error:
             log.warning("partitions have a newer owner", code=error.code)
             self._start_over()
@@ -253,9 +263,10 @@ class StreamLoop:
         if saved:
             self._offsets.durable()
             self._offsets.commit()
-        took = time.monotonic() - begun
-        pause = max(self._settings.checkpoint_seconds, took / CHECKPOINT_SHARE)
-        self._checkpoint_at = begun + pause
+        pause = max(
+            self._settings.checkpoint_seconds, min(took / CHECKPOINT_SHARE, LONGEST_SECONDS)
+        )
+        self._checkpoint_at = time.monotonic() - took + pause
 
     def _insist(self, action: Callable[[], object]) -> bool:
         """Do it, again and again while a part is unavailable.
