@@ -41,9 +41,11 @@ from kafka.errors import KafkaError
 from vigil import logs, records, wire
 from vigil.assignment import Assignment
 from vigil.broker import Publisher, open_consumer
+from vigil.cadence import Cadence
 from vigil.errors import StaleOwnerError, UnavailableError, WireError
 from vigil.handler import Handled, Handler, Received, Rejected, Stateless
 from vigil.offsets import PATIENCE_MS, Offsets
+from vigil.patience import Patience, until_open
 from vigil.suspicion import Records, Suspicion
 
 if TYPE_CHECKING:
@@ -60,10 +62,6 @@ METADATA_SECONDS = 0.3
 """Wait before the first poll: a consumer that joins before it knows the topics joins twice."""
 LOOK_SECONDS = 5.0
 """How often the lag is measured, and with it whether the broker answers."""
-CHECKPOINT_SHARE = 0.1
-"""Of the time, at most, for checkpoints."""
-LONGEST_SECONDS = 30.0
-"""The next is due after so long at the latest, however long one took: a disk may have hung."""
 
 
 class StreamLoop:
@@ -77,9 +75,10 @@ class StreamLoop:
         self._consumer: Any = None
         self._assignment: Any = None
         self._offsets: Any = None
+        self._patience: Any = None
         self._stop = threading.Event()
         self._suspicion = Suspicion()
-        self._checkpoint_at = 0.0
+        self._cadence = Cadence(settings.checkpoint_seconds)
         self._look_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
@@ -100,7 +99,7 @@ class StreamLoop:
     def _join(self) -> bool:
         """Open a consumer and subscribe; False: told to stop before there was a broker."""
         group = f"vigil-{self._handler.name}"
-        self._consumer = _until_open(
+        self._consumer = until_open(
             lambda: open_consumer(
                 self._settings, group, patience=0, fetch_bytes=self._handler.fetch_bytes
             ),
@@ -112,6 +111,9 @@ class StreamLoop:
         records.attach(self._consumer)
         self._assignment = Assignment(self._consumer, self._health)
         self._offsets = Offsets(self._consumer, self._settings, self._health)
+        self._patience = Patience(
+            self._consumer, self._assignment, self._health, self._stop, self._poll
+        )
         self._consumer.subscribe(list(self._handler.topics), listener=self._assignment)
         self._stop.wait(METADATA_SECONDS)
         return True
@@ -238,73 +240,23 @@ class StreamLoop:
 
     def _checkpoint(self, *, now: bool = False) -> None:
         """Steps 5 and 6, when they are due."""
-        due = now or time.monotonic() >= self._checkpoint_at
-        if not due:
+        if not now and not self._cadence.due():
             return
-        begun = time.monotonic()
-        if not self._offsets.undurable():
-            self._offsets.commit()  # what failed before, though nothing new comes
-            self._checkpoint_at = begun + self._settings.checkpoint_seconds
-            return
-        took = 0.0
-
-        def save() -> None:
-            nonlocal took
-            tried = time.monotonic()
-            self._handler.checkpoint()
-            took = time.monotonic() - tried  # and not what was waited for a database that was away
-
-        try:
-            saved = self._insist(save)
-        except StaleOwnerError as error:
-            log.warning("partitions have a newer owner", code=error.code)
-            self._start_over()
-            return
-        if saved:
-            self._offsets.durable()
-            self._offsets.commit()
-        pause = max(
-            self._settings.checkpoint_seconds, min(took / CHECKPOINT_SHARE, LONGEST_SECONDS)
-        )
-        self._checkpoint_at = time.monotonic() - took + pause
+        if self._offsets.undurable():
+            try:
+                if self._insist(lambda: self._cadence.timed(self._handler.checkpoint)):
+                    self._offsets.durable()
+            except StaleOwnerError as error:
+                log.warning("partitions have a newer owner", code=error.code)
+                self._start_over()
+                return
+        self._offsets.commit()  # and what could not be committed before, though nothing new comes
+        self._cadence.done()
 
     def _insist(self, action: Callable[[], object]) -> bool:
-        """Do it, again and again while a part is unavailable.
-
-        False: not done, because we must stop, or the partitions are no longer ours.
-        """
-        generation, pause = self._assignment.generation, 0.1
-        troubled = set()
-        while True:
-            try:
-                action()
-            except UnavailableError as error:
-                troubled.add(error.code)
-                self._health.trouble(error.code, f"{error.message} {error.mend}".strip())
-                log.warning("waiting", code=error.code, mend=error.mend)
-                if not self._keep_alive(pause, generation):
-                    return False
-                pause = min(pause * 2, 5.0)
-            else:
-                for code in troubled:
-                    self._health.trouble(code, None)
-                return True
-
-    def _keep_alive(self, seconds: float, generation: int) -> bool:
-        """Wait without losing the partitions; False when they are lost or we must stop."""
-        self._consumer.pause(*self._consumer.assignment())
-        deadline = time.monotonic() + seconds
-        try:
-            while time.monotonic() < deadline:
-                if self._stop.is_set():
-                    return False
-                self._poll(100, 1)
-                self._health.beat()
-                if self._assignment.generation != generation:
-                    return False
-            return True
-        finally:
-            self._consumer.resume(*(self._consumer.paused() - self._assignment.waiting()))
+        """Do it, however often it must be tried; False: not done (:meth:`Patience.insist`)."""
+        done: bool = self._patience.insist(action)
+        return done
 
     def _start_over(self) -> None:
         """Forget all state, and load it again from what is durable: what is in memory may be ahead
@@ -378,27 +330,11 @@ def _partition(received: Received) -> TopicPartition:
     return TopicPartition(received.topic, received.partition)
 
 
-def _until_open(make: Callable[[], Any], stop: threading.Event, health: Health) -> Any:
-    """A client, once there is a broker; None: told to stop before."""
-    while not stop.is_set():
-        health.beat()
-        try:
-            client = make()
-        except UnavailableError as error:
-            health.trouble(error.code, f"{error.message} {error.mend}".strip())
-            log.warning("waiting", code=error.code, mend=error.mend)
-            stop.wait(1)
-        else:
-            health.trouble("unavailable.broker", None)
-            return client
-    return None
-
-
 def run_handler(
     handler: Handler, settings: Settings, stop: threading.Event, health: Health
 ) -> None:
     """Open a publisher, run the loop, close the publisher."""
-    publisher = _until_open(lambda: Publisher(settings, handler.name, patience=0), stop, health)
+    publisher = until_open(lambda: Publisher(settings, handler.name, patience=0), stop, health)
     if publisher is None:
         return
     try:
