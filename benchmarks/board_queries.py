@@ -29,6 +29,7 @@ from store import board, burden, evidence, phones, roster, shift, trends
 from store.database import AsyncConnection, Connection, async_pool
 from store.feed import BoardFeed
 from store.migrate import migrate
+from vigil.service import settle
 from vigil.settings import Settings
 
 LIMIT_MS = 50.0
@@ -188,6 +189,7 @@ async def report(settings: Settings, times: int) -> None:
         context = WebContext(settings=settings, pool=pool, feed=BoardFeed(settings))
         async with context.database() as connection:
             patients = [row.patient_id for row in await board.patients(connection)]
+            settle()  # as the web process does at its start
             print(f"\n| asked | times | p50, ms | p95, ms | max, ms | p95 < {LIMIT_MS:.0f} ms |")
             print("|---|---|---|---|---|---|")
             for asked in Pages(context, connection, patients).questions():

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 log = logs.get("service")
 
 YOUNG_OBJECTS = 50_000
-"""How many new objects start a search for garbage. A batch makes that many, and lets go of nearly
-all of them by itself: Python's own 700 would search in the middle of each."""
+"""How many new objects start a search for garbage. A batch, or a board's answer, makes that many
+and lets go of nearly all of them by itself: Python's own 700 would search in the middle of each."""
 
 
 class Worker(Protocol):
@@ -54,6 +54,13 @@ class WebPart(Protocol):
         """What keeps it from working now, by part; empty when ready."""
 
 
+def settle() -> None:
+    """Once a process has loaded what it runs on: look for garbage among what comes, and seldom."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
+
+
 def run_worker(worker: Worker, settings: Settings) -> None:
     """Run a worker until SIGTERM or Ctrl-C, with its health served where a port is set."""
     logs.configure(settings, worker.name)
@@ -71,7 +78,7 @@ def run_worker(worker: Worker, settings: Settings) -> None:
         server = health_module.serve(health, settings.http_host, settings.health_port)
     reporter = Reporter(settings, health)
     reporter.start()
-    gc.set_threshold(YOUNG_OBJECTS)
+    settle()
     log.info("started")
     try:
         worker.run(stop, health)

@@ -8,7 +8,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from vigil.service import WebPart, run_worker
+from vigil.service import WebPart, run_worker, settle
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -91,8 +91,10 @@ def serve(names: Sequence[str], settings: Settings) -> None:
 
     logs.configure(settings, "+".join(names))
     parts = [build(name, settings) for name in sorted(names, reverse=True)]  # ingest's routes first
+    app = web_app(parts, settings)
+    settle()
     uvicorn.run(
-        web_app(parts, settings),
+        app,
         host=settings.http_host,
         port=settings.http_port,
         log_config=None,
