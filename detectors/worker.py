@@ -33,6 +33,7 @@ from vigil import broker, logs, topics, wire
 from vigil.errors import UnavailableError, WireError
 from vigil.handler import Handled, Received
 from vigil.model import Tick, Upload
+from vigil.service import filling
 
 if TYPE_CHECKING:
     from vigil.health import Health
@@ -120,8 +121,9 @@ class Detectors:
             place = Place(NAME, partition.topic, partition.partition)
             checkpoint, states = self._checkpoints.claim(place, log_id)
             shard = Shard(place, self._config, checkpoint)
-            for patient_id, saved in states.items():
-                self._load(shard, patient_id, saved)
+            with filling():
+                for patient_id, saved in states.items():
+                    self._load(shard, patient_id, saved)
             self._shards[partition] = shard
             if checkpoint.next_offset is not None:
                 offsets[partition] = checkpoint.next_offset

@@ -9,8 +9,8 @@ from __future__ import annotations
 import gc
 import signal
 import threading
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from vigil import health as health_module
@@ -59,6 +59,20 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
+
+
+@contextmanager
+def filling() -> Iterator[None]:
+    """While a process takes in much that stays: it is not searched for garbage meanwhile, nor
+    afterwards."""
+    searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if searching:
+            gc.enable()
 
 
 def run_worker(worker: Worker, settings: Settings) -> None:
