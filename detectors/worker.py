@@ -186,7 +186,7 @@ class Detectors:
         """Which log the offsets count in: the cluster's id."""
         try:
             with broker.open_admin(self._settings, patience=0) as admin:
-                return str(admin.describe_cluster()["cluster_id"])
+                return broker.log_id(admin)
         except KafkaError as error:
             raise broker.unavailable(self._settings, type(error).__name__) from error
 

@@ -164,6 +164,11 @@ def open_admin(settings: Settings, patience: float | None = None) -> Any:
     return _open(settings, KafkaAdminClient, {"request_timeout_ms": 10_000}, patience)
 
 
+def log_id(admin: Any) -> str:
+    """Which log offsets count in: the cluster's id. A broker that lost its log has another."""
+    return str(admin.describe_cluster()["cluster_id"])
+
+
 def open_consumer(
     settings: Settings, group: str | None, patience: float | None = None, fetch_bytes: int = 1
 ) -> Any:

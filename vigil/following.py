@@ -17,7 +17,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from vigil import logs, wire
-from vigil.broker import open_admin, open_consumer, unavailable
+from vigil.broker import log_id, open_admin, open_consumer, unavailable
 from vigil.errors import WireError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Follower:
             open_admin(self._settings, PATIENCE_SECONDS) as admin,
             closing(open_consumer(self._settings, None, PATIENCE_SECONDS)) as consumer,
         ):
-            cluster, end = _cluster(admin), 0
+            cluster, end = log_id(admin), 0
             consumer.assign([self._place])
             consumer.seek_to_beginning(self._place)
             taking = self._begin()
@@ -96,7 +96,7 @@ class Follower:
                 if time.monotonic() - checked >= CHECK_SECONDS:
                     checked = time.monotonic()
                     before, end = end, self._end(consumer)
-                    if _cluster(admin) != cluster or end < before:
+                    if log_id(admin) != cluster or end < before:
                         log.warning("a log was made anew; reading it again", what=self._name)
                         return
                 self._take(taking, consumer)
@@ -122,7 +122,3 @@ class Follower:
             return int(consumer.end_offsets([self._place])[self._place])
         except KafkaError as error:
             raise unavailable(self._settings, type(error).__name__) from error
-
-
-def _cluster(admin: Any) -> str:
-    return str(admin.describe_cluster()["cluster_id"])

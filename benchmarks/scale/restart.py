@@ -24,8 +24,8 @@ from benchmarks.stream.task import Task
 from detectors.worker import NAME
 from store.checkpoints import Checkpoint, Checkpoints, Place, Saving
 from tests.support.processes import open_folder, started
-from vigil import wire
-from vigil.broker import Publisher, open_admin
+from vigil import broker, wire
+from vigil.broker import Publisher
 from vigil.local import parts
 from vigil.provisioning import create_topics
 from vigil.settings import Settings
@@ -118,8 +118,8 @@ def _publishing(settings: Settings) -> Iterator[Publisher]:
 
 def _save(settings: Settings, ward: dict[str, bytes]) -> float:
     """Everybody's state, in as many transactions as partitions; seconds in ``save``."""
-    with open_admin(settings) as admin:
-        log_id = str(admin.describe_cluster()["cluster_id"])
+    with broker.open_admin(settings) as admin:
+        log_id = broker.log_id(admin)
     shares: dict[int, dict[str, bytes]] = {n: {} for n in range(settings.partitions)}
     for patient_id, state in ward.items():
         shares[partition_of(patient_id, settings.partitions)][patient_id] = state

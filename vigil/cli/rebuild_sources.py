@@ -193,7 +193,7 @@ class FromTopic:
 
         try:
             with broker.open_admin(self._settings) as admin:
-                log_id = str(admin.describe_cluster()["cluster_id"])
+                log_id = broker.log_id(admin)
             with closing(broker.open_consumer(self._settings, None)) as consumer:
                 self._partitions = sorted(consumer.partitions_for_topic(READINGS.name) or ())
         except KafkaError as error:

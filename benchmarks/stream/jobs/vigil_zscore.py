@@ -12,8 +12,7 @@ from benchmarks.stream import zscore
 from benchmarks.stream.jobs.measured import measured, outcome, settings_of
 from benchmarks.stream.task import Outcome, Task, main
 from store.checkpoints import Checkpoint, Checkpoints, Place, Saving
-from vigil import topics
-from vigil.broker import open_admin
+from vigil import broker, topics
 from vigil.handler import BATCH, Handled, Received
 from vigil.health import Health
 from vigil.model import Upload
@@ -55,8 +54,8 @@ class ZScores:
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Claim, load, go on from there."""
-        with open_admin(self._settings) as admin:
-            log_id = str(admin.describe_cluster()["cluster_id"])
+        with broker.open_admin(self._settings) as admin:
+            log_id = broker.log_id(admin)
         for partition in partitions:
             place = Place(self.name, partition.topic, partition.partition)
             self._shards[partition] = Shard(place, *self._checkpoints.claim(place, log_id))
