@@ -182,8 +182,9 @@ class StreamLoop:
             self._start_over()
             return
         for piece, suspect in self._suspicion.pieces(records):
-            if suspect:  # should it fail, only it is to be done again
-                self._checkpoint(now=True)
+            # Should a suspect fail, only it is to be done again.
+            if suspect and not self._checkpoint(now=True):
+                return
             if not self._take_piece(piece):
                 self._start_over()
                 return
@@ -238,20 +239,23 @@ class StreamLoop:
                     batch.append(Received(topic, partition, raw.offset, message, raw))
         return batch, dead
 
-    def _checkpoint(self, *, now: bool = False) -> None:
-        """Steps 5 and 6, when they are due."""
+    def _checkpoint(self, *, now: bool = False) -> bool:
+        """Steps 5 and 6, when they are due. False: what is in memory is no longer ours to go on
+        with."""
         if not now and not self._cadence.due():
-            return
+            return True
         if self._offsets.undurable():
             try:
-                if self._insist(lambda: self._cadence.timed(self._handler.checkpoint)):
-                    self._offsets.durable()
+                if not self._insist(lambda: self._cadence.timed(self._handler.checkpoint)):
+                    return False
             except StaleOwnerError as error:
                 log.warning("partitions have a newer owner", code=error.code)
                 self._start_over()
-                return
+                return False
+            self._offsets.durable()
         self._offsets.commit()  # and what could not be committed before, though nothing new comes
         self._cadence.done()
+        return True
 
     def _insist(self, action: Callable[[], object]) -> bool:
         """Do it, however often it must be tried; False: not done (:meth:`Patience.insist`)."""

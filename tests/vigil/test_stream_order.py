@@ -15,7 +15,7 @@ from tests.support.streaming import Recorder, committed, looping, read_all, uplo
 from vigil import topics, wire
 from vigil.assignment import Assignment
 from vigil.broker import Publisher, open_admin
-from vigil.errors import UnavailableError
+from vigil.errors import StaleOwnerError, UnavailableError
 from vigil.handler import Handled, Received
 from vigil.settings import Settings
 
@@ -255,6 +255,38 @@ def test_a_message_that_fails_costs_a_worker_with_state_nothing_else(
         eventually(lambda: sum(sum(c.values()) for c in handler.counts.values()) == 59, 30)
     wanted = expected(prefix, 3, 20) - {f"{prefix}-1 20"}
     assert set(said(stream, prefix)) == wanted
+
+
+def test_who_owns_nothing_any_more_blames_no_message_for_it(
+    stream: Settings, publisher: Publisher
+) -> None:
+    rare = stream.model_copy(update={"checkpoint_seconds": 60})
+    prefix, messages = uploads(patients=3, each=20)
+
+    class Unlucky(Counting):
+        slips = stale = 1
+
+        def handle(self, batch: Sequence[Received]) -> Handled:
+            handled = super().handle(batch)
+            if handled.outgoing and self.slips:
+                self.slips -= 1
+                raise ValueError("a slip: its messages come again one by one")
+            return handled
+
+        def checkpoint(self) -> None:
+            if not self.slips and self.stale:  # between two of them
+                self.stale -= 1
+                raise StaleOwnerError("Another had it.")
+            super().checkpoint()
+
+    publisher.publish(messages)
+    handler = Unlucky(prefix, {})
+    with looping(handler, rare):
+        eventually(lambda: not handler.stale, 30)
+        eventually(lambda: sum(sum(c.values()) for c in handler.counts.values()) == 60, 30)
+    assert set(said(stream, prefix)) == expected(prefix, 3, 20)
+    letters = read_all(stream, topics.DEADLETTER.name)
+    assert [x for x in letters if (x.key or b"").startswith(prefix.encode())] == []
 
 
 def test_messages_deleted_before_they_were_read_are_counted(

@@ -1,0 +1,100 @@
+"""The broker in memory is killed: what its log held is gone, and what that means is held to.
+
+``vigil up`` on Tansu, with the commands that a person types. What was stored and told stays as it
+was. Readings that no worker had taken are gone until they are sent again, and then each is there
+once. What detection missed in between it does not make up for: that takes a broker that keeps its
+log (``test_short.py`` kills Apache Kafka, and nothing is lost).
+"""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ingest.recording import read_uploads
+from ingest.simulation import recorded
+from tests.support import oracle
+from tests.support.faulty import assert_same
+from tests.support.feeding import START
+from tests.support.oracle import Outcome
+from tests.support.processes import open_folder
+from tests.support.running import eventually
+from tests.support.whole import Whole, whole
+from vigil.model import Alert, Event, Upload
+from vigil.settings import Settings
+
+SCENARIOS = ("tachycardia_at_rest", "bradycardia_asleep", "shock")
+Readings = dict[oracle.Moment, dict[str, float]]
+
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(400)]
+
+
+def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again() -> None:
+    with open_folder() as folder, whole(folder, None) as system:
+        before, during = _recording(system, 3), _recording(system, 4)
+        expected = oracle.without_faults(before, Settings())
+        assert expected.events
+        assert_same(_said_offline(system, "3.csv.gz"), expected.events | expected.alerts)
+        url = system.environment()["VIGIL_DATABASE_URL"]
+
+        system.command("replay", "3.csv.gz", "--speed", "max")
+        eventually(lambda: oracle.stored(url) == expected, 60)
+
+        replay = system.start("replay", "4.csv.gz", "--speed", "20000")
+        eventually(lambda: len(oracle.stored(url).readings) > len(expected.readings), 30)
+        _kill_broker(system)
+        replay.wait(180)  # it may have been told, or not
+        eventually(lambda: "lost its log" in (folder / "terminal.txt").read_text(), 30)
+        _send_again(system, "4.csv.gz", url, expected.readings | oracle.readings_of(during))
+
+        found = oracle.stored(url)
+        told = {event_id for event_id, _ in expected.events}
+        _assert_kept(expected, found, told)
+        settings = Settings(kafka_bootstrap=system.environment()["VIGIL_KAFKA_BOOTSTRAP"])
+        assert oracle.letters(settings) == {}
+
+
+def _recording(system: Whole, seed: int) -> list[Upload]:
+    """Three simulated people and a day; what happens to them is told without waiting for ticks."""
+    path = system.folder / f"{seed}.csv.gz"
+    recorded.write(path, recorded.people(3, seed, SCENARIOS, START, days=1), START, days=1)
+    return list(read_uploads(path))
+
+
+def _said_offline(system: Whole, name: str) -> dict[tuple[str, int], Event | Alert]:
+    """Events and alerts as ``vigil replay --offline`` writes them."""
+    system.command("replay", name, "--offline", "--out", "offline.jsonl")
+    found: dict[tuple[str, int], Event | Alert] = {}
+    for line in Path(system.folder / "offline.jsonl").read_bytes().splitlines():
+        kind = msgspec.json.decode(line)["type"]
+        if kind == "event":
+            event = msgspec.json.decode(line, type=Event)
+            found[event.event_id, event.sequence] = event
+        else:
+            alert = msgspec.json.decode(line, type=Alert)
+            found[alert.alert_id, alert.revision] = alert
+    return found
+
+
+def _kill_broker(system: Whole) -> None:
+    """``kill -9`` of Tansu; supervisord starts another."""
+    (broker,) = (p for p in system.processes() if "--cluster-id" in p.cmdline())
+    broker.send_signal(signal.SIGKILL)
+
+
+def _send_again(system: Whole, name: str, url: str, expected: Readings) -> None:
+    """Replay until the broker takes it, and wait until all of it is stored."""
+    eventually(lambda: system.start("replay", name).wait(120) == 0, 120)
+    eventually(lambda: len(oracle.stored(url).readings) == len(expected), 60)
+    assert_same(expected, oracle.stored(url).readings)
+
+
+def _assert_kept(expected: Outcome, found: Outcome, told: set[str]) -> None:
+    """What had been told of earlier episodes is still there, and nothing was added to it."""
+    events = {key: event for key, event in found.events.items() if event.event_id in told}
+    alerts = {key: alert for key, alert in found.alerts.items() if alert.event_id in told}
+    assert_same(expected.events, events)
+    assert_same(expected.alerts, alerts)
