@@ -19,8 +19,9 @@ Row_co = TypeVar("Row_co", covariant=True)
 
 SECONDS = 40.0
 """More than ``statement_timeout``, so that a server which can still speak is heard first."""
-CHECK_SECONDS = 5.0
-"""An empty question is answered at once or never; a pool may have several that are lost."""
+CHECK_SECONDS = 2.0
+"""An empty question is answered at once or never. Much less than who asks a pool waits for, so that
+one lost connection is not yet a database that is away."""
 
 
 class PatientConnection(psycopg.Connection[Row_co]):
