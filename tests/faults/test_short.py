@@ -50,7 +50,7 @@ def _processes_and_database(system: Faulty, draw: random.Random) -> list[Fault]:
 
 def _broker_and_stream(system: Faulty, draw: random.Random) -> list[Fault]:
     crash, bursts = acts.crashes(system.broker, "broker", draw.uniform(1.0, 2.0))
-    lasting = [crash] if system.broker.part.keeps_data else []  # Tansu: see docs/faults.md
+    lasting = [crash] if system.broker.part.keeps_data else []  # Tansu: see test_lost_log.py
     network = acts.breaks(system.to_broker, "broker", 0.7)
     return [*lasting, bursts, *network, acts.storm(system, draw, 4), acts.poison(system)]
 

@@ -4,8 +4,9 @@
 2. ``prepare``: migrate, create topics, enrol (given by the command line; the kernel knows no
    stage)
 3. the services, side by side; wait until each says it is ready
-4. watch: supervisord restarts what dies, and each restart is told. When a broker that keeps
-   nothing was restarted, its log is another: prepare again and restart the services
+4. watch: supervisord restarts what dies, and each restart is told. A broker that keeps nothing
+   comes back with another log: the services are stopped first, so that none brings it what it
+   remembers of the old one (a membership, a topic's name); then 1 to 3 are done again
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pydantic import SecretStr
 
 from vigil.errors import UnavailableError
 from vigil.local import parts
-from vigil.local.supervisor import GIVEN_UP, RUNNING, Program, Supervisor
+from vigil.local.supervisor import ENDED, GIVEN_UP, RUNNING, Program, Supervisor
 from vigil.settings import Settings
 
 Say = Callable[[str], None]
@@ -102,26 +103,29 @@ class Runtime:
             exclusive(self._data),
             Supervisor(self._programs(), logs, self._environment()) as supervisor,
         ):
-            supervisor.start(part.name for part in self._parts)
-            for part in self._parts:
-                self._await(supervisor, part.name, part.ready, stop)
-            if not stop.is_set():
-                prepare(self.settings)
-                self._say_done("database and topics prepared")
-            self._start_services(supervisor, stop)
+            self._start_parts(supervisor, self._parts, stop)
+            self._prepare_and_serve(supervisor, prepare, stop)
             if not stop.is_set():
                 when_up()
             while not stop.wait(0.5):
                 self._watch(supervisor, prepare, stop)
             self._say("stopping")
 
-    def _start_services(self, supervisor: Supervisor, stop: threading.Event) -> None:
+    def _start_parts(
+        self, supervisor: Supervisor, needed: Sequence[parts.Part], stop: threading.Event
+    ) -> None:
+        supervisor.start(part.name for part in needed)
+        for part in needed:
+            self._await(supervisor, part.name, part.ready, stop)
+
+    def _prepare_and_serve(
+        self, supervisor: Supervisor, prepare: Callable[[Settings], None], stop: threading.Event
+    ) -> None:
         if stop.is_set():
             return
+        prepare(self.settings)
+        self._say_done("database and topics prepared")
         supervisor.start(service.name for service in self.services)
-        self._await_services(supervisor, stop)
-
-    def _await_services(self, supervisor: Supervisor, stop: threading.Event) -> None:
         for service in self.services:
             self._await(supervisor, service.name, service.ready, stop)
 
@@ -158,21 +162,22 @@ class Runtime:
                     code="unavailable.part",
                     mend=f"Its log ends with: {_tail(supervisor.log_of(name))}",
                 )
+            if state.state == ENDED:  # only what is not restarted stays so
+                self._lost_log(supervisor, name, prepare, stop)
+                return
             if state.state == RUNNING and state.pid != self._pids.get(name):
                 self._pids[name] = state.pid
                 self._say(f"{name} died and was started again")
-                if any(p.name == name and not p.keeps_data for p in self._parts):
-                    self._after_lost_log(supervisor, prepare, stop)
 
-    def _after_lost_log(
-        self, supervisor: Supervisor, prepare: Callable[[Settings], None], stop: threading.Event
-    ) -> None:
-        self._say("the broker in memory lost its log; set KAFKA_HOME for one that keeps it")
-        part = next(p for p in self._parts if not p.keeps_data)
-        self._await(supervisor, part.name, part.ready, stop)
-        prepare(self.settings)
-        supervisor.restart(service.name for service in self.services)
-        self._await_services(supervisor, stop)
+    def _lost_log(
+        self, supervisor: Supervisor, name: str, prepare: Callable[[Settings], None],
+        stop: threading.Event,
+    ) -> None:  # fmt: skip
+        self._say(f"{name} died, and what it held in memory with it; set KAFKA_HOME for one that"
+                  " keeps it. Starting again")  # fmt: skip
+        supervisor.stop([service.name for service in self.services])
+        self._start_parts(supervisor, [p for p in self._parts if p.name == name], stop)
+        self._prepare_and_serve(supervisor, prepare, stop)
 
     def _say_done(self, what: str) -> None:
         self._say(f"{time.monotonic() - self._started:5.1f} s  {what}")
@@ -180,7 +185,10 @@ class Runtime:
     def _programs(self) -> Sequence[Program]:
         vigil = (sys.executable, "-m", "vigil.cli.main")
         return [
-            *(Program(p.name, p.command, p.user, stop_signal=p.stop_signal) for p in self._parts),
+            *(
+                Program(p.name, p.command, p.user, stop_signal=p.stop_signal, restarts=p.keeps_data)
+                for p in self._parts
+            ),
             *(
                 Program(
                     s.name,

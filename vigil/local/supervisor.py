@@ -1,7 +1,8 @@
 """Supervisord, with a configuration of our own, as the keeper of every process.
 
-It restarts what dies, keeps the logs, and ends everything when it ends. It is asked over a Unix
-socket in a private folder; should our own process be killed, the kernel tells it to stop.
+It restarts what dies (unless told not to), keeps the logs, and ends everything when it ends. It is
+asked over a Unix socket in a private folder; should our own process be killed, the kernel tells it
+to stop.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,8 @@ from vigil.local.parts import tethered
 
 RUNNING = "RUNNING"
 GIVEN_UP = "FATAL"
+ENDED = "EXITED"
+STOPPING = "STOPPING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: int = 15
     """So long after the signal, SIGKILL."""
+    restarts: bool = True
+    """False: once it ran and ended, it stays so until it is started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +120,15 @@ class Supervisor:
         for name in names:
             self._ask("startProcess", name, False)
 
-    def restart(self, names: Iterable[str]) -> None:
-        """Stop programs, then start them."""
-        names = list(names)
+    def stop(self, names: Collection[str]) -> None:
+        """Stop programs, all at once, and return when they have ended."""
         for name in names:
             try:
-                self._ask("stopProcess", name, True)
+                self._ask("stopProcess", name, False)
             except Fault:  # it was not running
                 continue
-        self.start(names)
+        while any(s.state == STOPPING for s in self.states().values() if s.name in names):
+            time.sleep(0.05)
 
     def states(self) -> dict[str, State]:
         """Every program's state."""
@@ -161,7 +166,8 @@ class Supervisor:
             f"[program:{program.name}]\n"
             f"command={_escaped(shlex.join(program.command))}\n"
             f"{user}{environment}priority={priority}\ndirectory=/\n"
-            "autostart=false\nautorestart=true\nstartsecs=1\nstartretries=4\n"
+            f"autostart=false\nautorestart={str(program.restarts).lower()}\n"
+            "startsecs=1\nstartretries=4\n"
             f"stopsignal={program.stop_signal.name.removeprefix('SIG')}\n"
             f"stopwaitsecs={program.stop_seconds}\nstopasgroup=false\nkillasgroup=true\n"
             f"redirect_stderr=true\nstdout_logfile={_escaped(str(self.log_of(program.name)))}\n"
