@@ -6,7 +6,9 @@ wrote the call:
 - fields that could carry one are dropped; ``patient_id`` becomes a short digest that only tells two
   patients apart within one process's log;
 - of an error only its type, code and place are logged: its message may quote what it was about;
-- of a library's line only the first line of the template is, without the values put into it.
+- of a library's line only the first line of the template is, without the values put into it. A
+  broker that is away makes many of these a second: one is said at most every ten seconds, and then
+  how many were left out.
 
 What remains is discipline, and a test holds us to it: the first argument of a call does not vary.
 """
@@ -93,7 +95,34 @@ def _library(_logger: Any, _method: str, fields: Fields) -> Fields:
     template = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
     fields["event"] = template.partition("\n")[0]
     fields["part"] = record.name
+    if record.left_out:
+        fields["left_out"] = record.left_out
     return fields
+
+
+class Repetitions(logging.Filter):
+    """Passes a library's line on, and the same line of the same logger only some seconds later."""
+
+    SECONDS = 10.0
+    LINES = 1000
+    """So many are remembered: a library may build its lines itself, each another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str, object], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to say it; how many were not is noted on it as ``left_out``."""
+        line = (record.name, str(record.msg), record.exc_info and record.exc_info[0])
+        said_at, left_out = self._said.get(line, (0.0, 0))
+        if 0 <= record.created - said_at < self.SECONDS:
+            self._said[line] = said_at, left_out + 1
+            return False
+        if len(self._said) >= self.LINES:
+            self._said.clear()
+        self._said[line] = record.created, 0
+        record.left_out = left_out
+        return True
 
 
 def configure(settings: Settings | None, service: str) -> None:
@@ -127,6 +156,7 @@ def configure(settings: Settings | None, service: str) -> None:
             foreign_pre_chain=[_library, *shared],
         )
     )
+    handler.addFilter(Repetitions())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(level, logging.WARNING) if settings else logging.CRITICAL)

@@ -126,6 +126,27 @@ def test_a_librarys_chatter_is_not_logged(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().err == ""
 
 
+def test_a_librarys_line_is_said_once_in_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(Settings(demo=True), "test")
+    (handler,) = logging.getLogger().handlers
+
+    def say(second: float, name: str = "kafka.net", error: object = None) -> None:
+        record = logging.makeLogRecord(
+            {"name": name, "msg": "lost %s", "created": 1e9 + second, "levelno": logging.ERROR,
+             "levelname": "ERROR", "exc_info": error}
+        )  # fmt: skip
+        handler.handle(record)
+
+    for tenth in range(205):
+        say(tenth / 10)
+    say(0, name="kafka.cluster")
+    say(20.5, error=(OSError, OSError(), None))
+    say(3.0)  # the clock was set back
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line.get("left_out", 0) for line in said] == [0, 99, 99, 0, 0, 4]
+    assert [line["part"] for line in said].count("kafka.cluster") == 1
+
+
 @EITHER
 def test_an_error_that_ends_a_thread_or_the_process_is_logged_the_same_way(
     form: str, capsys: pytest.CaptureFixture[str]
