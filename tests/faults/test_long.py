@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +41,7 @@ pytestmark = [
 @pytest.mark.parametrize("kind", BROKERS)
 def test_many_faults_at_random_and_long_absences(kind: str) -> None:
     say(f"\n{kind}, seed {SEED}, {ROUNDS} rounds, then {AWAY_SECONDS / 60:g} minutes away")
-    with faulty(kind) as system:
+    with faulty(kind) as system, _logs_kept_of(system):
         for number in range(ROUNDS):
             say(f"round {number + 1} of {ROUNDS}")
             seed = SEED + number
@@ -44,6 +49,18 @@ def test_many_faults_at_random_and_long_absences(kind: str) -> None:
             faults = draw.sample(_everything(system, draw), AT_ONCE)
             survives(system, people(10, seed, 24), faults, draw, seconds=40)
         _long_absences(system)
+
+
+@contextmanager
+def _logs_kept_of(system: Faulty) -> Iterator[None]:
+    """What the processes said, where it went wrong: the system's folder ends with the test."""
+    try:
+        yield
+    except BaseException:
+        kept = Path(tempfile.mkdtemp(prefix="vigil-faults-"))
+        shutil.copytree(system.system.folder / ".vigil" / "logs", kept, dirs_exist_ok=True)
+        say(f"logs kept in {kept}")
+        raise
 
 
 def _everything(system: Faulty, draw: random.Random) -> list[Fault]:
