@@ -294,7 +294,7 @@ def test_pauses_double_up_to_a_limit_and_spread(attempts: int) -> None:
 def test_a_ring_before_the_wait_is_kept() -> None:
     bell = Bell()
     bell.ring()
-    thread = threading.Thread(target=bell.wait, args=(30,))
+    thread = threading.Thread(target=bell.wait, args=(60,))
     thread.start()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()

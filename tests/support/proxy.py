@@ -78,7 +78,7 @@ class Proxy:
         """Reset everything, and end every thread."""
         self.cut()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(30)
             assert not thread.is_alive(), f"{thread.name} does not end"
 
     def heal(self) -> None:

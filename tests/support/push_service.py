@@ -137,7 +137,7 @@ class PushService:
         with self._changed:
             return list(self._refused)
 
-    def wait(self, count: int, seconds: float = 10) -> list[Pushed]:
+    def wait(self, count: int, seconds: float = 30) -> list[Pushed]:
         """Wait for ``count`` accepted messages and return all accepted ones, oldest first."""
         deadline = time.monotonic() + seconds
         with self._changed:

@@ -19,7 +19,7 @@ from vigil.settings import Settings
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], seconds: float = 10) -> T:
+def eventually(check: Callable[[], T], seconds: float = 30) -> T:
     """Ask until the answer is truthy, and return it; fail with the last answer or error."""
     deadline = time.monotonic() + seconds
     while True:
