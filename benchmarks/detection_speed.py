@@ -30,19 +30,22 @@ from detectors.engine import Engine
 from detectors.registry import BUILT_IN
 from ingest.recording import read_uploads
 from vigil.model import Context, Measurement, Upload
+from vigil.service import settle
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 SETS = ("wearable_minutes", "icu_hourly")
 MOST_UPLOADS = 4_000
 PASSES = 5
 """The fastest is reported, since a machine that others use too only ever adds to the time."""
+KNOWN_MINUTES, WARD_MINUTES, WARD_PASSES = 3, 8, 3
+"""Of a ward: what comes before measuring, and what is measured. The same of every patient, however
+many they are: an older patient's reading costs more."""
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def spent(work: Callable[[], object]) -> float:
-    """Processor seconds of a piece of work."""
-    gc.collect()
-    gc.freeze()
+    """Processor seconds of a piece of work, garbage searched for as seldom as in a worker."""
+    settle()  # as a worker does
     begin = time.process_time()
     work()
     seconds = time.process_time() - begin
@@ -127,11 +130,14 @@ def report_ward(counts: Sequence[int], config: DetectionConfig) -> None:
     print("\nsimulated heart rates, one an upload, patients in turn")
     first = None
     for patients in counts:
-        minutes = max(4, 200_000 // patients)
-        engine = Engine(config)
-        run(engine, simulated(patients, 3))
-        log = simulated(patients, 3 + minutes)[3 * patients :]
-        cost = spent(partial(run, engine, log)) / len(log) * 1e6
+        log = simulated(patients, KNOWN_MINUTES + WARD_MINUTES)
+        known, measured = log[: KNOWN_MINUTES * patients], log[KNOWN_MINUTES * patients :]
+        costs = []
+        for _ in range(WARD_PASSES):
+            engine = Engine(config)
+            run(engine, known)
+            costs.append(spent(partial(run, engine, measured)) / len(measured) * 1e6)
+        cost = min(costs)
         first = first or cost
         states: dict[str, bytes] = {}
         save = min(spent(partial(_save, engine, states)) for _ in range(PASSES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from binascii import unhexlify
 from collections.abc import Callable
 from datetime import timedelta
 from operator import attrgetter
@@ -81,7 +82,7 @@ def write_rows(upload: Upload, write: Callable[[Row], object]) -> bool:
         if (
             time < EARLIEST
             or (time > arrived and time > arrived + AHEAD)
-            or not values.keys() <= _KNOWN
+            or not _KNOWN.issuperset(values)
         ):
             whole = False
         else:
@@ -92,12 +93,9 @@ def write_rows(upload: Upload, write: Callable[[Row], object]) -> bool:
 
 def _identity(reading_id: str) -> tuple[int, str | None]:
     """What :func:`split` says, sooner for the ids that Vigil derives."""
-    digits = reading_id[2:]
-    if len(digits) == 16 and reading_id[:2] == "r-":
+    if len(reading_id) == 18 and reading_id[:2] == "r-" and reading_id.islower():
         try:
-            key = bytes.fromhex(digits)
-        except ValueError:
-            return split(reading_id)
-        if key.hex() == digits:  # not in capitals, nor with spaces
-            return _NUMBER(key)[0], None
+            return _NUMBER(unhexlify(reading_id[2:]))[0], None
+        except ValueError:  # no hexadecimal number
+            pass
     return split(reading_id)
