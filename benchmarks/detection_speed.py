@@ -45,7 +45,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 def spent(work: Callable[[], object]) -> float:
     """Processor seconds of a piece of work, garbage searched for as seldom as in a worker."""
-    settle()  # as a worker does
+    settle()
     begin = time.process_time()
     work()
     seconds = time.process_time() - begin

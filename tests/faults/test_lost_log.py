@@ -3,12 +3,14 @@
 ``vigil up`` on Tansu, with the commands that a person types. What was stored and told stays as it
 was. Readings that no worker had taken are gone until they are sent again, and then each is there
 once. What detection missed in between it does not make up for: that takes a broker that keeps its
-log (``test_short.py`` kills Apache Kafka, and nothing is lost).
+log (``test_short.py`` kills Apache Kafka, and nothing is lost). A service that dies beside it is
+another matter: it comes back, and nobody else is stopped.
 """
 
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,7 +19,7 @@ import pytest
 from ingest.recording import read_uploads
 from ingest.simulation import recorded
 from tests.support import oracle
-from tests.support.faulty import assert_same
+from tests.support.faulty import PROCESSES, assert_same
 from tests.support.feeding import START
 from tests.support.oracle import Outcome
 from tests.support.processes import open_folder
@@ -47,7 +49,7 @@ def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again() -> 
         eventually(lambda: len(oracle.stored(url).readings) > len(expected.readings), 30)
         _kill_broker(system)
         replay.wait(180)  # it may have been told, or not
-        eventually(lambda: "what it held in memory" in (folder / "terminal.txt").read_text(), 30)
+        eventually(partial(_is_told, folder, "what it held in memory"), 30)
         _send_again(system, "4.csv.gz", url, expected.readings | oracle.readings_of(during))
 
         found = oracle.stored(url)
@@ -55,7 +57,20 @@ def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again() -> 
         _assert_kept(expected, found, told)
         settings = Settings(kafka_bootstrap=system.environment()["VIGIL_KAFKA_BOOTSTRAP"])
         assert oracle.letters(settings) == {}
-        assert " partitions, and " not in (folder / "terminal.txt").read_text()
+        assert not _is_told(folder, " partitions, and ")
+
+
+def test_a_service_that_dies_comes_back_alone() -> None:
+    with open_folder() as folder, whole(folder, None) as system:
+        for service in ("notify", "explain", "detectors", "store"):
+            others = {name: system.pid_of(name) for name in PROCESSES if name != service}
+            system.kill(service)
+            eventually(partial(_is_told, folder, f"{service} died and was started again"))
+            assert {name: system.pid_of(name) for name in others} == others
+
+
+def _is_told(folder: Path, what: str) -> bool:
+    return what in (folder / "terminal.txt").read_text()
 
 
 def _recording(system: Whole, seed: int) -> list[Upload]:

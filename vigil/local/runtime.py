@@ -155,28 +155,31 @@ class Runtime:
                 code="unavailable.part",
                 mend="Start again; what was stored is kept.",
             )
-        for name, state in supervisor.states().items():
+        states = supervisor.states()
+        for name, state in states.items():
             if state.state == GIVEN_UP:
                 raise UnavailableError(
                     f"{name} keeps dying.",
                     code="unavailable.part",
                     mend=f"Its log ends with: {_tail(supervisor.log_of(name))}",
                 )
-            if state.state == ENDED:  # only what is not restarted stays so
-                self._lost_log(supervisor, name, prepare, stop)
-                return
             if state.state == RUNNING and state.pid != self._pids.get(name):
                 self._pids[name] = state.pid
                 self._say(f"{name} died and was started again")
+        for part in self._parts:  # whatever is restarted has ended, too, for a moment
+            if not part.keeps_data and states[part.name].state == ENDED:
+                self._lost_log(supervisor, part, prepare, stop)
 
     def _lost_log(
-        self, supervisor: Supervisor, name: str, prepare: Callable[[Settings], None],
+        self, supervisor: Supervisor, part: parts.Part, prepare: Callable[[Settings], None],
         stop: threading.Event,
     ) -> None:  # fmt: skip
-        self._say(f"{name} died, and what it held in memory with it; set KAFKA_HOME for one that"
-                  " keeps it. Starting again")  # fmt: skip
+        self._say(
+            f"{part.name} died, and what it held in memory with it; set KAFKA_HOME for one that"
+            " keeps it. Starting again"
+        )
         supervisor.stop([service.name for service in self.services])
-        self._start_parts(supervisor, [p for p in self._parts if p.name == name], stop)
+        self._start_parts(supervisor, [part], stop)
         self._prepare_and_serve(supervisor, prepare, stop)
 
     def _say_done(self, what: str) -> None:

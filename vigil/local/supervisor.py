@@ -29,6 +29,7 @@ from vigil.local.parts import tethered
 RUNNING = "RUNNING"
 GIVEN_UP = "FATAL"
 ENDED = "EXITED"
+"""For a moment of what is restarted, and for good of what is not."""
 STOPPING = "STOPPING"
 
 
