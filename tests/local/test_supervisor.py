@@ -46,6 +46,19 @@ def test_a_program_that_never_stays_up_is_given_up(tmp_path: Path) -> None:
         assert "no luck" in supervisor.log_of("broken").read_text()
 
 
+def test_a_supervisor_that_takes_its_time_to_listen_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        textwrap.dedent("""
+            import socket, time
+            listen = socket.socket.listen
+            socket.socket.listen = lambda *args: (time.sleep(0.5), listen(*args))[1]
+        """)
+    )
+    environment = {"PYTHONPATH": str(tmp_path)}
+    with Supervisor([Program("sleeper", SLEEPER)], tmp_path, environment) as supervisor:
+        assert supervisor.states()["sleeper"].state == "STOPPED"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
 @pytest.mark.faults
 def test_killing_us_outright_leaves_nothing_behind(tmp_path: Path) -> None:

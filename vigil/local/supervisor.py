@@ -84,8 +84,10 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C is for us; we stop it in order
             )
         deadline = time.monotonic() + 20
-        while not self._socket.exists():
+        while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self._process.kill()
+                self._process.wait()
                 raise UnavailableError(
                     "The process supervisor did not start.",
                     code="unavailable.part",
@@ -111,6 +113,14 @@ class Supervisor:
             process.kill()
             process.wait()
         self._folder.cleanup()
+
+    def _answers(self) -> bool:
+        """Whether it can be asked: its socket is there for a moment before it listens."""
+        try:
+            self._ask("getState")
+        except OSError:
+            return False
+        return True
 
     def alive(self) -> bool:
         """Whether supervisord itself runs."""
