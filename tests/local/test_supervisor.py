@@ -38,6 +38,20 @@ def test_programs_get_their_environment_and_their_log(tmp_path: Path) -> None:
         eventually(lambda: log.exists() and "a b 50% 100%" in log.read_text())
 
 
+@pytest.mark.faults
+def test_a_program_stopped_at_the_moment_of_its_death_stays_down(tmp_path: Path) -> None:
+    names = ["sleeper", "other"]
+    with Supervisor([Program(name, SLEEPER) for name in names], tmp_path, {}) as supervisor:
+        supervisor.start(names)
+        for _ in range(4):  # about every second time, it hits the moment
+            eventually(lambda: {s.state for s in supervisor.states().values()} == {RUNNING})
+            os.kill(supervisor.states()["sleeper"].pid, signal.SIGKILL)
+            supervisor.states()  # each question lets supervisord go one step on
+            supervisor.stop(names)
+            assert {s.state for s in supervisor.states().values()} == {"STOPPED"}
+            supervisor.start(names)
+
+
 def test_a_program_that_never_stays_up_is_given_up(tmp_path: Path) -> None:
     broken = Program("broken", (sys.executable, "-c", "raise SystemExit('no luck')"))
     with Supervisor([broken], tmp_path, {}) as supervisor:

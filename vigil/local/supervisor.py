@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +31,7 @@ RUNNING = "RUNNING"
 GIVEN_UP = "FATAL"
 ENDED = "EXITED"
 """For a moment of what is restarted, and for good of what is not."""
-STOPPING = "STOPPING"
+MOVING = {"STARTING", RUNNING, "BACKOFF", "STOPPING"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +133,20 @@ class Supervisor:
             self._ask("startProcess", name, False)
 
     def stop(self, names: Collection[str]) -> None:
-        """Stop programs, all at once, and return when they have ended."""
-        for name in names:
-            try:
-                self._ask("stopProcess", name, False)
-            except Fault:  # it was not running
-                continue
-        while any(s.state == STOPPING for s in self.states().values() if s.name in names):
+        """Stop programs, all at once, and return when they have ended and stay so.
+
+        One that is between its death and its restart is stopped once it is back.
+        """
+        back = {program.name for program in self._programs if program.restarts}
+        while moving := [
+            state
+            for state in self.states().values()
+            if state.name in names
+            and (state.state in MOVING or (state.state == ENDED and state.name in back))
+        ]:
+            for state in moving:
+                with suppress(Fault):  # it ended, or began to, since we asked
+                    self._ask("stopProcess", state.name, False)
             time.sleep(0.05)
 
     def states(self) -> dict[str, State]:
