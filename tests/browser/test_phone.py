@@ -208,7 +208,7 @@ def test_the_service_worker_renews_opens_and_survives_what_it_cannot_read(
             eventually(lambda: notifications(phone), 3)
             return True
 
-        eventually(shown, 20)
+        eventually(shown)
         notification = notifications(phone)[0]
         assert notification["body"] == "You have a new message from your care team."
 

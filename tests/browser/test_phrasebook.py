@@ -22,7 +22,7 @@ from vigil.local.parts import free_port
 from vigil.model import Phrase
 from vigil.settings import Settings
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=30_000)
 PASSWORD = "correct horse battery"
 SHOTS = os.environ.get("VIGIL_TEST_SHOTS")
 """A folder for pictures of the page, to be looked at."""

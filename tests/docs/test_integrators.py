@@ -53,8 +53,8 @@ def consuming(broker: str) -> Iterator[Queue[str]]:
         yield lines
     finally:
         process.terminate()
-        process.wait(10)
-        reader.join(10)
+        process.wait(30)
+        reader.join(30)
         process.stdout.close()
 
 

@@ -101,10 +101,10 @@ def test_the_shipped_phrases_are_published_once(forgetful: Broker) -> None:
     forgetful.publish([ONE])
     with forgetful.following(ONE, OTHER) as (topic, health):
         assert topic.find(TOLD, 0) is None or not health.report()["trouble"]
-        eventually(lambda: counted(health, "phrases_published") == 1, 20)
+        eventually(lambda: counted(health, "phrases_published") == 1)
     assert forgetful.on_topic() == [ONE, OTHER]
     with forgetful.following(ONE, OTHER) as (topic, health):
-        eventually(lambda: topic.find(TOLD, 0), 20)
+        eventually(lambda: topic.find(TOLD, 0))
     assert len(forgetful.on_topic()) == 2
 
 
@@ -116,7 +116,7 @@ def test_nothing_is_shown_before_the_reviewers_were_heard(forgetful: Broker) -> 
     assert "phrases" in str(health.report()["trouble"])
     topic.start()
     try:
-        eventually(lambda: "phrases" not in str(health.report()["trouble"]), 20)
+        eventually(lambda: "phrases" not in str(health.report()["trouble"]))
         assert topic.find(TOLD, 0) is None
     finally:
         topic.stop()
@@ -125,20 +125,20 @@ def test_nothing_is_shown_before_the_reviewers_were_heard(forgetful: Broker) -> 
 def test_a_review_is_heard_and_a_draft_sent_behind_it_does_not_undo_it(forgetful: Broker) -> None:
     banned = phrase(status="banned", revision=1, by="kim")
     with forgetful.following(ONE) as (topic, _):
-        eventually(lambda: topic.find(TOLD, 0), 20)
+        eventually(lambda: topic.find(TOLD, 0))
         forgetful.publish([banned])
-        eventually(lambda: topic.find(TOLD, 0) is None, 20)
+        eventually(lambda: topic.find(TOLD, 0) is None)
         forgetful.publish([ONE])  # as another worker does that has not heard
-        eventually(lambda: forgetful.compacted()[ONE.phrase_id] == banned, 20)
+        eventually(lambda: forgetful.compacted()[ONE.phrase_id] == banned)
         assert topic.find(TOLD, 0) is None
     assert len(forgetful.on_topic()) == 4
 
 
 def test_what_is_written_here_is_soon_on_the_topic_and_with_everyone(forgetful: Broker) -> None:
     with forgetful.following(ONE) as (topic, _), forgetful.following(ONE) as (other, _):
-        eventually(lambda: other.find(TOLD, 0), 20)
+        eventually(lambda: other.find(TOLD, 0))
         topic.add(NEW)
-        eventually(lambda: other.book.get(NEW.phrase_id), 20)
+        eventually(lambda: other.book.get(NEW.phrase_id))
         assert other.book.get(NEW.phrase_id) == NEW
 
 
@@ -148,7 +148,7 @@ def test_what_may_not_be_used_is_not_taken_whoever_sent_it(forgetful: Broker) ->
     strange = phrase(signature="en/patient/from_the_future.above/opened/-/-/-")
     forgetful.publish([lying, forged, strange, ONE])
     with forgetful.following() as (topic, health):
-        eventually(lambda: topic.find(TOLD, 0), 20)
+        eventually(lambda: topic.find(TOLD, 0))
         assert list(topic.book) == [ONE]
         assert counted(health, "phrases_refused") == 3
 
@@ -158,18 +158,18 @@ def test_a_message_that_only_bears_a_known_phrases_name_is_not_taken(forgetful: 
     lie = "Your heart rate is low, now {heart_rate}."
     lying = phrase(lie, status="banned", revision=1)
     with forgetful.following(ONE, lying) as (topic, health):
-        eventually(lambda: topic.find(TOLD, 0), 20)
+        eventually(lambda: topic.find(TOLD, 0))
         forgetful.publish([forged, phrase(lie, revision=2, by="kim")])
-        eventually(lambda: counted(health, "phrases_refused") == 2, 20)
+        eventually(lambda: counted(health, "phrases_refused") == 2)
         assert {topic.book.get(ONE.phrase_id), topic.book.get(lying.phrase_id)} == {ONE, lying}
 
 
 def test_to_a_log_made_anew_goes_all_that_is_known_the_reviews_too(forgetful: Broker) -> None:
     approved = phrase(status="approved", revision=1, by="kim")
     with forgetful.following(ONE, OTHER) as (topic, _):
-        eventually(lambda: topic.find(TOLD, 0), 20)
+        eventually(lambda: topic.find(TOLD, 0))
         forgetful.publish([approved])
-        eventually(lambda: topic.book.get(ONE.phrase_id) == approved, 20)
+        eventually(lambda: topic.book.get(ONE.phrase_id) == approved)
         forgetful.end()
         assert topic.find(TOLD, 0) is not None
         topic.add(NEW)  # while nobody can be told
@@ -190,7 +190,7 @@ def test_a_broker_that_does_not_take_them_is_tried_again(forgetful: Broker) -> N
     topic = PhraseTopic(forgetful.settings, [ONE, OTHER], publish, health)
     topic.start()
     try:
-        eventually(lambda: taken, 20)
+        eventually(lambda: taken)
     finally:
         topic.stop()
     assert sorted(taken, key=precedence) == sorted([ONE, OTHER], key=precedence)

@@ -103,7 +103,7 @@ def test_the_topic_is_read_to_its_end_and_followed(broker: str) -> None:
     assert directory.trouble is not None
     directory.start()
     try:
-        eventually(lambda: directory.trouble is None, 20)
+        eventually(lambda: directory.trouble is None)
         assert directory.patient("p0") is not None
         assert directory.patient("p1199") is not None  # ready means all of it
         publish(
@@ -137,7 +137,7 @@ def test_an_empty_directory_is_read_too(broker: str) -> None:
     directory = Directory(settings)
     directory.start()
     try:
-        eventually(lambda: directory.trouble is None, 20)
+        eventually(lambda: directory.trouble is None)
     finally:
         directory.stop()
 
@@ -152,14 +152,14 @@ def test_a_log_made_anew_is_read_anew_and_the_old_one_serves_until_it_says_somet
     directory = Directory(fragile.settings)
     directory.start()
     try:
-        eventually(lambda: directory.trouble is None, 20)
+        eventually(lambda: directory.trouble is None)
         fragile.kill()
         assert directory.device(HUB) is not None
         fragile.start(entries=[])
         time.sleep(2 * CHECK_SECONDS)  # it has seen the empty log by now
         assert directory.device(HUB) is not None
         publish(fragile.settings, [PatientEntry("p9", "north"), DeviceEntry("d9", digest("k9"))])
-        eventually(lambda: directory.patient("p9") is not None, 20)
+        eventually(lambda: directory.patient("p9") is not None)
         eventually(lambda: directory.device(HUB) is None)  # not in the new log: known no more
         assert directory.patient("p1") is None
     finally:

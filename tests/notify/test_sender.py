@@ -175,7 +175,7 @@ class Slow:
 
     def send(self, delivery: Delivery) -> Outcome:
         self.begun.append(delivery.delivery_id)
-        self.let_go.wait(10)
+        self.let_go.wait(30)
         return Outcome("sent")
 
 
@@ -259,10 +259,10 @@ def test_the_database_away_is_waited_for(bench: Bench, postgres_url: str) -> Non
     with connect(elsewhere, autocommit=True, any_schema=True) as server:
         deny(server, name, bench.connection)
         with sending(bench, bench.channel):
-            eventually(lambda: "sender" in trouble(bench), 15)
+            eventually(lambda: "sender" in trouble(bench))
             server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
             bench.push.wait(1, 20)
-            eventually(lambda: "sender" not in trouble(bench), 15)
+            eventually(lambda: "sender" not in trouble(bench))
     with connect(bench.settings, autocommit=True) as bench.connection:
         assert [r["state"] for r in log_of(bench.connection)] == ["sent"]
 

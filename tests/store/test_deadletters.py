@@ -68,7 +68,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
             return int(counters.get("messages", 0) + counters.get("dead_letters", 0))
 
         send(settings, broken, dead(good, 7))
-        eventually(lambda: len(list(deadletters.read(settings))) == 2, 20)
+        eventually(lambda: len(list(deadletters.read(settings))) == 2)
         listed = vigil("deadletter", "list")
         assert listed.exit_code == 0, listed.output
         assert "2 dead letters" in listed.output
@@ -95,7 +95,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
 
         before = seen()
         assert "sent 2 messages again\n" in vigil("deadletter", "redrive", "--all").output
-        eventually(lambda: seen() >= before + 2, 20)
+        eventually(lambda: seen() >= before + 2)
         eventually(lambda: len(list(deadletters.read(settings))) == 3)  # it died once more …
         assert "sent 2 messages again\n" in vigil("deadletter", "redrive", "--all").output
         assert stored() == 2  # … and its two letters are one message

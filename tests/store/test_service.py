@@ -51,7 +51,7 @@ def folder() -> Iterator[Path]:
 def stop(database: subprocess.Popen[bytes]) -> None:
     """End PostgreSQL at once, whoever is connected (SIGTERM would wait for them)."""
     database.send_signal(signal.SIGINT)
-    database.wait(10)
+    database.wait(30)
 
 
 def publish(settings: Settings, *messages: wire.Carried) -> None:
@@ -84,7 +84,7 @@ def publishing(settings: Settings) -> Iterator[Health]:
             DirectoryPublisher(settings, health).run(stop)
 
     with running(Alone(), settings) as health:
-        eventually(health.ready, 20)
+        eventually(health.ready)
         yield health
 
 
@@ -106,7 +106,7 @@ def test_what_is_on_the_topics_is_in_the_tables_and_what_cannot_be_is_a_dead_let
         publish(settings, upload(measurement(), measurement(1)), event(), alert(), action())
         publish(settings, Tick(NOON), bad, event(), upload(measurement(2)))
         wanted = {"readings": 4, "events": 1, "alerts": 1, "actions": 1}
-        eventually(lambda: counted(url, "p1") == wanted, 20)
+        eventually(lambda: counted(url, "p1") == wanted)
         eventually(lambda: health.report()["counters"]["dead_letters"] == 1)  # type: ignore[index]
     counters: Any = health.report()["counters"]
     assert counters["readings_stored"] == 4
@@ -124,15 +124,15 @@ def test_nothing_is_lost_or_reordered_while_the_database_is_away(broker: str, fo
         migrate(part.address)
         with running(build(settings), settings) as health:
             publish(settings, upload(*(measurement(i) for i in range(10)), patient="away"))
-            eventually(lambda: counted(part.address, "away")["readings"] == 10, 20)
+            eventually(lambda: counted(part.address, "away")["readings"] == 10)
             stop(process)
             for i in range(100, 130):  # message by message: their order is to be kept
                 publish(settings, upload(measurement(i), patient="away"))
-            eventually(lambda: "unavailable.database" in str(health.report()["trouble"]), 20)
+            eventually(lambda: "unavailable.database" in str(health.report()["trouble"]))
             process = launch(part)
             wait_ready(part, process)
-            eventually(lambda: counted(part.address, "away")["readings"] == 40, 20)
-            eventually(health.ready, 20)
+            eventually(lambda: counted(part.address, "away")["readings"] == 40)
+            eventually(health.ready)
         with psycopg.connect(part.address) as connection:
             written = connection.execute("SELECT time FROM readings ORDER BY ctid").fetchall()
         assert written == sorted(written)
@@ -148,12 +148,12 @@ def test_a_database_without_tables_is_waited_for(broker: str, folder: Path) -> N
         thread.start()
         try:
             publish(settings, upload(measurement(), patient="early"))
-            eventually(lambda: "unavailable.schema" in str(health.report()["trouble"]), 20)
+            eventually(lambda: "unavailable.schema" in str(health.report()["trouble"]))
             migrate(part.address)
-            eventually(lambda: counted(part.address, "early")["readings"] == 1, 20)
+            eventually(lambda: counted(part.address, "early")["readings"] == 1)
         finally:
             ending.set()
-            thread.join(20)
+            thread.join(40)
         assert not thread.is_alive()
 
 
@@ -187,13 +187,13 @@ def test_the_directory_survives_the_database(broker: str, folder: Path) -> None:
         migrate(part.address)
         with publishing(settings) as health:
             stop(process)
-            eventually(lambda: not health.ready(), 20)
+            eventually(lambda: not health.ready())
             process = launch(part)
             wait_ready(part, process)
             with connect(settings) as connection:
                 enrol(connection, Patient("survivor", "home"))
-            eventually(lambda: "patient:survivor" in directory(settings), 20)
-            eventually(health.ready, 20)
+            eventually(lambda: "patient:survivor" in directory(settings))
+            eventually(health.ready)
     finally:
         end(process)
 

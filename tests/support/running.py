@@ -54,7 +54,7 @@ def running(worker: Worker, settings: Settings) -> Iterator[Health]:
         yield health
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(40)
     if failed:
         raise failed[0]
     assert not thread.is_alive(), f"{worker.name} did not stop"
@@ -80,4 +80,4 @@ def serving(parts: Sequence[WebPart], settings: Settings) -> Iterator[str]:
         yield f"http://{HOST}:{port}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(40)

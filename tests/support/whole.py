@@ -117,7 +117,7 @@ def whole(
             process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
-    _, alive = psutil.wait_procs(below, timeout=10)
+    _, alive = psutil.wait_procs(below, timeout=30)
     assert alive == [], f"left running: {alive}"
     assert process.returncode == 0, out.read_text()
 

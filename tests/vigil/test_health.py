@@ -128,10 +128,10 @@ def test_a_worker_process_answers_and_ends_when_asked_to(number: signal.Signals)
                 return False
 
         try:
-            eventually(ready, 20)
+            eventually(ready)
         finally:
             process.send_signal(number)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
     assert [word for word in ("started", "stopping", "stopped") if word in errors] == [
         "started",

@@ -143,7 +143,7 @@ def test_unavailable_parts_are_waited_for_past_the_session_timeout(
     with looping(recorder, stream, wait_ready=False) as (health, _):
         eventually(lambda: health.report()["trouble"].get("unavailable.database"), 20)  # type: ignore[attr-defined]
         assert not health.ready()
-        eventually(lambda: len(recorder.seen) == 100, 20)
+        eventually(lambda: len(recorder.seen) == 100)
         eventually(lambda: len(saves) >= 3)
         eventually(health.ready)
     assert sorted(recorder.seen) == sorted(set(recorder.seen))
@@ -173,14 +173,14 @@ def test_a_batch_dropped_in_a_rebalance_comes_again_and_the_last_one_takes_over(
         eventually(lambda: health.report()["trouble"].get("unavailable.database"), 20)  # type: ignore[attr-defined]
         staying.enter_context(looping(second, stream))  # joins while the other holds a batch
         go_on.set()
-        eventually(lambda: seen() == 300, 20)
+        eventually(lambda: seen() == 300)
         publisher.publish(messages[300:450])
-        eventually(lambda: seen() == 450, 20)
+        eventually(lambda: seen() == 450)
         assert first.seen
         assert second.seen
         leaving.close()
         publisher.publish(messages[450:])
-        eventually(lambda: seen() == 600, 20)
+        eventually(lambda: seen() == 600)
     for patient in range(30):
         mine = [i for i in [*first.seen, *second.seen] if i.startswith(f"{prefix}-{patient}-")]
         assert set(mine) == {f"{prefix}-{patient}-{n}" for n in range(20)}
@@ -206,7 +206,7 @@ def test_a_join_that_is_lost_is_begun_anew(
         eventually(lambda: len(recorder.seen) == 6)
         assignments[0].on_partitions_revoked(list(recorder.calls[0][1]))
         publisher.publish(messages[6:])
-        eventually(lambda: len(set(recorder.seen)) == 12, 20)
+        eventually(lambda: len(set(recorder.seen)) == 12)
         eventually(health.ready)
 
 
@@ -286,11 +286,11 @@ def test_stop_finishes_the_batch_in_hand(stream: Settings, publisher: Publisher)
     def before(batch: Sequence[Received]) -> None:
         if batch:
             begun.set()
-            assert go_on.wait(10)
+            assert go_on.wait(30)
 
     recorder = Recorder(prefix, before)
     with looping(recorder, stream, wait_ready=False) as (_, stop):
-        assert begun.wait(20)
+        assert begun.wait(30)
         stop.set()
         go_on.set()
     assert recorder.seen

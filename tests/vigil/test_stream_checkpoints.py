@@ -40,5 +40,5 @@ def test_the_next_checkpoint_does_not_wait_for_how_long_the_database_was_away(
         eventually(lambda: sum(committed(settings, recorder).values()) == len(first), 30)
         _, more = uploads(3, 2)
         publisher.publish(more)
-        eventually(lambda: sum(committed(settings, recorder).values()) == 2 * len(first), 8)
+        eventually(lambda: sum(committed(settings, recorder).values()) == 2 * len(first), 20)
     publisher.close()

@@ -129,9 +129,9 @@ def test_what_is_handled_is_produced_then_saved_then_committed(
     monkeypatch.setattr(Publisher, "publish", publish)
     handler = Noting(prefix, {})
     with looping(handler, stream):
-        eventually(lambda: handler.saves and sum(map(len, handler.counts.values())) == 4, 20)
+        eventually(lambda: handler.saves and sum(map(len, handler.counts.values())) == 4)
         eventually(lambda: committed(stream, handler))
-        eventually(lambda: set(said(stream, prefix)) == expected(prefix, 4, 25), 20)
+        eventually(lambda: set(said(stream, prefix)) == expected(prefix, 4, 25))
     first = steps.index("checkpoint")
     assert steps[:first].count("handle") == steps[:first].count("produce") >= 1
     assert steps[first : first + 2] == ["checkpoint", "checkpoint"], "saved again, not done again"
@@ -147,15 +147,15 @@ def test_a_crash_goes_on_from_the_checkpoint_and_says_the_same(
     first = Counting(prefix, durable)
     with looping(first, rare) as (_, _stop):
         publisher.publish(messages[:60])
-        eventually(lambda: len(first.seen) >= 60, 20)
+        eventually(lambda: len(first.seen) >= 60)
         saved = {place: (offset, dict(counts)) for place, (offset, counts) in durable.items()}
         publisher.publish(messages[60:])
-        eventually(lambda: len(first.seen) >= 120, 20)
+        eventually(lambda: len(first.seen) >= 120)
         assert sum(n for _, c in saved.values() for n in c.values()) < 120
     second = Counting(prefix, saved)
     second.name = first.name
     with looping(second, rare):
-        eventually(lambda: sum(sum(c.values()) for c in second.counts.values()) == 120, 20)
+        eventually(lambda: sum(sum(c.values()) for c in second.counts.values()) == 120)
     assert second.seen, "done again"
     assert set(said(stream, prefix)) == expected(prefix, 3, 40)
 
@@ -170,15 +170,15 @@ def test_a_rebalance_leaves_the_state_of_what_comes_back(
     with ExitStack() as stack:
         stack.enter_context(looping(first, stream))
         publisher.publish(messages[:120])
-        eventually(lambda: len(first.seen) >= 120, 20)
+        eventually(lambda: len(first.seen) >= 120)
         with looping(second, stream):
-            eventually(lambda: second.calls, 20)
-            eventually(lambda: len(first.counts) in {1, 2}, 20)
+            eventually(lambda: second.calls)
+            eventually(lambda: len(first.counts) in {1, 2})
             publisher.publish(messages[120:240])
-            eventually(lambda: len({*first.seen, *second.seen}) == 240, 20)
-        eventually(lambda: len(first.counts) == 3, 20)
+            eventually(lambda: len({*first.seen, *second.seen}) == 240)
+        eventually(lambda: len(first.counts) == 3)
         publisher.publish(messages[240:])
-        eventually(lambda: len({*first.seen, *second.seen}) == 360, 20)
+        eventually(lambda: len({*first.seen, *second.seen}) == 360)
     loaded = [place for name, places in first.calls if name == "assigned" for place in places]
     taken = {place for name, places in second.calls if name == "assigned" for place in places}
     assert taken
@@ -212,7 +212,7 @@ def test_what_was_applied_and_not_sent_is_loaded_again_after_a_rebalance(
     monkeypatch.setattr(Publisher, "publish", publish)
     with looping(handler, stream):
         publisher.publish(messages)
-        eventually(lambda: set(said(stream, prefix)) == expected(prefix, 3, 10), 20)
+        eventually(lambda: set(said(stream, prefix)) == expected(prefix, 3, 10))
     names = [name for name, _ in handler.calls]
     assert names[:3] == ["assigned", "revoked", "assigned"]
 
@@ -231,7 +231,7 @@ def test_a_handler_slower_than_the_session_keeps_its_partitions(
     recorder = Recorder(prefix, before)
     with looping(recorder, stream):
         publisher.publish(messages)
-        eventually(lambda: len(recorder.seen) == 6, 20)
+        eventually(lambda: len(recorder.seen) == 6)
     assert [name for name, _ in recorder.calls] == ["assigned", "revoked"]
 
 
@@ -298,7 +298,7 @@ def test_messages_deleted_before_they_were_read_are_counted(
     recorder = Recorder(prefix)
     with looping(recorder, stream):
         publisher.publish(messages[:10])
-        eventually(lambda: len(recorder.seen) == 10, 20)
+        eventually(lambda: len(recorder.seen) == 10)
         eventually(lambda: committed(stream, recorder))
     publisher.publish(messages[10:])
     mine = [r for r in read_all(stream, topics.READINGS.name) if r.key == f"{prefix}-0".encode()]
@@ -306,7 +306,7 @@ def test_messages_deleted_before_they_were_read_are_counted(
     with open_admin(stream) as admin:
         admin.delete_records({place: mine[20].offset})
     with looping(recorder, stream) as (health, _):
-        eventually(lambda: len(recorder.seen) == 20, 20)
+        eventually(lambda: len(recorder.seen) == 20)
         counters = health.report()["counters"]
     assert isinstance(counters, dict)
     assert counters["messages_missed"] == 10
@@ -327,7 +327,7 @@ def test_a_topic_that_is_missing_is_said_and_waited_for(
     recorder.topics = (topics.READINGS.name, f"not-made-{prefix}")
     with looping(recorder, stream, wait_ready=False) as (health, _):
         publisher.publish(messages)
-        eventually(lambda: len(recorder.seen) == 6, 20)
+        eventually(lambda: len(recorder.seen) == 6)
         eventually(lambda: "unavailable.broker_topics" in health.report()["trouble"])  # type: ignore[operator]
         report = health.report()["trouble"]
         assert isinstance(report, dict)

@@ -57,7 +57,7 @@ def serving() -> Iterator[str]:
     finally:
         process.stdin.close()
         process.stdout.close()
-        process.wait(10)
+        process.wait(30)
 
 
 def emptied(url: str) -> None:
