@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -141,11 +141,11 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
     chromium_page: Page, settings: Settings
 ) -> None:
     page = chromium_page
-    publisher = Publisher(settings, "dashboard")
     secret = new_private_key()
     database_url = settings.database_url.get_secret_value()
     with (
         PushService() as push,
+        closing(Publisher(settings, "dashboard")) as publisher,
         at_home(page, database_url, publisher, vapid_private_key=secret) as phone,
     ):
         worker_settings = settings.model_copy(
@@ -163,9 +163,8 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
             one = alert()
             publisher.publish([wire.outgoing(one, "test")])
             [message] = push.wait(1)
-            deliver(phone, message.payload)
-            eventually(lambda: [n["tag"] for n in notifications(phone)] == [one.alert_id])
-            [notification] = notifications(phone)
+            [notification] = delivered(phone, message.payload)
+            assert notification["tag"] == one.alert_id
             assert notification["title"] == "Vigil"
             assert notification["body"] == "You have a new message from your care team."
             eventually(lambda: shown_at(phone))
@@ -190,7 +189,6 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
         live = "SELECT count(*) AS n FROM push_subscriptions WHERE ended_at IS NULL"
         assert phone.connection.execute(live).fetchone() == {"n": 0}
         assert all(url.startswith(phone.base) for url in phone.asked), phone.asked
-    publisher.close()
 
 
 def test_the_service_worker_renews_opens_and_survives_what_it_cannot_read(
@@ -202,14 +200,7 @@ def test_the_service_worker_renews_opens_and_survives_what_it_cannot_read(
         phone.enrol()
         ready = "navigator.serviceWorker.ready.then((r) => r.active.state)"
         eventually(lambda: phone.script(ready) == "activated")
-
-        def shown() -> bool:
-            deliver(phone, "not json")  # on a busy machine Chromium drops one now and then
-            eventually(lambda: notifications(phone), 3)
-            return True
-
-        eventually(shown)
-        notification = notifications(phone)[0]
+        [notification] = delivered(phone, "not json")
         assert notification["body"] == "You have a new message from your care team."
 
         worker = page.context.service_workers[0]
@@ -315,6 +306,19 @@ def test_axe_finds_no_fault(
 # The DevTools -----------------------------------------------------------------------------------
 
 
+def delivered(phone: Phone, payload: dict[str, Any] | str) -> list[dict[str, str]]:
+    """Give a push message until it is shown (on a busy machine Chromium drops one now and then),
+    and return what is shown."""
+
+    def shown() -> bool:
+        deliver(phone, payload)
+        eventually(lambda: notifications(phone), 3)
+        return True
+
+    eventually(shown)
+    return notifications(phone)
+
+
 def deliver(phone: Phone, payload: dict[str, Any] | str) -> None:
     """Give the page's service worker a push message."""
     phone.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
@@ -372,8 +376,9 @@ def wait_for(phone: Phone, check: Callable[[], bool]) -> None:
 
 def notifications(phone: Phone) -> list[dict[str, str]]:
     """What the phone shows. The worker is asked: the page may be loading itself again."""
-    [worker] = phone.page.context.service_workers
-    found: list[dict[str, str]] = worker.evaluate(
+    workers = phone.page.context.service_workers
+    assert len(workers) == 1
+    found: list[dict[str, str]] = workers[0].evaluate(
         """() => self.registration.getNotifications()
            .then((all) => all.map((n) => ({ title: n.title, body: n.body, tag: n.tag })))"""
     )

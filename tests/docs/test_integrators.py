@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from queue import Queue
 from threading import Thread
@@ -65,14 +65,13 @@ def test_it_is_fifteen_lines_and_needs_nothing_of_ours() -> None:
 
 @pytest.mark.kafka
 def test_it_prints_each_alert_and_goes_on_where_it_was(broker: str) -> None:
-    publisher = Publisher(Settings(kafka_bootstrap=broker), "test")
-    publisher.publish([wire.outgoing(ALERT, "explain")])
-    with consuming(broker) as lines:
+    settings = Settings(kafka_bootstrap=broker)
+    with closing(Publisher(settings, "test")) as publisher, consuming(broker) as lines:
+        publisher.publish([wire.outgoing(ALERT, "explain")])
         assert lines.get(timeout=40) == f"{ALERT.alert_id} 0 medium Heart rate high"
         again = msgspec.structs.replace(ALERT, revision=2, sequence=1, phase="closed")
         publisher.publish([wire.outgoing(again, "explain")])
-        assert lines.get(timeout=10) == f"{ALERT.alert_id} 2 medium Heart rate high"
-    publisher.close()
+        assert lines.get(timeout=40) == f"{ALERT.alert_id} 2 medium Heart rate high"
 
 
 def test_the_action_in_the_document_is_a_valid_one() -> None:

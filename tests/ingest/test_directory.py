@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -120,15 +121,14 @@ def test_the_topic_is_read_to_its_end_and_followed(broker: str) -> None:
 
 def _broken_and_dropped(settings: Settings) -> None:
     """An entry that cannot be read, then two that were deleted."""
-    publisher = Publisher(settings, "test")
-    publisher.publish(
-        [
-            Outgoing(DIRECTORY.name, b"device:x", b"{broken", []),
-            Outgoing(DIRECTORY.name, b"device:d", b"", []),
-            Outgoing(DIRECTORY.name, b"patient:p1", b"", []),
-        ]
-    )
-    publisher.close()
+    with closing(Publisher(settings, "test")) as publisher:
+        publisher.publish(
+            [
+                Outgoing(DIRECTORY.name, b"device:x", b"{broken", []),
+                Outgoing(DIRECTORY.name, b"device:d", b"", []),
+                Outgoing(DIRECTORY.name, b"patient:p1", b"", []),
+            ]
+        )
 
 
 @pytest.mark.kafka

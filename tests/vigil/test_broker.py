@@ -143,8 +143,8 @@ def test_a_broker_killed_and_started_again(kind: str, tmp_path: Path) -> None:
             eventually(lambda: published(publisher, messages[60:]), 40)
             eventually(lambda: len(set(recorder.seen)) == 90, 60)
             eventually(health.ready)
-        publisher.close()
     finally:
+        publisher.close()
         end(process)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import pytest
 
@@ -33,12 +34,10 @@ def test_the_next_checkpoint_does_not_wait_for_how_long_the_database_was_away(
     settings: Settings,
 ) -> None:
     prefix, first = uploads(3, 2)
-    publisher = Publisher(settings, "test")
-    publisher.publish(first)
     recorder = Away(prefix)
-    with looping(recorder, settings):
+    with closing(Publisher(settings, "test")) as publisher, looping(recorder, settings):
+        publisher.publish(first)
         eventually(lambda: sum(committed(settings, recorder).values()) == len(first), 30)
         _, more = uploads(3, 2)
         publisher.publish(more)
         eventually(lambda: sum(committed(settings, recorder).values()) == 2 * len(first), 20)
-    publisher.close()

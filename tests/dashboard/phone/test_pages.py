@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -340,9 +341,11 @@ def form(page: str, verb: str) -> dict[str, str]:
 def test_a_reply_reaches_the_topic_once_and_the_page_says_only_what_is_true(
     settings: Settings,
 ) -> None:
-    publisher = Publisher(settings, "dashboard")
-    part = PhonePart(settings, publisher)
-    with connect(settings, autocommit=True) as connection, client(part) as browser:
+    with (
+        closing(Publisher(settings, "dashboard")) as publisher,
+        connect(settings, autocommit=True) as connection,
+        client(PhonePart(settings, publisher)) as browser,
+    ):
         patient(connection)
         browser.post(f"/phone/enrol/{link_for(settings)}")
         one = alert()
@@ -369,7 +372,6 @@ def test_a_reply_reaches_the_topic_once_and_the_page_says_only_what_is_true(
         page = unescape(browser.get("/phone").text)
         assert EN.seen in page
         assert EN.not_seen not in page
-    publisher.close()
 
 
 def topic(settings: Settings) -> list[Action]:
