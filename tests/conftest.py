@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from store.migrate import migrate
+from tests.support import kafka_sockets
 from tests.support.processes import open_folder, started
 from vigil.local import parts
 from vigil.provisioning import create_topics
@@ -34,6 +35,7 @@ if "VIGIL_DATABASE_URL" in os.environ:  # where the store's tests are to run too
 for _name in [name for name in os.environ if name.startswith("VIGIL_") and "TEST" not in name]:
     del os.environ[_name]  # a test sees the settings it makes, and no others
 os.environ["HF_HUB_OFFLINE"] = "1"
+kafka_sockets.name_them()
 hypothesis.settings.register_profile("vigil", deadline=None)  # the machine may be busy
 hypothesis.settings.load_profile("vigil")
 

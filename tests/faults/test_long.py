@@ -21,7 +21,7 @@ from tests.conftest import BROKERS
 from tests.support import acts
 from tests.support.faulty import Faulty, faulty
 from tests.support.feeding import people
-from tests.support.rounds import LEFT_OPEN, SEED, survives
+from tests.support.rounds import SEED, survives
 from tests.support.schedule import Fault, say
 
 ROUNDS = int(os.environ.get("VIGIL_TEST_FAULT_ROUNDS", "0"))
@@ -33,7 +33,6 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.faults,
     pytest.mark.skipif(not ROUNDS, reason="the long run: make faults"),
-    pytest.mark.filterwarnings(LEFT_OPEN),
     pytest.mark.timeout(ROUNDS * 600 + 3 * AWAY_SECONDS + 1800),
 ]
 

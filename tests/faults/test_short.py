@@ -16,14 +16,13 @@ from tests.conftest import BROKERS
 from tests.support import acts
 from tests.support.faulty import Faulty, faulty
 from tests.support.feeding import people
-from tests.support.rounds import LEFT_OPEN, SEED, survives
+from tests.support.rounds import SEED, survives
 from tests.support.schedule import Fault
 
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.faults,
     pytest.mark.timeout(400),
-    pytest.mark.filterwarnings(LEFT_OPEN),
 ]
 
 

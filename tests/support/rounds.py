@@ -17,8 +17,6 @@ from vigil.model import Upload
 
 SEED = int(os.environ.get("VIGIL_TEST_FAULT_SEED", "1"))
 """Decides who the people are, and the order, the moments and the lengths of the faults."""
-LEFT_OPEN = "ignore::pytest.PytestUnraisableExceptionWarning"
-"""kafka-python leaves sockets of attempts that the proxy reset to the garbage collector."""
 JOIN_SECONDS = 120.0
 """How long the senders may take once nothing is broken any more."""
 

@@ -1,0 +1,31 @@
+"""kafka-python's sockets, known by their name.
+
+The library (3.0.12) leaves a socket open that it gives up while it connects: to a broker that is
+away, or in a client that is closed meanwhile. Python closes it with the object, and says so in a
+``ResourceWarning``, which fails whichever test runs at that moment. With a name of its own the
+warning can be let through for these sockets alone (``filterwarnings`` in ``pyproject.toml``).
+"""
+
+from __future__ import annotations
+
+import socket
+
+from kafka.net.inet import KafkaNetSocket
+
+
+class KafkaSocket(socket.socket):
+    """A socket of kafka-python."""
+
+
+def _socket(
+    self: KafkaNetSocket,
+    family: int = socket.AF_UNSPEC,
+    kind: int = socket.SOCK_STREAM,
+    protocol: int = socket.IPPROTO_TCP,
+) -> KafkaSocket:
+    return KafkaSocket(family, kind, protocol)
+
+
+def name_them() -> None:
+    """From now on."""
+    KafkaNetSocket.socket = _socket
