@@ -22,7 +22,7 @@ from tests.support.statuses import status
 from vigil.local.parts import free_port
 from vigil.settings import Settings
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=20_000)
 PASSWORD = "correct horse battery"
 pytestmark = pytest.mark.browser
 
@@ -95,7 +95,7 @@ def test_an_alert_appears_by_itself_and_is_acknowledged_by_keyboard(
 
         with seeding(settings) as seed:
             seed.episode("p2", "heart_rate_low", priority="high")
-        expect(rows.first).to_contain_text("Bo Rossi")
+        expect(rows.first).to_contain_text("Bo Rossi", timeout=5000)
         expect(page.locator("#announce")).to_contain_text("High priority: Heart rate low Bo Rossi")
         assert page.title().startswith("(1 high)")
 
@@ -106,7 +106,7 @@ def test_an_alert_appears_by_itself_and_is_acknowledged_by_keyboard(
                 break
         page.keyboard.press("Enter")
         acked = page.locator('li[data-key="p2"] .acked')
-        expect(acked).to_contain_text("Acknowledged by Kim Berg")
+        expect(acked).to_contain_text("Acknowledged by Kim Berg", timeout=15_000)
         assert acked.evaluate("node => node === document.activeElement")
         assert not page.title().startswith("(1 high)")
         expect(page.locator('li[data-key="p1"] .ack')).to_be_visible()
@@ -116,9 +116,9 @@ def test_an_alert_appears_by_itself_and_is_acknowledged_by_keyboard(
         said = page.get_by_label("Comment on Heart rate low")
         said.fill("Pulse by hand: 41.")
         said.press("Enter")
-        expect(page.locator(".deeds")).to_contain_text("Pulse by hand: 41.")
+        expect(page.locator(".deeds")).to_contain_text("Pulse by hand: 41.", timeout=15_000)
         page.get_by_role("button", name="Useful: Heart rate low").click()
-        expect(page.locator(".deeds")).to_contain_text("marked it useful")
+        expect(page.locator(".deeds")).to_contain_text("marked it useful", timeout=15_000)
     with connect(settings) as connection:
         verbs = connection.execute("SELECT verb, actor FROM actions ORDER BY time").fetchall()
     assert [(a["verb"], a["actor"]) for a in verbs] == [
@@ -157,7 +157,7 @@ def test_a_patients_page_has_chart_basis_and_window(away: Settings, chromium_pag
         expect(facts).to_be_visible()
         with seeding(away) as seed:
             seed.episode("p1", "blood_pressure_high")
-        expect(page.locator("#rows > li")).to_have_count(2)
+        expect(page.locator("#rows > li")).to_have_count(2, timeout=5000)
         expect(facts.last).to_be_visible()
 
 
@@ -168,7 +168,7 @@ def test_the_board_is_never_silently_stale(away: Settings, chromium_page: Page) 
     with serving([build(away)], away) as url:
         sign_in(page, url)
         expect(page.locator("#trouble")).to_be_hidden()
-    expect(page.locator("#trouble")).to_contain_text("Live updates have stopped")
+    expect(page.locator("#trouble")).to_contain_text("Live updates have stopped", timeout=20_000)
     expect(page.locator("#trouble")).to_contain_text("Watch your patients directly")
     expect(page.locator("#live")).to_have_text(re.compile("Not live"))
     expect(page.locator("body")).to_have_class(re.compile("stale"))
@@ -193,7 +193,7 @@ def test_the_board_says_that_the_database_is_away(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
             )
             banner = page.locator("#trouble")
-            expect(banner).to_contain_text("cannot reach its database")
+            expect(banner).to_contain_text("cannot reach its database", timeout=20_000)
             expect(page.locator("#rows > li").first).to_contain_text("Ann Lee")
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         expect(banner).to_be_hidden(timeout=20_000)
@@ -217,7 +217,7 @@ def test_a_ward_is_chosen_and_stays_live_through_many_leases(
         page.wait_for_timeout(2500)
         with seeding(away) as seed:
             seed.episode("q1", "heart_rate_low", priority="high")
-        expect(page.locator("#rows > li.high")).to_contain_text("Quinn Kaya")
+        expect(page.locator("#rows > li.high")).to_contain_text("Quinn Kaya", timeout=5000)
         page.get_by_label("Ward", exact=True).select_option("")
         expect(page.locator("#rows > li")).to_have_count(3)
         expect(page.locator("#trouble")).to_be_hidden()
@@ -231,7 +231,7 @@ def test_a_browser_without_shared_workers_polls(away: Settings, chromium_page: P
         sign_in(page, url)
         with seeding(away) as seed:
             seed.episode("p2", "heart_rate_low", priority="high")
-        expect(page.locator("#rows > li").first).to_contain_text("Bo Rossi")
+        expect(page.locator("#rows > li").first).to_contain_text("Bo Rossi", timeout=12_000)
         expect(page.locator("#trouble")).to_be_hidden()
         page.get_by_role("link", name="Bo Rossi").click()
         expect(page.locator(".chart .main-svg").first).to_be_visible()
@@ -308,7 +308,7 @@ def test_two_hundred_patients_on_a_phone_fit_and_only_what_changes_is_drawn(
                     (f"p{number:03d}",),
                 )
             seed.episode("p004", "heart_rate_low", priority="high", onset=seed.now - seed.now)
-        expect(page.locator('li[data-key="p004"]')).to_have_class(re.compile("high"))
+        expect(page.locator('li[data-key="p004"]')).to_have_class(re.compile("high"), timeout=5000)
         kept = "[...document.querySelectorAll('#rows > li > :first-child')].filter(e => e.kept)"
         assert page.evaluate(f"{kept}.length") >= 200 - 59, "only what changed was drawn again"
         assert page.evaluate("window.moved") == 1, "only who rose was moved"

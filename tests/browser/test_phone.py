@@ -163,7 +163,8 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
             one = alert()
             publisher.publish([wire.outgoing(one, "test")])
             [message] = push.wait(1)
-            [notification] = delivered(phone, message.payload)
+            deliver_until_shown(phone, message.payload)
+            [notification] = notifications(phone)
             assert notification["tag"] == one.alert_id
             assert notification["title"] == "Vigil"
             assert notification["body"] == "You have a new message from your care team."
@@ -200,7 +201,8 @@ def test_the_service_worker_renews_opens_and_survives_what_it_cannot_read(
         phone.enrol()
         ready = "navigator.serviceWorker.ready.then((r) => r.active.state)"
         eventually(lambda: phone.script(ready) == "activated")
-        [notification] = delivered(phone, "not json")
+        deliver_until_shown(phone, "not json")
+        notification = notifications(phone)[0]
         assert notification["body"] == "You have a new message from your care team."
 
         worker = page.context.service_workers[0]
@@ -306,9 +308,8 @@ def test_axe_finds_no_fault(
 # The DevTools -----------------------------------------------------------------------------------
 
 
-def delivered(phone: Phone, payload: dict[str, Any] | str) -> list[dict[str, str]]:
-    """Give a push message until it is shown (on a busy machine Chromium drops one now and then),
-    and return what is shown."""
+def deliver_until_shown(phone: Phone, payload: dict[str, Any] | str) -> None:
+    """Give a push message again and again: on a busy machine Chromium drops one now and then."""
 
     def shown() -> bool:
         deliver(phone, payload)
@@ -316,12 +317,12 @@ def delivered(phone: Phone, payload: dict[str, Any] | str) -> list[dict[str, str
         return True
 
     eventually(shown)
-    return notifications(phone)
 
 
 def deliver(phone: Phone, payload: dict[str, Any] | str) -> None:
     """Give the page's service worker a push message."""
-    phone.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    # waits on where the page loads itself again meanwhile, as it does for a message
+    phone.page.wait_for_function("navigator.serviceWorker.ready.then(() => true)")
     devtools = phone.page.context.new_cdp_session(phone.page)
     found: list[str] = []
 
@@ -367,7 +368,7 @@ def block_notifications(phone: Phone) -> None:
 
 def wait_for(phone: Phone, check: Callable[[], bool]) -> None:
     """Like :func:`eventually`, and lets the browser's events in meanwhile."""
-    for _ in range(200):
+    for _ in range(1200):
         if check():
             return
         phone.page.wait_for_timeout(25)

@@ -17,15 +17,6 @@ class KafkaSocket(socket.socket):
     """A socket of kafka-python."""
 
 
-def _socket(
-    self: KafkaNetSocket,
-    family: int = socket.AF_UNSPEC,
-    kind: int = socket.SOCK_STREAM,
-    protocol: int = socket.IPPROTO_TCP,
-) -> KafkaSocket:
-    return KafkaSocket(family, kind, protocol)
-
-
 def name_them() -> None:
     """From now on."""
-    KafkaNetSocket.socket = _socket
+    KafkaNetSocket.socket = KafkaSocket

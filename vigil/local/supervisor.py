@@ -88,8 +88,7 @@ class Supervisor:
         deadline = time.monotonic() + 20
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                self._process.kill()
-                self._process.wait()
+                self._end(self._process)
                 raise UnavailableError(
                     "The process supervisor did not start.",
                     code="unavailable.part",
@@ -105,9 +104,10 @@ class Supervisor:
         trace: TracebackType | None,
     ) -> None:
         """Stop every program, the last first, then supervisord."""
-        process = self._process
-        if process is None:
-            return
+        if self._process is not None:
+            self._end(self._process)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
         process.terminate()
         try:
             process.wait(max(p.stop_seconds for p in self._programs) * 2 + 5)
