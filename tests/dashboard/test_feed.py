@@ -18,8 +18,8 @@ from vigil.settings import Settings
 
 
 @asynccontextmanager
-async def listening(database_url: str) -> AsyncIterator[BoardFeed]:
-    feed = BoardFeed(Settings(demo=True, database_url=database_url), gather_seconds=0.2)
+async def listening(database_url: str, gather_seconds: float = 0.2) -> AsyncIterator[BoardFeed]:
+    feed = BoardFeed(Settings(demo=True, database_url=database_url), gather_seconds)
     task = asyncio.create_task(feed.run())
     try:
         await until(lambda: feed.listening)
@@ -30,16 +30,17 @@ async def listening(database_url: str) -> AsyncIterator[BoardFeed]:
             await task
 
 
-async def until(check: object, seconds: float = 10) -> None:
+async def until(check: object, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not check():  # type: ignore[operator]
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
 
 
-def notify(database_url: str) -> None:
+def notify(database_url: str, times: int = 1) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("SELECT pg_notify(%s, 'x')", (BOARD_CHANNEL,))
+        for _ in range(times):
+            connection.execute("SELECT pg_notify(%s, 'x')", (BOARD_CHANNEL,))
 
 
 def test_a_notification_wakes_everyone_who_waits(database_url: str) -> None:
@@ -55,11 +56,12 @@ def test_a_notification_wakes_everyone_who_waits(database_url: str) -> None:
 
 def test_many_notifications_are_gathered(database_url: str) -> None:
     async def go() -> int:
-        async with listening(database_url) as feed:
+        async with listening(database_url, gather_seconds=1) as feed:
             seen = feed.version
-            for _ in range(30):
-                await asyncio.to_thread(notify, database_url)
-            await asyncio.sleep(0.5)
+            await asyncio.to_thread(notify, database_url)
+            await until(lambda: feed.version == seen + 1)
+            await asyncio.to_thread(notify, database_url, 29)
+            await until(lambda: feed.version >= seen + 2)
             return feed.version - seen
 
     woken = asyncio.run(go())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -93,9 +92,7 @@ def test_a_slow_answer_ends_the_child() -> None:
         process.start()
         pid = process.pid
         assert pid
-        started = time.monotonic()
         assert fails(process, seconds=0.3) == "deadline"
-        assert time.monotonic() - started < 10
         assert not psutil.pid_exists(pid)
 
 

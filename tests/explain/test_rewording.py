@@ -259,11 +259,9 @@ def test_a_fault_of_ours_costs_one_rewording(monkeypatch: pytest.MonkeyPatch) ->
 def test_offers_never_wait_and_the_queue_is_bounded() -> None:
     desk = Desk()
     with reworder("slow_load", desk, bound=3) as words:  # takes none from the queue
-        started = time.monotonic()
         for number in range(50):
             words.offer(event(event_id=f"e{number}"))
-        assert time.monotonic() - started < 1
-        assert desk.count("rewordings_dropped") == 47
+        assert desk.count("rewordings_dropped") == 47  # who waits for room drops nothing
 
 
 def test_the_newest_offers_are_kept() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import httpx
 import pytest
@@ -27,7 +26,9 @@ def batch(number: int) -> dict[str, object]:
 
 
 @pytest.mark.timeout(180)
-def test_nothing_is_lost_when_the_broker_dies_under_requests(fragile: Broker) -> None:
+def test_nothing_is_lost_when_the_broker_dies_under_requests(
+    fragile: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fragile.start()
     with opened(fragile.settings) as door:
         statuses: dict[int, int] = {}
@@ -46,7 +47,9 @@ def test_nothing_is_lost_when_the_broker_dies_under_requests(fragile: Broker) ->
         killed.set()
         sender.join(60)
         assert set(statuses.values()) == {200, 503}
-        _stays_awake_and_says_so(door)
+        with monkeypatch.context() as patched:
+            patched.setattr("ingest.outbox.ACK_SECONDS", 3600.0)  # who waits for one is late
+            _stays_awake_and_says_so(door)
         fragile.start()
         eventually(lambda: door.client.get("/health/ready").status_code == 200, 60)
         for number, status in statuses.items():
@@ -60,14 +63,12 @@ def test_nothing_is_lost_when_the_broker_dies_under_requests(fragile: Broker) ->
 
 
 def _stays_awake_and_says_so(door: Door) -> None:
-    began = time.monotonic()
     refused = door.post(batch(99_999))
     assert refused.status_code == 503
     assert int(refused.headers["retry-after"]) > 0
     assert refused.json()["error"]["code"] == "unavailable.broker"
     assert str(door.settings.kafka_bootstrap) not in refused.text
     assert door.client.get("/v1/signals").status_code == 200
-    assert time.monotonic() - began < 5
     ready = door.client.get("/health/ready")
     assert ready.status_code == 503
     assert "broker" in ready.json()["trouble"]

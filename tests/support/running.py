@@ -20,7 +20,10 @@ T = TypeVar("T")
 
 
 def eventually(check: Callable[[], T], seconds: float = 30) -> T:
-    """Ask until the answer is truthy, and return it; fail with the last answer or error."""
+    """Ask until the answer is truthy, and return it; fail with the last answer or error.
+
+    What is not there yet, such as a counter of nothing so far, is asked for again.
+    """
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -28,8 +31,8 @@ def eventually(check: Callable[[], T], seconds: float = 30) -> T:
             if answer:
                 return answer
             problem = f"last answer: {answer!r}"
-        except AssertionError as error:
-            problem = str(error)
+        except (AssertionError, LookupError) as error:
+            problem = repr(error)
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s; {problem}")
         time.sleep(0.05)

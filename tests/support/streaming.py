@@ -99,7 +99,7 @@ def looping(
         raise failed[0]
 
 
-def read_all(settings: Settings, topic: str, seconds: float = 3) -> list[Any]:
+def read_all(settings: Settings, topic: str, seconds: float = 30) -> list[Any]:
     """Every record of a topic, up to the end that it has now.
 
     No figure is believed that tells where that is: Tansu's ``end_offsets`` counts its last batch as

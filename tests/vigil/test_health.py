@@ -55,6 +55,7 @@ def test_a_loop_that_stands_still_is_not_live(
     assert client.get("/health/live").status_code == 200  # has no loop yet
     health.beat()
     eventually(lambda: client.get("/health/live").status_code == 503)
+    monkeypatch.setattr(health_module, "STALLED_SECONDS", 600)
     health.beat()
     assert client.get("/health/live").json() == {"service": "store", "status": "live"}
 

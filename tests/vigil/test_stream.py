@@ -303,7 +303,10 @@ def test_stop_finishes_the_batch_in_hand(stream: Settings, publisher: Publisher)
     assert covered == set(recorder.seen)
 
 
-def test_stop_while_waiting_gives_the_batch_back(stream: Settings, publisher: Publisher) -> None:
+def test_stop_while_waiting_gives_the_batch_back(
+    stream: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigil.patience.FIRST_PAUSE_SECONDS", 3600.0)  # who sits it out is late
     prefix, messages = uploads(patients=1, each=3)
     publisher.publish(messages)
 
@@ -314,9 +317,7 @@ def test_stop_while_waiting_gives_the_batch_back(stream: Settings, publisher: Pu
     recorder = Recorder(prefix, before)
     with looping(recorder, stream, wait_ready=False) as (health, stop):
         eventually(lambda: health.report()["trouble"].get("unavailable.database"), 20)  # type: ignore[attr-defined]
-        begin = time.monotonic()
         stop.set()
-    assert time.monotonic() - begin < 3
     (place,) = {TopicPartition(r.topic, r.partition) for r in log(stream, prefix)}
     first = min(r.offset for r in log(stream, prefix))
     assert committed(stream, recorder).get(place, 0) <= first
