@@ -13,7 +13,7 @@ from explain.phrase_topic import PhraseTopic
 from tests.support.messages import SIGNATURE, phrase
 from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually
-from tests.support.streaming import read_all
+from tests.support.streaming import nothing_sent, read_all
 from vigil import topics, wire
 from vigil.broker import Publisher
 from vigil.errors import UnavailableError
@@ -43,9 +43,10 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self._process = launch(self._part)
-        wait_ready(self._part, self._process)
-        create_topics(self.settings)
+        with nothing_sent():
+            self._process = launch(self._part)
+            wait_ready(self._part, self._process)
+            create_topics(self.settings)
 
     def end(self) -> None:
         if self._process is not None:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from kafka import TopicPartition
 
 from tests.support.running import eventually
 from vigil import topics, wire
-from vigil.broker import open_consumer
+from vigil.broker import Publisher, open_consumer
 from vigil.handler import Handled, Received, Rejected, Stateless
 from vigil.health import Health
 from vigil.model import Measurement, Upload
@@ -99,6 +100,27 @@ def looping(
         raise failed[0]
 
 
+@contextmanager
+def nothing_sent() -> Iterator[None]:
+    """Holds back whatever a publisher of this process would send, for the length of the block.
+
+    Tansu shows a topic that it is making before it is whole, and loses what it is sent meanwhile.
+    So whoever outlives Tansu in a test sends nothing until the topics are there, which
+    :mod:`vigil.local.runtime` sees to otherwise: it starts the services after that.
+    """
+    made, publish = threading.Event(), Publisher.publish
+
+    def held_back(publisher: Publisher, *arguments: Any, **options: Any) -> int:
+        assert made.wait(60)
+        return publish(publisher, *arguments, **options)
+
+    with patch.object(Publisher, "publish", held_back):
+        try:
+            yield
+        finally:
+            made.set()
+
+
 def read_all(settings: Settings, topic: str, seconds: float = 30) -> list[Any]:
     """Every record of a topic, up to the end that it has now.
 
@@ -120,11 +142,13 @@ def read_all(settings: Settings, topic: str, seconds: float = 30) -> list[Any]:
             nonlocal looks
             for found in consumer.poll(timeout_ms=200, max_records=5000).values():
                 records.extend(found)
-            looks += all(
-                consumer.position(place) >= max(end, consumer.highwater(place) or 0)
+            places = [
+                (place.partition, consumer.position(place), end, consumer.highwater(place))
                 for place, end in ends.items()
-            )
-            return looks >= LOOKS
+            ]
+            looks += all(at >= max(end, high or 0) for _, at, end, high in places)
+            assert looks >= LOOKS, f"partition, position, end, high-water mark: {places}"
+            return True
 
         eventually(done, 60)
         return records
