@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -256,12 +257,19 @@ def test_a_fault_of_ours_costs_one_rewording(monkeypatch: pytest.MonkeyPatch) ->
     assert desk.count("rewordings_failed") == 1
 
 
-def test_offers_never_wait_and_the_queue_is_bounded() -> None:
-    desk = Desk()
+def test_offers_never_wait_and_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, offering, wait = Desk(), threading.get_ident(), threading.Condition.wait
+
+    def waits(condition: threading.Condition, timeout: float | None = None) -> bool:
+        assert threading.get_ident() != offering, "an offer waited"
+        return wait(condition, timeout)
+
     with reworder("slow_load", desk, bound=3) as words:  # takes none from the queue
-        for number in range(50):
-            words.offer(event(event_id=f"e{number}"))
-        assert desk.count("rewordings_dropped") == 47  # who waits for room drops nothing
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Condition, "wait", waits)
+            for number in range(50):
+                words.offer(event(event_id=f"e{number}"))
+        assert desk.count("rewordings_dropped") == 47
 
 
 def test_the_newest_offers_are_kept() -> None:
