@@ -11,9 +11,9 @@ import pytest
 from explain import signature as signatures
 from explain.phrase_topic import PhraseTopic
 from tests.support.messages import SIGNATURE, phrase
-from tests.support.processes import end, launch, wait_ready
+from tests.support.processes import end
 from tests.support.running import eventually
-from tests.support.streaming import nothing_sent, read_all
+from tests.support.streaming import launch_with_topics, read_all
 from vigil import topics, wire
 from vigil.broker import Publisher
 from vigil.errors import UnavailableError
@@ -21,7 +21,6 @@ from vigil.health import Health
 from vigil.local import parts
 from vigil.model import Phrase
 from vigil.phrases import precedence
-from vigil.provisioning import create_topics
 from vigil.settings import Settings
 
 TOLD = signatures.parse(SIGNATURE)
@@ -43,10 +42,7 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        with nothing_sent():
-            self._process = launch(self._part)
-            wait_ready(self._part, self._process)
-            create_topics(self.settings)
+        self._process = launch_with_topics(self._part, self.settings)
 
     def end(self) -> None:
         if self._process is not None:
@@ -93,9 +89,7 @@ def forgetful() -> Iterator[Broker]:
 
 
 def counted(health: Health, name: str) -> int:
-    counters = health.report()["counters"]
-    assert isinstance(counters, dict)
-    return int(counters.get(name, 0))
+    return health.figures()[1].get(name, 0)
 
 
 def test_the_shipped_phrases_are_published_once(forgetful: Broker) -> None:

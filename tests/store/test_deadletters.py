@@ -63,9 +63,8 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
     with running(build(settings), settings) as health:
 
         def seen() -> int:
-            counters = health.report()["counters"]
-            assert isinstance(counters, dict)
-            return int(counters.get("messages", 0) + counters.get("dead_letters", 0))
+            _, counters, _ = health.figures()
+            return counters.get("messages", 0) + counters.get("dead_letters", 0)
 
         send(settings, broken, dead(good, 7))
         eventually(lambda: seen() == 1)

@@ -31,12 +31,11 @@ from store.service import build
 from tests.support.messages import NOON, action, alert, event, measurement, phrase, upload
 from tests.support.processes import end, launch, open_folder, started, wait_ready
 from tests.support.running import eventually, running
-from tests.support.streaming import nothing_sent, read_all
+from tests.support.streaming import launch_with_topics, read_all
 from vigil import broker, topics, wire
 from vigil.health import Health
 from vigil.local import parts
 from vigil.model import DeviceEntry, PatientEntry, Tick
-from vigil.provisioning import create_topics
 from vigil.settings import Settings
 
 pytestmark = pytest.mark.kafka
@@ -107,9 +106,8 @@ def test_what_is_on_the_topics_is_in_the_tables_and_what_cannot_be_is_a_dead_let
         publish(settings, Tick(NOON), bad, event(), upload(measurement(2)))
         wanted = {"readings": 4, "events": 1, "alerts": 1, "actions": 1}
         eventually(lambda: counted(url, "p1") == wanted)
-        eventually(lambda: health.report()["counters"]["dead_letters"] == 1)  # type: ignore[index]
-    counters: Any = health.report()["counters"]
-    assert counters["readings_stored"] == 4
+        eventually(lambda: health.figures()[1]["dead_letters"] == 1)
+    assert health.figures()[1]["readings_stored"] == 4
     (letter,) = read_all(settings, topics.DEADLETTER.name)
     assert wire.header(letter.headers, "vigil_reason") == "wire.rejected"
     assert letter.value == wire.outgoing(bad, "test").value
@@ -213,18 +211,13 @@ def test_reviews_are_published_again_to_a_broker_that_lost_them(database_url: st
         with connect(settings) as connection:
             return connection.execute("SELECT status FROM phrases").fetchone()
 
-    process = launch(part)
+    process = launch_with_topics(part, settings)
     try:
-        wait_ready(part, process)
-        create_topics(settings)
         with running(build(settings), settings):
             publish(settings, phrase(), banned)
             eventually(lambda: held() == {"status": "banned"}, 30)
             end(process)
-            with nothing_sent():
-                process = launch(part)
-                wait_ready(part, process)
-                create_topics(settings)
+            process = launch_with_topics(part, settings)
             eventually(lambda: on_topic() == [banned], 40)
             publish(settings, phrase())  # a draft behind it changes nothing here
             time.sleep(1)
@@ -240,17 +233,12 @@ def test_the_directory_is_published_again_to_a_broker_that_lost_it(database_url:
     )
     with connect(settings) as connection:
         enrol_many(connection, [Patient(f"p{i}", "home") for i in range(20)])
-    process = launch(part)
+    process = launch_with_topics(part, settings)
     try:
-        wait_ready(part, process)
-        create_topics(settings)
         with publishing(settings):
             assert len(directory(settings)) == 20
             end(process)
-            with nothing_sent():
-                process = launch(part)
-                wait_ready(part, process)
-                create_topics(settings)
+            process = launch_with_topics(part, settings)
             eventually(lambda: len(directory(settings)) == 20, 40)
     finally:
         end(process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,12 +13,15 @@ from unittest.mock import patch
 
 from kafka import TopicPartition
 
+from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually
 from vigil import topics, wire
 from vigil.broker import Publisher, open_consumer
 from vigil.handler import Handled, Received, Rejected, Stateless
 from vigil.health import Health
+from vigil.local.parts import Part
 from vigil.model import Measurement, Upload
+from vigil.provisioning import create_topics
 from vigil.settings import Settings
 from vigil.stream import run_handler
 
@@ -100,9 +104,8 @@ def looping(
         raise failed[0]
 
 
-@contextmanager
-def nothing_sent() -> Iterator[None]:
-    """Holds back whatever a publisher of this process would send, for the length of the block.
+def launch_with_topics(part: Part, settings: Settings) -> subprocess.Popen[bytes]:
+    """Start a broker, anew perhaps, and make its topics; no publisher of this process sends before.
 
     Tansu shows a topic that it is making before it is whole, and loses what it is sent meanwhile.
     So whoever outlives Tansu in a test sends nothing until the topics are there, which
@@ -115,13 +118,19 @@ def nothing_sent() -> Iterator[None]:
         return publish(publisher, *arguments, **options)
 
     with patch.object(Publisher, "publish", held_back):
+        process = launch(part)
         try:
-            yield
+            wait_ready(part, process)
+            create_topics(settings)
+        except BaseException:
+            end(process)
+            raise
         finally:
             made.set()
+    return process
 
 
-def read_all(settings: Settings, topic: str, seconds: float = 30) -> list[Any]:
+def read_all(settings: Settings, topic: str) -> list[Any]:
     """Every record of a topic, up to the end that it has now.
 
     No figure is believed that tells where that is: Tansu's ``end_offsets`` counts its last batch as
@@ -130,7 +139,7 @@ def read_all(settings: Settings, topic: str, seconds: float = 30) -> list[Any]:
     """
     consumer = open_consumer(settings, None)
     try:
-        eventually(lambda: consumer.partitions_for_topic(topic), seconds)
+        eventually(lambda: consumer.partitions_for_topic(topic))
         places = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic)]
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
@@ -142,12 +151,12 @@ def read_all(settings: Settings, topic: str, seconds: float = 30) -> list[Any]:
             nonlocal looks
             for found in consumer.poll(timeout_ms=200, max_records=5000).values():
                 records.extend(found)
-            places = [
-                (place.partition, consumer.position(place), end, consumer.highwater(place))
-                for place, end in ends.items()
+            found_at = [
+                (place.partition, consumer.position(place), last, consumer.highwater(place))
+                for place, last in ends.items()
             ]
-            looks += all(at >= max(end, high or 0) for _, at, end, high in places)
-            assert looks >= LOOKS, f"partition, position, end, high-water mark: {places}"
+            looks += all(at >= max(last, high or 0) for _, at, last, high in found_at)
+            assert looks >= LOOKS, f"partition, position, end, high-water mark: {found_at}"
             return True
 
         eventually(done, 60)

@@ -12,7 +12,7 @@ from kafka import KafkaProducer, errors
 from tests.conftest import BROKERS, broker_part
 from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually
-from tests.support.streaming import Recorder, looping, read_all, uploads
+from tests.support.streaming import Recorder, launch_with_topics, looping, read_all, uploads
 from vigil import topics, wire
 from vigil.broker import LARGEST_REQUEST, Publisher, open_admin, open_consumer, unavailable
 from vigil.errors import SettingsError, UnavailableError, WireError
@@ -117,9 +117,7 @@ def test_a_broker_killed_and_started_again(kind: str, tmp_path: Path) -> None:
     settings = Settings(
         demo=True, kafka_bootstrap=first.address, partitions=3, session_timeout_ms=3000
     )
-    process = launch(first)
-    wait_ready(first, process)
-    create_topics(settings)
+    process = launch_with_topics(first, settings)
     publisher = Publisher(settings, "test")
     prefix, messages = uploads(patients=3, each=30)
     recorder = Recorder(prefix)
@@ -134,9 +132,7 @@ def test_a_broker_killed_and_started_again(kind: str, tmp_path: Path) -> None:
                 publisher.publish(messages[60:75], timeout_seconds=1)
 
             again = broker_part_at(kind, tmp_path, port)
-            process = launch(again)
-            wait_ready(again, process)
-            create_topics(settings)
+            process = launch_with_topics(again, settings)
             eventually(lambda: published(publisher, messages[60:]), 40)
             eventually(lambda: len(set(recorder.seen)) == 90, 60)
             eventually(health.ready)
