@@ -11,9 +11,12 @@ import json
 import threading
 import time
 from collections import Counter
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from vigil.clock import Clock, utc_now
 from vigil.errors import SettingsError
+from vigil.ids import timestamp
 
 STALLED_SECONDS = 180.0
 """A loop that has turned, and then not for so long, is taken to be stuck. Longer than any wait."""
@@ -22,12 +25,14 @@ STALLED_SECONDS = 180.0
 class Health:
     """One process's state; written by its loop, read by the server thread."""
 
-    def __init__(self, service: str):
+    def __init__(self, service: str, clock: Clock = utc_now):
         self.service = service
         self._lock = threading.Lock()
         self._counters: Counter[str] = Counter()
         self._gauges: dict[str, float] = {}
         self._trouble: dict[str, str] = {"start": "starting"}
+        self._since: dict[str, datetime] = {"start": clock()}
+        self._clock = clock
         self._beat: float | None = None
 
     def beat(self) -> None:
@@ -57,8 +62,10 @@ class Health:
         with self._lock:
             if what is None:
                 self._trouble.pop(part, None)
+                self._since.pop(part, None)
             else:
                 self._trouble[part] = what
+                self._since.setdefault(part, self._clock())
 
     def ready(self) -> bool:
         """Whether nothing is in trouble."""
@@ -71,6 +78,7 @@ class Health:
                 "service": self.service,
                 "status": "ready" if not self._trouble else "not ready",
                 "trouble": dict(self._trouble),
+                "since": {part: timestamp(moment) for part, moment in self._since.items()},
                 "seconds_since_beat": round(self.seconds_since_beat(), 1),
                 "counters": dict(self._counters),
                 "gauges": dict(self._gauges),
@@ -80,6 +88,11 @@ class Health:
         """Troubles, counters and gauges as they are now."""
         with self._lock:
             return dict(self._trouble), dict(self._counters), dict(self._gauges)
+
+    def since(self) -> dict[str, datetime]:
+        """Part → since when it has been in trouble."""
+        with self._lock:
+            return dict(self._since)
 
     def metrics(self) -> str:
         """The Prometheus text form."""

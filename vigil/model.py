@@ -215,6 +215,8 @@ class Status(Struct, frozen=True):
     counters: dict[str, int]
     """Since it started."""
     gauges: dict[str, float]
+    since: dict[str, Moment] = {}
+    """Part → since when it has been in trouble; the keys of ``trouble``."""
 
 
 class Action(Struct, frozen=True, omit_defaults=True):

@@ -49,7 +49,7 @@ class Reporter:
         trouble, counters, gauges = self._health.figures()
         return Status(
             self._instance, self._health.service, __version__, self._started, utc_now(),
-            trouble, counters, gauges,
+            trouble, counters, gauges, self._health.since(),
         )  # fmt: skip
 
     def _run(self) -> None:
