@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
@@ -57,12 +58,15 @@ class DirectoryPublisher:
         self._health = health
         self._published: dict[bytes | None, bytes] = {}
         self._end = 0
+        self.beat: Callable[[], None] = lambda: None
+        """Called with each turn."""
         health.trouble("directory", "not published yet")
 
     def run(self, stop: threading.Event) -> None:
         """Publish until ``stop``; waits for whichever of database and broker is away."""
         pause = 0.1
         while not stop.is_set():
+            self.beat()
             try:
                 self._serve(stop)
             except UnavailableError as error:
@@ -94,6 +98,7 @@ class DirectoryPublisher:
         due = 0.0  # at once
         checked = 0.0
         while not stop.is_set():
+            self.beat()
             now = time.monotonic()
             if now >= checked + CHECK_SECONDS:
                 checked = now

@@ -13,12 +13,16 @@ from store.phrase_publisher import PhrasePublisher
 from store.retention import Retention
 from store.writer import Writer, Written
 from vigil import topics
+from vigil.beside import Pulse
 from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.stream import run_handler
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
+
+DIRECTORY_SECONDS = 120.0
+"""The longest turn of the directory's publisher: it waits for database and broker in turn."""
 
 
 class Store(Stateless):
@@ -94,6 +98,9 @@ class StoreWorker:
                 stop.set()
 
         thread = threading.Thread(target=publish, name="directory")
+        pulse = Pulse("directory", thread, DIRECTORY_SECONDS)
+        directory.beat = pulse.beat
+        health.watch("directory", pulse.look)
         thread.start()
         phrases = PhrasePublisher(self._settings, health)
         phrases.start()
@@ -104,6 +111,7 @@ class StoreWorker:
             run_handler(store, self._settings, stop, health)
         finally:
             stop.set()
+            pulse.done()
             phrases.stop()
             retention.stop()
             thread.join()

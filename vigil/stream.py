@@ -83,7 +83,7 @@ class StreamLoop:
         self._patience: Any = None
         self._stop = threading.Event()
         self._suspicion = Suspicion()
-        self._progress = Progress(health.seconds_since_beat)
+        self._progress = Progress(health)
         self._cadence = Cadence(settings.checkpoint_seconds)
         self._look_at = 0.0
 
@@ -286,15 +286,7 @@ class StreamLoop:
 
     def _insist(self, action: Callable[[], object]) -> bool:
         """Do it, however often it must be tried; False: not done (:meth:`Patience.insist`)."""
-
-        def said() -> None:
-            try:
-                action()
-            except UnavailableError as error:
-                self._progress.failed(f"{error.code}: {error.message.rstrip('.')}")
-                raise
-
-        done: bool = self._patience.insist(said)
+        done: bool = self._patience.insist(action)
         return done
 
     def _start_over(self) -> None:
