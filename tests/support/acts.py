@@ -7,14 +7,11 @@ import signal
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
-from unittest.mock import patch
-
-from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from tests.support.faulty import PROCESSES, Faulty
 from tests.support.piece import Piece
 from tests.support.proxy import Proxy
+from tests.support.raw_records import NULL, nulls
 from tests.support.schedule import Fault
 from vigil import topics, wire
 from vigil.broker import Publisher
@@ -97,26 +94,12 @@ def poison(system: Faulty) -> Fault:
 
     def act() -> None:
         publisher = Publisher(system.settings, "poison", patience=10)
-        with patch.object(DefaultRecordBatchBuilder, "append", _append):
+        with nulls():
             for topic in (topics.READINGS, topics.EVENTS, topics.ALERTS):
                 publisher.publish(_poison(topic))
         publisher.close()
 
     return Fault("poison", act)
-
-
-class _Null(bytes):
-    """A header's value that goes out as null: Kafka allows it, kafka-python's producer does not."""
-
-
-_plain_append = DefaultRecordBatchBuilder.append
-
-
-def _append(
-    self: Any, offset: int, timestamp: int, key: Any, value: Any, headers: Any, **rest: Any
-) -> Any:
-    told = [(name, None if isinstance(given, _Null) else given) for name, given in headers]
-    return _plain_append(self, offset, timestamp, key, value, told, **rest)
 
 
 def _poison(topic: topics.Topic) -> list[wire.Outgoing]:
@@ -130,7 +113,7 @@ def _poison(topic: topics.Topic) -> list[wire.Outgoing]:
         (b"[" * 50_000, right),
         (b'{"patient_id": "' + b"x" * 3_000_000 + b'"}', right),
         (b"{}", other),
-        (b"{}", [("ce_type", _Null())]),
+        (b"{}", [("ce_type", NULL)]),
         (None, []),
     ]
     return [wire.Outgoing(topic.name, b"poison", value, headers) for value, headers in values]  # type: ignore[arg-type]
