@@ -67,9 +67,10 @@ def test_what_can_be_decoded_can_be_judged_and_worded(seed: int) -> None:
                 continue
         for event in events:
             alert = compose(event, None)
-            assert wire.decode(
-                "vitals.alerts", encode(alert), wire.outgoing(alert, "explain").headers
-            ) == alert
+            assert (
+                wire.decode("vitals.alerts", encode(alert), wire.outgoing(alert, "explain").headers)
+                == alert
+            )
             worded += 1
     for patient in engine.patients():
         Engine(load(None)).load_state(patient, engine.state_of(patient))

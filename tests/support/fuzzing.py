@@ -101,6 +101,11 @@ class Fuzzer:
             ("valid", self.valid), ("near", self.near), ("arbitrary", self.arbitrary),
         )  # fmt: skip
 
+        self._plain: Mapping[str, Callable[[], Any]] = {
+            "integer": self._integer, "number": self._number,
+            "boolean": self._seldom, "null": lambda: None,
+        }  # fmt: skip
+
     def messages(self, count: int) -> Iterator[Sent]:
         """So many messages on all topics."""
         for topic in self._draw.choices([*WEIGHTS], [*WEIGHTS.values()], k=count):
@@ -135,7 +140,7 @@ class Fuzzer:
             lambda: b"[" * draw.randrange(1, 5000),
             lambda: json.dumps(draw.choice(_OTHERS)).encode(),
             lambda: b'{"patient_id":"' + b"x" * draw.randrange(3000) + b'"}',
-            lambda: "\ufeff{}".encode(),
+            "\ufeff{}".encode,
         )
         keys = (None, b"", b"fuzz", draw.randbytes(9), b"fuzz" * 500)
         value = draw.choice(values)()
@@ -181,29 +186,19 @@ class Fuzzer:
         """A value that a schema allows; ``name`` is the field's."""
         draw = self._draw
         if "$ref" in schema:
-            return self._of(definitions[schema["$ref"].rpartition("/")[2]], definitions, name)
+            schema = definitions[schema["$ref"].rpartition("/")[2]]
         if "anyOf" in schema:
             return self._of(draw.choice(schema["anyOf"]), definitions, name)
-        if "enum" in schema:
-            return draw.choice(schema["enum"])
         if "default" in schema and draw.random() < 0.3:
             return deepcopy(schema["default"])
-        match schema.get("type"):
-            case "object":
-                return self._mapping(schema, definitions, name)
-            case "array":
-                return self._array(schema, definitions, name)
-            case "string":
-                return self._string(schema, name)
-            case "integer":
-                return self._integer()
-            case "number":
-                return self._number()
-            case "boolean":
-                return self._seldom()
-            case "null":
-                return None
-        return self._free(3)
+        if "enum" in schema:
+            return draw.choice(schema["enum"])
+        plain = self._plain.get(schema.get("type", ""))
+        if plain is not None:
+            return plain()
+        compound = {"object": self._mapping, "array": self._array, "string": self._string}
+        make = compound.get(schema.get("type", ""))
+        return make(schema, definitions, name) if make else self._free(3)
 
     def _mapping(self, schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str) -> Any:
         if "properties" in schema:
@@ -224,11 +219,13 @@ class Fuzzer:
         length = self._draw.choice((0, 1, 1, 1, 2, 3, 9))
         return [self._of(schema.get("items", {}), definitions, name) for _ in range(length)]
 
-    def _string(self, schema: Mapping[str, Any], name: str) -> str:
+    def _string(self, schema: Mapping[str, Any], _definitions: object, name: str) -> str:
         draw = self._draw
         if "pattern" in schema or name.endswith("_id") or name == "instance":
             number = draw.randrange(PEOPLE)
-            return f"{PREFIX}-{number}" if not self._seldom() else f"{PREFIX}.{number}@+:" + "i" * 90
+            return (
+                f"{PREFIX}-{number}" if not self._seldom() else f"{PREFIX}.{number}@+:" + "i" * 90
+            )
         if schema.get("format") == "date-time":
             return self._time()
         if name == "kind":
