@@ -143,8 +143,10 @@ class Fuzzer:
             "\ufeff{}".encode,
         )
         keys = (None, b"", b"fuzz", draw.randbytes(9), b"fuzz" * 500)
-        value = draw.choice(values)()
-        return Outgoing(topic, draw.choice(keys), value, self._odd_headers(topic))  # type: ignore[arg-type]
+        key, value = draw.choice(keys), draw.choice(values)()
+        if value is None and key is None:
+            key = b"fuzz"  # kafka-python's producer sends no record of nothing at all
+        return Outgoing(topic, key, value, self._odd_headers(topic))  # type: ignore[arg-type]
 
     def _type(self, topic: str) -> str:
         return self._draw.choice(self._types[topic] or [*CE_TYPES])
