@@ -217,6 +217,8 @@ class Status(Struct, frozen=True):
     gauges: dict[str, float]
     since: dict[str, Moment] = {}
     """Part → since when it has been in trouble; the keys of ``trouble``."""
+    ended: bool = False
+    """True in the last status of a process that stopped by itself: its silence is no fault."""
 
 
 class Action(Struct, frozen=True, omit_defaults=True):
