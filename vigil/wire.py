@@ -12,12 +12,13 @@ The value is the struct's JSON. The headers say what it is without opening it:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
-from vigil import ids, topics
+from vigil import bounds, exact, ids, topics
 from vigil.errors import WireError
 from vigil.model import (
     Action,
@@ -142,7 +143,8 @@ def decode(topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes |
     """The struct in a message. Without a ``ce_type``, the topic's first type is meant.
 
     Raises:
-        WireError: not JSON, not the promised shape, or a type that does not belong there.
+        WireError: not JSON, not the promised shape, out of bounds (:mod:`vigil.bounds`), or a type
+            that does not belong there.
     """
     return decode_typed(topic, header(headers, "ce_type"), value)
 
@@ -151,7 +153,8 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
     """The same, where the type is known already; empty: the topic's first type is meant.
 
     Raises:
-        WireError: not JSON, not the promised shape, or a type that does not belong there.
+        WireError: not JSON, not the promised shape, out of bounds (:mod:`vigil.bounds`), or a type
+            that does not belong there.
     """
     carried = _CARRIED.get(topic, ())
     ce_type = ce_type or (carried[0] if carried else "")
@@ -161,15 +164,33 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
             code="wire.unknown_type",
             mend=f"Known there: {', '.join(carried)}. A newer producer needs a newer Vigil.",
         )
-    decoder = _DECODERS[ce_type]
     try:
-        return decoder.decode(value or b"")  # type: ignore[no-any-return]
+        return bounds.checked(_decoded(ce_type, value or b""))  # type: ignore[no-any-return]
+    except bounds.OutOfBoundsError as error:
+        raise WireError(
+            f"A message on {topic} is a {ce_type} out of bounds: {error}.",
+            code="wire.out_of_bounds",
+            mend="Mend the producer (see docs/topics.md): the message is not taken as it is.",
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(
             f"A message on {topic} is not the {ce_type} it should be: {error}.",
             code="wire.broken_message",
             mend="Mend the producer (see docs/schemas), then `vigil deadletter redrive`.",
         ) from error
+
+
+def _decoded(ce_type: str, value: bytes) -> Any:
+    """The struct; each time as :func:`vigil.moments.parse` reads it."""
+    if exact.rounds(value):
+        return exact.decode(CE_TYPES[ce_type], value)
+    try:
+        return _DECODERS[ce_type].decode(value)
+    except msgspec.ValidationError:
+        with suppress(msgspec.DecodeError, RecursionError):
+            return exact.decode(CE_TYPES[ce_type], value)  # a leap second?
+        bounds.check_plain(value)  # a number, by its name
+        raise
 
 
 def deadletter(topic: str, partition: int, offset: int, original: DeadOriginal) -> Outgoing:
