@@ -22,6 +22,7 @@ from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.kinds import Priority
 from vigil.model import Action, Alert
+from vigil.stamps import AHEAD
 
 if TYPE_CHECKING:
     from notify.channels.contract import Channel
@@ -128,10 +129,11 @@ class Planner(Stateless):
         return found
 
     def _published(self, received: Received) -> datetime:
-        """When the message was put on the topic; now, where the broker keeps no such time."""
-        stamp = received.raw.timestamp
-        if stamp is None or stamp <= 0:
-            return self._clock()
+        """When the message was put on the topic; now, where the broker keeps no such time, or one
+        that has not come."""
+        now, stamp = self._clock(), received.raw.timestamp
+        if stamp is None or stamp <= 0 or stamp > (now + AHEAD).timestamp() * 1000:
+            return now
         return datetime.fromtimestamp(stamp / 1000, UTC)
 
     def _rows(self, connection: Connection, found: Batch) -> list[Planned]:

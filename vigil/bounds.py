@@ -46,9 +46,13 @@ def checked(message: Any) -> Any:
         OutOfBoundsError: a field of it is not.
     """
     kind = type(message)
-    if kind is Upload:
-        return _upload(message)
-    if kind is Tick:
+    if kind is Upload:  # its numbers are checked by their type, ids by theirs: times are left
+        if not FIRST <= message.received_at <= LAST:
+            _moment(message.received_at, "received_at")
+        for item in message.measurements:
+            if not FIRST <= item.time <= LAST:
+                return replace(message, measurements=tuple(map(_nearest, message.measurements)))
+    elif kind is Tick:
         _moment(message.time, "time")
     else:
         _walk(message, "", 0)
@@ -63,15 +67,6 @@ def check_plain(value: bytes) -> None:
     """
     with suppress(msgspec.DecodeError, RecursionError):
         _walk(msgspec.json.decode(value), "$", 0)
-
-
-def _upload(upload: Upload) -> Upload:
-    """Numbers are checked by their type, ids by theirs: what is left are the times."""
-    _moment(upload.received_at, "received_at")
-    for item in upload.measurements:
-        if not FIRST <= item.time <= LAST:
-            return replace(upload, measurements=tuple(map(_nearest, upload.measurements)))
-    return upload
 
 
 def _nearest(item: Measurement) -> Measurement:

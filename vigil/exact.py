@@ -20,15 +20,10 @@ from vigil import moments
 
 Reader = Callable[[Any], Any]
 
-_fraction = re.compile(rb"\.[0-9]{7}").search
-_escape = re.compile(rb"\\u00[23]").search
-"""A point, a colon or a digit may be written so."""
-
-
-def rounds(value: bytes) -> bool:
-    """Whether msgspec may round a time in this JSON. Nearly always no, and asked of every
-    message."""
-    return _fraction(value) is not None or (b"\\" in value and _escape(value) is not None)
+rounds = re.compile(rb"\.[0-9]{7}").search
+"""Whether msgspec may round a time in this JSON. Nearly always no, and asked of every message."""
+escaped = re.compile(rb"\\u00[23]").search
+"""The same of JSON in which a point, a colon or a digit may be written so."""
 
 
 def decode(kind: Any, value: bytes) -> Any:

@@ -62,12 +62,10 @@ class Stamps:
         self._surely = _EPOCH
         """Not ahead of any of them."""
 
-    def held(self, message: Any, stamp: int) -> Any:
-        """The message itself, or one with the record's time in place of a later one of its own.
-
-        Args:
-            stamp: the record's timestamp, in milliseconds since 1970.
-        """
+    def held(self, message: Any, raw: Any) -> Any:
+        """The message of a Kafka record, or one with the record's time in place of a later one of
+        its own."""
+        stamp = raw.timestamp
         field = OWN_TIME.get(type(message))
         if field is None:
             return message
@@ -81,23 +79,22 @@ class Stamps:
         if own <= self._surely:
             return message
         stamped = _EPOCH + stamp * _MS
-        return message if own <= stamped + AHEAD else replace(message, **{field: stamped})
+        if own <= stamped + AHEAD:
+            return message
+        self._note(raw, own - stamped)
+        return replace(message, **{field: stamped})
+
+    def _note(self, raw: Any, ahead: timedelta) -> None:
+        """A message is so far ahead of its record."""
 
 
-class Clocks:
+class Clocks(Stamps):
     """The same for a worker, which says in its health whose clock is wrong."""
 
     def __init__(self, health: Health):
+        super().__init__()
         self._health = health
-        self._stamps = Stamps()
         self._until = 0.0
-
-    def held(self, message: Any, raw: Any) -> Any:
-        """The message of a Kafka record, held against the record's timestamp."""
-        held = self._stamps.held(message, raw.timestamp)
-        if held is not message:
-            self._note(message, held, raw)
-        return held
 
     def look(self) -> None:
         """Asked now and then: the trouble ends once such messages have."""
@@ -105,15 +102,14 @@ class Clocks:
             self._until = 0.0
             self._health.trouble("clock", None)
 
-    def _note(self, message: Any, held: Any, raw: Any) -> None:
-        field, sender = OWN_TIME[type(message)], raw.header("ce_source") or "a producer"
-        ahead = round((getattr(message, field) - getattr(held, field)).total_seconds())
+    def _note(self, raw: Any, ahead: timedelta) -> None:
+        seconds, sender = round(ahead.total_seconds()), raw.header("ce_source") or "a producer"
         self._health.count("times_ahead")
         if not self._until:
-            log.warning("clock ahead of the broker's", sender=sender[:100], seconds=ahead)
+            log.warning("clock ahead of the broker's", sender=sender[:100], seconds=seconds)
         self._until = time.monotonic() + SETTLED_SECONDS
         self._health.trouble(
             "clock",
-            f"{sender[:100]} is {ahead} s ahead of the broker: the broker's time is taken."
+            f"{sender[:100]} is {seconds} s ahead of the broker: the broker's time is taken."
             " Set the clock that is wrong",
         )

@@ -164,8 +164,16 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
             code="wire.unknown_type",
             mend=f"Known there: {', '.join(carried)}. A newer producer needs a newer Vigil.",
         )
+    value = value or b""
     try:
-        return bounds.checked(_decoded(ce_type, value or b""))  # type: ignore[no-any-return]
+        if exact.rounds(value) or (b"\\" in value and exact.escaped(value)):
+            message = exact.decode(CE_TYPES[ce_type], value)
+        else:
+            try:
+                message = _DECODERS[ce_type].decode(value)
+            except msgspec.ValidationError:
+                message = _again(ce_type, value)
+        return bounds.checked(message)  # type: ignore[no-any-return]
     except bounds.OutOfBoundsError as error:
         raise WireError(
             f"A message on {topic} is a {ce_type} out of bounds: {error}.",
@@ -180,17 +188,12 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
         ) from error
 
 
-def _decoded(ce_type: str, value: bytes) -> Any:
-    """The struct; each time as :func:`vigil.moments.parse` reads it."""
-    if exact.rounds(value):
+def _again(ce_type: str, value: bytes) -> Any:
+    """What msgspec refuses: a leap second after all, or the error that says best what is wrong."""
+    with suppress(msgspec.DecodeError, RecursionError):
         return exact.decode(CE_TYPES[ce_type], value)
-    try:
-        return _DECODERS[ce_type].decode(value)
-    except msgspec.ValidationError:
-        with suppress(msgspec.DecodeError, RecursionError):
-            return exact.decode(CE_TYPES[ce_type], value)  # a leap second?
-        bounds.check_plain(value)  # a number, by its name
-        raise
+    bounds.check_plain(value)
+    raise  # noqa: PLE0704  (what msgspec raised: called while it is handled)
 
 
 def deadletter(topic: str, partition: int, offset: int, original: DeadOriginal) -> Outgoing:

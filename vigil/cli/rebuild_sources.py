@@ -216,7 +216,7 @@ class FromTopic:
             except WireError:
                 self._unread += 1
                 continue
-            message = stamps.held(message, raw.timestamp)
+            message = stamps.held(message, raw)
             if isinstance(message, Tick):
                 ticked = message.time
                 yield engine.tick(message.time)
