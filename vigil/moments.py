@@ -7,8 +7,8 @@ A time is what RFC 3339 §5.6 allows, and of what else is usual the offset witho
 one instant whichever way it comes (msgspec rounds half up, PostgreSQL half to even).
 
 *Leap second*: 23:59:60 in UTC, of whatever day, is the first second of the next day, its fraction
-kept: what PostgreSQL makes of it, and POSIX time. No table says which days end so, since a device
-is older than the next announcement. Any other minute has no second 60.
+kept: what PostgreSQL makes of a whole one, and POSIX time. No table says which days end so, since a
+device is older than the next announcement. Any other minute has no second 60.
 """
 
 from __future__ import annotations

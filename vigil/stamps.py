@@ -53,6 +53,15 @@ _NONE = range(0)
 _MINUTE_MS = 60_000
 
 
+def moment(stamp: int) -> datetime:
+    """A record's timestamp as a time; one that no calendar has is the nearest end of the bounds.
+
+    >>> str(moment(-1)), str(moment(2**62))
+    ('1970-01-01 00:00:00+00:00', '2261-12-31 23:59:59.999000+00:00')
+    """
+    return _EPOCH + min(max(stamp, 0), _USABLE.stop) * _MS
+
+
 class Stamps:
     """Holds messages against their records' timestamps."""
 
