@@ -103,8 +103,8 @@ def public_key(private: str) -> str:
 def topic_key(private: str) -> bytes:
     """The secret behind every ``Topic`` header, derived from the VAPID private key (RFC 5869).
 
-    So every ``notify`` process has the same one, before and after a restart, and nothing more has to
-    be kept secret. A new VAPID key gives new topics: each subscription is made anew then anyway.
+    So every ``notify`` process has the same one, before and after a restart, and nothing more has
+    to be kept secret. A new VAPID key gives new topics: each subscription is made anew then anyway.
 
     Raises:
         ValueError: not a private key.

@@ -2,8 +2,8 @@
 
 The push service in between (the browser maker's) sees neither text nor patient: the payload is
 encrypted for the phone, and it is neutral even so. ``Topic`` stands for the alert, so that a repeat
-takes the place of what still waits there. It is keyed: an alert's id is a plain hash of patient, kind
-and onset, which the push service could guess. The phone, inside the encryption, gets the id itself.
+takes the place of what still waits there. It is keyed: an alert's id is a plain hash of patient,
+kind and onset, which the push service could guess. The phone gets the id, inside the encryption.
 """
 
 from __future__ import annotations
