@@ -95,6 +95,8 @@ class Connection(HttpToolsProtocol):
     _writing: asyncio.TimerHandle | None = None
     _source: str | None = None
     _in_head = True
+    _begun = False
+    """A request's first byte is there, and its last is not."""
     _turned = False
     """A request began or ended in the bytes that came last, which are not all of a head."""
     _head = 0
@@ -155,6 +157,7 @@ class Connection(HttpToolsProtocol):
         """A request's first byte."""
         super().on_message_begin()
         self._in_head, self._turned, self._head = True, True, 0
+        self._begun = True
         self._expect(self.head_seconds, self._slow_head)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -174,6 +177,7 @@ class Connection(HttpToolsProtocol):
         """The whole request is there."""
         super().on_message_complete()
         self._in_head, self._turned, self._head = True, True, 0
+        self._begun = False
         self._expect(0, None)
 
     def on_response_complete(self) -> None:
@@ -213,8 +217,12 @@ class Connection(HttpToolsProtocol):
 
     def _slow_head(self) -> None:
         busy = self.cycle is not None and not self.cycle.response_complete
-        if not busy:  # an answer on its way is not cut for the request behind it
+        if busy:  # an answer on its way is not cut for the request behind it
+            return
+        if self._begun:
             self._refuse(_SLOW)
+        else:  # a browser that connected ahead of need has asked nothing
+            self.transport.close()
 
     def _refuse(self, raw: bytes) -> None:
         log.warning("connection refused", status=int(raw[9:12]))
