@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from vigil import logs, wire
+from vigil import ends, logs, records, wire
 from vigil.broker import log_id, open_admin, open_consumer, unavailable
 from vigil.errors import WireError
 
@@ -95,6 +95,7 @@ class Follower:
             open_admin(self._settings, PATIENCE_SECONDS) as admin,
             closing(open_consumer(self._settings, None, PATIENCE_SECONDS)) as consumer,
         ):
+            records.attach(consumer)
             cluster, end = log_id(admin), 0
             consumer.assign([self._place])
             self._seek(consumer)
@@ -109,7 +110,8 @@ class Follower:
                         return
                 self._take(taking, consumer)
                 # Tansu counts its last batch as one message in `end`; a fetch tells the true end.
-                if consumer.position(self._place) >= max(end, consumer.highwater(self._place) or 0):
+                told = ends.fetched(consumer, self._place)
+                if consumer.position(self._place) >= max(end, told.stable if told else 0):
                     taking.at_end()
 
     def _seek(self, consumer: Any) -> None:
