@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from dashboard.door import SESSION, cookie, cookie_name
+from dashboard.monitor import MONITOR
 from dashboard.templating import HEADERS, page
 from vigil.errors import UnavailableError
 from vigil.web.refusal import host_of
@@ -77,6 +78,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, answer, or turn away."""
         path = scope.get("path", "")
+        MONITOR.set(self._context.monitor)
         if scope["type"] not in {"http", "websocket"} or not _below(path):
             await self._app(scope, receive, send)
         elif scope["type"] == "http":

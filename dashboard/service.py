@@ -82,6 +82,7 @@ class Dashboard:
         tasks = [
             asyncio.create_task(context.feed.run(), name="board-feed"),
             asyncio.create_task(keep_publisher(context), name="publisher"),
+            asyncio.create_task(context.monitor.run(context), name="monitor"),
         ]
         try:
             yield
