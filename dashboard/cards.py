@@ -73,15 +73,16 @@ def _asks() -> tuple[tuple[str, str], ...]:
 
 
 def patient_head(
-    patient: Patient, values: Mapping[str, Value], episodes: Sequence[Episode]
+    patient: Patient, values: Mapping[str, Value], episodes: Sequence[Episode], *, judged: bool
 ) -> Markup:
-    """Who it is, and the newest values."""
+    """Who it is, and the newest values; ``judged``: whether "no active alert" can be said."""
     stands = ranking.standing(episode for episode in episodes if episode.phase != "closed")
     newest = max(values.values(), key=lambda value: (value.received_at, value.time), default=None)
     return Markup(  # noqa: S704  (a template of ours, which escapes)
         render(
             "patient_head.html",
             patient=patient,
+            judged=judged,
             level=stands.level,
             active=len(stands.episodes),
             vitals=rows.vitals(values, stands.top),

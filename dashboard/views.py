@@ -27,7 +27,7 @@ class Views:
     def __init__(self, context: WebContext):
         self._context = context
         self.wards = Wards(context)
-        self._rows: dict[str, tuple[Seen, Fragment]] = {}
+        self._rows: dict[str, tuple[Seen, bool, Fragment]] = {}
 
     def reader(self, start: Mapping[str, Any]) -> Read:
         """What a browser's stream shows, by what it asked for."""
@@ -40,16 +40,18 @@ class Views:
     async def board(self, ward: str) -> Content:
         """The ward board."""
         everyone = await self.wards.now()
-        shown = [await self._row(seen) for seen in head.of_ward(everyone, ward)]
-        return Content(shown, head.head(everyone, ward))
+        judged = self._context.monitor.overview().judged
+        shown = [await self._row(seen, judged) for seen in head.of_ward(everyone, ward)]
+        return Content(shown, head.head(everyone, ward, judged=judged))
 
-    async def _row(self, seen: Seen) -> Fragment:
+    async def _row(self, seen: Seen, judged: bool) -> Fragment:
         """The patient's row, drawn again only where it changed; devices are let in between."""
         drawn = self._rows.get(seen.patient.patient_id)
-        if drawn is None or drawn[0] != seen:
+        if drawn is None or drawn[:2] != (seen, judged):
             await asyncio.sleep(0)
-            drawn = self._rows[seen.patient.patient_id] = (seen, rows.row(seen))
-        return drawn[1]
+            drawn = (seen, judged, rows.row(seen, judged=judged))
+            self._rows[seen.patient.patient_id] = drawn
+        return drawn[2]
 
     async def patient(self, patient_id: str) -> Content:
         """A patient's page; nothing where there is no such patient."""
@@ -70,7 +72,9 @@ class Views:
         ]
         newest = max((v.received_at for v in values.values()), default=None)
         turn = f"{newest}:{len(pieces)}:{[piece.digest for piece in pieces[:20]]}"
-        return Content(pieces, cards.patient_head(who, values, told), rows.digest_of(turn))
+        judged = self._context.monitor.overview().judged
+        heading = cards.patient_head(who, values, told, judged=judged)
+        return Content(pieces, heading, rows.digest_of(turn))
 
     async def trend(self, patient_id: str, span: str) -> chart.Trend:
         """A patient's points and episodes over a span up to now, or to the newest reading."""

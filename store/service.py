@@ -6,13 +6,14 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from store import latest_rows
 from store.batching import next_size
-from store.database import Connection, connect
+from store.database import Connection, connect, translated
 from store.directory import DirectoryPublisher
 from store.phrase_publisher import PhrasePublisher
 from store.retention import Retention
 from store.writer import Writer, Written
-from vigil import topics
+from vigil import logs, topics
 from vigil.beside import Pulse
 from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
@@ -21,6 +22,7 @@ from vigil.stream import run_handler
 if TYPE_CHECKING:
     from vigil.settings import Settings
 
+log = logs.get("store")
 DIRECTORY_SECONDS = 120.0
 """The longest turn of the directory's publisher: it waits for database and broker in turn."""
 
@@ -65,6 +67,9 @@ class Store(Stateless):
     def _write(self, batch: Sequence[Received]) -> Written:
         if self._connection is None or self._writer is None:
             self._connection = connect(self._settings)
+            with translated(), self._connection.transaction():
+                if mended := latest_rows.mend(self._connection):
+                    log.error("latest values of the future were stored", rows=mended)
             self._writer = Writer(self._connection)
         return self._writer.write(batch)
 

@@ -27,6 +27,7 @@ PARTS = ("vigil", "ingest", "explain", "store", "notify", "dashboard")
 SEEN_OTHERWISE = {
     "vigil/cli/demo.py": "a demonstration's simulator; the command ends with it",
     "vigil/health.py": "answers the question itself: without it there is no answer",
+    "dashboard/monitor.py": "counts partitions; the last count stands, and the monitor is watched",
     "vigil/group_watch.py": "catches everything; what it says last stands",
     "explain/model_process.py": "ends with the child, which each answer waits for with a deadline",
 }
