@@ -1,4 +1,4 @@
-"""When the next checkpoint is due."""
+"""When the next checkpoint is due, and how much is taken at once after the start."""
 
 from __future__ import annotations
 
@@ -35,3 +35,18 @@ class Cadence:
         longer = min(self._took / SHARE, LONGEST_SECONDS)
         self._due_at = time.monotonic() - self._took + max(self._seconds, longer)
         self._took = 0.0
+
+
+class Ramp:
+    """How many messages to take at once: one, and twice as many after each batch, up to all."""
+
+    def __init__(self, most: int):
+        self._most = most
+        self.records = 1
+
+    def more(self) -> bool:
+        """A batch is done. True while the next may be larger: then its offset is to be durable."""
+        if self.records >= self._most:
+            return False
+        self.records *= 2
+        return True
