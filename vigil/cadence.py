@@ -38,15 +38,29 @@ class Cadence:
 
 
 class Ramp:
-    """How many messages to take at once: one, and twice as many after each batch, up to all."""
+    """How many messages to take at once: all; after :meth:`start` one, and twice as many after each
+    batch, until it is all again."""
 
-    def __init__(self, most: int):
-        self._most = most
-        self.records = 1
+    def __init__(self) -> None:
+        self._records: int | None = None
 
-    def more(self) -> bool:
-        """A batch is done. True while the next may be larger: then its offset is to be durable."""
-        if self.records >= self._most:
+    def start(self) -> None:
+        """Begin with one."""
+        self._records = 1
+
+    def at_once(self, most: int) -> int:
+        """So many messages, at most, are taken next; ``most``: what the handler takes.
+
+        >>> Ramp().at_once(2000)
+        2000
+        """
+        return most if self._records is None else min(self._records, most)
+
+    def more(self, most: int) -> bool:
+        """A batch is done. True while the next is larger: then its offset is to be durable."""
+        if self._records is None:
             return False
-        self.records *= 2
+        self._records *= 2
+        if self._records >= most:
+            self._records = None
         return True

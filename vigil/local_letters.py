@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -59,13 +60,13 @@ class LocalLetters:
     """
 
     def __init__(self, folder: Path, largest_bytes: int):
-        self.folder = folder.expanduser()
+        self.folder = folder
         self._largest = largest_bytes
 
     @classmethod
     def of(cls, settings: Settings) -> LocalLetters:
         """The one that the settings name."""
-        return cls(settings.deadletter_dir, settings.deadletter_dir_bytes)
+        return cls(folder_of(settings), settings.deadletter_dir_bytes)
 
     def keep(self, letter: wire.Outgoing, now_millis: int) -> None:
         """Write a letter, and return when the disk has it. Safe to repeat.
@@ -119,6 +120,18 @@ class LocalLetters:
         with os.scandir(self.folder) as found:
             sizes = [entry.stat().st_size for entry in found if entry.name.endswith(SUFFIX)]
         return len(sizes), sum(sizes) + _ROOM * len(sizes)
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where this machine keeps what belongs to one broker.
+
+    A folder that was named is taken to be for one broker. Below the default, which every Vigil of
+    this user has, each broker has its own: letters must not go to another.
+    """
+    if "deadletter_dir" in settings.model_fields_set:
+        return settings.deadletter_dir.expanduser()
+    broker = sha256(settings.kafka_bootstrap.encode()).hexdigest()[:12]
+    return settings.deadletter_dir.expanduser() / broker
 
 
 def _name(letter: wire.Outgoing) -> str:

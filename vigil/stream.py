@@ -24,9 +24,9 @@ every ``VIGIL_CHECKPOINT_SECONDS``, and later where saving takes more than a ten
 Back-pressure: the next batch is polled when the last one is through step 4. What kafka-python
 fetches ahead is bounded by its own limits (a megabyte a partition).
 
-A worker begins with one message, makes its offset durable, and doubles (:class:`Ramp`): where a
-message kills the process, each new one comes nearer to it, until it stands there
-(``vigil stream skip`` passes over it).
+A worker whose last process was killed begins with one message, makes its offset durable, and
+doubles (:class:`~vigil.cadence.Ramp`): where a message kills the process, each new one comes nearer
+to it, until it stands there (``vigil stream skip`` passes over it).
 
 While it must wait, everything is paused and the consumer polled, so that the group does not take
 the partitions away; heartbeats are sent by a thread of kafka-python's own, however long a handler
@@ -50,6 +50,7 @@ from vigil.broker import Publisher, open_consumer
 from vigil.cadence import Cadence, Ramp
 from vigil.errors import StaleOwnerError, UnavailableError
 from vigil.handler import Handled, Handler, Received, Rejected, Stateless
+from vigil.lives import Lives
 from vigil.offsets import PATIENCE_MS, Offsets
 from vigil.patience import Patience, until_open
 from vigil.stuck import Stuck
@@ -87,7 +88,8 @@ class StreamLoop:
         self._stop = threading.Event()
         self._stuck = Stuck(health)
         self._taking = Taking(handler, publisher, settings, health, self._insist)
-        self._ramp = Ramp(handler.max_records)
+        self._lives = Lives(settings, handler.name)
+        self._ramp = Ramp()
         self._cadence = Cadence(settings.checkpoint_seconds)
         self._look_at = 0.0
 
@@ -100,11 +102,14 @@ class StreamLoop:
         if not self._join():
             return
         self._health.trouble("start", None)
+        if self._lives.begin():
+            self._ramp.start()
         try:
             while not stop.is_set():
                 self._turn()
         finally:
             self._leave()
+            self._lives.end()
 
     def _join(self) -> bool:
         """Open a consumer and subscribe; False: told to stop before there was a broker."""
@@ -161,7 +166,7 @@ class StreamLoop:
 
     def _turn(self) -> None:
         self._health.beat()
-        records = self._poll(200, min(self._ramp.records, self._handler.max_records))
+        records = self._poll(200, self._ramp.at_once(self._handler.max_records))
         self._forget()
         if not self._assignment.member:
             longest = max(PATIENCE_SECONDS, self._settings.session_timeout_ms * 1.5e-3)
@@ -204,7 +209,7 @@ class StreamLoop:
                 return
             self._passed(piece)
         self._stuck.hold({})
-        if self._ramp.more() and not self._checkpoint(now=True):
+        if self._ramp.more(self._handler.max_records) and not self._checkpoint(now=True):
             return
 
     def _passed(self, piece: Records) -> None:
