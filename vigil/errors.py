@@ -36,7 +36,7 @@ CODES: dict[str, str] = {
     "input.broken_labels": "A file of labels that cannot be used.",
     "input.broken_phrasebook": "A phrasebook, or a line of one, that cannot be used.",
     "input.broken_proposal": "A budget's proposal that cannot be used.",
-    "input.not_there": "A worker does not stand at the offset that is to be skipped.",
+    "input.not_there": "A worker, or a place on a topic, where nothing can be skipped.",
     "input.stale_proposal": "A proposal for another configuration than the present one.",
     "input.broken_checkpoint": "A training run that cannot be gone on from.",
     "input.wrong_content_type": "A body that is not plain application/json.",
