@@ -136,8 +136,11 @@ class Engine:
         """
         pipeline = self._pipeline(patient_id)
         patient = state.load(saved, pipeline.detectors)
+        lost = patient.lost
         if now is not None:
             patient = unbelieved.healed(patient, pipeline.detectors, now.timestamp())
+        if patient.lost != lost:
+            self._changed.add(patient_id)  # what was healed is saved
         self._patients[patient_id] = patient
         since = float("-inf") if self.watermark is None else self.watermark.timestamp()
         self._set_deadline(patient_id, patient, since)
