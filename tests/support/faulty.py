@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from tests.support.piece import Piece, standing
 from tests.support.processes import end, open_folder
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
-from tests.support.whole import Whole, whole
+from tests.support.whole import BESIDE, Whole, whole
 from vigil import topics
 from vigil.local import parts
 from vigil.local.parts import HOST, free_port
@@ -146,6 +146,14 @@ class Faulty:
         self._check_against(database, oracle.with_silence(self.expected, log))
         self._check_letters()
         self._check_pages(database)
+        self._check_logs({patient for patient, _, _ in database.readings})
+
+    def _check_logs(self, patients: Iterable[str]) -> None:
+        """No log of the database's or of Vigil's names a patient."""
+        logs = [*self.system.folder.rglob("*.log"), self.system.folder / BESIDE]
+        assert self.database.log in logs
+        found = oracle.named(patients, logs)
+        assert not found, f"patients named in logs: {found}"
 
     def _check_against(self, database: Outcome, expected: Outcome) -> None:
         """What follows from readings, in the tables and on the topics."""
@@ -188,7 +196,9 @@ def faulty(kind: str) -> Iterator[Faulty]:
         doorbell = stack.enter_context(Doorbell())
         to_broker = stack.enter_context(Proxy(free_port()))
         broker = stack.enter_context(standing(_broker(kind, folder, to_broker)))
-        database = stack.enter_context(standing(parts.postgres(folder / "postgres")))
+        database = stack.enter_context(
+            standing(parts.postgres(folder / "postgres"), folder / "postgres.log")
+        )
         port = urlsplit(database.part.address).port or 0
         to_database = stack.enter_context(Proxy(port))
         behind = database.part.address.replace(f":{port}/", f":{to_database.port}/")
