@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import APIRouter
@@ -16,7 +17,9 @@ from dashboard.templating import page
 from explain import model_reasons
 from explain.reviewing import REASONS as REFUSALS
 from store import status_rows
+from store.bounds import LARGEST_NUMBER
 from store.status_rows import SILENT
+from vigil import isolation
 from vigil.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -61,9 +64,20 @@ def processes(lines: Iterable[Line], now: datetime) -> list[Process]:
         alive = now - line.time < SILENT
         if not alive and any(process.line.service == line.service for process in shown):
             continue
-        troubles = tuple(f"{part}: {what}" for part, what in sorted(line.trouble.items()))
-        shown.append(Process(line, alive, troubles))
+        process = isolation.attempt(
+            "process", line.service, partial(_process, line, alive), lambda: None
+        )
+        if process is not None:
+            shown.append(process)
     return shown
+
+
+def _process(line: Line, alive: bool) -> Process:
+    troubles = tuple(f"{part}: {what}" for part, what in sorted(line.trouble.items()))
+    figures = [*line.counters.values(), *line.gauges.values()]
+    if not all(-LARGEST_NUMBER <= figure <= LARGEST_NUMBER for figure in figures):
+        raise ValueError("a figure that cannot be")
+    return Process(line, alive, troubles)
 
 
 def missing(shown: Iterable[Process]) -> list[str]:
@@ -130,6 +144,7 @@ def routes(context: WebContext) -> APIRouter:
         return page(
             "system.html", demo=demo, session=session, here="system", now=now,
             processes=shown, missing=missing(shown), words=words(shown),
+            unshown=isolation.counts(),
         )  # fmt: skip
 
     return router

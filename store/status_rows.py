@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from store import forgiving
 from store.board import rows
 from store.database import AsyncConnection, Connection
 from store.queries import query
@@ -69,5 +70,6 @@ async def newest(connection: AsyncConnection, now: datetime) -> list[Line]:
 
 def heard(connection: Connection, since: datetime) -> list[Line]:
     """Every process that was heard of since a moment, by service."""
-    found = connection.execute(query("status/newest"), {"since": since}).fetchall()
+    with connection.cursor() as cursor:
+        found = forgiving.fetched_now(cursor, query("status/newest"), {"since": since})
     return [Line(**row) for row in found]
