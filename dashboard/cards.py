@@ -83,11 +83,13 @@ def patient_head(
     values: Mapping[str, Value],
     episodes: Sequence[Episode],
     *,
+    judged: bool,
     fault: bool = False,
 ) -> Markup:
     """Who it is, and the newest values.
 
     Args:
+        judged: whether "no active alert" can be said.
         fault: how they stand cannot be shown.
     """
     stands = ranking.standing(episode for episode in episodes if episode.phase != "closed")
@@ -97,6 +99,7 @@ def patient_head(
             "patient_head.html",
             patient=patient,
             fault=fault,
+            judged=judged,
             level=stands.level,
             active=len(stands.episodes),
             vitals=rows.vitals(values, stands.top),

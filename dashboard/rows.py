@@ -1,7 +1,7 @@
 """A patient's row on the ward board, as HTML.
 
-The text of a row depends on the patient's data alone, never on the time of day: rows that have not
-changed are not sent again, and the browser keeps the ages going.
+The text of a row depends on the patient's data and on whether anybody judges them, never on the
+time of day: rows that have not changed are not sent again, and the browser keeps the ages going.
 """
 
 from __future__ import annotations
@@ -157,14 +157,19 @@ def unshown(patient: Patient) -> Fragment:
     return fragment(patient.patient_id, "row none unshown", html)
 
 
-def row(seen: Seen) -> Fragment:
-    """A patient's row."""
+def row(seen: Seen, *, judged: bool) -> Fragment:
+    """A patient's row.
+
+    Args:
+        judged: whether "no active alert" can be said.
+    """
     if seen.fault:
         return unshown(seen.patient)
     top, newest = seen.stands.top, seen.newest
     apart = newest is not None and abs(newest.received_at - newest.time) > wording.APART_AFTER
     html = _template().render(
         patient=seen.patient,
+        judged=judged,
         level=seen.stands.level,
         top=told(top) if top else None,
         more=_more(seen),

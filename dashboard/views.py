@@ -29,7 +29,7 @@ class Views:
     def __init__(self, context: WebContext):
         self._context = context
         self.wards = Wards(context)
-        self._rows: dict[str, tuple[Seen, Fragment]] = {}
+        self._rows: dict[str, tuple[Seen, bool, Fragment]] = {}
 
     def reader(self, start: Mapping[str, Any]) -> Read:
         """What a browser's stream shows, by what it asked for."""
@@ -42,20 +42,24 @@ class Views:
     async def board(self, ward: str) -> Content:
         """The ward board."""
         everyone = await self.wards.now()
-        shown = [await self._row(seen) for seen in head.of_ward(everyone, ward)]
-        return Content(shown, head.head(everyone, ward))
+        judged = self._context.monitor.overview().judged
+        shown = [await self._row(seen, judged) for seen in head.of_ward(everyone, ward)]
+        return Content(shown, head.head(everyone, ward, judged=judged))
 
-    async def _row(self, seen: Seen) -> Fragment:
+    async def _row(self, seen: Seen, judged: bool) -> Fragment:
         """The patient's row, drawn again only where it changed; devices are let in between."""
         drawn = self._rows.get(seen.patient.patient_id)
-        if drawn is None or drawn[0] != seen:
+        if drawn is None or drawn[:2] != (seen, judged):
             await asyncio.sleep(0)
             who = seen.patient
             made = isolation.attempt(
-                "row", who.patient_id, partial(rows.row, seen), partial(rows.unshown, who)
+                "row",
+                who.patient_id,
+                partial(rows.row, seen, judged=judged),
+                partial(rows.unshown, who),
             )
-            drawn = self._rows[who.patient_id] = (seen, made)
-        return drawn[1]
+            drawn = self._rows[who.patient_id] = (seen, judged, made)
+        return drawn[2]
 
     async def patient(self, patient_id: str) -> Content:
         """A patient's page; nothing where there is no such patient."""
@@ -81,11 +85,12 @@ class Views:
         ]
         newest = max((v.received_at for v in values.values()), default=None)
         turn = f"{newest}:{len(pieces)}:{[piece.digest for piece in pieces[:20]]}"
+        judged = self._context.monitor.overview().judged
         heading = isolation.attempt(
             "patient's heading",
             patient_id,
-            partial(cards.patient_head, who, values, told),
-            partial(cards.patient_head, who, {}, [], fault=True),
+            partial(cards.patient_head, who, values, told, judged=judged),
+            partial(cards.patient_head, who, {}, [], judged=judged, fault=True),
         )
         return Content(pieces, heading, rows.digest_of(turn))
 

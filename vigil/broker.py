@@ -19,7 +19,7 @@ from kafka.errors import (
 )
 from kafka.net.compat import KafkaNetClient
 
-from vigil import logs
+from vigil import ends, logs
 from vigil.errors import SettingsError, UnavailableError, WireError
 from vigil.wire import Outgoing
 
@@ -174,6 +174,10 @@ def open_consumer(
 ) -> Any:
     """A ``KafkaConsumer`` that starts at the beginning and commits only when told to.
 
+    It reads committed data only: nothing of a transaction that is open or was aborted. Where
+    somebody's transaction is open, its end is the *last stable offset*, and what other producers
+    wrote behind that waits with it.
+
     Args:
         patience: seconds to wait for the broker; None: ``VIGIL_STARTUP_TIMEOUT_SECONDS``.
         fetch_bytes: what the broker gathers before it answers, for a tenth of a second at most.
@@ -184,6 +188,7 @@ def open_consumer(
         "metrics_enabled": False,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
+        "isolation_level": "read_committed",
         # Sticky: a rebalance leaves most partitions where their state is. Range: known to all.
         "partition_assignment_strategy": [StickyPartitionAssignor, RangePartitionAssignor],
         "allow_auto_create_topics": False,
@@ -194,7 +199,9 @@ def open_consumer(
         "fetch_max_wait_ms": 100,
         "metadata_max_age_ms": 30_000,
     }
-    return _open(settings, KafkaConsumer, config, patience)
+    consumer = _open(settings, KafkaConsumer, config, patience)
+    ends.note(consumer)
+    return consumer
 
 
 class Publisher:

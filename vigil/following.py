@@ -1,4 +1,5 @@
-"""A compacted topic of one partition, kept in memory: read from its beginning and then followed.
+"""A topic of one partition, kept in memory: read from its beginning, or from some time ago, and
+then followed.
 
 What was read stays known while the broker is away. Whether the log is still the one that was read
 is asked every few seconds: another cluster id, or an end before our position, means that it was
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from vigil import logs, wire
+from vigil import ends, logs, records, wire
 from vigil.broker import log_id, open_admin, open_consumer, unavailable
 from vigil.errors import WireError
 
@@ -52,12 +53,19 @@ class Follower:
     Args:
         begin: makes what takes the entries, once for each log that is read.
         name: what log lines and the thread call it.
+        back_seconds: where reading begins: so long ago by the broker's timestamps; None: at the
+            log's beginning.
+        check_seconds: how often it is asked whether the log is still the same, and where it ends.
     """
 
-    def __init__(self, settings: Settings, topic: Topic, begin: Callable[[], Log], name: str):
+    def __init__(
+        self, settings: Settings, topic: Topic, begin: Callable[[], Log], name: str, *,
+        back_seconds: float | None = None, check_seconds: float = CHECK_SECONDS,
+    ):  # fmt: skip
         self._settings = settings
         self._begin = begin
         self._name = name
+        self._back, self._check = back_seconds, check_seconds
         self._topic = topic.name
         self._place = TopicPartition(topic.name, 0)
         self._stop = threading.Event()
@@ -87,13 +95,14 @@ class Follower:
             open_admin(self._settings, PATIENCE_SECONDS) as admin,
             closing(open_consumer(self._settings, None, PATIENCE_SECONDS)) as consumer,
         ):
+            records.attach(consumer)
             cluster, end = log_id(admin), 0
             consumer.assign([self._place])
-            consumer.seek_to_beginning(self._place)
+            self._seek(consumer)
             taking = self._begin()
             checked = float("-inf")
             while not self._stop.is_set():
-                if time.monotonic() - checked >= CHECK_SECONDS:
+                if time.monotonic() - checked >= self._check:
                     checked = time.monotonic()
                     before, end = end, self._end(consumer)
                     if log_id(admin) != cluster or end < before:
@@ -101,8 +110,23 @@ class Follower:
                         return
                 self._take(taking, consumer)
                 # Tansu counts its last batch as one message in `end`; a fetch tells the true end.
-                if consumer.position(self._place) >= max(end, consumer.highwater(self._place) or 0):
+                told = ends.fetched(consumer, self._place)
+                if consumer.position(self._place) >= max(end, told.stable if told else 0):
                     taking.at_end()
+
+    def _seek(self, consumer: Any) -> None:
+        if self._back is None:
+            consumer.seek_to_beginning(self._place)
+            return
+        moment = int((time.time() - self._back) * 1000)
+        try:
+            found = consumer.offsets_for_times({self._place: moment})[self._place]
+        except KafkaError as error:
+            raise unavailable(self._settings, type(error).__name__) from error
+        if found is None or found.timestamp < 0:  # Tansu says -1 where nothing is as new
+            consumer.seek_to_end(self._place)
+        else:
+            consumer.seek(self._place, found.offset)
 
     def _take(self, taking: Log, consumer: Any) -> None:
         for raw in consumer.poll(timeout_ms=POLL_MS).get(self._place, ()):

@@ -33,6 +33,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
@@ -43,9 +44,12 @@ from vigil.assignment import Assignment
 from vigil.broker import Publisher, open_consumer
 from vigil.cadence import Cadence
 from vigil.errors import StaleOwnerError, UnavailableError, WireError
+from vigil.group_watch import GroupWatch
 from vigil.handler import Handled, Handler, Received, Rejected, Stateless
 from vigil.offsets import PATIENCE_MS, Offsets
 from vigil.patience import Patience, until_open
+from vigil.progress import Progress
+from vigil.stamps import Clocks
 from vigil.suspicion import Records, Suspicion
 
 if TYPE_CHECKING:
@@ -60,8 +64,10 @@ PATIENCE_SECONDS = 20.0
 """How long, at least, the group may take to share its partitions out."""
 METADATA_SECONDS = 0.3
 """Wait before the first poll: a consumer that joins before it knows the topics joins twice."""
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 2.0
 """How often the lag is measured, and with it whether the broker answers."""
+WAITING_MS = 500
+"""How long that may take while something else is waited for."""
 
 
 class StreamLoop:
@@ -78,6 +84,8 @@ class StreamLoop:
         self._patience: Any = None
         self._stop = threading.Event()
         self._suspicion = Suspicion()
+        self._progress = Progress(health.seconds_since_beat)
+        self._clocks = Clocks(health)
         self._cadence = Cadence(settings.checkpoint_seconds)
         self._look_at = 0.0
 
@@ -90,11 +98,16 @@ class StreamLoop:
         if not self._join():
             return
         self._health.trouble("start", None)
+        self._health.watch("progress", self._progress.look)
+        watch = GroupWatch(self._settings, self._handler.name, self._handler.topics, self._health)
+        watch.start()
         try:
             while not stop.is_set():
                 self._turn()
         finally:
             self._leave()
+            watch.stop()
+            self._health.watch("progress", None)
 
     def _join(self) -> bool:
         """Open a consumer and subscribe; False: told to stop before there was a broker."""
@@ -110,9 +123,9 @@ class StreamLoop:
             return False
         records.attach(self._consumer)
         self._assignment = Assignment(self._consumer, self._health)
-        self._offsets = Offsets(self._consumer, self._settings, self._health)
+        self._offsets = Offsets(self._consumer, self._settings, self._health, self._progress)
         self._patience = Patience(
-            self._consumer, self._assignment, self._health, self._stop, self._poll
+            self._consumer, self._assignment, self._health, self._stop, self._poll_waiting
         )
         self._consumer.subscribe(list(self._handler.topics), listener=self._assignment)
         self._stop.wait(METADATA_SECONDS)
@@ -176,8 +189,23 @@ class StreamLoop:
         self._health.trouble("broker", None)
         return records
 
+    def _poll_waiting(self, timeout_ms: int, max_records: int) -> None:
+        """While everything is paused: how far behind we are is known then too."""
+        self._poll(timeout_ms, max_records)
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_SECONDS
+            with suppress(KafkaError):
+                self._offsets.measure(WAITING_MS)
+
     def _take(self, records: Records) -> None:
         """Steps 2 to 4. Where it ends early, what is left comes again."""
+        self._progress.took(records)
+        try:
+            self._take_all(records)
+        finally:
+            self._progress.let_go()
+
+    def _take_all(self, records: Records) -> None:
         if not self._insist(lambda: self._offsets.check(records)):
             self._start_over()
             return
@@ -200,6 +228,7 @@ class StreamLoop:
             return False
         except Exception as error:
             log.exception("handler failed", error=type(error).__name__, messages=len(batch))
+            self._progress.failed(f"{self._handler.name} failed with {type(error).__name__}")
             if not self._suspicion.failed(batch):
                 raise
             return False
@@ -236,6 +265,7 @@ class StreamLoop:
                 except WireError as error:
                     dead.append(self._dead_letter(place, raw, error))
                 else:
+                    message = self._clocks.held(message, raw)
                     batch.append(Received(topic, partition, raw.offset, message, raw))
         return batch, dead
 
@@ -259,7 +289,15 @@ class StreamLoop:
 
     def _insist(self, action: Callable[[], object]) -> bool:
         """Do it, however often it must be tried; False: not done (:meth:`Patience.insist`)."""
-        done: bool = self._patience.insist(action)
+
+        def said() -> None:
+            try:
+                action()
+            except UnavailableError as error:
+                self._progress.failed(f"{error.code}: {error.message.rstrip('.')}")
+                raise
+
+        done: bool = self._patience.insist(said)
         return done
 
     def _start_over(self) -> None:
@@ -297,15 +335,14 @@ class StreamLoop:
         if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_SECONDS
+        self._clocks.look()
         try:
-            lag = self._offsets.lag()
+            self._offsets.measure()
         except KafkaError as error:
             self._health.trouble("unavailable.broker", type(error).__name__)
             return
         self._health.trouble("unavailable.broker", None)
         self._health.trouble("unavailable.broker_topics", self._missing())
-        self._health.gauge("lag_messages", lag)
-        self._health.gauge("partitions", len(self._offsets.places()))
 
     def _missing(self) -> str | None:
         """Which of our topics the broker does not have: nothing would be heard of them."""

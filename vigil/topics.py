@@ -39,6 +39,7 @@ class Topic:
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_hours * HOUR_MS),
+            "message.timestamp.type": "LogAppendTime",  # the broker's clock: see vigil.stamps
             **common,
         }
 
@@ -78,8 +79,8 @@ PHRASES = Topic(
 )  # fmt: skip
 STATUS = Topic(
     "vitals.status", (Status,),
-    "How each worker is doing, every quarter of a minute: its troubles and counters; nothing of "
-    "any patient. Keyed by process.",
+    "How each worker is doing, every two seconds: its troubles and counters; nothing of any "
+    "patient. Keyed by process.",
     24, public=False, partitions=1,
 )  # fmt: skip
 
