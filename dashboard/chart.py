@@ -13,8 +13,9 @@ rounds nothing, so that the chart says what the row and the words say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,7 +23,7 @@ from dashboard.basis import number
 from dashboard.rows import title
 from store.board import Episode
 from store.evidence import Basis
-from vigil import figures
+from vigil import figures, isolation
 from vigil.signals import SIGNALS
 
 SPANS: Mapping[str, timedelta] = {
@@ -188,7 +189,8 @@ def _traces(trend: Trend, look: Theme) -> list[dict[str, Any]]:
 
 def judged_signal(basis: Basis) -> str | None:
     """The signal that an episode's numbers are about, where the chart shows it."""
-    named = basis.evidence.get("signal")
+    evidence: Any = basis.evidence
+    named = evidence.get("signal") if isinstance(evidence, Mapping) else None
     if not isinstance(named, str):
         named = basis.signals[0] if len(basis.signals) == 1 else None
     return named if named in PANELS else None
@@ -260,13 +262,20 @@ def _judged_by(look: Theme, span: _Span, episode: Episode, basis: Basis) -> Iter
 
 
 def _shapes(trend: Trend, look: Theme) -> Iterator[dict[str, Any]]:
-    labelled = len(trend.episodes) <= LABELS_AT_MOST
     for episode, basis in trend.episodes:
-        span, mark = _span(trend, look, episode, basis), MARKS[episode.priority]
-        text = f"{mark} {title(episode).rstrip('.')}" if labelled else mark
-        yield from _shade(look, span, episode, text)
-        if span.panel is not None:
-            yield from _judged_by(look, span, episode, basis)
+        drawn = partial(_shape, trend, look, episode, basis)
+        nothing: Callable[[], list[dict[str, Any]]] = list
+        yield from isolation.attempt("episode in a chart", episode.patient_id, drawn, nothing)
+
+
+def _shape(trend: Trend, look: Theme, episode: Episode, basis: Basis) -> list[dict[str, Any]]:
+    span, mark = _span(trend, look, episode, basis), MARKS[episode.priority]
+    labelled = len(trend.episodes) <= LABELS_AT_MOST
+    text = f"{mark} {title(episode).rstrip('.')}" if labelled else mark
+    drawn = [*_shade(look, span, episode, text)]
+    if span.panel is not None:
+        drawn += _judged_by(look, span, episode, basis)
+    return drawn
 
 
 def _axis(look: Theme, name: str, domain: tuple[float, float]) -> dict[str, Any]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any, Literal
 
 from dashboard.phone.words import direction
+from store.bounds import LATEST
+from vigil import isolation
+from vigil.clock import EARLIEST
 
 Reply = Literal["ok", "need_help"]
 
@@ -62,9 +66,14 @@ def messages(
         answers: :func:`store.phones.answers`, oldest first.
         sent: a reply that may not be among the answers yet.
     """
-    return [
-        message for row in rows if (message := _message(row, answers, locale, sent)) is not None
-    ]
+    made = (
+        isolation.attempt(
+            "message on a phone", str(row["event_id"]),
+            partial(_message, row, answers, locale, sent), lambda: None,
+        )
+        for row in rows
+    )  # fmt: skip
+    return [message for message in made if message is not None]
 
 
 def version(shown: Sequence[Message]) -> str:
@@ -83,6 +92,8 @@ def _message(
     if chosen is None:
         return None
     text = texts[chosen]
+    if not EARLIEST <= row["time"] < LATEST:
+        raise ValueError("a time that cannot be")
     return Message(
         event_id=row["event_id"],
         title=text["title"],
