@@ -3,7 +3,7 @@
 FROM python:3.11-slim-bookworm AS build
 
 ARG EXTRAS=""
-# PyTorch without CUDA: the default model runs on a CPU.
+# PyTorch without CUDA: the default model runs on a CPU. The lock has the hashes of these builds.
 ARG TORCH_INDEX="https://download.pytorch.org/whl/cpu"
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 VIGIL_MODEL_DIR=/opt/vigil/models
@@ -12,6 +12,7 @@ ENV PATH=/opt/vigil/bin:$PATH
 
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
+COPY requirements requirements
 COPY vigil vigil
 COPY ingest ingest
 COPY detectors detectors
@@ -20,8 +21,12 @@ COPY store store
 COPY notify notify
 COPY dashboard dashboard
 RUN mkdir -p "$VIGIL_MODEL_DIR" \
- && pip install --extra-index-url "$TORCH_INDEX" ".${EXTRAS:+[$EXTRAS]}" \
- && case ",$EXTRAS," in *,llm,*) vigil explain install-model ;; esac
+ && case "$EXTRAS" in \
+      "") python requirements/install.py image ;; \
+      llm) PIP_EXTRA_INDEX_URL="$TORCH_INDEX" python requirements/install.py image --llm \
+           && vigil explain install-model ;; \
+      *) echo "EXTRAS is llm or nothing, not $EXTRAS" && exit 1 ;; \
+    esac
 
 FROM python:3.11-slim-bookworm
 

@@ -1,5 +1,6 @@
 # Either of `make demo` and `make test` is the only command to type: each makes the virtual
-# environment and installs what it needs. LLM=0 leaves the language model out.
+# environment and installs what it needs, as requirements/ locks it. LLM=0 leaves the language
+# model out.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -7,22 +8,19 @@ LLM    ?= 1
 BIN    := $(VENV)/bin
 JOBS   ?= auto
 
-ifeq ($(LLM),0)
-EXTRAS_DEMO := .
-EXTRAS_TEST := .[dev]
-else
-EXTRAS_DEMO := .[llm]
-EXTRAS_TEST := .[dev,llm]
-endif
+WITH_LLM   := $(if $(filter-out 0,$(LLM)),--llm)
 STAMP_DEMO := $(VENV)/.demo-llm$(LLM)
 STAMP_TEST := $(VENV)/.test-llm$(LLM)
+LOCK       := pyproject.toml requirements/install.py $(wildcard requirements/*.txt)
 
 # Of `make faults`; another seed makes other people, faults and moments.
 ROUNDS       ?= 5
 SEED         ?= $(shell date +%s)
 AWAY_MINUTES ?= 10
+# Of `make fuzz`.
+MESSAGES     ?= 10000000
 
-.PHONY: demo test faults check format screenshots clean
+.PHONY: demo test faults fuzz check format screenshots lock upgrade clean
 
 demo: $(STAMP_DEMO) ## everything on one machine, with simulated patients
 	@VIGIL_LLM=$(LLM) $(BIN)/vigil demo $(ARGS)
@@ -33,6 +31,10 @@ test: $(STAMP_TEST) ## all tests
 faults: $(STAMP_TEST) ## the long run of fault tests (docs/faults.md)
 	@VIGIL_TEST_FAULT_ROUNDS=$(ROUNDS) VIGIL_TEST_FAULT_SEED=$(SEED) \
 	  VIGIL_TEST_FAULT_AWAY_MINUTES=$(AWAY_MINUTES) $(BIN)/pytest -s tests/faults/test_long.py $(ARGS)
+
+fuzz: $(STAMP_TEST) ## MESSAGES that nobody of ours wrote, on every topic of each broker
+	@VIGIL_TEST_FUZZ_MESSAGES=$(MESSAGES) VIGIL_TEST_FAULT_SEED=$(SEED) \
+	  $(BIN)/pytest -s tests/faults/test_fuzz.py $(ARGS)
 
 check: $(STAMP_TEST) ## what pre-commit runs: format, lint, types, allowed imports
 	@$(BIN)/ruff format --check .
@@ -47,21 +49,28 @@ format: $(STAMP_TEST) ## mend what a machine can mend
 screenshots: $(STAMP_TEST) ## draw docs/images anew from the running system
 	@$(BIN)/python -m docs.screenshots
 
+lock: $(STAMP_TEST) ## lock what pyproject.toml asks for now; what is locked and fits stays
+	@$(BIN)/python requirements/lock.py
+
+upgrade: $(STAMP_TEST) ## lock the newest of everything that the ranges allow, and run everything on it
+	@$(BIN)/python requirements/lock.py --upgrade
+	@$(MAKE) check
+	@$(MAKE) test
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Vigil needs Python 3.11 or newer; name it: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade pip
 
-$(STAMP_DEMO): pyproject.toml | $(BIN)/python
+$(STAMP_DEMO): $(LOCK) | $(BIN)/python
 	@echo "installing Vigil into $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet -e '$(EXTRAS_DEMO)'
+	@$(BIN)/python requirements/install.py run $(WITH_LLM)
 	@if [ "$(LLM)" != 0 ]; then $(BIN)/vigil explain install-model; fi
 	@touch $@
 
-$(STAMP_TEST): pyproject.toml | $(BIN)/python
+$(STAMP_TEST): $(LOCK) | $(BIN)/python
 	@echo "installing Vigil and its test tools into $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet -e '$(EXTRAS_TEST)'
+	@$(BIN)/python requirements/install.py test $(WITH_LLM)
 	@if [ "$(LLM)" != 0 ]; then $(BIN)/vigil explain install-model; fi
 	@touch $@
 

@@ -15,7 +15,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
@@ -28,6 +28,8 @@ from vigil.ids import timestamp
 STALLED_SECONDS = 180.0
 """A loop that has turned, and then not for so long, is taken to be stuck. Longer than any wait."""
 
+ADVISORY = frozenset({"clock"})
+"""Parts whose trouble is somebody else's: said wherever troubles are, and work goes on."""
 
 _NONE: Mapping[str, float] = MappingProxyType({})
 
@@ -57,6 +59,11 @@ class Figures(NamedTuple):
     """Part → since when; the keys of ``troubles``."""
     counters: dict[str, int]
     gauges: dict[str, float]
+
+
+def is_ready(troubles: Iterable[str]) -> bool:
+    """Whether a process with troubles of these parts can do its work."""
+    return ADVISORY.issuperset(troubles)
 
 
 class Health:
@@ -142,15 +149,15 @@ class Health:
             return Figures(troubles, since, dict(self._counters), dict(self._gauges))
 
     def ready(self) -> bool:
-        """Whether nothing is in trouble."""
-        return not self.now().troubles
+        """Whether nothing is in trouble that keeps it from its work."""
+        return is_ready(self.now().troubles)
 
     def report(self) -> dict[str, object]:
         """Everything, as ``/health/ready`` answers it."""
         found = self.now()
         return {
             "service": self.service,
-            "status": "not ready" if found.troubles else "ready",
+            "status": "ready" if is_ready(found.troubles) else "not ready",
             "trouble": found.troubles,
             "since": {part: timestamp(moment) for part, moment in found.since.items()},
             "seconds_since_beat": round(self.seconds_since_beat(), 1),
@@ -173,7 +180,7 @@ class Health:
         rows = [
             *((f"vigil_{n}_total", "counter", v) for n, v in sorted(found.counters.items())),
             *((f"vigil_{n}", "gauge", v) for n, v in sorted(found.gauges.items())),
-            ("vigil_ready", "gauge", int(not found.troubles)),
+            ("vigil_ready", "gauge", int(is_ready(found.troubles))),
             ("vigil_seconds_since_beat", "gauge", round(self.seconds_since_beat(), 1)),
         ]
         return "".join(
@@ -198,7 +205,7 @@ def serve(health: Health, host: str, port: int) -> ThreadingHTTPServer:
                     self._answer(200 if alive else 503, json.dumps(answer))
                 case "/health/ready":
                     report = health.report()
-                    self._answer(503 if report["trouble"] else 200, json.dumps(report))
+                    self._answer(200 if report["status"] == "ready" else 503, json.dumps(report))
                 case "/metrics":
                     self._answer(200, health.metrics(), "text/plain; version=0.0.4")
                 case _:

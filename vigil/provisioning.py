@@ -167,7 +167,7 @@ def _settings(
                 f" --entity-type topics --entity-name {topic.name} --add-config {key}={wanted[key]}"
             )
             what = f"has {key}={value} and not {wanted[key]}: {why}"
-            yield Difference(topic.name, what, alter, grave=key != "retention.ms")
+            yield Difference(topic.name, what, alter, grave=key not in _HARMLESS)
 
 
 def _policy(have: str, wanted: str) -> str:
@@ -186,5 +186,14 @@ def _age(have: str, wanted: str) -> str:
     return "messages go earlier" if 0 <= int(have) < int(wanted) else ""
 
 
-_WORSE = {"cleanup.policy": _policy, "max.message.bytes": _size, "retention.ms": _age}
+def _stamp(have: str, wanted: str) -> str:
+    return "" if have == wanted else "a producer's wrong clock is taken for the broker's"
+
+
+_WORSE = {
+    "cleanup.policy": _policy, "max.message.bytes": _size, "retention.ms": _age,
+    "message.timestamp.type": _stamp,
+}  # fmt: skip
 """Setting → what comes of a value, given ours; an empty string: it will do."""
+_HARMLESS = frozenset({"retention.ms", "message.timestamp.type"})
+"""Of which no value loses or refuses a message."""

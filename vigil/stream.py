@@ -49,6 +49,7 @@ from vigil.handler import Handled, Handler, Received, Rejected, Stateless
 from vigil.offsets import PATIENCE_MS, Offsets
 from vigil.patience import Patience, until_open
 from vigil.progress import Progress
+from vigil.stamps import Clocks
 from vigil.suspicion import Records, Suspicion
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class StreamLoop:
         self._stop = threading.Event()
         self._suspicion = Suspicion()
         self._progress = Progress(health.seconds_since_beat)
+        self._clocks = Clocks(health)
         self._cadence = Cadence(settings.checkpoint_seconds)
         self._look_at = 0.0
 
@@ -263,6 +265,7 @@ class StreamLoop:
                 except WireError as error:
                     dead.append(self._dead_letter(place, raw, error))
                 else:
+                    message = self._clocks.held(message, raw)
                     batch.append(Received(topic, partition, raw.offset, message, raw))
         return batch, dead
 
@@ -332,6 +335,7 @@ class StreamLoop:
         if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_SECONDS
+        self._clocks.look()
         try:
             self._offsets.measure()
         except KafkaError as error:

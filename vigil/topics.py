@@ -39,6 +39,7 @@ class Topic:
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_hours * HOUR_MS),
+            "message.timestamp.type": "LogAppendTime",  # the broker's clock: see vigil.stamps
             **common,
         }
 

@@ -64,6 +64,28 @@ def test_plurals_follow_the_count_in_every_locale() -> None:
         assert len(forms) >= {"en": 2, "es": 2, "zh": 1, "hi": 1, "ar": 3}[locale], forms
 
 
+@pytest.mark.parametrize(
+    ("locale", "said", "words"),
+    [
+        ("hi", ("nights", "0"), "0 पिछली रात"),
+        ("hi", ("nights", "1"), "1 पिछली रात"),
+        ("hi", ("nights", "2"), "2 पिछली रातें"),
+        ("es", ("samples", "999999"), "999999 mediciones"),
+        ("es", ("samples", "1000000"), "1000000 de mediciones"),
+        ("es", ("hours", "2000000"), "unos 2000000 de horas"),
+        ("es", ("hours", "2000001"), "unas 2000001 horas"),
+        ("ar", ("respiratory_rate", "3"), "٣ أنفاس في الدقيقة"),
+        ("ar", ("respiratory_rate", "11"), "١١ نفسا في الدقيقة"),
+        ("ar", ("respiratory_rate", "99"), "٩٩ نفسا في الدقيقة"),
+        ("ar", ("respiratory_rate", "100"), "١٠٠ نفس في الدقيقة"),
+    ],
+)
+def test_a_noun_stands_in_the_number_that_its_count_asks_for(
+    locale: str, said: speech.Said, words: str
+) -> None:
+    assert speech.of(locale).say(said) == words
+
+
 def _digits(locale: str, count: int) -> str:
     return speech.of(locale).figure(str(count))
 

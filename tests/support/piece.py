@@ -26,6 +26,11 @@ class Piece:
         self._process = launch(self.part)
         wait_ready(self.part, self._process, seconds)
 
+    def start_again_if_ended(self) -> None:
+        """Start it where it ended by itself; what runs is left alone."""
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
+
     def kill(self) -> None:
         """``kill -9`` of it and of every process below it: a crash, or the power gone."""
         for process in self._tree():
