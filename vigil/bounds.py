@@ -46,18 +46,25 @@ class OutOfBoundsError(ValueError):
     """Says which field is out of bounds, its value and the bound."""
 
 
+class OtherOffsetError(ValueError):
+    """A moment is not in UTC. RFC 3339 allows offsets of up to 23:59, PostgreSQL takes 15:59."""
+
+
 def checked(message: Any) -> Any:
     """The message, within bounds.
 
     Raises:
         OutOfBoundsError: a field of it is not.
+        OtherOffsetError: it must be read again, its times in UTC.
     """
     kind = type(message)
     if kind is Upload:  # its numbers are checked by their type, ids by theirs: times are left
-        if not FIRST <= message.received_at <= LAST:
-            _moment(message.received_at, "received_at")
+        _moment(message.received_at, "received_at")
         for item in message.measurements:
-            if not FIRST <= item.time <= LAST:
+            time = item.time
+            if time.tzinfo is not UTC:
+                raise OtherOffsetError
+            if not FIRST <= time <= LAST:
                 return replace(message, measurements=tuple(map(_nearest, message.measurements)))
     elif kind is Tick:
         _moment(message.time, "time")
@@ -86,6 +93,8 @@ def _nearest(item: Measurement) -> Measurement:
 
 
 def _moment(time: datetime, where: str) -> None:
+    if time.tzinfo is not UTC:
+        raise OtherOffsetError
     if not FIRST <= time <= LAST:
         raise OutOfBoundsError(f"{where} is {time.isoformat()}, not within 1970 to 2261")
 

@@ -95,9 +95,7 @@ class StreamLoop:
         self._progress = Progress(health)
         self._clocks = Clocks(health)
         self._stuck = Stuck(health)
-        self._taking = Taking(
-            handler, publisher, settings, health, self._insist, self._clocks.held
-        )
+        self._taking = Taking(handler, publisher, settings, health, self._insist, self._clocks.held)
         self._lives = Lives(settings, handler.name)
         self._ramp = Ramp()
         self._cadence = Cadence(settings.checkpoint_seconds)

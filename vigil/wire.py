@@ -192,7 +192,11 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
                 message = _DECODERS[ce_type].decode(value)
             except msgspec.ValidationError:
                 message = _again(ce_type, value)
-        return bounds.checked(message)  # type: ignore[no-any-return]
+        try:
+            message = bounds.checked(message)
+        except bounds.OtherOffsetError:
+            message = bounds.checked(exact.decode(CE_TYPES[ce_type], value))
+        return message  # type: ignore[no-any-return]
     except bounds.OutOfBoundsError as error:
         raise WireError(
             f"A message on {topic} is a {ce_type} out of bounds: {error}.",
