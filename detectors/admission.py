@@ -146,7 +146,7 @@ class Admission:
         for signal, value in values.items():
             findings.extend(self._fault(signal, value, wrong.get(signal, ""), tracks))
         pressure = wrong.get("systolic", "") if "systolic" in values else None
-        if pressure == _STEPPED and self._alone(tracks["systolic"], time):
+        if pressure == _STEPPED and self._alone(_heard(tracks), time):
             value = values["systolic"]
             findings.append(Finding(self._repeat, BEYOND, value, reason="far_from_recent"))
         elif pressure == "":
@@ -269,6 +269,11 @@ class Admission:
         track.take(value, time)
         stuck = self._stuck.get(signal) if track.equal > 1 else None
         return track.repeats(time, stuck) if stuck is not None else ""
+
+
+def _heard(tracks: Mapping[str, Track]) -> Track:
+    """When a pressure came last: diastolic may have come before without systolic."""
+    return tracks.get("systolic") or tracks["diastolic"]
 
 
 def possible(values: Mapping[str, float]) -> dict[str, float]:

@@ -74,11 +74,14 @@ class Stamps:
     def held(self, message: Any, raw: Any) -> Any:
         """The message of a Kafka record, or one with the record's time in place of a later one of
         its own."""
-        stamp = raw.timestamp
-        field = OWN_TIME.get(type(message))
-        if field is None:
+        stamp, kind = raw.timestamp, type(message)
+        if kind is Upload:  # as nearly all are
+            field, own = "received_at", message.received_at
+        elif kind in OWN_TIME:
+            field = OWN_TIME[kind]
+            own = getattr(message, field)
+        else:
             return message
-        own: datetime = getattr(message, field)
         if stamp not in self._minute:
             if stamp not in _USABLE:
                 return message

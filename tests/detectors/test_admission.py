@@ -247,3 +247,31 @@ def test_lone_spikes_are_never_clinical(off: list[float], every: float) -> None:
         rates.append(74.0 + i % 3 + before)
     calm = [74.0 + i % 3 for i in range(30)]
     assert {e.category for e in detect(heart([*calm, *rates, *calm], every=every))} <= {"technical"}
+
+
+_PART = st.dictionaries(
+    st.sampled_from(["heart_rate", "systolic", "diastolic", "spo2"]),
+    st.floats(20, 250).map(round),
+    max_size=4,
+)
+
+
+@given(st.lists(st.tuples(_PART, st.floats(0, 90_000)), max_size=12))
+def test_any_part_of_a_reading_may_come_alone_and_in_any_order(
+    readings: list[tuple[dict[str, float], float]],
+) -> None:
+    tracks: dict[str, Track] = {}
+    time = 0.0
+    for values, later in readings:
+        time += later
+        admitted = ADMISSION.admit(values, time, None, tracks, watched=True)
+        assert admitted.values.keys() <= values.keys()
+
+
+def test_a_first_systolic_beside_a_far_diastolic_is_held_back() -> None:
+    tracks: dict[str, Track] = {}
+    ADMISSION.admit({"diastolic": 60.0}, 0.0, None, tracks, watched=True)
+    found = ADMISSION.admit(
+        {"systolic": 210.0, "diastolic": 140.0}, 30.0, None, tracks, watched=True
+    )
+    assert (dict(found.values), set(found.held)) == ({}, {"systolic", "diastolic"})

@@ -129,7 +129,8 @@ def test_what_was_believed_before_heals_when_it_is_loaded(settings: Settings) ->
     with closing(handler):
         handler.assigned([place])
         fast = heart(FAST, start=begin + 60.0 * len(CALM), patient=patient)
-        batch = [Received(place.topic, 0, n, m, None) for n, m in enumerate([*fast, Tick(now)])]
+        log: list[Any] = [*fast, Tick(now)]
+        batch = [Received(place.topic, 0, n, m, None) for n, m in enumerate(log)]
         told = [msgspec.json.decode(m.value) for m in handler.handle(batch).outgoing]
         handler.checkpoint()
     assert "heart_rate_high" in [event["kind"] for event in told]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,10 +13,12 @@ from store import deliveries, paging
 from store.database import Connection
 from store.latest_rows import LEAD, Latest, mend
 from store.status_rows import heard
+from store.steps import event_of
 from store.writer import write
 from tests.notify.examples import planned
-from tests.support.messages import NOON, measurement, received, upload
+from tests.support.messages import NOON, event, measurement, received, upload
 from tests.support.statuses import status
+from vigil.model import Context
 
 FAR = datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -75,6 +78,13 @@ def test_what_was_believed_before_is_found_again_among_the_readings(connection: 
     assert mend(connection) == 4
     assert latest(connection) == right, "and of whom nothing true is known, nothing"
     assert mend(connection) == 0
+
+
+def test_an_event_with_steps_that_were_taken_before_is_still_read(connection: Connection) -> None:
+    write(connection, [received(event())])
+    connection.execute("""UPDATE events SET context = '{"steps_per_min": 1e300}'""")
+    (row,) = connection.execute("SELECT * FROM events").fetchall()
+    assert event_of(row) == msgspec.structs.replace(event(), context=Context())
 
 
 def test_a_status_of_the_future_is_not_kept_as_one_that_runs(connection: Connection) -> None:

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import closing, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -21,9 +21,8 @@ from tests.support.schedule import Fault
 from vigil import topics, wire
 from vigil.broker import Publisher
 from vigil.clock import utc_now
-from vigil.model import Measurement, Tick, Upload
+from vigil.model import Tick
 
-LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 CLOCKS_HOURS = (0.0, 3.0, -3.0, 48.0)
 """By how much the wall clocks of workers that join step."""
 STORMY = ("detectors", "store", "detectors", "explain")
@@ -111,20 +110,18 @@ def poison(system: Faulty) -> Fault:
 
 
 def future(system: Faulty) -> Fault:
-    """Clock ticks and an upload that claim to be from hours to millennia ahead, everywhere."""
+    """Ticks of hours ahead, of years ahead and beyond any bound, in every partition."""
 
     def act() -> None:
-        publisher = Publisher(system.settings, "future", patience=10)
         now = utc_now()
-        for ahead in (now + timedelta(hours=2), now + timedelta(days=900), LATEST):
+        ahead = [Tick(now + timedelta(hours=3)), Tick(now.replace(year=2200, day=1))]
+        beyond = b'{"time":"9999-12-31T23:59:59.9999999Z"}'
+        with closing(Publisher(system.settings, "future", patience=10)) as publisher:
             for partition in range(system.settings.partitions):
-                publisher.publish([wire.outgoing(Tick(ahead), "future", partition)])
-            reading = Measurement(f"future-{ahead.year}", ahead, {"heart_rate": 70.0})
-            upload = Upload("future-1", "future-watch", ahead, (reading,))
-            publisher.publish([wire.outgoing(upload, "future")])
-        publisher.close()
+                sent = [wire.outgoing(tick, "future", partition) for tick in ahead]
+                publisher.publish([*sent, sent[0]._replace(value=beyond)])
 
-    return Fault("ticks and an upload from the future", act)
+    return Fault("ticks of the future", act)
 
 
 def stuck_letters(system: Faulty) -> Fault:

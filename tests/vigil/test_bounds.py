@@ -19,7 +19,7 @@ from vigil.errors import WireError
 from vigil.model import Tick, Upload, encode
 
 NOW = "2026-11-21T06:02:00Z"
-MESSAGES = {
+MESSAGES: dict[str, Any] = {
     "upload": upload(measurement()), "tick": Tick(datetime(2026, 11, 21, tzinfo=UTC)),
     "event": event(), "alert": alert(), "action": action(), "status": status("store", 0),
     "phrase": phrase(),

@@ -34,7 +34,7 @@ def on_the_topic(words: str) -> datetime | None:
     }  # fmt: skip
     tick = json.dumps({"time": words})
     escaped = "".join(f"\\u{ord(letter):04x}" for letter in words)
-    found = set()
+    found = set[datetime | None]()
     for kind, text in (
         ("upload", json.dumps(sent)), ("tick", tick), ("tick", f'{{"time": "{escaped}"}}'),
     ):  # fmt: skip

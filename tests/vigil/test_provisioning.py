@@ -96,10 +96,10 @@ def test_settings_that_lose_messages_are_told_and_left(
         changes = {"retention.ms": "-1", "cleanup.policy": "delete", "max.message.bytes": "9999999"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, plain, changes)])
     assert plain not in told(settings), "more than Vigil asks for will do"
-    found = stamped_by_producers(settings)
-    assert [(row.topic, row.grave) for row in found] == [(plain, False)]
-    assert "message.timestamp.type=CreateTime" in found[0].what
-    assert found[0].mend.endswith(
+    stamped = stamped_by_producers(settings)
+    assert [(row.topic, row.grave) for row in stamped] == [(plain, False)]
+    assert "message.timestamp.type=CreateTime" in stamped[0].what
+    assert stamped[0].mend.endswith(
         f"--entity-name {plain} --add-config message.timestamp.type=LogAppendTime"
     )
 

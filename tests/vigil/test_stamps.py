@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from tests.support.statuses import status
 from tests.support.streaming import Recorder, looping
 from vigil import ids, stamps, topics, wire
 from vigil.broker import Publisher
+from vigil.handler import Handled, Received
 from vigil.health import Health
 from vigil.model import DeviceEntry, Phrase, Tick, Upload
 from vigil.records import Record
@@ -93,7 +95,12 @@ def test_a_wrong_clock_is_named_counted_and_keeps_nobody_from_working(
     assert 'vigil_ready{service="store"} 1' in health.metrics()
     monkeypatch.setattr(stamps, "SETTLED_SECONDS", 0.0)
     clocks.held(Tick(NOON), packed)
-    eventually(lambda: clocks.look() or health.report()["trouble"] == {})
+
+    def settled() -> bool:
+        clocks.look()
+        return health.report()["trouble"] == {}
+
+    eventually(settled)
 
 
 def _packed(headers: wire.Headers) -> bytes:
@@ -106,16 +113,26 @@ def _packed(headers: wire.Headers) -> bytes:
     return bytes(out)
 
 
+class Keeper(Recorder):
+    """Keeps every message that it handles, ticks too."""
+
+    def __init__(self, prefix: str, batches: list[Sequence[Received]]):
+        super().__init__(prefix)
+        self.batches = batches
+
+    def handle(self, batch: Sequence[Received]) -> Handled:
+        self.batches.append(batch)
+        return super().handle(batch)
+
+
 @pytest.mark.kafka
 def test_on_the_stream_no_message_is_of_the_future(broker: str) -> None:
     settings = Settings(
         demo=True, kafka_bootstrap=broker, partitions=3, startup_timeout_seconds=20,
         session_timeout_ms=6000,
     )  # fmt: skip
-    kept: list[Any] = []
-    recorder = Recorder("ahead-")
-    plain = recorder.handle
-    recorder.handle = lambda batch: kept.extend(r.message for r in batch) or plain(batch)  # type: ignore[method-assign]
+    batches: list[Sequence[Received]] = []
+    recorder = Keeper("ahead-", batches)
     now = datetime.now(UTC)
     far = [now + timedelta(hours=3), now.replace(year=2200), now - timedelta(days=900)]
     item = measurement()
@@ -131,6 +148,7 @@ def test_on_the_stream_no_message_is_of_the_future(broker: str) -> None:
             counters = health.figures()[1]
             assert health.ready()
             assert "/vigil/somebody is" in health.report()["trouble"]["clock"]  # type: ignore[index]
+    kept: list[Any] = [received.message for batch in batches for received in batch]
     times = [m.received_at if isinstance(m, Upload) else m.time for m in kept]
     soon = timedelta(minutes=2)
     assert all(abs(time - now) < soon for time in times if time != far[2])
@@ -144,9 +162,8 @@ def test_the_broker_stamps_with_its_own_clock(broker: str, request: pytest.Fixtu
     if request.node.callspec.params["broker"] == "tansu":
         pytest.skip("the broker in memory keeps the producer's timestamp")
     settings = Settings(kafka_bootstrap=broker, partitions=3)
-    recorder, kept = Recorder("stamped-"), list[Any]()
-    plain = recorder.handle
-    recorder.handle = lambda batch: kept.extend(batch) or plain(batch)  # type: ignore[method-assign]
+    batches: list[Sequence[Received]] = []
+    recorder = Keeper("stamped-", batches)
     sent = wire.outgoing(Upload("stamped-1", "d", NOON, (measurement(),)), "test")
     with closing(Publisher(settings, "test")) as publisher:
         publisher._producer.send(
@@ -154,5 +171,7 @@ def test_the_broker_stamps_with_its_own_clock(broker: str, request: pytest.Fixtu
             timestamp_ms=(datetime.now(UTC) + timedelta(minutes=30) - EPOCH) // MS,
         ).get(10)  # fmt: skip
         with looping(recorder, settings):
-            eventually(lambda: kept, 30)
-    assert abs(stamps.moment(kept[0].raw.timestamp) - datetime.now(UTC)) < timedelta(minutes=2)
+            eventually(lambda: batches, 30)
+    assert abs(stamps.moment(batches[0][0].raw.timestamp) - datetime.now(UTC)) < timedelta(
+        minutes=2
+    )
