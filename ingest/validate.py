@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from math import isfinite
 from typing import Any, NamedTuple, NoReturn, get_args
 
-from vigil import ids
+from vigil import ids, moments
 from vigil.clock import EARLIEST
 from vigil.errors import InputError
 from vigil.model import NO_CONTEXT, Activity, Context, Measurement, encode
@@ -34,10 +34,6 @@ VALUE_FIELDS = frozenset({"value", "unit"})
 
 _IDENTIFIER = re.compile(IDENTIFIER)
 _POSTURE = re.compile(POSTURE)
-_RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
-)
 
 
 class Admitted(NamedTuple):
@@ -110,19 +106,16 @@ def is_identifier(words: str) -> bool:
 
 
 def moment(words: object, latest: datetime, field: str) -> datetime:
-    """A time, in UTC, that can be when a reading was taken."""
+    """A time, in UTC, that can be when a reading was taken (:mod:`vigil.moments`)."""
     if words is ...:
         _refuse("input.missing_field", field, "It is not given.",
                 "Say when it was measured, as 2026-11-21T06:02:00Z.")  # fmt: skip
-    form = _RFC3339.fullmatch(words) if isinstance(words, str) else None
-    if form is None:
-        _not_a_time(words, field)
-    if form[1] is None:
+    try:
+        time = moments.parse(words) if isinstance(words, str) else _not_a_time(words, field)
+    except moments.NaiveTimeError:
         _refuse("input.naive_time", field, f"{shown(words)} has no offset from UTC.",
                 "End it with Z or the offset, as 2026-11-21T07:02:00+01:00.")  # fmt: skip
-    try:
-        time = datetime.fromisoformat(form[0].upper())
-    except ValueError:
+    except moments.NotATimeError:
         _not_a_time(words, field)
     if time < EARLIEST:
         _refuse("input.ancient_time", field, f"{shown(words)} is before the year 2000.",
@@ -130,7 +123,7 @@ def moment(words: object, latest: datetime, field: str) -> datetime:
     if time > latest:
         _refuse("input.future_time", field, f"{shown(words)} is in the future.",
                 "Set the device's clock; a small lead is tolerated.")  # fmt: skip
-    return time.astimezone(UTC)
+    return time
 
 
 def number(words: object, field: str) -> float:

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 
 from store.database import AsyncConnection, translated
 from store.queries import query
-from vigil.model import Event
+from vigil.model import LARGEST_NUMBER, Event
 
 _FIELDS = Event.__struct_fields__
 
@@ -26,8 +26,13 @@ class Step(NamedTuple):
 
 
 def event_of(row: Mapping[str, Any]) -> Event:
-    """The event in a row that has all columns of ``events``."""
-    return msgspec.convert({name: row[name] for name in _FIELDS}, Event)
+    """The event in a row that has all columns of ``events``. A number of steps that nothing can be
+    reckoned with, as an earlier Vigil took, is none: one event must not break a page of many."""
+    fields = {name: row[name] for name in _FIELDS}
+    steps = fields["context"].get("steps_per_min")
+    if steps is not None and not -LARGEST_NUMBER <= steps <= LARGEST_NUMBER:
+        fields["context"] = {**fields["context"], "steps_per_min": None}
+    return msgspec.convert(fields, Event)
 
 
 async def told(connection: AsyncConnection, patient_id: str, event_id: str) -> Step | None:

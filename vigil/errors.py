@@ -45,6 +45,7 @@ CODES: dict[str, str] = {
     "access.wrong_key": "The device key is not known, or is revoked.",
     "access.not_your_patient": "The device is not assigned to this patient.",
     "wire.broken_message": "A message that is not the JSON its type promises.",
+    "wire.out_of_bounds": "A message with a time or number beyond what can be reckoned with.",
     "wire.unknown_type": "A message whose ce_type Vigil does not know.",
     "wire.rejected": "A well-formed message whose content a worker cannot apply.",
     "wire.too_large": "A message larger than the broker takes.",

@@ -12,12 +12,13 @@ The value is the struct's JSON. The headers say what it is without opening it:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
-from vigil import ids, topics
+from vigil import bounds, exact, ids, topics
 from vigil.errors import WireError
 from vigil.model import (
     Action,
@@ -56,6 +57,8 @@ _CARRIED = {
     for topic in topics.TOPICS.values()
 }
 
+BACKSLASH = ord("\\")
+"""As a number it is looked for twice as fast as in bytes."""
 LARGEST_LETTER = 3 * 1_048_576
 """Bytes of a dead letter's value that are kept; ``vigil_cut`` tells where there were more."""
 
@@ -142,7 +145,8 @@ def decode(topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes |
     """The struct in a message. Without a ``ce_type``, the topic's first type is meant.
 
     Raises:
-        WireError: not JSON, not the promised shape, or a type that does not belong there.
+        WireError: not JSON, not the promised shape, out of bounds (:mod:`vigil.bounds`), or a type
+            that does not belong there.
     """
     return decode_typed(topic, header(headers, "ce_type"), value)
 
@@ -151,7 +155,8 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
     """The same, where the type is known already; empty: the topic's first type is meant.
 
     Raises:
-        WireError: not JSON, not the promised shape, or a type that does not belong there.
+        WireError: not JSON, not the promised shape, out of bounds (:mod:`vigil.bounds`), or a type
+            that does not belong there.
     """
     carried = _CARRIED.get(topic, ())
     ce_type = ce_type or (carried[0] if carried else "")
@@ -161,15 +166,46 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
             code="wire.unknown_type",
             mend=f"Known there: {', '.join(carried)}. A newer producer needs a newer Vigil.",
         )
-    decoder = _DECODERS[ce_type]
     try:
-        return decoder.decode(value or b"")  # type: ignore[no-any-return]
+        return read(ce_type, value or b"")
+    except bounds.OutOfBoundsError as error:
+        raise WireError(
+            f"A message on {topic} is a {ce_type} out of bounds: {error}.",
+            code="wire.out_of_bounds",
+            mend="Mend the producer (see docs/topics.md): the message is not taken as it is.",
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(
             f"A message on {topic} is not the {ce_type} it should be: {error}.",
             code="wire.broken_message",
             mend="Mend the producer (see docs/schemas), then `vigil deadletter redrive`.",
         ) from error
+
+
+def read(ce_type: str, value: bytes) -> Carried:
+    """A type's JSON, wherever it stands: each time as :mod:`vigil.moments` reads it, all of it
+    within the bounds of :mod:`vigil.bounds`.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: not JSON, or not of that shape.
+        OutOfBoundsError: beyond the bounds.
+    """
+    if exact.rounds(value) or (BACKSLASH in value and exact.escaped(value)):
+        message = exact.decode(CE_TYPES[ce_type], value)
+    else:
+        try:
+            message = _DECODERS[ce_type].decode(value)
+        except msgspec.ValidationError:
+            message = _again(ce_type, value)
+    return bounds.checked(message)  # type: ignore[no-any-return]
+
+
+def _again(ce_type: str, value: bytes) -> Any:
+    """What msgspec refuses: a leap second after all, or the error that says best what is wrong."""
+    with suppress(msgspec.DecodeError, RecursionError):
+        return exact.decode(CE_TYPES[ce_type], value)
+    bounds.check_plain(value)
+    raise  # noqa: PLE0704  (what msgspec raised: called while it is handled)
 
 
 def deadletter(topic: str, partition: int, offset: int, original: DeadOriginal) -> Outgoing:

@@ -124,7 +124,8 @@ def _events(file: str) -> Iterator[Event]:
     """
     import msgspec
 
-    from vigil.model import Event
+    from vigil import wire
+    from vigil.bounds import OutOfBoundsError
 
     class Line(msgspec.Struct):
         type: str = "event"
@@ -134,8 +135,8 @@ def _events(file: str) -> Iterator[Event]:
             continue
         try:
             if msgspec.json.decode(line, type=Line).type == "event":
-                yield msgspec.json.decode(line, type=Event)
-        except msgspec.ValidationError as error:
+                yield wire.read("org.vigil.event.v1", line)  # type: ignore[misc]  # an event
+        except (msgspec.ValidationError, OutOfBoundsError) as error:
             raise _wrong_field(file, number, str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputError(
