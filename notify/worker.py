@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from notify import policy
@@ -17,7 +17,7 @@ from notify.policy import Page
 from store import deliveries, paging
 from store.database import Connection, Pool, translated
 from store.deliveries import Planned
-from vigil import ids, logs, topics
+from vigil import ids, logs, stamps, topics
 from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.kinds import Priority
@@ -128,11 +128,13 @@ class Planner(Stateless):
         return found
 
     def _published(self, received: Received) -> datetime:
-        """When the message was put on the topic; now, where the broker keeps no such time."""
-        stamp = received.raw.timestamp
+        """When the message was put on the topic; now, where the broker keeps no such time, or one
+        that has not come."""
+        now, stamp = self._clock(), received.raw.timestamp
         if stamp is None or stamp <= 0:
-            return self._clock()
-        return datetime.fromtimestamp(stamp / 1000, UTC)
+            return now
+        published = stamps.moment(stamp)
+        return published if published <= now + stamps.AHEAD else now
 
     def _rows(self, connection: Connection, found: Batch) -> list[Planned]:
         patients = {message.patient_id for message, _, _ in found.pages}

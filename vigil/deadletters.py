@@ -7,13 +7,13 @@ original's, and every id is derived from content.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from vigil import broker, reading, wire
+from vigil import broker, reading, stamps, wire
 from vigil.errors import InputError
 from vigil.topics import DEADLETTER, TOPICS
 
@@ -62,7 +62,7 @@ def parse(record: Any) -> DeadLetter:
         service=wire.header(headers, "ce_source").removeprefix("/vigil/"),
         reason=wire.header(headers, "vigil_reason"),
         detail=wire.header(headers, "vigil_detail"),
-        time=datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
+        time=stamps.moment(record.timestamp),
         key=record.key,
         value=record.value or b"",
         headers=[(k.removeprefix(prefix), v) for k, v in headers if k.startswith(prefix)],

@@ -21,6 +21,9 @@ from vigil.ids import timestamp
 STALLED_SECONDS = 180.0
 """A loop that has turned, and then not for so long, is taken to be stuck. Longer than any wait."""
 
+ADVISORY = frozenset({"clock"})
+"""Parts whose trouble is somebody else's: said wherever troubles are, and work goes on."""
+
 
 class Health:
     """One process's state; written by its loop, read by the server thread."""
@@ -68,15 +71,15 @@ class Health:
                 self._since.setdefault(part, self._clock())
 
     def ready(self) -> bool:
-        """Whether nothing is in trouble."""
-        return not self._trouble
+        """Whether nothing is in trouble that keeps it from its work."""
+        return self._trouble.keys() <= ADVISORY
 
     def report(self) -> dict[str, object]:
         """Everything, as ``/health/ready`` answers it."""
         with self._lock:
             return {
                 "service": self.service,
-                "status": "ready" if not self._trouble else "not ready",
+                "status": "ready" if self.ready() else "not ready",
                 "trouble": dict(self._trouble),
                 "since": {part: timestamp(moment) for part, moment in self._since.items()},
                 "seconds_since_beat": round(self.seconds_since_beat(), 1),
@@ -100,7 +103,7 @@ class Health:
             rows = [
                 *((f"vigil_{n}_total", "counter", v) for n, v in sorted(self._counters.items())),
                 *((f"vigil_{n}", "gauge", v) for n, v in sorted(self._gauges.items())),
-                ("vigil_ready", "gauge", int(not self._trouble)),
+                ("vigil_ready", "gauge", int(self.ready())),
                 ("vigil_seconds_since_beat", "gauge", round(self.seconds_since_beat(), 1)),
             ]
         return "".join(

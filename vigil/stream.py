@@ -46,6 +46,7 @@ from vigil.errors import StaleOwnerError, UnavailableError, WireError
 from vigil.handler import Handled, Handler, Received, Rejected, Stateless
 from vigil.offsets import PATIENCE_MS, Offsets
 from vigil.patience import Patience, until_open
+from vigil.stamps import Clocks
 from vigil.suspicion import Records, Suspicion
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class StreamLoop:
         self._patience: Any = None
         self._stop = threading.Event()
         self._suspicion = Suspicion()
+        self._clocks = Clocks(health)
         self._cadence = Cadence(settings.checkpoint_seconds)
         self._look_at = 0.0
 
@@ -236,6 +238,7 @@ class StreamLoop:
                 except WireError as error:
                     dead.append(self._dead_letter(place, raw, error))
                 else:
+                    message = self._clocks.held(message, raw)
                     batch.append(Received(topic, partition, raw.offset, message, raw))
         return batch, dead
 
@@ -297,6 +300,7 @@ class StreamLoop:
         if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_SECONDS
+        self._clocks.look()
         try:
             lag = self._offsets.lag()
         except KafkaError as error:

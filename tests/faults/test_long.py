@@ -75,6 +75,7 @@ def _everything(system: Faulty, draw: random.Random) -> list[Fault]:
         acts.half_open(system.to_database, "database", draw.uniform(1.0, 20.0)),
         acts.half_open(system.to_broker, "broker", draw.uniform(1.0, 20.0)),
         acts.storm(system, draw, 4), acts.storm(system, draw, 8), acts.poison(system),
+        acts.future(system),
     ]  # fmt: skip
 
 

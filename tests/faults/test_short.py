@@ -51,7 +51,8 @@ def _broker_and_stream(system: Faulty, draw: random.Random) -> list[Fault]:
     crash, bursts = acts.crashes(system.broker, "broker", draw.uniform(1.0, 2.0))
     lasting = [crash] if system.broker.part.keeps_data else []  # Tansu: see test_lost_log.py
     network = acts.breaks(system.to_broker, "broker", 0.7)
-    return [*lasting, bursts, *network, acts.storm(system, draw, 4), acts.poison(system)]
+    wrong = [acts.poison(system), acts.future(system)]
+    return [*lasting, bursts, *network, acts.storm(system, draw, 4), *wrong]
 
 
 ROUNDS: Mapping[str, Callable[[Faulty, random.Random], list[Fault]]] = MappingProxyType(

@@ -6,6 +6,8 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +20,7 @@ from tests.support.proxy import Proxy
 from tests.support.schedule import Fault
 from vigil import topics, wire
 from vigil.broker import Publisher
+from vigil.model import Tick
 
 CLOCKS_HOURS = (0.0, 3.0, -3.0, 48.0)
 """By how much the wall clocks of workers that join step."""
@@ -103,6 +106,21 @@ def poison(system: Faulty) -> Fault:
         publisher.close()
 
     return Fault("poison", act)
+
+
+def future(system: Faulty) -> Fault:
+    """Ticks of hours ahead, of years ahead and beyond any bound, in every partition."""
+
+    def act() -> None:
+        now = datetime.now(UTC)
+        ahead = [Tick(now + timedelta(hours=3)), Tick(now.replace(year=2200, day=1))]
+        beyond = b'{"time":"9999-12-31T23:59:59.9999999Z"}'
+        with closing(Publisher(system.settings, "future", patience=10)) as publisher:
+            for partition in publisher.partitions(topics.READINGS.name):
+                sent = [wire.outgoing(tick, "future", partition) for tick in ahead]
+                publisher.publish([*sent, sent[0]._replace(value=beyond)])
+
+    return Fault("ticks of the future", act)
 
 
 class _Null(bytes):

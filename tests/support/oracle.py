@@ -26,6 +26,7 @@ from vigil.kinds import Priority
 from vigil.model import Alert, Event, Tick, Upload
 from vigil.settings import Settings
 from vigil.signals import NAMES
+from vigil.stamps import Stamps
 
 Moment = tuple[str, datetime, str]
 """A reading's patient, time and id: what it is known by."""
@@ -75,12 +76,14 @@ def of_log(settings: Settings) -> Outcome:
     engines: dict[int, Engine] = {}
     uploads: list[Upload] = []
     events: list[Event] = []
+    stamps = Stamps()
     detection = config.load(settings.detection_config)
     for record in sorted(read_all(settings, topics.READINGS.name), key=lambda r: r.offset):
         try:
             message = wire.decode(record.topic, record.value, record.headers)
         except WireError:
             continue
+        message = stamps.held(message, record)
         engine = engines.setdefault(record.partition, Engine(detection))
         if isinstance(message, Tick):
             events += engine.tick(message.time)
