@@ -19,6 +19,7 @@ checkpoint, and comes back with their next reading.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -28,10 +29,12 @@ from kafka.errors import KafkaError
 
 from detectors.config import DetectionConfig
 from detectors.engine import Engine
+from detectors.unbelieved import AHEAD_SECONDS
 from store.checkpoints import Checkpoint, Checkpoints, Place, Saving
 from vigil import broker, logs, topics, wire
 from vigil.errors import UnavailableError, WireError
 from vigil.handler import Handled, Received
+from vigil.ids import timestamp
 from vigil.model import Tick, Upload
 from vigil.service import filling
 
@@ -50,15 +53,24 @@ _PARTITION = attrgetter("topic", "partition")
 class Shard:
     """One partition: its engine, and what of it is not durable yet."""
 
-    def __init__(self, place: Place, config: DetectionConfig, checkpoint: Checkpoint):
+    def __init__(
+        self, place: Place, config: DetectionConfig, checkpoint: Checkpoint, begun: datetime
+    ):
         self.place = place
+        self._begun = begun
         self.epoch = checkpoint.epoch
         self.next_offset = checkpoint.next_offset
         self.engine = Engine(config)
-        self.engine.watermark = checkpoint.watermark
+        self.engine.watermark = _believed(checkpoint.watermark, begun)
         self.unsaved: set[str] = set()
         """Patients whose state changed since the last checkpoint."""
         self.saved_offset = checkpoint.next_offset
+
+    @property
+    def now(self) -> datetime:
+        """How late it is at least, by the database's clock and the log's."""
+        ticked = self.engine.watermark
+        return self._begun if ticked is None else max(self._begun, ticked)
 
     def unknown(self, batch: Sequence[Received]) -> set[str]:
         """Patients of these messages who are not in memory: new, or back after a long time."""
@@ -120,7 +132,7 @@ class Detectors:
         for partition in partitions:
             place = Place(NAME, partition.topic, partition.partition)
             checkpoint, states = self._checkpoints.claim(place, log_id)
-            shard = Shard(place, self._config, checkpoint)
+            shard = Shard(place, self._config, checkpoint, self._checkpoints.now())
             with filling():
                 for patient_id, saved in states.items():
                     self._load(shard, patient_id, saved)
@@ -194,7 +206,7 @@ class Detectors:
         """Take over a state. What cannot be read is kept aside, and begun afresh rather than stop
         the ward; but what a newer Vigil wrote is not to be written over."""
         try:
-            lost = shard.engine.load_state(patient_id, saved)
+            lost = shard.engine.load_state(patient_id, saved, shard.now)
             why = f"in part: {', '.join(lost)}" if lost else ""
         except WireError as error:
             if error.code == "wire.newer_state":
@@ -206,6 +218,14 @@ class Detectors:
             self._checkpoints.set_aside(shard.place, patient_id, saved, why)
             self._health.count("states_set_aside")
             log.error("state set aside", patient_id=patient_id, why=why)
+
+
+def _believed(watermark: datetime | None, now: datetime) -> datetime | None:
+    """The last tick, or now where it is more than a day later, which no true one can be."""
+    if watermark is None or watermark <= now + timedelta(seconds=AHEAD_SECONDS):
+        return watermark
+    log.error("a clock of the future was saved", watermark=timestamp(watermark))
+    return now
 
 
 def _readings(received: Received) -> int:

@@ -227,6 +227,18 @@ class Checkpoints:
         with self._reconnecting() as connection:
             set_aside(connection, place, self._epochs[place], patient_id, (state, why))
 
+    def now(self) -> datetime:
+        """The database's clock: nothing that was saved is later.
+
+        Raises:
+            UnavailableError: the database is away; ask again.
+        """
+        with self._reconnecting() as connection, translated():
+            row = connection.execute("SELECT now() AS it").fetchone()
+        assert row is not None  # noqa: S101  (a SELECT without FROM has one row)
+        time: datetime = row["it"]
+        return time
+
     def save(self, savings: Sequence[Saving]) -> None:
         """See :func:`save`."""
         with self._reconnecting() as connection:

@@ -31,14 +31,16 @@ Result = Literal["sent", "failed", "dropped"]
 _MOOT = sql.SQL("""
     CASE
         WHEN d.expires_at <= %(now)s THEN 'out of date'
-        WHEN d.channel = 'on_call' AND e.acknowledged_at >= d.made_at THEN 'acknowledged'
+        WHEN d.channel = 'on_call' AND e.acknowledged_at >= d.made_at
+            AND e.acknowledged_at <= %(now)s + interval '1 day' THEN 'acknowledged'
         WHEN d.reason IN ('opened', 'raised') AND e.closed_at IS NOT NULL THEN 'episode ended'
     END
 """)
 """Why a pending delivery is of no use any more; null: it still is.
 
 An acknowledgement covers what was published before it and no later rise, and it speaks for the
-staff alone. What a person asked for (help, an escalation) does not lapse with the episode.
+staff alone; one that is dated a day ahead, or more, covers nothing. What a person asked for (help,
+an escalation) does not lapse with the episode.
 """
 
 

@@ -6,19 +6,22 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from store import latest_rows
 from store.batching import next_size
-from store.database import Connection, connect
+from store.database import Connection, connect, translated
 from store.directory import DirectoryPublisher
 from store.phrase_publisher import PhrasePublisher
 from store.retention import Retention
 from store.writer import Writer, Written
-from vigil import topics
+from vigil import logs, topics
 from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.stream import run_handler
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
+
+log = logs.get("store")
 
 
 class Store(Stateless):
@@ -61,6 +64,9 @@ class Store(Stateless):
     def _write(self, batch: Sequence[Received]) -> Written:
         if self._connection is None or self._writer is None:
             self._connection = connect(self._settings)
+            with translated(), self._connection.transaction():
+                if mended := latest_rows.mend(self._connection):
+                    log.error("latest values of the future were stored", rows=mended)
             self._writer = Writer(self._connection)
         return self._writer.write(batch)
 
