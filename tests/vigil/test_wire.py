@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigil import model, schemas, topics, wire
+from vigil import exact, model, schemas, topics, wire
 from vigil.errors import WireError
 from vigil.kinds import Category, Priority
 from vigil.model import (
@@ -94,6 +95,15 @@ def test_what_goes_out_comes_back_identical_and_deterministic(message: wire.Carr
     assert wire.decode(sent.topic, sent.value, sent.headers) == message
     again = wire.outgoing(wire.decode(sent.topic, sent.value, sent.headers), "test")
     assert again == sent
+
+
+@given(message=MESSAGES)
+def test_the_way_that_reads_times_exactly_reads_all_else_the_same(message: wire.Carried) -> None:
+    sent = wire.outgoing(message, "test")
+    kind = wire.CE_TYPES[dict(sent.headers)["ce_type"].decode()]
+    assert exact.decode(kind, sent.value) == message
+    whole = re.sub(rb":([0-9]+)\.0([,}])", rb":\1\2", sent.value)  # 72.0 as 72
+    assert exact.decode(kind, whole) == wire.read(dict(sent.headers)["ce_type"].decode(), whole)
 
 
 @given(message=MESSAGES)
