@@ -7,12 +7,13 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import typer
 
 from vigil.local import running
+from vigil.local.revival import wait_for_room
 from vigil.local.runtime import Runtime, kafka_home
 from vigil.provisioning import create_topics, differences
 from vigil.settings import Settings
@@ -59,8 +60,9 @@ def prepare(settings: Settings) -> None:
 
 
 def say(line: str) -> None:
-    """One line to the person at the terminal."""
-    typer.echo(line)
+    """One line to the person at the terminal, or to a file, whose disk may be full."""
+    with suppress(OSError):
+        typer.echo(line)
 
 
 def run(
@@ -71,6 +73,9 @@ def run(
 ) -> None:
     """Start everything, call ``when_up`` once it is ready, and stop on a signal."""
     with stop_on_signal() as stop, data_folder(data) as folder:
+        wait_for_room(folder, say, stop)
+        if stop.is_set():
+            return
         runtime = Runtime(folder, settings, kafka_home(), say)
         with running.announced(runtime.settings):
             runtime.run(prepare_all, stop, lambda: when_up(runtime.settings, stop))
