@@ -17,8 +17,10 @@ LOCK       := pyproject.toml requirements/install.py $(wildcard requirements/*.t
 ROUNDS       ?= 5
 SEED         ?= $(shell date +%s)
 AWAY_MINUTES ?= 10
+# Of `make fuzz`.
+MESSAGES     ?= 10000000
 
-.PHONY: demo test faults check format screenshots lock upgrade clean
+.PHONY: demo test faults fuzz check format screenshots lock upgrade clean
 
 demo: $(STAMP_DEMO) ## everything on one machine, with simulated patients
 	@VIGIL_LLM=$(LLM) $(BIN)/vigil demo $(ARGS)
@@ -29,6 +31,10 @@ test: $(STAMP_TEST) ## all tests
 faults: $(STAMP_TEST) ## the long run of fault tests (docs/faults.md)
 	@VIGIL_TEST_FAULT_ROUNDS=$(ROUNDS) VIGIL_TEST_FAULT_SEED=$(SEED) \
 	  VIGIL_TEST_FAULT_AWAY_MINUTES=$(AWAY_MINUTES) $(BIN)/pytest -s tests/faults/test_long.py $(ARGS)
+
+fuzz: $(STAMP_TEST) ## MESSAGES that nobody of ours wrote, on every topic of each broker
+	@VIGIL_TEST_FUZZ_MESSAGES=$(MESSAGES) VIGIL_TEST_FAULT_SEED=$(SEED) \
+	  $(BIN)/pytest -s tests/faults/test_fuzz.py $(ARGS)
 
 check: $(STAMP_TEST) ## what pre-commit runs: format, lint, types, allowed imports
 	@$(BIN)/ruff format --check .

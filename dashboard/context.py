@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from dashboard.monitor import Monitor
 from store.database import translated
 from vigil.clock import Clock, utc_now
 
@@ -39,6 +41,15 @@ class WebContext:
     publisher: Publisher | None = field(default=None)
     """None while the broker has not been reached yet. Its calls block: run them in a thread
     (``asyncio.to_thread``), or use :meth:`dashboard.publishing.publish`."""
+    monitor: Monitor = field(init=False)
+    """Which workers run, as their statuses say."""
+
+    def __post_init__(self) -> None:
+        self.monitor = Monitor(self.settings, self.feed, self.now)
+
+    def now(self) -> datetime:
+        """The present moment, by the clock that holds now."""
+        return self.clock()
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[AsyncConnection]:

@@ -13,8 +13,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from dashboard.door import SESSION, cookie, cookie_name
+from dashboard.monitor import MONITOR
 from dashboard.templating import HEADERS, page
 from vigil.errors import UnavailableError
+from vigil.web.refusal import host_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -76,6 +78,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, answer, or turn away."""
         path = scope.get("path", "")
+        MONITOR.set(self._context.monitor)
         if scope["type"] not in {"http", "websocket"} or not _below(path):
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
@@ -119,7 +122,7 @@ class Guard:
         origin = headers.get("origin")
         if origin is None:  # every browser names it where a page of another site could ask
             return True
-        return urlsplit(origin).netloc in {headers.get("host"), *self._own_hosts} - {None, ""}
+        return host_of(origin) in {headers.get("host"), *self._own_hosts} - {None, ""}
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)

@@ -15,7 +15,8 @@ def counts(seen: Sequence[Seen]) -> dict[str, int]:
     """Patients by their highest active priority."""
     found = dict.fromkeys(LEVELS, 0)
     for one in seen:
-        found[one.stands.level] += 1
+        if not one.fault:
+            found[one.stands.level] += 1
     return {str(level): count for level, count in found.items()}
 
 
@@ -26,20 +27,23 @@ def _elsewhere(ward: Ward, name: str) -> str:
     return f"In other wards, not shown: {', '.join(told)}." if told else ""
 
 
-def head(ward: Ward, name: str) -> Markup:
+def head(ward: Ward, name: str, *, judged: bool) -> Markup:
     """The counts of what is shown.
 
     Args:
         ward: everyone.
         name: the ward that is shown; empty: all.
+        judged: whether "no active alert" can be said.
     """
     shown = of_ward(ward, name)
     return Markup(  # noqa: S704  (a template of ours, which escapes)
         render(
             "head.html",
             counts=counts(shown),
+            judged=judged,
             waiting=sum(one.stands.unacknowledged for one in shown),
             elsewhere=_elsewhere(ward, name),
+            unshown=sum(one.fault for one in shown),
         )
     )
 

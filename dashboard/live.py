@@ -6,13 +6,18 @@ message depends on an earlier one having arrived: a browser that finds a piece m
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dashboard import state_view
 from dashboard.rows import Fragment
+from vigil import logs
 from vigil.errors import UnavailableError
 from vigil.ids import timestamp
+
+log = logs.get("live")
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -24,8 +29,11 @@ REFRESH_SECONDS = 15.0
 RETRY_SECONDS = 2.0
 LEASE_SECONDS = 120.0
 """A stream ends after this and is asked for again: what nobody reads any more ends with it."""
-POLL_SECONDS = 5
-"""How often a browser without a websocket asks."""
+POLL_SECONDS = 3
+"""How often a browser without a websocket asks: what has changed is there within five seconds."""
+SLOW_SECONDS = 0.5
+"""While the database takes long to answer, so often it is asked whether the workers' state has
+changed: that is said meanwhile."""
 
 Message = dict[str, Any]
 
@@ -50,9 +58,16 @@ class Stream:
         self._read = read
         self._number = number
         self._seen = dict(seen)
+        self._state: state_view.State | None = None
 
     def _message(self, **fields: Any) -> Message:
-        return {"stream": self._number, "at": timestamp(self._context.clock()), **fields}
+        self._state = state_view.state(self._context)
+        return {
+            "stream": self._number,
+            "at": timestamp(self._context.clock()),
+            "state": self._state._asdict(),
+            **fields,
+        }
 
     async def once(self) -> Message:
         """Everything now, and when to ask again: for a browser without a websocket."""
@@ -66,7 +81,13 @@ class Stream:
         while (now := time.monotonic()) < ends:
             if now >= due or feed.version != heard:
                 heard = feed.version
-                message, worked = await self._refresh()
+                reading = asyncio.ensure_future(self._refresh())
+                try:
+                    async for message in self._meanwhile(reading):
+                        yield message
+                    message, worked = await reading
+                finally:
+                    reading.cancel()
                 due = time.monotonic() + (REFRESH_SECONDS if worked else RETRY_SECONDS)
                 yield message
             else:
@@ -74,11 +95,21 @@ class Stream:
             await feed.wait(heard, min(PULSE_SECONDS, max(0.05, due - time.monotonic())))
         yield self._message(pulse=True, again=0)
 
+    async def _meanwhile(self, reading: asyncio.Future[Any]) -> AsyncIterator[Message]:
+        """What is to be said of the workers while the page is being read; ends with the reading."""
+        while not reading.done():
+            if self._state not in {None, state_view.state(self._context)}:
+                yield self._message(meanwhile=True)
+            await asyncio.wait({reading}, timeout=SLOW_SECONDS)
+
     async def _refresh(self) -> tuple[Message, bool]:
         try:
             content = await self._read()
         except UnavailableError as error:
             return self._message(trouble=error.code), False
+        except Exception:  # a stream that ended would be asked for again, and end again
+            log.exception("a page cannot be read")
+            return self._message(trouble="unavailable.database"), False
         digests = {piece.key: piece.digest for piece in content.fragments}
         pieces = {
             piece.key: {"css": piece.css, "html": piece.html}

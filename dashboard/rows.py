@@ -1,7 +1,7 @@
 """A patient's row on the ward board, as HTML.
 
-The text of a row depends on the patient's data alone, never on the time of day: rows that have not
-changed are not sent again, and the browser keeps the ages going.
+The text of a row depends on the patient's data and on whether anybody judges them, never on the
+time of day: rows that have not changed are not sent again, and the browser keeps the ages going.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from jinja2 import Template
 
 from dashboard import wording
 from dashboard.spark import sparkline
-from dashboard.templating import environment
-from store.board import SPARK_POINTS, Episode, Value
+from dashboard.templating import environment, render
+from store.board import SPARK_POINTS, Episode, Patient, Value
 from vigil.kinds import KINDS
 from vigil.signals import SIGNALS
 
@@ -151,12 +151,25 @@ def _template() -> Template:
     return environment().get_template("row.html")
 
 
-def row(seen: Seen) -> Fragment:
-    """A patient's row."""
+def unshown(patient: Patient) -> Fragment:
+    """In the place of a row that cannot be drawn."""
+    html = render("row_unshown.html", patient=patient)
+    return fragment(patient.patient_id, "row none unshown", html)
+
+
+def row(seen: Seen, *, judged: bool) -> Fragment:
+    """A patient's row.
+
+    Args:
+        judged: whether "no active alert" can be said.
+    """
+    if seen.fault:
+        return unshown(seen.patient)
     top, newest = seen.stands.top, seen.newest
     apart = newest is not None and abs(newest.received_at - newest.time) > wording.APART_AFTER
     html = _template().render(
         patient=seen.patient,
+        judged=judged,
         level=seen.stands.level,
         top=told(top) if top else None,
         more=_more(seen),

@@ -32,10 +32,18 @@ class Dashboard:
         self.context = WebContext(
             settings=settings, pool=async_pool(settings), feed=BoardFeed(settings)
         )
+        self._tasks: list[asyncio.Task[None]] = []
 
     def install(self, api: FastAPI) -> None:
         """Add the pages, Dash, and the guard around everything under ``/board/``."""
-        from dashboard import actions, admin, callbacks, pages, system  # noqa: PLC0415
+        from dashboard import (  # noqa: PLC0415
+            actions,
+            admin,
+            callbacks,
+            pages,
+            refusals,
+            system,
+        )
         from dashboard.board_pages import BoardPages  # noqa: PLC0415
         from dashboard.door import Door  # noqa: PLC0415
         from dashboard.guard import Guard  # noqa: PLC0415
@@ -64,6 +72,7 @@ class Dashboard:
         api.include_router(BoardPages(context, views, frame).router())
         frame.mount(api, lambda app: callbacks.register(app, context, views))
         install_phone(api, context)
+        api.state.refusal_page = refusals.pages(context.settings)
         api.add_middleware(Guard, context=context, door=door)
 
     @asynccontextmanager
@@ -74,7 +83,9 @@ class Dashboard:
         tasks = [
             asyncio.create_task(context.feed.run(), name="board-feed"),
             asyncio.create_task(keep_publisher(context), name="publisher"),
+            asyncio.create_task(context.monitor.run(context), name="monitor"),
         ]
+        self._tasks = tasks
         try:
             yield
         finally:
@@ -88,8 +99,12 @@ class Dashboard:
             await context.pool.close()
 
     def trouble(self) -> Mapping[str, str]:
-        """The database and the broker, where they do not answer."""
-        trouble = {}
+        """The database and the broker, where they do not answer; a part that failed."""
+        trouble = {
+            f"beside.{task.get_name()}": "This part of the process has ended; restart the process."
+            for task in self._tasks
+            if task.done() and not task.cancelled() and task.exception() is not None
+        }
         if not self.context.feed.listening:
             trouble["unavailable.database"] = "The database does not answer."
         if self.context.publisher is None:

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from dashboard import worker_states
 from dashboard.door import SESSION
-from dashboard.guard import administrators_only, database_away
+from dashboard.guard import administrators_only
 from dashboard.templating import page
 from explain import model_reasons
 from explain.reviewing import REASONS as REFUSALS
 from store import status_rows
-from store.status_rows import SILENT
-from vigil.errors import UnavailableError
+from store.bounds import LARGEST_NUMBER
+from vigil import isolation
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
-    from store.status_rows import Line
+    from vigil.model import Status
 
-EXPECTED = ("detectors", "explain", "store", "notify")
-"""Every worker without which something that people rely on stands still."""
+EXPECTED = worker_states.SERVICES
 
 
 class Process(NamedTuple):
     """One worker's process, to be shown."""
 
-    line: Line
+    status: Status
+    """Its last."""
+    heard_at: datetime
     running: bool
     troubles: tuple[str, ...]
 
@@ -38,7 +41,7 @@ class Process(NamedTuple):
     def state(self) -> str:
         """In one or two words."""
         if not self.running:
-            return "not heard of"
+            return "stopped" if self.status.ended else "not heard of"
         return "in trouble" if self.troubles else "working"
 
 
@@ -54,42 +57,59 @@ class Words(NamedTuple):
     """Counter, its meaning, and how often: why no better wording came."""
 
 
-def processes(lines: Iterable[Line], now: datetime) -> list[Process]:
-    """Every process that runs; of a service of which none does, the last that did."""
+def processes(heard: Iterable[tuple[worker_states.Process, bool]]) -> list[Process]:
+    """Every process that runs; of a service of which none does, the last that did.
+
+    Args:
+        heard: by service, the newest first, and whether it runs
+            (:meth:`dashboard.worker_states.WorkerStates.processes`).
+    """
     shown: list[Process] = []
-    for line in lines:  # of a service the newest word comes first
-        alive = now - line.time < SILENT
-        if not alive and any(process.line.service == line.service for process in shown):
+    for process, running in heard:
+        status = process.status
+        if not running and any(each.status.service == status.service for each in shown):
             continue
-        troubles = tuple(f"{part}: {what}" for part, what in sorted(line.trouble.items()))
-        shown.append(Process(line, alive, troubles))
+        made = isolation.attempt(
+            "process", status.service, partial(_process, process, running), lambda: None
+        )
+        if made is not None:
+            shown.append(made)
     return shown
+
+
+def _process(heard: worker_states.Process, running: bool) -> Process:
+    status = heard.status
+    troubles = tuple(f"{part}: {what}" for part, what in sorted(status.trouble.items()))
+    figures = [*status.counters.values(), *status.gauges.values()]
+    if not all(-LARGEST_NUMBER <= figure <= LARGEST_NUMBER for figure in figures):
+        raise ValueError("a figure that cannot be")
+    return Process(status, heard.heard_at, running, troubles)
 
 
 def missing(shown: Iterable[Process]) -> list[str]:
     """The expected services of which no process runs."""
-    running = {process.line.service for process in shown if process.running}
+    running = {process.status.service for process in shown if process.running}
     return [service for service in EXPECTED if service not in running]
 
 
 def words(shown: Iterable[Process]) -> Words | None:
     """How alerts get their words; None where no such worker runs."""
-    lines = [p.line for p in shown if p.running and p.line.service == "explain"]
-    if not lines:
+    told = [p.status for p in shown if p.running and p.status.service == "explain"]
+    if not told:
         return None
-    counted = status_rows.summed(lines)
-    ready = [line.gauges.get("model_ready") for line in lines]
+    counted = status_rows.summed(told)
+    ready = [status.gauges.get("model_ready") for status in told]
     model = "not in use"
     if any(value is not None for value in ready):
         model = "answers" if any(ready) else "does not answer"
-    told = (
+    sources = (
         ("told by the phrasebook", "phrases_hit"),
         ("told by the tables, with no phrase to show", "phrases_missed"),
         ("reworded by the model afterwards", "rewordings_published"),
     )
     return Words(
         counted["alerts"],
-        [(what, counted[name]) for what, name in told],
+        [(what, counted[name]) for what, name in sources],
         model,
         [*model_reasons.counted(counted), *_refusals(counted)],
     )
@@ -120,16 +140,11 @@ def routes(context: WebContext) -> APIRouter:
         session = SESSION.get()
         if session.role != "admin":
             return administrators_only(demo)
-        now = context.clock()
-        try:
-            async with context.database() as connection:
-                lines: Sequence[Line] = await status_rows.newest(connection, now)
-        except UnavailableError:
-            return database_away(demo)
-        shown = processes(lines, now)
+        shown = processes(context.monitor.states.processes())
         return page(
-            "system.html", demo=demo, session=session, here="system", now=now,
+            "system.html", demo=demo, session=session, here="system", now=context.clock(),
             processes=shown, missing=missing(shown), words=words(shown),
+            unshown=isolation.counts(),
         )  # fmt: skip
 
     return router

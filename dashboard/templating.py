@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from dashboard import wording
+from dashboard.monitor import MONITOR
 from dashboard.roles import REVIEWERS
+from dashboard.state_words import Notice, notices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from dashboard.worker_states import Overview
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
@@ -51,6 +56,8 @@ def environment() -> Environment:
     )
     made.globals["intended_use"] = INTENDED_USE
     made.globals["reviewers"] = REVIEWERS
+    made.globals["worker_state"] = lambda: head_of(MONITOR.get().overview())
+    made.globals["judged"] = lambda: MONITOR.get().overview().judged
     made.filters["path"] = lambda text: quote(str(text), safe="")
     made.filters["moment"] = wording.moment
     made.filters["clock"] = wording.clock
@@ -60,6 +67,16 @@ def environment() -> Environment:
 def render(template: str, **values: Any) -> str:
     """A template as text."""
     return environment().get_template(template).render(values)
+
+
+@lru_cache(maxsize=64)
+def _drawn(said: tuple[Notice, ...]) -> Markup:
+    return Markup(render("state.html", notices=said).strip())  # noqa: S704  (it escapes)
+
+
+def head_of(overview: Overview) -> Markup:
+    """What the head of a page says of the workers; empty: everything works."""
+    return _drawn(notices(overview))
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dashboard import cards, chart, head, rows
@@ -12,6 +13,7 @@ from dashboard.live import Content, Read
 from dashboard.rows import Fragment
 from dashboard.snapshot import Seen, Wards
 from store import board, evidence, trends
+from vigil import isolation
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -27,7 +29,7 @@ class Views:
     def __init__(self, context: WebContext):
         self._context = context
         self.wards = Wards(context)
-        self._rows: dict[str, tuple[Seen, Fragment]] = {}
+        self._rows: dict[str, tuple[Seen, bool, Fragment]] = {}
 
     def reader(self, start: Mapping[str, Any]) -> Read:
         """What a browser's stream shows, by what it asked for."""
@@ -40,16 +42,24 @@ class Views:
     async def board(self, ward: str) -> Content:
         """The ward board."""
         everyone = await self.wards.now()
-        shown = [await self._row(seen) for seen in head.of_ward(everyone, ward)]
-        return Content(shown, head.head(everyone, ward))
+        judged = self._context.monitor.overview().judged
+        shown = [await self._row(seen, judged) for seen in head.of_ward(everyone, ward)]
+        return Content(shown, head.head(everyone, ward, judged=judged))
 
-    async def _row(self, seen: Seen) -> Fragment:
+    async def _row(self, seen: Seen, judged: bool) -> Fragment:
         """The patient's row, drawn again only where it changed; devices are let in between."""
         drawn = self._rows.get(seen.patient.patient_id)
-        if drawn is None or drawn[0] != seen:
+        if drawn is None or drawn[:2] != (seen, judged):
             await asyncio.sleep(0)
-            drawn = self._rows[seen.patient.patient_id] = (seen, rows.row(seen))
-        return drawn[1]
+            who = seen.patient
+            made = isolation.attempt(
+                "row",
+                who.patient_id,
+                partial(rows.row, seen, judged=judged),
+                partial(rows.unshown, who),
+            )
+            drawn = self._rows[who.patient_id] = (seen, judged, made)
+        return drawn[2]
 
     async def patient(self, patient_id: str) -> Content:
         """A patient's page; nothing where there is no such patient."""
@@ -64,13 +74,25 @@ class Views:
             bases = await evidence.bases(connection, ids)
             deeds = await evidence.deeds(connection, ids)
         pieces = [
-            cards.card(who, episode, bases[episode.event_id], deeds.get(episode.event_id, []))
-            for episode in told
-            if episode.event_id in bases
+            isolation.attempt(
+                "card",
+                patient_id,
+                partial(cards.card, who, one, bases[one.event_id], deeds.get(one.event_id, [])),
+                partial(cards.unshown, one),
+            )
+            for one in told
+            if one.event_id in bases
         ]
         newest = max((v.received_at for v in values.values()), default=None)
         turn = f"{newest}:{len(pieces)}:{[piece.digest for piece in pieces[:20]]}"
-        return Content(pieces, cards.patient_head(who, values, told), rows.digest_of(turn))
+        judged = self._context.monitor.overview().judged
+        heading = isolation.attempt(
+            "patient's heading",
+            patient_id,
+            partial(cards.patient_head, who, values, told, judged=judged),
+            partial(cards.patient_head, who, {}, [], judged=judged, fault=True),
+        )
+        return Content(pieces, heading, rows.digest_of(turn))
 
     async def trend(self, patient_id: str, span: str) -> chart.Trend:
         """A patient's points and episodes over a span up to now, or to the newest reading."""

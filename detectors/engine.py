@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, KeysView, Mapping, Sequence
 from datetime import datetime
 
-from detectors import context, deadlines, gaps, holding, intake, silence, state
+from detectors import context, deadlines, gaps, holding, intake, silence, state, unbelieved
 from detectors.admission import CLOCK, Admitted
 from detectors.config import DetectionConfig
 from detectors.contract import Finding, Moment
@@ -36,6 +36,8 @@ class Engine:
         self._patients: dict[str, Patient] = {}
         self._timers = Timers()
         self._changed: set[str] = set()
+        self.unknown_values = 0
+        """Values passed over so far, whose signals are not in the signals table."""
         self.watermark: datetime | None = None
         """The last tick: up to here silence was judged. Saved with the offset, and set again."""
 
@@ -50,8 +52,12 @@ class Engine:
             self._set_deadline(patient_id, patient, received)
         events: list[Event] = []
         new, late, several = False, pipeline.config.late, len(upload.measurements) > 1
+        is_known = intake.KNOWN.issuperset
         in_order = intake.in_order(upload.measurements) if several else upload.measurements
         for sent in in_order:
+            if not is_known(sent.values):
+                self.unknown_values += len(sent.values.keys() - intake.KNOWN)
+                sent = intake.known(sent)  # noqa: PLW2901  (the rest was never sent)
             measurement = intake.by_name(sent) if len(sent.values) > 1 else sent
             time = measurement.time.timestamp()
             wrong = pipeline.admission.clock_fault(time, received)
@@ -117,14 +123,25 @@ class Engine:
         """A patient's state, to be saved."""
         return state.dump(self._patients[patient_id], self._pipeline(patient_id).detectors)
 
-    def load_state(self, patient_id: str, saved: bytes) -> tuple[str, ...]:
+    def load_state(
+        self, patient_id: str, saved: bytes, now: datetime | None = None
+    ) -> tuple[str, ...]:
         """Take over a saved state; return what of it could not be read and begins afresh.
+
+        Args:
+            now: no state is believed that says it is a day later; None: any is.
 
         Raises:
             WireError: the bytes are not a state of this version.
         """
         pipeline = self._pipeline(patient_id)
-        patient = self._patients[patient_id] = state.load(saved, pipeline.detectors)
+        patient = state.load(saved, pipeline.detectors)
+        lost = patient.lost
+        if now is not None:
+            patient = unbelieved.healed(patient, pipeline.detectors, now.timestamp())
+        if patient.lost != lost:
+            self._changed.add(patient_id)  # what was healed is saved
+        self._patients[patient_id] = patient
         since = float("-inf") if self.watermark is None else self.watermark.timestamp()
         self._set_deadline(patient_id, patient, since)
         return patient.lost

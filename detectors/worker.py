@@ -18,7 +18,8 @@ checkpoint, and comes back with their next reading.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -28,10 +29,13 @@ from kafka.errors import KafkaError
 
 from detectors.config import DetectionConfig
 from detectors.engine import Engine
+from detectors.unbelieved import AHEAD_SECONDS
 from store.checkpoints import Checkpoint, Checkpoints, Place, Saving
-from vigil import broker, logs, topics, wire
+from vigil import broker, logs, samples, topics, wire
+from vigil.clock import utc_now
 from vigil.errors import UnavailableError, WireError
-from vigil.handler import Handled, Received
+from vigil.handler import FailedOn, Handled, Received
+from vigil.ids import timestamp
 from vigil.model import Tick, Upload
 from vigil.service import filling
 
@@ -50,15 +54,24 @@ _PARTITION = attrgetter("topic", "partition")
 class Shard:
     """One partition: its engine, and what of it is not durable yet."""
 
-    def __init__(self, place: Place, config: DetectionConfig, checkpoint: Checkpoint):
+    def __init__(
+        self, place: Place, config: DetectionConfig, checkpoint: Checkpoint, begun: datetime
+    ):
         self.place = place
+        self._begun = begun
         self.epoch = checkpoint.epoch
         self.next_offset = checkpoint.next_offset
         self.engine = Engine(config)
-        self.engine.watermark = checkpoint.watermark
+        self.engine.watermark = _believed(checkpoint.watermark, begun)
         self.unsaved: set[str] = set()
         """Patients whose state changed since the last checkpoint."""
         self.saved_offset = checkpoint.next_offset
+
+    @property
+    def now(self) -> datetime:
+        """How late it is at least, by the database's clock and the log's."""
+        ticked = self.engine.watermark
+        return self._begun if ticked is None else max(self._begun, ticked)
 
     def unknown(self, batch: Sequence[Received]) -> set[str]:
         """Patients of these messages who are not in memory: new, or back after a long time."""
@@ -70,11 +83,18 @@ class Shard:
         process, tick = self.engine.process, self.engine.tick
         for received in batch:
             message: Any = received.message
-            found = tick(message.time) if type(message) is Tick else process(message)
+            try:
+                found = tick(message.time) if type(message) is Tick else process(message)
+            except Exception as error:
+                raise FailedOn(received) from error
             for event in found:
                 yield wire.outgoing(event, NAME)
         self.unsaved |= self.engine.changed()
         self.next_offset = batch[-1].offset + 1
+
+    def passed(self, end: int) -> None:
+        """Everything below ``end`` is taken or set aside: the checkpoint goes on behind it."""
+        self.next_offset = max(end, self.next_offset or 0)
 
     def saving(self) -> Saving:
         """What to save now. Whoever is idle leaves memory once it is saved."""
@@ -120,7 +140,7 @@ class Detectors:
         for partition in partitions:
             place = Place(NAME, partition.topic, partition.partition)
             checkpoint, states = self._checkpoints.claim(place, log_id)
-            shard = Shard(place, self._config, checkpoint)
+            shard = Shard(place, self._config, checkpoint, self._checkpoints.now())
             with filling():
                 for patient_id, saved in states.items():
                     self._load(shard, patient_id, saved)
@@ -150,8 +170,27 @@ class Detectors:
             self._bring_back(shard, shard.unknown(messages))
         outgoing = [event for shard, messages in parts for event in shard.take(messages)]
         self._health.count("readings", sum(map(_readings, batch)))
+        self._count_unknown(shard for shard, _ in parts)
         self._health.count("events", len(outgoing))
         return Handled(outgoing)
+
+    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+        """What was set aside is passed within the same fence as what was judged."""
+        for partition, end in ends.items():
+            self._shards[partition].passed(end)
+
+    def probe(self) -> None:
+        """Judge a made-up patient in an engine of its own, and ask for the checkpoints' tables.
+
+        Raises:
+            UnavailableError: the database is away, or lacks a table.
+        """
+        engine, now = Engine(self._config), utc_now()
+        for event in engine.process(samples.upload(now)):
+            wire.outgoing(event, NAME)
+        engine.tick(now)
+        engine.load_state(samples.PATIENT, engine.state_of(samples.PATIENT))
+        self._checkpoints.probe()
 
     def checkpoint(self) -> None:
         """Save every partition that moved.
@@ -178,6 +217,13 @@ class Detectors:
             for patient_id, saved in self._checkpoints.load(shard.place, patients).items():
                 self._load(shard, patient_id, saved)
 
+    def _count_unknown(self, shards: Iterable[Shard]) -> None:
+        """Signals that were passed over, which a newer Vigil may know."""
+        for shard in shards:
+            if shard.engine.unknown_values:
+                self._health.count("unknown_signals", shard.engine.unknown_values)
+                shard.engine.unknown_values = 0
+
     def _measure(self) -> None:
         known = sum(len(shard.engine.known) for shard in self._shards.values())
         self._health.gauge("patients", known)
@@ -194,7 +240,7 @@ class Detectors:
         """Take over a state. What cannot be read is kept aside, and begun afresh rather than stop
         the ward; but what a newer Vigil wrote is not to be written over."""
         try:
-            lost = shard.engine.load_state(patient_id, saved)
+            lost = shard.engine.load_state(patient_id, saved, shard.now)
             why = f"in part: {', '.join(lost)}" if lost else ""
         except WireError as error:
             if error.code == "wire.newer_state":
@@ -206,6 +252,14 @@ class Detectors:
             self._checkpoints.set_aside(shard.place, patient_id, saved, why)
             self._health.count("states_set_aside")
             log.error("state set aside", patient_id=patient_id, why=why)
+
+
+def _believed(watermark: datetime | None, now: datetime) -> datetime | None:
+    """The last tick, or now where it is more than a day later, which no true one can be."""
+    if watermark is None or watermark <= now + timedelta(seconds=AHEAD_SECONDS):
+        return watermark
+    log.error("a clock of the future was saved", watermark=timestamp(watermark))
+    return now
 
 
 def _readings(received: Received) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from ingest.validate import shown
+from vigil import moments
 from vigil.errors import InputError
 from vigil.signals import NAMES
 
@@ -120,11 +121,11 @@ def _number(cell: str) -> float | str:
 
 
 def time_of(cell: str) -> datetime | None:
+    """The cell's time, as the door reads it; None: it is none."""
     try:
-        time = datetime.fromisoformat(cell)
-    except ValueError:
+        return moments.parse(cell)
+    except moments.NotATimeError:
         return None
-    return time if time.tzinfo is not None else None
 
 
 def _shifted(cell: str, shift: timedelta) -> str:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from math import isfinite
 from typing import Any, NamedTuple, NoReturn, get_args
 
-from vigil import ids
+from vigil import ids, moments
 from vigil.clock import EARLIEST
 from vigil.errors import InputError
+from vigil.figures import apart
 from vigil.model import NO_CONTEXT, Activity, Context, Measurement, encode
 from vigil.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE, Signal, factor_to_canonical
 
@@ -25,7 +26,8 @@ IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}"
 POSTURE = r"[a-z][a-z_-]{0,31}"
 """One word of the device's own, e.g. ``lying``; free text is not taken."""
 DECIMALS_AFTER_CONVERSION = 4
-"""A converted value is rounded so: far below any device's precision, and stable in ids."""
+"""A converted value is rounded so: far below any device's precision, and stable in ids. It is no
+figure yet (:mod:`vigil.figures`): what is stored stays as fine as it was sent."""
 
 ACTIVITIES: tuple[str, ...] = get_args(Activity)
 READING_FIELDS = frozenset({"patient_id", "time", "values", "context", "reading_id"})
@@ -34,10 +36,6 @@ VALUE_FIELDS = frozenset({"value", "unit"})
 
 _IDENTIFIER = re.compile(IDENTIFIER)
 _POSTURE = re.compile(POSTURE)
-_RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
-)
 
 
 class Admitted(NamedTuple):
@@ -110,19 +108,16 @@ def is_identifier(words: str) -> bool:
 
 
 def moment(words: object, latest: datetime, field: str) -> datetime:
-    """A time, in UTC, that can be when a reading was taken."""
+    """A time, in UTC, that can be when a reading was taken (:mod:`vigil.moments`)."""
     if words is ...:
         _refuse("input.missing_field", field, "It is not given.",
                 "Say when it was measured, as 2026-11-21T06:02:00Z.")  # fmt: skip
-    form = _RFC3339.fullmatch(words) if isinstance(words, str) else None
-    if form is None:
-        _not_a_time(words, field)
-    if form[1] is None:
+    try:
+        time = moments.parse(words) if isinstance(words, str) else _not_a_time(words, field)
+    except moments.NaiveTimeError:
         _refuse("input.naive_time", field, f"{shown(words)} has no offset from UTC.",
                 "End it with Z or the offset, as 2026-11-21T07:02:00+01:00.")  # fmt: skip
-    try:
-        time = datetime.fromisoformat(form[0].upper())
-    except ValueError:
+    except moments.NotATimeError:
         _not_a_time(words, field)
     if time < EARLIEST:
         _refuse("input.ancient_time", field, f"{shown(words)} is before the year 2000.",
@@ -130,7 +125,7 @@ def moment(words: object, latest: datetime, field: str) -> datetime:
     if time > latest:
         _refuse("input.future_time", field, f"{shown(words)} is in the future.",
                 "Set the device's clock; a small lead is tolerated.")  # fmt: skip
-    return time.astimezone(UTC)
+    return time
 
 
 def number(words: object, field: str) -> float:
@@ -180,7 +175,7 @@ def _value(signal: Signal, words: object, field: str) -> float:
         value = _in_own_unit(signal, value, body.get("unit", signal.ucum), f"{field}.unit")
     else:
         value = number(words, field)
-    if not signal.lowest <= value <= signal.highest:
+    if not signal.possible(value):
         _refuse("input.impossible_value", field,
                 f"{value:g} {signal.ucum} is outside what is possible "
                 f"({signal.lowest:g} to {signal.highest:g}).",
@@ -209,7 +204,7 @@ def _check_pair(values: dict[str, float], field: str) -> None:
         absent = "systolic" if systolic is None else "diastolic"
         _refuse("input.incomplete_pair", f"{field}.{absent}", f"The {absent} pressure is absent.",
                 "Send systolic and diastolic of one measurement together.")  # fmt: skip
-    if systolic <= diastolic:
+    if not apart(systolic, diastolic):
         _refuse("input.systolic_not_above_diastolic", f"{field}.systolic",
                 f"Systolic {systolic:g} is not above diastolic {diastolic:g}.",
                 "Check that the two were not swapped.")  # fmt: skip

@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 from psycopg import sql
 
+from store import forgiving
 from store.database import Connection
 from store.queries import query
 from vigil import ids
@@ -31,14 +32,16 @@ Result = Literal["sent", "failed", "dropped"]
 _MOOT = sql.SQL("""
     CASE
         WHEN d.expires_at <= %(now)s THEN 'out of date'
-        WHEN d.channel = 'on_call' AND e.acknowledged_at >= d.made_at THEN 'acknowledged'
+        WHEN d.channel = 'on_call' AND e.acknowledged_at >= d.made_at
+            AND e.acknowledged_at <= %(now)s + interval '1 day' THEN 'acknowledged'
         WHEN d.reason IN ('opened', 'raised') AND e.closed_at IS NOT NULL THEN 'episode ended'
     END
 """)
 """Why a pending delivery is of no use any more; null: it still is.
 
 An acknowledgement covers what was published before it and no later rise, and it speaks for the
-staff alone. What a person asked for (help, an escalation) does not lapse with the episode.
+staff alone; one that is dated a day ahead, or more, covers nothing. What a person asked for (help,
+an escalation) does not lapse with the episode.
 """
 
 
@@ -240,4 +243,5 @@ def newest(
 ) -> list[dict[str, Any]]:
     """The log, newest first: what was sent to whom, in which state, shown when."""
     which = "deliveries/newest" if event_id is None else "deliveries/newest_of_event"
-    return connection.execute(query(which), {"event": event_id, "limit": limit}).fetchall()
+    with connection.cursor() as cursor:
+        return forgiving.fetched_now(cursor, query(which), {"event": event_id, "limit": limit})

@@ -43,6 +43,10 @@ class BoardFeed:
         """Goes up with every change, and when the connection is lost or found again."""
         return self._version
 
+    def wake(self) -> None:
+        """Wake everybody who waits: something that is not in the database has changed."""
+        self._advance()
+
     async def wait(self, seen: int, timeout_seconds: float) -> int:
         """Wait until the version is beyond ``seen``, at most so long; returns the version."""
         with suppress(TimeoutError):

@@ -32,13 +32,18 @@ _WHO = """
 """
 _READINGS = sql.SQL("""
     SELECT time, reading_key, reading_id, device_id, received_at, activity, contact, posture,
-           steps_per_min, synthetic, {signals}
+           possible('steps_per_min', steps_per_min) AS steps_per_min, synthetic, {signals}
     FROM readings
-    WHERE patient_id = %(patient)s
+    WHERE patient_id = %(patient)s AND believable(time)
       AND (%(since)s::timestamptz IS NULL OR time >= %(since)s)
       AND (%(until)s::timestamptz IS NULL OR time < %(until)s)
     ORDER BY received_at, device_id, time, reading_key
-""").format(signals=sql.SQL(", ").join(map(sql.Identifier, NAMES)))
+""").format(
+    signals=sql.SQL(", ").join(
+        sql.SQL("possible({}, {}) AS {}").format(name, sql.Identifier(name), sql.Identifier(name))
+        for name in NAMES
+    )
+)
 
 
 class Range(NamedTuple):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from psycopg import sql
 
 from store import arrays
 from store.database import Connection
 from vigil.model import Upload
+from vigil.signals import SIGNALS
 
 Newest = tuple[datetime, datetime, float]
 """When it was measured, when it arrived, and the value."""
@@ -30,6 +31,37 @@ _UPSERT = sql.SQL(
 came together the greater: so the order of writing makes no difference."""
 
 
+LEAD = timedelta(minutes=5)
+"""A reading measured so long after it arrived is kept, but is the newest of nothing: its device's
+clock is wrong, and the true readings would stand behind it until that time has come."""
+_UNBELIEVED = "time > now() + interval '1 day' OR received_at > now() + interval '1 day'"
+_REMOVE = f"DELETE FROM latest WHERE {_UNBELIEVED} RETURNING patient_id, signal"  # noqa: S608
+_NEWEST = sql.SQL(
+    """
+    INSERT INTO latest (patient_id, signal, time, received_at, value)
+    SELECT patient_id, {name}, time, received_at, {column} FROM readings
+    WHERE patient_id = %s AND {column} IS NOT NULL AND NOT ({unbelieved})
+      AND time <= received_at + %s
+    ORDER BY time DESC, received_at, {column} DESC LIMIT 1
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
+def mend(connection: Connection) -> int:
+    """Find again what is newest where the table holds what has not come yet (a Vigil before this
+    one believed the sender's clock alone); return how many rows were so."""
+    removed = connection.execute(_REMOVE).fetchall()
+    for row in removed:
+        if row["signal"] in SIGNALS:
+            newest = _NEWEST.format(
+                name=sql.Literal(row["signal"]), column=sql.Identifier(row["signal"]),
+                unbelieved=sql.SQL(_UNBELIEVED),
+            )  # fmt: skip
+            connection.execute(newest, (row["patient_id"], LEAD))
+    return len(removed)
+
+
 class Latest:
     """The newest values among those that are being written."""
 
@@ -40,10 +72,15 @@ class Latest:
         """Take note of an upload's measurements."""
         kept = self._patients.setdefault(upload.patient_id, {})
         received, floor, several = upload.received_at, None, len(upload.measurements) > 1
+        until: datetime | None = None
         for item in reversed(upload.measurements):  # the newest stand last: of a long upload most
             time, values = item.time, item.values  # are older than all that is kept, and passed by
             if floor is not None and time < floor and values.keys() <= kept.keys():
                 continue
+            if time > received:
+                until = until or received + LEAD
+                if time > until:
+                    continue
             for signal, value in values.items():
                 old = kept.get(signal)
                 if old is None or time > old[0]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from store.board import rows
-from store.database import AsyncConnection, Connection
+from store import forgiving
+from store.database import Connection
 from store.queries import query
 from vigil.model import Status, encode
 
 KEPT = timedelta(days=7)
 """After so long without a word a process is forgotten."""
-SHOWN = timedelta(days=1)
 SILENT = timedelta(seconds=60)
 """A process that has not said a word for so long is taken to have ended: four words missed."""
 
@@ -28,6 +27,8 @@ _UPSERT = """
         counters = EXCLUDED.counters, gauges = EXCLUDED.gauges
     WHERE EXCLUDED.time > kept.time
 """
+_FORGET = "DELETE FROM service_status WHERE time < %s OR time > now() + interval '1 day'"
+"""What is a day ahead a Vigil before this one believed: its process would seem to run for ever."""
 
 
 class Line(NamedTuple):
@@ -42,7 +43,14 @@ class Line(NamedTuple):
     gauges: dict[str, float]
 
 
-def summed(lines: Iterable[Line]) -> Counter[str]:
+class Counted(Protocol):
+    """What has counters: a row, or a status."""
+
+    @property
+    def counters(self) -> dict[str, int]: ...
+
+
+def summed(lines: Iterable[Counted]) -> Counter[str]:
     """Every counter, added up over the processes."""
     total: Counter[str] = Counter()
     for line in lines:
@@ -56,18 +64,14 @@ def insert(connection: Connection, statuses: Sequence[Status]) -> int:
     for status in sorted(statuses, key=lambda status: status.time):
         newest[status.instance] = msgspec.structs.asdict(status)
     content = encode([newest[instance] for instance in sorted(newest)]).decode()
-    connection.execute(_UPSERT, (content,))
     oldest = max(status.time for status in statuses) - KEPT
-    connection.execute("DELETE FROM service_status WHERE time < %s", (oldest,))
+    connection.execute(_FORGET, (oldest,))
+    connection.execute(_UPSERT, (content,))
     return 0
-
-
-async def newest(connection: AsyncConnection, now: datetime) -> list[Line]:
-    """Every process that was heard of within a day, by service, the newest word first."""
-    return await rows(connection, Line, query("status/newest"), {"since": now - SHOWN})
 
 
 def heard(connection: Connection, since: datetime) -> list[Line]:
     """Every process that was heard of since a moment, by service."""
-    found = connection.execute(query("status/newest"), {"since": since}).fetchall()
+    with connection.cursor() as cursor:
+        found = forgiving.fetched_now(cursor, query("status/newest"), {"since": since})
     return [Line(**row) for row in found]

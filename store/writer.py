@@ -18,11 +18,11 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
-from store import phrase_rows, status_rows
+from store import bounds, phrase_rows, status_rows
 from store.database import Connection, notify_board, translated
 from store.latest_rows import Latest
 from store.reading_rows import Refuse, cleaned
-from store.reading_writer import ReadingWriter, copies, insert_as_arrays
+from store.reading_writer import ReadingWriter, copies, discreet, insert_as_arrays
 from vigil.errors import WireError
 from vigil.handler import Received, Rejected
 from vigil.model import Action, Alert, Event, Phrase, Status, Upload, encode
@@ -82,13 +82,13 @@ class Writer:
         Raises:
             UnavailableError: the database is away; nothing was written, or all was: write again.
         """
-        uploads, rows = _sorted(batch)
         rejected: dict[tuple[str, int, int], Rejected] = {}
 
         def refuse(received: Received, why: str) -> None:
             place = (received.topic, received.partition, received.offset)
             rejected.setdefault(place, Rejected(received, _reason(why)))
 
+        uploads, rows = _sorted(batch, refuse)
         new: Counter[str] = Counter()
         if uploads or rows:
             with translated():
@@ -105,7 +105,9 @@ class Writer:
         with self._connection.transaction():
             self._connection.execute(_DURABLE)
             if copies(self._connection):
-                self._readings = ReadingWriter(self._connection)
+                self._readings = ReadingWriter(
+                    self._connection, straight=discreet(self._connection)
+                )
         self._prepared = True
 
     def _insert(
@@ -138,8 +140,9 @@ def _reason(why: str) -> WireError:
     )
 
 
-def _sorted(batch: Iterable[Received]) -> tuple[list[Received], list[Row]]:
-    """The uploads of a batch, and the rows of everything else. The clock's ticks have none.
+def _sorted(batch: Iterable[Received], refuse: Refuse) -> tuple[list[Received], list[Row]]:
+    """The uploads of a batch, and the rows of everything else that can be true. The clock's ticks
+    have none.
 
     Uploads go by patient, each patient's in order: rows that are read together lie together, and
     the table's index is gone through once.
@@ -150,7 +153,10 @@ def _sorted(batch: Iterable[Received]) -> tuple[list[Received], list[Row]]:
         if kind is Upload:
             uploads.append(received)
         elif kind in TABLES:
-            rows.append(Row(received, received.message))  # type: ignore[arg-type]
+            if why := bounds.problem(received.message):
+                refuse(received, why)
+            else:
+                rows.append(Row(received, received.message))  # type: ignore[arg-type]
     uploads.sort(key=_PATIENT)
     return uploads, rows
 

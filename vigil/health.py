@@ -3,6 +3,10 @@
 ``/health/live`` says that the process turns (503 once its loop has stood still for minutes),
 ``/health/ready`` that it can do its work now (503 if not), ``/metrics`` gives its counters in the
 Prometheus text form. No figure is about a patient.
+
+What a part says of itself is noted here as it says so (:meth:`Health.trouble`). A part that hangs
+says nothing: what must be seen then is *watched* (:meth:`Health.watch`), which is asked on the
+thread of whoever wants to know.
 """
 
 from __future__ import annotations
@@ -11,8 +15,11 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
+from typing import NamedTuple
 
 from vigil.clock import Clock, utc_now
 from vigil.errors import SettingsError
@@ -21,9 +28,46 @@ from vigil.ids import timestamp
 STALLED_SECONDS = 180.0
 """A loop that has turned, and then not for so long, is taken to be stuck. Longer than any wait."""
 
+ADVISORY = frozenset({"clock"})
+"""Parts whose trouble is somebody else's: said wherever troubles are, and work goes on."""
+
+_NONE: Mapping[str, float] = MappingProxyType({})
+
+
+class Trouble(NamedTuple):
+    """What keeps a part from working."""
+
+    what: str
+    """An English sentence for the operator; nothing of any patient."""
+    since: datetime | None = None
+    """Since when; None: since it was seen first."""
+
+
+class Look(NamedTuple):
+    """What was seen when something was looked at."""
+
+    troubles: Mapping[str, Trouble]
+    """By part; empty: all is well."""
+    gauges: Mapping[str, float] = _NONE
+
+
+class Figures(NamedTuple):
+    """Everything that is known of a process at one moment."""
+
+    troubles: dict[str, str]
+    since: dict[str, datetime]
+    """Part → since when; the keys of ``troubles``."""
+    counters: dict[str, int]
+    gauges: dict[str, float]
+
+
+def is_ready(troubles: Iterable[str]) -> bool:
+    """Whether a process with troubles of these parts can do its work."""
+    return ADVISORY.issuperset(troubles)
+
 
 class Health:
-    """One process's state; written by its loop, read by the server thread."""
+    """One process's state; written by its loop and the parts beside it, read by any thread."""
 
     def __init__(self, service: str, clock: Clock = utc_now):
         self.service = service
@@ -32,6 +76,9 @@ class Health:
         self._gauges: dict[str, float] = {}
         self._trouble: dict[str, str] = {"start": "starting"}
         self._since: dict[str, datetime] = {"start": clock()}
+        self._watches: dict[str, Callable[[], Look]] = {}
+        self._seen: dict[str, tuple[str, datetime]] = {}
+        """Part → what the last look at the watches found, and since when."""
         self._clock = clock
         self._beat: float | None = None
 
@@ -67,42 +114,81 @@ class Health:
                 self._trouble[part] = what
                 self._since.setdefault(part, self._clock())
 
+    def waits_for(self) -> str:
+        """The first of what was said to be unavailable; empty: nothing was."""
+        with self._lock:
+            waits = sorted(part for part in self._trouble if part.startswith("unavailable."))
+            return self._trouble[waits[0]] if waits else ""
+
+    def watch(self, name: str, look: Callable[[], Look] | None) -> None:
+        """Have something looked at whenever somebody asks how the process is doing.
+
+        Args:
+            name: what is watched; a later watch of that name takes its place.
+            look: quick, of any thread, never raises; its gauges stand beside the others. None:
+                it is watched no longer.
+        """
+        with self._lock:
+            if look is None:
+                self._watches.pop(name, None)
+            else:
+                self._watches[name] = look
+
+    def now(self) -> Figures:
+        """Look at what is watched, and tell everything, as of one moment."""
+        with self._lock:
+            watches = list(self._watches.values())
+        looks = [look() for look in watches]  # without the lock: a look may count or note something
+        with self._lock:
+            seen, moment = self._seen, self._clock()
+            self._seen = {
+                part: (what, since or (seen[part][1] if part in seen else moment))
+                for look in looks
+                for part, (what, since) in look.troubles.items()
+            }
+            for look in looks:
+                self._gauges |= look.gauges
+            troubles = {part: what for part, (what, _) in self._seen.items()} | self._trouble
+            since = {part: since for part, (_, since) in self._seen.items()}
+            for part, said in self._since.items():
+                since[part] = min(said, since.get(part, said))
+            return Figures(troubles, since, dict(self._counters), dict(self._gauges))
+
     def ready(self) -> bool:
-        """Whether nothing is in trouble."""
-        return not self._trouble
+        """Whether nothing is in trouble that keeps it from its work."""
+        return is_ready(self.now().troubles)
 
     def report(self) -> dict[str, object]:
         """Everything, as ``/health/ready`` answers it."""
-        with self._lock:
-            return {
-                "service": self.service,
-                "status": "ready" if not self._trouble else "not ready",
-                "trouble": dict(self._trouble),
-                "since": {part: timestamp(moment) for part, moment in self._since.items()},
-                "seconds_since_beat": round(self.seconds_since_beat(), 1),
-                "counters": dict(self._counters),
-                "gauges": dict(self._gauges),
-            }
+        found = self.now()
+        return {
+            "service": self.service,
+            "status": "ready" if is_ready(found.troubles) else "not ready",
+            "trouble": found.troubles,
+            "since": {part: timestamp(moment) for part, moment in found.since.items()},
+            "seconds_since_beat": round(self.seconds_since_beat(), 1),
+            "counters": found.counters,
+            "gauges": found.gauges,
+        }
 
     def figures(self) -> tuple[dict[str, str], dict[str, int], dict[str, float]]:
         """Troubles, counters and gauges as they are now."""
-        with self._lock:
-            return dict(self._trouble), dict(self._counters), dict(self._gauges)
+        found = self.now()
+        return found.troubles, found.counters, found.gauges
 
     def since(self) -> dict[str, datetime]:
         """Part → since when it has been in trouble."""
-        with self._lock:
-            return dict(self._since)
+        return self.now().since
 
     def metrics(self) -> str:
         """The Prometheus text form."""
-        with self._lock:
-            rows = [
-                *((f"vigil_{n}_total", "counter", v) for n, v in sorted(self._counters.items())),
-                *((f"vigil_{n}", "gauge", v) for n, v in sorted(self._gauges.items())),
-                ("vigil_ready", "gauge", int(not self._trouble)),
-                ("vigil_seconds_since_beat", "gauge", round(self.seconds_since_beat(), 1)),
-            ]
+        found = self.now()
+        rows = [
+            *((f"vigil_{n}_total", "counter", v) for n, v in sorted(found.counters.items())),
+            *((f"vigil_{n}", "gauge", v) for n, v in sorted(found.gauges.items())),
+            ("vigil_ready", "gauge", int(is_ready(found.troubles))),
+            ("vigil_seconds_since_beat", "gauge", round(self.seconds_since_beat(), 1)),
+        ]
         return "".join(
             f'# TYPE {name} {kind}\n{name}{{service="{self.service}"}} {value}\n'
             for name, kind, value in rows
@@ -124,8 +210,8 @@ def serve(health: Health, host: str, port: int) -> ThreadingHTTPServer:
                     answer = {"service": health.service, "status": "live" if alive else "stuck"}
                     self._answer(200 if alive else 503, json.dumps(answer))
                 case "/health/ready":
-                    status = 200 if health.ready() else 503
-                    self._answer(status, json.dumps(health.report()))
+                    report = health.report()
+                    self._answer(200 if report["status"] == "ready" else 503, json.dumps(report))
                 case "/metrics":
                     self._answer(200, health.metrics(), "text/plain; version=0.0.4")
                 case _:

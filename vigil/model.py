@@ -22,6 +22,9 @@ Identifier = Annotated[
 """A patient's or device's id: pseudonymous, no free text."""
 Moment = Annotated[datetime, Meta(tz=True)]
 """RFC 3339 with an offset."""
+LARGEST_NUMBER = 1e15
+Number = Annotated[float, Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
+"""Any number that can be reckoned with: see :mod:`vigil.bounds`."""
 Activity = Literal["asleep", "rest", "active", "unknown"]
 Phase = Literal["opened", "updated", "closed"]
 Audience = Literal["care_team", "patient"]
@@ -35,7 +38,7 @@ class Context(Struct, frozen=True, omit_defaults=True):
     """What the person was doing and how well the sensor sat, where the device tells."""
 
     activity: Activity = "unknown"
-    steps_per_min: float | None = None
+    steps_per_min: Number | None = None
     posture: str | None = None
     contact: bool | None = None
     """False: the sensor reports poor skin contact."""
@@ -50,7 +53,7 @@ class Measurement(Struct, frozen=True, omit_defaults=True):
     reading_id: str
     time: Moment
     """When it was measured, by the device's clock."""
-    values: dict[str, float] = {}
+    values: dict[str, Number] = {}
     """Signal name → value in the signal's unit (:mod:`vigil.signals`)."""
     context: Context = NO_CONTEXT
 
@@ -83,7 +86,7 @@ class Reading(Struct, frozen=True, omit_defaults=True):
     device_id: Identifier
     time: Moment
     received_at: Moment
-    values: dict[str, float]
+    values: dict[str, Number]
     context: Context = NO_CONTEXT
     synthetic: bool = False
 
@@ -214,9 +217,11 @@ class Status(Struct, frozen=True):
     """What keeps it from working, by part; empty when ready."""
     counters: dict[str, int]
     """Since it started."""
-    gauges: dict[str, float]
+    gauges: dict[str, Number]
     since: dict[str, Moment] = {}
     """Part → since when it has been in trouble; the keys of ``trouble``."""
+    ended: bool = False
+    """True in the last status of a process that stopped by itself: its silence is no fault."""
 
 
 class Action(Struct, frozen=True, omit_defaults=True):

@@ -8,15 +8,16 @@ a second time changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from vigil import logs
+from vigil import ends, logs
 from vigil.broker import unavailable
+from vigil.progress import Measured, Progress
 
 if TYPE_CHECKING:
     from vigil.health import Health
@@ -31,8 +32,11 @@ PATIENCE_MS = 3000
 class Offsets:
     """The offsets of one consumer's partitions."""
 
-    def __init__(self, consumer: Any, settings: Settings, health: Health):
+    def __init__(
+        self, consumer: Any, settings: Settings, health: Health, progress: Progress | None = None
+    ):
         self._consumer = consumer
+        self._progress = progress or Progress(health)
         self._settings = settings
         self._health = health
         self._next: dict[TopicPartition, int] = {}
@@ -63,6 +67,7 @@ class Offsets:
         for place, offset in offsets.items():
             self._consumer.seek(place, offset)
         self._next |= offsets
+        self._progress.placed(offsets)
 
     def go_on_again(self, places: Iterable[TopicPartition]) -> None:
         """These are ours again, with their state still in memory."""
@@ -80,6 +85,7 @@ class Offsets:
             if found > expected:
                 self._gap(place, expected)
             elif found < expected:
+                self._progress.went_back(place, found)
                 log.error("log shorter than it was", topic=place.topic, partition=place.partition,
                           expected=expected, found=found)  # fmt: skip
 
@@ -95,10 +101,11 @@ class Offsets:
             log.error("messages were deleted before they were read", topic=place.topic,
                       partition=place.partition, expected=expected, first=first)  # fmt: skip
 
-    def handled(self, ends: Mapping[TopicPartition, int]) -> None:
+    def handled(self, upto: Mapping[TopicPartition, int]) -> None:
         """Up to here, everything is handled and what it caused is with the broker."""
-        self._next |= ends
-        self._undurable |= ends.keys()
+        self._next |= upto
+        self._undurable |= upto.keys()
+        self._progress.handled(upto)
 
     def undurable(self) -> bool:
         """Whether anything was handled since the last checkpoint."""
@@ -123,8 +130,9 @@ class Offsets:
             return
         self._owed = {}
 
-    def forget(self, places: Iterable[TopicPartition]) -> None:
+    def forget(self, places: Collection[TopicPartition]) -> None:
         """These are another's."""
+        self._progress.forget(places)
         for place in places:
             self._next.pop(place, None)
             self._owed.pop(place, None)
@@ -134,13 +142,30 @@ class Offsets:
         """The partitions that are worked on."""
         return set(self._next)
 
-    def lag(self) -> int:
-        """Messages not handled yet.
+    def measure(self, patience_ms: int = PATIENCE_MS) -> None:
+        """Ask where the partitions end, and note how far behind we are.
 
         Raises:
             KafkaError: the broker does not answer.
         """
-        if not self._next:
-            return 0
-        ends = self._consumer.end_offsets(list(self._next), timeout_ms=PATIENCE_MS)
-        return sum(max(0, end - self._next[place]) for place, end in ends.items())
+        consumer, places = self._consumer, list(self._next)
+        found = consumer.end_offsets(places, timeout_ms=patience_ms) if places else {}
+        paused = consumer.paused()
+        self._progress.measured(
+            {
+                place: Measured(
+                    self._next[place] if place in paused else self._passed(place),
+                    end,
+                    ends.fetched(consumer, place),
+                )
+                for place, end in found.items()
+            }
+        )
+
+    def _passed(self, place: TopicPartition) -> int:
+        """The consumer's position. Between two batches it can be beyond the last message, where a
+        transaction ended or compaction left nothing. (While a partition is paused it can be beyond
+        messages that were dropped.)"""
+        state = self._consumer._subscription.assignment.get(place)
+        position = None if state is None else state.position
+        return self._next[place] if position is None else max(self._next[place], position.offset)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from kafka.errors import KafkaTimeoutError
 
+from vigil import ends, records
+
 if TYPE_CHECKING:
     from kafka import TopicPartition
 
@@ -23,7 +25,7 @@ def beginning(consumer: Any, place: TopicPartition) -> int:
 def retained(
     consumer: Any, place: TopicPartition, before: int | None = None, patience_seconds: float = 20.0
 ) -> Iterator[Any]:
-    """The records of a partition, in order; the consumer is assigned to it alone.
+    """The committed records of a partition, in order; the consumer is assigned to it alone.
 
     Where the end is, the first fetch tells: `end_offsets` of Tansu counts its last batch as one.
 
@@ -33,18 +35,19 @@ def retained(
     Raises:
         KafkaError: the broker does not answer, or gives nothing for ``patience_seconds``.
     """
+    records.attach(consumer)
     consumer.assign([place])
     if beginning(consumer, place) >= consumer.end_offsets([place], timeout_ms=ANSWER_MS)[place]:
         return
     consumer.seek_to_beginning(place)
     end, heard = before, time.monotonic()
     while end is None or consumer.position(place) < end:
-        records = consumer.poll(timeout_ms=POLL_MS).get(place, ())
-        high = consumer.highwater(place)
-        if high is not None:
-            end = high if end is None else min(end, high)
-        if records:
+        found = consumer.poll(timeout_ms=POLL_MS).get(place, ())
+        told = ends.fetched(consumer, place)
+        if told is not None:  # behind it there may be more, of a transaction that is open
+            end = told.stable if end is None else min(end, told.stable)
+        if found:
             heard = time.monotonic()
         elif time.monotonic() - heard > patience_seconds:
             raise KafkaTimeoutError("nothing came")
-        yield from (record for record in records if end is None or record.offset < end)
+        yield from (record for record in found if end is None or record.offset < end)

@@ -6,8 +6,9 @@ record keeps its headers as bytes, and they are read when somebody asks.
 
 :func:`attach` puts this in the place of kafka-python's own class. Everything before it (the group,
 fetching, CRC, decompression) and after it (positions, pausing) stays kafka-python's. Control
-batches are left out, as there; records of transactions are read whether committed or not, which is
-Kafka's default: nothing of Vigil's is built on transactions.
+batches are left out, as there, and so is what a transaction wrote that was aborted: the broker
+names such transactions in its answer to a consumer that reads committed data only, and leaves it to
+the client to drop their records.
 
 Source: Apache Kafka, protocol guide, "Record Batch".
 """
@@ -15,12 +16,15 @@ Source: Apache Kafka, protocol guide, "Record Batch".
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record.util import decode_varint
 from msgspec import Struct
+
+from vigil.letter_bounds import HeadersSize
 
 Headers = list[tuple[str, bytes | None]]
 ODD = 129
@@ -42,6 +46,18 @@ class Record(Struct, frozen=True, gc=False):
     def headers(self) -> Headers:
         """All headers, in order; a name may come more than once."""
         return [(name.decode("utf-8", "replace"), value) for name, value in self._packed()]
+
+    def first_headers(self, most: int) -> Headers:
+        """So many of them, at most: a message may have a million."""
+        return [(n.decode("utf-8", "replace"), v) for n, v in islice(self._packed(), most)]
+
+    def headers_size(self) -> HeadersSize:
+        """How many headers it says that it has, and the bytes of all of them."""
+        try:
+            number, start = _varint(self.packed_headers, 0)
+        except (ValueError, IndexError):
+            return HeadersSize(0, 0)
+        return HeadersSize(max(number, 0), len(self.packed_headers) - start)
 
     def header(self, name: str) -> str:
         """The first header of that name that has a value; otherwise an empty string."""
@@ -101,7 +117,8 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             if self.check_crcs and not batch.validate_crc():
                 raise CorruptRecordError(f"{tp} at {batch.base_offset}: the checksum is wrong")
             self.leader_epoch = batch.leader_epoch
-            if not batch.is_control_batch:
+            aborted = batch.has_producer_id() and self._aborted(batch)
+            if not aborted and not batch.is_control_batch:
                 for record in unpack(batch):
                     self.next_fetch_offset = record.offset + 1
                     yield record
@@ -109,6 +126,20 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         if last is not None:  # its end may be beyond its last record: compaction keeps the offset
             self.next_fetch_offset = last.next_offset
         self.drain()
+
+    def _aborted(self, batch: Any) -> bool:
+        """Whether the batch belongs to a transaction that was aborted. To be asked once for each
+        batch of a producer with an id, in order: aborted transactions begin and end on the way.
+
+        None is named to a consumer that reads uncommitted data.
+        """
+        self._consume_aborted_transactions_up_to(batch.last_offset)
+        if batch.is_control_batch:
+            marker = next(iter(batch), None)  # none: compaction left the batch without its record
+            if marker is not None and marker.abort:
+                self.aborted_producer_ids.discard(batch.producer_id)
+            return False
+        return bool(self._is_batch_aborted(batch))
 
 
 def unpack(batch: Any) -> Iterator[Record]:

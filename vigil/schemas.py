@@ -15,6 +15,7 @@ import msgspec
 
 from vigil import __version__, topics
 from vigil.errors import WireError
+from vigil.model import LARGEST_NUMBER
 from vigil.wire import CE_TYPES
 
 Schema = dict[str, Any]
@@ -39,7 +40,16 @@ def json_schemas() -> dict[str, Schema]:
             "$defs": definitions,
         }
     plain: dict[str, Schema] = json.loads(json.dumps(schemas))  # tuples as they read when published
-    return plain
+    return {name: _unbounded(schema) for name, schema in plain.items()}
+
+
+def _unbounded(schema: Any) -> Any:
+    """Without the range of :data:`vigil.model.Number`, which ``docs/topics.md`` tells: within a
+    version a published range stays as it is, and these had none."""
+    if isinstance(schema, dict):
+        bounds = {"minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
+        return {k: _unbounded(v) for k, v in schema.items() if k not in bounds or v != bounds[k]}
+    return [_unbounded(item) for item in schema] if isinstance(schema, list) else schema
 
 
 CE_HEADERS = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "content-type")

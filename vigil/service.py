@@ -94,10 +94,14 @@ def run_worker(worker: Worker, settings: Settings) -> None:
     reporter.start()
     settle()
     log.info("started")
+    failure = ""
     try:
         worker.run(stop, health)
+    except BaseException as error:
+        failure = type(error).__name__
+        raise
     finally:
-        reporter.close()
+        reporter.close(failure)
         if server is not None:
             server.shutdown()
             server.server_close()

@@ -70,6 +70,16 @@ class Settings(BaseSettings):
         60, gt=0, description="How long a starting process waits for broker and database."
     )
 
+    deadletter_dir: Path = Field(
+        Path("~/.local/state/vigil/deadletters"),
+        description="Where dead letters are kept that the broker will not take.",
+    )
+    deadletter_dir_bytes: int = Field(
+        268_435_456,
+        ge=1_048_576,
+        description="What they may take there.",
+    )
+
     database_url: SecretStr = Field(
         SecretStr("postgresql://vigil:vigil@127.0.0.1:5432/vigil"),
         description="PostgreSQL, with TimescaleDB where there is one.",
@@ -89,6 +99,17 @@ class Settings(BaseSettings):
         min_length=8,
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body taken.")
+    max_requests: int = Field(128, ge=4, le=10_000, description="Requests answered at once.")
+    max_connections: int = Field(
+        1024, ge=16, le=100_000, description="Connections held at once; one address has half."
+    )
+    request_seconds: float = Field(
+        30, ge=0.1, le=600, description="How long a request may take to arrive."
+    )
+    trusted_proxies: Words = Field(
+        (),
+        description="Addresses of proxies whose X-Forwarded-For is believed, separated by spaces.",
+    )
     future_tolerance_seconds: float = Field(
         300, ge=0, description="How far a device's clock may run ahead."
     )

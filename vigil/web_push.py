@@ -8,11 +8,14 @@ browser names and that our server then calls, so it is held to a list of hosts.
 from __future__ import annotations
 
 import base64
+import hmac
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from vigil.errors import SettingsError
@@ -24,6 +27,8 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 _KEY_BYTES = 32
 _POINT_BYTES = 65
 _AUTH_BYTES = 16
+_TOPIC_BYTES = 24
+"""192 bits: the 32 characters that the header may have."""
 _LONGEST_ENDPOINT = 2000
 
 
@@ -93,6 +98,35 @@ def public_key(private: str) -> str:
     key = ec.derive_private_key(int.from_bytes(raw, "big"), ec.SECP256R1())
     point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return encode_key(point)
+
+
+def topic_key(private: str) -> bytes:
+    """The secret behind every ``Topic`` header, derived from the VAPID private key (RFC 5869).
+
+    So every ``notify`` process has the same one, before and after a restart, and nothing more has
+    to be kept secret. A new VAPID key gives new topics: each subscription is made anew then anyway.
+
+    Raises:
+        ValueError: not a private key.
+    """
+    raw = decode_key(private)
+    if len(raw) != _KEY_BYTES:
+        raise ValueError("a private key has 32 bytes")
+    return HKDF(SHA256(), _KEY_BYTES, salt=None, info=b"vigil web push topic v1").derive(raw)
+
+
+def topic(key: bytes, subscription_id: str, alert_id: str) -> str:
+    """The ``Topic`` of an alert's messages to a phone (RFC 8030 §5.4): 32 characters of base64url.
+
+    The same for the same alert and phone; without the key it can neither be made nor checked, nor
+    two phones be seen to be of one patient.
+
+    >>> first = topic(b"k" * 32, "s1", "a1")
+    >>> len(first), first == topic(b"k" * 32, "s1", "a1"), first == topic(b"K" * 32, "s1", "a1")
+    (32, True, False)
+    """
+    about = f"{subscription_id}\0{alert_id}".encode()
+    return encode_key(hmac.digest(key, about, "sha256")[:_TOPIC_BYTES])
 
 
 def keys_usable(p256dh: str, auth: str) -> bool:

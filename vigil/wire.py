@@ -6,19 +6,24 @@ The value is the struct's JSON. The headers say what it is without opening it:
     ce_id           the same for the same content, so a consumer can drop what it has seen
     ce_type         org.vigil.<what>.v1
     ce_source       /vigil/<service>
-    ce_time         the moment that the content is about
+    ce_time         the moment that the content is about: of a dead letter the broker's time of the
+                    message that died, of an entry of the directory when it became so
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
-from vigil import ids, topics
+from vigil import bounds, exact, ids, letter_bounds, topics
+from vigil.clock import EPOCH, of_millis
 from vigil.errors import WireError
+from vigil.letter_bounds import HeadersSize
 from vigil.model import (
     Action,
     Alert,
@@ -56,7 +61,7 @@ _CARRIED = {
     for topic in topics.TOPICS.values()
 }
 
-LARGEST_LETTER = 3 * 1_048_576
+LARGEST_LETTER = letter_bounds.LARGEST_VALUE
 """Bytes of a dead letter's value that are kept; ``vigil_cut`` tells where there were more."""
 
 
@@ -81,6 +86,18 @@ def _headers(ce_type: str, ce_id: str, source: str, time: str) -> Headers:
     ]
 
 
+def _entry(
+    message: PatientEntry | DeviceEntry, changed: datetime
+) -> tuple[topics.Topic, str, str, str]:
+    """The same of an entry of the directory, which has no time of its own."""
+    if isinstance(message, PatientEntry):
+        key = f"patient:{message.patient_id}"
+    else:
+        key = f"device:{message.device_id}"
+    moment = ids.timestamp(changed)
+    return topics.DIRECTORY, key, ids.derive(key, moment, encode(message).decode()), moment
+
+
 def _describe(  # noqa: PLR0911  (one return a type)
     message: Carried,
 ) -> tuple[topics.Topic, str, str, str]:
@@ -100,12 +117,8 @@ def _describe(  # noqa: PLR0911  (one return a type)
         case Action():
             moment = ids.timestamp(message.time)
             return topics.ACTIONS, message.patient_id, message.action_id, moment
-        case PatientEntry():
-            key = f"patient:{message.patient_id}"
-            return topics.DIRECTORY, key, ids.derive(key, encode(message).decode()), ""
-        case DeviceEntry():
-            key = f"device:{message.device_id}"
-            return topics.DIRECTORY, key, ids.derive(key, encode(message).decode()), ""
+        case PatientEntry() | DeviceEntry():
+            return _entry(message, EPOCH)
         case Phrase():
             ident = f"{message.phrase_id}:{message.revision}"
             return topics.PHRASES, message.phrase_id, ident, ids.timestamp(message.time)
@@ -121,9 +134,16 @@ def outgoing(message: Carried, source: str, partition: int | None = None) -> Out
     """The Kafka message of a struct. ``source`` is the sending service's name."""
     topic, key, ce_id, time = _describe(message)
     headers = _headers(_TYPE_OF[type(message)], ce_id, source, time)
-    if not time:
-        headers = [pair for pair in headers if pair[0] != "ce_time"]
     return Outgoing(topic.name, key.encode() or None, encode(message), headers, partition)
+
+
+def directory_entry(
+    message: PatientEntry | DeviceEntry, changed: datetime, source: str
+) -> Outgoing:
+    """The Kafka message of an entry of the directory; ``changed``: when it became so."""
+    topic, key, ce_id, time = _entry(message, changed)
+    headers = _headers(_TYPE_OF[type(message)], ce_id, source, time)
+    return Outgoing(topic.name, key.encode(), encode(message), headers)
 
 
 def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> str:
@@ -142,7 +162,8 @@ def decode(topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes |
     """The struct in a message. Without a ``ce_type``, the topic's first type is meant.
 
     Raises:
-        WireError: not JSON, not the promised shape, or a type that does not belong there.
+        WireError: not JSON, not the promised shape, out of bounds (:mod:`vigil.bounds`), or a type
+            that does not belong there.
     """
     return decode_typed(topic, header(headers, "ce_type"), value)
 
@@ -151,7 +172,8 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
     """The same, where the type is known already; empty: the topic's first type is meant.
 
     Raises:
-        WireError: not JSON, not the promised shape, or a type that does not belong there.
+        WireError: not JSON, not the promised shape, out of bounds (:mod:`vigil.bounds`), or a type
+            that does not belong there.
     """
     carried = _CARRIED.get(topic, ())
     ce_type = ce_type or (carried[0] if carried else "")
@@ -161,9 +183,22 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
             code="wire.unknown_type",
             mend=f"Known there: {', '.join(carried)}. A newer producer needs a newer Vigil.",
         )
-    decoder = _DECODERS[ce_type]
+    value = value or b""
     try:
-        return decoder.decode(value or b"")  # type: ignore[no-any-return]
+        if exact.rounds(value) or (b"\\" in value and exact.escaped(value)):
+            message = exact.decode(CE_TYPES[ce_type], value)
+        else:
+            try:
+                message = _DECODERS[ce_type].decode(value)
+            except msgspec.ValidationError:
+                message = _again(ce_type, value)
+        return bounds.checked(message)  # type: ignore[no-any-return]
+    except bounds.OutOfBoundsError as error:
+        raise WireError(
+            f"A message on {topic} is a {ce_type} out of bounds: {error}.",
+            code="wire.out_of_bounds",
+            mend="Mend the producer (see docs/topics.md): the message is not taken as it is.",
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(
             f"A message on {topic} is not the {ce_type} it should be: {error}.",
@@ -172,27 +207,12 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
         ) from error
 
 
-def deadletter(topic: str, partition: int, offset: int, original: DeadOriginal) -> Outgoing:
-    """The dead letter of a message: its bytes untouched, the reason in the headers.
-
-    Its ``ce_id`` names the place it came from, so the same message dies only once.
-    """
-    origin = f"{topic}/{partition}/{offset}"
-    reason = original.reason
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", ids.derive("deadletter", original.service, origin).encode()),
-        ("ce_type", b"org.vigil.deadletter.v1"),
-        ("ce_source", f"/vigil/{original.service}".encode()),
-        ("vigil_origin", origin.encode()),
-        ("vigil_reason", reason.code.encode()),
-        ("vigil_detail", reason.message.encode()[:2000]),
-        *((f"original_{name}", value or b"") for name, value in original.headers),
-    ]
-    value = original.value or b""
-    if len(value) > LARGEST_LETTER:
-        headers.append(("vigil_cut", str(len(value)).encode()))
-    return Outgoing(topics.DEADLETTER.name, original.key, value[:LARGEST_LETTER], headers)
+def _again(ce_type: str, value: bytes) -> Any:
+    """What msgspec refuses: a leap second after all, or the error that says best what is wrong."""
+    with suppress(msgspec.DecodeError, RecursionError):
+        return exact.decode(CE_TYPES[ce_type], value)
+    bounds.check_plain(value)
+    raise  # noqa: PLE0704  (what msgspec raised: called while it is handled)
 
 
 class DeadOriginal(NamedTuple):
@@ -203,3 +223,33 @@ class DeadOriginal(NamedTuple):
     headers: Sequence[tuple[str, bytes | None]]
     service: str
     reason: WireError
+    timestamp: int = -1
+    """The broker's, in milliseconds since 1970; -1: none."""
+    headers_size: HeadersSize | None = None
+    """Where ``headers`` are only the first: how many there were."""
+
+
+def deadletter(topic: str, partition: int, offset: int, original: DeadOriginal) -> Outgoing:
+    """The dead letter of a message: its bytes untouched, the reason in the headers.
+
+    Its ``ce_id`` names the place it came from and its ``ce_time`` is the broker's time of the
+    message, so the same message dies only once. What is too large is cut, and said to be
+    (:mod:`vigil.letter_bounds`), so that a letter can always be sent.
+    """
+    origin = f"{topic}/{partition}/{offset}"
+    reason = original.reason
+    found = letter_bounds.kept(
+        original.key, original.value, original.headers, original.headers_size, LARGEST_LETTER
+    )
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", ids.derive("deadletter", original.service, origin).encode()),
+        ("ce_type", b"org.vigil.deadletter.v1"),
+        ("ce_source", f"/vigil/{original.service}".encode()),
+        ("ce_time", ids.timestamp(of_millis(original.timestamp) or EPOCH).encode()),
+        ("vigil_origin", origin.encode()),
+        ("vigil_reason", reason.code.encode()),
+        ("vigil_detail", letter_bounds.shortened(reason.message)),
+        *found.headers,
+    ]
+    return Outgoing(topics.DEADLETTER.name, found.key, found.value, headers)

@@ -1,7 +1,7 @@
 r"""How much one process takes from the topic.
 
     KAFKA_HOME=… python -m benchmarks.stream [--messages N] [--rounds K] [--only NAME…]
-                                             [--peers-python PATH]
+                                             [--peers-python PATH] [--before CHECKOUT]
 
 Starts Apache Kafka and PostgreSQL, fills ``vitals.readings`` with uploads of one reading, lets
 every job read it from beginning to end in a process of its own, and prints a table; then the same
@@ -12,6 +12,9 @@ The peers need a Python of their own, made once and anywhere:
     python -m venv peers
     peers/bin/pip install quixstreams bytewax faust-streaming 'aiokafka[zstd]' \\
                       confluent-kafka msgspec
+
+``--before`` names a checkout of an earlier build (``git worktree add CHECKOUT COMMIT``): its
+z-score and its detectors then run in the same rounds.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", choices=[j.name for j in JOBS], help="these jobs")
     parser.add_argument("--uploads", nargs="*", type=int, default=[1, 50], help="readings in each")
     parser.add_argument("--peers-python", type=Path, help="a Python that has the peers")
+    parser.add_argument("--before", type=Path, help="a checkout of an earlier build of Vigil")
     return parser.parse_args()
 
 
@@ -42,7 +46,7 @@ def _content(per_upload: int, options: argparse.Namespace, home: Path, database:
     ]  # fmt: skip
     with parts.filled(home, options.messages, per_upload) as (bootstrap, messages):
         print(f"\n{messages:,} messages of {per_upload}", file=sys.stderr, flush=True)
-        bench = Bench(bootstrap, messages, database, options.peers_python)
+        bench = Bench(bootstrap, messages, database, options.peers_python, options.before)
         runs = measure(jobs, bench, options.rounds)
     report.check(runs)
     print(f"\nUploads of {per_upload}: {messages:,} messages, {parts.PARTITIONS} partitions\n")
@@ -55,7 +59,7 @@ def main() -> None:
     home = os.environ.get("KAFKA_HOME")
     if not home:
         sys.exit("KAFKA_HOME must name an Apache Kafka distribution: only on it do rates compare.")
-    with parts.database() as database:
+    with parts.database(options.before) as database:
         for per_upload in options.uploads:
             _content(per_upload, options, Path(home), database)
 

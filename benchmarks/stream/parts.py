@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -22,6 +25,7 @@ from vigil.settings import Settings
 PARTITIONS = 6
 TOPIC = topics.READINGS.name
 TEMPLATE = "template"
+TEMPLATE_BEFORE = "template_before"
 
 
 @contextmanager
@@ -40,19 +44,36 @@ def filled(kafka_home: Path, readings: int, per_upload: int) -> Iterator[tuple[s
 
 
 @contextmanager
-def database() -> Iterator[str]:
-    """PostgreSQL that waits for its disk, with a migrated database; the server's address."""
+def database(before: Path | None = None) -> Iterator[str]:
+    """PostgreSQL that waits for its disk, with a migrated database; the server's address.
+
+    Args:
+        before: the checkout of an earlier build, which migrates a database of its own.
+    """
     with open_folder() as folder, started(parts.postgres(folder / "data")) as part:
         _execute(part.address, f"CREATE DATABASE {TEMPLATE}")
         migrate(part.address.replace("/postgres", f"/{TEMPLATE}"))
+        if before is not None:
+            _execute(part.address, f"CREATE DATABASE {TEMPLATE_BEFORE}")
+            _migrate_by(before, part.address.replace("/postgres", f"/{TEMPLATE_BEFORE}"))
         yield part.address
 
 
+def _migrate_by(checkout: Path, url: str) -> None:
+    command = (sys.executable, "-c", "import sys, store.migrate as m; m.migrate(sys.argv[1])", url)
+    subprocess.run(command, cwd=checkout, env=environment(checkout), check=True)
+
+
+def environment(root: Path) -> dict[str, str]:
+    """Where a process imports from: this checkout, whatever is installed."""
+    return {**os.environ, "PYTHONPATH": str(root)}
+
+
 @contextmanager
-def fresh(server: str) -> Iterator[str]:
-    """A copy of the migrated database for one run."""
+def fresh(server: str, template: str = TEMPLATE) -> Iterator[str]:
+    """A copy of a migrated database for one run."""
     name = f"run_{secrets.token_hex(4)}"
-    _execute(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield server.replace("/postgres", f"/{name}")
     finally:

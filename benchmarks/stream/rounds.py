@@ -16,6 +16,7 @@ from benchmarks.stream.task import Outcome, Task
 
 ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 600
+BEFORE = "_before"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Job:
     title: str
     peer: bool = False
     """Runs in the Python that holds the other libraries."""
+    before: bool = False
+    """Runs from an earlier checkout of Vigil, on a database that it migrated itself."""
+
+    @property
+    def module(self) -> str:
+        """What it runs; an earlier build runs its own of the same name."""
+        return f"benchmarks.stream.jobs.{self.name.removesuffix(BEFORE)}"
 
 
 JOBS = (
@@ -38,8 +46,13 @@ JOBS = (
     Job("bytewax_recovery_zscore", "z-score in bytewax, with recovery", peer=True),
     Job("faust_zscore", "z-score in faust-streaming, table in memory, changelog", peer=True),
     Job("detectors", "Vigil's detectors, durable"),
+    Job(f"vigil_zscore{BEFORE}", "the earlier build: z-score on Vigil's loop", before=True),
+    Job(f"detectors{BEFORE}", "the earlier build: Vigil's detectors", before=True),
 )
-AGAIN = ("limit", "vigil_limit", "vigil_zscore", "detectors")
+AGAIN = (
+    "limit", "vigil_limit", "vigil_zscore", "detectors",
+    f"vigil_zscore{BEFORE}", f"detectors{BEFORE}",
+)  # fmt: skip
 """Run on the topic of larger uploads too."""
 
 
@@ -69,6 +82,8 @@ class Bench:
     messages: int
     database: str
     peers_python: Path | None
+    before: Path | None = None
+    """The checkout of an earlier build."""
 
 
 def measure(jobs: Sequence[Job], bench: Bench, rounds: int) -> list[Runs]:
@@ -82,35 +97,43 @@ def measure(jobs: Sequence[Job], bench: Bench, rounds: int) -> list[Runs]:
 
 
 def _once(runs: Runs, bench: Bench, number: int) -> None:
-    python = sys.executable
-    if runs.job.peer:
+    job, python, root = runs.job, Path(sys.executable), ROOT
+    if job.peer:
         if bench.peers_python is None:
             runs.failure = "no --peers-python"
             return
-        python = str(bench.peers_python)
-    with parts.fresh(bench.database) as url, tempfile.TemporaryDirectory() as folder:
-        group = f"{runs.job.name}-{number}"
-        task = Task(bench.bootstrap, parts.TOPIC, group, bench.messages, url, folder)
-        command = (python, "-m", f"benchmarks.stream.jobs.{runs.job.name}")
-        found = _run((*command, msgspec.json.encode(task).decode()))
+        python = bench.peers_python
+    if job.before:
+        if bench.before is None:
+            runs.failure = "no --before"
+            return
+        root = bench.before
+    template = parts.TEMPLATE_BEFORE if job.before else parts.TEMPLATE
+    with parts.fresh(bench.database, template) as url, tempfile.TemporaryDirectory() as folder:
+        task = Task(
+            bench.bootstrap, parts.TOPIC, f"{job.name}-{number}", bench.messages, url, folder
+        )
+        command = (str(python), "-m", job.module, msgspec.json.encode(task).decode())
+        found = _run(command, root)
     if isinstance(found, Outcome):
         runs.outcomes.append(found)
         print(
-            f"  {runs.job.name}: {found.readings / found.seconds:,.0f} readings/s,"
+            f"  {job.name}: {found.readings / found.seconds:,.0f} readings/s,"
             f" result {found.result:,}",
             file=sys.stderr, flush=True,
         )  # fmt: skip
     else:
         runs.failure = found
-        print(f"  {runs.job.name}: {found}", file=sys.stderr, flush=True)
+        print(f"  {job.name}: {found}", file=sys.stderr, flush=True)
 
 
-def _run(command: Sequence[str]) -> Outcome | str:
+def _run(command: Sequence[str], root: Path) -> Outcome | str:
     """The outcome, or in a line why there is none."""
     try:
         done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS
-        )
+            command, cwd=root, env=parts.environment(root), capture_output=True, text=True,
+            check=False, timeout=LONGEST_SECONDS,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"not done after {LONGEST_SECONDS} s"
     if done.returncode:

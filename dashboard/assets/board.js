@@ -164,11 +164,13 @@
 
   function apply(message) {
     if (!message || message.stream !== state.stream) return;
+    state.offset = Date.parse(message.at) - Date.now();
+    tellState(message.state);
+    if (message.meanwhile) return show(); // the page itself is still being read
     state.heard = performance.now();
     state.probed = 0;
     state.answered = 0;
     const at = Date.parse(message.at);
-    state.offset = at - Date.now();
     if (message.trouble) {
       state.trouble = message.trouble;
     } else if (message.order) {
@@ -186,6 +188,44 @@
     }
     if ("again" in message) setTimeout(restart, message.again * 1000);
     show();
+  }
+
+  // ---- the workers behind the board -----------------------------------------------------------
+
+  /* Only the sentences that changed are replaced, so that only they are read out. */
+  function tellState(told) {
+    state.judged = told.judged;
+    if (told.html === state.stateHtml) return;
+    state.stateHtml = told.html;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = told.html; // made by our templates, which escape every value
+    const list = $("state");
+    const have = new Map([...list.children].map((node) => [node.dataset.source, node]));
+    const wanted = [...fresh.content.querySelectorAll(".notice")].map((node) => {
+      node.dataset.source = node.outerHTML;
+      return have.get(node.dataset.source) || node;
+    });
+    for (const node of have.values()) if (!wanted.includes(node)) node.remove();
+    wanted.forEach((node, i) => {
+      if (list.children[i] !== node) list.insertBefore(node, list.children[i] || null);
+    });
+    dress(list);
+  }
+
+  /* While nobody judges, or nothing is heard, no patient is shown as free of alerts. The server's
+     pieces say so themselves as soon as they come; what is on the page says so at once. */
+  function doubt() {
+    const unknown = !state.judged || document.body.classList.contains("stale");
+    document.body.classList.toggle("unknown", unknown);
+    for (const node of document.querySelectorAll(".calm-text")) {
+      if (unknown && !("calm" in node.dataset)) {
+        node.dataset.calm = node.textContent;
+        set(node, node.closest(".calm-count") ? "not known" : "Not known");
+      } else if (!unknown && "calm" in node.dataset) {
+        set(node, node.dataset.calm);
+        delete node.dataset.calm;
+      }
+    }
   }
 
   function redraw(turn) {
@@ -220,9 +260,11 @@
     const banner = $("trouble");
     if (banner.textContent !== text) banner.textContent = text;
     banner.hidden = !stopped;
+    doubt();
     live.dataset.state = stopped ? "stopped" : state.current ? "live" : "starting";
-    live.querySelector(".text").textContent = stopped ? "Not live"
-      : state.current ? "Live " + exact.format(new Date(state.current)) : "Connecting…";
+    live.dataset.judged = state.judged ? "yes" : "no";
+    live.querySelector(".text").textContent = stopped ? "Not live" : !state.current ? "Connecting…"
+      : (state.judged ? "Live " : "Not known, ") + exact.format(new Date(state.current));
   }
 
   async function probe() {
@@ -348,6 +390,8 @@
   });
 
   state.offset = Date.parse(document.body.dataset.now) - Date.now();
+  state.judged = document.body.dataset.judged === "yes";
+  for (const node of $("state").children) node.dataset.source = node.outerHTML;
   dress(document);
   announce();
   setInterval(tick, 1000);

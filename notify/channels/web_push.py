@@ -1,8 +1,9 @@
 """Web Push to the patient's phone: RFC 8030 (protocol), 8291 (encryption), 8292 (VAPID).
 
 The push service in between (the browser maker's) sees neither text nor patient: the payload is
-encrypted for the phone, and it is neutral even so. ``Topic`` is the alert's id, so that a repeat
-takes the place of what still waits there; the phone uses the same as the notification's tag.
+encrypted for the phone, and it is neutral even so. ``Topic`` stands for the alert, so that a repeat
+takes the place of what still waits there. It is keyed: an alert's id is a plain hash of patient,
+kind and onset, which the push service could guess. The phone gets the id, inside the encryption.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from store.database import Connection
 from store.deliveries import Channel, Delivery
 from vigil.errors import SettingsError
 from vigil.kinds import Priority
-from vigil.web_push import endpoint_allowed, keys_usable
+from vigil.web_push import endpoint_allowed, keys_usable, topic, topic_key
 
 if TYPE_CHECKING:
     from vigil.clock import Clock
@@ -65,6 +66,7 @@ class WebPush:
         self._contact = settings.vapid_contact
         self._url = f"{settings.public_url.rstrip('/')}/phone"
         self._vapid = Vapid02.from_raw(private_key.encode())
+        self._topic_key = topic_key(private_key)
         self._clock = clock
         self._local = threading.local()  # a session is not for several threads
         try:
@@ -114,7 +116,7 @@ class WebPush:
             ttl=max(0, int(seconds_left)),
             headers={
                 "Urgency": URGENCY[delivery.priority],
-                "Topic": delivery.alert_id.replace("-", "")[:32],
+                "Topic": topic(self._topic_key, delivery.recipient, delivery.alert_id),
             },
             timeout=TIMEOUT_SECONDS,
             requests_session=self._local.session,

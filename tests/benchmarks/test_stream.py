@@ -46,10 +46,19 @@ def test_ratios_are_to_the_limit_and_to_each_peer() -> None:
         limit=Outcome(1000, 1.0, 1.0, 0),
         vigil_zscore=Outcome(1000, 2.0, 1.0, 7),
         quixstreams_zscore=Outcome(1000, 5.0, 1.0, 7),
+        vigil_zscore_before=Outcome(1000, 2.0, 0.8, 7),
     )
     report.check(runs)
     row = next(line for line in report.table(runs).splitlines() if "Vigil's loop" in line)
-    assert row.split("|")[2:-1] == [" 500 ", " 500 ", " 1000.0 ", " 0.50 ", " 2.50 ", "  "]
+    assert row.split("|")[2:-1] == [
+        " 500 ",
+        " 500 ",
+        " 1000.0 ",
+        " 0.50 ",
+        " 2.50 ",
+        "  ",
+        " 1.250 ",
+    ]
 
 
 @pytest.mark.parametrize("other", [Outcome(999, 1, 1, 7), Outcome(1000, 1, 1, 8)])

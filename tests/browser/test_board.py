@@ -18,7 +18,7 @@ from store import service as store_service
 from store.database import connect
 from tests.support.running import eventually, running, serving
 from tests.support.seed import Seed, busy_ward
-from tests.support.statuses import status
+from tests.support.statuses import heard, status
 from vigil.local.parts import free_port
 from vigil.settings import Settings
 
@@ -258,11 +258,15 @@ def test_no_accessibility_fault_that_axe_can_find(
 ) -> None:
     page, axe = chromium_page, Axe()
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-    with serving([build(away)], away) as url:
+    part, now = build(away), datetime.now(UTC)
+    said = (
+        status("store", time=now, trouble={"database": "away"}),
+        status("detectors", time=now, gauges={"lag_seconds": 400.0}),
+    )
+    with serving([part], away) as url, heard(part.context.monitor, *said):
         with seeding(away) as seed:
             seed.user("kim", PASSWORD, "admin", "Kim Berg")
             busy_ward(seed, 30, minutes=60)
-            seed.statuses(status("store", trouble={"database": "away"}, time=datetime.now(UTC)))
         page.goto(url + "/login")
         found = {"login": axe.run(page)}
         sign_in(page, url)

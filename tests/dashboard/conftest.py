@@ -16,7 +16,9 @@ from dashboard.service import Dashboard, build
 from store.database import connect
 from tests.support.running import serving
 from tests.support.seed import Seed
+from tests.support.statuses import heard, working
 from vigil.local.parts import free_port
+from vigil.model import Status
 from vigil.settings import Settings
 
 PASSWORD = "correct horse battery"
@@ -61,6 +63,12 @@ class Board:
             yield
         finally:
             self.part.context.clock = clock
+
+    @contextmanager
+    def workers(self, *said: Status) -> Iterator[None]:
+        """These statuses were heard just now; none given: all workers are well."""
+        with heard(self.part.context.monitor, *(said or working(datetime.now(UTC)))):
+            yield
 
     @contextmanager
     def seed(self) -> Iterator[Seed]:

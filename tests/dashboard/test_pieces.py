@@ -51,7 +51,7 @@ def values(**more: float) -> dict[str, Value]:
 
 
 def row(told: list[Episode], shown: dict[str, Value] | None = None, **who: Any) -> rows.Fragment:
-    return rows.row(Seen(patient(**who), shown or {}, standing(told), {}))
+    return rows.row(Seen(patient(**who), shown or {}, standing(told), {}), judged=True)
 
 
 def basis(**more: Any) -> Basis:
@@ -143,7 +143,7 @@ def test_whatever_people_typed_is_text() -> None:
         row([told], **who).html,
         row([told._replace(acknowledged_by=None, acknowledged_at=None)], **who).html,
         cards.card(patient(**who), told, basis(evidence={EVIL: EVIL}), [deed]).html,
-        cards.patient_head(patient(**who), {}, [told]),
+        cards.patient_head(patient(**who), {}, [told], judged=True),
     ]
     for html in made:
         assert "<img" not in html
@@ -152,9 +152,9 @@ def test_whatever_people_typed_is_text() -> None:
 
 def test_the_values_of_a_patient_are_marked_in_the_colour_of_what_is_told_of_them() -> None:
     told = episode(priority="low")
-    assert 'class="vitals large low"' in cards.patient_head(patient(), {}, [told])
+    assert 'class="vitals large low"' in cards.patient_head(patient(), {}, [told], judged=True)
     over = told._replace(phase="closed")
-    assert 'class="vitals large"' in cards.patient_head(patient(), {}, [over])
+    assert 'class="vitals large"' in cards.patient_head(patient(), {}, [over], judged=True)
 
 
 def test_a_card_opens_to_its_basis() -> None:

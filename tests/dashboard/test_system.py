@@ -3,52 +3,58 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
-from dashboard.system import EXPECTED, missing, processes, words
-from store.status_rows import Line
+from dashboard.system import EXPECTED, Process, missing, processes, words
+from dashboard.worker_states import WorkerStates
 from tests.dashboard.conftest import Board
 from tests.support.messages import NOON
 from tests.support.statuses import status
 from vigil.model import Status
 
 
-def line(service: str, seconds: float = 0, **rest: Any) -> Line:
-    said: Status = status(service, seconds, **rest)
-    return Line(
-        said.service, said.version, said.started, said.time, said.trouble, said.counters,
-        said.gauges,
-    )  # fmt: skip
+def shown(*said: Status) -> list[Process]:
+    """What the page shows of statuses, each said so many seconds after noon as it says."""
+    states = WorkerStates(0.0, NOON)
+    states.confirm(0.0, NOON)
+    for each in said:
+        states.hear(each, each.time, (NOON - each.time).total_seconds())
+    return processes(states.processes())
 
 
-def test_who_has_not_been_heard_of_for_a_minute_is_missing() -> None:
-    lines = [line("detectors"), line("explain", -61), line("store", -59)]
-    shown = processes(lines, NOON)
-    assert [(each.line.service, each.state) for each in shown] == [
+def test_who_was_not_heard_of_is_missing() -> None:
+    found = shown(status("detectors"), status("explain", -5), status("store", -4))
+    assert [(each.status.service, each.state) for each in found] == [
         ("detectors", "working"), ("explain", "not heard of"), ("store", "working"),
     ]  # fmt: skip
-    assert missing(shown) == ["explain", "notify"]
-    assert missing(processes([line(service) for service in EXPECTED], NOON)) == []
+    assert missing(found) == ["explain", "notify"]
+    assert missing(shown(*(status(service) for service in EXPECTED))) == []
+
+
+def test_who_stopped_by_itself_is_said_to_have_stopped() -> None:
+    (found,) = shown(status("store", ended=True))
+    assert found.state == "stopped"
+    assert "store" in missing([found])
 
 
 def test_a_process_that_another_has_followed_is_not_shown() -> None:
-    lines = [line("store", 0, instance="new"), line("store", -600, instance="old")]
-    assert len(processes(lines, NOON)) == 1
-    assert len(processes(lines[1:], NOON)) == 1
+    both = [status("store", 0, instance="new"), status("store", -600, instance="old")]
+    assert [each.status.instance for each in shown(*both)] == ["new"]
+    assert len(shown(both[1])) == 1
 
 
 def test_trouble_is_told_by_part() -> None:
-    (shown,) = processes([line("store", trouble={"database": "away", "broker": "slow"})], NOON)
-    assert shown.state == "in trouble"
-    assert shown.troubles == ("broker: slow", "database: away")
+    (found,) = shown(status("store", trouble={"database": "away", "broker": "slow"}))
+    assert found.state == "in trouble"
+    assert found.troubles == ("broker: slow", "database: away")
 
 
 def test_words_are_summed_over_the_processes_that_run() -> None:
     counters = {
         "alerts": 5, "phrases_hit": 4, "model_missing": 2, "rewordings_refused_direction": 3,
     }  # fmt: skip
-    lines = [line("explain", counters=counters), line("explain", -1, counters={"alerts": 1})]
-    said = words(processes(lines, NOON))
+    one = status("explain", counters=counters)
+    other = status("explain", -1, instance="other", counters={"alerts": 1})
+    said = words(shown(one, other))
     assert said is not None
     assert said.alerts == 6
     assert dict(said.sources)["told by the phrasebook"] == 4
@@ -56,7 +62,7 @@ def test_words_are_summed_over_the_processes_that_run() -> None:
         ("model_missing", 2), ("rewordings_refused_direction", 3),
     ]  # fmt: skip
     assert all(meaning for _, meaning, _ in said.fallbacks)
-    assert words(processes([line("store")], NOON)) is None
+    assert words(shown(status("store"))) is None
 
 
 def test_whether_a_model_answers() -> None:
@@ -65,20 +71,19 @@ def test_whether_a_model_answers() -> None:
         ({"model_ready": 1.0}, "answers"),
         ({"model_ready": 0.0}, "does not answer"),
     ):
-        said = words(processes([line("explain", gauges=gauges)], NOON))
+        said = words(shown(status("explain", gauges=gauges)))
         assert said is not None
         assert said.model == model
 
 
 def test_the_page(board: Board) -> None:
     now = datetime.now(UTC)
-    with board.seed() as seed:
-        seed.statuses(
-            status("detectors", time=now),
-            status("explain", time=now, counters={"model_crashed": 1, "alerts": 2}),
-            status("store", time=now, trouble={"database": "away"}),
-        )
-    with board.sign_in("ada") as client:
+    said = (
+        status("detectors", time=now),
+        status("explain", time=now, counters={"model_crashed": 1, "alerts": 2}),
+        status("store", time=now, trouble={"database": "away"}),
+    )
+    with board.workers(*said), board.sign_in("ada") as client:
         page = client.get("/board/system").text
     assert "<strong>Not running:</strong> notify." in page
     assert "database: away" in page

@@ -75,6 +75,9 @@ def _everything(system: Faulty, draw: random.Random) -> list[Fault]:
         acts.half_open(system.to_database, "database", draw.uniform(1.0, 20.0)),
         acts.half_open(system.to_broker, "broker", draw.uniform(1.0, 20.0)),
         acts.storm(system, draw, 4), acts.storm(system, draw, 8), acts.poison(system),
+        acts.stuck_letters(system), acts.future(system),
+        acts.older_database(system, draw.uniform(1.0, 12.0)),
+        *acts.full_disk(system, draw.uniform(1.0, 12.0)),
     ]  # fmt: skip
 
 

@@ -54,8 +54,20 @@ def _broker_and_stream(system: Faulty, draw: random.Random) -> list[Fault]:
     return [*lasting, bursts, *network, acts.storm(system, draw, 4), acts.poison(system)]
 
 
+def _topics_and_disk(system: Faulty, draw: random.Random) -> list[Fault]:
+    return [
+        acts.poison(system), acts.stuck_letters(system), acts.future(system),
+        acts.older_database(system, draw.uniform(1.0, 3.0)),
+        *acts.full_disk(system, draw.uniform(1.0, 3.0)),
+    ]  # fmt: skip
+
+
 ROUNDS: Mapping[str, Callable[[Faulty, random.Random], list[Fault]]] = MappingProxyType(
-    {"processes and database": _processes_and_database, "broker and stream": _broker_and_stream}
+    {
+        "processes and database": _processes_and_database,
+        "broker and stream": _broker_and_stream,
+        "topics and disk": _topics_and_disk,
+    }
 )
 
 

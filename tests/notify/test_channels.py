@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +26,7 @@ from notify.channels.web_push import TIMEOUT_SECONDS, WebPush
 from store.deliveries import Delivery
 from tests.notify.examples import NOW, delivery
 from tests.support.push_service import Answer, PushService
+from vigil import ids
 from vigil.catalogue import LOCALES
 from vigil.errors import SettingsError
 from vigil.local.parts import free_port
@@ -159,7 +163,7 @@ def test_a_push_is_encrypted_signed_urgent_and_neutral() -> None:
     assert sent == Outcome("sent")
     assert message.headers["urgency"] == "high"
     assert message.headers["ttl"] == "300"
-    assert message.headers["topic"] == one.alert_id.replace("-", "")
+    assert re.fullmatch("[A-Za-z0-9_-]{32}", message.headers["topic"])
     assert message.payload == {
         "delivery_id": one.delivery_id,
         "alert_id": one.alert_id,
@@ -167,6 +171,34 @@ def test_a_push_is_encrypted_signed_urgent_and_neutral() -> None:
         "body": "You have a new message from your care team.",
         "url": "https://vigil.example/phone",
     }
+
+
+def topic_sent(channel: WebPush, **changes: Any) -> str:
+    with PushService() as push:
+        assert channel.send(to_phone(push.subscription(), **changes)) == Outcome("sent")
+        [message] = push.wait(1)
+    return message.headers["topic"]
+
+
+def test_a_topic_replaces_across_processes_and_cannot_be_guessed() -> None:
+    alert = ids.derive("alert", "p1", "heart_rate_high", "2026-11-21T06:02:00Z")
+    given = {"alert_id": alert, "recipient": "phone-1"}
+    first = topic_sent(push_channel(), **given)
+    assert topic_sent(push_channel(), **given) == first  # another process, or after a restart
+    others = [
+        topic_sent(push_channel(), **given | {"recipient": "phone-2"}),
+        topic_sent(push_channel(), **given | {"alert_id": ids.derive("alert", "p2")}),
+        topic_sent(WebPush(Settings(push_hosts="127.0.0.1"), new_private_key(), lambda: NOW),
+                   **given),
+    ]  # fmt: skip
+    assert len({first, *others}) == 4
+    # What anybody can compute from patient, kind and onset:
+    raw = bytes.fromhex(alert.replace("-", ""))
+    digests = [hashlib.new(name, text.encode()).digest() for name in ("sha1", "sha256", "md5")
+               for text in (alert, f"phone-1\0{alert}", alert.replace("-", ""))]  # fmt: skip
+    for guess in (raw, *digests):
+        assert base64.urlsafe_b64encode(guess).decode().rstrip("=")[:32] != first
+        assert guess.hex()[:32] != first
 
 
 def test_every_lock_screen_is_the_same_whatever_it_is_about() -> None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
-from unittest.mock import patch
-
-from kafka.record.default_records import DefaultRecordBatchBuilder
+from pathlib import Path
 
 from tests.support.faulty import PROCESSES, Faulty
 from tests.support.piece import Piece
 from tests.support.proxy import Proxy
+from tests.support.raw_records import NULL, nulls
 from tests.support.schedule import Fault
 from vigil import topics, wire
 from vigil.broker import Publisher
+from vigil.clock import utc_now
+from vigil.model import Measurement, Tick, Upload
 
+LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 CLOCKS_HOURS = (0.0, 3.0, -3.0, 48.0)
 """By how much the wall clocks of workers that join step."""
 STORMY = ("detectors", "store", "detectors", "explain")
@@ -97,7 +102,7 @@ def poison(system: Faulty) -> Fault:
 
     def act() -> None:
         publisher = Publisher(system.settings, "poison", patience=10)
-        with patch.object(DefaultRecordBatchBuilder, "append", _append):
+        with nulls():
             for topic in (topics.READINGS, topics.EVENTS, topics.ALERTS):
                 publisher.publish(_poison(topic))
         publisher.close()
@@ -105,18 +110,81 @@ def poison(system: Faulty) -> Fault:
     return Fault("poison", act)
 
 
-class _Null(bytes):
-    """A header's value that goes out as null: Kafka allows it, kafka-python's producer does not."""
+def future(system: Faulty) -> Fault:
+    """Clock ticks and an upload that claim to be from hours to millennia ahead, everywhere."""
+
+    def act() -> None:
+        publisher = Publisher(system.settings, "future", patience=10)
+        now = utc_now()
+        for ahead in (now + timedelta(hours=2), now + timedelta(days=900), LATEST):
+            for partition in range(system.settings.partitions):
+                publisher.publish([wire.outgoing(Tick(ahead), "future", partition)])
+            reading = Measurement(f"future-{ahead.year}", ahead, {"heart_rate": 70.0})
+            upload = Upload("future-1", "future-watch", ahead, (reading,))
+            publisher.publish([wire.outgoing(upload, "future")])
+        publisher.close()
+
+    return Fault("ticks and an upload from the future", act)
 
 
-_plain_append = DefaultRecordBatchBuilder.append
+def stuck_letters(system: Faulty) -> Fault:
+    """Unreadable messages whose dead letters would be larger than any message may be."""
+
+    def act() -> None:
+        publisher = Publisher(system.settings, "stuck", patience=10)
+        headers = [(f"h{number}", b"") for number in range(120_000)]
+        for topic in (topics.READINGS, topics.EVENTS, topics.ALERTS):
+            publisher.publish([
+                wire.Outgoing(topic.name, b"stuck", b"{}" + bytes(500_000), headers),
+                wire.Outgoing(topic.name, b"k" * 2_000_000, b"x" * 1_500_000, []),
+                wire.Outgoing(topic.name, b"stuck", b"{}", [("h" * 1_500_000, b"v" * 1_500_000)]),
+            ])  # fmt: skip
+        publisher.close()
+
+    return Fault("messages whose dead letters are too large", act)
 
 
-def _append(
-    self: Any, offset: int, timestamp: int, key: Any, value: Any, headers: Any, **rest: Any
-) -> Any:
-    told = [(name, None if isinstance(given, _Null) else given) for name, given in headers]
-    return _plain_append(self, offset, timestamp, key, value, told, **rest)
+def older_database(system: Faulty, seconds: float) -> Fault:
+    """The database is restored from a backup that was made so long before."""
+    data, backup = system.disk / "postgres", system.disk / "backup"
+
+    def act() -> None:
+        system.database.kill()
+        _copied(data, backup)
+        system.database.start()
+        time.sleep(seconds)
+        system.database.kill()
+        system.forgotten += system.doorbell.rung
+        shutil.rmtree(data)
+        backup.rename(data)
+        system.database.start()
+
+    return Fault(f"database restored from a backup of {seconds:.1f} s before", act)
+
+
+def _copied(folder: Path, to: Path) -> None:
+    """A copy with the owners that everything has: PostgreSQL opens no data but its own."""
+    subprocess.run(["cp", "-a", folder, to], check=True)
+
+
+def full_disk(system: Faulty, seconds: float) -> list[Fault]:
+    """The disk of broker and database is full for so long; what ended of it is started again.
+
+    Tansu's log is in memory and has no disk. Nothing where the disk is the machine's own.
+    """
+
+    def act() -> None:
+        filler = system.disk / "filler"
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with filler.open("ab") as file, suppress(OSError):
+                file.write(bytes(shutil.disk_usage(system.disk).free))
+            time.sleep(0.2)
+        filler.unlink()
+        for piece in (system.database, system.broker):
+            piece.start_again_if_ended()
+
+    return [Fault("disk full", act)] if system.disk_of_its_own else []
 
 
 def _poison(topic: topics.Topic) -> list[wire.Outgoing]:
@@ -130,7 +198,7 @@ def _poison(topic: topics.Topic) -> list[wire.Outgoing]:
         (b"[" * 50_000, right),
         (b'{"patient_id": "' + b"x" * 3_000_000 + b'"}', right),
         (b"{}", other),
-        (b"{}", [("ce_type", _Null())]),
+        (b"{}", [("ce_type", NULL)]),
         (None, []),
     ]
     return [wire.Outgoing(topic.name, b"poison", value, headers) for value, headers in values]  # type: ignore[arg-type]

@@ -7,10 +7,11 @@ the database past the proxy.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from tests.support.piece import Piece, standing
 from tests.support.processes import end, open_folder
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
-from tests.support.whole import Whole, whole
+from tests.support.whole import BESIDE, Whole, whole
 from vigil import topics
 from vigil.local import parts
 from vigil.local.parts import HOST, free_port
@@ -40,6 +41,8 @@ PATIENCE_SECONDS = 90.0
 """How long a system may take to be done with everything once nothing is broken any more."""
 READY_SECONDS = 180.0
 """How long a worker may take to start while others do, on a busy machine."""
+DISK_MB = 1_500
+"""Room for broker and database of a fault run, many times over."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -67,7 +70,7 @@ class Faulty:
 
     def __init__(
         self, system: Whole, settings: Settings, broker: Piece, database: Piece,
-        networks: tuple[Proxy, Proxy], doorbell: Doorbell,
+        networks: tuple[Proxy, Proxy], doorbell: Doorbell, disk: Path,
     ):  # fmt: skip
         self.system = system
         self.settings = settings
@@ -75,6 +78,12 @@ class Faulty:
         self.database = database
         self.to_broker, self.to_database = networks
         self.doorbell = doorbell
+        self.disk = disk
+        """Where broker and database keep their data."""
+        self.disk_of_its_own = disk.is_mount()
+        """Whether that is a small file system which a test may fill."""
+        self.forgotten = 0
+        """Pages that went out and that the database, older again, knows nothing of."""
         self.expected = Outcome({}, {}, {})
         self.accepted: dict[Moment, dict[str, float]] = {}
         """Readings that the door took; what follows from them only the log can tell."""
@@ -146,6 +155,14 @@ class Faulty:
         self._check_against(database, oracle.with_silence(self.expected, log))
         self._check_letters()
         self._check_pages(database)
+        self._check_logs({patient for patient, _, _ in database.readings})
+
+    def _check_logs(self, patients: Iterable[str]) -> None:
+        """No log of the database's or of Vigil's names a patient."""
+        logs = [*self.system.folder.rglob("*.log"), self.system.folder / BESIDE]
+        assert self.database.log in logs
+        found = oracle.named(patients, logs)
+        assert not found, f"patients named in logs: {found}"
 
     def _check_against(self, database: Outcome, expected: Outcome) -> None:
         """What follows from readings, in the tables and on the topics."""
@@ -167,7 +184,7 @@ class Faulty:
         planned: list[Step] = [(alert_id, sequence) for alert_id, sequence, _ in rows]
         assert len(planned) == len(set(planned))
         assert set(planned) == oracle.pages(database.alerts.values())
-        assert self.doorbell.rung <= sum(attempts for *_, attempts in rows)
+        assert self.doorbell.rung <= sum(attempts for *_, attempts in rows) + self.forgotten
 
     def _url(self) -> str:
         return self.database.part.address
@@ -187,8 +204,10 @@ def faulty(kind: str) -> Iterator[Faulty]:
         folder = stack.enter_context(open_folder())
         doorbell = stack.enter_context(Doorbell())
         to_broker = stack.enter_context(Proxy(free_port()))
-        broker = stack.enter_context(standing(_broker(kind, folder, to_broker)))
-        database = stack.enter_context(standing(parts.postgres(folder / "postgres")))
+        disk = stack.enter_context(_disk(folder / "disk"))
+        broker = stack.enter_context(standing(_broker(kind, disk, to_broker)))
+        log = folder / "postgres.log"
+        database = stack.enter_context(standing(parts.postgres(disk / "postgres"), log))
         port = urlsplit(database.part.address).port or 0
         to_database = stack.enter_context(Proxy(port))
         behind = database.part.address.replace(f":{port}/", f":{to_database.port}/")
@@ -203,9 +222,23 @@ def faulty(kind: str) -> Iterator[Faulty]:
             "VIGIL_ONCALL_URLS": doorbell.url,
         }  # fmt: skip
         system = stack.enter_context(whole(folder, None, given=given))
-        made = Faulty(system, settings, broker, database, (to_broker, to_database), doorbell)
+        made = Faulty(system, settings, broker, database, (to_broker, to_database), doorbell, disk)
         stack.callback(made.heal)  # so that everything can end in order
         yield made
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[Path]:
+    """A folder; where the system lets us, a small file system of its own, which can be filled."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=755", "tmpfs", str(folder)]
+    asked = subprocess.run(mount, capture_output=True, check=False) if os.geteuid() == 0 else None
+    mounted = asked is not None and asked.returncode == 0
+    try:
+        yield folder
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def _broker(kind: str, folder: Path, network: Proxy) -> parts.Part:

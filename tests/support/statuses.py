@@ -1,12 +1,20 @@
-"""Statuses of workers for tests."""
+"""Statuses of workers for tests, and boards that have heard some."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+from dashboard.worker_states import SERVICES, WorkerStates
 from tests.support.messages import NOON
+from vigil.clock import utc_now
 from vigil.model import Status
+
+if TYPE_CHECKING:
+    from dashboard.monitor import Monitor
 
 
 def status(service: str, seconds: float = 0, instance: str = "", **rest: Any) -> Status:
@@ -22,3 +30,22 @@ def status(service: str, seconds: float = 0, instance: str = "", **rest: Any) ->
         "gauges": {},
     }
     return Status(**(fields | rest))
+
+
+def working(at: datetime) -> tuple[Status, ...]:
+    """A ready process of each service."""
+    return tuple(status(service, time=at, gauges={"lag_seconds": 0.0}) for service in SERVICES)
+
+
+@contextmanager
+def heard(monitor: Monitor, *said: Status) -> Iterator[None]:
+    """A monitor without a broker for which these statuses came just now, and nothing since."""
+    before, now, at = monitor.states, time.monotonic(), utc_now()
+    monitor.states = WorkerStates(now, at)
+    monitor.states.confirm(now + 3600, at)  # no later question is waited for
+    for each in said:
+        monitor.states.hear(each, at)
+    try:
+        yield
+    finally:
+        monitor.states = before

@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 from vigil import broker, reading, wire
 from vigil.errors import WireError
 from vigil.model import Event, Tick
+from vigil.stamps import Stamps
 from vigil.topics import READINGS
 
 if TYPE_CHECKING:
@@ -208,12 +209,14 @@ class FromTopic:
         del cut
         place = TopicPartition(READINGS.name, int(unit.rpartition(" ")[2]))
         engine, mine, ticked = Engine(self._config), set[str](), None
+        stamps = Stamps()
         for raw in self._records(place):
             try:
                 message: Any = wire.decode(place.topic, raw.value, raw.headers)
             except WireError:
                 self._unread += 1
                 continue
+            message = stamps.held(message, raw)
             if isinstance(message, Tick):
                 ticked = message.time
                 yield engine.tick(message.time)

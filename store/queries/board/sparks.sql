@@ -19,4 +19,4 @@ CROSS JOIN LATERAL (
     )
     OFFSET 0                              -- by index for each patient
 ) b
-WHERE l.signal = 'heart_rate' AND b.heart_rate_avg IS NOT NULL
+WHERE l.signal = 'heart_rate' AND believable(l.time) AND b.heart_rate_avg IS NOT NULL

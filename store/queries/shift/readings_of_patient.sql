@@ -3,6 +3,7 @@
 -- Parameters: patient, start, end.
 -- Lives on: readings, by primary key.
 SELECT %(patient)s::text AS patient_id, count(*)::int AS readings, max(time) AS newest,
-       min(heart_rate) AS lowest, max(heart_rate) AS highest
+       min(possible('heart_rate', heart_rate)) AS lowest,
+       max(possible('heart_rate', heart_rate)) AS highest
 FROM readings
 WHERE patient_id = %(patient)s AND time > %(start)s AND time <= %(end)s

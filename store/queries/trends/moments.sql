@@ -9,8 +9,12 @@ SELECT date_bin(%(width)s, time, %(origin)s) AS bucket,
        avg(spo2) AS spo2_avg, min(spo2) AS spo2_min, max(spo2) AS spo2_max,
        avg(respiratory_rate) AS respiratory_rate_avg, min(respiratory_rate) AS respiratory_rate_min, max(respiratory_rate) AS respiratory_rate_max,
        avg(temperature) AS temperature_avg, min(temperature) AS temperature_min, max(temperature) AS temperature_max
-FROM readings
-WHERE patient_id = %(patient)s
-  AND time >= date_bin(%(width)s, %(start)s, %(origin)s) AND time < %(end)s
+FROM (
+    SELECT time, possible('heart_rate', heart_rate) AS heart_rate, possible('systolic', systolic) AS systolic, possible('diastolic', diastolic) AS diastolic,
+           possible('spo2', spo2) AS spo2, possible('respiratory_rate', respiratory_rate) AS respiratory_rate, possible('temperature', temperature) AS temperature
+    FROM readings
+    WHERE patient_id = %(patient)s
+      AND time >= date_bin(%(width)s, %(start)s, %(origin)s) AND time < %(end)s
+) AS r
 GROUP BY 1
 ORDER BY 1

@@ -1,0 +1,243 @@
+"""A running system among messages that nobody of ours wrote, and what it must have made of them.
+
+Good readings stand between the others on the same partitions. Afterwards everything about the
+good ones is as without the others, nobody has ended or waits, and of each other message it can be
+said what became of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import psutil
+import psycopg
+
+from tests.support import oracle
+from tests.support.faulty import PATIENCE_SECONDS, PROCESSES, Faulty, assert_same
+from tests.support.fuzzing import Fuzzer
+from tests.support.oracle import READERS, Outcome
+from tests.support.raw_records import nulls
+from tests.support.running import eventually
+from tests.support.schedule import say
+from tests.support.streaming import read_all
+from vigil import topics, wire
+from vigil.broker import Publisher
+from vigil.errors import WireError
+from vigil.model import Upload
+from vigil.settings import Settings
+
+CHUNK = 2_000
+"""Messages sent at once."""
+LETTERS_WAIT_SECONDS = 60.0
+FAILED = "failed on this message"
+"""In the detail of a letter whose message made a worker's own code fail: there may be none."""
+GROWTH_MB = 200
+"""By how much a process may grow after the first fifth: buffers, and forty people's states."""
+
+
+class Letter(NamedTuple):
+    """A dead letter, as far as it is looked at."""
+
+    reason: str
+    detail: str
+
+
+def between(
+    system: Faulty, uploads: Sequence[Upload], fuzzer: Fuzzer, count: int
+) -> dict[str, int]:
+    """Send so many messages of a fuzzer with the uploads evenly between them.
+
+    Returns:
+        What each process used of memory after a fifth of it, in bytes.
+    """
+    system.expect(list(uploads))
+    publisher = Publisher(system.settings, "fuzz", patience=20)
+    fuzz, good, used = fuzzer.messages(count), iter(uploads), {}
+    rounds = max(1, count // CHUNK)
+    each = -(-len(uploads) // rounds)
+    try:
+        with nulls():
+            for number in range(rounds):
+                chunk = [sent.message for sent in islice(fuzz, CHUNK)]
+                mine = [wire.outgoing(upload, "test") for upload in islice(good, each)]
+                publisher.publish(_mixed(chunk, mine), timeout_seconds=120)
+                if number == rounds // 5:
+                    used = memory(system)
+    finally:
+        publisher.close()
+    return used
+
+
+def _mixed(one: list[wire.Outgoing], other: list[wire.Outgoing]) -> Iterator[wire.Outgoing]:
+    """Both in order, the second spread evenly over the first."""
+    step = max(1, len(one) // max(1, len(other)))
+    rest = iter(other)
+    for number, message in enumerate(one):
+        yield message
+        if number % step == 0:
+            yield from islice(rest, 1)
+    yield from rest
+
+
+def memory(system: Faulty) -> dict[str, int]:
+    """What each process of the system uses now, in bytes."""
+    found = {name: system.system.pid_of(name) for name in PROCESSES}
+    return {name: psutil.Process(pid).memory_info().rss for name, pid in found.items() if pid}
+
+
+def settle(system: Faulty, people: set[str]) -> None:
+    """Return once everything is handled: good readings stored, told and paged, and nobody lags."""
+
+    def all_there() -> bool:
+        database = of(oracle.stored(system.database.part.address), people)
+        wanted = [len(part) for part in system.expected]
+        have = [len(part) for part in database]
+        assert all(h >= w for h, w in zip(have, wanted, strict=True)), f"{have} of {wanted}"
+        return True
+
+    eventually(all_there, 4 * PATIENCE_SECONDS)
+    until = oracle.ends_of_all(system.settings)
+
+    def nobody_lags() -> bool:
+        behind = oracle.lag(system.settings, until)
+        assert not behind, f"messages not committed: {behind}"
+        return True
+
+    eventually(nobody_lags, 4 * PATIENCE_SECONDS)
+
+
+def of(outcome: Outcome, people: set[str]) -> Outcome:
+    """What of an outcome is about these people."""
+    return Outcome(
+        {key: values for key, values in outcome.readings.items() if key[0] in people},
+        {key: event for key, event in outcome.events.items() if event.patient_id in people},
+        {key: alert for key, alert in outcome.alerts.items() if alert.patient_id in people},
+    )
+
+
+def check_the_good(system: Faulty, people: set[str]) -> None:
+    """Everything about these people is there once, as it is where nothing else is on the topics."""
+    database = of(oracle.stored(system.database.part.address), people)
+    log = of(oracle.of_log(system.settings), people)
+    expected = oracle.with_silence(system.expected, log)
+    assert_same(expected.readings, database.readings)
+    assert_same(expected.events, database.events)
+    assert_same(expected.alerts, database.alerts)
+    for name in (topics.EVENTS.name, topics.ALERTS.name):
+        found = {k: m for k, m in _steps(system.settings, name).items() if m.patient_id in people}
+        assert_same(expected.events if name == topics.EVENTS.name else expected.alerts, found)
+    assert paged(system, people) == oracle.pages(database.alerts.values())
+
+
+def _steps(settings: Settings, topic: str) -> dict[Any, Any]:
+    """The newest content of each step on a topic; a stranger may have repeated its own."""
+    found: dict[Any, Any] = {}
+    for record in read_all(settings, topic):
+        try:
+            message: Any = wire.decode(topic, record.value, record.headers)
+        except WireError:
+            continue
+        key = (
+            (message.event_id, message.sequence)
+            if topic == topics.EVENTS.name
+            else (message.alert_id, message.revision)
+        )
+        found[key] = message
+    return found
+
+
+def paged(system: Faulty, people: set[str]) -> set[tuple[str, int]]:
+    """Which alerts of these people on-call staff were to be paged about; each once."""
+    query = """
+        SELECT alert_id, sequence FROM deliveries
+        WHERE channel = 'on_call' AND patient_id = ANY(%s)
+    """
+    with psycopg.connect(system.database.part.address) as connection:
+        rows = connection.execute(query, (sorted(people),)).fetchall()
+    assert len(rows) == len(set(rows))
+    return set(rows)
+
+
+def letters(settings: Settings) -> dict[tuple[str, str], Letter]:
+    """Service and origin → its letter. What a stranger wrote to the topic is not among them."""
+    found: dict[tuple[str, str], Letter] = {}
+    for record in read_all(settings, topics.DEADLETTER.name):
+        origin = wire.header(record.headers, "vigil_origin")
+        service = wire.header(record.headers, "ce_source").rpartition("/")[2]
+        if origin and service in READERS:
+            reason, detail = (
+                wire.header(record.headers, f"vigil_{name}") for name in ("reason", "detail")
+            )
+            found[service, origin] = Letter(reason, detail)
+    return found
+
+
+def check_the_others(system: Faulty, people: Iterable[str]) -> Counter[tuple[str, str, str]]:
+    """What became of every message that was not good: service, topic and reason → how many.
+
+    A message that cannot be decoded has its letter with the reason; one that can be has none but
+    that the service refused it by name.
+    """
+    kept, told = letters(system.settings), Counter[tuple[str, str, str]]()
+    good = {person.encode() for person in people}
+    for topic in {name for names in READERS.values() for name in names}:
+        for record in read_all(system.settings, topic):
+            if record.key in good:
+                continue
+            origin, expected = f"{topic}/{record.partition}/{record.offset}", _fault(topic, record)
+            for service in (s for s, read in READERS.items() if topic in read):
+                letter = kept.pop((service, origin), None)
+                _check_letter(service, origin, expected, letter)
+                told[service, topic, letter.reason if letter else "taken"] += 1
+    assert not kept, f"letters of nothing: {[*kept.items()][:3]}"
+    return told
+
+
+def _fault(topic: str, record: Any) -> str:
+    """Why a record cannot be decoded; empty: it can."""
+    try:
+        wire.decode(topic, record.value, record.headers)
+    except WireError as error:
+        return error.code
+    return ""
+
+
+def _check_letter(service: str, origin: str, expected: str, letter: Letter | None) -> None:
+    where = f"{service} at {origin}: {letter}"
+    if expected:
+        assert letter is not None, f"{where}, expected {expected}"
+        assert letter.reason == expected, f"{where}, expected {expected}"
+    elif letter is not None:
+        assert letter.reason == "wire.rejected", where
+        assert FAILED not in letter.detail, where
+
+
+def check_processes(
+    system: Faulty, pids: Mapping[str, int | None], used: Mapping[str, int]
+) -> None:
+    """Nobody ended, everybody is ready, and nobody's memory grew with what they could not use."""
+    assert pids == {name: system.system.pid_of(name) for name in PROCESSES}
+    now = memory(system)
+    grown = {name: (now[name] - before) / 1e6 for name, before in used.items()}
+    say(f"memory grew, MB: { {name: round(by) for name, by in grown.items()} }")
+    assert all(by < GROWTH_MB for by in grown.values()), grown
+    eventually(lambda: _all_ready(system.settings), PATIENCE_SECONDS)
+
+
+def _all_ready(settings: Settings) -> bool:
+    """By the newest word of each worker's on ``vitals.status``."""
+    newest: dict[str, Any] = {}
+    for record in read_all(settings, topics.STATUS.name):
+        try:
+            status: Any = wire.decode(topics.STATUS.name, record.value, record.headers)
+        except WireError:
+            continue
+        if status.service in READERS and not status.instance.startswith("fuzz"):
+            newest[status.service] = status
+    troubles = {name: status.trouble for name, status in newest.items() if status.trouble}
+    assert newest.keys() == READERS.keys()
+    assert not troubles, troubles
+    return True
