@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 
 from vigil.local import running
+from vigil.local.purpose import settle
 from vigil.local.revival import wait_for_room
 from vigil.local.runtime import Runtime, kafka_home
 from vigil.provisioning import create_topics, differences
@@ -36,11 +37,14 @@ def stop_on_signal() -> Iterator[threading.Event]:
 
 @contextmanager
 def data_folder(named: Path | None) -> Iterator[Path]:
-    """The folder that is named, or ``.vigil`` where Kafka keeps its log, or a passing one."""
+    """The named folder, or one of the demo's own where Kafka keeps its log, or a passing one.
+
+    Never the one that ``vigil up`` keeps its data in.
+    """
     if named is not None:
         yield named
     elif kafka_home() is not None:
-        yield Path(".vigil")
+        yield Path(".vigil") / "demo"
     else:
         passing = Path(tempfile.mkdtemp(prefix="vigil-data-"))
         try:
@@ -57,6 +61,14 @@ def prepare(settings: Settings) -> None:
     create_topics(settings)
     for topic, what, mend, _ in differences(settings):
         say(f"{topic} {what}. {mend}")
+
+
+def prepare_real(settings: Settings) -> None:
+    """The same, where nothing of a demonstration may be left."""
+    from vigil.cli.demo_remains import refuse_remains
+
+    prepare(settings)
+    refuse_remains(settings)
 
 
 def say(line: str) -> None:
@@ -76,6 +88,7 @@ def run(
         wait_for_room(folder, say, stop)
         if stop.is_set():
             return
+        settle(folder, demo=settings.demo)
         runtime = Runtime(folder, settings, kafka_home(), say)
         with running.announced(runtime.settings):
             runtime.run(prepare_all, stop, lambda: when_up(runtime.settings, stop))
