@@ -7,6 +7,7 @@ acknowledged and not stored would be gone.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ from vigil.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(300)]
 
+KAFKA_HOME = os.environ.get("KAFKA_HOME")
 FIRST, MEANWHILE = 50, 300
 START = utc_now().replace(microsecond=0) - timedelta(hours=1)
 
@@ -55,6 +57,37 @@ def test_a_full_disk_makes_everything_wait_and_loses_no_reading() -> None:
         assert sum(file.stat().st_size for file in logs.iterdir()) < 10_000_000
 
 
+@pytest.mark.skipif(KAFKA_HOME is None, reason="KAFKA_HOME names no Apache Kafka")
+def test_apache_kafka_comes_back_by_itself_once_there_is_room() -> None:
+    """It ends itself; the door takes nothing then, and what it had acknowledged is there after."""
+    with (
+        small_disk(512 << 20) as disk,
+        open_folder() as folder,
+        whole(folder, KAFKA_HOME, "up", "--data", str(disk / "data")) as system,
+        _door(system) as door,
+    ):
+        url = system.environment()["VIGIL_DATABASE_URL"]
+        filler = fill(disk)
+        taken = 0
+        with suppress(AssertionError):
+            for n in range(100_000):
+                _send(door, n, 1)
+                taken = n + 1
+        eventually(lambda: "broker died" in (folder / "terminal.txt").read_text(), 120)
+        assert "is full" in (folder / "terminal.txt").read_text()
+        filler.unlink()
+        eventually(lambda: _taken(door, taken), 120)
+        eventually(lambda: _stored(url) == taken + 1, 120)
+
+
+def _taken(door: httpx.Client, n: int) -> bool:
+    try:
+        _send(door, n, 1)
+    except (AssertionError, httpx.HTTPError):
+        return False
+    return True
+
+
 @contextmanager
 def _door(system: Whole) -> Iterator[httpx.Client]:
     url = system.environment()["VIGIL_DATABASE_URL"]
@@ -74,7 +107,7 @@ def _send(door: httpx.Client, first: int, count: int) -> None:
         moment = (START + timedelta(seconds=n)).isoformat()
         reading = {"patient_id": "p1", "time": moment, "values": {"heart_rate": 66}}
         answer = door.post("/v1/readings", json={"readings": [reading]})
-        assert answer.json()["accepted"] == 1, answer.text
+        assert answer.status_code == 200, answer.text
 
 
 def _stored(url: str) -> int:

@@ -24,11 +24,11 @@ REMINDER = 300.0
 """Seconds after which what still holds is said once more."""
 ROOM = 64 << 20
 """Bytes without which nothing is started: PostgreSQL begins its log in pieces of 16 MB."""
-KEPT = "Leave Vigil running: what the broker has acknowledged is stored then."
+KEPT = "Leave Vigil running: what the broker has acknowledged is stored once there is room."
 
 
 class Revival:
-    """Looks at the states of all programs, and brings back what was given up.
+    """Looks at disk and programs, says what keeps them down, and brings back what was given up.
 
     Args:
         data: the folder whose disk must have room.
@@ -45,17 +45,22 @@ class Revival:
     def see(self, states: Mapping[str, State]) -> None:
         """Start what was given up, once in :data:`PAUSE` and not while the disk is full."""
         now = time.monotonic()
+        full = _full(self._data)
+        if full:
+            self._say_once("the disk", f"{full} {KEPT}")
+        else:
+            self._said.pop("the disk", None)
         for name, state in states.items():
             if state.state == GIVEN_UP and now >= self._next_try.get(name, 0.0):
                 self._next_try[name] = now + PAUSE
-                self._revive(name)
+                self._revive(name, full=bool(full))
             elif state.state == RUNNING and now >= self._next_try.get(name, math.inf):
                 del self._next_try[name]
                 del self._said[name]
 
-    def _revive(self, name: str) -> None:
-        if full := _full(self._data):
-            self._say_once(name, f"{name} ended. {full} {KEPT}")
+    def _revive(self, name: str, *, full: bool) -> None:
+        if full:
+            self._say_once(name, f"{name} ended, and is started again once there is room")
             return
         last = self._supervisor.last_words(name)
         self._say_once(name, f"{name} keeps dying, and is tried again. Its log ends with: {last}")
@@ -86,6 +91,6 @@ def _full(folder: Path) -> str:
     if free >= ROOM:
         return ""
     return (
-        f"The disk of {folder} is full ({free >> 20} MB free): waiting until there are"
-        f" {ROOM >> 20} MB."
+        f"The disk of {folder} is full ({free >> 20} MB free): nothing is started before"
+        f" there are {ROOM >> 20} MB."
     )
