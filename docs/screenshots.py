@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.conftest import CHROMIUM, CHROMIUM_FLAGS
 from tests.support.whole import whole
-from vigil.cli.demo import PASSWORD, USER
+from vigil.cli.demo_remains import PASSWORD, USER
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -4,8 +4,9 @@
 image need. Everything that pip fetches is named in the lock with its hashes (:mod:`lock` describes
 the files), build tools too; it needs pip and the standard library alone.
 
-PyTorch comes first and by itself: which build of the version pip finds depends on the machine and
-its index. One for GPUs says in its metadata that it needs CUDA's libraries, and only then are they
+PyTorch comes first and by itself. Which of its builds pip prefers depends on the machine and its
+index, so pip chooses as it would without a lock, and what it chose is installed if its hash is in
+the lock. A build for GPUs says in its metadata that it needs CUDA's libraries; only then are they
 installed.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
 from importlib import invalidate_caches, metadata
 from pathlib import Path
 
@@ -35,19 +37,43 @@ def main() -> None:
     files = list(EXTRAS[given.purpose])
     _locked("build")
     if given.llm:
-        _locked("torch", alone=True)
+        _torch()
         if _is_for_gpus("torch"):
             _locked("cuda", alone=True)
         files.append("llm")
     _locked(*files)
     source = [str(HERE.parent)] if given.purpose == "image" else ["--editable", str(HERE.parent)]
-    _pip("--no-deps", *source)
+    _pip("install", "--no-build-isolation", "--no-deps", *source)
 
 
 def _locked(*files: str, alone: bool = False) -> None:
-    """Install files of the lock; ``alone`` without what they depend on, which is in other files."""
+    """Install files of the lock; ``alone`` without what they depend on, which is in other files.
+
+    A package that must be built is built with what is installed, so that this fetches nothing.
+    """
     named = [word for name in files for word in ("--requirement", str(HERE / f"{name}.txt"))]
-    _pip("--require-hashes", *(["--no-deps"] if alone else []), *named)
+    hashed = ["install", "--no-build-isolation", "--require-hashes"]
+    _pip(*hashed, *(["--no-deps"] if alone else []), *named)
+
+
+def _torch() -> None:
+    """The build that pip chooses here: given hashes, it would prefer those that an index tells."""
+    lines = (HERE / "torch.txt").read_text().splitlines()
+    (pin,) = [line.rstrip(" \\") for line in lines if line.startswith("torch==")]
+    if _version("torch") == pin.removeprefix("torch=="):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        _pip("download", "--no-deps", f"--dest={folder}", pin)
+        chosen = ["--no-index", f"--find-links={folder}", "--requirement", str(HERE / "torch.txt")]
+        _pip("install", "--require-hashes", "--no-deps", *chosen)
+
+
+def _version(package: str) -> str | None:
+    """What is installed of it, without the name of the build (``2.13.0+cpu``)."""
+    try:
+        return metadata.version(package).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _is_for_gpus(package: str) -> bool:
@@ -57,8 +83,7 @@ def _is_for_gpus(package: str) -> bool:
 
 
 def _pip(*words: str) -> None:
-    """``pip install``; builds use what is installed, so that they fetch nothing."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", *words]
+    command = [sys.executable, "-m", "pip", "--quiet", *words]
     if subprocess.run(command, check=False).returncode:
         raise SystemExit("pip failed: its message stands above.")
 

@@ -58,6 +58,8 @@ CODES: dict[str, str] = {
     "wire.breaking_change": "A change that readers of a published schema would trip over.",
     "settings.invalid": "A setting cannot be read.",
     "detection.plugin_muted": "A plug-in detector raised an error, or grew too large.",
+    "settings.demo_data": "A demonstration's data, where a real system is to start.",
+    "settings.real_data": "A real system's data, where a demonstration is to start.",
     "settings.default_secret": "A default secret outside the demo.",
     "settings.wrong_database": "The database is another application's, or not as Vigil needs it.",
     "settings.old_database": "PostgreSQL or TimescaleDB is older than Vigil needs.",

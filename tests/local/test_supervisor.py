@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.disks import fill, small_disk
 from tests.support.running import eventually
 from vigil.local.supervisor import GIVEN_UP, RUNNING, Program, Supervisor
 
@@ -94,3 +95,43 @@ def test_killing_us_outright_leaves_nothing_behind(tmp_path: Path) -> None:
     process.wait()
     _, alive = psutil.wait_procs(below, timeout=15)
     assert alive == []
+
+
+def test_a_log_is_bounded(tmp_path: Path) -> None:
+    """A program that writes much, and supervisord itself, leave a few megabytes at most."""
+    code = "import time; [print('x' * 50_000, flush=True) for n in range(600)]; time.sleep(600)"
+    with Supervisor([Program("much", (sys.executable, "-c", code))], tmp_path, {}) as supervisor:
+        supervisor.start(["much"])
+        log = supervisor.log_of("much")
+        eventually(lambda: log.with_name("much.log.1").exists(), 60)
+        kept = (tmp_path / "supervisord.log", log, log.with_name("much.log.1"))
+        assert sum(file.stat().st_size for file in kept) < 12_000_000
+        configured = supervisor._configuration()
+    assert configured.count("logfile_maxbytes") == 2
+    assert configured.count("logfile_backups=1\n") == 2
+
+
+@pytest.mark.faults
+def test_a_full_disk_below_the_logs_ends_nothing(tmp_path: Path) -> None:
+    """What cannot be written to a log is lost; who wrote it and who keeps it go on."""
+    go_on = tmp_path / "go on"
+    code = (
+        "import pathlib, time\n"
+        "while True: print('x' * 1000, pathlib.Path({path!r}).exists(), flush=True);"
+        " time.sleep(0.01)"
+    )
+    talks = f"exec({code.format(path=str(go_on))!r})"
+    with (
+        small_disk(16 << 20) as disk,
+        Supervisor([Program("talks", (sys.executable, "-c", talks))], disk, {}) as supervisor,
+    ):
+        filler = fill(disk)
+        supervisor.start(["talks"])
+        eventually(lambda: supervisor.states()["talks"].state == RUNNING)
+        pid = supervisor.states()["talks"].pid
+        eventually(lambda: any("No space left" in line for line in supervisor._complaints))
+        filler.unlink()
+        go_on.touch()
+        eventually(lambda: "x True" in supervisor.log_of("talks").read_text())
+        assert supervisor.alive()
+        assert supervisor.states()["talks"].pid == pid

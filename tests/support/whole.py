@@ -108,7 +108,7 @@ def whole(
         )  # fmt: skip
     system = Whole(folder, process, given)
     try:
-        eventually(lambda: _up(process, out), 90)
+        eventually(lambda: _up(process, out), 180)
         yield system
     finally:
         below = system.processes() if process.poll() is None else []

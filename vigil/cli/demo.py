@@ -19,6 +19,7 @@ import httpx
 
 from vigil import logs
 from vigil.broker import Publisher
+from vigil.cli.demo_remains import HUB, PASSWORD, USER, refuse_real
 from vigil.cli.publishing import Feed
 from vigil.clock import Clock, utc_now
 from vigil.model import Upload, encode
@@ -26,9 +27,6 @@ from vigil.settings import Settings
 
 log = logs.get("demo")
 
-USER = "nurse"
-PASSWORD = "vigil-demo"  # noqa: S105  (the demonstration's, printed at its start)
-HUB = "demo-hub"
 HISTORY = timedelta(days=2)
 LONG_HISTORY = timedelta(days=14)
 """Of a person to whom something happens over days: it is judged against earlier nights."""
@@ -47,8 +45,9 @@ class Plan:
 class Demo:
     """Enrols the simulated patients and feeds their readings, on a thread of its own."""
 
-    def __init__(self, plan: Plan, clock: Clock = utc_now):
+    def __init__(self, plan: Plan, clock: Clock = utc_now, *, own_database: bool = True):
         self._plan = plan
+        self._own_database = own_database
         self._clock = clock
         self._now = clock()
         self._key = ""
@@ -58,6 +57,8 @@ class Demo:
         """Schema, topics, people, their hub and the demonstration's user. Safe to repeat."""
         from vigil.cli import local
 
+        if not self._own_database:  # its own stands in a folder that is marked
+            refuse_real(settings)
         local.prepare(settings)
         self._enrol(settings)
 

@@ -23,7 +23,7 @@ def database(settings: Settings) -> Iterator[Finding]:
         with connect(settings, autocommit=True, any_schema=True) as connection, translated():
             yield from [*_server(connection)]
             yield from [*_timescale(connection)]
-            yield from [*_schema(connection)]
+            yield from [*_schema(connection, demo=settings.demo)]
     except VigilError as error:
         yield wrong("database", error)
 
@@ -94,7 +94,7 @@ def _readings(connection: Connection) -> str | None:
     return row["kept"] if row else None
 
 
-def _schema(connection: Connection) -> Iterator[Finding]:
+def _schema(connection: Connection, *, demo: bool) -> Iterator[Finding]:
     from store import guard
 
     applied, ours = guard.ask(connection, guard.applied()), guard.known()
@@ -108,6 +108,20 @@ def _schema(connection: Connection) -> Iterator[Finding]:
         return
     yield Finding("migrations", "ok", f"all {len(ours)} applied")
     yield from _set_aside(connection)
+    if not demo:
+        yield from _demonstration(connection)
+
+
+def _demonstration(connection: Connection) -> Iterator[Finding]:
+    """Ways in whose secret is known."""
+    from vigil.cli.demo_remains import HUB, USER, remains
+
+    if found := remains(connection):
+        mend = (
+            f"`vigil user disable {USER}`, `vigil device revoke {HUB}`; its patients are made up."
+        )
+        what = f"left here, and its secret is known: {', '.join(found)}"
+        yield Finding("demonstration", "wrong", what, mend)
 
 
 def _set_aside(connection: Connection) -> Iterator[Finding]:

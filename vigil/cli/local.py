@@ -7,12 +7,14 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import typer
 
 from vigil.local import running
+from vigil.local.purpose import settle
+from vigil.local.revival import wait_for_room
 from vigil.local.runtime import Runtime, kafka_home
 from vigil.provisioning import create_topics, differences
 from vigil.settings import Settings
@@ -35,11 +37,14 @@ def stop_on_signal() -> Iterator[threading.Event]:
 
 @contextmanager
 def data_folder(named: Path | None) -> Iterator[Path]:
-    """The folder that is named, or ``.vigil`` where Kafka keeps its log, or a passing one."""
+    """The named folder, or one of the demo's own where Kafka keeps its log, or a passing one.
+
+    Never the one that ``vigil up`` keeps its data in.
+    """
     if named is not None:
         yield named
     elif kafka_home() is not None:
-        yield Path(".vigil")
+        yield Path(".vigil") / "demo"
     else:
         passing = Path(tempfile.mkdtemp(prefix="vigil-data-"))
         try:
@@ -58,9 +63,18 @@ def prepare(settings: Settings) -> None:
         say(f"{topic} {what}. {mend}")
 
 
+def prepare_real(settings: Settings) -> None:
+    """The same, where nothing of a demonstration may be left."""
+    from vigil.cli.demo_remains import refuse_remains
+
+    prepare(settings)
+    refuse_remains(settings)
+
+
 def say(line: str) -> None:
-    """One line to the person at the terminal."""
-    typer.echo(line)
+    """One line to the person at the terminal, or to a file, whose disk may be full."""
+    with suppress(OSError):
+        typer.echo(line)
 
 
 def run(
@@ -71,6 +85,10 @@ def run(
 ) -> None:
     """Start everything, call ``when_up`` once it is ready, and stop on a signal."""
     with stop_on_signal() as stop, data_folder(data) as folder:
+        wait_for_room(folder, say, stop)
+        if stop.is_set():
+            return
+        settle(folder, demo=settings.demo)
         runtime = Runtime(folder, settings, kafka_home(), say)
         with running.announced(runtime.settings):
             runtime.run(prepare_all, stop, lambda: when_up(runtime.settings, stop))

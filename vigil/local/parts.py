@@ -251,8 +251,10 @@ def postgres(data: Path, password: str | None = None, *, durable: bool = True) -
         password = keep.read_text()
     else:
         password = password or secrets.token_urlsafe(24)
-        keep.touch(mode=0o600)
-        keep.write_text(password)
+        begun = keep.with_suffix(".new")  # whole or not at all, should the disk be full
+        begun.touch(mode=0o600)
+        begun.write_text(password)
+        begun.replace(keep)
     user = _as_postgres_may_run(data, POSTGRES_BIN_PATH)
     if not (data / "PG_VERSION").exists():
         _initialise(POSTGRES_BIN_PATH, data, password, user)

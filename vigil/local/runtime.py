@@ -4,9 +4,10 @@
 2. ``prepare``: migrate, create topics, enrol (given by the command line; the kernel knows no
    stage)
 3. the services, side by side; wait until each says it is ready
-4. watch: supervisord restarts what dies, and each restart is told. A broker that keeps nothing
-   comes back with another log: the services are stopped first, so that none brings it what it
-   remembers of the old one (a membership, a topic's name); then 1 to 3 are done again
+4. watch: supervisord restarts what dies, and each restart is told; what it gives up is started
+   again later (:mod:`vigil.local.revival`). A broker that keeps nothing comes back with another
+   log: the services are stopped first, so that none brings it what it remembers of the old one (a
+   membership, a topic's name); then 1 to 3 are done again
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from urllib.request import urlopen
 
 from pydantic import SecretStr
 
-from vigil.errors import UnavailableError
+from vigil.errors import UnavailableError, VigilError
 from vigil.local import parts
+from vigil.local.revival import PAUSE, Revival
 from vigil.local.supervisor import ENDED, GIVEN_UP, RUNNING, Program, Supervisor
 from vigil.settings import Settings
 
@@ -94,8 +96,11 @@ class Runtime:
     ) -> None:
         """Start everything, call ``when_up``, and keep it up until ``stop``.
 
+        Once it is up it does not end by itself: what a broker in memory has acknowledged would be
+        gone.
+
         Raises:
-            UnavailableError: a part or a service did not come up, or kept dying.
+            UnavailableError: a part or a service did not come up, or the supervisor died.
         """
         logs = self._data / "logs"
         logs.mkdir(parents=True, exist_ok=True)
@@ -103,12 +108,13 @@ class Runtime:
             exclusive(self._data),
             Supervisor(self._programs(), logs, self._environment()) as supervisor,
         ):
+            revival = Revival(supervisor, self._data, self._say)
             self._start_parts(supervisor, self._parts, stop)
             self._prepare_and_serve(supervisor, prepare, stop)
             if not stop.is_set():
                 when_up()
             while not stop.wait(0.5):
-                self._watch(supervisor, prepare, stop)
+                self._watch(supervisor, revival, prepare, stop)
             self._say("stopping")
 
     def _start_parts(
@@ -141,13 +147,17 @@ class Runtime:
                 raise UnavailableError(
                     f"{name} does not come up ({state.lower()}).",
                     code="unavailable.part",
-                    mend=f"Its log ends with: {_tail(supervisor.log_of(name))}",
+                    mend=f"Its log ends with: {supervisor.last_words(name)}",
                 )
         self._pids[name] = supervisor.states()[name].pid
         self._say_done(name)
 
     def _watch(
-        self, supervisor: Supervisor, prepare: Callable[[Settings], None], stop: threading.Event
+        self,
+        supervisor: Supervisor,
+        revival: Revival,
+        prepare: Callable[[Settings], None],
+        stop: threading.Event,
     ) -> None:
         if not supervisor.alive():
             raise UnavailableError(
@@ -157,30 +167,33 @@ class Runtime:
             )
         states = supervisor.states()
         for name, state in states.items():
-            if state.state == GIVEN_UP:
-                raise UnavailableError(
-                    f"{name} keeps dying.",
-                    code="unavailable.part",
-                    mend=f"Its log ends with: {_tail(supervisor.log_of(name))}",
-                )
             if state.state == RUNNING and state.pid != self._pids.get(name):
                 self._pids[name] = state.pid
                 self._say(f"{name} died and was started again")
+        revival.see(states)
         for part in self._parts:  # whatever is restarted has ended, too, for a moment
             if not part.keeps_data and states[part.name].state == ENDED:
-                self._lost_log(supervisor, part, prepare, stop)
+                self._lost_log(supervisor, revival, part, prepare, stop)
 
     def _lost_log(
-        self, supervisor: Supervisor, part: parts.Part, prepare: Callable[[Settings], None],
-        stop: threading.Event,
+        self, supervisor: Supervisor, revival: Revival, part: parts.Part,
+        prepare: Callable[[Settings], None], stop: threading.Event,
     ) -> None:  # fmt: skip
         self._say(
             f"{part.name} died, and what it held in memory with it; set KAFKA_HOME for one that"
             " keeps it. Starting again"
         )
-        supervisor.stop([service.name for service in self.services])
-        self._start_parts(supervisor, [part], stop)
-        self._prepare_and_serve(supervisor, prepare, stop)
+        while not stop.is_set():
+            supervisor.stop([service.name for service in self.services])
+            try:
+                self._start_parts(supervisor, [part], stop)
+                self._prepare_and_serve(supervisor, prepare, stop)
+            except VigilError as error:  # the database is away, too, or its disk is full
+                self._say(f"{error.message} {error.mend} Trying again")
+                revival.see(supervisor.states())
+                stop.wait(PAUSE)
+            else:
+                return
 
     def _say_done(self, what: str) -> None:
         self._say(f"{time.monotonic() - self._started:5.1f} s  {what}")
@@ -259,14 +272,6 @@ def _services(http_port: int) -> list[Service]:
         *(Service(name, (name,), port) for name, port in workers.items()),
         Service("web", ("ingest", "dashboard"), http_port),
     ]
-
-
-def _tail(log: Path) -> str:
-    try:
-        lines = log.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return f"nothing ({log})"
-    return (lines[-1] if lines else "nothing") + f" ({log})"
 
 
 def kafka_home() -> Path | None:

@@ -13,7 +13,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from types import TracebackType
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from vigil.errors import UnavailableError
 from vigil.local.parts import tethered
@@ -31,6 +33,11 @@ RUNNING = "RUNNING"
 GIVEN_UP = "FATAL"
 ENDED = "EXITED"
 """For a moment of what is restarted, and for good of what is not."""
+LOG_BYTES = 5 << 20
+"""Of a program's log, before it is put aside for a new one; one is kept beside it."""
+LAST_BYTES = 4096
+COMPLAINTS = 20
+"""Lines of supervisord's own output that are kept, in memory."""
 MOVING = {"STARTING", RUNNING, "BACKOFF", "STOPPING"}
 """There is a process, or there will be one."""
 
@@ -69,6 +76,7 @@ class Supervisor:
         self._folder = tempfile.TemporaryDirectory(prefix="vigil-", ignore_cleanup_errors=True)
         self._socket = Path(self._folder.name) / "supervisor.sock"
         self._process: subprocess.Popen[bytes] | None = None
+        self._complaints: deque[str] = deque(maxlen=COMPLAINTS)
 
     def __enter__(self) -> Supervisor:
         """Start supervisord; no program yet."""
@@ -76,15 +84,17 @@ class Supervisor:
         config.touch(mode=0o600)
         config.write_text(self._configuration())
         command = (sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config))
-        with (self._logs / "supervisord.out").open("wb") as out:
-            self._process = subprocess.Popen(
-                tethered(command),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **self._environment},
-                start_new_session=True,  # Ctrl-C is for us; we stop it in order
-            )
+        self._process = subprocess.Popen(
+            tethered(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self._environment},
+            start_new_session=True,  # Ctrl-C is for us; we stop it in order
+        )
+        threading.Thread(
+            target=self._hear, args=(self._process,), name="supervisord", daemon=True
+        ).start()
         deadline = time.monotonic() + 20
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -92,7 +102,7 @@ class Supervisor:
                 raise UnavailableError(
                     "The process supervisor did not start.",
                     code="unavailable.part",
-                    mend=f"Read {self._logs / 'supervisord.out'}.",
+                    mend=" ".join(self._complaints) or f"Read {self._logs / 'supervisord.log'}.",
                 )
             time.sleep(0.02)
         return self
@@ -116,6 +126,16 @@ class Supervisor:
             process.wait()
         self._folder.cleanup()
 
+    def _hear(self, process: subprocess.Popen[bytes]) -> None:
+        """Take what it complains of, whatever the disk does.
+
+        It says there what it cannot write to a log, and would die if it could not say that.
+        """
+        assert process.stdout is not None  # noqa: S101  (a pipe, by its start)
+        with process.stdout as complaints:
+            for line in complaints:
+                self._complaints.append(line.decode(errors="replace").strip())
+
     def _answers(self) -> bool:
         """Whether it can be asked: its socket is there for a moment before it listens."""
         try:
@@ -129,9 +149,13 @@ class Supervisor:
         return self._process is not None and self._process.poll() is None
 
     def start(self, names: Iterable[str]) -> None:
-        """Start programs, without waiting for them to be ready."""
+        """Start programs that do not run, without waiting for them to be ready."""
         for name in names:
-            self._ask("startProcess", name, False)
+            try:
+                self._ask("startProcess", name, False)
+            except Fault as fault:
+                if fault.faultCode != Faults.ALREADY_STARTED:
+                    raise
 
     def stop(self, names: Collection[str]) -> None:
         """Stop programs, all at once, and return when they have ended and stay so.
@@ -159,6 +183,17 @@ class Supervisor:
         """Where a program's output goes."""
         return self._logs / f"{name}.log"
 
+    def last_words(self, name: str) -> str:
+        """The last line of a program's log, and where the log is."""
+        log = self.log_of(name)
+        try:
+            with log.open("rb") as file:
+                file.seek(max(0, log.stat().st_size - LAST_BYTES))
+                lines = file.read().decode(errors="replace").strip().splitlines()
+        except OSError:
+            lines = []
+        return f"{lines[-1] if lines else 'nothing'} ({log})"
+
     def _ask(self, method: str, *arguments: object) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
@@ -168,7 +203,9 @@ class Supervisor:
         as_root = "user=root\n" if os.geteuid() == 0 else ""
         lines = [
             f"[supervisord]\nnodaemon=true\n{as_root}loglevel=info\n"
-            f"logfile={self._logs / 'supervisord.log'}\nchildlogdir={self._logs}\n"
+            f"logfile={_escaped(str(self._logs / 'supervisord.log'))}\n"
+            f"logfile_maxbytes={LOG_BYTES}\nlogfile_backups=1\n"
+            f"childlogdir={_escaped(str(self._logs))}\n"
             f"pidfile={self._folder.name}/supervisord.pid\n",
             f"[unix_http_server]\nfile={self._socket}\nchmod=0700\n",
             "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory="
@@ -191,7 +228,7 @@ class Supervisor:
             f"stopsignal={program.stop_signal.name.removeprefix('SIG')}\n"
             f"stopwaitsecs={program.stop_seconds}\nstopasgroup=false\nkillasgroup=true\n"
             f"redirect_stderr=true\nstdout_logfile={_escaped(str(self.log_of(program.name)))}\n"
-            "stdout_logfile_maxbytes=20MB\nstdout_logfile_backups=1\n"
+            f"stdout_logfile_maxbytes={LOG_BYTES}\nstdout_logfile_backups=1\n"
         )
 
 

@@ -28,12 +28,14 @@ def add_to(app: typer.Typer) -> None:
     ) -> None:
         """Everything on this machine, with simulated patients whose last hours play fast."""
         from vigil.cli import local
-        from vigil.cli.demo import PASSWORD, USER, Demo, Plan
+        from vigil.cli.demo import Demo, Plan
+        from vigil.cli.demo_remains import PASSWORD, USER
         from vigil.web_push import new_private_key
 
         given = Settings()
         secrets = {} if given.vapid_private_key else {"vapid_private_key": new_private_key()}
-        demonstration = Demo(Plan(patients, seed, speed))
+        own = "database_url" not in given.model_fields_set
+        demonstration = Demo(Plan(patients, seed, speed), own_database=own)
 
         def when_up(settings: Settings, stop: threading.Event) -> None:
             demonstration.start(settings, stop)

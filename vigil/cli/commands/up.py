@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
         """Run every service here, with the broker and the database that no setting names.
 
         Without KAFKA_HOME the broker keeps its log in memory: readings that no worker has taken
-        yet are lost when it ends.
+        yet are lost when it ends. It does not start on what `vigil demo` left.
         """
         from vigil.cli import local
 
@@ -32,4 +32,4 @@ def add_to(app: typer.Typer) -> None:
             local.say(f"The door:  {settings.public_url}/v1/readings")
             local.say("First user: vigil user add NAME --role admin. Ctrl-C stops everything.")
 
-        local.run(Settings(), data, local.prepare, tell)
+        local.run(Settings(), data, local.prepare_real, tell)
