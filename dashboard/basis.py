@@ -34,6 +34,8 @@ _TOLD = {
 _DERIVED_UNITS = {"mean_arterial_pressure": "mmHg", "pulse_pressure": "mmHg"}
 _LARGEST = 1e12
 """Nothing measured or counted is larger; what claims to be is not shown."""
+_DEEPEST = 8
+"""Tables and lists within each other."""
 _SIGN = {"above": "≥", "below": "≤"}
 
 
@@ -177,11 +179,14 @@ def _rest(evidence: Mapping[str, Any]) -> Iterator[Fact]:
         yield Fact(key.replace("_", " ").capitalize(), _plain(evidence[key]))
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any, depth: int = 0) -> str:
+    """Any evidence in words; what lies too deep to be read is left out."""
+    if depth > _DEEPEST:
+        return "…"
     if isinstance(value, Mapping):
-        return "; ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+        return "; ".join(f"{key} {_plain(inner, depth + 1)}" for key, inner in value.items())
     if isinstance(value, list):
-        return ", ".join(_plain(inner) for inner in value)
+        return ", ".join(_plain(inner, depth + 1) for inner in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
