@@ -38,6 +38,8 @@ _DERIVED_UNITS = {
 }  # fmt: skip
 _LARGEST = 1e12
 """Nothing measured or counted is larger; what claims to be is not shown."""
+_DEEPEST = 8
+"""Tables and lists within each other."""
 _SIGN = {"above": "≥", "below": "≤"}
 
 
@@ -196,12 +198,19 @@ def _rest(evidence: Mapping[str, Any]) -> Iterator[Fact]:
         yield Fact(key.replace("_", " ").capitalize(), _plain(evidence[key]))
 
 
-def _plain(value: Any, name: str = "") -> str:
-    """Any evidence as text; ``name``: the quantity that it is a value of, if it is one."""
+def _plain(value: Any, name: str = "", depth: int = 0) -> str:
+    """Any evidence as text; what is nested too deep to be read is left out.
+
+    Args:
+        name: the quantity that it is a value of, if it is one.
+    """
+    if depth > _DEEPEST:
+        return "…"
     if isinstance(value, Mapping):
-        return "; ".join(f"{key} {_plain(inner, str(key))}" for key, inner in value.items())
+        inner = ((key, _plain(item, str(key), depth + 1)) for key, item in value.items())
+        return "; ".join(f"{key} {text}" for key, text in inner)
     if isinstance(value, list):
-        return ", ".join(_plain(inner) for inner in value)
+        return ", ".join(_plain(item, depth=depth + 1) for item in value)
     return figures.text(name, value) if isinstance(value, float) else str(value)
 
 

@@ -94,7 +94,7 @@ class Shard:
 
     def passed(self, end: int) -> None:
         """Everything below ``end`` is taken or set aside: the checkpoint goes on behind it."""
-        self.next_offset = max(end, self.next_offset or 0)
+        self.next_offset = end
 
     def saving(self) -> Saving:
         """What to save now. Whoever is idle leaves memory once it is saved."""

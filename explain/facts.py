@@ -132,7 +132,7 @@ def _also(event: Event) -> str:
     listed = event.evidence.get("parts")
     for part in listed if isinstance(listed, list) else ():
         kind = part.get("kind") if isinstance(part, dict) else None
-        if kind in tables.TOLD_TOGETHER and _apart(kind, event.kind):
+        if isinstance(kind, str) and kind in tables.TOLD_TOGETHER and _apart(kind, event.kind):
             direction = tables.kinds()[kind].direction
             if direction == "measured":
                 direction = _side(number(part, "value"), number(part, "limit"))

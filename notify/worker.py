@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from notify import policy
 from notify.policy import Page
 from store import deliveries, paging
@@ -108,7 +110,8 @@ class Planner(Stateless):
             UnavailableError: the database is away, or lacks a table.
         """
         now = self._clock()
-        batch = samples.received(samples.alert(now), samples.action(now))
+        alert = replace(samples.alert(now), synthetic=False)  # of synthetic data nobody is told
+        batch = samples.received(alert, samples.action(now))
         with (
             translated(),
             self._pool.connection() as connection,

@@ -236,6 +236,9 @@ class StreamLoop:
                 self._start_over()
                 return
             self._passed(piece)
+            # Nor is what was set aside to come again, should what follows fail.
+            if suspect and not self._checkpoint(now=True):
+                return
         self._stuck.hold({})
         if self._ramp.more(self._handler.max_records) and not self._checkpoint(now=True):
             return

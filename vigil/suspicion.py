@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
@@ -34,16 +35,19 @@ def place(received: Received) -> Place:
 class Suspicion:
     """What is known about messages on which a handler failed.
 
-    The messages of a batch that fails are handled one by one when they come again. A message that
-    fails by itself is set aside when it comes once more, and everything else is handled.
+    A batch that fails is handled in two halves when it comes again, and so on, until a message is
+    by itself. One that fails by itself is set aside when it comes once more, and everything else is
+    handled.
     """
 
     def __init__(self) -> None:
-        self._suspects: set[Place] = set()
+        self._suspects: dict[Place, int] = {}
+        """Message → the group that it is to be handled with."""
+        self._groups = 0
         self._alone: dict[Place, WireError] = {}
 
     def pieces(self, records: Records) -> Iterator[tuple[Records, bool]]:
-        """What was polled, in pieces to be handled at once; and whether a piece is a suspect.
+        """What was polled, in pieces to be handled at once; and whether a piece is suspect.
 
         >>> list(Suspicion().pieces({}))
         [({}, False)]
@@ -52,17 +56,12 @@ class Suspicion:
             yield records, False
             return
         for where, messages in records.items():
-            clear: list[Any] = []
-            for raw in messages:
-                if (where.topic, where.partition, raw.offset) not in self._suspects:
-                    clear.append(raw)
-                    continue
-                if clear:
-                    yield {where: clear}, False
-                    clear = []
-                yield {where: [raw]}, True
-            if clear:
-                yield {where: clear}, False
+
+            def group(raw: Any, where: TopicPartition = where) -> int:
+                return self._suspects.get((where.topic, where.partition, raw.offset), 0)
+
+            for suspects, together in groupby(messages, group):
+                yield {where: list(together)}, bool(suspects)
 
     def split(self, batch: list[Received]) -> tuple[list[Received], list[Rejected]]:
         """``(to handle, to set aside and why)``, each in order."""
@@ -78,25 +77,30 @@ class Suspicion:
                 aside.append(Rejected(received, why))
         return handle, aside
 
-    def suspect(self, batch: Iterable[Received]) -> None:
-        """One of these fails: each is to be handled by itself."""
-        self._suspects.update(place(received) for received in batch)
+    def suspect(self, batch: Sequence[Received]) -> None:
+        """One of these fails: each half of them is to be handled by itself."""
+        self._groups += 2
+        middle = (len(batch) + 1) // 2
+        for number, received in enumerate(batch):
+            self._suspects[place(received)] = self._groups - (number < middle)
 
     def alone(self, received: Received, why: WireError) -> None:
         """This one fails by itself: it is to be set aside."""
-        self._suspects.add(place(received))
+        self._groups += 1
+        self._suspects[place(received)] = self._groups
         self._alone[place(received)] = why
 
     def handled(self, batch: Iterable[Received]) -> None:
         """A handler took this batch."""
         if self._suspects:
-            self._suspects.difference_update(place(received) for received in batch)
+            for received in batch:
+                self._suspects.pop(place(received), None)
 
     def buried(self, aside: Iterable[Rejected]) -> None:
         """These are with the dead letters."""
         for received, _ in aside:
             self._alone.pop(place(received), None)
-            self._suspects.discard(place(received))
+            self._suspects.pop(place(received), None)
 
 
 class Streak:

@@ -107,11 +107,12 @@ class Taking:
         if isinstance(error, FailedOn):
             cause = error.__cause__ or error
         log.error("handler failed", error=type(cause).__name__, messages=len(batch), exc_info=error)
-        if len(batch) > 1:
-            self.suspicion.suspect([error.received] if isinstance(error, FailedOn) else batch)
+        named = [error.received] if isinstance(error, FailedOn) else list(batch)
+        if len(batch) > 1 and (len(named) > 1 or isinstance(cause, MemoryError)):
+            self.suspicion.suspect(named)  # memory may have been the whole batch's
         elif self._sound(error):
-            self._streak.failed(batch[0], cause)
-            self.suspicion.alone(batch[0], self._failed_alone(cause))
+            self._streak.failed(named[0], cause)
+            self.suspicion.alone(named[0], self._failed_alone(cause))
         return f"{self._handler.name} failed: {type(cause).__name__}"
 
     def _sound(self, error: BaseException) -> bool:

@@ -174,6 +174,14 @@ def ends(settings: Settings, topic: str) -> dict[TopicPartition, int]:
     return found
 
 
+def handler_named(name: str, *topics_read: str) -> Any:
+    """For :func:`committed`, where there is no handler at hand."""
+    handler = Recorder("")
+    handler.name = name
+    handler.topics = topics_read or handler.topics
+    return handler
+
+
 def committed(settings: Settings, handler: Any) -> dict[TopicPartition, int]:
     """What a handler's group has committed on its topics."""
     consumer = open_consumer(settings, f"vigil-{handler.name}")
