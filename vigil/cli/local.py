@@ -54,8 +54,8 @@ def prepare(settings: Settings) -> None:
 
     migrate(settings.database())
     create_topics(settings)
-    for topic, what, mend, _ in differences(settings):
-        say(f"{topic} {what}. {mend}")
+    for found in differences(settings):
+        say(f"{found.topic} {found.what}. {found.mend}")
 
 
 def say(line: str) -> None:
