@@ -211,5 +211,7 @@ def test_a_group_that_is_being_shared_out_changes_nothing(
 
 
 def test_the_documents_say_how_a_group_is_named() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "integrators.md").read_text()
-    assert "`vigil-`" in text
+    docs = Path(__file__).parents[2] / "docs"
+    assert "never `vigil-`" in (docs / "integrators.md").read_text()
+    forbidden = "--deny-principal User:integrator --operation All \\\n  --group vigil- "
+    assert forbidden in (docs / "security.md").read_text()
