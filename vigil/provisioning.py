@@ -229,10 +229,14 @@ def _stamp(have: str, wanted: str) -> str:
     return "" if have == wanted else "a producer's wrong clock is taken for the broker's"
 
 
+def _segment(have: str, wanted: str) -> str:
+    return "messages stay on the disk for longer" if int(have) > int(wanted) else ""
+
+
 _WORSE = {
     "cleanup.policy": _policy, "max.message.bytes": _size, "retention.ms": _age,
-    "message.timestamp.type": _stamp,
+    "message.timestamp.type": _stamp, "segment.ms": _segment,
 }  # fmt: skip
 """Setting → what comes of a value, given ours; an empty string: it will do."""
-_HARMLESS = frozenset({"retention.ms", "message.timestamp.type"})
+_HARMLESS = frozenset({"retention.ms", "message.timestamp.type", "segment.ms"})
 """Of which no value loses or refuses a message."""
