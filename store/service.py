@@ -13,8 +13,9 @@ from store.directory import DirectoryPublisher
 from store.phrase_publisher import PhrasePublisher
 from store.retention import Retention
 from store.writer import Writer, Written
-from vigil import logs, topics
+from vigil import logs, samples, topics
 from vigil.beside import Pulse
+from vigil.clock import utc_now
 from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.stream import run_handler
@@ -63,6 +64,21 @@ class Store(Stateless):
         for table, rows in written.new.items():
             self._health.count(f"{table}_stored", rows)
         return Handled(rejected=written.rejected)
+
+    def probe(self) -> None:
+        """Write one good message of each kind, and take it back.
+
+        Raises:
+            UnavailableError: the database is away, or lacks a table.
+        """
+        now = utc_now()
+        make = (
+            samples.upload, samples.event, samples.alert, samples.action, samples.phrase,
+            samples.status,
+        )  # fmt: skip
+        batch = samples.received(*(sample(now) for sample in make))
+        with connect(self._settings) as connection, connection.transaction(force_rollback=True):
+            Writer(connection).write(batch)
 
     def _write(self, batch: Sequence[Received]) -> Written:
         if self._connection is None or self._writer is None:

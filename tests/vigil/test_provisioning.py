@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from vigil import provisioning, topics
 from vigil.broker import open_admin
 from vigil.cli.main import app
-from vigil.provisioning import create_topics, differences
+from vigil.provisioning import create_topics, differences, stamped_by_producers
 from vigil.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("provisioning")]
@@ -96,6 +96,12 @@ def test_settings_that_lose_messages_are_told_and_left(
         changes = {"retention.ms": "-1", "cleanup.policy": "delete", "max.message.bytes": "9999999"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, plain, changes)])
     assert plain not in told(settings), "more than Vigil asks for will do"
+    found = stamped_by_producers(settings)
+    assert [(row.topic, row.grave) for row in found] == [(plain, False)]
+    assert "message.timestamp.type=CreateTime" in found[0].what
+    assert found[0].mend.endswith(
+        f"--entity-name {plain} --add-config message.timestamp.type=LogAppendTime"
+    )
 
 
 def test_the_command_makes_what_lacks_and_tells_the_rest(
@@ -112,6 +118,14 @@ def test_the_command_makes_what_lacks_and_tells_the_rest(
     again = CliRunner().invoke(app, ["topics", "--create"])
     assert again.exit_code == 0, "it works, and may be meant"
     assert f"{plain} has 2 partitions" in again.stderr
+
+
+def test_statuses_go_after_a_day_and_not_after_a_file_is_full() -> None:
+    config = topics.STATUS.config()
+    assert int(config["segment.ms"]) < int(config["retention.ms"]) == 24 * topics.HOUR_MS
+    assert "segment.ms" not in topics.READINGS.config()
+    found = list(provisioning._settings(topics.STATUS, {"segment.ms": "604800000"}, Settings()))
+    assert [(d.grave, d.starts) for d in found] == [(False, True)]
 
 
 @pytest.mark.parametrize("named", [False, True])
