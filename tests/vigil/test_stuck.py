@@ -92,7 +92,7 @@ def test_what_is_waited_for_is_why_it_stands_and_the_lag_grows_meanwhile(
     with looping(recorder, stream) as (health, _):
         publisher.publish(messages[:1])
         told = eventually(lambda: health.now().troubles.get("stuck"))
-        assert str(told).endswith(": The database is not there.")
+        assert "The database is not there" in str(told)
         assert set(health.now().troubles) == {"stuck", "unavailable.database"}
         publisher.publish(messages[1:])
         eventually(lambda: health.now().gauges["lag_messages"] >= 2)  # Tansu counts them as one
