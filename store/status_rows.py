@@ -1,4 +1,8 @@
-"""Each process's newest status: written by the store, read by the system page and the doctor."""
+"""Each process's newest status: written by the store, kept for a week for ``vigil doctor``.
+
+Who runs now is judged from the topic itself (:mod:`vigil.statuses`): a store that stands still
+writes nothing here.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,6 @@ from vigil.model import Status, encode
 
 KEPT = timedelta(days=7)
 """After so long without a word a process is forgotten."""
-SILENT = timedelta(seconds=60)
-"""A process that has not said a word for so long is taken to have ended: four words missed."""
 
 _UPSERT = """
     INSERT INTO service_status AS kept

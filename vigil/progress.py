@@ -36,6 +36,9 @@ what was fetched. The slowest worker, detection, judges five times as many."""
 STARVED_SECONDS = 60.0
 """So long where other partitions of the same worker move meanwhile: kafka-python reads them in
 turn, and with much to read a turn of all of them takes that long."""
+LOADING_SECONDS = 3.0
+"""What was stuck when it was forgotten is so for a moment longer: a worker that begins again at its
+last checkpoint has it back by then, and is not ready meanwhile."""
 NAMED = 3
 """Partitions that are named at once."""
 STANDS_STILL = (
@@ -68,6 +71,8 @@ class _Mark(Struct):
     placed_at: float
     """Monotonic seconds."""
     measured: bool = False
+    left_at: float = 0.0
+    """Monotonic seconds at which it was forgotten last."""
     waiting_since: float | None = None
     """Monotonic seconds since when something waits and ``farthest`` stands; None: nothing waits."""
     moment: datetime = EPOCH
@@ -119,6 +124,7 @@ class Progress:
             for place in places:
                 mark = self._marks.pop(place, None)
                 if mark is not None:
+                    mark.left_at = self._monotonic()
                     self._left[place] = mark
 
     def went_back(self, place: TopicPartition, at: int) -> None:
@@ -175,7 +181,9 @@ class Progress:
         """What stands still, and since when."""
         with self._lock:
             now, wall = self._monotonic(), self._clock()
-            stuck = {p: m for p, m in self._marks.items() if self._is_stuck(m, now)}
+            loading = {p: m for p, m in self._left.items() if now - m.left_at < LOADING_SECONDS}
+            known = loading | self._marks
+            stuck = {p: m for p, m in known.items() if self._is_stuck(m, now)}
             held = {p: m for p, m in self._marks.items() if _is_held(m, now)}
             troubles = {}
             if stuck:

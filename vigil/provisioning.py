@@ -20,6 +20,15 @@ from vigil.errors import SettingsError
 if TYPE_CHECKING:
     from vigil.settings import Settings
 
+WAY_OUT = (
+    "The one way out is “More partitions” in docs/operations.md: drain, delete the four topics and"
+    " the states, and let Vigil make them anew. No other setting of VIGIL_PARTITIONS mends it."
+)
+"""Of partitions that were added to a topic in use."""
+_MOVED = (
+    "Patients' messages go to other partitions than before, where their states and open episodes"
+    " are not"
+)
 VISIBLE_SECONDS = 10.0
 """How long a topic that was made may take to be seen."""
 
@@ -79,7 +88,10 @@ class Difference(NamedTuple):
     what: str
     mend: str
     grave: bool
-    """Messages are lost or refused like this; otherwise it works, and may be meant."""
+    """Messages are lost or refused like this, or patients are judged wrongly; otherwise it works,
+    and may be meant."""
+    starts: bool = True
+    """Whether Vigil may start on it: it may, where the way out needs it to run."""
 
 
 def differences(settings: Settings) -> list[Difference]:
@@ -98,12 +110,18 @@ def differences(settings: Settings) -> list[Difference]:
     except KafkaError as error:
         raise unavailable(settings, type(error).__name__) from error
     found = [
-        Difference(name, "is missing", "vigil topics --create", grave=True)
+        Difference(name, "is missing", "vigil topics --create", grave=True, starts=False)
         for name in topics.TOPICS
         if name not in there
     ]
+    raised = _raised(
+        {t.name: len(there[t.name]["partitions"]) for t in present if not t.partitions}
+    )
+    found += raised.values()
     for topic in present:
-        found += _partitions(topic, there[topic.name]["partitions"], settings)
+        if topic.partitions or not raised:
+            found += _partitions(topic, there[topic.name]["partitions"], settings)
+        found += _copies(topic, there[topic.name]["partitions"], settings)
         found += _settings(topic, configs.get(topic.name, {}), settings)
     return found
 
@@ -130,6 +148,9 @@ def _partitions(
             topic.name, f"has {have} partitions, and {asked} {wanted}", _mend(topic, have),
             grave=False,
         )  # fmt: skip
+
+
+def _copies(topic: topics.Topic, partitions: list[Any], settings: Settings) -> Iterator[Difference]:
     copies = min(len(partition["replica_nodes"]) for partition in partitions)
     if copies < settings.replication:
         yield Difference(
@@ -137,6 +158,23 @@ def _partitions(
             f"is kept {copies} times, and VIGIL_REPLICATION asks for {settings.replication}",
             "kafka-reassign-partitions.sh adds copies.", grave=False,
         )  # fmt: skip
+
+
+def _raised(counts: Mapping[str, int]) -> dict[str, Difference]:
+    """The topics to which partitions were added since they were made: those that have more than the
+    others. There is one way out, whatever ``VIGIL_PARTITIONS`` is, so nothing else is advised."""
+    least = min(counts.values(), default=0)
+    others = sorted(name for name, count in counts.items() if count == least)
+    return {
+        name: Difference(
+            name,
+            f"has {count} partitions, and {', '.join(others)} {'have' if others[1:] else 'has'}"
+            f" {least}: partitions were added since it was made. {_MOVED}",
+            WAY_OUT, grave=True,
+        )
+        for name, count in sorted(counts.items())
+        if count > least
+    }  # fmt: skip
 
 
 def _mend(topic: topics.Topic, have: int) -> str:
@@ -164,7 +202,8 @@ def _settings(
         if why := _WORSE[key](value, wanted[key]):
             alter = _alter(settings, topic, key, wanted[key])
             what = f"has {key}={value} and not {wanted[key]}: {why}"
-            yield Difference(topic.name, what, alter, grave=key != "retention.ms")
+            grave = key not in _HARMLESS
+            yield Difference(topic.name, what, alter, grave=grave, starts=not grave)
 
 
 def _policy(have: str, wanted: str) -> str:
@@ -183,8 +222,17 @@ def _age(have: str, wanted: str) -> str:
     return "messages go earlier" if 0 <= int(have) < int(wanted) else ""
 
 
-_WORSE = {"cleanup.policy": _policy, "max.message.bytes": _size, "retention.ms": _age}
+def _segment(have: str, wanted: str) -> str:
+    return "messages stay on the disk for longer" if int(have) > int(wanted) else ""
+
+
+_WORSE = {
+    "cleanup.policy": _policy, "max.message.bytes": _size, "retention.ms": _age,
+    "segment.ms": _segment,
+}  # fmt: skip
 """Setting → what comes of a value, given ours; an empty string: it will do."""
+_HARMLESS = frozenset({"retention.ms", "segment.ms"})
+"""Of which no value loses or refuses a message."""
 
 
 def stamped_by_producers(settings: Settings) -> list[Difference]:

@@ -32,6 +32,9 @@ class Topic:
     compacted: bool = False
     partitions: int | None = None
     """None: as many as ``VIGIL_PARTITIONS``."""
+    segment_hours: int | None = None
+    """After so long a new file is begun, since Kafka deletes whole files alone; None: the broker's
+    own rule (a gigabyte or a week)."""
 
     def config(self) -> dict[str, str]:
         """Broker-side settings of the topic."""
@@ -43,6 +46,7 @@ class Topic:
             "retention.ms": str(self.retention_hours * HOUR_MS),
             STAMP: STAMP_OF_BROKER,
             **common,
+            **({"segment.ms": str(self.segment_hours * HOUR_MS)} if self.segment_hours else {}),
         }
 
 
@@ -83,7 +87,7 @@ STATUS = Topic(
     "vitals.status", (Status,),
     "How each worker is doing, every two seconds: its troubles and counters; nothing of any "
     "patient. Keyed by process.",
-    24, public=False, partitions=1,
+    24, public=False, partitions=1, segment_hours=6,
 )  # fmt: skip
 
 TOPICS: MappingProxyType[str, Topic] = MappingProxyType(

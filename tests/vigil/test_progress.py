@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from vigil.ends import Fetched
 from vigil.health import Health, Trouble
-from vigil.progress import STARVED_SECONDS, STUCK_SECONDS, Measured, Progress
+from vigil.progress import LOADING_SECONDS, STARVED_SECONDS, STUCK_SECONDS, Measured, Progress
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ONE, TWO = TopicPartition("vitals.readings", 0), TopicPartition("vitals.readings", 1)
@@ -188,6 +188,20 @@ def test_going_back_to_a_checkpoint_and_failing_again_is_no_movement(
     assert told is not None
     assert "offset 5 since 2026-11-21T12:00:00Z: store failed with KeyError." in told.what
     progress.handled({ONE: 9})
+    assert stuck(progress) is None
+
+
+def test_what_is_loaded_again_is_stuck_meanwhile_and_what_another_has_is_not(
+    progress: Progress, clocks: Clocks
+) -> None:
+    progress.placed({ONE: 0})
+    ends(progress, {ONE: 9})
+    clocks.seconds += STUCK_SECONDS
+    assert stuck(progress) is not None
+    progress.forget([ONE])
+    clocks.seconds += LOADING_SECONDS - 0.1
+    assert stuck(progress) is not None
+    clocks.seconds += 0.2
     assert stuck(progress) is None
 
 

@@ -120,6 +120,14 @@ def test_the_command_makes_what_lacks_and_tells_the_rest(
     assert f"{plain} has 2 partitions" in again.stderr
 
 
+def test_statuses_go_after_a_day_and_not_after_a_file_is_full() -> None:
+    config = topics.STATUS.config()
+    assert int(config["segment.ms"]) < int(config["retention.ms"]) == 24 * topics.HOUR_MS
+    assert "segment.ms" not in topics.READINGS.config()
+    found = list(provisioning._settings(topics.STATUS, {"segment.ms": "604800000"}, Settings()))
+    assert [(d.grave, d.starts) for d in found] == [(False, True)]
+
+
 @pytest.mark.parametrize("named", [False, True])
 def test_settings_that_may_not_be_asked_for_are_told(*, named: bool) -> None:
     user: dict[str, Any] = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from vigil.cli.finding import Finding, wrong
+from vigil.cli.finding import Finding, State, wrong
 from vigil.errors import SettingsError, VigilError
 
 if TYPE_CHECKING:
@@ -72,15 +72,22 @@ def broker(settings: Settings) -> Iterator[Finding]:
         partitions = there[topics.READINGS.name]
         what = f"all {len(topics.TOPICS)}; readings on {partitions} partitions"
         yield Finding("topics", "ok", what)
-    for topic, what, mend, grave in found:
-        if topic in there:
-            yield Finding(topic, "wrong" if grave else "note", what, mend)
+    for difference in found:
+        if difference.topic in there:
+            state: State = "wrong" if difference.grave else "note"
+            yield Finding(difference.topic, state, difference.what, difference.mend)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
     from vigil.cli.examining_database import database
 
     return database(settings)
+
+
+def _moved(settings: Settings) -> Iterator[Finding]:
+    from vigil.cli.examining_database import moved
+
+    return moved(settings)
 
 
 def local_parts(_settings: Settings) -> Iterator[Finding]:
@@ -164,31 +171,10 @@ def _public_url(url: str) -> Finding:
     )  # fmt: skip
 
 
-def workers(settings: Settings) -> Iterator[Finding]:
-    """Who was heard of in the last minute, and why alerts did not get better words."""
-    import psycopg
+def _workers(settings: Settings) -> Iterator[Finding]:
+    from vigil.cli.examining_workers import workers
 
-    from explain.model_reasons import counted
-    from store.database import connect
-    from store.status_rows import SILENT, heard, summed
-    from vigil.clock import utc_now
-
-    try:
-        with connect(settings, autocommit=True) as connection:
-            lines = heard(connection, utc_now() - SILENT)
-    except (VigilError, psycopg.errors.UndefinedTable):
-        return  # said by the database's own check
-    if not lines:
-        yield Finding("workers", "note", "none was heard of in the last minute", "vigil up")
-        return
-    for line in lines:
-        trouble = "; ".join(f"{part}: {what}" for part, what in sorted(line.trouble.items()))
-        yield Finding(line.service, "wrong" if trouble else "ok", trouble or "working")
-    total = summed(lines)
-    for _, meaning, times in counted(total):
-        yield Finding("words", "note", f"{times} times without the model: {meaning}")
-    if refused := total["rewordings_refused"]:
-        yield Finding("words", "note", f"{refused} sentences of the model were refused")
+    return workers(settings)
 
 
 def _language_model(settings: Settings) -> Iterator[Finding]:
@@ -198,7 +184,7 @@ def _language_model(settings: Settings) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    secrets, broker, _database, local_parts, _language_model, telling, workers,
+    secrets, broker, _database, _moved, local_parts, _language_model, telling, _workers,
 )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vigil.cli.finding import Finding, wrong
+from vigil.cli.finding import Finding, ago, wrong
+from vigil.clock import utc_now
 from vigil.errors import VigilError
 
 if TYPE_CHECKING:
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from vigil.settings import Settings
 
 UPDATE = "`ALTER EXTENSION timescaledb UPDATE`, first in a new session (psql -X)."
+
+SAMPLE = 5000
+"""States that are looked at: where some stand on another partition, nearly all parts of them do."""
+_STATES = (
+    "SELECT partition, patient_id FROM detector_states WHERE worker_group = 'detectors'"
+    " ORDER BY md5(patient_id) LIMIT %s"
+)
 
 
 def database(settings: Settings) -> Iterator[Finding]:
@@ -124,16 +132,53 @@ def _demonstration(connection: Connection) -> Iterator[Finding]:
         yield Finding("demonstration", "wrong", what, mend)
 
 
+def moved(settings: Settings) -> Iterator[Finding]:
+    """Patients whose readings go to another partition than their state stands on."""
+    import psycopg
+    from kafka.errors import KafkaError
+    from kafka.partitioner.default import murmur2
+
+    from store.database import connect
+    from vigil.broker import open_admin
+    from vigil.provisioning import WAY_OUT
+    from vigil.topics import READINGS
+
+    try:
+        with open_admin(settings, patience=0) as admin:
+            there = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
+        with connect(settings, autocommit=True) as connection:
+            rows = connection.execute(_STATES, (SAMPLE,)).fetchall()
+    except (VigilError, KafkaError, psycopg.errors.UndefinedTable):
+        return  # said by the checks of broker and database
+    count = there.get(READINGS.name)
+    if count is None:
+        return
+    away = [
+        row
+        for row in rows
+        if (murmur2(row["patient_id"].encode()) & 0x7FFFFFFF) % count != row["partition"]
+    ]
+    if away:
+        yield Finding(
+            "states", "wrong",
+            f"{len(away)} of {len(rows)} states stand on another of the {count} partitions of"
+            f" {READINGS.name} than their patient's readings go to: those patients are new to their"
+            f" detector, and “no data” is judged where nothing comes any more", WAY_OUT,
+        )  # fmt: skip
+
+
 def _set_aside(connection: Connection) -> Iterator[Finding]:
     """States that a detector could not read."""
     row = connection.execute(
-        "SELECT count(*) AS states, count(DISTINCT patient_id) AS patients FROM states_set_aside"
+        "SELECT count(*) AS states, count(DISTINCT patient_id) AS patients,"
+        " max(set_aside_at) AS last FROM states_set_aside"
     ).fetchone()
     if row is not None and row["states"]:
+        last = ago(row["last"], utc_now())
         yield Finding(
             "states",
             "note",
             f"{row['states']} of {row['patients']} patients could not be read and are kept in"
-            " states_set_aside; their baselines are learnt anew",
+            f" states_set_aside; their baselines are learnt anew; the last {last}",
             "See “States set aside” in docs/operations.md.",
         )

@@ -59,8 +59,8 @@ def prepare(settings: Settings) -> None:
 
     migrate(settings.database())
     create_topics(settings)
-    for topic, what, mend, _ in differences(settings):
-        say(f"{topic} {what}. {mend}")
+    for found in differences(settings):
+        say(f"{found.topic} {found.what}. {found.mend}")
 
 
 def prepare_real(settings: Settings) -> None:

@@ -43,10 +43,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _create(settings: Settings) -> bool:
-    """Make what is missing, and say what is off; whether any of that is grave."""
+    """Make what is missing, and say what is off; whether Vigil must not start on any of that."""
     for name in create_topics(settings):
         typer.echo(f"created {name}")
     found = differences(settings)
-    for topic, what, mend, _ in found:
-        typer.echo(f"{topic} {what}\n  {mend}", err=True)
-    return any(difference.grave for difference in found)
+    for difference in found:
+        typer.echo(f"{difference.topic} {difference.what}\n  {difference.mend}", err=True)
+    return not all(difference.starts for difference in found)
