@@ -212,7 +212,9 @@ class Admission:
             low, high = _RANGES[signal]
             if not low <= values[signal] <= high:
                 wrong[signal] = "out_of_range"
-        contradictory = len(pair) == 2 and not apart(values["systolic"], values["diastolic"])
+        contradictory = False
+        if len(pair) == 2 and values["systolic"] - values["diastolic"] < 1.0:
+            contradictory = not apart(values["systolic"], values["diastolic"])
         if contradictory and not wrong.keys() & PRESSURE:
             wrong.update(dict.fromkeys(pair, "systolic_not_above_diastolic"))
         pair = [signal for signal in pair if signal not in wrong]
