@@ -13,8 +13,8 @@ A heart rate that repeats exactly, reading after reading, is *unproven* long bef
 living heart does so for long while it is fast or slow. It is not judged until it moves; where it
 would be an alarm, that it does not move is told soon.
 
-Whether a value repeats or steps is asked of the value as sent: its figure may stand still while a
-finer value moves. Whether it is possible at all is asked of the figure.
+Whether a value is possible, repeats or steps is asked of the value as sent: its figure may stand
+still while a finer value moves. Whether systolic is above diastolic is asked of their figures.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from vigil.signals import SIGNALS
 
 FAULT, CONTACT, CLOCK = "sensor_fault", "poor_contact", "device_clock"
 PRESSURE = ("systolic", "diastolic")
-_EDGES = {name: signal.edges for name, signal in SIGNALS.items()}
+_RANGES = {name: (signal.lowest, signal.highest) for name, signal in SIGNALS.items()}
 _STEPPED, _UNPROVEN, _STUCK = "stepped", "unproven", "stuck"
 _QUIET = frozenset({_STEPPED, _UNPROVEN})
 """Reasons that are no fault of the sensor's."""
@@ -185,8 +185,8 @@ class Admission:
         confirmed: list[str],
     ) -> str:  # fmt: skip
         """Why a value cannot be believed; empty: it can, and is remembered."""
-        low, high = _EDGES[signal]
-        if not low <= value < high:  # also refuses NaN
+        low, high = _RANGES[signal]
+        if not low <= value <= high:  # also refuses NaN
             return "out_of_range"
         track = tracks.get(signal)
         if track is None:
@@ -209,10 +209,12 @@ class Admission:
         """Systolic and diastolic are one measurement: held back, or confirmed, together."""
         pair = [signal for signal in PRESSURE if signal in values]
         for signal in pair:
-            low, high = _EDGES[signal]
-            if not low <= values[signal] < high:
+            low, high = _RANGES[signal]
+            if not low <= values[signal] <= high:
                 wrong[signal] = "out_of_range"
-        contradictory = len(pair) == 2 and not apart(values["systolic"], values["diastolic"])
+        contradictory = False
+        if len(pair) == 2 and values["systolic"] - values["diastolic"] < 1.0:
+            contradictory = not apart(values["systolic"], values["diastolic"])
         if contradictory and not wrong.keys() & PRESSURE:
             wrong.update(dict.fromkeys(pair, "systolic_not_above_diastolic"))
         pair = [signal for signal in pair if signal not in wrong]
@@ -282,7 +284,7 @@ def possible(values: Mapping[str, float]) -> dict[str, float]:
     >>> possible({"heart_rate": 900.0, "systolic": 80.0, "diastolic": 120.0, "spo2": 97.0})
     {'spo2': 97.0}
     """
-    good = {name: v for name, v in values.items() if SIGNALS[name].possible(v)}
+    good = {name: v for name, v in values.items() if _RANGES[name][0] <= v <= _RANGES[name][1]}
     if all(name in good for name in PRESSURE) and not apart(good["systolic"], good["diastolic"]):
         return {name: value for name, value in good.items() if name not in PRESSURE}
     return good

@@ -18,7 +18,7 @@ from detectors.checks import DERIVED
 from detectors.contract import Finding, Memoryless, Moment
 from detectors.limits import NOTHING, boards
 from detectors.sections.patient import PatientConfig
-from vigil import figures
+from vigil.figures import figure
 
 
 def combine(values: Mapping[str, float]) -> dict[str, float]:
@@ -29,16 +29,19 @@ def combine(values: Mapping[str, float]) -> dict[str, float]:
     >>> combine({"heart_rate": 90.0})
     {}
     """
-    if "systolic" not in values:
+    systolic = values.get("systolic")
+    if systolic is None:
         return {}
-    read = figures.of(values)
-    systolic, made = read["systolic"], dict[str, float]()
-    diastolic = read.get("diastolic")
+    made = {}
+    systolic = figure("systolic", systolic) if systolic % 1.0 else systolic
+    diastolic = values.get("diastolic")
     if diastolic is not None:
+        diastolic = figure("diastolic", diastolic) if diastolic % 1.0 else diastolic
         made["mean_arterial_pressure"] = diastolic + (systolic - diastolic) / 3
         made["pulse_pressure"] = systolic - diastolic
-    heart_rate = read.get("heart_rate")
+    heart_rate = values.get("heart_rate")
     if heart_rate is not None:
+        heart_rate = figure("heart_rate", heart_rate) if heart_rate % 1.0 else heart_rate
         made["shock_index"] = heart_rate / systolic
     return made
 
@@ -62,8 +65,8 @@ class Combination(Memoryless):
         if "systolic" not in moment.values:
             return NOTHING
         found: list[Finding] = []
-        for figure, value in combine(moment.values).items():
-            board = self._boards.get(figure)
+        for name, value in combine(moment.values).items():
+            board = self._boards.get(name)
             if board is not None:
                 found.extend(board.judge(value, moment))
         return found

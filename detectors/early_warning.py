@@ -11,8 +11,9 @@ A value scores what its figure says (:mod:`vigil.figures`), which is how NEWS2 i
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ from detectors.contract import (
 )
 from detectors.limits import NOTHING
 from detectors.sections.patient import PatientConfig
-from vigil import figures
+from vigil.figures import DECIMALS, figure
 from vigil.kinds import Priority
 
 KIND = "early_warning_score"
@@ -43,22 +44,31 @@ Memory = dict[str, list[float]]
 class Bands(NamedTuple):
     """One row of the table."""
 
-    upper: tuple[float, ...]
-    """The highest figure of each band, ascending; the last band has none."""
+    edges: tuple[float, ...]
+    """The least value that reads as more than each band's last figure: half a step above it."""
     points: tuple[int, ...]
 
-    def of(self, figure: float) -> int:
-        """Points of a figure."""
-        return self.points[bisect_left(self.upper, figure)]
+    def of(self, value: float) -> int:
+        """Points of a value's figure."""
+        return self.points[bisect_right(self.edges, value)]
+
+
+def _bands(signal: str, upper: tuple[float, ...], points: tuple[int, ...]) -> Bands:
+    """A row as NEWS2 prints it: the highest figure of each band, ascending; the last has none."""
+    half = Decimal(5).scaleb(-DECIMALS[signal] - 1)
+    return Bands(tuple(float(Decimal(str(last)) + half) for last in upper), points)
 
 
 NEWS2: MappingProxyType[str, Bands] = MappingProxyType(
     {
-        "heart_rate": Bands((40, 50, 90, 110, 130), (3, 1, 0, 1, 2, 3)),
-        "systolic": Bands((90, 100, 110, 219), (3, 2, 1, 0, 3)),
-        "respiratory_rate": Bands((8, 11, 20, 24), (3, 1, 0, 2, 3)),
-        "spo2": Bands((91, 93, 95), (3, 2, 1, 0)),
-        "temperature": Bands((35.0, 36.0, 38.0, 39.0), (3, 1, 0, 1, 2)),
+        name: _bands(name, upper, points)
+        for name, upper, points in (
+            ("heart_rate", (40, 50, 90, 110, 130), (3, 1, 0, 1, 2, 3)),
+            ("systolic", (90, 100, 110, 219), (3, 2, 1, 0, 3)),
+            ("respiratory_rate", (8, 11, 20, 24), (3, 1, 0, 2, 3)),
+            ("spo2", (91, 93, 95), (3, 2, 1, 0)),
+            ("temperature", (35.0, 36.0, 38.0, 39.0), (3, 1, 0, 1, 2)),
+        )
     }
 )
 
@@ -69,7 +79,7 @@ def points(signal: str, value: float) -> int:
     >>> points("heart_rate", 131), points("spo2", 94), points("temperature", 35.05)
     (3, 1, 1)
     """
-    return NEWS2[signal].of(figures.figure(signal, value))
+    return NEWS2[signal].of(value)
 
 
 class EarlyWarningScore(FindingsOnly):
@@ -134,15 +144,15 @@ class EarlyWarningScore(FindingsOnly):
         return Finding(rule, stance, score, limit, self._config.clear, facts=facts)
 
     def _known(self, moment: Moment, memory: Memory) -> dict[str, list[float]]:
-        """Time, figure and points of the latest values not too old, in the table's order."""
+        """Time, value and points of the latest values not too old, in the table's order."""
         oldest = moment.time - self._config.stale_seconds
-        known, values = {}, figures.of(moment.values)
+        known = {}
         for signal, bands in NEWS2.items():
-            value = values.get(signal)
+            value = moment.values.get(signal)
             if value is not None:
                 known[signal] = [moment.time, value, bands.of(value)]
             elif signal in memory and memory[signal][0] >= oldest:
-                time, value = memory[signal][0], figures.figure(signal, memory[signal][1])
+                time, value = memory[signal]
                 known[signal] = [time, value, bands.of(value)]
         return known
 
@@ -165,6 +175,6 @@ class EarlyWarningScore(FindingsOnly):
 def _facts(known: Mapping[str, list[float]]) -> dict[str, Any]:
     return {
         "contributions": {signal: int(row[2]) for signal, row in known.items()},
-        "used": {signal: row[1] for signal, row in known.items()},
+        "used": {signal: figure(signal, row[1]) for signal, row in known.items()},
         "missing": [*(signal for signal in NEWS2 if signal not in known), *NOT_KNOWN],
     }

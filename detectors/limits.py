@@ -9,7 +9,7 @@ in the rule, and kept by :mod:`detectors.episodes`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import inf, nextafter
+from math import inf
 from typing import NamedTuple
 
 from detectors.contract import (
@@ -60,12 +60,15 @@ class Board(NamedTuple):
     decimals: int
 
     def judge(self, value: float, moment: Moment) -> Iterable[Finding]:
-        """Findings, or none at once where all is calm: the usual case, and the fast one."""
-        figure = half_up(value, self.decimals) if value % 1.0 else value
-        calm = self.calm_from <= figure <= self.calm_to
+        """Findings, or none at once where all is calm: the usual case, and the fast one.
+
+        The bounds of calm are figures, so the figure of a value within them is within them too.
+        """
+        calm = self.calm_from <= value <= self.calm_to
         if calm and self.kinds.isdisjoint(moment.watched):
             return NOTHING
-        return [threshold.judge(value, figure, moment) for threshold in self.thresholds]
+        read = half_up(value, self.decimals)
+        return [threshold.judge(value, read, moment) for threshold in self.thresholds]
 
 
 def boards(
@@ -80,18 +83,20 @@ def boards(
             if limit.signal == signal and limit.enabled
         )
         if thresholds:
-            lows = [_calm(t, inf) for t in thresholds if t.rule.direction == "below"]
-            highs = [_calm(t, -inf) for t in thresholds if t.rule.direction == "above"]
+            lows = [_calm(t, 1) for t in thresholds if t.rule.direction == "below"]
+            highs = [_calm(t, -1) for t in thresholds if t.rule.direction == "above"]
             calm_from, calm_to = max(lows, default=-inf), min(highs, default=inf)
             kinds = frozenset(t.rule.kind for t in thresholds)
             result[signal] = Board(calm_from, calm_to, kinds, thresholds, DECIMALS[signal])
     return result
 
 
-def _calm(threshold: Threshold, toward: float) -> float:
-    """Where a limit begins to be clear: short of the limit itself, if it ends where it begins."""
-    clear, limit = threshold.clear, threshold.limit
-    return nextafter(clear, toward) if clear == limit else clear
+def _calm(threshold: Threshold, inward: int) -> float:
+    """The first figure for which a limit is clear: where it ends where it begins, one step on."""
+    clear, decimals = threshold.clear, DECIMALS[threshold.rule.signal]
+    return (
+        half_up(clear + inward * 10.0**-decimals, decimals) if clear == threshold.limit else clear
+    )
 
 
 def _threshold(name: str, limit: Limit, detector: str, rank: int) -> Threshold:

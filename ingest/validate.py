@@ -175,9 +175,9 @@ def _value(signal: Signal, words: object, field: str) -> float:
         value = _in_own_unit(signal, value, body.get("unit", signal.ucum), f"{field}.unit")
     else:
         value = number(words, field)
-    if not signal.possible(value):
+    if not signal.lowest <= value <= signal.highest:
         _refuse("input.impossible_value", field,
-                f"{value:g} {signal.ucum} is outside what is possible "
+                f"{value:.10g} {signal.ucum} is outside what is possible "
                 f"({signal.lowest:g} to {signal.highest:g}).",
                 "Check the sensor and the unit; send the reading without a faulty value.",
                 )  # fmt: skip
@@ -193,7 +193,10 @@ def _in_own_unit(signal: Signal, value: float, unit: object, field: str) -> floa
     factor, offset = found
     if (factor, offset) == (1.0, 0.0):
         return value
-    return round(value * factor + offset, DECIMALS_AFTER_CONVERSION)
+    converted = round(value * factor + offset, DECIMALS_AFTER_CONVERSION)
+    # A display's last step may be converted to just past the range: 40.0 kPa is 300.0247 mmHg.
+    nearest = min(max(converted, signal.lowest), signal.highest)
+    return float(nearest) if signal.figure(converted) == nearest else converted
 
 
 def _check_pair(values: dict[str, float], field: str) -> None:
@@ -206,7 +209,7 @@ def _check_pair(values: dict[str, float], field: str) -> None:
                 "Send systolic and diastolic of one measurement together.")  # fmt: skip
     if not apart(systolic, diastolic):
         _refuse("input.systolic_not_above_diastolic", f"{field}.systolic",
-                f"Systolic {systolic:g} is not above diastolic {diastolic:g}.",
+                f"Systolic {systolic:.10g} does not read higher than diastolic {diastolic:.10g}.",
                 "Check that the two were not swapped.")  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from math import floor, isfinite
 
+_SCALES = tuple(10.0**decimals for decimals in range(7))
 _WHOLE = 2.0**52
 """From here on a double has no digits after the point."""
 _LARGE = 1e6
@@ -33,7 +34,7 @@ def half_up(value: float, decimals: int = 0) -> float:
     if not decimals:  # a half is a binary fraction: nothing is lost in comparing
         whole = floor(value)
         return float(whole + 1 if value - whole >= 0.5 else whole)
-    scale = 10.0**decimals
+    scale = _SCALES[decimals]
     steps = value * scale
     whole = floor(steps)
     rest = steps - whole

@@ -2,14 +2,12 @@
 
 Codes are LOINC, units UCUM. The range is what can be *physically possible* in a living adult or a
 child: outside it a value is a fault of device or sender and is refused at the door. It is not a
-clinical limit; those are the detectors'. A value is judged by its figure, here too: a cuff's 40.0
-kPa is 300.02 mmHg, reads 300, and is possible. Adding a signal is adding a row.
+clinical limit; those are the detectors'. Adding a signal is adding a row.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from types import MappingProxyType
 
 from vigil.rounding import half_up, written
@@ -46,21 +44,6 @@ class Signal:
         ('37.0', '35.1')
         """
         return written(value, self.decimals)
-
-    def possible(self, value: float) -> bool:
-        """Whether the figure lies in the physically possible range; of NaN it does not.
-
-        >>> SIGNALS["systolic"].possible(300.0247), SIGNALS["systolic"].possible(300.5)
-        (True, False)
-        """
-        low, high = self.edges
-        return low <= value < high
-
-    @property
-    def edges(self) -> tuple[float, float]:
-        """The values whose figures are possible: from the first on, and below the second."""
-        half = Decimal(5).scaleb(-self.decimals - 1)
-        return float(Decimal(self.lowest) - half), float(Decimal(self.highest) + half)
 
 
 _PRESSURE = (("mmHg", 1.0, 0.0), ("kPa", 7.500616827, 0.0))

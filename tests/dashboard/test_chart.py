@@ -73,7 +73,7 @@ def test_an_episode_is_shaded_over_its_own_time_with_the_limits_it_was_judged_by
     assert (shade["x0"], shade["x1"]) == ("2026-11-21 12:30:00", "2026-11-21 13:30:00")
     assert shade["fillcolor"] == LIGHT.medium
     assert onset["label"]["text"] == "◆ Heart rate high"
-    assert (usual["y0"], usual["y1"], usual["yref"]) == (57.5, 84.5, "y")
+    assert (usual["y0"], usual["y1"], usual["yref"]) == (58, 85, "y")
     assert (limit["y0"], limit["y1"], limit["yref"]) == (120, 120, "y")
 
 

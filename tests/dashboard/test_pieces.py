@@ -221,6 +221,6 @@ def test_the_basis_says_what_else_holds_and_what_a_score_is_made_of() -> None:
         "contributions": {"heart_rate": 1, "respiratory_rate": 3, EVIL: 2},
     }  # fmt: skip
     told = {fact.label: fact.value for fact in facts(basis(evidence=evidence))}
-    assert told["With it"] == "Shock index high: 1.2 (limit 1)"
+    assert told["With it"] == "Shock index high: 1.20 (limit 1.00)"
     assert told["Made of"] == "Respiratory rate 3; Heart rate 1"
     assert told["Average"] == "Systolic blood pressure 138 mmHg; Diastolic blood pressure 86 mmHg"
