@@ -87,6 +87,10 @@ class Handler(Protocol):
         after any failure.
         """
 
+    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Everything below these offsets is handled or set aside: also messages that ``handle`` was
+        never given. A checkpoint that the handler keeps itself must go on behind them."""
+
     def checkpoint(self) -> None:
         """Make durable what the batches so far left in memory, with the offset that it belongs to.
 
@@ -110,6 +114,9 @@ class Stateless:
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Has nothing to forget."""
+
+    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Keeps no offsets of its own."""
 
     def checkpoint(self) -> None:
         """Has nothing to save."""

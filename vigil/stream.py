@@ -235,7 +235,9 @@ class StreamLoop:
         self._suspicion.handled(batch)
         self._suspicion.buried(aside)
         self._health.count("messages", len(batch))
-        self._offsets.handled({place: found[-1].offset + 1 for place, found in records.items()})
+        ends = {place: found[-1].offset + 1 for place, found in records.items()}
+        self._handler.passed(ends)
+        self._offsets.handled(ends)
         return True
 
     def _apply(
