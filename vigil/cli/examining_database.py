@@ -108,6 +108,16 @@ def _schema(connection: Connection) -> Iterator[Finding]:
         return
     yield Finding("migrations", "ok", f"all {len(ours)} applied")
     yield from _set_aside(connection)
+    yield from _conflicts(connection)
+
+
+def _conflicts(connection: Connection) -> Iterator[Finding]:
+    """What the doors know and the database does not."""
+    row = connection.execute("SELECT count(*) AS entries FROM directory_conflicts").fetchone()
+    if row is not None and row["entries"]:
+        what = f"{row['entries']} entries are newer at the doors than here: it was restored"
+        mend = "`vigil device reconcile` lists them; --adopt or --revoke settles it."
+        yield Finding("directory", "wrong", what, mend)
 
 
 def _set_aside(connection: Connection) -> Iterator[Finding]:
