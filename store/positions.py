@@ -123,6 +123,23 @@ class Positions:
             self._saved.pop(place, None)
 
 
+def skip(
+    connection: Connection, service: str, place: TopicPartition, log_id: str, ends: tuple[int, int]
+) -> None:
+    """Move a worker's place over a message; to be done before Kafka's offset is moved.
+
+    Args:
+        ends: where it stands, and where it is to go on. Where it stands elsewhere nothing changes.
+    """
+    before, after = ends
+    with translated(), connection.transaction():
+        connection.execute(
+            "UPDATE stream_positions SET next_offset = %s WHERE worker_group = %s AND topic = %s"
+            " AND partition = %s AND log_id = %s AND next_offset = %s",
+            (after, service, place.topic, place.partition, log_id, before),
+        )
+
+
 def _life(connection: Connection) -> str:
     row = connection.execute(_LIFE).fetchone()
     return str(row["life"]) if row else ""

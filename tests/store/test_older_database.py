@@ -11,6 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from kafka import TopicPartition
+from kafka.structs import OffsetAndMetadata
 from psycopg import sql
 from psycopg.rows import dict_row
 from pydantic import SecretStr
@@ -19,7 +21,7 @@ from detectors import config
 from detectors.worker import Detectors
 from notify.sender import Bell
 from notify.worker import Planner
-from store import checkpoints, deliveries
+from store import checkpoints, deliveries, positions
 from store.checkpoints import Saving
 from store.database import connect, open_pool
 from store.migrate import migrate
@@ -29,8 +31,8 @@ from tests.notify.test_planner import Known
 from tests.support.messages import alert, event
 from tests.support.running import eventually
 from tests.support.streaming import committed, ends, looping, uploads
-from vigil import wire
-from vigil.broker import Publisher
+from vigil import standing, wire
+from vigil.broker import Publisher, open_admin
 from vigil.clock import utc_now
 from vigil.errors import StaleOwnerError
 from vigil.health import Health
@@ -191,6 +193,27 @@ def test_a_database_that_is_not_behind_reads_nothing_again(settings: Settings) -
     store.close()
     assert "messages_read_again" not in health.now().counters
     assert "messages" not in loop_health.now().counters
+
+
+def test_a_message_that_a_person_skipped_is_not_taken_for_one_that_is_missing(
+    settings: Settings, backup: Any
+) -> None:
+    old = backup()
+    prefix, messages = uploads(3, 20)
+    publish(settings, messages)
+    storing(settings, prefix, 60)
+    place = TopicPartition("vitals.readings", 0)
+    stands = standing.ask(settings, "store", [place])
+    here = stands.committed[place]
+    with connect(settings, autocommit=True) as connection:
+        positions.skip(connection, "store", place, stands.log_id, (here, here + 1))
+    with open_admin(settings) as admin:
+        admin.alter_group_offsets("vigil-store", {place: OffsetAndMetadata(here + 1, "", -1)})
+    cases: list[tuple[Settings, dict[Any, int]]] = [(settings, {}), (old, {place: 0})]
+    for there, wanted in cases:
+        with open_pool(there) as pool:
+            asking = Positions(there, "store", Health("store"), pool.connection)
+            assert asking.assigned([place]) == wanted
 
 
 def test_detectors_on_a_new_database_judge_what_the_log_has(
