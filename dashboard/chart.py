@@ -6,6 +6,9 @@ baseline is drawn, because the page does not know the one that was in force then
 
 Around the mean heart rate lies a band from the lowest to the highest reading of each bucket and,
 where buckets hold enough of them to have percentiles, a darker one from the 10th to the 90th.
+
+Every point is drawn at its figure (:mod:`vigil.figures`), which goes along as text: the browser
+rounds nothing, so that the chart says what the row and the words say.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from dashboard.basis import number
 from dashboard.rows import title
 from store.board import Episode
 from store.evidence import Basis
-from vigil import isolation
+from vigil import figures, isolation
 from vigil.signals import SIGNALS
 
 SPANS: Mapping[str, timedelta] = {
@@ -114,9 +117,10 @@ def theme(name: str, zone: str) -> Theme:
 
 
 def _gapped(
-    trend: Trend, field: str, longest: timedelta
+    trend: Trend, signal: str, stat: str, longest: timedelta
 ) -> Iterator[tuple[datetime, float | None]]:
-    """A signal's points, with a gap wherever nothing was measured for longer."""
+    """A signal's figures, with a gap wherever nothing was measured for longer."""
+    shown, field = SIGNALS[signal].figure, f"{signal}_{stat}"
     before: datetime | None = None
     for point in trend.points:
         value, time = point.get(field), point["bucket"]
@@ -124,7 +128,7 @@ def _gapped(
             continue
         if before is not None and time - before > longest:
             yield before + (time - before) / 2, None
-        yield time, round(value, 1)
+        yield time, shown(value)
         before = time
 
 
@@ -132,7 +136,7 @@ def _line(trend: Trend, look: Theme, signal: str, stat: str, **style: Any) -> di
     longest = max(3 * trend.width, timedelta(minutes=15))
     if signal != "heart_rate":  # a cuff measures a few times a day
         longest = timedelta(hours=26)
-    points = list(_gapped(trend, f"{signal}_{stat}", longest))
+    points = list(_gapped(trend, signal, stat, longest))
     return {
         "type": "scatter",
         "x": [look.local(time) for time, _ in points],
@@ -142,6 +146,11 @@ def _line(trend: Trend, look: Theme, signal: str, stat: str, **style: Any) -> di
         "showlegend": False,
         **style,
     }
+
+
+def _texts(signal: str, values: Sequence[float | None]) -> list[str]:
+    """Points as they are read; of a gap nothing."""
+    return ["" if value is None else figures.text(signal, value) for value in values]
 
 
 def spread(trend: Trend, low: str, high: str) -> bool:
@@ -169,13 +178,12 @@ def _traces(trend: Trend, look: Theme) -> list[dict[str, Any]]:
     for signal in PANELS:
         row, color = SIGNALS[signal], str(getattr(look, signal))
         marks = "lines" if signal == "heart_rate" else "lines+markers"
-        traces.append(
-            _line(
-                trend, look, signal, "avg", mode=marks, name=NAMES[signal], showlegend=True,
-                line={"color": color, "width": 1.6}, marker={"size": 5, "color": color},
-                hoverinfo="all", hovertemplate=f"%{{y:.0f}} {row.unit_label}",
-            )
+        line = _line(
+            trend, look, signal, "avg", mode=marks, name=NAMES[signal], showlegend=True,
+            line={"color": color, "width": 1.6}, marker={"size": 5, "color": color},
+            hoverinfo="all", hovertemplate=f"%{{text}} {row.unit_label}",
         )  # fmt: skip
+        traces.append({**line, "text": _texts(signal, line["y"])})
     return traces
 
 
@@ -230,16 +238,22 @@ def _shade(look: Theme, span: _Span, episode: Episode, text: str) -> Iterator[di
     }  # fmt: skip
 
 
+def _figure(basis: Basis, *path: str) -> float | None:
+    """A number of the evidence that is in the unit of its signal, as it is read."""
+    known = number(basis.evidence, *path)
+    return None if known is None else figures.figure(judged_signal(basis) or "", known)
+
+
 def _judged_by(look: Theme, span: _Span, episode: Episode, basis: Basis) -> Iterator[Any]:
     """The usual range and the limit that the detector used, where the chart has their axis."""
     place = {"x0": span.x0, "x1": span.x1, "xref": "x", "yref": span.panel}
-    low, high = (number(basis.evidence, "baseline", key) for key in ("low", "high"))
+    low, high = (_figure(basis, "baseline", key) for key in ("low", "high"))
     if low is not None and high is not None:
         yield {
             "type": "rect", **place, "y0": low, "y1": high, "fillcolor": "rgba(0,0,0,0)",
             "line": {"color": look.muted, "width": 1, "dash": "dot"},
         }  # fmt: skip
-    limit = number(basis.evidence, "limit")
+    limit = _figure(basis, "limit")
     if limit is not None:
         yield {
             "type": "line", **place, "y0": limit, "y1": limit,

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from vigil.health import ADVISORY
 from vigil.model import Status
 
 SERVICES = ("detectors", "explain", "notify", "store")
@@ -44,11 +45,16 @@ MANY = 64
 SHARING = "partitions"
 """The trouble of a worker whose partitions are being shared out (:mod:`vigil.assignment`)."""
 HARMLESS: Mapping[str, frozenset[str]] = {
-    "store": frozenset({"retention", "directory"}),
-    "explain": frozenset({"phrases"}),
+    "store": frozenset(
+        {"retention", "directory", "beside.retention", "beside.directory", "beside.phrases"}
+    ),
+    "explain": frozenset({"phrases", "beside.phrases", "beside.rewording"}),
 }
 """Service → troubles that do not keep it from its work: readings are kept longer, a new enrolment
 waits, alerts are worded from the reviewed tables."""
+
+PARTIAL = frozenset({"stuck", "transaction", "stranger"})
+"""Troubles that may be of some partitions only (:mod:`vigil.progress`, `vigil.group_watch`)."""
 
 Kind = Literal["checking", "down", "part", "late"]
 
@@ -106,6 +112,7 @@ class WorkerStates:
         self._lock = threading.Lock()
         self._processes: dict[str, Process] = {}
         self._well: dict[str, datetime] = {}
+        self._standing: dict[str, State] = {}
         self._short: dict[str, tuple[float, datetime]] = {}
         self._partitions: Mapping[str, int] = {}
         self._listened = 0.0
@@ -169,8 +176,19 @@ class WorkerStates:
             for process in self._processes.values():
                 if self._runs(process):
                     running[process.status.service].append(process)
-            states = (self._state(service, running[service], at) for service in SERVICES)
+            states = (self._lasting(service, running[service], at) for service in SERVICES)
             return Overview(tuple(state for state in states if state))
+
+    def _lasting(self, service: str, running: list[Process], at: datetime) -> State | None:
+        """Its state; a standstill that goes on, as through a restart, has one beginning."""
+        before, state = self._standing.get(service), self._state(service, running, at)
+        if state is None or state.kind not in {"down", "part"}:
+            self._standing.pop(service, None)
+            return state
+        if before is not None and (before.kind, state.kind) != ("part", "down"):
+            state = state._replace(since=before.since)
+        self._standing[service] = state
+        return state
 
     def _state(self, service: str, running: list[Process], at: datetime) -> State | None:
         if not running:
@@ -180,7 +198,7 @@ class WorkerStates:
             return State(service, "down", self._well.get(service))
         troubled = [process.status for process in running if self._troubled(process)]
         holding = [status for status in troubled if status.gauges.get("partitions", 1) > 0]
-        if len(troubled) == len(running):
+        if len(troubled) == len(running) and all(map(_whole, troubled)):
             return State(service, "down", self._last_well(service, troubled))
         if holding:
             return State(service, "part", _earliest(holding))
@@ -190,7 +208,10 @@ class WorkerStates:
         return State(service, "late", minutes=int(lag // 60)) if lag > LATE_SECONDS else None
 
     def _troubled(self, process: Process) -> bool:
-        """Whether one of its troubles has lasted long enough to be told."""
+        """Whether one of its troubles has lasted long enough to be told: any, where the service is
+        said to stand still."""
+        if process.status.service in self._standing:
+            return bool(_troubles(process.status))
         status, waited = process.status, self._listened - process.heard
         for part in _troubles(status):
             before = (status.time - status.since.get(part, status.time)).total_seconds()
@@ -216,7 +237,15 @@ class WorkerStates:
 
 def _troubles(status: Status) -> set[str]:
     """The troubles that keep it from its work."""
-    return status.trouble.keys() - HARMLESS.get(status.service, frozenset())
+    return status.trouble.keys() - ADVISORY - HARMLESS.get(status.service, frozenset())
+
+
+def _whole(status: Status) -> bool:
+    """Whether its troubles keep it from all of its work, and not from some partitions only."""
+    stuck, owned = (status.gauges.get(name, 0.0) for name in ("stuck_partitions", "partitions"))
+    return not (
+        _troubles(status) <= PARTIAL and (0 < stuck < owned or "stranger" in status.trouble)
+    )
 
 
 def _earliest(troubled: Iterable[Status]) -> datetime | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
@@ -56,11 +58,15 @@ def entries(connection: Connection) -> list[Published]:
             " ORDER BY device_id"
         ).fetchall()
     return [
-        *(Published(changed_at=row.pop("changed_at"), entry=PatientEntry(**row))
-          for row in patients),
-        *(Published(changed_at=row.pop("changed_at"), entry=DeviceEntry(**row))
-          for row in devices),
-    ]  # fmt: skip
+        *(Published(PatientEntry(**row), changed) for row, changed in map(_apart, patients)),
+        *(Published(DeviceEntry(**row), changed) for row, changed in map(_apart, devices)),
+    ]
+
+
+def _apart(row: dict[str, Any]) -> tuple[dict[str, Any], datetime]:
+    """An entry's fields, and its time."""
+    changed: datetime = row.pop("changed_at")
+    return row, changed
 
 
 _PLACE = TopicPartition(DIRECTORY.name, 0)
@@ -83,12 +89,15 @@ class DirectoryPublisher:
         """What the topic had when it was read, and what was published since."""
         self._log_id = ""
         self._next = 0
+        self.beat: Callable[[], None] = lambda: None
+        """Called with each turn."""
         health.trouble("directory", "not published yet")
 
     def run(self, stop: threading.Event) -> None:
         """Publish until ``stop``; waits for whichever of database and broker is away."""
         pause = 0.1
         while not stop.is_set():
+            self.beat()
             try:
                 self._serve(stop)
             except UnavailableError as error:
@@ -121,6 +130,7 @@ class DirectoryPublisher:
         due = 0.0  # at once
         checked = 0.0
         while not stop.is_set():
+            self.beat()
             now = time.monotonic()
             if now >= checked + CHECK_SECONDS:
                 checked = now

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 from kafka import TopicPartition
 
 from store.database import Connection, notify_directory, translated
-from vigil import ids, reading, wire
+from vigil import reading, wire
+from vigil.clock import EARLIEST
 from vigil.errors import WireError
 from vigil.model import DeviceEntry, PatientEntry, encode
 from vigil.topics import DIRECTORY
 
-CHANGED_AT = "vigil_changed_at"
+CHANGED_AT = "ce_time"
 """Header: when the entry's row was changed, by the database's clock."""
 Entry = PatientEntry | DeviceEntry
 
@@ -41,11 +42,7 @@ def key_of(entry: Entry) -> str:
 
 def message(published: Published, source: str) -> wire.Outgoing:
     """The entry as it goes onto the topic."""
-    made = wire.outgoing(published.entry, source)
-    if published.changed_at is None:
-        return made
-    moment = ids.timestamp(published.changed_at).encode()
-    return made._replace(headers=[*made.headers, (CHANGED_AT, moment)])
+    return wire.directory_entry(published.entry, published.changed_at or EARLIEST, source)
 
 
 def read(consumer: Any) -> dict[str, Published]:

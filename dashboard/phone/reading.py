@@ -56,12 +56,13 @@ def routes(context: WebContext) -> APIRouter:
             return stranger(settings, request)
         token = token_of(request, settings)
         rows, answers = await _rows(context, phone)
+        overview = context.monitor.overview()
         shown = view.messages(rows, answers, phone.locale, unseal(sent, token))
         recorded = view.messages(rows, answers, phone.locale)
         response = page(
             "messages.html", settings, words=words(phone.locale), messages=shown, phone=phone,
-            version=view.version(recorded), push_key=push_key, nonce=secrets.token_hex(16),
-            asks=asks(phone.locale),
+            version=view.version(recorded, view.warning(overview)), push_key=push_key, nonce=secrets.token_hex(16),
+            asks=asks(phone.locale), warning=view.warning(overview),
         )  # fmt: skip
         remember(response, settings, token)
         return response
@@ -73,8 +74,9 @@ def routes(context: WebContext) -> APIRouter:
         if phone is None:
             raise RefusedError(403)
         recorded = view.messages(*await _rows(context, phone), phone.locale)
+        warning = view.warning(context.monitor.overview())
         return JSONResponse(
-            {"version": view.version(recorded)}, headers={"Cache-Control": "no-store"}
+            {"version": view.version(recorded, warning)}, headers={"Cache-Control": "no-store"}
         )
 
     @here.post("/replies")

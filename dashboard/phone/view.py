@@ -10,11 +10,13 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from dashboard.phone.words import direction
+from dashboard.worker_states import Overview
 from store.bounds import LATEST
 from vigil import isolation
 from vigil.clock import EARLIEST
 
 Reply = Literal["ok", "need_help"]
+Warned = Literal["", "unchecked", "maybe_unchecked", "messages_late"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,24 @@ def messages(
     return [message for message in made if message is not None]
 
 
-def version(shown: Sequence[Message]) -> str:
+def version(shown: Sequence[Message], warning: Warned = "") -> str:
     """Changes when what is shown changes, so that an open page knows to load itself again."""
-    return sha256(repr(shown).encode()).hexdigest()[:16]
+    return sha256(repr((warning, shown)).encode()).hexdigest()[:16]
+
+
+def warning(overview: Overview) -> Warned:
+    """What the patient must know of the workers; the name of its words.
+
+    While it is still being checked what runs, for some seconds after the web process has started,
+    nothing is said: a page must not alarm a person at each start and take it back.
+    """
+    found = overview.of("detectors")
+    if overview.unanswered or (found is not None and found.kind in {"part", "late"}):
+        return "maybe_unchecked"
+    if found is not None and found.kind == "down":
+        return "unchecked"
+    others = (overview.of(service) for service in ("explain", "store"))
+    return "messages_late" if any(o is not None and o.kind != "checking" for o in others) else ""
 
 
 def _message(

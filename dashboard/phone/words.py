@@ -28,6 +28,11 @@ class Words:
     )
     limits: str = "A computer writes these messages from your readings. They are not a diagnosis."
 
+    unchecked: str = "Your readings are not being checked right now."
+    maybe_unchecked: str = "Right now, your readings may not be checked."
+    messages_late: str = "Right now, new messages may not reach you."
+    unchecked_more: str = "Do not wait for a message. If you feel unwell, call for help."
+
     going_on: str = "Not over yet"
     over: str = "Over"
     what_to_do: str = "What to do"

@@ -109,9 +109,12 @@ def test_a_service_is_down_since_it_was_last_well_through_its_restart() -> None:
     told.until(29, *all_but("detectors"))
     since = at(18)  # the last that was heard
     assert told.overview().states == (State("detectors", "down", since),)
-    told.until(33, *all_but("detectors"), starting)
-    (found,) = told.overview().states
-    assert (found.kind, found.since) == ("down", at(29))
+    told.say(starting)
+    assert told.overview().states == (State("detectors", "down", since),)
+    sharing = status("detectors", instance="new", trouble={"partitions": "none assigned yet"})
+    told.until(33, *all_but("detectors"), sharing)
+    assert told.overview().states == (State("detectors", "down", since),)
+    assert told.until(40, *all_but("detectors"), status("detectors", instance="new")) == Overview()
 
 
 def test_a_trouble_is_said_unless_it_passes_at_once_or_is_harmless() -> None:
@@ -149,6 +152,23 @@ def test_one_of_two_in_trouble_is_a_part_if_it_has_partitions() -> None:
     idle = status("detectors", instance="b", trouble={"stuck": "x"}, gauges={"partitions": 0.0})
     told = Told()
     assert told.until(20, *all_but(), idle) == Overview()
+
+
+@pytest.mark.parametrize(
+    ("parts", "stuck", "kind"),
+    [
+        ({"stuck"}, 2.0, "part"), ({"stuck", "transaction"}, 1.0, "part"), ({"stuck"}, 6.0, "down"),
+        ({"stuck"}, 0.0, "down"), ({"stranger"}, 0.0, "part"),
+        ({"stranger", "unavailable.database"}, 0.0, "down"),
+    ],
+)  # fmt: skip
+def test_some_partitions_that_stand_still_are_a_part(
+    parts: set[str], stuck: float, kind: str
+) -> None:
+    said = status("detectors", trouble=dict.fromkeys(parts, "x"), since=dict.fromkeys(parts, NOON),
+                  gauges={"partitions": 6.0, "stuck_partitions": stuck})  # fmt: skip
+    found = Told().until(20, *all_but("detectors"), said)
+    assert found.states == (State("detectors", kind, NOON),)  # type: ignore[arg-type]
 
 
 def test_partitions_without_a_worker_are_a_part() -> None:

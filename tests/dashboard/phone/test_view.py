@@ -16,6 +16,7 @@ from dashboard.phone.door import seal, unseal
 from dashboard.phone.locales import LOCALES
 from dashboard.phone.view import Answer, Sent
 from dashboard.phone.words import EN, messages, preferred, words
+from dashboard.worker_states import Overview, State
 from tests.notify.examples import NOW
 from vigil import ids
 
@@ -151,3 +152,26 @@ def test_no_word_of_ours_reassures() -> None:
 )  # fmt: skip
 def test_a_browsers_first_language_that_we_have(asked: str, locale: str) -> None:
     assert preferred(asked).locale == locale
+
+
+@pytest.mark.parametrize(
+    ("overview", "said"),
+    [
+        (Overview(), ""),
+        (Overview((State("detectors", "checking"),)), ""),
+        (Overview((State("detectors", "down"),)), "unchecked"),
+        (Overview((State("detectors", "part"),)), "maybe_unchecked"),
+        (Overview((State("detectors", "late", minutes=5),)), "maybe_unchecked"),
+        (Overview(unanswered=True), "maybe_unchecked"),
+        (Overview((State("store", "down"), State("explain", "late"))), "messages_late"),
+        (Overview((State("notify", "down"),)), ""),
+    ],
+)
+def test_a_patient_is_told_when_nobody_looks_at_their_readings(
+    overview: Overview, said: str
+) -> None:
+    found = view.warning(overview)
+    assert found == said
+    if said:
+        assert all(getattr(words(locale), found) for locale in LOCALES)
+    assert (view.version([], found) == view.version([])) == (not said)
