@@ -25,13 +25,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError
 
 from detectors.config import DetectionConfig
 from detectors.engine import Engine
 from detectors.unbelieved import AHEAD_SECONDS
 from store.checkpoints import Checkpoint, Checkpoints, Place, Saving
-from vigil import broker, logs, samples, topics, wire
+from vigil import logs, samples, standing, topics, wire
 from vigil.clock import utc_now
 from vigil.errors import UnavailableError, WireError
 from vigil.handler import FailedOn, Handled, Received
@@ -101,7 +100,7 @@ class Shard:
         idle = self._idle()
         states = {patient: self.engine.state_of(patient) for patient in self.unsaved}
         checkpoint = Checkpoint(self.epoch, self.next_offset, self.engine.watermark)
-        return Saving(self.place, checkpoint, states, idle)
+        return Saving(self.place, checkpoint, states, idle, self.saved_offset)
 
     def saved(self, saving: Saving) -> None:
         """It was saved."""
@@ -135,18 +134,22 @@ class Detectors:
         Raises:
             UnavailableError: broker or database are away.
         """
-        log_id = self._log_id()
+        stands = standing.ask(self._settings, self.name, partitions)
         offsets = {}
         for partition in partitions:
             place = Place(NAME, partition.topic, partition.partition)
-            checkpoint, states = self._checkpoints.claim(place, log_id)
+            checkpoint, states = self._checkpoints.claim(place, stands.log_id)
             shard = Shard(place, self._config, checkpoint, self._checkpoints.now())
             with filling():
                 for patient_id, saved in states.items():
                     self._load(shard, patient_id, saved)
             self._shards[partition] = shard
-            if checkpoint.next_offset is not None:
-                offsets[partition] = checkpoint.next_offset
+            where = checkpoint.next_offset
+            if where is None:  # what the log still has is judged from its beginning
+                where = stands.first[partition]
+            offsets[partition] = where
+            if where < (committed := stands.committed.get(partition, 0)):
+                standing.said_behind(self._health, partition, where, committed)
         self._measure()
         return offsets
 
@@ -227,14 +230,6 @@ class Detectors:
     def _measure(self) -> None:
         known = sum(len(shard.engine.known) for shard in self._shards.values())
         self._health.gauge("patients", known)
-
-    def _log_id(self) -> str:
-        """Which log the offsets count in: the cluster's id."""
-        try:
-            with broker.open_admin(self._settings, patience=0) as admin:
-                return broker.log_id(admin)
-        except KafkaError as error:
-            raise broker.unavailable(self._settings, type(error).__name__) from error
 
     def _load(self, shard: Shard, patient_id: str, saved: bytes) -> None:
         """Take over a state. What cannot be read is kept aside, and begun afresh rather than stop

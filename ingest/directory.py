@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from vigil import logs
 from vigil.following import Follower
@@ -16,6 +17,7 @@ from vigil.model import DeviceEntry, PatientEntry
 from vigil.topics import DIRECTORY
 
 if TYPE_CHECKING:
+    from vigil.health import Health
     from vigil.settings import Settings
     from vigil.wire import Carried
 
@@ -68,8 +70,9 @@ class Book:
 class Directory:
     """Follows the topic on a thread of its own; asked from any other."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, health: Health | None = None):
         self._book = Book()
+        self._health = health
         self._follower = Follower(settings, DIRECTORY, lambda: _Reading(self), "directory")
         self.trouble: str | None = "not read yet"
         """Why nobody can be known now; None once the topic was read to its end."""
@@ -106,6 +109,13 @@ class Directory:
         self._book, self.trouble = book, None
         log.info("directory read", entries=len(book))
 
+    def tell(self, book: Book) -> None:
+        """Say how far the book that is asked was read: what is revoked before that place is."""
+        place = self._follower.position
+        if self._health is not None and place is not None and book is self._book:
+            self._health.gauge("directory_log", crc32(place[0].encode()))
+            self._health.gauge("directory_offset", place[1])
+
 
 class _Reading:
     """One log, into a book of its own; a :class:`vigil.following.Log`."""
@@ -126,3 +136,4 @@ class _Reading:
     def at_end(self) -> None:
         """The book is whole."""
         self._directory.open(self._book)
+        self._directory.tell(self._book)

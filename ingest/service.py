@@ -12,6 +12,8 @@ from ingest.gateway import Gateway
 from ingest.outbox import Outbox
 from ingest.ticks import tick_forever
 from vigil.clock import Clock, utc_now
+from vigil.health import Health, Look, Trouble
+from vigil.status import Reporter
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -27,7 +29,10 @@ class Ingest:
     def __init__(self, settings: Settings, clock: Clock):
         self._clock = clock
         self._tick_seconds = settings.tick_seconds
-        self._directory = Directory(settings)
+        self._health = Health(self.name)
+        self._health.watch(self.name, self._look)
+        self._reporter = Reporter(settings, self._health)
+        self._directory = Directory(settings, self._health)
         self._outbox = Outbox(settings, self.name)
         self._ticking: asyncio.Task[None] | None = None
         self._gateway = Gateway(self._directory, self._outbox, settings, clock)
@@ -40,6 +45,8 @@ class Ingest:
     async def lifespan(self) -> AsyncIterator[None]:
         """Reads the directory, keeps a connection to the broker, and ticks."""
         self._directory.start()
+        self._health.trouble("start", None)
+        self._reporter.start()
         try:
             async with self._outbox.opened():
                 ticking = self._ticking = asyncio.create_task(
@@ -52,7 +59,11 @@ class Ingest:
                     with suppress(asyncio.CancelledError):
                         await ticking
         finally:
+            await asyncio.to_thread(self._reporter.close)
             await asyncio.to_thread(self._directory.stop)
+
+    def _look(self) -> Look:
+        return Look({part: Trouble(what) for part, what in self.trouble().items()})
 
     def trouble(self) -> Mapping[str, str]:
         """What keeps readings out now."""

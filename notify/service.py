@@ -10,6 +10,7 @@ from notify.channels.contract import Channel
 from notify.sender import TURN_SECONDS, Bell, Sender
 from notify.worker import Planner
 from store.database import open_pool
+from store.positions import Positions
 from vigil import logs
 from vigil.beside import Pulse
 from vigil.clock import Clock, utc_now
@@ -40,8 +41,9 @@ class NotifyWorker:
         with open_pool(self._settings) as pool:
             sender = Sender(pool, self._channels, bell, self._clock, health)
             planner = Planner(
-                pool, self._channels, bell, self._clock, health, demo=self._settings.demo
-            )
+                pool, self._channels, bell, self._clock, health, demo=self._settings.demo,
+                positions=Positions(self._settings, Planner.name, health, pool.connection),
+            )  # fmt: skip
             thread = threading.Thread(target=sender.run, args=(stop,), name="sender")
             pulse = Pulse("sender", thread, TURN_SECONDS)
             sender.beat = pulse.beat

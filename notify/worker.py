@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from kafka import TopicPartition
 from msgspec.structs import replace
 
 from notify import policy
@@ -19,6 +20,7 @@ from notify.policy import Page
 from store import deliveries, paging
 from store.database import Connection, Pool, translated
 from store.deliveries import Planned
+from store.positions import Positions
 from vigil import ids, logs, samples, stamps, topics
 from vigil.clock import of_millis
 from vigil.handler import Handled, Received, Stateless
@@ -80,13 +82,44 @@ class Planner(Stateless):
         health: Health,
         *,
         demo: bool,
+        positions: Positions | None = None,
     ):
+        """``positions``: where it stands in the database; None: Kafka's offsets alone count."""
         self._pool = pool
         self._channels = channels
         self._bell = bell
         self._clock = clock
         self._health = health
         self._demo = demo
+        self._positions = positions
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Goes on from where the database stands, where that is before what Kafka has: what was
+        planned since is planned again, by the times at which it was published first.
+
+        Raises:
+            UnavailableError: broker or database are away.
+        """
+        return self._positions.assigned(partitions) if self._positions else {}
+
+    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Notes how far the database is."""
+        if self._positions:
+            self._positions.passed(ends)
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Forgets where it stood."""
+        if self._positions:
+            self._positions.revoked(partitions)
+
+    def checkpoint(self) -> None:
+        """Saves how far the database is.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        if self._positions:
+            self._positions.save()
 
     def handle(self, batch: Sequence[Received]) -> Handled:
         """Write down who is to be told, and what has stopped.

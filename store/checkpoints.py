@@ -113,26 +113,33 @@ class Saving(NamedTuple):
     idle: Collection[str] = ()
     """Patients who have left memory, whether or not their state changed since the last save. They
     are idle until a state of theirs is saved without their being named here."""
+    saved_offset: int | None = None
+    """Where this owner saved or found the partition last: a database that is further back was
+    restored from a backup."""
 
 
 def save(connection: Connection, savings: Sequence[Saving]) -> None:
     """Save offsets with the states of the patients that changed: all of it, or nothing.
 
     Raises:
-        StaleOwnerError: a partition has a newer owner; nothing was written.
+        StaleOwnerError: a partition has a newer owner, or the database went back to before what
+            this one saved; nothing was written.
         UnavailableError: the database is away; nothing was written, or all was: save again.
     """
     with translated(), connection.transaction():
         for saving in savings:
-            _save_offset(connection, saving.place, saving.checkpoint)
+            _save_offset(connection, saving.place, saving.checkpoint, saving.saved_offset)
             _save_states(connection, saving)
 
 
-def _save_offset(connection: Connection, place: Place, checkpoint: Checkpoint) -> None:
+def _save_offset(
+    connection: Connection, place: Place, checkpoint: Checkpoint, saved_offset: int | None = None
+) -> None:
     updated = connection.execute(
         "UPDATE checkpoints SET next_offset = COALESCE(%s, -1), watermark = %s, saved_at = now()"
-        " WHERE worker_group = %s AND topic = %s AND partition = %s AND epoch = %s",
-        (checkpoint.next_offset, checkpoint.watermark, *place, checkpoint.epoch),
+        " WHERE worker_group = %s AND topic = %s AND partition = %s AND epoch = %s"
+        " AND next_offset >= COALESCE(%s, -1)",
+        (checkpoint.next_offset, checkpoint.watermark, *place, checkpoint.epoch, saved_offset),
     )
     if updated.rowcount != 1:
         raise _stale(place)

@@ -12,14 +12,16 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 from psycopg import sql
 
+from store import directory_topic
 from store.database import DIRECTORY_CHANNEL, Connection, connect, translated
-from vigil import broker, logs, wire
+from store.directory_topic import Published
+from vigil import broker, logs
 from vigil.broker import Publisher, open_consumer
 from vigil.errors import UnavailableError
 from vigil.health import Health
@@ -39,14 +41,12 @@ PATIENCE_SECONDS = 5.0
 """How long one attempt to reach the broker may take, so that a request to stop is soon heard."""
 
 
-class Dated(NamedTuple):
-    """An entry, and when its row was changed last."""
-
-    entry: PatientEntry | DeviceEntry
-    changed_at: datetime
+LOCK = 0x56696771
+"""Key of the advisory lock under which the tables are read and published: of several stores the one
+that reads later also publishes later, so that nothing older ever stands behind something newer."""
 
 
-def entries(connection: Connection) -> list[Dated]:
+def entries(connection: Connection) -> list[Published]:
     """The whole directory, as the tables have it."""
     with translated():
         patients = connection.execute(
@@ -58,8 +58,8 @@ def entries(connection: Connection) -> list[Dated]:
             " ORDER BY device_id"
         ).fetchall()
     return [
-        *(Dated(PatientEntry(**row), changed) for row, changed in map(_apart, patients)),
-        *(Dated(DeviceEntry(**row), changed) for row, changed in map(_apart, devices)),
+        *(Published(PatientEntry(**row), changed) for row, changed in map(_apart, patients)),
+        *(Published(DeviceEntry(**row), changed) for row, changed in map(_apart, devices)),
     ]
 
 
@@ -67,6 +67,14 @@ def _apart(row: dict[str, Any]) -> tuple[dict[str, Any], datetime]:
     """An entry's fields, and its time."""
     changed: datetime = row.pop("changed_at")
     return row, changed
+
+
+_PLACE = TopicPartition(DIRECTORY.name, 0)
+_AS_OF = """
+    INSERT INTO directory_published (log_id, next_offset, as_of) VALUES (%s, %s, %s)
+    ON CONFLICT (single) DO UPDATE
+    SET log_id = EXCLUDED.log_id, next_offset = EXCLUDED.next_offset, as_of = EXCLUDED.as_of
+"""
 
 
 class DirectoryPublisher:
@@ -77,6 +85,10 @@ class DirectoryPublisher:
         self._health = health
         self._published: dict[bytes | None, bytes] = {}
         self._end = 0
+        self._topic: dict[str, Published] = {}
+        """What the topic had when it was read, and what was published since."""
+        self._log_id = ""
+        self._next = 0
         self.beat: Callable[[], None] = lambda: None
         """Called with each turn."""
         health.trouble("directory", "not published yet")
@@ -114,6 +126,7 @@ class DirectoryPublisher:
     ) -> None:
         with translated():
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(DIRECTORY_CHANNEL)))
+        self._read(reader)
         due = 0.0  # at once
         checked = 0.0
         while not stop.is_set():
@@ -124,6 +137,7 @@ class DirectoryPublisher:
                 if self._log_was_lost(reader):
                     log.warning("the broker came back empty; publishing all")
                     self._published.clear()
+                    self._read(reader)
                     due = 0.0
             if now >= due:
                 due = now + REREAD_SECONDS
@@ -132,27 +146,63 @@ class DirectoryPublisher:
             if _notified(connection):
                 due = 0.0
 
+    def _read(self, reader: Any) -> None:
+        """Take in what the topic holds: what this database may lack."""
+        try:
+            with broker.open_admin(self._settings, PATIENCE_SECONDS) as admin:
+                self._log_id = broker.log_id(admin)
+            self._topic = directory_topic.read(reader)
+            self._next = int(reader.position(_PLACE)) if reader.assignment() else 0
+        except KafkaError as error:
+            raise broker.unavailable(self._settings, type(error).__name__) from error
+
     def _publish_changes(self, connection: Connection, publisher: Publisher) -> None:
-        messages = [
-            wire.directory_entry(entry, changed_at, publisher.source)
-            for entry, changed_at in entries(connection)
-        ]
-        changed = [m for m in messages if self._published.get(m.key) != m.value]
+        with translated():
+            connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+            try:
+                self._publish_under_lock(connection, publisher)
+            finally:
+                if not connection.closed:
+                    connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
+        self._health.trouble("directory", None)
+
+    def _publish_under_lock(self, connection: Connection, publisher: Publisher) -> None:
+        row = connection.execute("SELECT clock_timestamp() AS now").fetchone()
+        tables = {directory_topic.key_of(one.entry): one for one in entries(connection)}
+        found = directory_topic.conflicts(self._topic, tables)
+        messages = {
+            key: directory_topic.message(one, publisher.source)
+            for key, one in tables.items()
+            if key not in found
+        }
+        changed = {k: m for k, m in messages.items() if self._published.get(m.key) != m.value}
         if changed:
-            publisher.publish(changed)
-            self._published |= {message.key: message.value for message in changed}
+            self._next = max(self._next, publisher.publish_upto(list(changed.values())))
+            self._published |= {message.key: message.value for message in changed.values()}
+            self._topic |= {key: tables[key] for key in changed}
             self._health.count("directory_entries_published", len(changed))
             log.info("directory published", entries=len(changed))
-        self._health.trouble("directory", None)
+        directory_topic.keep(connection, found)
+        self._say(len(found))
+        connection.execute(_AS_OF, (self._log_id, self._next, row["now"] if row else None))
+
+    def _say(self, conflicts: int) -> None:
+        """Where the topic knows what this database does not: nothing is done of itself."""
+        if conflicts:
+            log.error("the directory is newer than the database", entries=conflicts)
+        self._health.trouble(
+            "directory_conflicts",
+            f"{conflicts} patients or devices are newer at the doors than in the database, which"
+            " was restored: `vigil device reconcile` shows them." if conflicts else None,
+        )  # fmt: skip
 
     def _log_was_lost(self, reader: Any) -> bool:
         """A compacted topic's end never goes back, unless the broker lost what it had."""
         return self._log_end(reader) < self._end
 
     def _log_end(self, reader: Any) -> int:
-        place = TopicPartition(DIRECTORY.name, 0)
         try:
-            return int(reader.end_offsets([place], timeout_ms=5000)[place])
+            return int(reader.end_offsets([_PLACE], timeout_ms=5000)[_PLACE])
         except KafkaError as error:
             raise broker.unavailable(self._settings, type(error).__name__) from error
 

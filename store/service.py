@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from kafka import TopicPartition
 
 from store import latest_rows
 from store.batching import next_size
 from store.database import Connection, connect, translated
 from store.directory import DirectoryPublisher
 from store.phrase_publisher import PhrasePublisher
+from store.positions import Positions
 from store.retention import Retention
 from store.writer import Writer, Written
 from vigil import logs, samples, topics
@@ -48,6 +52,31 @@ class Store(Stateless):
         self._health = health
         self._connection: Connection | None = None
         self._writer: Writer | None = None
+        self._positions = Positions(settings, self.name, health, self._open)
+
+    def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Goes on from where this database stands, where that is before what Kafka has.
+
+        Raises:
+            UnavailableError: broker or database are away.
+        """
+        return self._positions.assigned(partitions)
+
+    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Notes how far the database is."""
+        self._positions.passed(ends)
+
+    def revoked(self, partitions: Sequence[TopicPartition]) -> None:
+        """Forgets where it stood."""
+        self._positions.revoked(partitions)
+
+    def checkpoint(self) -> None:
+        """Saves how far the database is.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        self._positions.save()
 
     def handle(self, batch: Sequence[Received]) -> Handled:
         """Returns once the batch is committed.
@@ -81,13 +110,28 @@ class Store(Stateless):
             Writer(connection).write(batch)
 
     def _write(self, batch: Sequence[Received]) -> Written:
-        if self._connection is None or self._writer is None:
-            self._connection = connect(self._settings)
-            with translated(), self._connection.transaction():
-                if mended := latest_rows.mend(self._connection):
+        connection = self._opened()
+        if self._writer is None:
+            with translated(), connection.transaction():
+                if mended := latest_rows.mend(connection):
                     log.error("latest values of the future were stored", rows=mended)
-            self._writer = Writer(self._connection)
+            self._writer = Writer(connection)
         return self._writer.write(batch)
+
+    def _opened(self) -> Connection:
+        if self._connection is None:
+            self._connection = connect(self._settings)
+        return self._connection
+
+    @contextmanager
+    def _open(self) -> Iterator[Connection]:
+        """A transaction on the connection, which is opened again after an error."""
+        try:
+            with self._opened().transaction():
+                yield self._opened()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let the connection go."""

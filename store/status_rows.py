@@ -64,7 +64,8 @@ def insert(connection: Connection, statuses: Sequence[Status]) -> int:
     """Keep the newest of each process; returns 0: nothing that a board shows has changed."""
     newest = {}
     for status in sorted(statuses, key=lambda status: status.time):
-        newest[status.instance] = msgspec.structs.asdict(status)
+        gauges = {} if status.ended else status.gauges  # where it stood is nobody's place now
+        newest[status.instance] = {**msgspec.structs.asdict(status), "gauges": gauges}
     content = encode([newest[instance] for instance in sorted(newest)]).decode()
     oldest = max(status.time for status in statuses) - KEPT
     connection.execute(_FORGET, (oldest,))

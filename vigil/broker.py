@@ -288,6 +288,18 @@ class Publisher:
             self.wait(future, max(0.0, deadline - time.monotonic()))
         return len(futures)
 
+    def publish_upto(self, messages: Iterable[Outgoing], timeout_seconds: float = 30) -> int:
+        """The same for messages of one partition; returns the offset behind the last of them.
+
+        Raises:
+            UnavailableError, WireError: as :meth:`publish`.
+        """
+        futures = [self.send(message) for message in messages]
+        deadline = time.monotonic() + timeout_seconds
+        for future in futures:
+            self.wait(future, max(0.0, deadline - time.monotonic()))
+        return 1 + max(int(future.get(0).offset) for future in futures)
+
     def wait(self, future: Any, timeout_seconds: float = 30) -> None:
         """Return once the broker has a message that was queued.
 

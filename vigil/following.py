@@ -74,6 +74,9 @@ class Follower:
         self._back, self._check = back_seconds, check_seconds
         self._topic = topic.name
         self._place = TopicPartition(topic.name, 0)
+        self.position: tuple[str, int] | None = None
+        """The log (the cluster's id), and the offset up to which all of it was taken at the last
+        :meth:`Log.at_end`; None: none was read to its end yet."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._pulse = Pulse(name, self._thread, LONGEST_SECONDS)
@@ -139,6 +142,7 @@ class Follower:
                 # Tansu counts its last batch as one message in `end`; a fetch tells the true end.
                 told = ends.fetched(consumer, self._place)
                 if consumer.position(self._place) >= max(end, told.stable if told else 0):
+                    self.position = (cluster, int(consumer.position(self._place)))
                     taking.at_end()
                     self._failing_since = None
 

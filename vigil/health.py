@@ -28,7 +28,7 @@ from vigil.ids import timestamp
 STALLED_SECONDS = 180.0
 """A loop that has turned, and then not for so long, is taken to be stuck. Longer than any wait."""
 
-ADVISORY = frozenset({"clock"})
+ADVISORY = frozenset({"clock", "directory_conflicts"})
 """Parts whose trouble is somebody else's: said wherever troubles are, and work goes on."""
 
 _NONE: Mapping[str, float] = MappingProxyType({})

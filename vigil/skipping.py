@@ -53,6 +53,8 @@ class Keeper(NamedTuple):
     """Where it stands in the log of that id; None: Kafka's offset holds."""
     move: Callable[[TopicPartition, str, tuple[int, int]], None]
     """From an offset to another. ``LookupError``: it stands elsewhere by now."""
+    beside: bool = False
+    """Kafka's offset counts too: whichever of the two is further back."""
 
 
 class Skipped(NamedTuple):
@@ -197,7 +199,8 @@ class Group:
             except LookupError as error:
                 now = int(error.args[0])
                 raise self._elsewhere(before, Position(now, now)) from error
-            return
+            if not self._keeper.beside:
+                return
         place, moved = self._place, OffsetAndMetadata(after, "", -1)
         with self._admin() as admin:
             for _ in range(TRIES):

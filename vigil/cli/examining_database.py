@@ -116,6 +116,7 @@ def _schema(connection: Connection, *, demo: bool) -> Iterator[Finding]:
         return
     yield Finding("migrations", "ok", f"all {len(ours)} applied")
     yield from _set_aside(connection)
+    yield from _conflicts(connection)
     if not demo:
         yield from _demonstration(connection)
 
@@ -165,6 +166,15 @@ def moved(settings: Settings) -> Iterator[Finding]:
             f" {READINGS.name} than their patient's readings go to: those patients are new to their"
             f" detector, and “no data” is judged where nothing comes any more", WAY_OUT,
         )  # fmt: skip
+
+
+def _conflicts(connection: Connection) -> Iterator[Finding]:
+    """What the doors know and the database does not."""
+    row = connection.execute("SELECT count(*) AS entries FROM directory_conflicts").fetchone()
+    if row is not None and row["entries"]:
+        what = f"{row['entries']} entries are newer at the doors than here: it was restored"
+        mend = "`vigil device reconcile` lists them; --adopt or --revoke settles it."
+        yield Finding("directory", "wrong", what, mend)
 
 
 def _set_aside(connection: Connection) -> Iterator[Finding]:

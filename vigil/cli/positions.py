@@ -45,6 +45,8 @@ def topics_of(service: str) -> tuple[str, ...]:
 
 def keeper_of(service: str, settings: Settings) -> Keeper | None:
     """Where it keeps offsets of its own; None: Kafka has them."""
+    if service in {"store", "notify"}:
+        return _beside(service, settings)
     if service != "detectors":
         return None
     from store import checkpoints
@@ -64,3 +66,16 @@ def keeper_of(service: str, settings: Settings) -> Keeper | None:
             checkpoints.move(connection, place_of(where), log_id, ends)
 
     return Keeper(stands, move)
+
+
+def _beside(service: str, settings: Settings) -> Keeper:
+    """A worker that keeps its place in the database too: it moves with Kafka's."""
+    from store import positions
+    from store.database import connect
+    from vigil.skipping import Keeper
+
+    def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
+        with connect(settings, autocommit=True) as connection:
+            positions.skip(connection, service, where, log_id, ends)
+
+    return Keeper(lambda _where, _log_id: None, move, beside=True)

@@ -27,26 +27,34 @@ def add_to(app: typer.Typer) -> None:
         ] = False,
     ) -> None:
         """Add a device and print its key, this once: only its digest is kept."""
-        from store import patients
+        from store import in_force, patients
         from store.database import connect
 
         device = patients.Device(device_id, label, patient)
-        with connect(Settings()) as connection:
+        with connect(Settings(), autocommit=True) as connection:
             key = patients.add_device(connection, device, replace=replace)
+            answer = in_force.wait(connection) if replace else None
         typer.echo(
             f"{device_id} is added. Its key, which is not kept and not shown again:", err=True
         )
         typer.echo(key)
+        if answer is not None and not answer.yes:
+            typer.echo(f"The old key may still be taken. {answer.why}", err=True)
+            raise typer.Exit(1)
 
     @group.command()
     def revoke(device_id: Annotated[str, typer.Argument(help="As `list` shows it.")]) -> None:
-        """End a device's key at once."""
+        """End a device's key; said once no door takes it any more."""
         from store import patients
         from store.database import connect
+        from vigil.cli import in_force
 
-        with connect(Settings()) as connection:
-            patients.revoke_device(connection, device_id)
-        typer.echo(f"{device_id} is revoked")
+        with connect(Settings(), autocommit=True) as connection:
+            known = {one.device_id: one.active for one in patients.list_devices(connection)}
+            if known.get(device_id, True):
+                patients.revoke_device(connection, device_id)
+            again = f"vigil device revoke {device_id}"
+            in_force.say(connection, f"{device_id} is revoked", again)
 
     @group.command("list")
     def list_all() -> None:
@@ -60,3 +68,49 @@ def add_to(app: typer.Typer) -> None:
 
         headings = ("device", "sends for", "label", "")
         show_stored(list_devices, headings, row, "no devices; `vigil device add` adds one")
+
+    _add_reconcile(group)
+
+
+def _add_reconcile(group: typer.Typer) -> None:
+    @group.command()
+    def reconcile(
+        adopt: Annotated[
+            bool,
+            typer.Option("--adopt", help="Take them into the database as the doors know them."),
+        ] = False,
+        revoke: Annotated[
+            bool, typer.Option("--revoke", help="Take them into the database as revoked.")
+        ] = False,
+    ) -> None:
+        """After a restore: what the doors know and the database does not, or knew before.
+
+        Without an option it lists them and changes nothing; doors go on as they are.
+        """
+        from store import directory_topic
+        from store.database import connect
+        from vigil.cli import in_force
+        from vigil.cli.tables import show
+
+        if adopt and revoke:
+            raise typer.BadParameter("Name one: --adopt or --revoke.")
+        with connect(Settings(), autocommit=True) as connection:
+            found = directory_topic.listed(connection)
+            if not found:
+                typer.echo("nothing: the doors know what the database says")
+                return
+            if adopt or revoke:
+                directory_topic.resolve(connection, adopt=adopt)
+                done = f"{len(found)} entries are {'adopted' if adopt else 'revoked'}"
+                in_force.say(connection, done, "vigil device reconcile")
+                return
+        rows = [
+            (
+                one.entry,
+                "may send" if one.active else "revoked",
+                "older" if one.known else "missing",
+            )
+            for one in found
+        ]
+        show(("entry", "at the doors", "in the database"), rows, "")
+        typer.echo("`vigil device reconcile --adopt` or `--revoke` settles all of them")

@@ -37,12 +37,16 @@ def add_to(app: typer.Typer) -> None:
     @group.command()
     def remove(patient_id: Annotated[str, typer.Argument(help="As `list` shows it.")]) -> None:
         """Take nothing more for a patient. What was stored stays."""
-        from store import patients
+        from store import in_force, patients
         from store.database import connect
 
-        with connect(Settings()) as connection:
+        with connect(Settings(), autocommit=True) as connection:
             patients.deactivate(connection, patient_id)
+            answer = in_force.wait(connection)
         typer.echo(f"{patient_id} is removed; what was stored stays")
+        if not answer.yes:
+            typer.echo(f"Not yet in force at every door. {answer.why}")
+            raise typer.Exit(1)
 
     @group.command("list")
     def list_all() -> None:
