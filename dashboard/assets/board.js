@@ -131,6 +131,12 @@
     return seen;
   }
 
+  /* In plain text a name stands between isolating marks, where its letters or marks may run the
+     other way; what it begins is ended in it by the server. */
+  function isolated(text) {
+    return /[^\u0000-\u024f]/.test(text) ? "\u2068" + text.trim() + "\u2069" : text;
+  }
+
   /* New unacknowledged high-priority alerts, for a screen reader and the window's title. */
   function announce() {
     const calling = [...document.querySelectorAll("#rows > .calling.high")];
@@ -139,7 +145,7 @@
       const name = item.querySelector("h2");
       const title = item.querySelector(".title");
       return [item.dataset.key + (button ? button.dataset.event : ""),
-        "High priority: " + (title ? title.textContent : "") + " " + (name ? name.textContent : "")];
+        "High priority: " + (title ? title.textContent : "") + " " + (name ? isolated(name.textContent) : "")];
     }));
     const fresh = [...now].filter(([key]) => state.told && !state.told.has(key)).map(([, text]) => text);
     state.told = new Set(now.keys());
