@@ -73,17 +73,19 @@ def test_the_page_of_a_database_that_is_away_says_it_too(board: Board, event: Ev
     name = board.settings.database().rsplit("/", 1)[1]
     server = board.settings.database().replace(f"/{name}", "/postgres")
     del event
-    with board.sign_in() as client, board.workers(stopped()):
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-            try:
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
-                    (name,),
-                )
-                page = client.get("/board/summary")
-            finally:
-                connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    with (
+        board.sign_in() as client,
+        board.workers(stopped()),
+        psycopg.connect(server, autocommit=True) as connection,
+    ):
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        try:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+            )
+            page = client.get("/board/summary")
+        finally:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
     assert page.status_code == 503
     assert "cannot reach its database" in page.text
     assert NOBODY in page.text

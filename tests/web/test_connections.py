@@ -18,7 +18,9 @@ from vigil.web import gate, server
 from vigil.web.server import options
 
 ASK = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
-FORM = b"POST /open/form HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+FORM = (
+    b"POST /open/form HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+)
 SOON = 0.6
 """Seconds that a request may take here."""
 
