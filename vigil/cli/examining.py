@@ -191,6 +191,12 @@ def workers(settings: Settings) -> Iterator[Finding]:
         yield Finding("words", "note", f"{refused} sentences of the model were refused")
 
 
+def _zones(settings: Settings) -> Iterator[Finding]:
+    from vigil.cli.examining_zones import zones
+
+    return zones(settings)
+
+
 def _language_model(settings: Settings) -> Iterator[Finding]:
     from vigil.cli.examining_model import language_model
 
@@ -198,7 +204,7 @@ def _language_model(settings: Settings) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    secrets, broker, _database, local_parts, _language_model, telling, workers,
+    secrets, broker, _database, local_parts, _zones, _language_model, telling, workers,
 )  # fmt: skip
 
 
