@@ -9,7 +9,9 @@ from urllib.parse import quote
 
 from dashboard.wording import duration
 from store.evidence import Basis
+from vigil import figures
 from vigil.kinds import KINDS
+from vigil.rounding import half_up, written
 from vigil.signals import SIGNALS
 
 
@@ -28,10 +30,12 @@ _TOLD = {
     "rule", "signal", "direction", "value", "extreme", "limit", "limit_clear", "baseline",
     "persistence_seconds", "persistence_readings", "samples", "window_seconds", "scores",
     "duration_seconds", "condition_delay_seconds", "signal_delay_seconds", "quality", "reason",
-    "values", "parts", "contributions", "average",
+    "values", "parts", "contributions", "average", "nights",
 }  # fmt: skip
 """Evidence that has a line of its own; any other key is written as it is."""
-_DERIVED_UNITS = {"mean_arterial_pressure": "mmHg", "pulse_pressure": "mmHg"}
+_DERIVED_UNITS = {
+    "mean_arterial_pressure": "mmHg", "pulse_pressure": "mmHg", "resting_heart_rate": "bpm",
+}  # fmt: skip
 _LARGEST = 1e12
 """Nothing measured or counted is larger; what claims to be is not shown."""
 _SIGN = {"above": "≥", "below": "≤"}
@@ -53,13 +57,16 @@ def number(node: Any, *path: str) -> float | None:
 def quantity(signal: str, value: float) -> str:
     """A value of a signal, or of a quantity derived from signals, with its unit.
 
-    >>> quantity("heart_rate", 118.4), quantity("shock_index", 1.04)
-    ('118 bpm', '1.04')
+    >>> quantity("heart_rate", 118.5), quantity("shock_index", 1.2)
+    ('119 bpm', '1.20')
     """
     row = SIGNALS.get(signal)
-    if row:
-        return f"{row.display(value)} {row.unit_label}"
-    return f"{value:g} {_DERIVED_UNITS.get(signal, '')}".rstrip()
+    unit = row.unit_label if row else _DERIVED_UNITS.get(signal, "")
+    return f"{figures.text(signal, value)} {unit}".rstrip()
+
+
+def _percent(share: float) -> str:
+    return f"{written(half_up(100 * share, 6))}%"
 
 
 def _seconds(value: float | None) -> str | None:
@@ -100,7 +107,7 @@ def _baseline(evidence: Mapping[str, Any], signal: str) -> Iterator[Fact]:
         notes.append(period.replace(":", ", "))
     confidence = number(evidence, "baseline", "confidence")
     if confidence is not None:
-        notes.append(f"confidence {confidence:.0%}")
+        notes.append(f"confidence {_percent(confidence)}")
     yield Fact("Personal baseline", f"{text} ({'; '.join(notes)})" if notes else text)
 
 
@@ -126,7 +133,7 @@ def _samples(evidence: Mapping[str, Any]) -> Iterator[Fact]:
         yield Fact("Readings used", f"{samples:.0f}" + (f" over {window}" if window else ""))
     quality = number(evidence, "quality")
     if quality is not None:
-        yield Fact("Data quality", f"{quality:.0%}")
+        yield Fact("Data quality", _percent(quality))
     for key, label in (
         ("condition_delay_seconds", "Condition delay (onset to detection)"),
         ("signal_delay_seconds", "Signal delay (measured to received)"),
@@ -153,6 +160,18 @@ def _together(evidence: Mapping[str, Any]) -> Iterator[Fact]:
         yield Fact("Average", "; ".join(told))
 
 
+def _nights(evidence: Mapping[str, Any]) -> Iterator[Fact]:
+    """The last nights of a resting heart rate."""
+    listed = evidence.get("nights")
+    told = [
+        f"{night.get('ended')}: {quantity('resting_heart_rate', value)}"
+        for night in (listed if isinstance(listed, list) else ())
+        if (value := number(night, "value")) is not None
+    ]
+    if told:
+        yield Fact("Nights", "; ".join(told))
+
+
 def _by_signal(node: Any) -> dict[str, float]:
     """The figures that a table of the evidence has by signal."""
     return {name: value for name in SIGNALS if (value := number(node, name)) is not None}
@@ -177,12 +196,13 @@ def _rest(evidence: Mapping[str, Any]) -> Iterator[Fact]:
         yield Fact(key.replace("_", " ").capitalize(), _plain(evidence[key]))
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any, name: str = "") -> str:
+    """Any evidence as text; ``name``: the quantity that it is a value of, if it is one."""
     if isinstance(value, Mapping):
-        return "; ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+        return "; ".join(f"{key} {_plain(inner, str(key))}" for key, inner in value.items())
     if isinstance(value, list):
         return ", ".join(_plain(inner) for inner in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return figures.text(name, value) if isinstance(value, float) else str(value)
 
 
 def _origin(basis: Basis) -> Iterator[Fact]:
@@ -214,7 +234,8 @@ def facts(basis: Basis) -> list[Fact]:
     told = [*_limit(evidence, signal)]
     if "baseline" in evidence or signal in SIGNALS:
         told += _baseline(evidence, signal)
-    told += [*_values(evidence, signal), *_together(evidence), *_samples(evidence)]
+    told += [*_values(evidence, signal), *_together(evidence), *_nights(evidence)]
+    told += _samples(evidence)
     if isinstance(activity, str):
         told.append(Fact("Activity", activity))
     return [*told, *_rest(evidence), *_origin(basis)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dash import ClientsideFunction, Input, Output, State, ctx, dcc, html, set_props
@@ -10,6 +11,7 @@ from dash.exceptions import PreventUpdate
 from dashboard import chart, chart_words
 from dashboard.live import Stream
 from dashboard.views import Views
+from vigil import isolation
 from vigil.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -83,7 +85,13 @@ def _chart(app: BoardDash, views: Views) -> None:
             trend = await views.trend(str(client["patient"]), span or chart.DEFAULT_SPAN)
         except UnavailableError:
             raise PreventUpdate from None  # the page says it; the chart stays as it was
-        return chart.figure(trend, theme), chart_words.words(trend)
+        patient = str(client["patient"])
+        drawn = isolation.attempt(
+            "chart", patient, partial(chart.figure, trend, theme),
+            partial(chart.figure, trend._replace(episodes=(), points=()), theme),
+        )  # fmt: skip
+        words = partial(chart_words.words, trend)
+        return drawn, isolation.attempt("chart in words", patient, words, lambda: "")
 
 
 def _panel() -> list[Any]:

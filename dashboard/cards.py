@@ -65,6 +65,12 @@ def card(patient: Patient, episode: Episode, basis: Basis, deeds: Sequence[Deed]
     return rows.fragment(episode.event_id, css, html)
 
 
+def unshown(episode: Episode) -> rows.Fragment:
+    """In the place of a card that cannot be drawn."""
+    html = render("card_unshown.html", episode=episode)
+    return rows.fragment(episode.event_id, "episode none active waiting unshown", html)
+
+
 @cache
 def _asks() -> tuple[tuple[str, str], ...]:
     """The questions that an alert's card offers."""
@@ -73,15 +79,26 @@ def _asks() -> tuple[tuple[str, str], ...]:
 
 
 def patient_head(
-    patient: Patient, values: Mapping[str, Value], episodes: Sequence[Episode], *, judged: bool
+    patient: Patient,
+    values: Mapping[str, Value],
+    episodes: Sequence[Episode],
+    *,
+    judged: bool,
+    fault: bool = False,
 ) -> Markup:
-    """Who it is, and the newest values; ``judged``: whether "no active alert" can be said."""
+    """Who it is, and the newest values.
+
+    Args:
+        judged: whether "no active alert" can be said.
+        fault: how they stand cannot be shown.
+    """
     stands = ranking.standing(episode for episode in episodes if episode.phase != "closed")
     newest = max(values.values(), key=lambda value: (value.received_at, value.time), default=None)
     return Markup(  # noqa: S704  (a template of ours, which escapes)
         render(
             "patient_head.html",
             patient=patient,
+            fault=fault,
             judged=judged,
             level=stands.level,
             active=len(stands.episodes),

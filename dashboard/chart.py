@@ -6,12 +6,16 @@ baseline is drawn, because the page does not know the one that was in force then
 
 Around the mean heart rate lies a band from the lowest to the highest reading of each bucket and,
 where buckets hold enough of them to have percentiles, a darker one from the 10th to the 90th.
+
+Every point is drawn at its figure (:mod:`vigil.figures`), which goes along as text: the browser
+rounds nothing, so that the chart says what the row and the words say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,7 +23,7 @@ from dashboard.basis import number
 from dashboard.rows import title
 from store.board import Episode
 from store.evidence import Basis
-from vigil import zones
+from vigil import figures, isolation, zones
 from vigil.signals import SIGNALS
 
 SPANS: Mapping[str, timedelta] = {
@@ -109,9 +113,10 @@ def theme(name: str, zone: str) -> Theme:
 
 
 def _gapped(
-    trend: Trend, field: str, longest: timedelta
+    trend: Trend, signal: str, stat: str, longest: timedelta
 ) -> Iterator[tuple[datetime, float | None]]:
-    """A signal's points, with a gap wherever nothing was measured for longer."""
+    """A signal's figures, with a gap wherever nothing was measured for longer."""
+    shown, field = SIGNALS[signal].figure, f"{signal}_{stat}"
     before: datetime | None = None
     for point in trend.points:
         value, time = point.get(field), point["bucket"]
@@ -119,7 +124,7 @@ def _gapped(
             continue
         if before is not None and time - before > longest:
             yield before + (time - before) / 2, None
-        yield time, round(value, 1)
+        yield time, shown(value)
         before = time
 
 
@@ -127,7 +132,7 @@ def _line(trend: Trend, look: Theme, signal: str, stat: str, **style: Any) -> di
     longest = max(3 * trend.width, timedelta(minutes=15))
     if signal != "heart_rate":  # a cuff measures a few times a day
         longest = timedelta(hours=26)
-    points = list(_gapped(trend, f"{signal}_{stat}", longest))
+    points = list(_gapped(trend, signal, stat, longest))
     return {
         "type": "scatter",
         "x": [look.local(time) for time, _ in points],
@@ -137,6 +142,11 @@ def _line(trend: Trend, look: Theme, signal: str, stat: str, **style: Any) -> di
         "showlegend": False,
         **style,
     }
+
+
+def _texts(signal: str, values: Sequence[float | None]) -> list[str]:
+    """Points as they are read; of a gap nothing."""
+    return ["" if value is None else figures.text(signal, value) for value in values]
 
 
 def spread(trend: Trend, low: str, high: str) -> bool:
@@ -164,19 +174,19 @@ def _traces(trend: Trend, look: Theme) -> list[dict[str, Any]]:
     for signal in PANELS:
         row, color = SIGNALS[signal], str(getattr(look, signal))
         marks = "lines" if signal == "heart_rate" else "lines+markers"
-        traces.append(
-            _line(
-                trend, look, signal, "avg", mode=marks, name=NAMES[signal], showlegend=True,
-                line={"color": color, "width": 1.6}, marker={"size": 5, "color": color},
-                hoverinfo="all", hovertemplate=f"%{{y:.0f}} {row.unit_label}",
-            )
+        line = _line(
+            trend, look, signal, "avg", mode=marks, name=NAMES[signal], showlegend=True,
+            line={"color": color, "width": 1.6}, marker={"size": 5, "color": color},
+            hoverinfo="all", hovertemplate=f"%{{text}} {row.unit_label}",
         )  # fmt: skip
+        traces.append({**line, "text": _texts(signal, line["y"])})
     return traces
 
 
 def judged_signal(basis: Basis) -> str | None:
     """The signal that an episode's numbers are about, where the chart shows it."""
-    named = basis.evidence.get("signal")
+    evidence: Any = basis.evidence
+    named = evidence.get("signal") if isinstance(evidence, Mapping) else None
     if not isinstance(named, str):
         named = basis.signals[0] if len(basis.signals) == 1 else None
     return named if named in PANELS else None
@@ -224,16 +234,22 @@ def _shade(look: Theme, span: _Span, episode: Episode, text: str) -> Iterator[di
     }  # fmt: skip
 
 
+def _figure(basis: Basis, *path: str) -> float | None:
+    """A number of the evidence that is in the unit of its signal, as it is read."""
+    known = number(basis.evidence, *path)
+    return None if known is None else figures.figure(judged_signal(basis) or "", known)
+
+
 def _judged_by(look: Theme, span: _Span, episode: Episode, basis: Basis) -> Iterator[Any]:
     """The usual range and the limit that the detector used, where the chart has their axis."""
     place = {"x0": span.x0, "x1": span.x1, "xref": "x", "yref": span.panel}
-    low, high = (number(basis.evidence, "baseline", key) for key in ("low", "high"))
+    low, high = (_figure(basis, "baseline", key) for key in ("low", "high"))
     if low is not None and high is not None:
         yield {
             "type": "rect", **place, "y0": low, "y1": high, "fillcolor": "rgba(0,0,0,0)",
             "line": {"color": look.muted, "width": 1, "dash": "dot"},
         }  # fmt: skip
-    limit = number(basis.evidence, "limit")
+    limit = _figure(basis, "limit")
     if limit is not None:
         yield {
             "type": "line", **place, "y0": limit, "y1": limit,
@@ -242,13 +258,20 @@ def _judged_by(look: Theme, span: _Span, episode: Episode, basis: Basis) -> Iter
 
 
 def _shapes(trend: Trend, look: Theme) -> Iterator[dict[str, Any]]:
-    labelled = len(trend.episodes) <= LABELS_AT_MOST
     for episode, basis in trend.episodes:
-        span, mark = _span(trend, look, episode, basis), MARKS[episode.priority]
-        text = f"{mark} {title(episode).rstrip('.')}" if labelled else mark
-        yield from _shade(look, span, episode, text)
-        if span.panel is not None:
-            yield from _judged_by(look, span, episode, basis)
+        drawn = partial(_shape, trend, look, episode, basis)
+        nothing: Callable[[], list[dict[str, Any]]] = list
+        yield from isolation.attempt("episode in a chart", episode.patient_id, drawn, nothing)
+
+
+def _shape(trend: Trend, look: Theme, episode: Episode, basis: Basis) -> list[dict[str, Any]]:
+    span, mark = _span(trend, look, episode, basis), MARKS[episode.priority]
+    labelled = len(trend.episodes) <= LABELS_AT_MOST
+    text = f"{mark} {title(episode).rstrip('.')}" if labelled else mark
+    drawn = [*_shade(look, span, episode, text)]
+    if span.panel is not None:
+        drawn += _judged_by(look, span, episode, basis)
+    return drawn
 
 
 def _axis(look: Theme, name: str, domain: tuple[float, float]) -> dict[str, Any]:

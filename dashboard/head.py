@@ -15,7 +15,8 @@ def counts(seen: Sequence[Seen]) -> dict[str, int]:
     """Patients by their highest active priority."""
     found = dict.fromkeys(LEVELS, 0)
     for one in seen:
-        found[one.stands.level] += 1
+        if not one.fault:
+            found[one.stands.level] += 1
     return {str(level): count for level, count in found.items()}
 
 
@@ -42,6 +43,7 @@ def head(ward: Ward, name: str, *, judged: bool) -> Markup:
             judged=judged,
             waiting=sum(one.stands.unacknowledged for one in shown),
             elsewhere=_elsewhere(ward, name),
+            unshown=sum(one.fault for one in shown),
         )
     )
 

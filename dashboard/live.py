@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dashboard import state_view
 from dashboard.rows import Fragment
+from vigil import logs
 from vigil.errors import UnavailableError
 from vigil.ids import timestamp
+
+log = logs.get("live")
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -104,6 +107,9 @@ class Stream:
             content = await self._read()
         except UnavailableError as error:
             return self._message(trouble=error.code), False
+        except Exception:  # a stream that ended would be asked for again, and end again
+            log.exception("a page cannot be read")
+            return self._message(trouble="unavailable.database"), False
         digests = {piece.key: piece.digest for piece in content.fragments}
         pieces = {
             piece.key: {"css": piece.css, "html": piece.html}

@@ -6,6 +6,7 @@ not shown again.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -17,6 +18,7 @@ from dashboard.templating import page
 from explain.asking import LONGEST, intent_of
 from explain.questions import REFUSED, answer, book
 from store import board, steps
+from vigil import isolation
 from vigil.errors import UnavailableError
 from vigil.kinds import KINDS
 
@@ -63,7 +65,12 @@ class QuestionPages:
         if who is None or step is None:
             return self._nothing()
         event, seen = step
-        told = answer(intent, event, "care_team", seen_at=seen) if intent else None
+        told = None
+        if intent:
+            asked = partial(answer, intent, event, "care_team", seen_at=seen)
+            told = isolation.attempt("answer", patient_id, asked, lambda: None)
+            if told is None:
+                return self._nothing()
         shown: dict[str, Any] = {
             "told": told, "kind": KINDS[event.kind].label if event.kind in KINDS else event.kind,
             "intents": book("care_team").asks, "say": book("care_team").say, "longest": LONGEST,

@@ -62,7 +62,7 @@ def patient_key(stands: Standing, name: str, patient_id: str) -> tuple[object, .
     """Sorts a ward: highest priority, then what nobody has acknowledged, what still goes on before
     what has ended, and the longest first.
     """
-    place = LEVELS.index(stands.level)
+    place = LEVELS.index(stands.level)  # one that is no priority is no place: ValueError
     if stands.top is None:
         return (place, False, False, 0.0, name.casefold(), patient_id)
     return (

@@ -16,8 +16,8 @@ from jinja2 import Template
 
 from dashboard import wording
 from dashboard.spark import sparkline
-from dashboard.templating import environment
-from store.board import SPARK_POINTS, Episode, Value
+from dashboard.templating import environment, render
+from store.board import SPARK_POINTS, Episode, Patient, Value
 from vigil.kinds import KINDS
 from vigil.signals import SIGNALS
 
@@ -151,12 +151,20 @@ def _template() -> Template:
     return environment().get_template("row.html")
 
 
+def unshown(patient: Patient) -> Fragment:
+    """In the place of a row that cannot be drawn."""
+    html = render("row_unshown.html", patient=patient)
+    return fragment(patient.patient_id, "row none unshown", html)
+
+
 def row(seen: Seen, *, judged: bool) -> Fragment:
     """A patient's row.
 
     Args:
         judged: whether "no active alert" can be said.
     """
+    if seen.fault:
+        return unshown(seen.patient)
     top, newest = seen.stands.top, seen.newest
     apart = newest is not None and abs(newest.received_at - newest.time) > wording.APART_AFTER
     html = _template().render(

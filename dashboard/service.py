@@ -32,6 +32,7 @@ class Dashboard:
         self.context = WebContext(
             settings=settings, pool=async_pool(settings), feed=BoardFeed(settings)
         )
+        self._tasks: list[asyncio.Task[None]] = []
 
     def install(self, api: FastAPI) -> None:
         """Add the pages, Dash, and the guard around everything under ``/board/``."""
@@ -84,6 +85,7 @@ class Dashboard:
             asyncio.create_task(keep_publisher(context), name="publisher"),
             asyncio.create_task(context.monitor.run(context), name="monitor"),
         ]
+        self._tasks = tasks
         try:
             yield
         finally:
@@ -97,8 +99,12 @@ class Dashboard:
             await context.pool.close()
 
     def trouble(self) -> Mapping[str, str]:
-        """The database and the broker, where they do not answer."""
-        trouble = {}
+        """The database and the broker, where they do not answer; a part that failed."""
+        trouble = {
+            f"beside.{task.get_name()}": "This part of the process has ended; restart the process."
+            for task in self._tasks
+            if task.done() and not task.cancelled() and task.exception() is not None
+        }
         if not self.context.feed.listening:
             trouble["unavailable.database"] = "The database does not answer."
         if self.context.publisher is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.ranking import Standing, patient_key, standing
 from store import board
+from vigil import isolation
 from vigil.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Seen(NamedTuple):
     """Signal → its newest value."""
     stands: Standing
     spark: Mapping[int, float]
+    fault: bool = False
+    """Where they stand cannot be said: what is stored of them is not what it must be."""
 
     @property
     def newest(self) -> board.Value | None:
@@ -68,19 +71,35 @@ async def read_ward(context: WebContext, sparks: Mapping[str, Mapping[int, float
     stands: dict[str, list[board.Episode]] = defaultdict(list)
     for episode in episodes:
         stands[episode.patient_id].append(episode)
-    seen = [
-        Seen(
+    placed = [
+        _placed(
             patient,
             by_patient.get(patient.patient_id, {}),
-            standing(stands.get(patient.patient_id, [])),
+            stands.get(patient.patient_id, []),
             sparks.get(patient.patient_id, {}),
         )
         for patient in patients
     ]
-    return sorted(
-        seen,
-        key=lambda s: patient_key(s.stands, s.patient.display_name, s.patient.patient_id),
-    )
+    return [seen for _, seen in sorted(placed, key=lambda one: one[0])]
+
+
+def _placed(
+    patient: board.Patient,
+    values: Mapping[str, board.Value],
+    episodes: Sequence[board.Episode],
+    spark: Mapping[int, float],
+) -> tuple[tuple[object, ...], Seen]:
+    """A patient and their place. Of whom it cannot be said comes first: nobody knows how urgent."""
+
+    def place() -> tuple[tuple[object, ...], Seen]:
+        stands = standing(episodes)
+        seen = Seen(patient, values, stands, spark)
+        return (1, *patient_key(stands, patient.display_name, patient.patient_id)), seen
+
+    def unknown() -> tuple[tuple[object, ...], Seen]:
+        return (0, patient.patient_id), Seen(patient, {}, standing([]), {}, fault=True)
+
+    return isolation.attempt("place on the board", patient.patient_id, place, unknown)
 
 
 class Wards:

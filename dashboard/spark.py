@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
+from vigil import figures
+
 WIDTH, HEIGHT, PAD = 132, 32, 3
 LEAST_SPAN = 30.0
 """Beats a minute from bottom to top at least, so that a calm line looks calm."""
@@ -51,8 +53,9 @@ def sparkline(points: Mapping[int, float], slices: int, label: str) -> Markup:
         ' aria-label="{label}, {low} to {high}">{lines}'
         '<circle cx="{x}" cy="{y}" r="2.6"/></svg>'
     ).format(
-        w=WIDTH, h=HEIGHT, label=label, low=round(low), high=round(high), lines=lines, x=x, y=y
-    )
+        w=WIDTH, h=HEIGHT, label=label, low=figures.text("heart_rate", low),
+        high=figures.text("heart_rate", high), lines=lines, x=x, y=y,
+    )  # fmt: skip
 
 
 def _run(spots: Sequence[str]) -> Markup:

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from dashboard.door import SESSION
 from dashboard.guard import database_away
-from dashboard.summary_view import View, summary_of
+from dashboard.summary_view import View, shown_of
 from dashboard.templating import page
 from explain.summary import Window
 from store import board
@@ -51,11 +51,12 @@ class SummaryPages:
         except UnavailableError:
             return database_away(self._context.settings.demo)
         who = {known.patient_id: known for known in (*everyone, *([one] if one else []))}
-        made = summary_of(of, found, window)
+        made, unshown = shown_of(of, found, window)
         return page(
             "summary.html", demo=self._context.settings.demo, session=SESSION.get(), here="summary",
             now=window.end, window=window, lines=View(found, who).lines(made), of=of, patient=one,
             synthetic=made.synthetic or (one is not None and one.synthetic),
+            unshown=[(one, who.get(one)) for one in sorted(unshown)],
             hours=HOURS, wards=sorted({known.ward for known in everyone}),
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from explain.summary import Call, Episode, Measured, Summary, Window, summarise
 from explain.summary_words import Segment, Sentence
 from store.board import Patient
 from store.shift import Of, Shift
+from vigil import isolation
 from vigil.bidi import isolated
 from vigil.kinds import KINDS
 
@@ -37,6 +38,37 @@ class Line(NamedTuple):
     parts: list[Part]
     sources: list[Source]
     entry: str
+
+
+def shown_of(of: Of, shift: Shift, window: Window) -> tuple[Summary, frozenset[str]]:
+    """The summary of what the store has, and of which patients it tells nothing, because what is
+    stored of them is not what it must be."""
+    try:
+        return summary_of(of, shift, window), shift.unread
+    except Exception:  # whose it is is found below
+        who = {one.event.patient_id for one in shift.episodes}
+        who |= {one.patient_id for one in shift.calls}
+        who |= {one.patient_id for one in shift.readings}
+    broken = frozenset(one for one in who if not _summed(of, _only(shift, {one}), window, one))
+    return summary_of(of, _only(shift, who - broken), window), shift.unread | broken
+
+
+def _summed(of: Of, shift: Shift, window: Window, patient_id: str) -> bool:
+    """Whether there are words for what is stored of one patient."""
+
+    def told() -> bool:
+        View(shift, {}).lines(summary_of(of, shift, window))
+        return True
+
+    return isolation.attempt("patient of a summary", patient_id, told, lambda: False)
+
+
+def _only(shift: Shift, who: Collection[str]) -> Shift:
+    return shift._replace(
+        episodes=[one for one in shift.episodes if one.event.patient_id in who],
+        calls=[one for one in shift.calls if one.patient_id in who],
+        readings=[one for one in shift.readings if one.patient_id in who],
+    )
 
 
 def summary_of(of: Of, shift: Shift, window: Window) -> Summary:

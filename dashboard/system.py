@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import APIRouter
@@ -17,6 +18,8 @@ from dashboard.templating import page
 from explain import model_reasons
 from explain.reviewing import REASONS as REFUSALS
 from store import status_rows
+from store.bounds import LARGEST_NUMBER
+from vigil import isolation
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -66,9 +69,21 @@ def processes(heard: Iterable[tuple[worker_states.Process, bool]]) -> list[Proce
         status = process.status
         if not running and any(each.status.service == status.service for each in shown):
             continue
-        troubles = tuple(f"{part}: {what}" for part, what in sorted(status.trouble.items()))
-        shown.append(Process(status, process.heard_at, running, troubles))
+        made = isolation.attempt(
+            "process", status.service, partial(_process, process, running), lambda: None
+        )
+        if made is not None:
+            shown.append(made)
     return shown
+
+
+def _process(heard: worker_states.Process, running: bool) -> Process:
+    status = heard.status
+    troubles = tuple(f"{part}: {what}" for part, what in sorted(status.trouble.items()))
+    figures = [*status.counters.values(), *status.gauges.values()]
+    if not all(-LARGEST_NUMBER <= figure <= LARGEST_NUMBER for figure in figures):
+        raise ValueError("a figure that cannot be")
+    return Process(status, heard.heard_at, running, troubles)
 
 
 def missing(shown: Iterable[Process]) -> list[str]:
@@ -129,6 +144,7 @@ def routes(context: WebContext) -> APIRouter:
         return page(
             "system.html", demo=demo, session=session, here="system", now=context.clock(),
             processes=shown, missing=missing(shown), words=words(shown),
+            unshown=isolation.counts(),
         )  # fmt: skip
 
     return router

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dashboard import cards, chart, head, rows
@@ -12,6 +13,7 @@ from dashboard.live import Content, Read
 from dashboard.rows import Fragment
 from dashboard.snapshot import Seen, Wards
 from store import board, evidence, trends
+from vigil import isolation
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -49,8 +51,14 @@ class Views:
         drawn = self._rows.get(seen.patient.patient_id)
         if drawn is None or drawn[:2] != (seen, judged):
             await asyncio.sleep(0)
-            drawn = (seen, judged, rows.row(seen, judged=judged))
-            self._rows[seen.patient.patient_id] = drawn
+            who = seen.patient
+            made = isolation.attempt(
+                "row",
+                who.patient_id,
+                partial(rows.row, seen, judged=judged),
+                partial(rows.unshown, who),
+            )
+            drawn = self._rows[who.patient_id] = (seen, judged, made)
         return drawn[2]
 
     async def patient(self, patient_id: str) -> Content:
@@ -66,14 +74,24 @@ class Views:
             bases = await evidence.bases(connection, ids)
             deeds = await evidence.deeds(connection, ids)
         pieces = [
-            cards.card(who, episode, bases[episode.event_id], deeds.get(episode.event_id, []))
-            for episode in told
-            if episode.event_id in bases
+            isolation.attempt(
+                "card",
+                patient_id,
+                partial(cards.card, who, one, bases[one.event_id], deeds.get(one.event_id, [])),
+                partial(cards.unshown, one),
+            )
+            for one in told
+            if one.event_id in bases
         ]
         newest = max((v.received_at for v in values.values()), default=None)
         turn = f"{newest}:{len(pieces)}:{[piece.digest for piece in pieces[:20]]}"
         judged = self._context.monitor.overview().judged
-        heading = cards.patient_head(who, values, told, judged=judged)
+        heading = isolation.attempt(
+            "patient's heading",
+            patient_id,
+            partial(cards.patient_head, who, values, told, judged=judged),
+            partial(cards.patient_head, who, {}, [], judged=judged, fault=True),
+        )
         return Content(pieces, heading, rows.digest_of(turn))
 
     async def trend(self, patient_id: str, span: str) -> chart.Trend:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from store.bounds import LATEST
+from vigil.clock import EARLIEST
 from vigil.ids import timestamp
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -63,4 +65,6 @@ def clock(time: datetime) -> str:
     >>> clock(datetime(2026, 11, 21, 6, 2, tzinfo=UTC))
     '21 Nov 06:02 UTC'
     """
+    if not EARLIEST <= time < LATEST:
+        return "at a time that cannot be"
     return f"{time.astimezone(UTC):%d %b %H:%M} UTC"

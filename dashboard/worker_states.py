@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from vigil.health import ADVISORY
 from vigil.model import Status
 
 SERVICES = ("detectors", "explain", "notify", "store")
@@ -44,8 +45,10 @@ MANY = 64
 SHARING = "partitions"
 """The trouble of a worker whose partitions are being shared out (:mod:`vigil.assignment`)."""
 HARMLESS: Mapping[str, frozenset[str]] = {
-    "store": frozenset({"retention", "directory"}),
-    "explain": frozenset({"phrases"}),
+    "store": frozenset(
+        {"retention", "directory", "beside.retention", "beside.directory", "beside.phrases"}
+    ),
+    "explain": frozenset({"phrases", "beside.phrases", "beside.rewording"}),
 }
 """Service → troubles that do not keep it from its work: readings are kept longer, a new enrolment
 waits, alerts are worded from the reviewed tables."""
@@ -234,7 +237,7 @@ class WorkerStates:
 
 def _troubles(status: Status) -> set[str]:
     """The troubles that keep it from its work."""
-    return status.trouble.keys() - HARMLESS.get(status.service, frozenset())
+    return status.trouble.keys() - ADVISORY - HARMLESS.get(status.service, frozenset())
 
 
 def _whole(status: Status) -> bool:

@@ -12,6 +12,9 @@ none, a spike or one odd pressure between normal ones is dropped. A pressure is 
 A heart rate that repeats exactly, reading after reading, is *unproven* long before it is stuck: no
 living heart does so for long while it is fast or slow. It is not judged until it moves; where it
 would be an alarm, that it does not move is told soon.
+
+Whether a value repeats or steps is asked of the value as sent: its figure may stand still while a
+finer value moves. Whether it is possible at all is asked of the figure.
 """
 
 from __future__ import annotations
@@ -24,11 +27,12 @@ from detectors.contract import BEYOND, CLEAR, Finding, Rule
 from detectors.sections.admission import AdmissionConfig
 from detectors.sections.patient import EpisodePolicy
 from detectors.tracks import Track
+from vigil.figures import apart
 from vigil.signals import SIGNALS
 
 FAULT, CONTACT, CLOCK = "sensor_fault", "poor_contact", "device_clock"
 PRESSURE = ("systolic", "diastolic")
-_RANGES = {name: (signal.lowest, signal.highest) for name, signal in SIGNALS.items()}
+_EDGES = {name: signal.edges for name, signal in SIGNALS.items()}
 _STEPPED, _UNPROVEN, _STUCK = "stepped", "unproven", "stuck"
 _QUIET = frozenset({_STEPPED, _UNPROVEN})
 """Reasons that are no fault of the sensor's."""
@@ -181,8 +185,8 @@ class Admission:
         confirmed: list[str],
     ) -> str:  # fmt: skip
         """Why a value cannot be believed; empty: it can, and is remembered."""
-        low, high = _RANGES[signal]
-        if not low <= value <= high:  # also refuses NaN
+        low, high = _EDGES[signal]
+        if not low <= value < high:  # also refuses NaN
             return "out_of_range"
         track = tracks.get(signal)
         if track is None:
@@ -205,10 +209,10 @@ class Admission:
         """Systolic and diastolic are one measurement: held back, or confirmed, together."""
         pair = [signal for signal in PRESSURE if signal in values]
         for signal in pair:
-            low, high = _RANGES[signal]
-            if not low <= values[signal] <= high:
+            low, high = _EDGES[signal]
+            if not low <= values[signal] < high:
                 wrong[signal] = "out_of_range"
-        contradictory = len(pair) == 2 and not values["systolic"] > values["diastolic"]
+        contradictory = len(pair) == 2 and not apart(values["systolic"], values["diastolic"])
         if contradictory and not wrong.keys() & PRESSURE:
             wrong.update(dict.fromkeys(pair, "systolic_not_above_diastolic"))
         pair = [signal for signal in pair if signal not in wrong]
@@ -273,8 +277,8 @@ def possible(values: Mapping[str, float]) -> dict[str, float]:
     >>> possible({"heart_rate": 900.0, "systolic": 80.0, "diastolic": 120.0, "spo2": 97.0})
     {'spo2': 97.0}
     """
-    good = {name: v for name, v in values.items() if _RANGES[name][0] <= v <= _RANGES[name][1]}
-    if all(name in good for name in PRESSURE) and not good["systolic"] > good["diastolic"]:
+    good = {name: v for name, v in values.items() if SIGNALS[name].possible(v)}
+    if all(name in good for name in PRESSURE) and not apart(good["systolic"], good["diastolic"]):
         return {name: value for name, value in good.items() if name not in PRESSURE}
     return good
 

@@ -9,6 +9,10 @@ Unusual is what was *sustained* (:mod:`detectors.sustained`): each of the last b
 the usual than ``least_change`` and than ``raise_spreads`` of this person's own blocks. Half of how
 far the last hours were off is expected to last.
 
+What is learned are values as sent. A level and its limit are both of this person's statistics and
+are compared as they are; what is shown are their figures (:mod:`vigil.figures`), and since rounding
+keeps the order, what is told as beyond or as over reads so too.
+
 Cold start: the population's prior counts as ``prior_weight_minutes`` of data; a bin that is new is
 handed the person's mean offset of that activity; nothing is called unusual before an activity has
 ``ready_readings`` readings over ``ready_minutes``. ``confidence`` (0 to 1) says how far that is.
@@ -30,7 +34,9 @@ from detectors.sections.baseline import BaselineConfig, Usual
 from detectors.sections.patient import PatientConfig
 from detectors.sustained import Window
 from detectors.usual import Keys, Known, bins_of, of_first_version
+from vigil.figures import figure
 from vigil.kinds import KINDS
+from vigil.rounding import half_up
 
 USUAL_SPREADS = 2.0
 """What is shown as the usual range: about 95 of 100 readings."""
@@ -168,7 +174,7 @@ class Baseline:
         over, under = means[-above.blocks :], means[-below.blocks :]
         centre += expected
         high, low = min(over) - expected, max(under) - expected
-        banded = band is not None and centre + low <= band.below
+        banded = band is not None and figure(row.signal, centre + low) <= band.below
         reach_low = least if banded else reach
         up = _stance(high, reach, reach * ease, len(over) == above.blocks)
         down = _stance(-low, reach_low, reach_low * ease, len(under) == below.blocks)
@@ -211,18 +217,18 @@ class Baseline:
         centre, spread = known.here(key)
         activity = moment.period.partition(":")[0]
         basis = {
-            "median": round(centre, 2),
-            "spread": round(spread, 2),
-            "low": round(centre - USUAL_SPREADS * spread, 2),
-            "high": round(centre + USUAL_SPREADS * spread, 2),
+            "median": half_up(centre, 2),
+            "spread": half_up(spread, 2),
+            "low": half_up(centre - USUAL_SPREADS * spread, 2),
+            "high": half_up(centre + USUAL_SPREADS * spread, 2),
             "n": own.readings,
             "bin": moment.period,
-            "confidence": round(known.confidence(activity, self._config), 2),
+            "confidence": half_up(known.confidence(activity, self._config), 2),
         }
         scores = {}
         if signal in moment.values:
             score = (moment.values[signal] - centre) / spread
-            scores = {"scores": {self.name: round(score, 2)}}
+            scores = {"scores": {self.name: half_up(score, 2)}}
         return {"baseline": basis, **scores}
 
     def dump(self, memory: Memory) -> Any:

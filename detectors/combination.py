@@ -4,6 +4,10 @@ Mean arterial pressure = diastolic + (systolic − diastolic) / 3; pulse pressur
 diastolic; shock index = heart rate / systolic (Allgöwer & Burri 1967). The limits, and where they
 come from, are in ``defaults/limits.toml``. Only values of the *same reading* are combined: a heart
 rate from after the stairs and a cuff pressure from before them make no shock index.
+
+They are made of the figures that a person reads (:mod:`vigil.figures`): 160 over 100 has a pulse
+pressure of 60, whatever the cuff sent behind the point. They are judged and shown by figures of
+their own, in whole mmHg, the shock index in hundredths.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from detectors.checks import DERIVED
 from detectors.contract import Finding, Memoryless, Moment
 from detectors.limits import NOTHING, boards
 from detectors.sections.patient import PatientConfig
+from vigil import figures
 
 
 def combine(values: Mapping[str, float]) -> dict[str, float]:
@@ -24,18 +29,18 @@ def combine(values: Mapping[str, float]) -> dict[str, float]:
     >>> combine({"heart_rate": 90.0})
     {}
     """
-    systolic = values.get("systolic")
-    if systolic is None:
+    if "systolic" not in values:
         return {}
-    figures = {}
-    diastolic = values.get("diastolic")
+    read = figures.of(values)
+    systolic, made = read["systolic"], dict[str, float]()
+    diastolic = read.get("diastolic")
     if diastolic is not None:
-        figures["mean_arterial_pressure"] = diastolic + (systolic - diastolic) / 3
-        figures["pulse_pressure"] = systolic - diastolic
-    heart_rate = values.get("heart_rate")
+        made["mean_arterial_pressure"] = diastolic + (systolic - diastolic) / 3
+        made["pulse_pressure"] = systolic - diastolic
+    heart_rate = read.get("heart_rate")
     if heart_rate is not None:
-        figures["shock_index"] = heart_rate / systolic
-    return figures
+        made["shock_index"] = heart_rate / systolic
+    return made
 
 
 class Combination(Memoryless):

@@ -87,6 +87,7 @@ class Finding(NamedTuple):
     rule: Rule
     stance: Stance
     value: float | None = None
+    """With ``limit`` and ``clear``: judged, and written into the evidence, as their figures."""
     limit: float | None = None
     clear: float | None = None
     since: float | None = None

@@ -22,8 +22,12 @@ from detectors.contract import Finding, Moment, Remembering, Rule, stance_above
 from detectors.limits import NOTHING
 from detectors.sections.deterioration import Scorecard, Table
 from detectors.sections.patient import PatientConfig
+from vigil.figures import figure
+from vigil.rounding import half_up
 
 KIND = "pattern_unusual"
+SIGNAL = "deterioration"
+"""What is judged."""
 
 
 class Course(NamedTuple):
@@ -76,7 +80,7 @@ class Risk(Remembering[Stay]):
         self._cards = own.signals
         self.signals = frozenset(own.signals if own.enabled else ())
         self._rule = Rule(
-            name=self.name, detector=self.name, kind=KIND, signal="deterioration",
+            name=self.name, detector=self.name, kind=KIND, signal=SIGNAL,
             direction="above", priority=own.priority, rank=1, readings=own.readings,
         )  # fmt: skip
 
@@ -93,12 +97,13 @@ class Risk(Remembering[Stay]):
         added = self._added(moment, memory)
         if len(added) < own.least_signals:
             return NOTHING
-        risk = sum(added.values())
-        moment.scores[self.name] = risk
+        risk = moment.scores[self.name] = sum(added.values())
         if risk <= own.clear and KIND not in moment.watched:
             return NOTHING
-        stance = stance_above(risk, own.above, own.clear, moment.activity == "active")
-        facts = {"contributions": {name: round(part, 2) for name, part in added.items()}}
+        stance = stance_above(
+            figure(SIGNAL, risk), own.above, own.clear, moment.activity == "active"
+        )
+        facts = {"contributions": {name: half_up(part, 2) for name, part in added.items()}}
         return (Finding(self._rule, stance, risk, own.above, own.clear, facts=facts),)
 
     def _added(self, moment: Moment, memory: Stay) -> dict[str, float]:

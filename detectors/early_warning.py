@@ -6,14 +6,13 @@ value of each that is not older than ``stale_seconds``. Supplemental oxygen and 
 not known here, so the score is partial always and says what it lacks; the true one is as high or
 higher. Range 0 to 14. Warm-up: none, but ``least_signals`` of the five must be there.
 
-Values are rounded half up to the precision in which NEWS2 is charted.
+A value scores what its figure says (:mod:`vigil.figures`), which is how NEWS2 is charted.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
-from math import floor
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -30,6 +29,7 @@ from detectors.contract import (
 )
 from detectors.limits import NOTHING
 from detectors.sections.patient import PatientConfig
+from vigil import figures
 from vigil.kinds import Priority
 
 KIND = "early_warning_score"
@@ -44,15 +44,12 @@ class Bands(NamedTuple):
     """One row of the table."""
 
     upper: tuple[float, ...]
-    """The highest value of each band, ascending; the last band has none."""
+    """The highest figure of each band, ascending; the last band has none."""
     points: tuple[int, ...]
-    per_unit: int = 1
-    """Charted steps in a unit."""
 
-    def of(self, value: float) -> int:
-        """Points of a value."""
-        charted = floor(value * self.per_unit + 0.5) / self.per_unit
-        return self.points[bisect_left(self.upper, charted)]
+    def of(self, figure: float) -> int:
+        """Points of a figure."""
+        return self.points[bisect_left(self.upper, figure)]
 
 
 NEWS2: MappingProxyType[str, Bands] = MappingProxyType(
@@ -61,7 +58,7 @@ NEWS2: MappingProxyType[str, Bands] = MappingProxyType(
         "systolic": Bands((90, 100, 110, 219), (3, 2, 1, 0, 3)),
         "respiratory_rate": Bands((8, 11, 20, 24), (3, 1, 0, 2, 3)),
         "spo2": Bands((91, 93, 95), (3, 2, 1, 0)),
-        "temperature": Bands((35.0, 36.0, 38.0, 39.0), (3, 1, 0, 1, 2), per_unit=10),
+        "temperature": Bands((35.0, 36.0, 38.0, 39.0), (3, 1, 0, 1, 2)),
     }
 )
 
@@ -69,10 +66,10 @@ NEWS2: MappingProxyType[str, Bands] = MappingProxyType(
 def points(signal: str, value: float) -> int:
     """NEWS2 points of one value.
 
-    >>> points("heart_rate", 131), points("spo2", 94), points("temperature", 38.04)
-    (3, 1, 0)
+    >>> points("heart_rate", 131), points("spo2", 94), points("temperature", 35.05)
+    (3, 1, 1)
     """
-    return NEWS2[signal].of(value)
+    return NEWS2[signal].of(figures.figure(signal, value))
 
 
 class EarlyWarningScore(FindingsOnly):
@@ -137,15 +134,15 @@ class EarlyWarningScore(FindingsOnly):
         return Finding(rule, stance, score, limit, self._config.clear, facts=facts)
 
     def _known(self, moment: Moment, memory: Memory) -> dict[str, list[float]]:
-        """Time, value and points of the latest values not too old, in the table's order."""
+        """Time, figure and points of the latest values not too old, in the table's order."""
         oldest = moment.time - self._config.stale_seconds
-        known = {}
+        known, values = {}, figures.of(moment.values)
         for signal, bands in NEWS2.items():
-            value = moment.values.get(signal)
+            value = values.get(signal)
             if value is not None:
                 known[signal] = [moment.time, value, bands.of(value)]
             elif signal in memory and memory[signal][0] >= oldest:
-                time, value = memory[signal]
+                time, value = memory[signal][0], figures.figure(signal, memory[signal][1])
                 known[signal] = [time, value, bands.of(value)]
         return known
 
@@ -168,6 +165,6 @@ class EarlyWarningScore(FindingsOnly):
 def _facts(known: Mapping[str, list[float]]) -> dict[str, Any]:
     return {
         "contributions": {signal: int(row[2]) for signal, row in known.items()},
-        "used": {signal: round(row[1], 3) for signal, row in known.items()},
+        "used": {signal: row[1] for signal, row in known.items()},
         "missing": [*(signal for signal in NEWS2 if signal not in known), *NOT_KNOWN],
     }

@@ -36,6 +36,8 @@ class Engine:
         self._patients: dict[str, Patient] = {}
         self._timers = Timers()
         self._changed: set[str] = set()
+        self.unknown_values = 0
+        """Values passed over so far, whose signals are not in the signals table."""
         self.watermark: datetime | None = None
         """The last tick: up to here silence was judged. Saved with the offset, and set again."""
 
@@ -50,8 +52,12 @@ class Engine:
             self._set_deadline(patient_id, patient, received)
         events: list[Event] = []
         new, late, several = False, pipeline.config.late, len(upload.measurements) > 1
+        is_known = intake.KNOWN.issuperset
         in_order = intake.in_order(upload.measurements) if several else upload.measurements
         for sent in in_order:
+            if not is_known(sent.values):
+                self.unknown_values += len(sent.values.keys() - intake.KNOWN)
+                sent = intake.known(sent)  # noqa: PLW2901  (the rest was never sent)
             measurement = intake.by_name(sent) if len(sent.values) > 1 else sent
             time = measurement.time.timestamp()
             wrong = pipeline.admission.clock_fault(time, received)
@@ -130,8 +136,11 @@ class Engine:
         """
         pipeline = self._pipeline(patient_id)
         patient = state.load(saved, pipeline.detectors)
+        lost = patient.lost
         if now is not None:
             patient = unbelieved.healed(patient, pipeline.detectors, now.timestamp())
+        if patient.lost != lost:
+            self._changed.add(patient_id)  # what was healed is saved
         self._patients[patient_id] = patient
         since = float("-inf") if self.watermark is None else self.watermark.timestamp()
         self._set_deadline(patient_id, patient, since)

@@ -32,6 +32,7 @@ from detectors.contract import BEYOND, CLEAR, MUTED, Finding, Moment, Rule
 from detectors.grouping import Part, described, join, lead_of, parts_of, weighs
 from detectors.sections.patient import EpisodePolicy
 from detectors.watch import NEVER, Book, Run, Watch
+from vigil.figures import figure
 from vigil.kinds import PRIORITY_ORDER
 from vigil.model import Phase
 
@@ -297,7 +298,7 @@ def _worse_by(watch: Watch) -> float:
     """How far the extreme went past what was last told."""
     if watch.extreme is None or watch.told_extreme is None:
         return 0.0
-    gap = watch.extreme - watch.told_extreme
+    gap = figure(watch.signal, watch.extreme) - figure(watch.signal, watch.told_extreme)
     return gap if watch.direction == "above" else -gap
 
 

@@ -1,7 +1,8 @@
 """A step of an episode as an event, with everything that a sceptical clinician asks for.
 
 The keys are documented in ``docs/detection.md``. Numbers are plain floats, rounded here once, so
-that equal logs make equal bytes.
+that equal logs make equal bytes. Values and limits are the figures that were judged
+(:mod:`vigil.figures`); the value as sent is in the reading.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from detectors.combination import combine
 from detectors.contract import Detector, Moment
 from detectors.episodes import Step
 from detectors.grouping import Part
-from vigil import ids
+from vigil import figures, ids
 from vigil.kinds import KINDS
 from vigil.model import Context, Event
+from vigil.rounding import half_up
 from vigil.signals import NAMES
 
-DETECTOR_VERSION = "3"
+DETECTOR_VERSION = "4"
 """Goes up when the same log and configuration would give other events."""
 
 
@@ -83,11 +85,11 @@ def _evidence(
         "rule": watch.rule,
         "signal": watch.signal or None,
         "direction": watch.direction or None,
-        "values": {name: rounded(value) for name, value in moment.values.items()},
-        "value": rounded(_value(step, moment)),
-        "extreme": rounded(watch.extreme),
-        "limit": rounded(watch.limit),
-        "limit_clear": rounded(watch.limit_clear),
+        "values": {name: judged(name, value) for name, value in moment.values.items()},
+        "value": judged(watch.signal, _value(step, moment)),
+        "extreme": judged(watch.signal, watch.extreme),
+        "limit": judged(watch.signal, watch.limit),
+        "limit_clear": judged(watch.signal, watch.limit_clear),
         "persistence_seconds": rounded(watch.condition_seconds),
         "persistence_readings": watch.readings,
         "samples": watch.samples,
@@ -95,7 +97,7 @@ def _evidence(
         "duration_seconds": rounded(end - watch.onset),
         "condition_delay_seconds": rounded(now - watch.onset),
         "signal_delay_seconds": rounded(moment.received - moment.time),
-        "quality": round(origin.quality, 2),
+        "quality": half_up(origin.quality, 2),
         "reason": watch.reason or None,
         "context_source": moment.context_source or None,
         "parts": [_part(part) for part in step.parts] or None,
@@ -129,11 +131,11 @@ def _scores(moment: Moment, judged: str, signals: Collection[str]) -> dict[str, 
     for key, score in moment.scores.items():
         name, _, signal = key.rpartition(".")
         if signal not in NAMES:
-            found[key] = round(score, 2)
+            found[key] = half_up(score, 2)
         elif signal == judged:
-            found[name] = round(score, 2)
+            found[name] = half_up(score, 2)
         elif signal in signals:
-            found[key] = round(score, 2)
+            found[key] = half_up(score, 2)
     return found
 
 
@@ -144,8 +146,8 @@ def _part(part: Part) -> dict[str, Any]:
         "rule": part.rule,
         "signal": part.signal or None,
         "priority": part.priority,
-        "value": rounded(part.value),
-        "limit": rounded(part.limit),
+        "value": judged(part.signal, part.value),
+        "limit": judged(part.signal, part.limit),
         "since": ids.timestamp(_moment(part.since)),
     }
     return {key: value for key, value in told.items() if value is not None}
@@ -159,13 +161,22 @@ def _value(step: Step, moment: Moment) -> float | None:
     return combine(moment.values).get(signal) if signal in DERIVED else moment.values.get(signal)
 
 
+def judged(signal: str, value: float | None) -> float | None:
+    """A value or limit of a signal as it was judged, or of something else as it is written.
+
+    >>> judged("systolic", 90.0074), judged("pattern", 4.125), judged("", 93.33333333)
+    (90.0, 4.13, 93.333)
+    """
+    return rounded(value if value is None else figures.figure(signal, value))
+
+
 def rounded(value: float | None) -> float | None:
     """As written in evidence: three decimals.
 
     >>> rounded(93.33333333)
     93.333
     """
-    return None if value is None else round(float(value), 3)
+    return None if value is None else half_up(float(value), 3)
 
 
 def _moment(seconds: float) -> datetime:

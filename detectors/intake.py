@@ -17,11 +17,13 @@ from detectors.state import Patient
 from detectors.watch import NEVER, open_kinds
 from vigil.kinds import KINDS
 from vigil.model import Context, Measurement, Upload
+from vigil.signals import NAMES
 
 CONTEXT_ALONE = "context"
 """Stands among the signals for a reading that tells of activity alone."""
 QUALITY_SHARE = 0.02
 """Weight of the newest reading in the running share of what was admitted."""
+KNOWN = frozenset(NAMES)
 _by_time = attrgetter("time")
 
 
@@ -34,6 +36,16 @@ def in_order(measurements: Sequence[Measurement]) -> Sequence[Measurement]:
     if all(map(le, times, times[1:])):
         return measurements
     return sorted(measurements, key=_by_time)
+
+
+def known(measurement: Measurement) -> Measurement:
+    """A measurement without the signals that are not in the signals table.
+
+    The schema allows any name: a newer Vigil's producer may measure what this one does not know.
+    What it does know is judged as if the rest had not been sent.
+    """
+    values = measurement.values
+    return replace(measurement, values={name: values[name] for name in values if name in KNOWN})
 
 
 def by_name(measurement: Measurement) -> Measurement:

@@ -32,8 +32,11 @@ from detectors.contract import (
 )
 from detectors.limits import NOTHING
 from detectors.sections.patient import PatientConfig
+from vigil.rounding import half_up
 
 KIND = "heart_rate_irregular"
+DECIMALS = 3
+"""In which the irregularity is judged and shown."""
 PER_STEP = 0.886
 """1 / (√2 · √(2/π)): from the mean size of a step of normal noise to its standard deviation."""
 READY = 0.6
@@ -58,6 +61,7 @@ class IrregularRate(Remembering[Steps]):
     def __init__(self, config: PatientConfig):
         self._config = own = config.irregularity
         self.signals = frozenset({"heart_rate"} if own.enabled else ())
+        self._near = own.above - 10.0**-DECIMALS
         self._rule = Rule(
             name=self.name, detector=self.name, kind=KIND, signal="heart_rate", direction="above",
             priority="low", rank=2, seconds=own.seconds, unknown_seconds=own.seconds, readings=10,
@@ -72,8 +76,11 @@ class IrregularRate(Remembering[Steps]):
         rate = moment.values.get("heart_rate")
         if rate is None or memory.weight < READY:
             return NOTHING
-        irregularity = memory.total / memory.weight
-        if irregularity < self._config.above and KIND not in moment.watched:
+        calm, irregularity = KIND not in moment.watched, memory.total / memory.weight
+        if calm and irregularity < self._near:
+            return NOTHING
+        irregularity = half_up(irregularity, DECIMALS)
+        if calm and irregularity < self._config.above:
             return NOTHING
         stance: Stance = BETWEEN
         if moment.activity == "active":
@@ -82,7 +89,7 @@ class IrregularRate(Remembering[Steps]):
             stance = BEYOND
         elif irregularity <= self._config.clear:
             stance = CLEAR
-        facts = {"irregularity": round(irregularity, 3), "irregularity_limit": self._config.above}
+        facts = {"irregularity": irregularity, "irregularity_limit": self._config.above}
         return (Finding(self._rule, stance, rate, facts=facts),)
 
     def learn(self, moment: Moment, memory: Steps, frozen: Collection[str]) -> None:

@@ -1,13 +1,15 @@
 """Absolute limits on a value, with hysteresis. They never depend on what was learned.
 
-``above`` and ``below`` are inclusive, as NEWS2 writes them (≤ 90) and a clinician reads them. How
-long a condition must hold is in the rule, and kept by :mod:`detectors.episodes`.
+``above`` and ``below`` are inclusive, as NEWS2 writes them (≤ 90) and a clinician reads them. What
+is compared are figures (:mod:`vigil.figures`): 90.0074 mmHg reads 90 and is not above it; a limit
+that is finer than its signal is shown counts as its own figure. How long a condition must hold is
+in the rule, and kept by :mod:`detectors.episodes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import inf
+from math import inf, nextafter
 from typing import NamedTuple
 
 from detectors.contract import (
@@ -22,6 +24,8 @@ from detectors.contract import (
     Stance,
 )
 from detectors.sections.patient import Limit, PatientConfig
+from vigil.figures import DECIMALS, figure
+from vigil.rounding import half_up
 from vigil.signals import NAMES
 
 NOTHING: tuple[Finding, ...] = ()
@@ -35,31 +39,33 @@ class Threshold(NamedTuple):
     clear: float
     at_rest_only: bool
 
-    def judge(self, value: float, moment: Moment) -> Finding:
-        """What this limit says of a value."""
+    def judge(self, value: float, figure: float, moment: Moment) -> Finding:
+        """What this limit says of a value by its figure."""
         stance: Stance = BETWEEN
         above = self.rule.direction == "above"
-        if (value >= self.limit) if above else (value <= self.limit):
+        if (figure >= self.limit) if above else (figure <= self.limit):
             stance = MUTED if self.at_rest_only and moment.activity == "active" else BEYOND
-        elif (value <= self.clear) if above else (value >= self.clear):
+        elif (figure <= self.clear) if above else (figure >= self.clear):
             stance = CLEAR
         return Finding(self.rule, stance, value, self.limit, self.clear)
 
 
 class Board(NamedTuple):
-    """All limits on one signal, and the span in which all of them are clear."""
+    """All limits on one signal, and the figures for which all of them are clear."""
 
     calm_from: float
     calm_to: float
     kinds: frozenset[str]
     thresholds: tuple[Threshold, ...]
+    decimals: int
 
     def judge(self, value: float, moment: Moment) -> Iterable[Finding]:
         """Findings, or none at once where all is calm: the usual case, and the fast one."""
-        calm = self.calm_from <= value <= self.calm_to
+        figure = half_up(value, self.decimals) if value % 1.0 else value
+        calm = self.calm_from <= figure <= self.calm_to
         if calm and self.kinds.isdisjoint(moment.watched):
             return NOTHING
-        return [threshold.judge(value, moment) for threshold in self.thresholds]
+        return [threshold.judge(value, figure, moment) for threshold in self.thresholds]
 
 
 def boards(
@@ -74,12 +80,18 @@ def boards(
             if limit.signal == signal and limit.enabled
         )
         if thresholds:
-            lows = [t.clear for t in thresholds if t.rule.direction == "below"]
-            highs = [t.clear for t in thresholds if t.rule.direction == "above"]
+            lows = [_calm(t, inf) for t in thresholds if t.rule.direction == "below"]
+            highs = [_calm(t, -inf) for t in thresholds if t.rule.direction == "above"]
             calm_from, calm_to = max(lows, default=-inf), min(highs, default=inf)
             kinds = frozenset(t.rule.kind for t in thresholds)
-            result[signal] = Board(calm_from, calm_to, kinds, thresholds)
+            result[signal] = Board(calm_from, calm_to, kinds, thresholds, DECIMALS[signal])
     return result
+
+
+def _calm(threshold: Threshold, toward: float) -> float:
+    """Where a limit begins to be clear: short of the limit itself, if it ends where it begins."""
+    clear, limit = threshold.clear, threshold.limit
+    return nextafter(clear, toward) if clear == limit else clear
 
 
 def _threshold(name: str, limit: Limit, detector: str, rank: int) -> Threshold:
@@ -98,7 +110,8 @@ def _threshold(name: str, limit: Limit, detector: str, rank: int) -> Threshold:
     )
     bound = limit.above if limit.above is not None else limit.below
     assert bound is not None  # noqa: S101  (detectors.checks holds it)
-    return Threshold(rule, bound, limit.clear, limit.at_rest_only)
+    bound, clear = figure(limit.signal, bound), figure(limit.signal, limit.clear)
+    return Threshold(rule, bound, clear, limit.at_rest_only)
 
 
 class Limits(Memoryless):

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from vigil.rounding import half_up
+
 LOWEST = 25
 """Beats a minute of the first bin; slower ones count there."""
 BINS = 176
@@ -39,7 +41,7 @@ class Night(Struct, array_like=True):
         """Count a minute at rest."""
         self.minute = minute
         self.slots |= 1 << slot
-        place = min(max(round(rate) - LOWEST, 0), BINS - 1)
+        place = min(max(int(half_up(rate)) - LOWEST, 0), BINS - 1)
         counts = self.counts
         if not counts:
             self.first, self.counts = place, [1]

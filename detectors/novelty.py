@@ -34,6 +34,8 @@ from detectors.contract import (
 )
 from detectors.limits import NOTHING
 from detectors.sections.patient import PatientConfig
+from vigil.figures import figure
+from vigil.rounding import half_up
 
 KIND = "pattern_unusual"
 LEAST_PIVOT = 0.05
@@ -106,14 +108,15 @@ class Novelty(Remembering[Together]):
         own = self._config
         several = sum(share >= own.least_share for share in shares.values()) >= 2
         stance: Stance = BETWEEN
-        if distance >= own.above:
+        read = figure("pattern", distance)
+        if read >= own.above:
             beyond: Stance = BEYOND if several else BETWEEN
             stance = MUTED if moment.activity == "active" else beyond
-        elif distance <= own.clear:
+        elif read <= own.clear:
             stance = CLEAR
         facts = {
-            "contributions": {signal: round(share, 3) for signal, share in shares.items()},
-            "residuals": {signal: round(z, 2) for signal, z in residuals.items()},
+            "contributions": {signal: half_up(share, 3) for signal, share in shares.items()},
+            "residuals": {signal: half_up(z, 2) for signal, z in residuals.items()},
         }
         return Finding(self._rule, stance, distance, own.above, own.clear, facts=facts)
 

@@ -10,8 +10,10 @@ judged by its waking hours, for which the guidelines' limits are those of home r
 whose limits are lower, and its 24-hour mean are not judged. Where neither a device nor steps
 tell, the night of ``context`` is the night.
 
-A day is judged by the first pressure of a later one, once. The score of an average is the distance
-of the pressure that is further from its limit, in mmHg; 0 is the limit.
+A day is judged by the first pressure of a later one, once. The means are of values as sent; what is
+judged, given a category and shown is their figure, in whole mmHg (:mod:`vigil.figures`). The score
+of an average is the distance of the pressure that is further from its limit, in mmHg; 0 is the
+limit.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ from msgspec import Struct
 from detectors.contract import Finding, Moment, Remembering, Rule, stance_above
 from detectors.limits import NOTHING
 from detectors.sections.patient import PatientConfig
+from vigil import figures
 from vigil.kinds import KINDS
+from vigil.rounding import half_up
 
 KIND = "blood_pressure_raised_over_days"
 EPOCH = date(1970, 1, 1).toordinal()
@@ -52,7 +56,7 @@ class Memory(Struct, array_like=True):
 
 
 class Average(NamedTuple):
-    """The mean of daily means."""
+    """The figures of the mean of daily means."""
 
     systolic: float
     diastolic: float
@@ -133,8 +137,8 @@ class PressureDays(Remembering[Memory]):
         if len(days) < self._settings.least_days or readings < self._settings.least_readings:
             return None
         return Average(
-            sum(day.systolic / day.readings for day in days) / len(days),
-            sum(day.diastolic / day.readings for day in days) / len(days),
+            _figure("systolic", sum(day.systolic / day.readings for day in days) / len(days)),
+            _figure("diastolic", sum(day.diastolic / day.readings for day in days) / len(days)),
             days,
         )
 
@@ -149,7 +153,7 @@ class PressureDays(Remembering[Memory]):
         """What the average rests on, and what it is called."""
         systolic, diastolic, days = average
         return {
-            "average": {"systolic": round(systolic, 1), "diastolic": round(diastolic, 1)},
+            "average": {"systolic": systolic, "diastolic": diastolic},
             "category": {
                 name: row.of(systolic, diastolic) or "normal"
                 for name, row in sorted(self._settings.guidelines.items())
@@ -158,14 +162,19 @@ class PressureDays(Remembering[Memory]):
             "days": [
                 {
                     "day": date.fromordinal(day.number + EPOCH).isoformat(),
-                    "systolic": round(day.systolic / day.readings, 1),
-                    "diastolic": round(day.diastolic / day.readings, 1),
+                    "systolic": _figure("systolic", day.systolic / day.readings),
+                    "diastolic": _figure("diastolic", day.diastolic / day.readings),
                     "readings": day.readings,
                 }
                 for day in days
             ],
-            "scores": {self.name: round(over, 2)},
+            "scores": {self.name: half_up(over, 2)},
         }
+
+
+def _figure(name: str, mean: float) -> float:
+    """A mean's figure, with what the division left behind the sixth digit taken off first."""
+    return figures.figure(name, half_up(mean, 6))
 
 
 def _judged(moment: Moment) -> bool:

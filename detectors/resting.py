@@ -25,6 +25,7 @@ from detectors.nights import SLOT_SECONDS, Night
 from detectors.resting_reference import DAY, NEVER, Chart, History, Known, Level
 from detectors.sections.patient import PatientConfig
 from vigil.kinds import KINDS
+from vigil.rounding import half_up
 
 KIND = "resting_heart_rate_raised"
 SIGNAL = "resting_heart_rate"
@@ -134,19 +135,19 @@ class Resting(Remembering[Memory]):
             ],
             "nights_used": count,
             "baseline": {
-                "median": round(usual.centre, 2),
-                "spread": round(usual.spread, 2),
-                "low": round(usual.centre - reach, 2),
-                "high": round(usual.centre + reach, 2),
+                "median": half_up(usual.centre, 2),
+                "spread": half_up(usual.spread, 2),
+                "low": half_up(usual.centre - reach, 2),
+                "high": half_up(usual.centre + reach, 2),
                 "n": count,
                 "bin": "nights",
-                "confidence": round(min(1.0, count / self._settings.reference_nights), 2),
+                "confidence": half_up(min(1.0, count / self._settings.reference_nights), 2),
             },
         }  # fmt: skip
         scores = {"resting": history.fast.pair, "resting.drift": history.slow.total}
-        facts["scores"] = {k: round(v, 2) for k, v in scores.items() if v is not None}
+        facts["scores"] = {k: half_up(v, 2) for k, v in scores.items() if v is not None}
         if anchor is not None:
-            facts["anchor"] = round(anchor.centre, 2)
+            facts["anchor"] = half_up(anchor.centre, 2)
         if history.adopted > NEVER:
             facts["adopted"] = _date(history.adopted)
         return facts

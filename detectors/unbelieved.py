@@ -72,7 +72,7 @@ def _overlooked_ahead(patient: Patient, limit: float) -> bool:
 
 
 def _latest(watch: Watch) -> float:
-    return max(watch.onset, *(getattr(watch, name) for name in _TIMES))
+    return max(getattr(watch, name) for name in _TIMES)
 
 
 def _hearing(hearing: Hearing, now: float) -> Hearing:

@@ -148,7 +148,7 @@ def _until(
 
 def _possible(signal: str, values: Mapping[str, float]) -> bool:
     """Whether a value is there and physically possible."""
-    return SIGNALS[signal].lowest <= values.get(signal, -1.0) <= SIGNALS[signal].highest
+    return signal in values and SIGNALS[signal].possible(values[signal])
 
 
 def _parted(rows: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:

@@ -18,7 +18,7 @@ checkpoint, and comes back with their next reading.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -31,9 +31,10 @@ from detectors.config import DetectionConfig
 from detectors.engine import Engine
 from detectors.unbelieved import AHEAD_SECONDS
 from store.checkpoints import Checkpoint, Checkpoints, Place, Saving
-from vigil import broker, logs, topics, wire
+from vigil import broker, logs, samples, topics, wire
+from vigil.clock import utc_now
 from vigil.errors import UnavailableError, WireError
-from vigil.handler import Handled, Received
+from vigil.handler import FailedOn, Handled, Received
 from vigil.ids import timestamp
 from vigil.model import Tick, Upload
 from vigil.service import filling
@@ -82,11 +83,18 @@ class Shard:
         process, tick = self.engine.process, self.engine.tick
         for received in batch:
             message: Any = received.message
-            found = tick(message.time) if type(message) is Tick else process(message)
+            try:
+                found = tick(message.time) if type(message) is Tick else process(message)
+            except Exception as error:
+                raise FailedOn(received) from error
             for event in found:
                 yield wire.outgoing(event, NAME)
         self.unsaved |= self.engine.changed()
         self.next_offset = batch[-1].offset + 1
+
+    def passed(self, end: int) -> None:
+        """Everything below ``end`` is taken or set aside: the checkpoint goes on behind it."""
+        self.next_offset = max(end, self.next_offset or 0)
 
     def saving(self) -> Saving:
         """What to save now. Whoever is idle leaves memory once it is saved."""
@@ -162,8 +170,27 @@ class Detectors:
             self._bring_back(shard, shard.unknown(messages))
         outgoing = [event for shard, messages in parts for event in shard.take(messages)]
         self._health.count("readings", sum(map(_readings, batch)))
+        self._count_unknown(shard for shard, _ in parts)
         self._health.count("events", len(outgoing))
         return Handled(outgoing)
+
+    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+        """What was set aside is passed within the same fence as what was judged."""
+        for partition, end in ends.items():
+            self._shards[partition].passed(end)
+
+    def probe(self) -> None:
+        """Judge a made-up patient in an engine of its own, and ask for the checkpoints' tables.
+
+        Raises:
+            UnavailableError: the database is away, or lacks a table.
+        """
+        engine, now = Engine(self._config), utc_now()
+        for event in engine.process(samples.upload(now)):
+            wire.outgoing(event, NAME)
+        engine.tick(now)
+        engine.load_state(samples.PATIENT, engine.state_of(samples.PATIENT))
+        self._checkpoints.probe()
 
     def checkpoint(self) -> None:
         """Save every partition that moved.
@@ -189,6 +216,13 @@ class Detectors:
         if patients:
             for patient_id, saved in self._checkpoints.load(shard.place, patients).items():
                 self._load(shard, patient_id, saved)
+
+    def _count_unknown(self, shards: Iterable[Shard]) -> None:
+        """Signals that were passed over, which a newer Vigil may know."""
+        for shard in shards:
+            if shard.engine.unknown_values:
+                self._health.count("unknown_signals", shard.engine.unknown_values)
+                shard.engine.unknown_values = 0
 
     def _measure(self) -> None:
         known = sum(len(shard.engine.known) for shard in self._shards.values())

@@ -55,6 +55,7 @@ class PhraseTopic:
         """Goes up whenever something here may be lacking on the topic."""
         self._follower = Follower(settings, PHRASES, lambda: _Log(self), "phrases")
         health.trouble("phrases", NOT_READ)
+        health.watch("phrases", self._follower.look)
 
     def start(self) -> None:
         """Begin to follow."""

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from explain import slots, speech, tables
 from explain.evidence import number, within
 from vigil.model import Audience, Event
+from vigil.rounding import half_up, written
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 """A rule's or detector's name; what is none is not shown."""
@@ -82,8 +83,9 @@ def _seconds(key: str) -> Callable[[Event], str | None]:
         if seconds is None:
             return None
         if seconds < 120:
-            return f"{seconds:.0f} s"
-        return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+            return f"{written(seconds)} s"
+        minutes = f"{written(seconds / 60)} min"
+        return minutes if seconds < 7200 else f"{written(seconds / 3600, 1)} h"
 
     return read
 
@@ -96,13 +98,17 @@ def _scores(event: Event) -> str | None:
     for name in sorted(name for name in scores if isinstance(name, str)):
         value = within(number(scores, name), -1e6, 1e6)
         if value is not None and _NAME.fullmatch(name):
-            told.append(f"{name} {value:.2f}")
+            told.append(f"{name} {written(value, 2)}")
     return "; ".join(told[:MOST_SCORES]) or None
 
 
 def _quality(event: Event) -> str | None:
     share = share_used(event)
-    return None if share is None else speech.of("en").quantity("spo2", f"{100 * share:.0f}")
+    return (
+        None
+        if share is None
+        else speech.of("en").quantity("spo2", written(half_up(100 * share, 6)))
+    )
 
 
 EXTRA: Mapping[str, tuple[str, Callable[[Event], str | None]]] = MappingProxyType(

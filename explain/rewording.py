@@ -24,6 +24,7 @@ from explain.phrasebook import Phrasebook, refusals
 from explain.signature import Signature, facts_for
 from explain.writing import Author
 from vigil import logs
+from vigil.beside import Pulse
 from vigil.clock import Clock, utc_now
 from vigil.errors import UnavailableError
 from vigil.health import Health
@@ -32,6 +33,8 @@ from vigil.model import Alert, Audience, Event, Phrase
 log = logs.get("rewording")
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_SECONDS = 900.0
+"""A model may load for minutes, and an offer is four questions at most."""
 SEEDS = (0, 1)
 """Of a question and, where the answer is refused, of the same question once more: the likeliest
 words, then words drawn by chance."""
@@ -82,6 +85,8 @@ class Reworder:
         self._offers: queue.Queue[Offer] = queue.Queue(bound)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rewording", daemon=True)
+        self._pulse = Pulse("rewording", self._thread, LONGEST_SECONDS)
+        health.watch("rewording", self._pulse.look)
 
     def start(self) -> None:
         """Begin; the model loads meanwhile."""
@@ -89,6 +94,7 @@ class Reworder:
 
     def close(self) -> None:
         """End, letting go of what waits and of the model process."""
+        self._pulse.done()
         self._stop.set()
         self._process.abort()  # wakes a thread that waits for an answer
         self._thread.join()
@@ -126,6 +132,7 @@ class Reworder:
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while not self._stop.is_set():
+            self._pulse.beat()
             try:
                 self._process.start()
                 self._health.gauge("model_ready", 1)

@@ -22,6 +22,7 @@ from explain.evidence import number, plain, within
 from explain.speech import Said
 from explain.units import UNITS
 from vigil.model import Event
+from vigil.rounding import half_up, written
 
 SHORTEST_SECONDS = 60.0
 """A shorter duration is one reading or the gap to the next: nothing worth a number."""
@@ -218,14 +219,14 @@ def span(length: timedelta) -> Said:
     """
     minutes = length.total_seconds() / 60
     if minutes < 10:
-        return "minutes", str(round(minutes))
+        return "minutes", written(minutes)
     if minutes < 60:
-        return "minutes", str(5 * round(minutes / 5))
+        return "minutes", written(5 * half_up(minutes / 5))
     if minutes < 115:
-        return "minutes", str(10 * round(minutes / 10))
+        return "minutes", written(10 * half_up(minutes / 10))
     if minutes < 36 * 60:
-        return "hours", str(round(minutes / 60))
-    return "days", str(round(minutes / 1440))
+        return "hours", written(minutes / 60)
+    return "days", written(minutes / 1440)
 
 
 def clock(moment: datetime, seen_from: datetime) -> Said:

@@ -26,6 +26,7 @@ from explain.summary_words import (
     table,
     words,
 )
+from vigil import figures
 from vigil.kinds import KINDS, PRIORITY_ORDER
 from vigil.model import Event
 
@@ -311,7 +312,10 @@ def _readings(one: Measured, window: Window) -> dict[str, list[Segment]]:
         known["time"] = [_time(one.newest, window, one.patient_id, "readings.time")]
     if one.lowest is not None and one.highest is not None:
         say = speech.of("en").quantity
-        ends = {"low": f"{one.lowest:.0f}", "high": say("heart_rate", f"{one.highest:.0f}")}
+        ends = {
+            "low": figures.text("heart_rate", one.lowest),
+            "high": say("heart_rate", figures.text("heart_rate", one.highest)),
+        }
         known |= {
             name: [Segment(text, "value", (one.patient_id,), "readings.heart_rate")]
             for name, text in ends.items()

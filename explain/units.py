@@ -6,6 +6,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from explain.evidence import within
+from vigil.figures import DECIMALS
+from vigil.rounding import half_up
 from vigil.signals import SIGNALS
 
 
@@ -18,18 +20,19 @@ class Unit(NamedTuple):
 
     def figure(self, value: float | None) -> str | None:
         """The figure alone, with a decimal point, or None where there is none that can be true."""
-        value = within(value, self.lowest, self.highest)
-        return None if value is None else f"{value:.{self.decimals}f}"
+        read = None if value is None else half_up(value, self.decimals)
+        known = within(read, self.lowest, self.highest)
+        return None if known is None else f"{known:.{self.decimals}f}"
 
 
 UNITS: MappingProxyType[str, Unit] = MappingProxyType(
     {
         **{name: Unit(s.lowest, s.highest, s.decimals) for name, s in SIGNALS.items()},
-        "pressure": Unit(0, 300, 0),
-        "pulse_pressure": Unit(0, 300, 0),
-        "mean_arterial_pressure": Unit(0, 300, 0),
-        "shock_index": Unit(0.05, 10, 2),
-        "score": Unit(0, 30, 0),
+        "pressure": Unit(0, 300, DECIMALS["systolic"]),
+        "pulse_pressure": Unit(0, 300, DECIMALS["pulse_pressure"]),
+        "mean_arterial_pressure": Unit(0, 300, DECIMALS["mean_arterial_pressure"]),
+        "shock_index": Unit(0.05, 10, DECIMALS["shock_index"]),
+        "score": Unit(0, 30, DECIMALS["early_warning_score"]),
     }
-)  # fmt: skip
-"""Quantity → range and rounding. The signals' own come from :mod:`vigil.signals`."""
+)
+"""Quantity → range and rounding, as everywhere (:mod:`vigil.figures`)."""

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 from explain import phrase_files
 from explain.compose import compose
 from explain.phrase_topic import PhraseTopic
-from vigil import logs, wire
+from vigil import logs, samples, wire
 from vigil.broker import Publisher
+from vigil.clock import utc_now
 from vigil.errors import InputError
-from vigil.handler import Handled, Received, Stateless
+from vigil.handler import FailedOn, Handled, Received, Stateless
 from vigil.health import Health
 from vigil.model import Alert, Event, Phrase
 from vigil.stream import StreamLoop
@@ -56,10 +57,23 @@ class ExplainHandler(Stateless):
     def handle(self, batch: Sequence[Received]) -> Handled:
         """An alert for each event; once they are out, what had no phrase goes to the model."""
         events = [received.message for received in batch if isinstance(received.message, Event)]
-        alerts = [compose(event, self._phrases) for event in events]
+        alerts = [
+            self._compose(received) for received in batch if isinstance(received.message, Event)
+        ]
         self._count(alerts)
         outgoing = [wire.outgoing(alert, NAME) for alert in alerts]
         return Handled(outgoing, after=lambda: self._offer(events))
+
+    def probe(self) -> None:
+        """Say a good event, to nobody."""
+        wire.outgoing(compose(samples.event(utc_now()), self._phrases), NAME)
+
+    def _compose(self, received: Received) -> Alert:
+        event: Event = received.message  # type: ignore[assignment]  # it is one
+        try:
+            return compose(event, self._phrases)
+        except Exception as error:
+            raise FailedOn(received) from error
 
     def _offer(self, events: Sequence[Event]) -> None:
         if self._reworder is not None:

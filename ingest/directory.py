@@ -82,6 +82,10 @@ class Directory:
         """End reading; what was known stays known."""
         self._follower.stop()
 
+    def unread(self) -> str | None:
+        """Why what is new, a revoked key too, is not known now; None: it is."""
+        return self._follower.trouble()
+
     def device(self, key: str) -> DeviceEntry | None:
         """The active device of a key."""
         return self._book.device(key)

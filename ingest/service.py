@@ -29,6 +29,7 @@ class Ingest:
         self._tick_seconds = settings.tick_seconds
         self._directory = Directory(settings)
         self._outbox = Outbox(settings, self.name)
+        self._ticking: asyncio.Task[None] | None = None
         self._gateway = Gateway(self._directory, self._outbox, settings, clock)
 
     def install(self, api: FastAPI) -> None:
@@ -41,7 +42,7 @@ class Ingest:
         self._directory.start()
         try:
             async with self._outbox.opened():
-                ticking = asyncio.create_task(
+                ticking = self._ticking = asyncio.create_task(
                     tick_forever(self._outbox, self._clock, self._tick_seconds)
                 )
                 try:
@@ -55,8 +56,17 @@ class Ingest:
 
     def trouble(self) -> Mapping[str, str]:
         """What keeps readings out now."""
-        parts = {"broker": self._outbox.trouble, "directory": self._directory.trouble}
+        parts = {
+            "broker": self._outbox.trouble,
+            "directory": self._directory.trouble or self._directory.unread(),
+            "ticks": self._without_ticks(),
+        }
         return {part: what for part, what in parts.items() if what is not None}
+
+    def _without_ticks(self) -> str | None:
+        if self._ticking is None or not self._ticking.done():
+            return None
+        return "The clock in the log has stopped: silence is not noticed. Restart the process."
 
 
 def build(settings: Settings, clock: Clock = utc_now) -> Ingest:

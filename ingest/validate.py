@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, NoReturn, get_args
 from vigil import ids, moments
 from vigil.clock import EARLIEST
 from vigil.errors import InputError
+from vigil.figures import apart
 from vigil.model import NO_CONTEXT, Activity, Context, Measurement, encode
 from vigil.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE, Signal, factor_to_canonical
 
@@ -25,7 +26,8 @@ IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}"
 POSTURE = r"[a-z][a-z_-]{0,31}"
 """One word of the device's own, e.g. ``lying``; free text is not taken."""
 DECIMALS_AFTER_CONVERSION = 4
-"""A converted value is rounded so: far below any device's precision, and stable in ids."""
+"""A converted value is rounded so: far below any device's precision, and stable in ids. It is no
+figure yet (:mod:`vigil.figures`): what is stored stays as fine as it was sent."""
 
 ACTIVITIES: tuple[str, ...] = get_args(Activity)
 READING_FIELDS = frozenset({"patient_id", "time", "values", "context", "reading_id"})
@@ -173,7 +175,7 @@ def _value(signal: Signal, words: object, field: str) -> float:
         value = _in_own_unit(signal, value, body.get("unit", signal.ucum), f"{field}.unit")
     else:
         value = number(words, field)
-    if not signal.lowest <= value <= signal.highest:
+    if not signal.possible(value):
         _refuse("input.impossible_value", field,
                 f"{value:g} {signal.ucum} is outside what is possible "
                 f"({signal.lowest:g} to {signal.highest:g}).",
@@ -202,7 +204,7 @@ def _check_pair(values: dict[str, float], field: str) -> None:
         absent = "systolic" if systolic is None else "diastolic"
         _refuse("input.incomplete_pair", f"{field}.{absent}", f"The {absent} pressure is absent.",
                 "Send systolic and diastolic of one measurement together.")  # fmt: skip
-    if systolic <= diastolic:
+    if not apart(systolic, diastolic):
         _refuse("input.systolic_not_above_diastolic", f"{field}.systolic",
                 f"Systolic {systolic:g} is not above diastolic {diastolic:g}.",
                 "Check that the two were not swapped.")  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from store.database import Pool, translated
 from store.deliveries import Delivery
 from vigil import logs
 from vigil.errors import UnavailableError
+from vigil.health import Look, Trouble
 
 if TYPE_CHECKING:
     from vigil.clock import Clock
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 log = logs.get("sender")
 
 LEASE = timedelta(seconds=LEASE_SECONDS)
+HANGS_SECONDS = 2.0 * LEASE_SECONDS
+"""A delivery is sent within its lease, and recorded within half of it again."""
+TURN_SECONDS = 60.0
+"""The longest turn: a database that does not answer is given up sooner."""
 LOOK_SECONDS = 1.0
 """How often the queue is looked at when nobody rings."""
 
@@ -56,6 +61,8 @@ class Lane:
     def __init__(self, channel: Channel):
         self.channel = channel
         self._free = threading.Semaphore(channel.threads)
+        self._begun: dict[str, float] = {}
+        """Delivery → when it was begun, in monotonic seconds."""
         self._threads = ThreadPoolExecutor(channel.threads, f"send-{channel.name}")
 
     def enter(self) -> bool:
@@ -69,6 +76,19 @@ class Lane:
     def submit(self, sender: Sender, delivery: Delivery) -> None:
         """Deliver on the thread that was taken."""
         self._threads.submit(sender.deliver, self, delivery)
+
+    def begin(self, delivery_id: str) -> None:
+        """Its sending begins."""
+        self._begun[delivery_id] = time.monotonic()
+
+    def end(self, delivery_id: str) -> None:
+        """It is sent and recorded, or given up."""
+        self._begun.pop(delivery_id, None)
+
+    def longest(self) -> float:
+        """For how many seconds the oldest is being sent now; 0: none is."""
+        begun = list(self._begun.values())
+        return time.monotonic() - min(begun) if begun else 0.0
 
     def close(self) -> None:
         """Wait until what is being sent has been sent and recorded."""
@@ -86,11 +106,27 @@ class Sender:
         self._bell = bell
         self._clock = clock
         self._health = health
+        self.beat: Callable[[], None] = lambda: None
+        """Called with each turn."""
+
+    def look(self) -> Look:
+        """Channels that do not come back from a delivery."""
+        return Look(
+            {
+                f"channel.{lane.channel.name}": Trouble(
+                    f"The channel {lane.channel.name} has not come back from a delivery for more"
+                    f" than {HANGS_SECONDS:.0f} s."
+                )
+                for lane in self._lanes
+                if lane.longest() > HANGS_SECONDS
+            }
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Send until told to stop, and then what has been begun."""
         try:
             while not stop.is_set():
+                self.beat()
                 try:
                     self.turn()
                     self._health.trouble("sender", None)
@@ -139,6 +175,7 @@ class Sender:
 
     def deliver(self, lane: Lane, delivery: Delivery) -> None:
         """Send one delivery and record what became of it."""
+        lane.begin(delivery.delivery_id)
         try:
             try:
                 outcome = lane.channel.send(delivery)
@@ -152,6 +189,7 @@ class Sender:
                 attempts=delivery.attempts, reason=delivery.reason,
             )  # fmt: skip
         finally:
+            lane.end(delivery.delivery_id)
             lane.leave()
             self._bell.ring()
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from notify import channels
 from notify.channels.contract import Channel
-from notify.sender import Bell, Sender
+from notify.sender import TURN_SECONDS, Bell, Sender
 from notify.worker import Planner
 from store.database import open_pool
 from vigil import logs
+from vigil.beside import Pulse
 from vigil.clock import Clock, utc_now
 from vigil.stream import run_handler
 
@@ -42,11 +43,16 @@ class NotifyWorker:
                 pool, self._channels, bell, self._clock, health, demo=self._settings.demo
             )
             thread = threading.Thread(target=sender.run, args=(stop,), name="sender")
+            pulse = Pulse("sender", thread, TURN_SECONDS)
+            sender.beat = pulse.beat
+            health.watch("sender", pulse.look)
+            health.watch("channels", sender.look)
             thread.start()
             try:
                 run_handler(planner, self._settings, stop, health)
             finally:
                 stop.set()
+                pulse.done()
                 bell.ring()
                 thread.join()
 

@@ -17,7 +17,8 @@ from notify.policy import Page
 from store import deliveries, paging
 from store.database import Connection, Pool, translated
 from store.deliveries import Planned
-from vigil import ids, logs, stamps, topics
+from vigil import ids, logs, samples, stamps, topics
+from vigil.clock import of_millis
 from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.kinds import Priority
@@ -94,16 +95,36 @@ class Planner(Stateless):
         if not any(self._matters(received.message) for received in batch):
             return Handled()
         with translated(), self._pool.connection() as connection:
-            found = self._weigh(connection, batch)
-            rows = self._rows(connection, found)
-            new = deliveries.plan(connection, rows, self._clock())
-            paging.tell(connection, found.told)
-            paging.acknowledge(connection, found.acknowledged)
-            paging.close(connection, found.closed, self._clock())
+            new = self._plan(connection, batch)
         self._health.count("deliveries_planned", new)
         if new:
             self._bell.ring()
         return Handled()
+
+    def probe(self) -> None:
+        """Plan for a good alert and a good action, and take it back.
+
+        Raises:
+            UnavailableError: the database is away, or lacks a table.
+        """
+        now = self._clock()
+        batch = samples.received(samples.alert(now), samples.action(now))
+        with (
+            translated(),
+            self._pool.connection() as connection,
+            connection.transaction(force_rollback=True),
+        ):
+            self._plan(connection, batch)
+
+    def _plan(self, connection: Connection, batch: Sequence[Received]) -> int:
+        """Write it down; returns how many deliveries are new."""
+        found = self._weigh(connection, batch)
+        rows = self._rows(connection, found)
+        new = deliveries.plan(connection, rows, self._clock())
+        paging.tell(connection, found.told)
+        paging.acknowledge(connection, found.acknowledged)
+        paging.close(connection, found.closed, self._clock())
+        return new
 
     def _matters(self, message: object) -> bool:
         """Whether a message can change anything: most cannot, and cost no transaction."""
@@ -130,11 +151,8 @@ class Planner(Stateless):
     def _published(self, received: Received) -> datetime:
         """When the message was put on the topic; now, where the broker keeps no such time, or one
         that has not come."""
-        now, stamp = self._clock(), received.raw.timestamp
-        if stamp is None or stamp <= 0:
-            return now
-        published = stamps.moment(stamp)
-        return published if published <= now + stamps.AHEAD else now
+        now, published = self._clock(), of_millis(received.raw.timestamp)
+        return now if published is None or published > now + stamps.AHEAD else published
 
     def _rows(self, connection: Connection, found: Batch) -> list[Planned]:
         patients = {message.patient_id for message, _, _ in found.pages}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from psycopg.rows import BaseRowFactory, RowMaker
 
+from store import forgiving
 from store.database import AsyncConnection, translated
 from store.queries import query
 from vigil.kinds import Category, Priority
@@ -147,8 +148,7 @@ async def rows(connection: AsyncConnection, kind: type[T], what: Any, values: An
     """
     with translated():
         async with connection.cursor(row_factory=_made_of(kind)) as cursor:
-            await cursor.execute(what, values)
-            return await cursor.fetchall()
+            return await forgiving.fetched(cursor, what, values)
 
 
 def _made_of(kind: type[T]) -> BaseRowFactory[T]:

@@ -20,7 +20,7 @@ from vigil.model import encode
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """Nothing of ours happens later."""
 LARGEST_NUMBER = 1e15
-"""Nothing measured, counted or scored is larger; JSON and floats agree on whole numbers below it."""
+"""Nothing measured, counted or scored is larger; a float is exact for whole numbers below it."""
 LONGEST_TEXT = 4000
 """Characters of one text: an id, a kind, a comment, a sentence, a reason."""
 LARGEST_BYTES = 262_144
@@ -31,7 +31,11 @@ DEEPEST = 12
 
 def problem(content: msgspec.Struct) -> str:
     """What keeps a message's content out of its table; an empty string if nothing."""
-    if len(encode(content)) > LARGEST_BYTES:
+    try:
+        size = len(encode(content))
+    except UnicodeError:
+        return "a text in it is not Unicode"
+    if size > LARGEST_BYTES:
         return f"it has more than {LARGEST_BYTES} bytes"
     return next(_faults(msgspec.structs.asdict(content), 0), "")
 
@@ -40,7 +44,9 @@ def _faults(node: Any, depth: int) -> Iterator[str]:
     if depth > DEEPEST:
         yield f"its objects lie more than {DEEPEST} deep in each other"
     elif isinstance(node, str):
-        if len(node) > LONGEST_TEXT:
+        if "\0" in node:
+            yield "a text in it has a NUL"
+        elif len(node) > LONGEST_TEXT:
             yield f"a text in it has more than {LONGEST_TEXT} characters"
     elif isinstance(node, datetime):
         if not EARLIEST <= node < LATEST:

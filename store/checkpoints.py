@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from psycopg import sql
 from psycopg.rows import tuple_row
 
 from store.database import Connection, connect, translated
@@ -23,6 +24,9 @@ from vigil.errors import StaleOwnerError, UnavailableError
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
+
+
+TABLES = ("checkpoints", "detector_states", "states_set_aside")
 
 
 class Checkpoint(NamedTuple):
@@ -182,6 +186,34 @@ def set_aside(
         )
 
 
+def move(connection: Connection, place: Place, log_id: str, ends: tuple[int, int]) -> None:
+    """Let a partition's owner, present or next, go on somewhere else; the present one is fenced.
+
+    Args:
+        ends: from which offset, to which.
+
+    Raises:
+        LookupError: with the offset that it stands at, where that is another; nothing changed.
+    """
+    before, after = ends
+    with translated(), connection.transaction():
+        checkpoint = claim(connection, place, log_id)
+        if checkpoint.next_offset not in {None, before}:
+            raise LookupError(checkpoint.next_offset)
+        _save_offset(connection, place, checkpoint._replace(next_offset=after))
+
+
+def position(connection: Connection, place: Place, log_id: str) -> int | None:
+    """Where a partition's worker goes on; None: nothing was saved yet, or for another log."""
+    with translated():
+        row = connection.execute(
+            "SELECT next_offset FROM checkpoints WHERE worker_group = %s AND topic = %s"
+            " AND partition = %s AND log_id = %s AND next_offset >= 0",
+            (*place, log_id),
+        ).fetchone()
+    return None if row is None else int(row["next_offset"])
+
+
 def _stale(place: Place) -> StaleOwnerError:
     return StaleOwnerError(f"Partition {place.partition} of {place.topic} has a new owner.")
 
@@ -238,6 +270,16 @@ class Checkpoints:
         assert row is not None  # noqa: S101  (a SELECT without FROM has one row)
         time: datetime = row["it"]
         return time
+
+    def probe(self) -> None:
+        """Ask for the tables.
+
+        Raises:
+            UnavailableError: the database is away, or lacks one of them.
+        """
+        with self._reconnecting() as connection, translated():
+            for table in TABLES:
+                connection.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(sql.Identifier(table)))
 
     def save(self, savings: Sequence[Saving]) -> None:
         """See :func:`save`."""

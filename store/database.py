@@ -76,7 +76,7 @@ def connect(
 
 def _examine(opened: Connection) -> None:
     guard.ask(opened, guard.connection(opened))
-    opened.rollback()  # what was asked began a transaction
+    opened.commit()  # what was asked began a transaction, and set how errors are logged
 
 
 class Pool(ConnectionPool[psycopg.Connection[DictRow]]):
@@ -108,7 +108,7 @@ class AsyncPool(AsyncConnectionPool[AsyncConnection]):
         if opened not in self._examined:
             try:
                 await guard.ask_async(opened, guard.connection(opened))
-                await opened.rollback()
+                await opened.commit()
             except BaseException:
                 await self.putconn(opened)
                 raise

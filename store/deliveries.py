@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 from psycopg import sql
 
+from store import forgiving
 from store.database import Connection
 from store.queries import query
 from vigil import ids
@@ -242,4 +243,5 @@ def newest(
 ) -> list[dict[str, Any]]:
     """The log, newest first: what was sent to whom, in which state, shown when."""
     which = "deliveries/newest" if event_id is None else "deliveries/newest_of_event"
-    return connection.execute(query(which), {"event": event_id, "limit": limit}).fetchall()
+    with connection.cursor() as cursor:
+        return forgiving.fetched_now(cursor, query(which), {"event": event_id, "limit": limit})

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError
@@ -37,16 +39,34 @@ PATIENCE_SECONDS = 5.0
 """How long one attempt to reach the broker may take, so that a request to stop is soon heard."""
 
 
-def entries(connection: Connection) -> list[PatientEntry | DeviceEntry]:
+class Dated(NamedTuple):
+    """An entry, and when its row was changed last."""
+
+    entry: PatientEntry | DeviceEntry
+    changed_at: datetime
+
+
+def entries(connection: Connection) -> list[Dated]:
     """The whole directory, as the tables have it."""
     with translated():
         patients = connection.execute(
-            "SELECT patient_id, ward, locale, active, synthetic FROM patients ORDER BY patient_id"
+            "SELECT patient_id, ward, locale, active, synthetic, changed_at FROM patients"
+            " ORDER BY patient_id"
         ).fetchall()
         devices = connection.execute(
-            "SELECT device_id, key_sha256, patient_id, active FROM devices ORDER BY device_id"
+            "SELECT device_id, key_sha256, patient_id, active, changed_at FROM devices"
+            " ORDER BY device_id"
         ).fetchall()
-    return [*(PatientEntry(**row) for row in patients), *(DeviceEntry(**row) for row in devices)]
+    return [
+        *(Dated(PatientEntry(**row), changed) for row, changed in map(_apart, patients)),
+        *(Dated(DeviceEntry(**row), changed) for row, changed in map(_apart, devices)),
+    ]
+
+
+def _apart(row: dict[str, Any]) -> tuple[dict[str, Any], datetime]:
+    """An entry's fields, and its time."""
+    changed: datetime = row.pop("changed_at")
+    return row, changed
 
 
 class DirectoryPublisher:
@@ -57,12 +77,15 @@ class DirectoryPublisher:
         self._health = health
         self._published: dict[bytes | None, bytes] = {}
         self._end = 0
+        self.beat: Callable[[], None] = lambda: None
+        """Called with each turn."""
         health.trouble("directory", "not published yet")
 
     def run(self, stop: threading.Event) -> None:
         """Publish until ``stop``; waits for whichever of database and broker is away."""
         pause = 0.1
         while not stop.is_set():
+            self.beat()
             try:
                 self._serve(stop)
             except UnavailableError as error:
@@ -94,6 +117,7 @@ class DirectoryPublisher:
         due = 0.0  # at once
         checked = 0.0
         while not stop.is_set():
+            self.beat()
             now = time.monotonic()
             if now >= checked + CHECK_SECONDS:
                 checked = now
@@ -109,7 +133,10 @@ class DirectoryPublisher:
                 due = 0.0
 
     def _publish_changes(self, connection: Connection, publisher: Publisher) -> None:
-        messages = [wire.outgoing(entry, publisher.source) for entry in entries(connection)]
+        messages = [
+            wire.directory_entry(entry, changed_at, publisher.source)
+            for entry, changed_at in entries(connection)
+        ]
         changed = [m for m in messages if self._published.get(m.key) != m.value]
         if changed:
             publisher.publish(changed)

@@ -17,6 +17,16 @@ from psycopg.rows import tuple_row
 from vigil.errors import SettingsError, UnavailableError
 
 T = TypeVar("T")
+QUIET: LiteralString = """
+    SELECT CASE WHEN has_parameter_privilege(current_user, 'log_error_verbosity', 'SET')
+        THEN set_config('log_error_verbosity', 'terse', false)
+        ELSE current_setting('log_error_verbosity')
+    END AS verbosity
+"""
+"""Asks the server to leave out of its log what quotes rows: an error's DETAIL names the key, and
+its CONTEXT the line of a COPY. It may be asked by a superuser, or by a role that was granted it;
+what is answered is how the session's errors are logged from now on."""
+TERSE = "terse"
 MIGRATIONS = Path(__file__).parent / "migrations"
 FIELD = "VIGIL_DATABASE_URL"
 OLDEST_POSTGRES = 15
@@ -188,6 +198,7 @@ def connection(opened: Talks) -> Asking:
         UnavailableError: its schema is newer or older than the code.
     """
     server(opened)
+    yield QUIET
     found = yield from applied()
     schema(found, known())
 

@@ -34,7 +34,9 @@ class Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     def connect(self, url: str) -> psycopg.Connection[Any]:
         """Called by yoyo with what the backend was made with; no time limit on a statement."""
         options = {**OPTIONS, "options": "-c timezone=UTC -c statement_timeout=0"}
-        return psycopg.connect(url, autocommit=True, prepare_threshold=None, **options)
+        opened = psycopg.connect(url, autocommit=True, prepare_threshold=None, **options)
+        opened.execute(guard.QUIET)
+        return opened
 
     def list_tables(self, **_wanted: object) -> list[str]:
         """The tables of our schema; yoyo asks whether its own are there."""

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from store.queries import query
+from store.steps import fetched
 from vigil import ids
 
 AsyncConnection = psycopg.AsyncConnection[DictRow]
@@ -204,19 +205,13 @@ async def messages(
     when they came. ``texts`` holds the patient's text by locale; the care team's never leaves the
     database.
     """
-    cursor = await connection.execute(
-        query("phones/messages"),
-        {"patient": patient_id, "limit": limit, "rows": _ROWS_LOOKED_AT},
-    )
-    return await cursor.fetchall()
+    values = {"patient": patient_id, "limit": limit, "rows": _ROWS_LOOKED_AT}
+    return await fetched(connection, query("phones/messages"), values)
 
 
 async def answers(
     connection: AsyncConnection, patient_id: str, event_ids: Sequence[str]
 ) -> list[dict[str, Any]]:
     """What the patient replied to these events, and when staff acknowledged them; oldest first."""
-    cursor = await connection.execute(
-        query("phones/answers"),
-        {"patient": patient_id, "ids": list(event_ids)},
-    )
-    return await cursor.fetchall()
+    values = {"patient": patient_id, "ids": list(event_ids)}
+    return await fetched(connection, query("phones/answers"), values)

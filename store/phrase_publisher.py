@@ -33,6 +33,7 @@ class PhrasePublisher:
         self._settings = settings
         self._health = health
         self._follower = Follower(settings, PHRASES, lambda: _Log(self), "phrases")
+        health.watch("phrases", self._follower.look)
 
     def start(self) -> None:
         """Begin to follow."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import unhexlify
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from operator import attrgetter
 from struct import Struct
 from typing import Any

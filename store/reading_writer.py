@@ -7,6 +7,10 @@ Three ways, each for what the one before it cannot do:
 3. Rows as arrays: by halves where one is refused (:mod:`store.writer`), and on a server that has no
    COPY. It has the last word on a row.
 
+A COPY that fails is an error in the server's log, which quotes the key unless the session may say
+``log_error_verbosity = terse`` (:data:`store.guard.QUIET`). Where it may not, the first way is
+never tried.
+
 What a COPY wrote before it failed stays in the table as dead rows, until vacuum comes. So the first
 way must not be tried over and over on a log that is read again: :class:`Trust`.
 """
@@ -19,7 +23,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from store import arrays
+from store import arrays, guard
 from store.database import Connection
 from store.latest_rows import Latest
 from store.reading_rows import COLUMNS, Refuse, Row, cleaned, write_rows
@@ -75,10 +79,16 @@ class Trust:
 
 
 class ReadingWriter:
-    """Writes readings over one connection, by the first two ways."""
+    """Writes readings over one connection, by the first two ways.
 
-    def __init__(self, connection: Connection):
+    Args:
+        straight: whether the first way may be tried at all. Where it meets a reading that is there
+            already, the server logs an error.
+    """
+
+    def __init__(self, connection: Connection, *, straight: bool = True):
         self._connection = connection
+        self._straight = straight
         self._trust = Trust()
 
     def insert(self, piece: Sequence[Received], refuse: Refuse, latest: Latest) -> int:
@@ -88,7 +98,8 @@ class ReadingWriter:
             psycopg.Error, UnicodeError: a row is refused; nothing of the piece was written.
         """
         noted = Latest()
-        new = self._copied(piece, refuse, noted) if self._trust.expects_new() else None
+        straight = self._straight and self._trust.expects_new()
+        new = self._copied(piece, refuse, noted) if straight else None
         if new is None:
             new = self._staged(piece, refuse, noted)
         latest.update(noted)
@@ -144,6 +155,13 @@ def insert_as_arrays(connection: Connection, uploads: Sequence[Upload]) -> int:
     for upload in uploads:
         write_rows(upload, made.append)
     return connection.execute(_FROM_ARRAYS, arrays.turned(COLUMNS, made)).rowcount
+
+
+def discreet(connection: Connection) -> bool:
+    """Whether the server leaves out of its log what an error quotes of a row: the key, which holds
+    the patient's id. Where it does not, no statement of ours may fail on a key."""
+    answer = connection.execute(guard.QUIET).fetchone()
+    return answer is not None and answer["verbosity"] == guard.TERSE
 
 
 def copies(connection: Connection) -> bool:

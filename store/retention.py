@@ -17,6 +17,7 @@ import psycopg
 from store import retention_policies, retention_rows
 from store.database import Connection, connect, translated
 from vigil import logs
+from vigil.beside import Pulse
 from vigil.clock import utc_now
 from vigil.errors import VigilError
 
@@ -28,6 +29,8 @@ log = logs.get("retention")
 
 HOUR_SECONDS = 3600.0
 """How often it is looked whether something is to go."""
+LONGEST_SECONDS = 6 * 3600.0
+"""A first deletion of years of rows takes hours, and an hour is waited after each."""
 PAUSE_SECONDS = 10.0
 """How soon it is tried again where the database could not be reached."""
 LOCK = 0x56696770
@@ -98,6 +101,8 @@ class Retention:
         self._health = health
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retention")
+        self._pulse = Pulse("retention", self._thread, LONGEST_SECONDS)
+        health.watch("retention", self._pulse.look)
 
     def start(self) -> None:
         """Begin."""
@@ -105,12 +110,14 @@ class Retention:
 
     def stop(self) -> None:
         """End, once the statement that is being run is done."""
+        self._pulse.done()
         self._stop.set()
         self._thread.join()
 
     def _run(self) -> None:
         pause = 0.0
         while not self._stop.wait(pause):
+            self._pulse.beat()
             pause = self._once()
 
     def _once(self) -> float:

@@ -13,7 +13,9 @@ from store.directory import DirectoryPublisher
 from store.phrase_publisher import PhrasePublisher
 from store.retention import Retention
 from store.writer import Writer, Written
-from vigil import logs, topics
+from vigil import logs, samples, topics
+from vigil.beside import Pulse
+from vigil.clock import utc_now
 from vigil.handler import Handled, Received, Stateless
 from vigil.health import Health
 from vigil.stream import run_handler
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from vigil.settings import Settings
 
 log = logs.get("store")
+DIRECTORY_SECONDS = 120.0
+"""The longest turn of the directory's publisher: it waits for database and broker in turn."""
 
 
 class Store(Stateless):
@@ -60,6 +64,21 @@ class Store(Stateless):
         for table, rows in written.new.items():
             self._health.count(f"{table}_stored", rows)
         return Handled(rejected=written.rejected)
+
+    def probe(self) -> None:
+        """Write one good message of each kind, and take it back.
+
+        Raises:
+            UnavailableError: the database is away, or lacks a table.
+        """
+        now = utc_now()
+        make = (
+            samples.upload, samples.event, samples.alert, samples.action, samples.phrase,
+            samples.status,
+        )  # fmt: skip
+        batch = samples.received(*(sample(now) for sample in make))
+        with connect(self._settings) as connection, connection.transaction(force_rollback=True):
+            Writer(connection).write(batch)
 
     def _write(self, batch: Sequence[Received]) -> Written:
         if self._connection is None or self._writer is None:
@@ -100,6 +119,9 @@ class StoreWorker:
                 stop.set()
 
         thread = threading.Thread(target=publish, name="directory")
+        pulse = Pulse("directory", thread, DIRECTORY_SECONDS)
+        directory.beat = pulse.beat
+        health.watch("directory", pulse.look)
         thread.start()
         phrases = PhrasePublisher(self._settings, health)
         phrases.start()
@@ -110,6 +132,7 @@ class StoreWorker:
             run_handler(store, self._settings, stop, health)
         finally:
             stop.set()
+            pulse.done()
             phrases.stop()
             retention.stop()
             thread.join()

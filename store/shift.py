@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from store.database import AsyncConnection
 from store.queries import query
 from store.steps import event_of, fetched
+from vigil import isolation
 from vigil.model import Event
 
 
@@ -55,6 +57,8 @@ class Shift(NamedTuple):
     episodes: list[ShiftEpisode]
     calls: list[ShiftCall]
     readings: list[ShiftReadings]
+    unread: frozenset[str] = frozenset()
+    """Patients of whom something could not be read, and is not here."""
 
 
 async def shift(connection: AsyncConnection, of: Of, start: datetime, end: datetime) -> Shift:
@@ -68,8 +72,26 @@ async def shift(connection: AsyncConnection, of: Of, start: datetime, end: datet
     calls = await fetched(connection, query("shift/calls"), values)
     counted = query("shift/readings_of_patient" if of.patient_id else "shift/readings")
     readings = await fetched(connection, counted, values)
+    unread: set[str] = set()
+    read = [one for row in episodes if (one := _episode(row, unread)) is not None]
     return Shift(
-        [ShiftEpisode(event_of(row), row["raised_at"], row["acknowledged"]) for row in episodes],
+        read,
         [ShiftCall(**row) for row in calls],
         [ShiftReadings(**row) for row in readings],
+        frozenset(unread),
+    )
+
+
+def _episode(row: Mapping[str, Any], unread: set[str]) -> ShiftEpisode | None:
+    """None: it is not what an episode must be; its patient is noted."""
+    patient_id = str(row["patient_id"])
+
+    def left_out() -> None:
+        unread.add(patient_id)
+
+    return isolation.attempt(
+        "episode of a summary",
+        patient_id,
+        lambda: ShiftEpisode(event_of(row), row["raised_at"], row["acknowledged"]),
+        left_out,
     )

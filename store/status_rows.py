@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from store import forgiving
 from store.database import Connection
 from store.queries import query
 from vigil.model import Status, encode
@@ -71,5 +72,6 @@ def insert(connection: Connection, statuses: Sequence[Status]) -> int:
 
 def heard(connection: Connection, since: datetime) -> list[Line]:
     """Every process that was heard of since a moment, by service."""
-    found = connection.execute(query("status/newest"), {"since": since}).fetchall()
+    with connection.cursor() as cursor:
+        found = forgiving.fetched_now(cursor, query("status/newest"), {"since": since})
     return [Line(**row) for row in found]

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import msgspec
 from psycopg.rows import DictRow, dict_row
 
+from store import forgiving
 from store.database import AsyncConnection, translated
 from store.queries import query
+from vigil import isolation
 from vigil.model import Event
 
 _FIELDS = Event.__struct_fields__
@@ -31,15 +33,23 @@ def event_of(row: Mapping[str, Any]) -> Event:
 
 
 async def told(connection: AsyncConnection, patient_id: str, event_id: str) -> Step | None:
-    """The step that the episode's newest words tell; None: no such episode of this patient, or no
-    words yet.
+    """The step that the episode's newest words tell; None: no such episode of this patient, no
+    words yet, or what is stored of it is not what a step must be.
 
     Raises:
         UnavailableError: the database does not answer.
     """
     values = {"event": event_id, "patient": patient_id}
     found = await fetched(connection, query("steps/told"), values)
-    return Step(event_of(found[0]), found[0]["acknowledged_at"]) if found else None
+    if not found:
+        return None
+    row = found[0]
+    return isolation.attempt(
+        "step of an episode",
+        patient_id,
+        lambda: Step(event_of(row), row["acknowledged_at"]),
+        lambda: None,
+    )
 
 
 async def fetched(
@@ -52,5 +62,4 @@ async def fetched(
     """
     with translated():
         async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(what, values)
-            return await cursor.fetchall()
+            return await forgiving.fetched(cursor, what, values)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from store.database import translated
 from store.queries import query
+from store.steps import fetched
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -84,6 +84,4 @@ async def trend(
     values = {
         "width": asked.width, "origin": ORIGIN, "patient": patient_id, "start": start, "end": end,
     }  # fmt: skip
-    with translated():
-        cursor = await connection.execute(query(_query(asked)), values)
-        return await cursor.fetchall()
+    return await fetched(connection, query(_query(asked)), values)

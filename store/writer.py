@@ -22,7 +22,7 @@ from store import bounds, phrase_rows, status_rows
 from store.database import Connection, notify_board, translated
 from store.latest_rows import Latest
 from store.reading_rows import Refuse, cleaned
-from store.reading_writer import ReadingWriter, copies, insert_as_arrays
+from store.reading_writer import ReadingWriter, copies, discreet, insert_as_arrays
 from vigil.errors import WireError
 from vigil.handler import Received, Rejected
 from vigil.model import Action, Alert, Event, Phrase, Status, Upload, encode
@@ -105,7 +105,9 @@ class Writer:
         with self._connection.transaction():
             self._connection.execute(_DURABLE)
             if copies(self._connection):
-                self._readings = ReadingWriter(self._connection)
+                self._readings = ReadingWriter(
+                    self._connection, straight=discreet(self._connection)
+                )
         self._prepared = True
 
     def _insert(

@@ -8,6 +8,8 @@ every moment           1970 to 2261, which 64 bits of nanoseconds hold
 a measurement's time   the same, but what lies outside is taken as the nearest end: a device's
                        clock is wrong there either way, and the others of an upload are right
 every number           ±10¹⁵, below which a double holds every whole number
+sequence               0 to 2²⁹
+revision               0 to 2³⁰: an alert's is twice its sequence, and tables have 32 bits for both
 free-form objects      at most 16 levels, texts of at most 16,384 characters
 =====================  =====================================================================
 
@@ -20,23 +22,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vigil.model import LARGEST_NUMBER, Measurement, Tick, Upload
+from vigil.model import LARGEST_NUMBER, Alert, Event, Measurement, Phrase, Tick, Upload
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 LAST = datetime(2261, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 DEEPEST = 16
 LONGEST = 16_384
 _SHOWN = 40
+_SEQUENCE, _REVISION = ("sequence", 2**29), ("revision", 2**30 + 1)
+_STEPS: MappingProxyType[type, tuple[tuple[str, int], ...]] = MappingProxyType(
+    {Event: (_SEQUENCE,), Alert: (_SEQUENCE, _REVISION), Phrase: (_REVISION,)}
+)
 
 
 class OutOfBoundsError(ValueError):
     """Says which field is out of bounds, its value and the bound."""
+
+
+class OtherOffsetError(ValueError):
+    """A moment is not in UTC. RFC 3339 allows offsets of up to 23:59, PostgreSQL takes 15:59."""
 
 
 def checked(message: Any) -> Any:
@@ -44,18 +55,25 @@ def checked(message: Any) -> Any:
 
     Raises:
         OutOfBoundsError: a field of it is not.
+        OtherOffsetError: it must be read again, its times in UTC.
     """
     kind = type(message)
     if kind is Upload:  # its numbers are checked by their type, ids by theirs: times are left
-        if not FIRST <= message.received_at <= LAST:
-            _moment(message.received_at, "received_at")
+        _moment(message.received_at, "received_at")
         for item in message.measurements:
-            if not FIRST <= item.time <= LAST:
+            time = item.time
+            if time.tzinfo is not UTC:
+                raise OtherOffsetError
+            if not FIRST <= time <= LAST:
                 return replace(message, measurements=tuple(map(_nearest, message.measurements)))
     elif kind is Tick:
         _moment(message.time, "time")
     else:
         _walk(message, "", 0)
+        for name, last in _STEPS.get(kind, ()):
+            step = getattr(message, name)
+            if not 0 <= step <= last:
+                raise OutOfBoundsError(f"{name} is {step}, not within 0 to {last}")
     return message
 
 
@@ -75,6 +93,8 @@ def _nearest(item: Measurement) -> Measurement:
 
 
 def _moment(time: datetime, where: str) -> None:
+    if time.tzinfo is not UTC:
+        raise OtherOffsetError
     if not FIRST <= time <= LAST:
         raise OutOfBoundsError(f"{where} is {time.isoformat()}, not within 1970 to 2261")
 

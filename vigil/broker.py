@@ -12,6 +12,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from kafka.errors import (
+    InvalidRecordError,
+    InvalidTimestampError,
     KafkaConfigurationError,
     KafkaError,
     MessageSizeTooLargeError,
@@ -31,6 +33,10 @@ log = logs.get("broker")
 LARGEST_REQUEST = 8 * 1_048_576
 """Bytes before compression; what the broker takes is the topic's ``max.message.bytes``."""
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+_REFUSED = (InvalidRecordError, InvalidTimestampError)
+"""Of a message, and whatever else is sent with it: no repetition changes that."""
+_UNSENDABLE = (TypeError, ValueError, AssertionError)
+"""What kafka-python raises of a message that it cannot write down; ``UnicodeError`` is one."""
 
 
 _AWAY = ("unavailable.broker", "Start it, or name another; `vigil doctor` tells what is reachable.")
@@ -91,7 +97,17 @@ def _failed(settings: Settings, error: KafkaError) -> UnavailableError | WireErr
             code="wire.too_large",
             mend="Send fewer readings in one upload.",
         )
+    if isinstance(error, _REFUSED):
+        return _refusal(type(error).__name__)
     return unavailable(settings, type(error).__name__)
+
+
+def _refusal(why: str) -> WireError:
+    return WireError(
+        f"The broker will never take a message: {why}.",
+        code="wire.refused",
+        mend="Mend its producer, then `vigil deadletter redrive`.",
+    )
 
 
 def _connection(settings: Settings) -> dict[str, Any]:
@@ -243,7 +259,7 @@ class Publisher:
 
         Raises:
             UnavailableError: the broker's metadata cannot be had.
-            WireError: the message is too large ever to be taken.
+            WireError: the message is too large, or not of a form, ever to be taken.
         """
         try:
             return self._producer.send(
@@ -255,6 +271,8 @@ class Publisher:
             )
         except KafkaError as error:
             raise _failed(self._settings, error) from error
+        except _UNSENDABLE as error:
+            raise _refusal(type(error).__name__) from error
 
     def publish(self, messages: Iterable[Outgoing], timeout_seconds: float = 30) -> int:
         """Send all, wait until the broker has all, and return how many.
@@ -262,7 +280,7 @@ class Publisher:
         Raises:
             UnavailableError: one of them was not acknowledged. Some may have arrived: send all
                 again, their ids are the same.
-            WireError: one of them is too large ever to be taken; the others may have arrived.
+            WireError: one of them will never be taken (:meth:`send`); the others may have arrived.
         """
         futures = [self.send(message) for message in messages]
         deadline = time.monotonic() + timeout_seconds

@@ -1,4 +1,4 @@
-"""When the next checkpoint is due."""
+"""When the next checkpoint is due, and how much is taken at once after the start."""
 
 from __future__ import annotations
 
@@ -35,3 +35,32 @@ class Cadence:
         longer = min(self._took / SHARE, LONGEST_SECONDS)
         self._due_at = time.monotonic() - self._took + max(self._seconds, longer)
         self._took = 0.0
+
+
+class Ramp:
+    """How many messages to take at once: all; after :meth:`start` one, and twice as many after each
+    batch, until it is all again."""
+
+    def __init__(self) -> None:
+        self._records: int | None = None
+
+    def start(self) -> None:
+        """Begin with one."""
+        self._records = 1
+
+    def at_once(self, most: int) -> int:
+        """So many messages, at most, are taken next; ``most``: what the handler takes.
+
+        >>> Ramp().at_once(2000)
+        2000
+        """
+        return most if self._records is None else min(self._records, most)
+
+    def more(self, most: int) -> bool:
+        """A batch is done. True while the next is larger: then its offset is to be durable."""
+        if self._records is None:
+            return False
+        self._records *= 2
+        if self._records >= most:
+            self._records = None
+        return True

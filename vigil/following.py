@@ -18,8 +18,10 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from vigil import ends, logs, records, wire
+from vigil.beside import Pulse
 from vigil.broker import log_id, open_admin, open_consumer, unavailable
 from vigil.errors import WireError
+from vigil.health import Look, Trouble
 
 if TYPE_CHECKING:
     from vigil.settings import Settings
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 log = logs.get("following")
 
 CHECK_SECONDS = 2.0
+LONGEST_SECONDS = 120.0
+"""A turn may publish, read a database, or wait for either."""
+UNREAD_SECONDS = 15.0
+"""A topic that cannot be read for so long is a trouble; before, a broker may be starting."""
 PATIENCE_SECONDS = 5.0
 """How long one attempt to reach the broker may take, so that a request to stop is soon heard."""
 POLL_MS = 300
@@ -70,6 +76,9 @@ class Follower:
         self._place = TopicPartition(topic.name, 0)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._pulse = Pulse(name, self._thread, LONGEST_SECONDS)
+        self._failing_since: float | None = None
+        self._failure = ""
 
     def start(self) -> None:
         """Begin to read."""
@@ -77,15 +86,32 @@ class Follower:
 
     def stop(self) -> None:
         """End reading; what was known stays known."""
+        self._pulse.done()
         self._stop.set()
         self._thread.join(PATIENCE_SECONDS)
 
+    def trouble(self) -> str | None:
+        """What keeps the topic from being followed; None: nothing."""
+        since = self._failing_since
+        if since is not None and time.monotonic() - since > UNREAD_SECONDS:
+            why = f"{self._topic} cannot be followed: {self._failure}."
+            return f"{why} What is new on it is not known."
+        return self._pulse.trouble()
+
+    def look(self) -> Look:
+        """The same, for :meth:`vigil.health.Health.watch`."""
+        told = self.trouble()
+        return Look({} if told is None else {f"beside.{self._name}": Trouble(told)})
+
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._pulse.beat()
             try:
                 self._read()
             except Exception as error:  # whatever it is: a thread that ended would go unseen
-                kind = type(error).__name__
+                kind = self._failure = type(error).__name__
+                if self._failing_since is None:
+                    self._failing_since = time.monotonic()
                 log.warning("a topic cannot be read now", what=self._name, error=kind)
                 self._stop.wait(0.5)
 
@@ -108,11 +134,13 @@ class Follower:
                     if log_id(admin) != cluster or end < before:
                         log.warning("a log was made anew; reading it again", what=self._name)
                         return
+                self._pulse.beat()
                 self._take(taking, consumer)
                 # Tansu counts its last batch as one message in `end`; a fetch tells the true end.
                 told = ends.fetched(consumer, self._place)
                 if consumer.position(self._place) >= max(end, told.stable if told else 0):
                     taking.at_end()
+                    self._failing_since = None
 
     def _seek(self, consumer: Any) -> None:
         if self._back is None:

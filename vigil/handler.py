@@ -57,8 +57,9 @@ class Handler(Protocol):
     until it succeeds, and the partitions are kept meanwhile.
     :class:`~vigil.errors.StaleOwnerError` makes the loop forget and load again. Any other error of
     ``handle`` is first taken to be the doing of one message: state is loaded again and the messages
-    come one by one; the one that fails alone goes to the dead letters. When three fail in a row
-    the fault is not in the messages, and the process ends with the error.
+    come one by one, or the one alone that :class:`FailedOn` names; the one that fails alone goes to
+    the dead letters, however many do. Only where ``probe`` fails, too, the fault is not in the
+    message: the process ends with the error.
     """
 
     name: str
@@ -87,6 +88,17 @@ class Handler(Protocol):
         after any failure.
         """
 
+    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Everything below these offsets is handled or set aside: also messages that ``handle`` was
+        never given. A checkpoint that the handler keeps itself must go on behind them."""
+
+    def probe(self) -> None:
+        """Do what ``handle`` does without any message of the topic, and leave nothing behind.
+
+        Called when a message has failed alone. What it raises is no message's fault: a table that
+        is missing, a configuration that cannot be used, our own code broken for everyone.
+        """
+
     def checkpoint(self) -> None:
         """Make durable what the batches so far left in memory, with the offset that it belongs to.
 
@@ -94,6 +106,14 @@ class Handler(Protocol):
         the end. Everything that they sent is with the broker by then. Afterwards the loop commits
         their offsets.
         """
+
+
+class FailedOn(Exception):  # noqa: N818  (says what it is where it is raised)
+    """Raised by a handler that knows on which message of a batch it failed, ``from`` the error."""
+
+    def __init__(self, received: Received):
+        super().__init__()
+        self.received = received
 
 
 class Stateless:
@@ -110,6 +130,13 @@ class Stateless:
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Has nothing to forget."""
+
+    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Keeps no offsets of its own."""
+
+    def probe(self: Handler) -> None:
+        """Handles an empty batch."""
+        self.handle(())
 
     def checkpoint(self) -> None:
         """Has nothing to save."""

@@ -114,6 +114,12 @@ class Health:
                 self._trouble[part] = what
                 self._since.setdefault(part, self._clock())
 
+    def waits_for(self) -> str:
+        """The first of what was said to be unavailable; empty: nothing was."""
+        with self._lock:
+            waits = sorted(part for part in self._trouble if part.startswith("unavailable."))
+            return self._trouble[waits[0]] if waits else ""
+
     def watch(self, name: str, look: Callable[[], Look] | None) -> None:
         """Have something looked at whenever somebody asks how the process is doing.
 

@@ -36,7 +36,7 @@ class Offsets:
         self, consumer: Any, settings: Settings, health: Health, progress: Progress | None = None
     ):
         self._consumer = consumer
-        self._progress = progress or Progress()
+        self._progress = progress or Progress(health)
         self._settings = settings
         self._health = health
         self._next: dict[TopicPartition, int] = {}

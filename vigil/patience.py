@@ -29,12 +29,14 @@ class Patience:
     Args:
         poll: asks the consumer for what is new, so many milliseconds long, at most so many
             messages; everything is paused, so that it gives none.
+        failed: is given each error that is waited out.
     """
 
     def __init__(
         self, consumer: Any, assignment: Assignment, health: Health, stop: threading.Event,
-        poll: Callable[[int, int], object],
+        poll: Callable[[int, int], object], failed: Callable[[UnavailableError], None],
     ):  # fmt: skip
+        self._failed = failed
         self._consumer = consumer
         self._assignment = assignment
         self._health = health
@@ -54,6 +56,7 @@ class Patience:
             except UnavailableError as error:
                 troubled.add(error.code)
                 told(error, self._health)
+                self._failed(error)
                 if not self._keep_alive(pause, generation):
                     return False
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from vigil.clock import Clock, utc_now
 from vigil.ends import Fetched
-from vigil.health import Look, Trouble
+from vigil.health import Health, Look, Trouble
 from vigil.ids import timestamp
 
 Records = Mapping[TopicPartition, Sequence[Any]]
@@ -85,14 +85,14 @@ class Progress:
     """One worker's. The loop writes, any thread looks.
 
     Args:
-        still: for how many seconds the loop has not turned.
+        health: knows when the loop turned last, and what is waited for.
     """
 
     def __init__(
-        self, still: Callable[[], float] = lambda: 0.0, clock: Clock = utc_now,
+        self, health: Health, clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
     ):  # fmt: skip
-        self._still, self._clock, self._monotonic = still, clock, monotonic
+        self._health, self._clock, self._monotonic = health, clock, monotonic
         self._lock = threading.Lock()
         self._marks: dict[TopicPartition, _Mark] = {}
         self._left: dict[TopicPartition, _Mark] = {}
@@ -180,7 +180,7 @@ class Progress:
             troubles = {}
             if stuck:
                 troubles["stuck"] = self._stuck(stuck)
-            elif (still := self._still()) >= STUCK_SECONDS + self._allowance():
+            elif not self._hand and (still := self._health.seconds_since_beat()) >= STUCK_SECONDS:
                 troubles["stuck"] = Trouble(STANDS_STILL, wall - timedelta(seconds=still))
             if held:
                 troubles["transaction"] = _held(held)
@@ -254,11 +254,11 @@ class Progress:
             for place, mark in sorted(stuck.items(), key=lambda pair: pair[1].moment)
         ]
         count = sum(map(len, self._hand.values()))
-        why = self._why or (
+        why = self._health.waits_for() or self._why or (
             f"the handler has not come back from {count} message{'s' * (count != 1)}" if count
             else "the broker gives none of the messages that wait there"
         )  # fmt: skip
-        return Trouble(f"{_some(parts)}: {why}.", since)
+        return Trouble(f"{_some(parts)}: {why.rstrip('.')}.", since)
 
 
 def _is_held(mark: _Mark, now: float) -> bool:

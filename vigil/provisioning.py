@@ -159,15 +159,12 @@ def _settings(
             topic.name, "has settings that the broker does not tell",
             "Allow Vigil's user DescribeConfigs on it.", grave=False,
         )  # fmt: skip
-    for key in sorted(wanted.keys() & told.keys()):
+    for key in sorted(_WORSE.keys() & wanted.keys() & told.keys()):
         value = told[key]
         if why := _WORSE[key](value, wanted[key]):
-            alter = (
-                f"kafka-configs.sh --bootstrap-server {settings.kafka_bootstrap} --alter"
-                f" --entity-type topics --entity-name {topic.name} --add-config {key}={wanted[key]}"
-            )
+            alter = _alter(settings, topic, key, wanted[key])
             what = f"has {key}={value} and not {wanted[key]}: {why}"
-            yield Difference(topic.name, what, alter, grave=key not in _HARMLESS)
+            yield Difference(topic.name, what, alter, grave=key != "retention.ms")
 
 
 def _policy(have: str, wanted: str) -> str:
@@ -186,14 +183,38 @@ def _age(have: str, wanted: str) -> str:
     return "messages go earlier" if 0 <= int(have) < int(wanted) else ""
 
 
-def _stamp(have: str, wanted: str) -> str:
-    return "" if have == wanted else "a producer's wrong clock is taken for the broker's"
-
-
-_WORSE = {
-    "cleanup.policy": _policy, "max.message.bytes": _size, "retention.ms": _age,
-    "message.timestamp.type": _stamp,
-}  # fmt: skip
+_WORSE = {"cleanup.policy": _policy, "max.message.bytes": _size, "retention.ms": _age}
 """Setting → what comes of a value, given ours; an empty string: it will do."""
-_HARMLESS = frozenset({"retention.ms", "message.timestamp.type"})
-"""Of which no value loses or refuses a message."""
+
+
+def stamped_by_producers(settings: Settings) -> list[Difference]:
+    """The topics whose timestamps are not the broker's own, as an earlier Vigil made them: a
+    sender's wrong clock is then held against itself (:mod:`vigil.stamps`).
+
+    Raises:
+        UnavailableError: the broker does not answer, or does not let Vigil ask.
+    """
+    key, wanted = topics.STAMP, topics.STAMP_OF_BROKER
+    try:
+        with open_admin(settings, patience=0) as admin:
+            there = set(admin.list_topics())
+            present = [topic for topic in topics.TOPICS.values() if topic.name in there]
+            configs = _configs(admin, present)
+    except KafkaError as error:
+        raise unavailable(settings, type(error).__name__) from error
+    return [
+        Difference(
+            topic.name, f"keeps the producers' timestamps ({key}={told[key]})",
+            _alter(settings, topic, key, wanted), grave=False,
+        )
+        for topic in present
+        if (told := configs.get(topic.name, {})).get(key, wanted) != wanted
+        and key in topic.config()
+    ]  # fmt: skip
+
+
+def _alter(settings: Settings, topic: topics.Topic, key: str, value: str) -> str:
+    return (
+        f"kafka-configs.sh --bootstrap-server {settings.kafka_bootstrap} --alter"
+        f" --entity-type topics --entity-name {topic.name} --add-config {key}={value}"
+    )

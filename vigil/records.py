@@ -16,12 +16,15 @@ Source: Apache Kafka, protocol guide, "Record Batch".
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record.util import decode_varint
 from msgspec import Struct
+
+from vigil.letter_bounds import HeadersSize
 
 Headers = list[tuple[str, bytes | None]]
 ODD = 129
@@ -43,6 +46,18 @@ class Record(Struct, frozen=True, gc=False):
     def headers(self) -> Headers:
         """All headers, in order; a name may come more than once."""
         return [(name.decode("utf-8", "replace"), value) for name, value in self._packed()]
+
+    def first_headers(self, most: int) -> Headers:
+        """So many of them, at most: a message may have a million."""
+        return [(n.decode("utf-8", "replace"), v) for n, v in islice(self._packed(), most)]
+
+    def headers_size(self) -> HeadersSize:
+        """How many headers it says that it has, and the bytes of all of them."""
+        try:
+            number, start = _varint(self.packed_headers, 0)
+        except (ValueError, IndexError):
+            return HeadersSize(0, 0)
+        return HeadersSize(max(number, 0), len(self.packed_headers) - start)
 
     def header(self, name: str) -> str:
         """The first header of that name that has a value; otherwise an empty string."""

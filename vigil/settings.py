@@ -70,6 +70,16 @@ class Settings(BaseSettings):
         60, gt=0, description="How long a starting process waits for broker and database."
     )
 
+    deadletter_dir: Path = Field(
+        Path("~/.local/state/vigil/deadletters"),
+        description="Where dead letters are kept that the broker will not take.",
+    )
+    deadletter_dir_bytes: int = Field(
+        268_435_456,
+        ge=1_048_576,
+        description="What they may take there.",
+    )
+
     database_url: SecretStr = Field(
         SecretStr("postgresql://vigil:vigil@127.0.0.1:5432/vigil"),
         description="PostgreSQL, with TimescaleDB where there is one.",

@@ -2,13 +2,17 @@
 
 Codes are LOINC, units UCUM. The range is what can be *physically possible* in a living adult or a
 child: outside it a value is a fault of device or sender and is refused at the door. It is not a
-clinical limit; those are the detectors'. Adding a signal is adding a row.
+clinical limit; those are the detectors'. A value is judged by its figure, here too: a cuff's 40.0
+kPa is 300.02 mmHg, reads 300, and is possible. Adding a signal is adding a row.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
+
+from vigil.rounding import half_up, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +27,40 @@ class Signal:
     lowest: float
     highest: float
     decimals: int
-    """Digits after the point wherever a person reads the value."""
+    """Digits after the point wherever the value is judged or a person reads it."""
     accepted_units: tuple[tuple[str, float, float], ...] = ()
     """Other units taken at the door: (UCUM or usual spelling, factor, offset) to ``ucum``."""
 
-    def display(self, value: float) -> str:
-        """The value as a person reads it, without its unit.
+    def figure(self, value: float) -> float:
+        """The value as it is judged and shown: rounded half up (:mod:`vigil.figures`).
 
-        >>> SIGNALS["temperature"].display(37.04)
-        '37.0'
+        >>> SIGNALS["temperature"].figure(35.05), SIGNALS["heart_rate"].figure(90.5)
+        (35.1, 91.0)
         """
-        return f"{value:.{self.decimals}f}"
+        return half_up(value, self.decimals)
+
+    def display(self, value: float) -> str:
+        """The figure as a person reads it, without its unit.
+
+        >>> SIGNALS["temperature"].display(37.04), SIGNALS["temperature"].display(35.05)
+        ('37.0', '35.1')
+        """
+        return written(value, self.decimals)
+
+    def possible(self, value: float) -> bool:
+        """Whether the figure lies in the physically possible range; of NaN it does not.
+
+        >>> SIGNALS["systolic"].possible(300.0247), SIGNALS["systolic"].possible(300.5)
+        (True, False)
+        """
+        low, high = self.edges
+        return low <= value < high
+
+    @property
+    def edges(self) -> tuple[float, float]:
+        """The values whose figures are possible: from the first on, and below the second."""
+        half = Decimal(5).scaleb(-self.decimals - 1)
+        return float(Decimal(self.lowest) - half), float(Decimal(self.highest) + half)
 
 
 _PRESSURE = (("mmHg", 1.0, 0.0), ("kPa", 7.500616827, 0.0))

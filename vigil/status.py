@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from vigil import __version__, logs, wire
+from vigil.beside import Pulse
 from vigil.broker import Publisher
 from vigil.clock import utc_now
-from vigil.errors import UnavailableError, WireError
+from vigil.errors import VigilError
 from vigil.model import Status
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ EVERY_SECONDS = 2.0
 """Short enough that whoever reads the topic knows within seconds that a process hangs or died."""
 LOOK_SECONDS = 0.5
 """How often it is looked whether the troubles have changed."""
+LONGEST_SECONDS = 60.0
+"""Opening a publisher and sending, each with its own patience."""
 LAST_SECONDS = 2.0
 """How long the last status may take."""
 PATIENCE_SECONDS = 5.0
@@ -43,6 +46,8 @@ class Reporter:
         self._failed = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
+        self._pulse = Pulse("status", self._thread, LONGEST_SECONDS)
+        health.watch("status", self._pulse.look)
 
     def start(self) -> None:
         """Begin."""
@@ -57,6 +62,7 @@ class Reporter:
         if failure:
             self._health.trouble("ended", f"The process ended with {failure}.")
         self._failed = bool(failure)
+        self._pulse.done()
         self._stop.set()
         self._thread.join(PATIENCE_SECONDS)
 
@@ -74,6 +80,7 @@ class Reporter:
             status = self.status()
             if time.monotonic() < due and status.trouble == said:
                 continue
+            self._pulse.beat()
             due, said = time.monotonic() + self._every, status.trouble
             self._tell(status, PATIENCE_SECONDS)
         if self._publisher is not None:
@@ -85,5 +92,6 @@ class Reporter:
             if self._publisher is None:
                 self._publisher = Publisher(self._settings, self._health.service, patience)
             self._publisher.publish([wire.outgoing(status, self._health.service)], patience)
-        except (UnavailableError, WireError) as error:
-            log.info("status not told", code=error.code)
+        except Exception as error:  # whatever it is: a thread that ended would go unseen
+            code = error.code if isinstance(error, VigilError) else type(error).__name__
+            log.info("status not told", code=code)

@@ -10,6 +10,8 @@ The order, which is what makes the result effectively-once:
        one transaction that a newer owner of a partition makes fail
     6. commit those offsets to Kafka
 
+Steps 2 to 4 are :mod:`vigil.taking`'s, which says what becomes of a message that fails.
+
 A step that cannot be done because a part is unavailable is tried again until it can, and nothing
 after it is done before. A process killed anywhere repeats from the last checkpoint, or without one
 of its own from the last commit: the same state and the same messages cause the same messages with
@@ -21,6 +23,10 @@ every ``VIGIL_CHECKPOINT_SECONDS``, and later where saving takes more than a ten
 
 Back-pressure: the next batch is polled when the last one is through step 4. What kafka-python
 fetches ahead is bounded by its own limits (a megabyte a partition).
+
+A worker whose last process was killed begins with one message, makes its offset durable, and
+doubles (:class:`~vigil.cadence.Ramp`): where a message kills the process, each new one comes nearer
+to it, until it stands there (``vigil stream skip`` passes over it).
 
 While it must wait, everything is paused and the consumer polled, so that the group does not take
 the partitions away; heartbeats are sent by a thread of kafka-python's own, however long a handler
@@ -39,18 +45,21 @@ from typing import TYPE_CHECKING, Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from vigil import logs, records, wire
+from vigil import logs, records
 from vigil.assignment import Assignment
 from vigil.broker import Publisher, open_consumer
-from vigil.cadence import Cadence
-from vigil.errors import StaleOwnerError, UnavailableError, WireError
+from vigil.cadence import Cadence, Ramp
+from vigil.errors import StaleOwnerError, UnavailableError
 from vigil.group_watch import GroupWatch
 from vigil.handler import Handled, Handler, Received, Rejected, Stateless
+from vigil.lives import Lives
 from vigil.offsets import PATIENCE_MS, Offsets
 from vigil.patience import Patience, until_open
 from vigil.progress import Progress
 from vigil.stamps import Clocks
-from vigil.suspicion import Records, Suspicion
+from vigil.stuck import Stuck
+from vigil.suspicion import Records
+from vigil.taking import Taking
 
 if TYPE_CHECKING:
     from vigil.health import Health
@@ -83,9 +92,12 @@ class StreamLoop:
         self._offsets: Any = None
         self._patience: Any = None
         self._stop = threading.Event()
-        self._suspicion = Suspicion()
-        self._progress = Progress(health.seconds_since_beat)
+        self._progress = Progress(health)
         self._clocks = Clocks(health)
+        self._stuck = Stuck(health)
+        self._taking = Taking(handler, publisher, settings, health, self._insist, self._clocks.held)
+        self._lives = Lives(settings, handler.name)
+        self._ramp = Ramp()
         self._cadence = Cadence(settings.checkpoint_seconds)
         self._look_at = 0.0
 
@@ -101,6 +113,8 @@ class StreamLoop:
         self._health.watch("progress", self._progress.look)
         watch = GroupWatch(self._settings, self._handler.name, self._handler.topics, self._health)
         watch.start()
+        if self._lives.begin():
+            self._ramp.start()
         try:
             while not stop.is_set():
                 self._turn()
@@ -108,6 +122,7 @@ class StreamLoop:
             self._leave()
             watch.stop()
             self._health.watch("progress", None)
+            self._lives.end()
 
     def _join(self) -> bool:
         """Open a consumer and subscribe; False: told to stop before there was a broker."""
@@ -125,8 +140,9 @@ class StreamLoop:
         self._assignment = Assignment(self._consumer, self._health)
         self._offsets = Offsets(self._consumer, self._settings, self._health, self._progress)
         self._patience = Patience(
-            self._consumer, self._assignment, self._health, self._stop, self._poll_waiting
-        )
+            self._consumer, self._assignment, self._health, self._stop, self._poll_waiting,
+            lambda error: self._failed(f"{error.code}: {error.message.rstrip('.')}"),
+        )  # fmt: skip
         self._consumer.subscribe(list(self._handler.topics), listener=self._assignment)
         self._stop.wait(METADATA_SECONDS)
         return True
@@ -163,7 +179,7 @@ class StreamLoop:
 
     def _turn(self) -> None:
         self._health.beat()
-        records = self._poll(200, self._handler.max_records)
+        records = self._poll(200, self._ramp.at_once(self._handler.max_records))
         self._forget()
         if not self._assignment.member:
             longest = max(PATIENCE_SECONDS, self._settings.session_timeout_ms * 1.5e-3)
@@ -206,68 +222,35 @@ class StreamLoop:
             self._progress.let_go()
 
     def _take_all(self, records: Records) -> None:
+        self._stuck.hold(records)
         if not self._insist(lambda: self._offsets.check(records)):
             self._start_over()
             return
-        for piece, suspect in self._suspicion.pieces(records):
+        for piece, suspect in self._taking.suspicion.pieces(records):
             # Should a suspect fail, only it is to be done again.
             if suspect and not self._checkpoint(now=True):
                 return
-            if not self._take_piece(piece):
+            self._stuck.hold(piece)
+            if why := self._taking.take(piece):
+                self._failed(why)
                 self._start_over()
                 return
+            self._passed(piece)
+        self._stuck.hold({})
+        if self._ramp.more(self._handler.max_records) and not self._checkpoint(now=True):
+            return
 
-    def _take_piece(self, records: Records) -> bool:
-        read, dead = self._decode(records)
-        batch, aside = self._suspicion.split(read)
-        try:
-            if not self._apply(batch, aside, dead):
-                return False
-        except StaleOwnerError as error:
-            log.warning("partitions have a newer owner", code=error.code)
-            return False
-        except Exception as error:
-            log.exception("handler failed", error=type(error).__name__, messages=len(batch))
-            self._progress.failed(f"{self._handler.name} failed with {type(error).__name__}")
-            if not self._suspicion.failed(batch):
-                raise
-            return False
-        self._suspicion.handled(batch)
-        self._suspicion.buried(aside)
-        self._health.count("messages", len(batch))
-        self._offsets.handled({place: found[-1].offset + 1 for place, found in records.items()})
-        return True
+    def _failed(self, why: str) -> None:
+        """What is in hand could not be done now."""
+        self._stuck.failed(why)
+        self._progress.failed(why)
 
-    def _apply(
-        self, batch: Sequence[Received], aside: Sequence[Received], dead: Sequence[wire.Outgoing]
-    ) -> bool:
-        """Steps 3 and 4. False: not done; what was applied in memory must be loaded again."""
-        handled = [Handled()]
-        if batch and not self._insist(lambda: handled.append(self._handler.handle(batch))):
-            return False
-        outgoing, rejected, after = handled[-1]
-        refused = [*rejected, *(Rejected(received, self._failed_alone()) for received in aside)]
-        letters = [*dead, *(self._dead_letter(_partition(r), r.raw, why) for r, why in refused)]
-        if outgoing or letters:
-            if not self._insist(lambda: self._publisher.publish([*outgoing, *letters])):
-                return False
-            self._health.count("dead_letters", len(letters))
-        after()
-        return True
-
-    def _decode(self, records: Records) -> tuple[list[Received], list[wire.Outgoing]]:
-        batch, dead = [], []
-        for place, messages in records.items():
-            topic, partition = place
-            for raw in messages:
-                try:
-                    message = wire.decode_typed(topic, raw.header("ce_type"), raw.value)
-                except WireError as error:
-                    dead.append(self._dead_letter(place, raw, error))
-                else:
-                    message = self._clocks.held(message, raw)
-                    batch.append(Received(topic, partition, raw.offset, message, raw))
-        return batch, dead
+    def _passed(self, piece: Records) -> None:
+        """Everything in it is handled or set aside."""
+        ends = {place: found[-1].offset + 1 for place, found in piece.items()}
+        self._handler.passed(ends)
+        self._offsets.handled(ends)
+        self._stuck.let_go(piece)
 
     def _checkpoint(self, *, now: bool = False) -> bool:
         """Steps 5 and 6, when they are due. False: what is in memory is no longer ours to go on
@@ -289,15 +272,7 @@ class StreamLoop:
 
     def _insist(self, action: Callable[[], object]) -> bool:
         """Do it, however often it must be tried; False: not done (:meth:`Patience.insist`)."""
-
-        def said() -> None:
-            try:
-                action()
-            except UnavailableError as error:
-                self._progress.failed(f"{error.code}: {error.message.rstrip('.')}")
-                raise
-
-        done: bool = self._patience.insist(said)
+        done: bool = self._patience.insist(action)
         return done
 
     def _start_over(self) -> None:
@@ -310,6 +285,7 @@ class StreamLoop:
         gone = sorted(self._assignment.gone)
         if gone:
             self._assignment.gone.clear()
+            self._stuck.let_go(gone)
             self._offsets.forget(gone)
             self._handler.revoked(gone)
 
@@ -350,25 +326,6 @@ class StreamLoop:
         return (
             f"missing: {', '.join(missing)}; make them: vigil topics --create" if missing else None
         )
-
-    def _dead_letter(self, place: TopicPartition, raw: Any, reason: WireError) -> wire.Outgoing:
-        log.warning(
-            "dead letter", code=reason.code, topic=place.topic, partition=place.partition,
-            offset=raw.offset,
-        )  # fmt: skip
-        original = wire.DeadOriginal(raw.key, raw.value, raw.headers, self._handler.name, reason)
-        return wire.deadletter(place.topic, place.partition, raw.offset, original)
-
-    def _failed_alone(self) -> WireError:
-        return WireError(
-            f"{self._handler.name} failed on this message, and on it alone.",
-            code="wire.rejected",
-            mend="The service's log has the error; redrive the message once it is mended.",
-        )
-
-
-def _partition(received: Received) -> TopicPartition:
-    return TopicPartition(received.topic, received.partition)
 
 
 def run_handler(

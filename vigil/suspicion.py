@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
 
-from vigil.handler import Received
+from vigil.clock import utc_now
+from vigil.errors import WireError
+from vigil.handler import Received, Rejected
+from vigil.ids import timestamp
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from vigil.health import Health
 
 Place = tuple[str, int, int]
 """Topic, partition, offset."""
 Records = Mapping[TopicPartition, Sequence[Any]]
 """What a poll brings: partition → Kafka records, in order of offset."""
 IN_A_ROW = 3
-"""So many messages one after the other that fail alone, and the fault is not in the messages."""
+"""So many messages one after the other that fail alone are worth saying."""
+TROUBLE = "failing"
 
 
 def place(received: Received) -> Place:
@@ -31,8 +40,7 @@ class Suspicion:
 
     def __init__(self) -> None:
         self._suspects: set[Place] = set()
-        self._alone: set[Place] = set()
-        self._in_a_row = 0
+        self._alone: dict[Place, WireError] = {}
 
     def pieces(self, records: Records) -> Iterator[tuple[Records, bool]]:
         """What was polled, in pieces to be handled at once; and whether a piece is a suspect.
@@ -56,33 +64,73 @@ class Suspicion:
             if clear:
                 yield {where: clear}, False
 
-    def split(self, batch: Iterable[Received]) -> tuple[list[Received], list[Received]]:
-        """``(to handle, to set aside)``, each in order."""
-        handle: list[Received] = []
+    def split(self, batch: list[Received]) -> tuple[list[Received], list[Rejected]]:
+        """``(to handle, to set aside and why)``, each in order."""
         if not self._alone:
-            handle.extend(batch)
-            return handle, []
-        aside: list[Received] = []
+            return batch, []
+        handle: list[Received] = []
+        aside: list[Rejected] = []
         for received in batch:
-            (aside if place(received) in self._alone else handle).append(received)
+            why = self._alone.get(place(received))
+            if why is None:
+                handle.append(received)
+            else:
+                aside.append(Rejected(received, why))
         return handle, aside
 
-    def failed(self, batch: Sequence[Received]) -> bool:
-        """A handler failed on this batch. False: the fault is not in the messages."""
-        if len(batch) == 1:
-            self._in_a_row += 1
-            self._alone.add(place(batch[0]))
+    def suspect(self, batch: Iterable[Received]) -> None:
+        """One of these fails: each is to be handled by itself."""
         self._suspects.update(place(received) for received in batch)
-        return self._in_a_row < IN_A_ROW
+
+    def alone(self, received: Received, why: WireError) -> None:
+        """This one fails by itself: it is to be set aside."""
+        self._suspects.add(place(received))
+        self._alone[place(received)] = why
 
     def handled(self, batch: Iterable[Received]) -> None:
         """A handler took this batch."""
-        self._in_a_row = 0 if batch else self._in_a_row
         if self._suspects:
             self._suspects.difference_update(place(received) for received in batch)
 
-    def buried(self, aside: Iterable[Received]) -> None:
+    def buried(self, aside: Iterable[Rejected]) -> None:
         """These are with the dead letters."""
-        for received in aside:
-            self._alone.discard(place(received))
+        for received, _ in aside:
+            self._alone.pop(place(received), None)
             self._suspects.discard(place(received))
+
+
+class Streak:
+    """Messages of a kind that fail one after the other, and none of that kind is handled between.
+
+    Each is with the dead letters and can be sent again. That it goes on so is said for as long as
+    it does: nobody may take it for a quiet ward.
+    """
+
+    def __init__(self, health: Health):
+        self._health = health
+        self._kinds: set[type] = set()
+        self._length = 0
+        self._since: datetime | None = None
+
+    def failed(self, received: Received, error: BaseException) -> None:
+        """One more was set aside."""
+        self._kinds.add(type(received.message))
+        self._length += 1
+        self._since = self._since or utc_now()
+        self._health.count("messages_failed")
+        self._health.gauge("failed_in_a_row", self._length)
+        if self._length >= IN_A_ROW:
+            self._health.trouble(
+                TROUBLE,
+                f"{self._length} messages in a row could not be handled, since"
+                f" {timestamp(self._since)}, the last because of {type(error).__name__}; they are"
+                " with the dead letters (`vigil deadletter list`)",
+            )
+
+    def handled(self, batch: Iterable[Received]) -> None:
+        """A handler took these."""
+        if self._length and any(type(received.message) in self._kinds for received in batch):
+            self._kinds.clear()
+            self._length, self._since = 0, None
+            self._health.gauge("failed_in_a_row", 0)
+            self._health.trouble(TROUBLE, None)

@@ -15,6 +15,8 @@ from vigil.model import Action, Alert, DirectoryEntry, Event, Phrase, Status, Ti
 HOUR_MS = 3_600_000
 LARGEST_MESSAGE = 4 * 1_048_576
 """Bytes, compressed: a body of ``VIGIL_MAX_BODY_BYTES`` and a whole dead letter fit."""
+STAMP, STAMP_OF_BROKER = "message.timestamp.type", "LogAppendTime"
+"""By this a record's timestamp is the broker's clock (see :mod:`vigil.stamps`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Topic:
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_hours * HOUR_MS),
-            "message.timestamp.type": "LogAppendTime",  # the broker's clock: see vigil.stamps
+            STAMP: STAMP_OF_BROKER,
             **common,
         }
 

@@ -6,20 +6,24 @@ The value is the struct's JSON. The headers say what it is without opening it:
     ce_id           the same for the same content, so a consumer can drop what it has seen
     ce_type         org.vigil.<what>.v1
     ce_source       /vigil/<service>
-    ce_time         the moment that the content is about
+    ce_time         the moment that the content is about: of a dead letter the broker's time of the
+                    message that died, of an entry of the directory when it became so
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
 
-from vigil import bounds, exact, ids, topics
+from vigil import bounds, exact, ids, letter_bounds, topics
+from vigil.clock import EPOCH, of_millis
 from vigil.errors import WireError
+from vigil.letter_bounds import HeadersSize
 from vigil.model import (
     Action,
     Alert,
@@ -57,7 +61,7 @@ _CARRIED = {
     for topic in topics.TOPICS.values()
 }
 
-LARGEST_LETTER = 3 * 1_048_576
+LARGEST_LETTER = letter_bounds.LARGEST_VALUE
 """Bytes of a dead letter's value that are kept; ``vigil_cut`` tells where there were more."""
 
 
@@ -82,6 +86,18 @@ def _headers(ce_type: str, ce_id: str, source: str, time: str) -> Headers:
     ]
 
 
+def _entry(
+    message: PatientEntry | DeviceEntry, changed: datetime
+) -> tuple[topics.Topic, str, str, str]:
+    """The same of an entry of the directory, which has no time of its own."""
+    if isinstance(message, PatientEntry):
+        key = f"patient:{message.patient_id}"
+    else:
+        key = f"device:{message.device_id}"
+    moment = ids.timestamp(changed)
+    return topics.DIRECTORY, key, ids.derive(key, moment, encode(message).decode()), moment
+
+
 def _describe(  # noqa: PLR0911  (one return a type)
     message: Carried,
 ) -> tuple[topics.Topic, str, str, str]:
@@ -101,12 +117,8 @@ def _describe(  # noqa: PLR0911  (one return a type)
         case Action():
             moment = ids.timestamp(message.time)
             return topics.ACTIONS, message.patient_id, message.action_id, moment
-        case PatientEntry():
-            key = f"patient:{message.patient_id}"
-            return topics.DIRECTORY, key, ids.derive(key, encode(message).decode()), ""
-        case DeviceEntry():
-            key = f"device:{message.device_id}"
-            return topics.DIRECTORY, key, ids.derive(key, encode(message).decode()), ""
+        case PatientEntry() | DeviceEntry():
+            return _entry(message, EPOCH)
         case Phrase():
             ident = f"{message.phrase_id}:{message.revision}"
             return topics.PHRASES, message.phrase_id, ident, ids.timestamp(message.time)
@@ -122,9 +134,16 @@ def outgoing(message: Carried, source: str, partition: int | None = None) -> Out
     """The Kafka message of a struct. ``source`` is the sending service's name."""
     topic, key, ce_id, time = _describe(message)
     headers = _headers(_TYPE_OF[type(message)], ce_id, source, time)
-    if not time:
-        headers = [pair for pair in headers if pair[0] != "ce_time"]
     return Outgoing(topic.name, key.encode() or None, encode(message), headers, partition)
+
+
+def directory_entry(
+    message: PatientEntry | DeviceEntry, changed: datetime, source: str
+) -> Outgoing:
+    """The Kafka message of an entry of the directory; ``changed``: when it became so."""
+    topic, key, ce_id, time = _entry(message, changed)
+    headers = _headers(_TYPE_OF[type(message)], ce_id, source, time)
+    return Outgoing(topic.name, key.encode(), encode(message), headers)
 
 
 def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> str:
@@ -173,7 +192,11 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
                 message = _DECODERS[ce_type].decode(value)
             except msgspec.ValidationError:
                 message = _again(ce_type, value)
-        return bounds.checked(message)  # type: ignore[no-any-return]
+        try:
+            message = bounds.checked(message)
+        except bounds.OtherOffsetError:
+            message = bounds.checked(exact.decode(CE_TYPES[ce_type], value))
+        return message  # type: ignore[no-any-return]
     except bounds.OutOfBoundsError as error:
         raise WireError(
             f"A message on {topic} is a {ce_type} out of bounds: {error}.",
@@ -196,29 +219,6 @@ def _again(ce_type: str, value: bytes) -> Any:
     raise  # noqa: PLE0704  (what msgspec raised: called while it is handled)
 
 
-def deadletter(topic: str, partition: int, offset: int, original: DeadOriginal) -> Outgoing:
-    """The dead letter of a message: its bytes untouched, the reason in the headers.
-
-    Its ``ce_id`` names the place it came from, so the same message dies only once.
-    """
-    origin = f"{topic}/{partition}/{offset}"
-    reason = original.reason
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", ids.derive("deadletter", original.service, origin).encode()),
-        ("ce_type", b"org.vigil.deadletter.v1"),
-        ("ce_source", f"/vigil/{original.service}".encode()),
-        ("vigil_origin", origin.encode()),
-        ("vigil_reason", reason.code.encode()),
-        ("vigil_detail", reason.message.encode()[:2000]),
-        *((f"original_{name}", value or b"") for name, value in original.headers),
-    ]
-    value = original.value or b""
-    if len(value) > LARGEST_LETTER:
-        headers.append(("vigil_cut", str(len(value)).encode()))
-    return Outgoing(topics.DEADLETTER.name, original.key, value[:LARGEST_LETTER], headers)
-
-
 class DeadOriginal(NamedTuple):
     """What a dead letter keeps of the message that could not be taken, and why."""
 
@@ -227,3 +227,33 @@ class DeadOriginal(NamedTuple):
     headers: Sequence[tuple[str, bytes | None]]
     service: str
     reason: WireError
+    timestamp: int = -1
+    """The broker's, in milliseconds since 1970; -1: none."""
+    headers_size: HeadersSize | None = None
+    """Where ``headers`` are only the first: how many there were."""
+
+
+def deadletter(topic: str, partition: int, offset: int, original: DeadOriginal) -> Outgoing:
+    """The dead letter of a message: its bytes untouched, the reason in the headers.
+
+    Its ``ce_id`` names the place it came from and its ``ce_time`` is the broker's time of the
+    message, so the same message dies only once. What is too large is cut, and said to be
+    (:mod:`vigil.letter_bounds`), so that a letter can always be sent.
+    """
+    origin = f"{topic}/{partition}/{offset}"
+    reason = original.reason
+    found = letter_bounds.kept(
+        original.key, original.value, original.headers, original.headers_size, LARGEST_LETTER
+    )
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", ids.derive("deadletter", original.service, origin).encode()),
+        ("ce_type", b"org.vigil.deadletter.v1"),
+        ("ce_source", f"/vigil/{original.service}".encode()),
+        ("ce_time", ids.timestamp(of_millis(original.timestamp) or EPOCH).encode()),
+        ("vigil_origin", origin.encode()),
+        ("vigil_reason", reason.code.encode()),
+        ("vigil_detail", letter_bounds.shortened(reason.message)),
+        *found.headers,
+    ]
+    return Outgoing(topics.DEADLETTER.name, found.key, found.value, headers)

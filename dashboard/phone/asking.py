@@ -6,6 +6,7 @@ not shown again.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import APIRouter, Request
@@ -23,6 +24,7 @@ from explain.locales import LOCALES
 from explain.questions import REFUSED, answer, book
 from store import phones, steps
 from store.database import translated
+from vigil import isolation
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -72,7 +74,10 @@ def routes(context: WebContext) -> APIRouter:
         locale = spoken(phone.locale)
         intent = fields.get("intent") or intent_of(fields.get("question", ""), locale) or REFUSED
         message, step = await _asked(context, phone, fields.get("event_id", ""))
-        told = answer(intent, step.event, "patient", locale, step.acknowledged_at)
+        asked = partial(answer, intent, step.event, "patient", locale, step.acknowledged_at)
+        told = isolation.attempt("answer", phone.patient_id, asked, lambda: None)
+        if told is None:
+            raise RefusedError(404)
         return page(
             "question.html", settings, words=words(phone.locale), message=message, told=told,
             say=book("patient", locale).say, asks=asks(locale),

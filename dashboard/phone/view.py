@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any, Literal
 
 from dashboard.phone.words import direction
 from dashboard.worker_states import Overview
+from store.bounds import LATEST
+from vigil import isolation
+from vigil.clock import EARLIEST
 
 Reply = Literal["ok", "need_help"]
 Warned = Literal["", "unchecked", "maybe_unchecked", "messages_late"]
@@ -64,9 +68,14 @@ def messages(
         answers: :func:`store.phones.answers`, oldest first.
         sent: a reply that may not be among the answers yet.
     """
-    return [
-        message for row in rows if (message := _message(row, answers, locale, sent)) is not None
-    ]
+    made = (
+        isolation.attempt(
+            "message on a phone", str(row["event_id"]),
+            partial(_message, row, answers, locale, sent), lambda: None,
+        )
+        for row in rows
+    )  # fmt: skip
+    return [message for message in made if message is not None]
 
 
 def version(shown: Sequence[Message], warning: Warned = "") -> str:
@@ -100,6 +109,8 @@ def _message(
     if chosen is None:
         return None
     text = texts[chosen]
+    if not EARLIEST <= row["time"] < LATEST:
+        raise ValueError("a time that cannot be")
     return Message(
         event_id=row["event_id"],
         title=text["title"],

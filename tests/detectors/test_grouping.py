@@ -141,7 +141,7 @@ def test_the_parts_stand_in_the_evidence() -> None:
     assert kinds[:2] == ["mean_arterial_pressure_low", "shock_index_high"]
     assert opened.evidence["parts"][0] == {
         "kind": "mean_arterial_pressure_low", "rule": "mean_arterial_pressure_low",
-        "signal": "mean_arterial_pressure", "priority": "high", "value": 61.333, "limit": 65,
+        "signal": "mean_arterial_pressure", "priority": "high", "value": 61.0, "limit": 65,
         "since": "2026-03-02T00:00:00Z",
     }  # fmt: skip
 

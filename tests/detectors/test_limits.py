@@ -30,7 +30,8 @@ def judged(**values: Any) -> dict[str, int]:
         (109, CLEAR, CLEAR),
         (110, CLEAR, CLEAR),
         (110.5, BETWEEN, BETWEEN),
-        (119.9, BETWEEN, BETWEEN),
+        (119.4, BETWEEN, BETWEEN),
+        (119.5, BEYOND, BETWEEN),
         (120, BEYOND, BETWEEN),
         (150, BEYOND, BEYOND),
     ],
@@ -40,7 +41,9 @@ def test_the_stance_on_a_high_limit(value: float, high: int, very_high: int) -> 
     assert (found["heart_rate_high"], found["heart_rate_very_high"]) == (high, very_high)
 
 
-@pytest.mark.parametrize(("value", "low"), [(40, BEYOND), (40.1, BETWEEN), (45, CLEAR)])
+@pytest.mark.parametrize(
+    ("value", "low"), [(40, BEYOND), (40.4, BEYOND), (40.5, BETWEEN), (45, CLEAR)]
+)
 def test_the_stance_on_a_low_limit(value: float, low: int) -> None:
     assert judged(heart_rate=value)["heart_rate_low"] == low
 
@@ -91,8 +94,10 @@ def test_figures_are_combined_from_one_reading_only() -> None:
     ("values", "rule", "stance"),
     [
         ({"systolic": 85, "diastolic": 55}, "mean_arterial_pressure_low", BEYOND),
-        ({"systolic": 95, "diastolic": 54}, "mean_arterial_pressure_low", BETWEEN),
+        ({"systolic": 92, "diastolic": 52}, "mean_arterial_pressure_low", BEYOND),
+        ({"systolic": 94, "diastolic": 53}, "mean_arterial_pressure_low", BETWEEN),
         ({"systolic": 100, "heart_rate": 101}, "shock_index_high", BEYOND),
+        ({"systolic": 200, "heart_rate": 199}, "shock_index_high", BEYOND),
         ({"systolic": 100, "heart_rate": 99}, "shock_index_high", BETWEEN),
         ({"systolic": 90, "diastolic": 66}, "pulse_pressure_low", BEYOND),
         ({"systolic": 190, "diastolic": 80}, "pulse_pressure_high", BEYOND),

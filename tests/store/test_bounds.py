@@ -22,7 +22,6 @@ from vigil.model import Context, Measurement, Status
 from vigil.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE
 
 POISON = (1e308, -1e308, 0.0, 1e9, float("nan"), float("inf"), float("-inf"))
-PRESSURE = {"systolic": 120.0, "diastolic": 80.0}
 
 
 @pytest.fixture(params=[True, False], ids=["copy", "arrays"])
@@ -51,7 +50,7 @@ def test_an_impossible_value_is_left_out_and_the_rest_is_stored(
         measurement(0, heart_rate=1e308, spo2=97.0),
         measurement(1, heart_rate=71.0),
         measurement(2, heart_rate=1e308),
-        measurement(3, **{**PRESSURE, "systolic": 80.0}, heart_rate=70.0),
+        measurement(3, systolic=80.0, diastolic=80.0, heart_rate=70.0),
         measurement(4, heart_rate=72.0, glucose=5.0),
     )
     good = received(upload(measurement(0), patient="p2"), 1)
@@ -138,7 +137,7 @@ LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 DEEP: Any = 1
 for _ in range(40):
     DEEP = {"x": DEEP}
-UNTRUE = [
+UNTRUE: list[Any] = [
     event(onset=FAR), event(detected_at=LONG_AGO), event(ended_at=FAR),
     event(evidence={"value": 1e308}), event(evidence={"parts": [{"value": 10**400}]}),
     event(evidence={"note": "x" * 5000}), event(evidence=DEEP), event(kind="k" * 5000),
@@ -146,7 +145,8 @@ UNTRUE = [
     alert(time=FAR), alert(slots={"heart_rate": "9" * 5000}),
     action(comment="c" * 5000), action(until=FAR), action(time=LONG_AGO),
     phrase(time=FAR), status(time=FAR), status(gauges={"lag": 1e308}),
-    status(counters={"n": 10**30}), status(since={"broker": LONG_AGO}), status(trouble={"x": "y" * 9999}),
+    status(counters={"n": 10**30}), status(since={"broker": LONG_AGO}),
+    status(trouble={"x": "y" * 9999}),
 ]  # fmt: skip
 
 

@@ -92,11 +92,23 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         ]  # fmt: skip
         assert [list(record.headers) for record in redriven] == [good.headers] * 2
 
-        assert "sent 2 messages again\n" in vigil("deadletter", "redrive", "--all").output
-        eventually(lambda: seen() == 5)
-        assert len(list(deadletters.read(settings))) == 3  # it died once more …
-        assert "sent 2 messages again\n" in vigil("deadletter", "redrive", "--all").output
-        eventually(lambda: seen() == 7)  # … and its two letters are one message
+        all_of_them = vigil("deadletter", "redrive", "--all").output
+        assert "left out: 1 that would die again\n" in all_of_them
+        assert "sent 1 message again\n" in all_of_them
+        eventually(lambda: seen() == 4)
+        worse = next(one for one in deadletters.read(settings) if one.ident != letter.ident)
+        doubted = vigil("deadletter", "redrive", worse.ident).output
+        assert f"{worse.ident} would die again: A message on vitals.readings is not" in doubted
+        assert "would send 1 message again; nothing was sent: add --send\n" in doubted
+        both = (worse.ident, letter.ident)
+        assert "would send 2 messages again" in vigil("deadletter", "redrive", *both).output
+        assert "sent 2 messages again\n" in vigil("deadletter", "redrive", *both, "--send").output
+        eventually(lambda: seen() == 6)
+        letters = list(deadletters.read(settings))
+        assert len(letters) == 3  # it died once more …
+        every = [one.ident for one in letters]
+        assert "sent 2 messages again\n" in vigil("deadletter", "redrive", *every, "--send").output
+        eventually(lambda: seen() == 8)  # … and its two letters are one message
         assert stored() == 2
 
 
@@ -188,6 +200,31 @@ def test_what_cannot_be_redriven_is_said(settings: Settings) -> None:
     assert "(no origin)" in vigil("deadletter", "list").output
     with pytest.raises(InputError, match="no topic of ours"):
         deadletters.originals(one for one in deadletters.read(settings) if not one.ident)
+
+
+@pytest.mark.parametrize("name", ["vitals.directory", "vitals.status", "vitals.phrases",
+                                  "vitals.deadletter"])  # fmt: skip
+def test_nothing_is_redriven_to_where_only_vigil_writes(settings: Settings, name: str) -> None:
+    """An old entry of the directory would open the door to a key that was revoked since."""
+    send(settings, dead(wire.Outgoing(name, b"device:d1", b"{}", []), 600))
+    before = len(read_all(settings, name))
+    letter = next(one for one in deadletters.read(settings) if one.origin == f"{name}/0/600")
+    refused = vigil("deadletter", "redrive", letter.ident, "--send")
+    assert isinstance(refused.exception, InputError)
+    assert "only Vigil itself writes" in str(refused.exception)
+    everything = vigil("deadletter", "redrive", "--all", "--send")
+    assert "that were on no topic which takes them again" in everything.output
+    assert len(read_all(settings, name)) == before
+
+
+def test_a_letter_cut_in_key_or_headers_is_not_sent_again(settings: Settings) -> None:
+    headers = [(f"h{n}", b"") for n in range(2000)]
+    send(settings, dead(wire.Outgoing(topics.READINGS.name, b"k" * 70_000, b"{}", headers), 700))
+    letter = next(one for one in deadletters.read(settings) if one.origin.endswith("/700"))
+    assert letter.cut == "its key, of 70000 bytes and some of its 2000 headers, 8890 bytes"
+    refused = vigil("deadletter", "redrive", letter.ident, "--send").exception
+    assert isinstance(refused, InputError)
+    assert "not everything was kept" in refused.message
 
 
 def test_people_and_devices_by_command() -> None:

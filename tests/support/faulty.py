@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from tests.support.piece import Piece, standing
 from tests.support.processes import end, open_folder
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
-from tests.support.whole import Whole, whole
+from tests.support.whole import BESIDE, Whole, whole
 from vigil import topics
 from vigil.local import parts
 from vigil.local.parts import HOST, free_port
@@ -155,6 +155,14 @@ class Faulty:
         self._check_against(database, oracle.with_silence(self.expected, log))
         self._check_letters()
         self._check_pages(database)
+        self._check_logs({patient for patient, _, _ in database.readings})
+
+    def _check_logs(self, patients: Iterable[str]) -> None:
+        """No log of the database's or of Vigil's names a patient."""
+        logs = [*self.system.folder.rglob("*.log"), self.system.folder / BESIDE]
+        assert self.database.log in logs
+        found = oracle.named(patients, logs)
+        assert not found, f"patients named in logs: {found}"
 
     def _check_against(self, database: Outcome, expected: Outcome) -> None:
         """What follows from readings, in the tables and on the topics."""
@@ -198,7 +206,8 @@ def faulty(kind: str) -> Iterator[Faulty]:
         to_broker = stack.enter_context(Proxy(free_port()))
         disk = stack.enter_context(_disk(folder / "disk"))
         broker = stack.enter_context(standing(_broker(kind, disk, to_broker)))
-        database = stack.enter_context(standing(parts.postgres(disk / "postgres")))
+        log = folder / "postgres.log"
+        database = stack.enter_context(standing(parts.postgres(disk / "postgres"), log))
         port = urlsplit(database.part.address).port or 0
         to_database = stack.enter_context(Proxy(port))
         behind = database.part.address.replace(f":{port}/", f":{to_database.port}/")

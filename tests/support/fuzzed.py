@@ -26,6 +26,7 @@ from tests.support.streaming import read_all
 from vigil import topics, wire
 from vigil.broker import Publisher
 from vigil.errors import WireError
+from vigil.health import is_ready
 from vigil.model import Upload
 from vigil.settings import Settings
 
@@ -237,7 +238,7 @@ def _all_ready(settings: Settings) -> bool:
             continue
         if status.service in READERS and not status.instance.startswith("fuzz"):
             newest[status.service] = status
-    troubles = {name: status.trouble for name, status in newest.items() if status.trouble}
+    troubles = {n: s.trouble for n, s in newest.items() if not is_ready(s.trouble)}
     assert newest.keys() == READERS.keys()
     assert not troubles, troubles
     return True

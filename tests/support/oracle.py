@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -39,6 +41,16 @@ READERS: Mapping[str, tuple[str, ...]] = {
     "notify": (topics.ALERTS.name, topics.ACTIONS.name),
 }
 """Service → the topics that it reads as a group."""
+
+
+def named(patients: Iterable[str], logs: Iterable[Path]) -> dict[str, list[str]]:
+    """Log → the patients that it names."""
+    wanted = re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, patients)) + r")(?![\w])")
+    found = {}
+    for log in logs:
+        if log.exists() and (names := set(wanted.findall(log.read_text(errors="replace")))):
+            found[log.name] = sorted(names)[:5]
+    return found
 
 
 class Outcome(NamedTuple):

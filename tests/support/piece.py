@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -17,13 +18,14 @@ from vigil.local.parts import Part
 class Piece:
     """A :class:`~vigil.local.parts.Part` with the processes below it, on the same port always."""
 
-    def __init__(self, part: Part):
+    def __init__(self, part: Part, log: Path | None = None):
         self.part = part
+        self.log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, seconds: float = 90) -> None:
         """Start it, and return once it answers."""
-        self._process = launch(self.part)
+        self._process = launch(self.part, self.log)
         wait_ready(self.part, self._process, seconds)
 
     def start_again_if_ended(self) -> None:
@@ -66,9 +68,9 @@ class Piece:
 
 
 @contextmanager
-def standing(part: Part) -> Iterator[Piece]:
+def standing(part: Part, log: Path | None = None) -> Iterator[Piece]:
     """A piece that answers, until the block ends."""
-    piece = Piece(part)
+    piece = Piece(part, log)
     try:
         piece.start()
         yield piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import tempfile
@@ -13,16 +14,17 @@ from pathlib import Path
 from vigil.local.parts import Part
 
 
-def launch(part: Part) -> subprocess.Popen[bytes]:
-    """Start a part; returns at once."""
-    return subprocess.Popen(
-        part.command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        user=part.user,
-        cwd="/",
-        start_new_session=True,
-    )
+def launch(part: Part, log: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start a part; returns at once.
+
+    Args:
+        log: what it says is added to this file; None: it is not kept.
+    """
+    with Path(os.devnull if log is None else log).open("ab") as said:
+        return subprocess.Popen(
+            part.command, stdout=said, stderr=said, user=part.user, cwd="/",
+            start_new_session=True,
+        )  # fmt: skip
 
 
 def wait_ready(part: Part, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
@@ -49,9 +51,9 @@ def end(
 
 
 @contextmanager
-def started(part: Part) -> Iterator[Part]:
+def started(part: Part, log: Path | None = None) -> Iterator[Part]:
     """A part that answers, for the length of the block."""
-    process = launch(part)
+    process = launch(part, log)
     try:
         wait_ready(part, process)
         yield part

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
@@ -11,16 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.messages import action, alert, event, measurement, upload
+from tests.support.messages import action, alert, event, measurement, phrase, upload
 from tests.support.statuses import status
 from vigil import bounds, wire
 from vigil.errors import WireError
-from vigil.model import Tick, Upload
+from vigil.model import Tick, Upload, encode
 
 NOW = "2026-11-21T06:02:00Z"
 MESSAGES = {
     "upload": upload(measurement()), "tick": Tick(datetime(2026, 11, 21, tzinfo=UTC)),
     "event": event(), "alert": alert(), "action": action(), "status": status("store", 0),
+    "phrase": phrase(),
 }  # fmt: skip
 
 
@@ -141,3 +143,26 @@ def test_whatever_is_sent_is_refused_or_can_be_reckoned_with(
         assert decoded(again) == message
         if isinstance(message, Upload):
             assert bounds.FIRST <= message.received_at <= bounds.LAST
+
+
+@given(st.sampled_from([*MESSAGES]), st.integers(-23 * 60 - 59, 23 * 60 + 59))
+def test_a_moment_comes_out_in_utc_whatever_its_offset(name: str, minutes: int) -> None:
+    zone = timezone(timedelta(minutes=minutes))
+
+    def there(found: re.Match[bytes]) -> bytes:
+        time = datetime.fromisoformat(found[1].decode())
+        return f'"{time.astimezone(zone).isoformat()}"'.encode()
+
+    sent = wire.outgoing(MESSAGES[name], "test")
+    elsewhere = sent._replace(value=re.sub(rb'"(20[0-9-]+T[0-9:.]+Z)"', there, sent.value))
+    assert encode(decoded(elsewhere)) == sent.value
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("event", "sequence"), ("alert", "sequence"), ("alert", "revision"), ("phrase", "revision")],
+)
+def test_a_step_has_a_number_that_a_table_holds(name: str, path: str) -> None:
+    for number in ("-1", "2147483648"):
+        with pytest.raises(WireError, match=f"{path} is"):
+            decoded(changed(name, path, number))

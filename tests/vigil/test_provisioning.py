@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from vigil import provisioning, topics
 from vigil.broker import open_admin
 from vigil.cli.main import app
-from vigil.provisioning import create_topics, differences
+from vigil.provisioning import create_topics, differences, stamped_by_producers
 from vigil.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("provisioning")]
@@ -96,6 +96,12 @@ def test_settings_that_lose_messages_are_told_and_left(
         changes = {"retention.ms": "-1", "cleanup.policy": "delete", "max.message.bytes": "9999999"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, plain, changes)])
     assert plain not in told(settings), "more than Vigil asks for will do"
+    found = stamped_by_producers(settings)
+    assert [(row.topic, row.grave) for row in found] == [(plain, False)]
+    assert "message.timestamp.type=CreateTime" in found[0].what
+    assert found[0].mend.endswith(
+        f"--entity-name {plain} --add-config message.timestamp.type=LogAppendTime"
+    )
 
 
 def test_the_command_makes_what_lacks_and_tells_the_rest(

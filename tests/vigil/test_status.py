@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
 import pytest
 
+from tests.support.running import eventually
 from tests.support.streaming import read_all
 from vigil import __version__, wire
 from vigil.health import Health
@@ -36,6 +38,55 @@ def test_a_worker_tells_its_troubles_and_counters(settings: Settings) -> None:
     assert newest.trouble == {"database": "away"}
     assert (newest.counters, newest.gauges) == ({"alerts": 3}, {"model_ready": 1.0})
     assert newest.started <= newest.time
+
+
+def _told(settings: Settings, reporter: Reporter) -> list[Status]:
+    told = [_status(record) for record in read_all(settings, STATUS.name)]
+    return [status for status in told if status.instance == reporter.status().instance]
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("failure", ["", "KeyError"])
+def test_a_change_is_told_at_once_and_the_end_too(settings: Settings, failure: str) -> None:
+    health = Health("explain")
+    reporter = Reporter(settings, health, every_seconds=3600)
+    reporter.start()
+    eventually(lambda: _told(settings, reporter))
+    health.trouble("start", None)
+    eventually(lambda: _told(settings, reporter)[-1].trouble == {})
+    health.trouble("database", "away")
+    health.trouble("database", "far away")
+    eventually(lambda: _told(settings, reporter)[-1].trouble == {"database": "far away"})
+    reporter.close(failure)
+    *before, last = _told(settings, reporter)
+    assert not any(status.ended for status in before)
+    assert last.ended == (not failure)
+    assert set(last.trouble) == ({"database", "ended"} if failure else {"database"})
+    assert last.since.keys() == last.trouble.keys()
+    if failure:
+        assert last.trouble["ended"] == "The process ended with KeyError."
+
+
+@pytest.mark.kafka
+def test_troubles_and_their_beginnings_are_of_one_moment(settings: Settings) -> None:
+    health = Health("explain")
+    stop = threading.Event()
+
+    def flap() -> None:
+        while not stop.is_set():
+            health.trouble("part", "away")
+            health.trouble("part", None)
+
+    thread = threading.Thread(target=flap)
+    thread.start()
+    try:
+        reporter = Reporter(settings, health)
+        for _ in range(500):
+            status = reporter.status()
+            assert status.trouble.keys() == status.since.keys()
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_without_a_broker_nothing_is_told_and_nothing_waits(settings_away: Settings) -> None:

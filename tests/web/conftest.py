@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
@@ -90,11 +90,10 @@ def ask(url: str, path: str, source: str = "127.0.0.1") -> tuple[int, dict[str, 
         return answered(line)
 
 
-def ended(line: socket.socket) -> bool:
-    """Whether the other side has ended the connection; what it still says is thrown away."""
-    try:
-        while line.recv(65_536):
-            pass
-    except ConnectionError:
-        return True
-    return True
+def all_of(line: socket.socket) -> bytes:
+    """What the other side says until it ends the connection, one way or the other."""
+    said = bytearray()
+    with suppress(ConnectionError):
+        while part := line.recv(65_536):
+            said += part
+    return bytes(said)

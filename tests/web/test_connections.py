@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_websocket
 
 from tests.support.running import eventually, serving
-from tests.web.conftest import Small, answered, ask, dial, ended, settings_of
+from tests.web.conftest import Small, all_of, answered, ask, dial, settings_of
 from vigil.local.parts import HOST
 from vigil.web import gate, server
 from vigil.web.server import options
 
 ASK = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
-FORM = (
-    b"POST /open/form HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-)
+FORM = b"POST /open/form HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 SOON = 0.6
 """Seconds that a request may take here."""
 
@@ -81,7 +79,7 @@ def test_a_slow_request_is_told_so(quick: str) -> None:
     with dial(quick) as line:
         line.sendall(ASK)
         assert answered(line)[0] == 408
-        assert ended(line)
+        assert all_of(line) == b""
     with dial(quick) as line:  # as a browser connects ahead of need
         assert line.recv(100) == b""
     with dial(quick) as line:
@@ -103,23 +101,18 @@ def test_who_does_not_read_is_let_go(quick: str) -> None:
     with dial(quick) as line:
         line.sendall(b"GET /open/much HTTP/1.1\r\nHost: x\r\n\r\n")
         time.sleep(1.5)
-        received = 0
-        with pytest.raises(ConnectionError):  # cut, and not slowly fed
-            while part := line.recv(1_000_000):
-                received += len(part)
-            raise ConnectionError  # the end came before the whole answer
-        assert received < 20_000_000
+        assert len(all_of(line)) < 20_000_000  # cut, and not slowly fed
 
 
 @pytest.mark.parametrize("head", [b"X-Long: ", b"GET /"], ids=["one header", "the address"])
 def test_a_head_without_end_is_refused(quick: str, head: bytes) -> None:
     with dial(quick) as line:
         line.sendall(head if head.startswith(b"GET") else ASK + head)
-        with pytest.raises(ConnectionError):
+        with suppress(ConnectionError):
             for _ in range(200):
                 line.sendall(b"x" * 16_384)
                 time.sleep(0.001)
-            raise AssertionError("three megabytes of head were taken")
+            pytest.fail("three megabytes of head were taken")
 
 
 def test_many_headers_at_once_are_refused(quick: str) -> None:
@@ -156,7 +149,7 @@ def test_so_many_requests_at_once_and_no_more() -> None:
             line = open_ones.enter_context(closing(dial(url)))
             line.sendall(b"GET /open/wait HTTP/1.1\r\nHost: x\r\n\r\n")
             waiting.append(line)
-        status, headers, body = eventually(
+        _, headers, body = eventually(
             lambda: found if (found := ask(url, "/open/nothing"))[0] == 503 else None
         )
         assert headers["retry-after"] == "2"
@@ -192,7 +185,7 @@ def test_one_address_has_half_of_the_connections() -> None:
     with serving([Small()], settings_of(max_connections=16)) as url, ExitStack() as open_ones:
         for _ in range(8):
             open_ones.enter_context(closing(dial(url)))
-        status, headers, _ = eventually(
+        _, headers, _ = eventually(
             lambda: found if (found := ask(url, "/open/nothing"))[0] == 503 else None
         )
         assert headers["retry-after"]
@@ -211,9 +204,8 @@ def test_so_many_connections_and_no_more() -> None:
         assert ask(url, "/health/live", "127.0.0.9")[0] == 200
         for _ in range(server.RESERVED + 8):
             open_ones.enter_context(closing(dial(url, "127.0.0.10")))
-        with pytest.raises(ConnectionError), dial(url, "127.0.0.9") as line:
-            line.sendall(ASK + b"\r\n")
-            answered(line)
+        with pytest.raises(ConnectionError):
+            ask(url, "/health/live", "127.0.0.9")
 
 
 def test_a_forwarded_address_is_believed_of_a_trusted_proxy_alone() -> None:

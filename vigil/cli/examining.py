@@ -51,13 +51,13 @@ def broker(settings: Settings) -> Iterator[Finding]:
 
     from vigil import topics
     from vigil.broker import open_admin, unavailable
-    from vigil.provisioning import differences
+    from vigil.provisioning import differences, stamped_by_producers
 
     try:
         with open_admin(settings, patience=0) as admin:
             count = len(admin.describe_cluster()["brokers"])
             there = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
-        found = differences(settings)
+        found = [*differences(settings), *stamped_by_producers(settings)]
     except KafkaError as error:
         yield wrong("broker", unavailable(settings, type(error).__name__))
         return

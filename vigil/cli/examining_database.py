@@ -44,6 +44,18 @@ def _server(connection: Connection) -> Iterator[Finding]:
         yield Finding("database", "wrong", f"PostgreSQL {number}, which takes no writes", mend)
     else:
         yield Finding("database", "ok", f"PostgreSQL {number}")
+    yield from _log(connection)
+
+
+def _log(connection: Connection) -> Iterator[Finding]:
+    """Whether the server's log quotes rows."""
+    from store import guard
+
+    row = connection.execute(guard.QUIET).fetchone()
+    if row is not None and row["verbosity"] != guard.TERSE:
+        mend = "See “The database's log” in docs/security.md: log_error_verbosity = terse."
+        what = f"errors are logged with the rows they are about ({row['verbosity']}): patients' ids"
+        yield Finding("database log", "note", what, mend)
 
 
 def _timescale(connection: Connection) -> Iterator[Finding]:

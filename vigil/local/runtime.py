@@ -82,7 +82,7 @@ class Runtime:
         self._say = say
         self._started = time.monotonic()
         self._parts = _needed_parts(self._data, settings, kafka_home)
-        self.settings = _connected(settings, self._parts)
+        self.settings = _connected(self._data, settings, self._parts)
         self.services = _services(self.settings.http_port)
         self._pids: dict[str, int] = {}
 
@@ -233,9 +233,11 @@ def _needed_parts(data: Path, settings: Settings, kafka_home: Path | None) -> li
     return needed
 
 
-def _connected(settings: Settings, running: Sequence[parts.Part]) -> Settings:
+def _connected(data: Path, settings: Settings, running: Sequence[parts.Part]) -> Settings:
     """The settings with the addresses of what we start, and a free port for the web."""
     changes: dict[str, object] = {}
+    if "deadletter_dir" not in settings.model_fields_set:
+        changes["deadletter_dir"] = data / "deadletters"
     for part in running:
         field = "kafka_bootstrap" if part.name == "broker" else "database_url"
         changes[field] = part.address

@@ -179,15 +179,17 @@ class CheckedBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or refuse."""
-        headers = Headers(scope=scope) if scope["type"] == "http" else None
-        if headers is None or not scope["path"].startswith(self._prefix) or not has_body(headers):
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        check = self._checks.get(scope.get("path", "")) if scope.get("method") == "POST" else None
+        below = scope.get("path", "").startswith(self._prefix)
+        if not below or not (check or has_body(headers)):
             return await self._app(scope, receive, send)
         body = await whole(receive)
         if body is None:
             return None
         refusal, value = content(body, headers.get("content-type", ""))
-        if refusal is None and scope["path"] in self._checks:
-            refusal = self._checks[scope["path"]](value)
+        if refusal is None and check is not None:
+            refusal = check(value)
         if refusal is not None:
             return await answer(scope, refusal)(scope, receive, send)
         return await self._app(scope, again(body, receive), send)

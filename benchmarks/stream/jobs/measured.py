@@ -53,6 +53,14 @@ class Measured:
             self._stop.set()
         return handled
 
+    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+        """As the handler."""
+        self._handler.passed(ends)
+
+    def probe(self) -> None:
+        """As the handler."""
+        self._handler.probe()
+
     def checkpoint(self) -> None:
         """As the handler; everything so far is durable then."""
         self._handler.checkpoint()

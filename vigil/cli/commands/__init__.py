@@ -22,6 +22,7 @@ NAMES = (
     "patient",
     "device",
     "deadletter",
+    "stream",
     "explain",
     "explain_evaluate",
     "user",

@@ -85,22 +85,87 @@ def add_to(app: typer.Typer) -> None:
         ids: Annotated[
             list[str] | None, typer.Argument(help="Ids, or their beginnings, as `list` shows them.")
         ] = None,
-        everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+        everything: Annotated[bool, typer.Option("--all", help="All that can be sent.")] = False,
+        send: Annotated[
+            bool | None,
+            typer.Option("--send/--dry-run", help="Send them / only say what would be sent."),
+        ] = None,
     ) -> None:
-        """Send messages again, byte for byte, to the topic that they were on."""
+        """Send messages again, byte for byte, to the topic that they were on.
+
+        Of several messages, and of one that would die again, it first says what would be sent:
+        --send does it.
+        """
         from vigil import deadletters
 
         if bool(ids) == everything:
             raise typer.BadParameter("Name the ids that `vigil deadletter list` shows, or --all.")
         settings = Settings()
         letters = list(deadletters.read(settings))
-        chosen = choose(letters, ids or [])
-        if everything:
-            chosen = [letter for letter in letters if letter.whole_bytes is None]
-        if everything and len(chosen) < len(letters):
-            typer.echo(f"left out: {len(letters) - len(chosen)} that were kept only in part")
+        chosen = _sendable(letters) if everything else choose(letters, ids or [])
+        count = len(deadletters.originals(chosen))
+        doubtful = _doubts(chosen)
+        if send is None:
+            send = count < 2 and not doubtful
+        if not send:
+            _tell_plan(chosen, count)
+            return
         sent = deadletters.redrive(settings, chosen)
         typer.echo(f"sent {sent} message{'' if sent == 1 else 's'} again")
+
+    @group.command()
+    def publish() -> None:
+        """Send the dead letters that are kept on this machine to the topic.
+
+        A worker keeps them here while the topic does not take them.
+        """
+        from vigil import deadletters
+
+        sent, left = deadletters.publish(Settings())
+        typer.echo(f"published {sent}; {left} are still kept here")
+        raise typer.Exit(1 if left else 0)
+
+
+def _sendable(letters: list[DeadLetter]) -> list[DeadLetter]:
+    """Those with nothing against them; says how many are left out, and why."""
+    from vigil import deadletters
+
+    left: Counter[str] = Counter()
+    chosen = []
+    for letter in letters:
+        against = deadletters.refusal(letter)
+        if against is None:
+            chosen.append(letter)
+        elif letter.whole_bytes is not None or letter.cut:
+            left["that were kept only in part"] += 1
+        elif against.final:
+            left["that were on no topic which takes them again"] += 1
+        else:
+            left["that would die again"] += 1
+    for why, count in sorted(left.items()):
+        typer.echo(f"left out: {count} {why}")
+    return chosen
+
+
+def _doubts(letters: list[DeadLetter]) -> bool:
+    """Say of each that would die again why; whether there is one."""
+    from vigil import deadletters
+
+    found = False
+    for letter in letters:
+        against = deadletters.refusal(letter)
+        if against is not None:
+            found = True
+            typer.echo(f"{letter.ident} would die again: {printable(against.why)} {against.mend}")
+    return found
+
+
+def _tell_plan(letters: list[DeadLetter], count: int) -> None:
+    """What would be sent."""
+    for letter in letters:
+        typer.echo(describe(letter))
+    plural = "" if count == 1 else "s"
+    typer.echo(f"would send {count} message{plural} again; nothing was sent: add --send")
 
 
 def _tell_counts(counts: Counter[tuple[str, str]], shown: int) -> None:
@@ -130,7 +195,8 @@ def describe(letter: DeadLetter) -> str:
     time = f"{letter.time:%Y-%m-%dT%H:%M:%SZ}"
     first = f"{letter.ident or '(no id)'}  {time}  {letter.origin or '(no origin)'}"
     why = f"{letter.service or '?'}: {letter.reason or '?'}: {letter.detail}"
-    return f"{printable(first)}  {len(letter.value)} bytes\n    {printable(why)}"
+    here = "  kept on this machine" if letter.local else ""
+    return f"{printable(first)}  {len(letter.value)} bytes{here}\n    {printable(why)}"
 
 
 def printable(text: str | bytes | None) -> str:
