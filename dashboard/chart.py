@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from dashboard.basis import number
 from dashboard.rows import title
 from store.board import Episode
 from store.evidence import Basis
-from vigil import figures, isolation
+from vigil import figures, isolation, zones
 from vigil.signals import SIGNALS
 
 SPANS: Mapping[str, timedelta] = {
@@ -109,11 +109,7 @@ DARK = Theme(
 
 def theme(name: str, zone: str) -> Theme:
     """The colours of the browser's scheme; an unknown time zone is UTC."""
-    try:
-        found = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        found = None
-    return (DARK if name == "dark" else LIGHT)._replace(zone=found)
+    return (DARK if name == "dark" else LIGHT)._replace(zone=zones.find(zone))
 
 
 def _gapped(

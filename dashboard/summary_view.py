@@ -12,6 +12,7 @@ from explain.summary_words import Segment, Sentence
 from store.board import Patient
 from store.shift import Of, Shift
 from vigil import isolation
+from vigil.bidi import isolated
 from vigil.kinds import KINDS
 
 
@@ -126,12 +127,13 @@ class View:
             kind = KINDS.get(event.kind)
             label = kind.label if kind else event.kind
             state = "ended" if event.phase == "closed" else "open"
-            text = f"{self._name(event.patient_id)}: {label} ({event.priority} priority, {state})"
+            who = isolated(self._name(event.patient_id))
+            text = f"{who}: {label} ({event.priority} priority, {state})"
             return Source(text, _page(event.patient_id, ident), event.onset)
         if call is not None:
-            text = f"{self._name(call.patient_id)}: asked for help"
+            text = f"{isolated(self._name(call.patient_id))}: asked for help"
             return Source(text, _page(call.patient_id, call.event_id), call.time)
-        return Source(f"{self._name(ident)}: readings", _page(ident), None)
+        return Source(f"{isolated(self._name(ident))}: readings", _page(ident), None)
 
 
 def _page(patient_id: str, event_id: str = "") -> str:

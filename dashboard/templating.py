@@ -15,6 +15,7 @@ from dashboard import wording
 from dashboard.monitor import MONITOR
 from dashboard.roles import REVIEWERS
 from dashboard.state_words import Notice, notices
+from vigil import bidi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +62,8 @@ def environment() -> Environment:
     made.filters["path"] = lambda text: quote(str(text), safe="")
     made.filters["moment"] = wording.moment
     made.filters["clock"] = wording.clock
+    made.filters["bdi"] = bidi.element
+    made.filters["isolated"] = bidi.isolated
     return made
 
 

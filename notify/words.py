@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from store.deliveries import Delivery, Reason
+from vigil.bidi import isolated
 from vigil.kinds import KINDS, Priority
 
 
@@ -68,7 +69,7 @@ def on_call(delivery: Delivery, board_url: str) -> OnCallText:
     kind = KINDS.get(delivery.kind)
     about = kind.label if kind else ""
     title = f"{_SHOUTED[delivery.priority]} priority: {_HEADLINE[delivery.reason]}"
-    where = f", {delivery.ward}" if delivery.ward else ""
+    where = f", {isolated(delivery.ward)}" if delivery.ward else ""
     lines = [
         *(["SIMULATED DATA. Not a real patient."] if delivery.synthetic else []),
         *([f"{about}."] if about else []),

@@ -4,4 +4,6 @@ The kernel imports no stage (`ingest`, `detectors`, `explain`, `store`, `notify`
 only :mod:`vigil.cli`, the composition root, does, and late.
 """
 
+from vigil import zones as _zones  # noqa: F401  (first of all: whose zones the process reads)
+
 __version__ = "0.1.0"

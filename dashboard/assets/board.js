@@ -26,17 +26,26 @@
     return s + " s ago";
   }
 
-  const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const zone = window.vigilZone;
+  const UTC = { timeZone: "UTC" }; // what is written are wall clocks, by the server's zones
+  const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...UTC });
   const exact = new Intl.DateTimeFormat(undefined,
-    { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-  const dated = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+    { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...UTC });
+  const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", ...UTC });
+  const dated = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", ...UTC });
 
   function clock(moment) {
-    const now = new Date(serverNow());
-    if (moment.toDateString() === now.toDateString()) return time.format(moment);
-    const date = moment.getFullYear() === now.getFullYear() ? day : dated;
-    return date.format(moment) + ", " + time.format(moment);
+    const now = zone.wall(new Date(serverNow())).toISOString();
+    const wall = zone.wall(moment);
+    const then = wall.toISOString();
+    if (then.slice(0, 10) === now.slice(0, 10)) return time.format(wall);
+    const date = then.slice(0, 4) === now.slice(0, 4) ? day : dated;
+    return date.format(wall) + ", " + time.format(wall);
+  }
+
+  /* To the second; in UTC, and said so, until the zone is known. */
+  function second(moment) {
+    return exact.format(zone.wall(moment)) + (zone.known() ? "" : " UTC");
   }
 
   function set(node, text) {
@@ -45,9 +54,10 @@
 
   function dress(root) {
     for (const node of root.querySelectorAll("time[data-clock]")) {
+      if (!zone.known()) break; // they stay as the server wrote them, in UTC
       const moment = new Date(node.dateTime);
       set(node, clock(moment));
-      node.title = moment.toString();
+      node.title = zone.whole(moment);
     }
     age(root);
   }
@@ -131,6 +141,12 @@
     return seen;
   }
 
+  /* In plain text a name stands between isolating marks, where its letters or marks may run the
+     other way; what it begins is ended in it by the server. */
+  function isolated(text) {
+    return /[^\u0000-\u024f]/.test(text) ? "\u2068" + text.trim() + "\u2069" : text;
+  }
+
   /* New unacknowledged high-priority alerts, for a screen reader and the window's title. */
   function announce() {
     const calling = [...document.querySelectorAll("#rows > .calling.high")];
@@ -139,7 +155,7 @@
       const name = item.querySelector("h2");
       const title = item.querySelector(".title");
       return [item.dataset.key + (button ? button.dataset.event : ""),
-        "High priority: " + (title ? title.textContent : "") + " " + (name ? name.textContent : "")];
+        "High priority: " + (title ? title.textContent : "") + " " + (name ? isolated(name.textContent) : "")];
     }));
     const fresh = [...now].filter(([key]) => state.told && !state.told.has(key)).map(([, text]) => text);
     state.told = new Set(now.keys());
@@ -246,7 +262,7 @@
     const quiet = performance.now() - state.heard > QUIET_MS;
     const live = $("live");
     if (!live) return;
-    const since = state.current ? exact.format(new Date(state.current)) : clock(new Date(document.body.dataset.now));
+    const since = second(new Date(state.current || Date.parse(document.body.dataset.now)));
     let text = "";
     if (quiet) {
       text = "Live updates have stopped. What you see is from " + since +
@@ -264,7 +280,7 @@
     live.dataset.state = stopped ? "stopped" : state.current ? "live" : "starting";
     live.dataset.judged = state.judged ? "yes" : "no";
     live.querySelector(".text").textContent = stopped ? "Not live" : !state.current ? "Connecting…"
-      : (state.judged ? "Live " : "Not known, ") + exact.format(new Date(state.current));
+      : (state.judged ? "Live " : "Not known, ") + second(new Date(state.current));
   }
 
   async function probe() {
@@ -288,6 +304,7 @@
 
   function tick() {
     age(document);
+    if (!zone.known()) zone.load().then(() => dress(document));
     show();
     probe();
   }
@@ -392,7 +409,8 @@
   state.offset = Date.parse(document.body.dataset.now) - Date.now();
   state.judged = document.body.dataset.judged === "yes";
   for (const node of $("state").children) node.dataset.source = node.outerHTML;
-  dress(document);
+  age(document);
+  zone.load().then(() => dress(document));
   announce();
   setInterval(tick, 1000);
 })();

@@ -56,13 +56,13 @@ def routes(context: WebContext) -> APIRouter:
             return stranger(settings, request)
         token = token_of(request, settings)
         rows, answers = await _rows(context, phone)
-        overview = context.monitor.overview()
+        warning = view.warning(context.monitor.overview())
         shown = view.messages(rows, answers, phone.locale, unseal(sent, token))
         recorded = view.messages(rows, answers, phone.locale)
         response = page(
             "messages.html", settings, words=words(phone.locale), messages=shown, phone=phone,
-            version=view.version(recorded, view.warning(overview)), push_key=push_key, nonce=secrets.token_hex(16),
-            asks=asks(phone.locale), warning=view.warning(overview),
+            version=view.version(recorded, warning), push_key=push_key,
+            nonce=secrets.token_hex(16), asks=asks(phone.locale), warning=warning,
         )  # fmt: skip
         remember(response, settings, token)
         return response

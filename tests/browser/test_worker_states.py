@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -40,7 +41,7 @@ def board(away: Settings) -> Iterator[tuple[Dashboard, str]]:
         yield part, url
 
 
-def say(part: Dashboard, **how: object) -> float:
+def say(part: Dashboard, **how: Any) -> float:
     """Detection says how it is doing; when that was."""
     now = datetime.now(UTC)
     part.context.monitor.states.hear(status("detectors", time=now, **how), now)

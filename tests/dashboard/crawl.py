@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 LEFT_OUT = re.compile(r"/(docs|openapi\.json|health|v1|static|board/_|board/assets)")
-"""Not pages of ours: the API's documentation, health, the devices' door, files, Dash's addresses."""
+"""No pages of ours: the API's documentation, health, the devices' door, files, Dash's own."""
+
+
+def flat(routes: Iterable[Any]) -> Iterator[Any]:
+    """The routes of an application, those of included routers too."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is None:
+            yield route
+        else:
+            yield from flat(inner.routes)
 
 
 def addresses(api: FastAPI, values: Mapping[str, str]) -> list[str]:
@@ -20,7 +31,7 @@ def addresses(api: FastAPI, values: Mapping[str, str]) -> list[str]:
         KeyError: a route has a parameter without a value: give it one.
     """
     found = []
-    for route in api.routes:
+    for route in flat(api.routes):
         if not isinstance(route, APIRoute) or "GET" not in (route.methods or ()):
             continue
         if not LEFT_OUT.match(route.path):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
-
 import pytest
 from starlette.routing import Mount, Route, WebSocketRoute
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -14,17 +11,8 @@ from websockets.typing import Origin
 
 from dashboard.service import build
 from tests.dashboard.conftest import Board, form_token
+from tests.dashboard.crawl import flat
 from vigil.cli.services import web_app
-
-
-def flat(routes: Iterable[Any]) -> Iterator[Any]:
-    """The routes of an application, those of included routers too."""
-    for route in routes:
-        inner = getattr(route, "original_router", None)
-        if inner is None:
-            yield route
-        else:
-            yield from flat(inner.routes)
 
 
 def board_routes(board: Board) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vigil import bidi
 from vigil.kinds import KINDS, PRIORITY_ORDER
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def page(report: Report) -> str:
         loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(moment=moment, kind=label, later=later)
+    environment.filters.update(
+        moment=moment, kind=label, later=later, bdi=bidi.element, isolated=bidi.isolated
+    )
     figures = [bars(report), *([timeline(report)] if report.after else [])]
     return environment.get_template("backtest.html").render(
         report=report, plotly=get_plotlyjs(), figures=_script(figures), at_most=ROWS_AT_MOST,

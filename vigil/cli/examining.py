@@ -177,6 +177,12 @@ def _workers(settings: Settings) -> Iterator[Finding]:
     return workers(settings)
 
 
+def _zones(settings: Settings) -> Iterator[Finding]:
+    from vigil.cli.examining_zones import zones
+
+    return zones(settings)
+
+
 def _language_model(settings: Settings) -> Iterator[Finding]:
     from vigil.cli.examining_model import language_model
 
@@ -184,7 +190,7 @@ def _language_model(settings: Settings) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    secrets, broker, _database, _moved, local_parts, _language_model, telling, _workers,
+    secrets, broker, _database, _moved, local_parts, _zones, _language_model, telling, _workers,
 )  # fmt: skip
 
 

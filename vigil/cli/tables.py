@@ -22,9 +22,11 @@ def show(headings: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
     from rich.table import Table
     from rich.text import Text
 
+    from vigil.bidi import isolated
+
     table = Table(*headings, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(isolated(cell)) for cell in row))
     if not table.row_count:
         typer.echo(empty)
         return

@@ -13,10 +13,14 @@ const spoken = document.documentElement.lang;
 const language = spoken === "ar" ? "ar-EG"
   : navigator.languages.find((one) => one.split("-")[0] === spoken) ?? spoken;
 
-function writeTimes() {
-  const written = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+async function writeTimes() {
+  const zone = window.vigilZone; // by the server's table of zones
+  await zone.load();
+  if (!zone.known()) return; // they stay as the server wrote them, in UTC
+  const form = { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" };
+  const written = new Intl.DateTimeFormat(language, form);
   for (const time of document.querySelectorAll("time[data-local]")) {
-    time.textContent = written.format(new Date(time.dateTime));
+    time.textContent = written.format(zone.wall(new Date(time.dateTime)));
   }
 }
 

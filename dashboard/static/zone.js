@@ -1,0 +1,44 @@
+/* Clocks by the server's table of time zones: the browser tells only the zone's name, since its own
+   table may be older or newer, and then a chart and the text beside it would differ by an hour. */
+"use strict";
+
+window.vigilZone = (() => {
+  let table = null;
+  let asking = null;
+
+  function ask() {
+    const name = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+    return fetch("/zone?name=" + encodeURIComponent(name), { headers: { Accept: "application/json" } })
+      .then((answer) => (answer.ok ? answer.json() : null))
+      .then((found) => { table = found || table; })
+      .catch(() => undefined) // the server is away: times stay as it wrote them, in UTC
+      .finally(() => { asking = null; });
+  }
+
+  /* Seconds east of UTC at a moment. */
+  function offset(ms) {
+    if (!table) return 0;
+    let low = 0;
+    let high = table.starts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (table.starts[middle] * 1000 <= ms) low = middle; else high = middle;
+    }
+    return table.offsets[low];
+  }
+
+  return {
+    load: () => (table ? Promise.resolve() : (asking = asking || ask())),
+    known: () => table !== null,
+    /* A date whose UTC fields are the wall clock's: write it with timeZone "UTC". */
+    wall: (moment) => new Date(moment.getTime() + offset(moment.getTime()) * 1000),
+    /* A moment in full, for a tooltip. */
+    whole(moment) {
+      const east = offset(moment.getTime());
+      const two = (n) => String(Math.floor(n)).padStart(2, "0");
+      const shift = (east < 0 ? "-" : "+") + two(Math.abs(east) / 3600) + ":" + two((Math.abs(east) % 3600) / 60);
+      const text = new Date(moment.getTime() + east * 1000).toISOString().slice(0, 19).replace("T", " ");
+      return text + " " + shift + " (" + (table ? table.name : "UTC") + ")";
+    },
+  };
+})();
