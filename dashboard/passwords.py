@@ -72,7 +72,11 @@ class Checker:
 
     def full(self, rank: int) -> bool:
         """Whether a check of this rank would be turned away now."""
-        return len(self._line) >= self._most and rank >= max(one[0] for one in self._line)
+        if self._free > 0:
+            return False
+        self._line = [one for one in self._line if not one[2].done()]  # who left meanwhile
+        heapq.heapify(self._line)
+        return len(self._line) >= self._most and all(one[0] <= rank for one in self._line)
 
     async def check(self, password_hash: str, password: str, rank: int = 1) -> Checked:
         """As :func:`check_password`, in its turn.
@@ -110,13 +114,13 @@ class Checker:
             last = max(self._line)
             self._line.remove(last)
             heapq.heapify(self._line)
-            last[2].set_exception(BusyError())
+            last[2].set_exception(BusyError)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._line, (rank, next(self._order), turn))
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
+            if not turn.cancelled() and turn.exception() is None:
                 self._next()  # it was this one's turn already
             raise
 

@@ -34,6 +34,7 @@ from vigil import text
 from vigil.cli.services import web_app
 from vigil.clock import utc_now
 from vigil.local.parts import free_port
+from vigil.service import WebPart
 from vigil.settings import Settings
 from vigil.web.refusal import FIELDS
 
@@ -107,7 +108,7 @@ def site(postgres_url: str) -> Iterator[Site]:
         seed.patient("p1", "Ann Lee")
         seed.episode("p1", "heart_rate_high")
         seed.commit()
-    parts = [ingest.build(settings), dashboard.build(settings)]
+    parts: list[WebPart] = [ingest.build(settings), dashboard.build(settings)]
     found = list(every_route(web_app(parts, settings).routes))
     with serving([ingest.build(settings), dashboard.build(settings)], settings) as url:
         yield visited(url, settings, found)
@@ -408,7 +409,13 @@ def test_dashs_calls_over_http_are_held_to_the_same(site: Site) -> None:
     path, kind = "/board/_dash-update-component", "application/json"
     status, said = site.send("POST", path, json.dumps(CALL).encode(), kind)
     assert (status, b"chart" in said) == (200, True)
-    for change in ({"output": "x"}, {"inputs": []}, {"outputs": []}, {"state": [1]}):
+    changes: list[dict[str, Any]] = [
+        {"output": "x"},
+        {"inputs": []},
+        {"outputs": []},
+        {"state": [1]},
+    ]
+    for change in changes:
         assert site.send("POST", path, json.dumps(CALL | change).encode(), kind)[0] == 422
     for name in ("dash/nothing.js", "nothing/x.js", "os/path.py", "dash/../x", "dash/", "x/"):
         assert site.send("GET", f"/board/_dash-component-suites/{name}")[0] == 404

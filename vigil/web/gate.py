@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
-from vigil import logs
 from vigil.web import bodies
 from vigil.web.refusal import DEVICES, Refusal, answer
+from vigil.web.seldom import Seldom
 from vigil.web.slots import SLOT, Kind, Slots
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _HEALTH = frozenset({"/health/live", "/health/ready"})
 _BAD_MESSAGE, _TOO_BIG = 1007, 1009
 """Close codes (RFC 6455 §7.4.1)."""
 
-log = logs.get("web")
+seldom = Seldom("web")
 BUSY = Refusal(
     503, "unavailable.busy", "Vigil is answering as many requests as it can.", "",
     f"Nothing was done. Try again in {BUSY_SECONDS} seconds.", BUSY_SECONDS,
@@ -102,9 +102,9 @@ class Gate:
         if scope["path"] in _HEALTH:
             await self._app(scope, metered.receive, send)
             return
-        slot = self._slots.take(kind)
+        slot = await self._slots.take(kind)
         if slot is None:
-            log.warning("too many requests", kind=kind)
+            seldom.warn(f"too many requests: {kind}")
             await answer(scope, BUSY)(scope, receive, send)
             return
         mark = SLOT.set(slot)

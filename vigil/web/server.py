@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from vigil import logs
 from vigil.web.gate import BUSY_SECONDS, LARGEST_MESSAGE
+from vigil.web.seldom import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ connection of one that nobody waits for is cut."""
 RESERVED = 32
 """Connections beyond the most that are taken, for questions about health alone."""
 
-log = logs.get("web")
+seldom = Seldom("web")
 
 
 def _raw(status: str, *headers: str) -> bytes:
@@ -225,7 +225,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, raw: bytes) -> None:
-        log.warning("connection refused", status=int(raw[9:12]))
+        seldom.warn(f"connection refused: {raw[9:12].decode()}")
         self.transport.write(raw)
         self.transport.close()
         self._expect_reader()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+from collections import Counter, deque
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Literal
@@ -13,6 +14,11 @@ SHARES: MappingProxyType[Kind, float] = MappingProxyType(
     {"devices": 0.75, "board": 0.75, "open": 0.5}
 )
 """The part of all slots that one kind may hold. A flood of one leaves room for the others."""
+PATIENCE_SECONDS = 3.0
+"""How long a request waits for a slot: a burst passes, and whoever only asks again and again is
+slowed down."""
+WAITING = 4
+"""So many times its slots, requests of a kind may wait."""
 
 
 class Slots:
@@ -22,24 +28,45 @@ class Slots:
         self._free = at_most
         self._held: Counter[Kind] = Counter()
         self._shares = {kind: max(1, int(at_most * part)) for kind, part in SHARES.items()}
+        self._waiting: dict[Kind, deque[asyncio.Future[None]]] = {kind: deque() for kind in SHARES}
 
-    def take(self, kind: Kind) -> Slot | None:
-        """A slot, or None where none is free for this kind.
-
-        >>> slots = Slots(4)
-        >>> held = [slots.take("open") for _ in range(3)]
-        >>> [slot is not None for slot in held], slots.take("devices") is not None
-        ([True, True, False], True)
-        """
-        if self._free < 1 or self._held[kind] >= self._shares[kind]:
+    async def take(self, kind: Kind) -> Slot | None:
+        """A slot, in the order of asking; None where none came free for this kind in time."""
+        waiting = self._waiting[kind]
+        if not waiting and self._has(kind):
+            self._count(kind)
+            return Slot(self, kind)
+        if len(waiting) >= WAITING * self._shares[kind]:
             return None
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.append(turn)
+        try:
+            await asyncio.wait([turn], timeout=PATIENCE_SECONDS)
+        except asyncio.CancelledError:
+            if turn.done():  # it was this one's turn already
+                self._give_back(kind)
+            else:
+                waiting.remove(turn)
+            raise
+        if turn.done():
+            return Slot(self, kind)
+        waiting.remove(turn)
+        return None
+
+    def _has(self, kind: Kind) -> bool:
+        return self._free > 0 and self._held[kind] < self._shares[kind]
+
+    def _count(self, kind: Kind) -> None:
         self._free -= 1
         self._held[kind] += 1
-        return Slot(self, kind)
 
     def _give_back(self, kind: Kind) -> None:
         self._free += 1
         self._held[kind] -= 1
+        for other in (kind, *(one for one in self._waiting if one != kind)):
+            while self._waiting[other] and self._has(other):
+                self._waiting[other].popleft().set_result(None)
+                self._count(other)
 
 
 class Slot:
@@ -52,8 +79,8 @@ class Slot:
     def give_back(self) -> None:
         """Let another request have it."""
         if self._slots is not None:
-            self._slots._give_back(self._kind)
-            self._slots = None
+            slots, self._slots = self._slots, None
+            slots._give_back(self._kind)
 
 
 SLOT: ContextVar[Slot | None] = ContextVar("vigil_slot", default=None)
