@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
 
 from store.database import Connection, notify_directory, translated
-from store.status_rows import SILENT, Line, heard
+from store.status_rows import Line, heard
 
 OFFSET, LOG = "directory_offset", "directory_log"
 """Gauges of a door."""
+SILENT = timedelta(seconds=60)
+"""A door that has said nothing for so long has ended, or lets nobody in that it did not know."""
 PATIENCE_SECONDS = 15.0
 LATE_SECONDS = 20.0
 """Words of processes, which come every two seconds, are late where the newest is so old."""
