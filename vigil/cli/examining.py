@@ -191,6 +191,17 @@ def workers(settings: Settings) -> Iterator[Finding]:
         yield Finding("words", "note", f"{refused} sentences of the model were refused")
 
 
+def kept_letters(settings: Settings) -> Iterator[Finding]:
+    """Dead letters that are kept on this machine, as their topic did not take them."""
+    from vigil.local_letters import LocalLetters
+
+    local = LocalLetters.of(settings)
+    if count := local.count():
+        what = f"{count} are kept in {local.folder}: their topic did not take them"
+        mend = "Mend the topic or its access control, then `vigil deadletter publish`."
+        yield Finding("dead letters", "wrong", what, mend)
+
+
 def _language_model(settings: Settings) -> Iterator[Finding]:
     from vigil.cli.examining_model import language_model
 
@@ -199,6 +210,7 @@ def _language_model(settings: Settings) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     secrets, broker, _database, local_parts, _language_model, telling, workers,
+    kept_letters,
 )  # fmt: skip
 
 
