@@ -22,7 +22,7 @@ def of_millis(milliseconds: int | None) -> datetime | None:
     A producer may write any 64-bit number there.
 
     >>> of_millis(1_795_000_000_123)
-    datetime.datetime(2026, 11, 18, 12, 26, 40, 123000, tzinfo=datetime.timezone.utc)
+    datetime.datetime(2026, 11, 18, 11, 6, 40, 123000, tzinfo=datetime.timezone.utc)
     >>> of_millis(-1) is of_millis(2**62) is None
     True
     """

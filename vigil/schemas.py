@@ -53,7 +53,10 @@ def _unbounded(schema: Any) -> Any:
 
 
 CE_HEADERS = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "content-type")
-DEADLETTER_HEADERS = ("vigil_origin", "vigil_reason", "vigil_detail", "vigil_cut")
+DEADLETTER_HEADERS = (
+    "vigil_origin", "vigil_reason", "vigil_detail", "vigil_cut", "vigil_cut_key",
+    "vigil_cut_headers",
+)  # fmt: skip
 DEADLETTER = "deadletter.v1"
 
 

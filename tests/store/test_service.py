@@ -242,3 +242,23 @@ def test_the_directory_is_published_again_to_a_broker_that_lost_it(database_url:
             eventually(lambda: len(directory(settings)) == 20, 40)
     finally:
         end(process)
+
+
+def test_an_entry_of_the_directory_says_when_it_became_so(settings: Settings) -> None:
+    """A reader of CloudEvents takes an event without a time to be of now."""
+    with psycopg.connect(settings.database(), autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO patients (patient_id, ward, changed_at)"
+            " VALUES ('dated', 'A', '2026-03-01T10:00:00.25Z')"
+        )
+    seen = set()
+    for _ in range(2):
+        with publishing(settings):
+            records = read_all(settings, topics.DIRECTORY.name)
+        mine = [record for record in records if record.key == b"patient:dated"]
+        for record in mine:
+            seen.add((wire.header(record.headers, "ce_time"), wire.header(record.headers, "ce_id")))
+        assert all(wire.header(record.headers, "ce_time") for record in records)
+    ((time, ident),) = seen
+    assert time == "2026-03-01T10:00:00.250000Z"
+    assert ident

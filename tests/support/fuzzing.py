@@ -42,6 +42,7 @@ WEIGHTS: Mapping[str, int] = {
     topics.DEADLETTER.name: 1,
 }
 """How often a topic is drawn, in a hundred."""
+_COMPACTED = {topic.name for topic in topics.TOPICS.values() if topic.compacted}
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 _WORDS = (
@@ -117,13 +118,13 @@ class Fuzzer:
         ce_type = self._type(topic)
         content = self._object(ce_type)
         value = json.dumps(content, ensure_ascii=self._seldom()).encode()
-        return Outgoing(topic, self._key(content), value, self._headers(ce_type))
+        return Outgoing(topic, self._key(topic, content), value, self._headers(ce_type))
 
     def near(self, topic: str) -> Outgoing:
         """A valid message with one thing changed."""
         ce_type = self._type(topic)
         content = self._object(ce_type)
-        key = self._key(content)
+        key = self._key(topic, content)
         if self._draw.random() < 0.7:
             value = json.dumps(self._changed(content)).encode("utf-8", "surrogatepass")
         else:
@@ -144,8 +145,8 @@ class Fuzzer:
         )
         keys = (None, b"", b"fuzz", draw.randbytes(9), b"fuzz" * 500)
         key, value = draw.choice(keys), draw.choice(values)()
-        if value is None and key is None:
-            key = b"fuzz"  # kafka-python's producer sends no record of nothing at all
+        if key is None and (value is None or topic in _COMPACTED):
+            key = b"fuzz"  # a compacted topic takes no other, nor a client a record of nothing
         return Outgoing(topic, key, value, self._odd_headers(topic))  # type: ignore[arg-type]
 
     def _type(self, topic: str) -> str:
@@ -154,9 +155,12 @@ class Fuzzer:
     def _seldom(self) -> bool:
         return self._draw.random() < 0.1
 
-    def _key(self, content: Any) -> bytes | None:
+    def _key(self, topic: str, content: Any) -> bytes | None:
         named = content.get("patient_id") or content.get("phrase_id") or content.get("instance")
-        return str(named).encode("utf-8", "replace") if named and not self._seldom() else None
+        named = named or (PREFIX if topic in _COMPACTED else "")
+        if topic not in _COMPACTED and self._seldom():
+            return None
+        return str(named).encode("utf-8", "replace") or None
 
     def _headers(self, ce_type: str) -> list[tuple[str, bytes]]:
         if self._seldom():

@@ -183,6 +183,17 @@ def _zones(settings: Settings) -> Iterator[Finding]:
     return zones(settings)
 
 
+def kept_letters(settings: Settings) -> Iterator[Finding]:
+    """Dead letters that are kept on this machine, as their topic did not take them."""
+    from vigil.local_letters import LocalLetters
+
+    local = LocalLetters.of(settings)
+    if count := local.count():
+        what = f"{count} are kept in {local.folder}: their topic did not take them"
+        mend = "Mend the topic or its access control, then `vigil deadletter publish`."
+        yield Finding("dead letters", "wrong", what, mend)
+
+
 def _language_model(settings: Settings) -> Iterator[Finding]:
     from vigil.cli.examining_model import language_model
 
@@ -191,6 +202,7 @@ def _language_model(settings: Settings) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     secrets, broker, _database, _moved, local_parts, _zones, _language_model, telling, _workers,
+    kept_letters,
 )  # fmt: skip
 
 

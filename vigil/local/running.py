@@ -33,8 +33,9 @@ def announced(settings: Settings) -> Iterator[None]:
         "VIGIL_PUBLIC_URL": settings.public_url,
         "VIGIL_HTTP_PORT": str(settings.http_port),
         "VIGIL_DEMO": str(settings.demo),
-        "VIGIL_DEADLETTER_DIR": str(settings.deadletter_dir.expanduser().resolve()),
     }
+    if "deadletter_dir" in settings.model_fields_set:
+        lines["VIGIL_DEADLETTER_DIR"] = str(settings.deadletter_dir.expanduser().resolve())
     FILE.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
     try:
         yield

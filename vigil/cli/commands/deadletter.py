@@ -42,6 +42,7 @@ def add_to(app: typer.Typer) -> None:
         start = moment(since, "--since")
         shown: deque[str] = deque(maxlen=limit)
         counts: Counter[tuple[str, str]] = Counter()
+        kept = 0
         for letter in read(Settings()):
             if (
                 letter.reason.startswith(reason)
@@ -51,9 +52,12 @@ def add_to(app: typer.Typer) -> None:
             ):
                 shown.append(describe(letter))
                 counts[letter.reason or "?", letter.service or "?"] += 1
+                kept += letter.local
         for line in shown:
             typer.echo(line)
         _tell_counts(counts, len(shown))
+        if kept:
+            typer.echo(f"{kept} kept on this machine: `vigil deadletter publish` sends them")
 
     @group.command()
     def show(
@@ -113,17 +117,19 @@ def add_to(app: typer.Typer) -> None:
         sent = deadletters.redrive(settings, chosen)
         typer.echo(f"sent {sent} message{'' if sent == 1 else 's'} again")
 
-    @group.command()
-    def publish() -> None:
-        """Send the dead letters that are kept on this machine to the topic.
+    group.command()(publish)
 
-        A worker keeps them here while the topic does not take them.
-        """
-        from vigil import deadletters
 
-        sent, left = deadletters.publish(Settings())
-        typer.echo(f"published {sent}; {left} are still kept here")
-        raise typer.Exit(1 if left else 0)
+def publish() -> None:
+    """Send the dead letters that are kept on this machine to the topic.
+
+    A worker keeps them here while the topic does not take them.
+    """
+    from vigil import deadletters
+
+    sent, left = deadletters.publish(Settings())
+    typer.echo(f"published {sent}; {left} are still kept here")
+    raise typer.Exit(1 if left else 0)
 
 
 def _sendable(letters: list[DeadLetter]) -> list[DeadLetter]:
