@@ -156,11 +156,12 @@ def decode(body: bytes) -> object:
 
 
 def _half_a_pair(body: bytes) -> bool:
-    """Whether a body is JSON but for a text that no UTF-8 can spell."""
+    """Whether a body is an object as it should be, but for a text that no UTF-8 can spell."""
     try:
-        return bodies.in_json(bodies.loaded(body)) is not None
+        value = bodies.loaded(body)
     except ValueError:
         return False
+    return isinstance(value, dict) and bodies.in_json(value) is not None
 
 
 def _key(headers: Mapping[str, str]) -> str:
