@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from fastapi import APIRouter, Cookie, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from dashboard import known_browser
+from dashboard.attempts import source
 from dashboard.door import cookie_name, secure
 from dashboard.guard import database_away
-from dashboard.passwords import Checker
-from dashboard.signin import HOME, Refused, safe_next, sign_in
+from dashboard.signin import HOME, Asked, Refused, SignedIn, SignIn, safe_next, valid_user_id
 from dashboard.templating import page
 from vigil.errors import UnavailableError
 
@@ -35,7 +36,7 @@ class SignInPages:
     """The form, what it takes, and the way out."""
 
     def __init__(self, context: WebContext, door: Door):
-        self._context, self._door, self._checker = context, door, Checker()
+        self._context, self._door, self._sign_in = context, door, SignIn(context)
         self._demo = context.settings.demo
         self._safe = secure(context.settings)
         self._session_cookie = cookie_name(context.settings)
@@ -60,6 +61,7 @@ class SignInPages:
 
     async def take_login(
         self,
+        request: Request,
         user: Field = "",
         password: Field = "",
         csrf: Field = "",
@@ -70,15 +72,31 @@ class SignInPages:
         if not vigil_login or not compare_digest(vigil_login.encode(), csrf.encode()):
             return self._form(EXPIRED, 400, user, next)
         try:
-            result = await sign_in(self._context, self._checker, user, password)
+            result = await self._sign_in.attempt(self._asked(request, user, password))
         except UnavailableError:
             return database_away(self._demo)
         if isinstance(result, Refused):
-            return self._form(result.message, result.status, user, next)
+            response = self._form(result.message, result.status, user, next)
+            if result.retry_after:
+                response.headers["Retry-After"] = str(result.retry_after)
+            return response
         response = RedirectResponse(safe_next(next), 303)
         self._set(response, self._session_cookie, result.token, "lax")
+        self._know(response, result)
         response.delete_cookie(LOGIN_COOKIE, path="/")
         return response
+
+    def _asked(self, request: Request, user: str, password: str) -> Asked:
+        name = known_browser.cookie_name(user.strip().lower(), secure=self._safe)
+        place = source(request.client.host if request.client else "")
+        return Asked(user, password, place, request.cookies.get(name, ""))
+
+    def _know(self, response: Response, signed_in: SignedIn) -> None:
+        response.set_cookie(
+            known_browser.cookie_name(signed_in.user_id, secure=self._safe), signed_in.browser,
+            max_age=known_browser.KEPT_SECONDS, path=known_browser.PATH, httponly=True,
+            secure=self._safe, samesite="strict",
+        )  # fmt: skip
 
     async def sign_out(self, request: Request, csrf: Field = "") -> Response:
         """End the session; only for the page that was made for it."""
@@ -97,7 +115,8 @@ class SignInPages:
     def _form(self, message: str, status: int, user: str = "", wanted: str = HOME) -> Response:
         token = secrets.token_urlsafe(24)
         response = page(
-            "login.html", status, demo=self._demo, message=message, csrf=token, user=user,
+            "login.html", status, demo=self._demo, message=message, csrf=token,
+            user=user if valid_user_id(user.strip().lower()) else "",  # not a password typed there
             next=safe_next(wanted),
         )  # fmt: skip
         self._set(response, LOGIN_COOKIE, token, "strict")

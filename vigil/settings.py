@@ -89,6 +89,17 @@ class Settings(BaseSettings):
         min_length=8,
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body taken.")
+    max_requests: int = Field(128, ge=4, le=10_000, description="Requests answered at once.")
+    max_connections: int = Field(
+        1024, ge=16, le=100_000, description="Connections held at once; one address has half."
+    )
+    request_seconds: float = Field(
+        30, ge=0.1, le=600, description="How long a request may take to arrive."
+    )
+    trusted_proxies: Words = Field(
+        (),
+        description="Addresses of proxies whose X-Forwarded-For is believed, separated by spaces.",
+    )
     future_tolerance_seconds: float = Field(
         300, ge=0, description="How far a device's clock may run ahead."
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from dashboard.attempts import Places, source
 from dashboard.phone.door import (
+    RefusedError,
     forget,
     phone_of,
     remember,
@@ -34,13 +37,22 @@ _CODE = re.compile(r"(?:.*/phone/enrol/)?([A-Za-z0-9_-]{20,100})/?")
 def routes(context: WebContext) -> APIRouter:
     """``/phone/enrol…`` and ``/phone/leave``."""
     here, settings = router(context.settings), context.settings
+    strangers = Places(monotonic)
+
+    def unknown(request: Request, phone: Phone | None) -> Response:
+        """No link. Whoever tries many is turned away; a code has 256 bits, none will be right."""
+        place = source(request.client.host if request.client else "")
+        strangers.failed(place)
+        if strangers.delay(place):
+            raise RefusedError(429)
+        return _dead_link(settings, "unknown", phone, spoken_by(request))
 
     @here.get("/enrol")
     async def pasted(request: Request, link: str = "") -> Response:
         """A link that was pasted: the app on a home screen cannot be opened by one."""
         found = _CODE.fullmatch(link.strip())
         if found is None:
-            return _dead_link(settings, "unknown", None, spoken_by(request))
+            return unknown(request, None)
         return RedirectResponse(f"{PREFIX}/enrol/{found[1]}", 303)
 
     @here.get("/enrol/{code}")
@@ -51,6 +63,8 @@ def routes(context: WebContext) -> APIRouter:
                 link = await phones.look(connection, code, context.clock())
         if link != "open":
             phone = await phone_of(request, context)
+            if link == "unknown":
+                return unknown(request, phone)
             return _dead_link(settings, link, phone, spoken_by(request))
         return page("enrol.html", settings, words=spoken_by(request), code=code)
 
@@ -64,6 +78,8 @@ def routes(context: WebContext) -> APIRouter:
                 token = await phones.redeem(connection, code, now, replaced=before)
                 link = await phones.look(connection, code, now) if token is None else "open"
         if token is None:
+            if link == "unknown":
+                return unknown(request, before)
             return _dead_link(settings, link, before, spoken_by(request))
         response = RedirectResponse(PREFIX, 303)
         remember(response, settings, token)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vigil import text
 from vigil.settings import Settings
 
 
@@ -18,6 +19,9 @@ def _password(from_stdin: bool) -> str:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    why = text.flaw(password)
+    if why is not None:  # the page where it is typed would refuse it
+        raise typer.BadParameter(f"The password contains {why}.")
     if len(password) < SHORTEST:
         raise typer.BadParameter(f"A password has {SHORTEST} characters at least.")
     return password

@@ -1,0 +1,56 @@
+"""A browser in which a person has signed in before: others' failures do not keep it out.
+
+Its cookie is signed with what the database keeps of the person's password, so it needs no secret
+and no row of its own, and ends when the password changes. It opens nothing: the password is asked
+for as ever, and what fails in this browser is counted for this browser alone (OWASP, "Device
+cookies").
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from hashlib import sha256
+
+KEPT_SECONDS = 180 * 86_400
+PATH = "/login"
+_COOKIE = re.compile(r"([A-Za-z0-9_-]{16})\.([0-9a-f]{64})")
+
+
+def cookie_name(user_id: str, *, secure: bool) -> str:
+    """One a person: a ward's computer is many people's.
+
+    >>> cookie_name("kim", secure=False)
+    'vigil_known_a8f5a6be7e14'
+    """
+    prefix = "__Secure-" if secure else ""
+    return f"{prefix}vigil_known_{sha256(user_id.encode()).hexdigest()[:12]}"
+
+
+def issue(user_id: str, password_hash: str) -> str:
+    """A cookie for a browser in which the user has just signed in."""
+    browser = secrets.token_urlsafe(12)
+    return f"{browser}.{_signature(browser, user_id, password_hash)}"
+
+
+def of(cookie: str, user_id: str, password_hash: str) -> str | None:
+    """Which browser a cookie names; None: none in which this user has signed in.
+
+    >>> made = issue("kim", "$argon2id$…")
+    >>> of(made, "kim", "$argon2id$…") == made.split(".")[0]
+    True
+    >>> of(made, "ada", "$argon2id$…"), of(made, "kim", "another"), of("", "kim", "$argon2id$…")
+    (None, None, None)
+    """
+    found = _COOKIE.fullmatch(cookie)
+    if found is None:
+        return None
+    browser, signature = found.groups()
+    right = _signature(browser, user_id, password_hash)
+    return browser if hmac.compare_digest(signature, right) else None
+
+
+def _signature(browser: str, user_id: str, password_hash: str) -> str:
+    about = f"vigil known browser v1\0{browser}\0{user_id}".encode()
+    return hmac.new(password_hash.encode(), about, sha256).hexdigest()

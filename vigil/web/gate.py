@@ -1,0 +1,236 @@
+"""What every request passes first: bounds of number, size and time, and text that can be stored.
+
+One ASGI layer around everything, so that no route can be forgotten. A stranger's body is read
+before the request takes a slot: whoever sends it slowly keeps nobody out. A device's or a signed-in
+person's is read by the route, once it is known who asks, and counted on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+
+from vigil.web import bodies
+from vigil.web.refusal import DEVICES, Refusal, answer
+from vigil.web.seldom import Seldom
+from vigil.web.slots import SLOT, Kind, Slots
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from vigil.settings import Settings
+
+LARGEST_OPEN_BODY = 16_384
+"""Bytes that a stranger's form may have: a sign-in, a patient's answer."""
+OPEN_BODY_SECONDS = 10.0
+LONGEST_ADDRESS = 8192
+"""Bytes of path and query."""
+LARGEST_MESSAGE = 1_048_576
+"""Bytes of a websocket's message."""
+BUSY_SECONDS = 2
+_HEALTH = frozenset({"/health/live", "/health/ready"})
+_BAD_MESSAGE, _TOO_BIG = 1007, 1009
+"""Close codes (RFC 6455 §7.4.1)."""
+
+seldom = Seldom("web")
+BUSY = Refusal(
+    503, "unavailable.busy", "Vigil is answering as many requests as it can.", "",
+    f"Nothing was done. Try again in {BUSY_SECONDS} seconds.", BUSY_SECONDS,
+)  # fmt: skip
+TOO_SLOW = Refusal(
+    408, "input.too_slow", "The request did not arrive in time.", mend="Send it again."
+)
+TOO_LONG = Refusal(414, "input.too_large", f"It is longer than {LONGEST_ADDRESS} bytes.", "path")
+
+
+def too_large(limit: int) -> Refusal:
+    """The refusal of a body with more bytes than ``limit``."""
+    return Refusal(413, "input.too_large", f"It is larger than {limit} bytes.", mend="Send less.")
+
+
+def kind_of(path: str) -> Kind:
+    """Which share of the slots a path uses."""
+    if path.startswith(f"{DEVICES}/"):
+        return "devices"
+    return "board" if path.startswith("/board/") else "open"
+
+
+class Gate:
+    """ASGI middleware, the outermost."""
+
+    def __init__(self, app: ASGIApp, settings: Settings):
+        self._app = app
+        self._slots = Slots(settings.max_requests)
+        self._largest = settings.max_body_bytes
+        self._seconds = settings.request_seconds
+        self._lines = settings.max_connections // 2
+        self._open_lines = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or refuse."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind, headers = kind_of(scope["path"]), Headers(scope=scope)
+        refusal = _address(scope)
+        if refusal is None and kind != "devices":  # whose door says the same in its own order
+            refusal = bodies.envelope(headers) or self._declared(kind, headers)
+        if refusal is None and kind == "open" and bodies.has_body(headers):
+            limit = self._limit(kind)
+            metered = _Metered(receive, send, limit, min(OPEN_BODY_SECONDS, self._seconds))
+            body = await bodies.whole(metered.receive)
+            refusal = metered.refusal
+            if body is not None:
+                refusal, _ = bodies.content(body, headers.get("content-type", ""))
+                receive = bodies.again(body, receive)
+            elif refusal is None:
+                return  # who asked has gone
+        if refusal is not None:
+            await answer(scope, refusal)(scope, receive, send)
+        else:
+            await self._in_a_slot(kind, scope, receive, send)
+
+    async def _in_a_slot(self, kind: Kind, scope: Scope, receive: Receive, send: Send) -> None:
+        metered = _Metered(receive, send, self._limit(kind), self._seconds)
+        if scope["path"] in _HEALTH:
+            await self._app(scope, metered.receive, send)
+            return
+        slot = await self._slots.take(kind)
+        if slot is None:
+            seldom.warn(f"too many requests: {kind}")
+            await answer(scope, BUSY)(scope, receive, send)
+            return
+        mark = SLOT.set(slot)
+        try:
+            await self._app(scope, metered.receive, metered.send)
+        except Exception:
+            if metered.refusal is None or metered.started:
+                raise
+        finally:
+            SLOT.reset(mark)
+            slot.give_back()
+        if metered.refusal is not None and not metered.started:
+            await answer(scope, metered.refusal)(scope, receive, send)
+
+    def _limit(self, kind: Kind) -> int:
+        return min(LARGEST_OPEN_BODY, self._largest) if kind == "open" else self._largest
+
+    def _declared(self, kind: Kind, headers: Headers) -> Refusal | None:
+        length, limit = headers.get("content-length", "0"), self._limit(kind)
+        # longer than any number of bytes, and than Python reads as one
+        if len(length) > 15 or (length.isdecimal() and int(length) > limit):
+            return too_large(limit)
+        return None
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = _address(scope)
+        if refusal is None and self._open_lines >= self._lines:
+            refusal = BUSY
+        if refusal is not None:
+            return await _turn_away(scope, refusal, receive, send)
+        self._open_lines += 1
+        try:
+            await self._app(scope, _Line(receive, send).receive, send)
+        finally:
+            self._open_lines -= 1
+
+
+def _address(scope: Scope) -> Refusal | None:
+    raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
+    if len(raw) + len(scope.get("query_string", b"")) > LONGEST_ADDRESS:
+        return TOO_LONG
+    return bodies.address(scope)
+
+
+class _Metered:
+    """A request's body on its way: it ends at so many bytes, and after so many seconds.
+
+    The route hears of its end as of a sender who has gone; what it then answers is thrown away, and
+    the refusal is answered in its place.
+    """
+
+    def __init__(self, receive: Receive, send: Send, limit: int, seconds: float):
+        self._receive, self._send = receive, send
+        self._limit, self._left = limit, limit
+        self._deadline = asyncio.get_running_loop().time() + seconds
+        self._whole = False
+        self.refusal: Refusal | None = None
+        self.started = False
+
+    async def receive(self) -> Message:
+        """The next part."""
+        if self._whole:
+            return await self._receive()
+        if self.refusal is None:
+            message = await self._in_time()
+            if message["type"] != "http.request":
+                return message
+            self._left -= len(message.get("body", b""))
+            if self._left >= 0:
+                self._whole = not message.get("more_body", False)
+                return message
+            self.refusal = too_large(self._limit)
+        return {"type": "http.disconnect"}
+
+    async def _in_time(self) -> Message:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._receive()
+        except TimeoutError:
+            self.refusal = TOO_SLOW
+            return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """To the sender, unless the request was refused meanwhile."""
+        if self.refusal is None or self.started:
+            self.started = True
+            await self._send(message)
+
+
+class _Line:
+    """A websocket whose messages are bounded and can be stored."""
+
+    def __init__(self, receive: Receive, send: Send):
+        self._receive, self._send = receive, send
+
+    async def receive(self) -> Message:
+        """The next message, or the end of the line."""
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            return message
+        code = _odd(message)
+        if code is None:
+            return message
+        await self._send({"type": "websocket.close", "code": code})
+        return {"type": "websocket.disconnect", "code": code}
+
+
+def _odd(message: Message) -> int | None:
+    """Why a message is not taken, as a close code."""
+    said = message.get("text")
+    if said is None:
+        return _BAD_MESSAGE  # nothing of ours is sent as bytes
+    if len(said) > LARGEST_MESSAGE:
+        return _TOO_BIG
+    try:
+        refusal = bodies.in_json(bodies.loaded(said))
+    except ValueError:
+        return _BAD_MESSAGE
+    return _BAD_MESSAGE if refusal is not None else None
+
+
+async def _turn_away(scope: Scope, refusal: Refusal, receive: Receive, send: Send) -> None:
+    """Refuse a websocket before it is one: with a response where the server can send one."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        return await send({"type": "websocket.close", "code": 1013})
+    sent = answer(scope, refusal)
+    await send({"type": "websocket.http.response.start", "status": sent.status_code,
+                "headers": sent.raw_headers})  # fmt: skip
+    return await send({"type": "websocket.http.response.body", "body": sent.body})

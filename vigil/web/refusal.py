@@ -1,0 +1,118 @@
+"""How a request is refused: in the form that was asked for, and never with a word of what was sent.
+
+What is sent can be a password or about a patient, and an answer ends in logs, screenshots and bug
+reports. So a refusal names a field of ours and a reason, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import Headers
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+DEVICES = "/v1"
+FIELDS = frozenset(
+    {
+        "at", "auth", "back", "comment", "csrf", "endpoint", "event_id", "intent", "keys", "next",
+        "nonce", "p256dh", "password", "phrase", "question", "revision", "text", "user", "verb",
+        "action_id", "actor", "patient_id", "time", "until",
+    }
+)  # fmt: skip
+"""Names that a refusal may repeat. A field of another name is not named: a password that was sent
+in the wrong place would come back as one."""
+_ELSEWHERE = "body"
+
+
+class Refusal(NamedTuple):
+    """Why a request is not taken."""
+
+    status: int
+    code: str
+    """Of :data:`vigil.errors.CODES`."""
+    message: str
+    field: str = _ELSEWHERE
+    mend: str = ""
+    retry_after: int = 0
+    """Seconds; 0: trying again does not help."""
+
+    def sentence(self) -> str:
+        """For a person."""
+        where = f"{self.field}: " if self.field else ""
+        return f"{where}{self.message} {self.mend}".strip()
+
+
+def host_of(origin: str) -> str:
+    """The host and port of an ``Origin``; empty where it names none.
+
+    >>> host_of("https://vigil.example:8443"), host_of("null"), host_of("http://[")
+    ('vigil.example:8443', '', '')
+    """
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def named(field: object) -> str:
+    """The name of a field where it is one of ours, else where it stands."""
+    return str(field) if field in FIELDS else _ELSEWHERE
+
+
+def answer(scope: Scope, refusal: Refusal) -> Response:
+    """The refusal as a response: a page for a browser that wants one, JSON for everybody else.
+
+    A part of the web process that has pages says how one looks as ``app.state.refusal_page``.
+    """
+    path = scope.get("path", "")
+    headers = {"Cache-Control": "no-store"}
+    if refusal.retry_after:
+        headers["Retry-After"] = str(refusal.retry_after)
+    if refusal.status == 408:
+        headers["Connection"] = "close"
+    if path == DEVICES or path.startswith(DEVICES + "/"):
+        told = {"code": refusal.code, "message": refusal.message, "mend": refusal.mend,
+                "field": refusal.field}  # fmt: skip
+        return JSONResponse({"error": told}, refusal.status, headers)
+    page = getattr(scope["app"].state, "refusal_page", None) if "app" in scope else None
+    if page is not None and "text/html" in Headers(scope=scope).get("accept", ""):
+        response: Response = page(Request(scope), refusal)
+        response.headers.update(headers)
+        return response
+    return JSONResponse({"error": refusal.sentence()}, refusal.status, headers)
+
+
+async def invalid(request: Request, error: Exception) -> Response:
+    """FastAPI's handler for parameters that do not fit: its own repeats what was sent."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101  (what it is registered for)
+    return answer(request.scope, of_errors(error.errors()))
+
+
+def of_errors(errors: Sequence[Mapping[str, Any]]) -> Refusal:
+    """The first of pydantic's errors as a refusal."""
+    first: Mapping[str, Any] = errors[0] if errors else {"type": "", "loc": ()}
+    place = [part for part in first.get("loc", ())[1:] if isinstance(part, str)]
+    return Refusal(422, "input.wrong_type", f"{_reason(first)}.", named(place[0] if place else ""))
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    context = error.get("ctx") or {}
+    why: str = {
+        "missing": "It is not given",
+        "string_too_long": f"It is longer than {context.get('max_length')}",
+        "too_long": f"It is longer than {context.get('max_length')}",
+        "string_too_short": f"It is shorter than {context.get('min_length')}",
+        "literal_error": f"It is not one of: {context.get('expected')}",
+        "int_parsing": "It is not a whole number",
+        "extra_forbidden": "It is a field that is not known here",
+        "json_invalid": "It is not JSON",
+        "value_error": str(context.get("error", "")),  # of vigil.text, which repeats nothing
+    }.get(error["type"], "It does not have the form that is asked for")
+    return why[:1].upper() + why[1:]
