@@ -19,6 +19,7 @@ from store import board
 from vigil import ids
 from vigil.errors import UnavailableError
 from vigil.model import Action
+from vigil.text import Line, Lines
 from vigil.wire import outgoing
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    event_id: str = Field(min_length=1, max_length=128)
+    event_id: Line = Field(min_length=1, max_length=128)
     verb: Literal["acknowledge", "comment", "useful", "false_alarm"]
-    comment: str = Field("", max_length=1000)
+    comment: Lines = Field("", max_length=1000)
 
 
 def _refused(status: int, message: str) -> JSONResponse:

@@ -71,8 +71,13 @@ def _chart(app: BoardDash, views: Views) -> None:
         State("client", "data"),
     )
     async def draw(
-        span: str | None, _turn: Any, look: dict[str, Any], client: dict[str, Any]
+        span: str | None,
+        _turn: Any,
+        look: dict[str, Any] | None,
+        client: dict[str, Any] | None,
     ) -> tuple[Any, Any]:
+        if not look or not client:  # the page has not begun yet
+            raise PreventUpdate
         theme = chart.theme(str(look.get("theme")), str(look.get("timeZone")))
         try:
             trend = await views.trend(str(client["patient"]), span or chart.DEFAULT_SPAN)

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from dashboard.door import SESSION, cookie, cookie_name
 from dashboard.templating import HEADERS, page
 from vigil.errors import UnavailableError
+from vigil.web.refusal import host_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -119,7 +120,7 @@ class Guard:
         origin = headers.get("origin")
         if origin is None:  # every browser names it where a page of another site could ask
             return True
-        return urlsplit(origin).netloc in {headers.get("host"), *self._own_hosts} - {None, ""}
+        return host_of(origin) in {headers.get("host"), *self._own_hosts} - {None, ""}
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)

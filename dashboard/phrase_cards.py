@@ -79,6 +79,6 @@ def revisions_of(phrases: Iterable[str]) -> dict[str, int]:
     """
     found = {}
     for phrase in phrases:
-        phrase_id, _, revision = phrase.replace("\x00", "").partition(":")
+        phrase_id, _, revision = phrase.partition(":")
         found[phrase_id] = int(revision) if revision.isdecimal() and len(revision) < 9 else -1
     return found

@@ -22,6 +22,7 @@ from dashboard.templating import page
 from explain.reviewing import label
 from store import phrases
 from vigil.errors import UnavailableError
+from vigil.text import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ PATH = "/board/phrasebook"
 PAGE_SIZE = 20
 AWAY = "The message system does not answer, so nothing was recorded. Try again in a moment."
 EXPIRED = Turned(403, "This page is from an earlier sign-in. Look again, then decide.")
-Text = Annotated[str, Form(max_length=2000)]
+Text = Annotated[Lines, Form(max_length=2000)]
 SAID = {
     "approve": "approved", "ban": "banned", "unban": "a draft again", "edit": "changed",
 }  # fmt: skip
@@ -84,7 +85,7 @@ class PhrasePages:
 
     async def show_phrase(self, phrase_id: str, back: str = "") -> Response:
         """One sentence: in its message, with its history, and a form to change it."""
-        return await self._phrase(phrase_id.replace("\x00", ""), phrase_cards.asked_of(back))
+        return await self._phrase(phrase_id, phrase_cards.asked_of(back))
 
     async def take_edit(
         self,
@@ -95,7 +96,7 @@ class PhrasePages:
         back: Text = "",
     ) -> Response:
         """Change the words; what was typed is kept where that cannot be."""
-        asked, phrase_id = phrase_cards.asked_of(back), phrase_id.replace("\x00", "")
+        asked = phrase_cards.asked_of(back)
         if not _may_review():
             return self._not_yours()
         if not _ours(csrf):

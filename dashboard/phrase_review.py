@@ -119,7 +119,7 @@ async def edit(
     Raises:
         UnavailableError: broker or database are away; nothing was recorded.
     """
-    text = " ".join(text.replace("\x00", " ").split())
+    text = " ".join(text.split())
     async with context.database() as connection:
         held = (await phrases.held(connection, [phrase_id])).get(phrase_id)
         if held is None:

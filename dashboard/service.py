@@ -35,7 +35,14 @@ class Dashboard:
 
     def install(self, api: FastAPI) -> None:
         """Add the pages, Dash, and the guard around everything under ``/board/``."""
-        from dashboard import actions, admin, callbacks, pages, system  # noqa: PLC0415
+        from dashboard import (  # noqa: PLC0415
+            actions,
+            admin,
+            callbacks,
+            pages,
+            refusals,
+            system,
+        )
         from dashboard.board_pages import BoardPages  # noqa: PLC0415
         from dashboard.door import Door  # noqa: PLC0415
         from dashboard.guard import Guard  # noqa: PLC0415
@@ -64,6 +71,7 @@ class Dashboard:
         api.include_router(BoardPages(context, views, frame).router())
         frame.mount(api, lambda app: callbacks.register(app, context, views))
         install_phone(api, context)
+        api.state.refusal_page = refusals.pages(context.settings)
         api.add_middleware(Guard, context=context, door=door)
 
     @asynccontextmanager

@@ -16,7 +16,9 @@ from dash import Dash, dcc, html
 from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi.responses import HTMLResponse
 
+from dashboard.dash_door import CALLS, Calls, DashDoor
 from dashboard.templating import HEADERS, render
+from vigil.web.bodies import CheckedBodies
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -48,7 +50,7 @@ class Shell:
         self._headers: dict[str, str] = {}
 
     def mount(self, api: FastAPI, register: Callable[[BoardDash], None]) -> None:
-        """Add Dash's addresses; ``register`` adds the callbacks.
+        """Add Dash's addresses, and the door before them; ``register`` adds the callbacks.
 
         Our own pages must have their routes by then: Dash has one for ``/board/`` too, and the
         first to match answers.
@@ -57,6 +59,9 @@ class Shell:
         register(app)
         app._setup_server()
         self._app, self._headers = app, {**HEADERS, "Content-Security-Policy": _policy(app)}
+        calls = Calls(app.callback_map)
+        api.add_middleware(DashDoor, dash=app, calls=calls)
+        api.add_middleware(CheckedBodies, prefix=PREFIX, checks={CALLS: calls.refusal})
 
     def page(self, request: Request, template: str, **values: Any) -> HTMLResponse:
         """A page with Dash in it."""

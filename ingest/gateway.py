@@ -23,6 +23,7 @@ from vigil import wire
 from vigil.clock import Clock
 from vigil.errors import AccessError, InputError, UnavailableError, VigilError
 from vigil.model import DeviceEntry
+from vigil.web import bodies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,15 +139,29 @@ def decode(body: bytes) -> object:
     """The body's JSON.
 
     Raises:
-        InputError: ``input.broken_json``.
+        InputError: ``input.broken_json``, or ``input.bad_text`` for half of a surrogate pair.
     """
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if _half_a_pair(body):
+            raise InputError(
+                "A text contains half of a surrogate pair.", code="input.bad_text", field="body",
+                mend="Send whole characters.",
+            ) from None  # fmt: skip
         raise InputError(
             f"The body is not JSON: {str(error)[:100]}.", code="input.broken_json", field="body",
             mend="Send UTF-8 JSON; numbers must be finite.",
         ) from None  # fmt: skip
+
+
+def _half_a_pair(body: bytes) -> bool:
+    """Whether a body is an object as it should be, but for a text that no UTF-8 can spell."""
+    try:
+        value = bodies.loaded(body)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and bodies.in_json(value) is not None
 
 
 def _key(headers: Mapping[str, str]) -> str:

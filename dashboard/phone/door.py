@@ -16,6 +16,7 @@ from dashboard.phone.words import Words, preferred
 from store import phones
 from store.database import translated
 from store.phones import Phone
+from vigil.web.refusal import host_of
 
 if TYPE_CHECKING:
     from dashboard.context import WebContext
@@ -92,7 +93,7 @@ def require_same_origin(request: Request, settings: Settings) -> None:
     """
     origin = request.headers.get("origin", "")
     own = {request.headers.get("host"), urlsplit(settings.public_url).netloc} - {None, ""}
-    if urlsplit(origin).netloc not in own:
+    if host_of(origin) not in own:
         raise RefusedError(403)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import subprocess
 from collections.abc import Iterator
@@ -317,3 +318,41 @@ def test_the_documents_curl_example_works(door: Door) -> None:
         env={"PATH": "/usr/bin:/bin", "VIGIL_DEVICE_KEY": HUB},
     )  # fmt: skip
     assert '"accepted":2' in ran.stdout
+
+
+BAD = ("a\x00b", "\x1b", "\x7f", "\x85", "\ud83d", "\udc00", "two\nlines")
+
+
+@pytest.mark.parametrize("bad", BAD, ids=ascii)
+def test_text_that_cannot_be_stored_is_refused_in_every_field(door: Door, bad: str) -> None:
+    good = reading("never")
+    wrong: list[dict[str, Any]] = [
+        good | {name: bad}
+        for name in ("patient_id", "reading_id", "time", "values", "context", bad)
+    ]
+    wrong += [good | {"values": {bad: 72}}, good | {"values": {"heart_rate": bad}}]
+    wrong += [good | {"values": {"heart_rate": {"value": 72, "unit": bad}}}]
+    wrong += [good | {"context": {name: bad}} for name in ("activity", "posture", "contact", bad)]
+    for body in (*wrong, *({"readings": [one]} for one in wrong), {bad: []}):
+        content = json.dumps(body).encode()  # escaped: httpx would not spell half a pair
+        assert (
+            error(door.client.post("/v1/readings", content=content, headers=KEY | JSON))[0] == 422
+        )
+    raw = json.dumps(good).replace("never", bad)
+    answer = door.client.post(
+        "/v1/readings", content=raw.encode("utf-8", "surrogatepass"), headers=KEY | JSON
+    )
+    assert answer.status_code in {400, 422}
+    assert not found(door, "never", bad)
+
+
+@pytest.mark.parametrize("bad", ["%00", "%ff", "%zz", "%C2%85"])
+def test_an_address_that_is_no_text_is_422_in_the_apis_own_form(door: Door, bad: str) -> None:
+    from tests.web.conftest import ask
+
+    for path in (f"/v1/{bad}", f"/v1/signals?a={bad}"):
+        status, headers, body = ask(door.url, path)
+        assert (status, headers["content-type"]) == (422, "application/json")
+        told = json.loads(body)["error"]
+        assert told["code"] == "input.bad_text"
+        assert told["mend"]

@@ -15,6 +15,7 @@ from vigil.health import Health
 from vigil.local.parts import HOST, free_port, listening
 from vigil.service import WebPart, Worker
 from vigil.settings import Settings
+from vigil.web.server import options
 
 T = TypeVar("T")
 
@@ -71,10 +72,8 @@ def serving(parts: Sequence[WebPart], settings: Settings) -> Iterator[str]:
     its own first (``settings.http_port`` is used when it is not the default).
     """
     port = settings.http_port if settings.http_port not in {0, 8000} else free_port()
-    config = uvicorn.Config(
-        web_app(parts, settings), host=HOST, port=port, log_config=None, ws="websockets-sansio",
-        timeout_graceful_shutdown=2,
-    )  # fmt: skip
+    given = {**options(settings), "host": HOST, "port": port, "timeout_graceful_shutdown": 2}
+    config = uvicorn.Config(web_app(parts, settings), **given)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="test-web")
     thread.start()

@@ -47,10 +47,13 @@ def run(names: Sequence[str], settings: Settings) -> None:
 
 def web_app(parts: Sequence[WebPart], settings: Settings) -> FastAPI:
     """One ASGI application of these parts."""
+    from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse
     from fastapi_offline import FastAPIOffline
 
     from vigil import __version__
+    from vigil.web import refusal
+    from vigil.web.gate import Gate
 
     @asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
@@ -80,6 +83,8 @@ def web_app(parts: Sequence[WebPart], settings: Settings) -> FastAPI:
 
     for part in parts:
         part.install(api)
+    api.add_exception_handler(RequestValidationError, refusal.invalid)
+    api.add_middleware(Gate, settings=settings)  # last, and so around everything
     return api
 
 
@@ -88,17 +93,10 @@ def serve(names: Sequence[str], settings: Settings) -> None:
     import uvicorn
 
     from vigil import logs
+    from vigil.web.server import options
 
     logs.configure(settings, "+".join(names))
     parts = [build(name, settings) for name in sorted(names, reverse=True)]  # ingest's routes first
     app = web_app(parts, settings)
     settle()
-    uvicorn.run(
-        app,
-        host=settings.http_host,
-        port=settings.http_port,
-        log_config=None,
-        access_log=False,  # a path can name a patient
-        timeout_graceful_shutdown=5,
-        ws="websockets-sansio",
-    )
+    uvicorn.run(app, **options(settings))
