@@ -8,6 +8,7 @@ every moment           1970 to 2261, which 64 bits of nanoseconds hold
 a measurement's time   the same, but what lies outside is taken as the nearest end: a device's
                        clock is wrong there either way, and the others of an upload are right
 every number           ±10¹⁵, below which a double holds every whole number
+a measured number      the same, but what lies outside is taken as the nearest end, as above
 sequence               0 to 2²⁹
 revision               0 to 2³⁰: an alert's is twice its sequence, and tables have 32 bits for both
 free-form objects      at most 16 levels, texts of at most 16,384 characters

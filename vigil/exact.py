@@ -2,7 +2,8 @@
 
 msgspec reads RFC 3339 as :func:`vigil.moments.parse` does, but for two things: it rounds a fraction
 of more than six digits, and refuses a leap second. Messages with either are few, and come here: one
-more pass over each, by type, so that a text that only looks like a time stays as it was.
+more pass over each, by type, so that a text that only looks like a time stays as it was. So do
+uploads with a measured number beyond the bounds (:mod:`vigil.bounds`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 from msgspec import inspect
 
 from vigil import moments
+from vigil.model import LARGEST_NUMBER, Upload
 
 Reader = Callable[[Any], Any]
 
@@ -33,11 +35,32 @@ def decode(kind: Any, value: bytes) -> Any:
         msgspec.DecodeError: it is not JSON, or not of that shape.
     """
     plain = msgspec.json.decode(value)
+    if kind is Upload:
+        _bound(plain)
     read = _reader(kind)
     try:
         return msgspec.convert(read(plain) if read is not None else plain, kind)
     except OverflowError as error:  # an integer of more than 308 digits, for a float
         raise msgspec.DecodeError("Number out of range") from error
+
+
+def _bound(upload: Any) -> None:
+    """Put measured numbers beyond the bounds at the nearest: no signal's range reaches there, so
+    they are refused one by one, and whatever else was measured is not lost with them."""
+    for item in _listed(upload, "measurements"):
+        values = item.get("values") if isinstance(item, dict) else None
+        context = item.get("context") if isinstance(item, dict) else None
+        for plain, names in ((values, None), (context, ("steps_per_min",))):
+            if isinstance(plain, dict):
+                for name in names or list(plain):
+                    number = plain.get(name)
+                    if isinstance(number, int | float) and not isinstance(number, bool):
+                        plain[name] = min(max(number, -LARGEST_NUMBER), LARGEST_NUMBER)
+
+
+def _listed(plain: Any, name: str) -> list[Any]:
+    found = plain.get(name) if isinstance(plain, dict) else None
+    return found if isinstance(found, list) else []
 
 
 @cache

@@ -84,7 +84,6 @@ def test_a_measurement_out_of_bounds_is_at_their_end_and_the_others_stay(time: s
 @pytest.mark.parametrize(
     ("name", "path"),
     [
-        ("upload", "measurements/0/values/heart_rate"), ("upload", "measurements/0/values/unheard"),
         ("event", "evidence/value"), ("event", "evidence/deep"), ("event", "context/steps_per_min"),
         ("event", "sequence"), ("alert", "revision"), ("status", "gauges/lag_messages"),
         ("status", "counters/messages"),
@@ -100,6 +99,18 @@ def test_a_number_out_of_bounds_is_refused(name: str, path: str, value: str) -> 
         assert caught.value.code == "wire.out_of_bounds"
         assert path.rsplit("/", maxsplit=1)[-1] in caught.value.message
         assert "1e+308" in caught.value.message
+
+
+@pytest.mark.parametrize(("value", "end"), [("1e308", 1e15), ("-1e16", -1e15), ("9" * 30, 1e15)])
+def test_a_measured_number_out_of_bounds_is_at_their_end_and_the_others_stay(
+    value: str, end: float
+) -> None:
+    sent = changed("upload", "measurements/0/values/heart_rate", value)
+    raw = sent.value.replace(b'"values":{', b'"values":{"spo2":97.5,', 1)
+    message = decoded(
+        sent._replace(value=raw.replace(b'"values": {', b'"values": {"spo2":97.5,', 1))
+    )
+    assert message.measurements[0].values == {"heart_rate": end, "spo2": 97.5}
 
 
 def test_free_form_objects_are_bounded_in_depth_and_text() -> None:
