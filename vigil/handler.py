@@ -57,7 +57,7 @@ class Handler(Protocol):
     until it succeeds, and the partitions are kept meanwhile.
     :class:`~vigil.errors.StaleOwnerError` makes the loop forget and load again. Any other error of
     ``handle`` is first taken to be the doing of one message: state is loaded again and the messages
-    come by halves, or the one alone that :class:`FailedOn` names; the one that fails alone goes to
+    come in parts, or the one alone that :class:`FailedOn` names; the one that fails alone goes to
     the dead letters, however many do. Only where ``probe`` fails, too, the fault is not in the
     message: the process ends with the error.
     """

@@ -22,6 +22,9 @@ Place = tuple[str, int, int]
 """Topic, partition, offset."""
 Records = Mapping[TopicPartition, Sequence[Any]]
 """What a poll brings: partition → Kafka records, in order of offset."""
+PARTS = 16
+"""Into so many a batch is divided: each failure costs loading all state again, each part a
+checkpoint. Four failures find one message among thousands."""
 IN_A_ROW = 3
 """So many messages one after the other that fail alone are worth saying."""
 TROUBLE = "failing"
@@ -35,8 +38,8 @@ def place(received: Received) -> Place:
 class Suspicion:
     """What is known about messages on which a handler failed.
 
-    A batch that fails is handled in two halves when it comes again, and so on, until a message is
-    by itself. One that fails by itself is set aside when it comes once more, and everything else is
+    A batch that fails is handled in parts when it comes again, and so on, until a message is by
+    itself. One that fails by itself is set aside when it comes once more, and everything else is
     handled.
     """
 
@@ -78,11 +81,11 @@ class Suspicion:
         return handle, aside
 
     def suspect(self, batch: Sequence[Received]) -> None:
-        """One of these fails: each half of them is to be handled by itself."""
-        self._groups += 2
-        middle = (len(batch) + 1) // 2
+        """One of these fails: each part of them is to be handled by itself."""
+        size = -(-len(batch) // PARTS)
         for number, received in enumerate(batch):
-            self._suspects[place(received)] = self._groups - (number < middle)
+            self._suspects[place(received)] = self._groups + 1 + number // size
+        self._groups += PARTS
 
     def alone(self, received: Received, why: WireError) -> None:
         """This one fails by itself: it is to be set aside."""

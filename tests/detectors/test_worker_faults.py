@@ -24,7 +24,7 @@ from vigil.errors import InputError
 from vigil.model import Event, Measurement, Upload
 from vigil.settings import Settings
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 TOPIC = topics.READINGS.name
 FAST = [70.0 + n % 3 for n in range(15)] + [150.0 + n % 3 for n in range(25)]
 
@@ -111,7 +111,7 @@ def test_uploads_with_unknown_signals_end_nobodys_judging(
     ]  # fmt: skip
     publisher.publish([*(wire.outgoing(one, "test") for one in strange), *beside])
     with running(service.build(settings), settings) as health:
-        eventually(lambda: kinds(settings, patient) == [("heart_rate_high", "opened")], 40)
+        eventually(lambda: kinds(settings, patient) == [("heart_rate_high", "opened")], 90)
         assert health.ready()
         assert health.figures()[1]["unknown_signals"] >= 5 + len(beside)
     assert letters(settings, "detectors", patient) == []
@@ -135,7 +135,7 @@ def test_what_is_set_aside_is_passed_in_the_checkpoint_and_not_met_again(
     publisher.publish([*good[:20], broken, *bad, *good[20:], broken, *bad[:1]])
     for _ in range(2):
         with running(service.build(settings), settings):
-            eventually(lambda: checkpoints(settings) == ends(settings), 60)
+            eventually(lambda: checkpoints(settings) == ends(settings), 120)
     assert kinds(settings, patient) == [("heart_rate_high", "opened")]
     reasons = [
         wire.header(x.headers, "vigil_reason") for x in letters(settings, "detectors", cursed)
@@ -152,7 +152,7 @@ def test_a_stream_skip_passes_over_one_message_of_each_kind_of_worker(
     publisher.publish(messages[:3])
     for worker in (service.build(settings), build_store(settings)):
         with running(worker, settings):
-            eventually(lambda w=worker: not behind(settings, w.name), 40)  # type: ignore[misc]
+            eventually(lambda w=worker: not behind(settings, w.name), 90)  # type: ignore[misc]
     publisher.publish(messages[3:])
     found = {r.value: r for r in read_all(settings, TOPIC) if r.key == patient.encode()}
     first, second = (found[message.value] for message in messages[3:5])
@@ -181,10 +181,10 @@ def test_a_stream_skip_passes_over_one_message_of_each_kind_of_worker(
 
     monkeypatch.setattr(Engine, "process", noting)
     with running(service.build(settings), settings):
-        eventually(lambda: checkpoints(settings) == ends(settings), 40)
+        eventually(lambda: checkpoints(settings) == ends(settings), 90)
     assert taken == [4, 5]
     with running(build_store(settings), settings):
-        eventually(lambda: len(stored(settings, patient)) == 5, 40)
+        eventually(lambda: len(stored(settings, patient)) == 5, 90)
     assert stored(settings, patient) == [at(60 * n) for n in (0, 1, 2, 4, 5)]
 
 
@@ -209,8 +209,8 @@ def test_a_worker_that_runs_and_stands_still_is_put_out_and_goes_on_behind(
     monkeypatch.setattr(ReadingWriter, "insert", held_up)
     publisher.publish(messages[:1])
     with running(worker, settings):
-        eventually(lambda: len(stored(settings, patient)) == 1, 40)
-        eventually(lambda: behind(settings, "store") == {}, 40)
+        eventually(lambda: len(stored(settings, patient)) == 1, 90)
+        eventually(lambda: behind(settings, "store") == {}, 90)
         publisher.publish(messages[1:])
         found = {r.value: r for r in read_all(settings, TOPIC) if r.key == patient.encode()}
         bad = found[messages[1].value]
