@@ -60,7 +60,9 @@ def checked(message: Any) -> Any:
     """
     kind = type(message)
     if kind is Upload:  # its numbers are checked by their type, ids by theirs: times are left
-        _moment(message.received_at, "received_at")
+        received = message.received_at
+        if received.tzinfo is not UTC or not FIRST <= received <= LAST:
+            _moment(received, "received_at")
         for item in message.measurements:
             time = item.time
             if time.tzinfo is not UTC:
