@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextvars import ContextVar
 from datetime import timedelta
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 REMEMBERED_SECONDS = 5.0
 """A session that ended elsewhere is still let in for so long."""
+SOON_SECONDS = 0.5
+"""So long an open page waits for the database to say that its session still holds. One that hangs
+must not hold back what the page is told of the workers."""
 TOUCHED_EVERY = timedelta(minutes=1)
 AT_MOST = 4096
 
@@ -60,12 +64,13 @@ class Door:
     def __init__(self, context: WebContext):
         self._context = context
         self._known: dict[str, _Known] = {}
+        self._asking: dict[str, asyncio.Task[Session | None]] = {}
 
     async def session(self, token: str | None, *, in_use: bool = False) -> Session | None:
         """The session that a token belongs to, or None.
 
-        While the database is away, a session that was known and has not run out is let in, so
-        that an open board can say that the database is away.
+        While the database is away or hangs, a session that was known and has not run out is let
+        in, so that an open board can say so, and what else stands still.
 
         Args:
             in_use: a person is at it (and not a page that renews itself): the session lives on.
@@ -85,11 +90,28 @@ class Door:
         if known and fresh and not touch:
             return known.session
         try:
+            if known and not in_use:
+                return await self._soon(key, known.session)
             return await self._ask(key, touch=bool(touch))
         except UnavailableError:
             if known is None:
                 raise
             return known.session
+
+    async def _soon(self, key: str, known: Session) -> Session | None:
+        """What the database says; what was known, where it takes long to. Its answer then counts
+        for whoever asks next."""
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.create_task(self._ask(key, touch=False))
+            asking.add_done_callback(lambda done: self._asked(key, done))
+        done, _ = await asyncio.wait({asking}, timeout=SOON_SECONDS)
+        return asking.result() if done else known
+
+    def _asked(self, key: str, done: asyncio.Task[Session | None]) -> None:
+        self._asking.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # whoever waited for it has it; nobody else needs it
 
     async def _ask(self, key: str, *, touch: bool) -> Session | None:
         now = self._context.clock()

@@ -42,6 +42,7 @@ class Dashboard:
             callbacks,
             pages,
             refusals,
+            state_pages,
             system,
         )
         from dashboard.board_pages import BoardPages  # noqa: PLC0415
@@ -55,6 +56,7 @@ class Dashboard:
         views = Views(context)
         api.mount("/static", StaticFiles(directory=STATIC), name="static")
         api.include_router(pages.routes(context, door))
+        api.include_router(state_pages.routes(context))
         api.include_router(actions.routes(context))
         api.include_router(admin.routes(context))
         api.include_router(system.routes(context))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import psycopg
 import pytest
 from starlette.routing import Mount, Route, WebSocketRoute
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -9,6 +12,7 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 from websockets.typing import Origin
 
+from dashboard import door
 from dashboard.service import build
 from tests.dashboard.conftest import Board, form_token
 from tests.dashboard.crawl import flat
@@ -154,3 +158,24 @@ def test_the_administration_is_for_administrators(board: Board) -> None:
         assert page.status_code == 200
         assert "Kim Berg" in page.text
         assert "the message system does not answer" in page.text
+
+
+def test_a_database_that_hangs_holds_no_open_page_up(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was known is let in meanwhile, and no longer than until the database answers."""
+    monkeypatch.setattr(door, "REMEMBERED_SECONDS", 0.0)
+    with (
+        board.sign_in() as client,
+        psycopg.connect(board.settings.database()) as connection,
+    ):
+        assert client.get("/board/alive").status_code == 200
+        connection.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+        for _ in range(3):
+            began = time.monotonic()
+            assert client.get("/board/alive").status_code == 200
+            assert time.monotonic() - began < 3
+        connection.execute("DELETE FROM sessions")
+        connection.commit()
+        answers = [client.get("/board/alive").status_code for _ in range(2)]
+        assert answers[-1] == 401

@@ -19,8 +19,9 @@ from tests.support.whole import VIGIL, whole
 from vigil.cli import demo_remains, local
 from vigil.cli.demo import Demo, Plan
 from vigil.cli.examining_database import database
-from vigil.errors import SettingsError
+from vigil.errors import SettingsError, UnavailableError
 from vigil.local.purpose import MARK, settle
+from vigil.local.runtime import exclusive
 from vigil.settings import Settings
 
 
@@ -48,6 +49,24 @@ def test_a_demonstration_refuses_a_folder_that_up_kept(tmp_path: Path) -> None:
         settle(folder, demo=True)
     assert raised.value.code == "settings.real_data"
     assert not (folder / MARK).exists()
+
+
+def test_a_demonstration_refuses_the_folder_of_a_system_on_a_servers_database(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "deadletters").mkdir()
+    with pytest.raises(SettingsError):
+        settle(tmp_path, demo=True)
+    assert not (tmp_path / MARK).exists()
+
+
+def test_a_demonstration_does_not_mark_a_folder_in_which_another_vigil_begins(
+    tmp_path: Path,
+) -> None:
+    with exclusive(tmp_path), pytest.raises(UnavailableError, match="Another Vigil runs"):
+        local.run(Settings(demo=True), tmp_path, lambda _: None, lambda *_: None)
+    settle(tmp_path, demo=False)
+    assert not (tmp_path / MARK).exists()
 
 
 def test_a_new_folder_is_anybodys(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import typer
 from vigil.local import running
 from vigil.local.purpose import settle
 from vigil.local.revival import wait_for_room
-from vigil.local.runtime import Runtime, kafka_home
+from vigil.local.runtime import Runtime, exclusive, kafka_home
 from vigil.provisioning import create_topics, differences
 from vigil.settings import Settings
 
@@ -88,8 +88,9 @@ def run(
         wait_for_room(folder, say, stop)
         if stop.is_set():
             return
-        settle(folder, demo=settings.demo)
-        runtime = Runtime(folder, settings, kafka_home(), say)
-        with running.announced(runtime.settings):
-            runtime.run(prepare_all, stop, lambda: when_up(runtime.settings, stop))
+        with exclusive(folder):  # first: nobody marks a folder that another one works in
+            settle(folder, demo=settings.demo)
+            runtime = Runtime(folder, settings, kafka_home(), say)
+            with running.announced(runtime.settings):
+                runtime.run(prepare_all, stop, lambda: when_up(runtime.settings, stop))
     say("stopped; nothing is left running")

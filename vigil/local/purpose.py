@@ -14,8 +14,9 @@ from vigil.errors import SettingsError
 MARK = "demonstration"
 """The file that says so."""
 _TEXT = "vigil demo keeps its data here; vigil up does not start on it.\n"
-_HELD = (Path("postgres") / "PG_VERSION", Path("kafka") / "log")
-"""What shows that a database or a log was kept in a folder."""
+_HELD = (Path("postgres") / "PG_VERSION", Path("kafka") / "log", Path("deadletters"))
+"""What shows that a database, a log or dead letters were kept in a folder. A system on a server's
+database and broker keeps the last alone."""
 
 
 def settle(folder: Path, *, demo: bool) -> None:

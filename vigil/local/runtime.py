@@ -96,6 +96,8 @@ class Runtime:
     ) -> None:
         """Start everything, call ``when_up``, and keep it up until ``stop``.
 
+        The caller holds the data folder (:func:`exclusive`).
+
         Once it is up it does not end by itself: what a broker in memory has acknowledged would be
         gone.
 
@@ -104,10 +106,7 @@ class Runtime:
         """
         logs = self._data / "logs"
         logs.mkdir(parents=True, exist_ok=True)
-        with (
-            exclusive(self._data),
-            Supervisor(self._programs(), logs, self._environment()) as supervisor,
-        ):
+        with Supervisor(self._programs(), logs, self._environment()) as supervisor:
             revival = Revival(supervisor, self._data, self._say)
             self._start_parts(supervisor, self._parts, stop)
             self._prepare_and_serve(supervisor, prepare, stop)
