@@ -19,7 +19,7 @@ from kafka.admin import MemberToRemove
 from kafka.errors import KafkaError, UnknownMemberIdError
 from kafka.structs import OffsetAndMetadata
 
-from vigil import broker, wire
+from vigil import broker, ends, wire
 from vigil.errors import InputError, UnavailableError, WireError
 from vigil.local_letters import FullError, LocalLetters
 from vigil.records import Record, attach
@@ -125,15 +125,11 @@ class Group:
                 mend="`vigil doctor` tells how many there are.",
             )
         first = consumer.beginning_offsets([place], timeout_ms=ANSWER_MS)[place]
-        end = consumer.end_offsets([place], timeout_ms=ANSWER_MS)[place]
         offset = self._stands(consumer, first)
-        if offset >= end:
-            return Position(offset, None)
-        consumer.assign([place])
         record = _read(consumer, place, max(offset, first))
-        if record is not None:
-            return Position(offset, record.offset)
-        passed = consumer.position(place) >= end  # what is left are marks of transactions
+        if record is not None:  # one before it: the log is shorter than it was
+            return Position(offset, record.offset if record.offset >= offset else None)
+        passed = _at_end(consumer, place)  # what is left are marks of transactions
         return Position(offset, None if passed else max(offset, first))
 
     def _stands(self, consumer: Any, first: int) -> int:
@@ -256,12 +252,11 @@ def _members(admin: Any, group: str) -> list[MemberToRemove]:
 
 
 def _read(consumer: Any, place: TopicPartition, offset: int) -> Record | None:
-    """The first record from an offset on; None: it cannot be read."""
+    """The first record from an offset on; None: there is none, or it cannot be read."""
     consumer.assign([place])
     consumer.seek(place, offset)
-    end = consumer.end_offsets([place], timeout_ms=ANSWER_MS)[place]
-    deadline = time.monotonic() + READ_SECONDS
-    while time.monotonic() < deadline and consumer.position(place) < end:
+    begun = time.monotonic()
+    while time.monotonic() < begun + READ_SECONDS:
         try:
             found = consumer.poll(timeout_ms=300, max_records=1).get(place)
         except KafkaError:  # the batch is damaged
@@ -269,4 +264,15 @@ def _read(consumer: Any, place: TopicPartition, offset: int) -> Record | None:
         if found:
             record: Record = found[0]
             return record
+        told = ends.fetched(consumer, place)
+        if told is not None and told.at >= begun and _at_end(consumer, place):
+            return None
     return None
+
+
+def _at_end(consumer: Any, place: TopicPartition) -> bool:
+    """Whether the consumer is behind the last record. Tansu counts its last batch as one record in
+    ``end_offsets``; a fetch tells the true end."""
+    end = consumer.end_offsets([place], timeout_ms=ANSWER_MS)[place]
+    told = ends.fetched(consumer, place)
+    return bool(consumer.position(place) >= max(end, told.stable if told else 0))
