@@ -50,7 +50,7 @@ class Keeper(NamedTuple):
     """A worker's own offsets, beside Kafka's."""
 
     where: Callable[[TopicPartition, str], int | None]
-    """Where it stands in the log of that id; None: Kafka's offset holds."""
+    """Where it stands in the log of that id; None: it has no place there yet."""
     move: Callable[[TopicPartition, str, tuple[int, int]], None]
     """From an offset to another. ``LookupError``: it stands elsewhere by now."""
     beside: bool = False
@@ -133,12 +133,18 @@ class Group:
         return Position(offset, None if passed else max(offset, first))
 
     def _stands(self, consumer: Any, first: int) -> int:
+        """As the worker finds it when it starts. One that keeps its offsets itself begins where the
+        log does when it has none, whatever Kafka says: its database is new."""
+        kept = first
         if self._keeper is not None:
-            kept = self._keeper.where(self._place, self._log_id())
-            if kept is not None:
+            own = self._keeper.where(self._place, self._log_id())
+            kept = first if own is None else own
+            if not self._keeper.beside:
                 return kept
         committed = consumer.committed(self._place, timeout_ms=ANSWER_MS)
-        return first if committed is None or committed < 0 else int(committed)
+        if committed is None or committed < 0:
+            return kept
+        return int(committed) if self._keeper is None else min(kept, int(committed))
 
     def _refuse_if_it_moves(self, consumer: Any, position: Position) -> None:
         """A worker that works is not to be put out: it needs no skip."""
