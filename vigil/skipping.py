@@ -117,7 +117,7 @@ class Group:
 
     def _position(self, consumer: Any) -> Position:
         place = self._place
-        if place.partition not in consumer.partitions_for_topic(place.topic):
+        if place.partition not in (consumer.partitions_for_topic(place.topic) or ()):
             raise InputError(
                 f"{place.topic} has no partition {place.partition}.",
                 code="input.not_there",
