@@ -117,8 +117,8 @@ def test_what_the_database_refuses_of_some_is_not_waited_for_by_the_others(
     desk: Desk, name: str
 ) -> None:
     """Each is valid by its schema. A database that only seems to be away would end all paging."""
-    bad = [alert(event_id=f"{name}{n}") for n in range(30)]
-    bad += [action("acknowledge", one) for one in bad[:10]]
+    alerts = [alert(event_id=f"{name}{n}") for n in range(30)]
+    bad = [*alerts, *(action("acknowledge", one) for one in alerts[:10])]
     batch = [
         Received("t", 0, n, message, SimpleNamespace(timestamp=-1))
         for n, message in enumerate([*bad, alert(), *bad, RAISED])
@@ -129,7 +129,7 @@ def test_what_the_database_refuses_of_some_is_not_waited_for_by_the_others(
     assert name not in str([r.reason for r in found.rejected])
     assert desk.rows() == OPENED | {("oncall-1", "raised", "high")}
     assert len(desk.planner.handle(batch).rejected) == 80
-    assert desk.health.report()["counters"]["deliveries_planned"] == 4
+    assert desk.health.now().counters["deliveries_planned"] == 4
 
 
 def test_what_concerns_nobody_costs_no_transaction(desk: Desk) -> None:
