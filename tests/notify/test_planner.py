@@ -118,11 +118,9 @@ def test_what_the_database_refuses_of_some_is_not_waited_for_by_the_others(
 ) -> None:
     """Each is valid by its schema. A database that only seems to be away would end all paging."""
     alerts = [alert(event_id=f"{name}{n}") for n in range(30)]
-    bad = [*alerts, *(action("acknowledge", one) for one in alerts[:10])]
-    batch = [
-        Received("t", 0, n, message, SimpleNamespace(timestamp=-1))
-        for n, message in enumerate([*bad, alert(), *bad, RAISED])
-    ]
+    bad: list[Alert | Action] = [*alerts, *(action("acknowledge", one) for one in alerts[:10])]
+    whole: list[Alert | Action] = [*bad, alert(), *bad, RAISED]
+    batch = [Received("t", 0, n, m, SimpleNamespace(timestamp=-1)) for n, m in enumerate(whole)]
     found = desk.planner.handle(batch)
     assert [r.received.offset for r in found.rejected] == [*range(40), *range(41, 81)]
     assert {r.reason.code for r in found.rejected} == {"wire.rejected"}
