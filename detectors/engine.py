@@ -23,7 +23,7 @@ from detectors.sources import Chosen
 from detectors.state import Patient
 from detectors.timers import Timers
 from detectors.watch import NEVER
-from vigil.model import Event, Measurement, Upload
+from vigil.model import NO_CONTEXT, Event, Measurement, Upload
 
 
 class Engine:
@@ -41,7 +41,7 @@ class Engine:
         self.watermark: datetime | None = None
         """The last tick: up to here silence was judged. Saved with the offset, and set again."""
 
-    def process(self, upload: Upload) -> list[Event]:
+    def process(self, upload: Upload) -> list[Event]:  # noqa: PLR0912  (hot: no call for each)
         """Take an upload; return the events it causes, in order."""
         patient_id = upload.patient_id
         pipeline = self._pipeline(patient_id)
@@ -58,6 +58,8 @@ class Engine:
             if not is_known(sent.values):
                 self.unknown_values += len(sent.values.keys() - intake.KNOWN)
                 sent = intake.known(sent)  # noqa: PLW2901  (the rest was never sent)
+            if not sent.values and sent.context == NO_CONTEXT:
+                continue  # it tells nothing: whoever sends only that is silent
             measurement = intake.by_name(sent) if len(sent.values) > 1 else sent
             time = measurement.time.timestamp()
             wrong = pipeline.admission.clock_fault(time, received)

@@ -21,9 +21,11 @@ from store import deliveries, paging
 from store.database import Connection, Pool, translated
 from store.deliveries import Planned
 from store.positions import Positions
+from store.writer import REFUSED
 from vigil import ids, logs, samples, stamps, topics
 from vigil.clock import of_millis
-from vigil.handler import Handled, Received, Stateless
+from vigil.errors import WireError
+from vigil.handler import Handled, Received, Rejected, Stateless
 from vigil.health import Health
 from vigil.kinds import Priority
 from vigil.model import Action, Alert
@@ -129,12 +131,16 @@ class Planner(Stateless):
         """
         if not any(self._matters(received.message) for received in batch):
             return Handled()
-        with translated(), self._pool.connection() as connection:
-            new = self._plan(connection, batch)
+        rejected: Sequence[Rejected] = ()
+        try:
+            with translated(), self._pool.connection() as connection:
+                new = self._plan(connection, batch)
+        except REFUSED:
+            new, rejected = self._one_by_one(batch)
         self._health.count("deliveries_planned", new)
         if new:
             self._bell.ring()
-        return Handled()
+        return Handled(rejected=rejected)
 
     def probe(self) -> None:
         """Plan for a good alert and a good action, and take it back.
@@ -151,6 +157,19 @@ class Planner(Stateless):
             connection.transaction(force_rollback=True),
         ):
             self._plan(connection, batch)
+
+    def _one_by_one(self, batch: Sequence[Received]) -> tuple[int, list[Rejected]]:
+        """The same, where the database refuses something that stands in one of them: however many
+        those are, who is to be told of the others does not wait for it."""
+        new, rejected = 0, []
+        with translated(), self._pool.connection() as connection:
+            for received in batch:
+                try:
+                    with connection.transaction():
+                        new += self._plan(connection, [received])
+                except REFUSED as error:
+                    rejected.append(Rejected(received, _refused(error)))
+        return new, rejected
 
     def _plan(self, connection: Connection, batch: Sequence[Received]) -> int:
         """Write it down; returns how many deliveries are new."""
@@ -211,6 +230,14 @@ class Planner(Stateless):
                 self._health.count("pages_without_recipient")
             for recipient in recipients:
                 yield planned(message, page, published, channel, recipient)
+
+
+def _refused(error: Exception) -> WireError:
+    return WireError(
+        f"The database cannot keep what it says ({type(error).__name__}).",
+        code="wire.rejected",
+        mend="Mend the producer, then `vigil deadletter redrive`.",
+    )
 
 
 def planned(

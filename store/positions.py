@@ -134,10 +134,26 @@ def skip(
     before, after = ends
     with translated(), connection.transaction():
         connection.execute(
-            "UPDATE stream_positions SET next_offset = %s WHERE worker_group = %s AND topic = %s"
-            " AND partition = %s AND log_id = %s AND next_offset = %s",
-            (after, service, place.topic, place.partition, log_id, before),
+            "INSERT INTO stream_positions AS p"
+            " (worker_group, topic, partition, log_id, next_offset) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (worker_group, topic, partition) DO UPDATE"
+            " SET log_id = EXCLUDED.log_id, next_offset = EXCLUDED.next_offset, saved_at = now()"
+            " WHERE p.log_id <> EXCLUDED.log_id OR p.next_offset = %s",
+            (service, place.topic, place.partition, log_id, after, before),
         )
+
+
+def position(
+    connection: Connection, service: str, place: TopicPartition, log_id: str
+) -> int | None:
+    """Where a worker stands in the database; None: nothing was saved yet, or for another log."""
+    with translated():
+        row = connection.execute(
+            "SELECT next_offset FROM stream_positions WHERE worker_group = %s AND topic = %s"
+            " AND partition = %s AND log_id = %s",
+            (service, place.topic, place.partition, log_id),
+        ).fetchone()
+    return None if row is None else int(row["next_offset"])
 
 
 def _life(connection: Connection) -> str:

@@ -112,9 +112,17 @@ _BY_WORDS = (
 than English they are said as they are, under ``unavailable.database``."""
 
 
+_LIMIT = "54"
+"""The class of SQLSTATE for what is too long or too deep (a key that no index takes). It is
+operational by the driver's classes, but of one row: no waiting ends it."""
+
+
 def read(error: Exception) -> UnavailableError | None:
-    """The error to raise instead; None: it is no trouble of the database's, but a slip of ours."""
+    """The error to raise instead; None: it is no trouble of the database's, but a slip of ours, or
+    a row's content."""
     state = getattr(error, "sqlstate", None)
+    if state is not None and state.startswith(_LIMIT):
+        return None
     if state is not None and state in _BY_STATE:
         return _told(_BY_STATE[state], error)
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):

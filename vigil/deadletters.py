@@ -233,6 +233,7 @@ def publish(settings: Settings) -> tuple[int, int]:
         return 0, 0
     publisher = broker.Publisher(settings, "deadletter", PATIENCE_SECONDS)
     try:
-        return publish_kept(local, publisher.publish)
+        sent, left, _ = publish_kept(local, publisher.publish)
+        return sent, left
     finally:
         publisher.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafka.errors import (
     InvalidTopicError,
@@ -33,6 +33,9 @@ TROUBLE = "dead_letters"
 AGAIN_SECONDS = 30.0
 """After the topic refused everything, it is asked again only so long later: each try may take
 seconds, and messages wait behind it."""
+PUBLISH_SECONDS = 2.0
+"""What was kept is sent for so long at a time, and the rest with the next letter: messages wait
+meanwhile, and there may be a hundred thousand."""
 _REFUSED_TOPIC = (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -140,17 +143,32 @@ class Letters:
             self._troubled = False
         if self._kept:
             self._ask_at = 0.0
-            self._kept = 0  # what is refused once more is not tried again with every letter
-            publish_kept(self._local, self._publish)
-            self._count()
+            done = publish_kept(self._local, self._publish, PUBLISH_SECONDS)
+            left = self._count()
+            # what is refused once more is not tried again with every letter
+            self._kept = 0 if done.whole else left
+
+
+class Published(NamedTuple):
+    """What became of the letters that were kept."""
+
+    sent: int
+    left: int
+    whole: bool
+    """Each was tried."""
 
 
 def publish_kept(
-    local: LocalLetters, publish: Callable[[Sequence[wire.Outgoing]], object]
-) -> tuple[int, int]:
-    """Send what is kept on this machine, and remove what the broker has; ``(sent, left)``."""
+    local: LocalLetters, publish: Callable[[Sequence[wire.Outgoing]], object],
+    seconds: float = float("inf"),
+) -> Published:  # fmt: skip
+    """Send what is kept on this machine, and remove what the broker has; no longer than so."""
     sent = left = 0
+    deadline, whole = time.monotonic() + seconds, True
     for kept in local.all():
+        if time.monotonic() >= deadline:
+            whole = False
+            break
         try:
             publish([kept.letter])
         except (UnavailableError, WireError) as error:
@@ -161,4 +179,4 @@ def publish_kept(
         else:
             local.remove(kept)
             sent += 1
-    return sent, max(left, local.count())
+    return Published(sent, max(left, local.count()), whole)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +29,9 @@ MOST_FILES = 100_000
 SUFFIX = ".letter"
 _ROOM = 4096
 """A file takes whole blocks of the disk."""
+COUNT_SECONDS = 10.0
+"""So long what was counted holds, but for what is done here: to count a full folder takes longer
+than to write a letter, and other processes are few."""
 
 
 class FullError(Exception):
@@ -62,6 +67,8 @@ class LocalLetters:
     def __init__(self, folder: Path, largest_bytes: int):
         self.folder = folder
         self._largest = largest_bytes
+        self._count = self._size = 0
+        self._counted_at = float("-inf")
 
     @classmethod
     def of(cls, settings: Settings) -> LocalLetters:
@@ -84,6 +91,7 @@ class LocalLetters:
             if files >= MOST_FILES or size + len(data) + _ROOM > self._largest:
                 raise FullError(f"{self.folder} is full: {files} letters, {size} bytes")
             _write(path, data)
+            self._count, self._size = files + 1, size + len(data) + _ROOM
         except OSError as error:
             raise FullError(f"{self.folder}: {error.strerror or error}") from error
 
@@ -112,14 +120,28 @@ class LocalLetters:
     def remove(self, kept: Kept) -> None:
         """The broker has it."""
         kept.path.unlink(missing_ok=True)
+        self._counted_at = min(self._counted_at, time.monotonic() - COUNT_SECONDS)
 
     def _used(self) -> tuple[int, int]:
         """How many letters there are, and their bytes."""
-        if not self.folder.exists():
-            return 0, 0
-        with os.scandir(self.folder) as found:
-            sizes = [entry.stat().st_size for entry in found if entry.name.endswith(SUFFIX)]
-        return len(sizes), sum(sizes) + _ROOM * len(sizes)
+        now = time.monotonic()
+        if now - self._counted_at >= COUNT_SECONDS:
+            sizes = _sizes(self.folder)
+            self._count, self._size = len(sizes), sum(sizes) + _ROOM * len(sizes)
+            self._counted_at = now
+        return self._count, self._size
+
+
+def _sizes(folder: Path) -> list[int]:
+    """Of each letter there is. One that another process removes meanwhile is none."""
+    sizes: list[int] = []
+    if folder.exists():
+        with os.scandir(folder) as found:
+            for entry in found:
+                if entry.name.endswith(SUFFIX):
+                    with suppress(FileNotFoundError):
+                        sizes.append(entry.stat().st_size)
+    return sizes
 
 
 def folder_of(settings: Settings) -> Path:

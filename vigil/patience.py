@@ -49,21 +49,23 @@ class Patience:
         False: not done, because we must stop, or the partitions are no longer ours.
         """
         generation, pause = self._assignment.generation, FIRST_PAUSE_SECONDS
-        troubled = set()
-        while True:
-            try:
-                action()
-            except UnavailableError as error:
-                troubled.add(error.code)
-                told(error, self._health)
-                self._failed(error)
-                if not self._keep_alive(pause, generation):
-                    return False
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            else:
-                for code in troubled:
-                    self._health.trouble(code, None)
-                return True
+        troubled: set[str] = set()
+        try:
+            while True:
+                try:
+                    action()
+                except UnavailableError as error:
+                    troubled.add(error.code)
+                    told(error, self._health)
+                    self._failed(error)
+                    if not self._keep_alive(pause, generation):
+                        return False
+                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                else:
+                    return True
+        finally:  # also where it was not done: nothing waits for the part now
+            for code in troubled:
+                self._health.trouble(code, None)
 
     def _keep_alive(self, seconds: float, generation: int) -> bool:
         """Wait without losing the partitions; False when they are lost or we must stop."""

@@ -19,7 +19,7 @@ from kafka.admin import MemberToRemove
 from kafka.errors import KafkaError, UnknownMemberIdError
 from kafka.structs import OffsetAndMetadata
 
-from vigil import broker, wire
+from vigil import broker, ends, wire
 from vigil.errors import InputError, UnavailableError, WireError
 from vigil.local_letters import FullError, LocalLetters
 from vigil.records import Record, attach
@@ -50,7 +50,7 @@ class Keeper(NamedTuple):
     """A worker's own offsets, beside Kafka's."""
 
     where: Callable[[TopicPartition, str], int | None]
-    """Where it stands in the log of that id; None: Kafka's offset holds."""
+    """Where it stands in the log of that id; None: it has no place there yet."""
     move: Callable[[TopicPartition, str, tuple[int, int]], None]
     """From an offset to another. ``LookupError``: it stands elsewhere by now."""
     beside: bool = False
@@ -117,7 +117,7 @@ class Group:
 
     def _position(self, consumer: Any) -> Position:
         place = self._place
-        if place.partition not in consumer.partitions_for_topic(place.topic):
+        if place.partition not in (consumer.partitions_for_topic(place.topic) or ()):
             raise InputError(
                 f"{place.topic} has no partition {place.partition}.",
                 code="input.not_there",
@@ -125,24 +125,26 @@ class Group:
                 mend="`vigil doctor` tells how many there are.",
             )
         first = consumer.beginning_offsets([place], timeout_ms=ANSWER_MS)[place]
-        end = consumer.end_offsets([place], timeout_ms=ANSWER_MS)[place]
         offset = self._stands(consumer, first)
-        if offset >= end:
-            return Position(offset, None)
-        consumer.assign([place])
         record = _read(consumer, place, max(offset, first))
-        if record is not None:
-            return Position(offset, record.offset)
-        passed = consumer.position(place) >= end  # what is left are marks of transactions
+        if record is not None:  # one before it: the log is shorter than it was
+            return Position(offset, record.offset if record.offset >= offset else None)
+        passed = _at_end(consumer, place)  # what is left are marks of transactions
         return Position(offset, None if passed else max(offset, first))
 
     def _stands(self, consumer: Any, first: int) -> int:
+        """As the worker finds it when it starts. One that keeps its offsets itself begins where the
+        log does when it has none, whatever Kafka says: its database is new."""
+        kept = first
         if self._keeper is not None:
-            kept = self._keeper.where(self._place, self._log_id())
-            if kept is not None:
+            own = self._keeper.where(self._place, self._log_id())
+            kept = first if own is None else own
+            if not self._keeper.beside:
                 return kept
         committed = consumer.committed(self._place, timeout_ms=ANSWER_MS)
-        return first if committed is None or committed < 0 else int(committed)
+        if committed is None or committed < 0:
+            return kept
+        return int(committed) if self._keeper is None else min(kept, int(committed))
 
     def _refuse_if_it_moves(self, consumer: Any, position: Position) -> None:
         """A worker that works is not to be put out: it needs no skip."""
@@ -256,12 +258,11 @@ def _members(admin: Any, group: str) -> list[MemberToRemove]:
 
 
 def _read(consumer: Any, place: TopicPartition, offset: int) -> Record | None:
-    """The first record from an offset on; None: it cannot be read."""
+    """The first record from an offset on; None: there is none, or it cannot be read."""
     consumer.assign([place])
     consumer.seek(place, offset)
-    end = consumer.end_offsets([place], timeout_ms=ANSWER_MS)[place]
-    deadline = time.monotonic() + READ_SECONDS
-    while time.monotonic() < deadline and consumer.position(place) < end:
+    begun = time.monotonic()
+    while time.monotonic() < begun + READ_SECONDS:
         try:
             found = consumer.poll(timeout_ms=300, max_records=1).get(place)
         except KafkaError:  # the batch is damaged
@@ -269,4 +270,15 @@ def _read(consumer: Any, place: TopicPartition, offset: int) -> Record | None:
         if found:
             record: Record = found[0]
             return record
+        told = ends.fetched(consumer, place)
+        if told is not None and told.at >= begun and _at_end(consumer, place):
+            return None
     return None
+
+
+def _at_end(consumer: Any, place: TopicPartition) -> bool:
+    """Whether the consumer is behind the last record. Tansu counts its last batch as one record in
+    ``end_offsets``; a fetch tells the true end."""
+    end = consumer.end_offsets([place], timeout_ms=ANSWER_MS)[place]
+    told = ends.fetched(consumer, place)
+    return bool(consumer.position(place) >= max(end, told.stable if told else 0))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kafka import TopicPartition
@@ -16,12 +15,16 @@ from kafka.errors import KafkaError
 
 from vigil import ends, wire
 from vigil.broker import open_consumer, unavailable
+from vigil.clock import EPOCH, of_millis, utc_now
 from vigil.errors import WireError
 from vigil.model import Status
 from vigil.reading import ANSWER_MS, POLL_MS
+from vigil.stamps import AHEAD
 from vigil.topics import STATUS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from vigil.settings import Settings
 
 BACK_SECONDS = 3600.0
@@ -81,4 +84,7 @@ def _said(raw: Any) -> Said | None:
         return None
     if not isinstance(status, Status):
         return None
-    return Said(status, datetime.fromtimestamp(max(raw.timestamp, 0) / 1000, UTC))
+    heard = of_millis(raw.timestamp) or EPOCH
+    if heard > utc_now() + AHEAD:  # some clock's that is wrong: it would be the newest for ever
+        return None
+    return Said(status, heard)

@@ -116,13 +116,20 @@ class Taking:
         return f"{self._handler.name} failed: {type(cause).__name__}"
 
     def _sound(self, error: BaseException) -> bool:
-        """Whether the handler works without the message.
+        """Whether the handler works without the message. Where that had to be waited for, what it
+        lacked may have been all: the message is to be tried once more.
 
         Raises:
             BaseException: ``error``, for it does not: the fault is in no message.
         """
+        tries: list[None] = []
+
+        def probe() -> None:
+            tries.append(None)
+            self._handler.probe()
+
         try:
-            return self._insist(self._handler.probe)
+            return self._insist(probe) and len(tries) == 1
         except StaleOwnerError:
             return False
         except Exception as unsound:

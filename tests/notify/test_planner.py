@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
@@ -105,6 +106,28 @@ def test_a_rise_is_told_to_staff_in_one_batch_or_two(desk: Desk, apart: bool) ->
     else:
         desk.take(alert(), RAISED)
     assert desk.rows() == OPENED | {("oncall-1", "raised", "high")}
+
+
+LONG = "".join(sha256(b"%d" % n).hexdigest() for n in range(180))
+"""Of 11,520 characters: a topic takes it, no index does."""
+
+
+@pytest.mark.parametrize("name", ["ev\0ent", LONG], ids=["nul", "long"])
+def test_what_the_database_refuses_of_some_is_not_waited_for_by_the_others(
+    desk: Desk, name: str
+) -> None:
+    """Each is valid by its schema. A database that only seems to be away would end all paging."""
+    alerts = [alert(event_id=f"{name}{n}") for n in range(30)]
+    bad: list[Alert | Action] = [*alerts, *(action("acknowledge", one) for one in alerts[:10])]
+    whole: list[Alert | Action] = [*bad, alert(), *bad, RAISED]
+    batch = [Received("t", 0, n, m, SimpleNamespace(timestamp=-1)) for n, m in enumerate(whole)]
+    found = desk.planner.handle(batch)
+    assert [r.received.offset for r in found.rejected] == [*range(40), *range(41, 81)]
+    assert {r.reason.code for r in found.rejected} == {"wire.rejected"}
+    assert name not in str([r.reason for r in found.rejected])
+    assert desk.rows() == OPENED | {("oncall-1", "raised", "high")}
+    assert len(desk.planner.handle(batch).rejected) == 80
+    assert desk.health.now().counters["deliveries_planned"] == 4
 
 
 def test_what_concerns_nobody_costs_no_transaction(desk: Desk) -> None:

@@ -33,10 +33,12 @@ from tests.support.running import eventually
 from tests.support.streaming import committed, ends, looping, uploads
 from vigil import standing, wire
 from vigil.broker import Publisher, open_admin
+from vigil.cli.positions import keeper_of
 from vigil.clock import utc_now
 from vigil.errors import StaleOwnerError
 from vigil.health import Health
 from vigil.settings import Settings
+from vigil.skipping import Group, Position
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
@@ -214,6 +216,34 @@ def test_a_message_that_a_person_skipped_is_not_taken_for_one_that_is_missing(
         with open_pool(there) as pool:
             asking = Positions(there, "store", Health("store"), pool.connection)
             assert asking.assigned([place]) == wanted
+
+
+@pytest.mark.parametrize("service", ["store", "detectors"])
+def test_a_skip_under_an_older_database_is_where_the_worker_begins(
+    settings: Settings, backup: Any, service: str
+) -> None:
+    """Kafka's offset is far ahead: what lies between would never be read again."""
+    empty = backup()
+    prefix, messages = uploads(3, 20)
+    publish(settings, messages)
+    if service == "store":
+        storing(settings, prefix, 60)
+    else:
+        judging(settings)
+    place = TopicPartition("vitals.readings", 0)
+    assert standing.ask(settings, service, [place]).committed[place] > 1
+    group = Group(empty, service, place, keeper_of(service, empty))
+    assert group.position() == Position(0, 0)
+    assert group.skip(0).next_offset == 1
+    assert group.position() == Position(1, 1)
+    assert group.skip(1).next_offset == 2
+    handler: Any = Store(empty, Health("store"))
+    if service == "detectors":
+        handler = Detectors(empty, config.load(None), Health("detectors"))
+    found = handler.assigned([place])
+    handler.close()
+    stands = standing.ask(empty, service, [place])
+    assert (found.get(place) or stands.committed[place]) == 2
 
 
 def test_detectors_on_a_new_database_judge_what_the_log_has(

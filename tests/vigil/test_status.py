@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -11,11 +12,15 @@ import pytest
 from tests.support.running import eventually
 from tests.support.streaming import read_all
 from vigil import __version__, wire
+from vigil.broker import Publisher
+from vigil.clock import utc_now
 from vigil.health import Health
 from vigil.local.parts import HOST, free_port
 from vigil.model import Status
 from vigil.settings import Settings
+from vigil.stamps import AHEAD
 from vigil.status import Reporter
+from vigil.statuses import newest
 from vigil.topics import STATUS
 
 
@@ -107,3 +112,23 @@ def _status(record: Any) -> Status:
 @pytest.fixture
 def settings_away() -> Settings:
     return Settings(kafka_bootstrap=f"{HOST}:{free_port()}", demo=True)
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("stamp", [2**62, -1, 4_102_444_800_000])
+def test_a_status_whose_timestamp_is_no_time_hides_no_other(settings: Settings, stamp: int) -> None:
+    """A topic that keeps the producer's timestamp keeps whatever was written there."""
+    now = utc_now()
+    odd, good = (Status("store", f"{name}-{stamp}", "1", now, now, {}, {}, {})
+                 for name in ("odd", "good"))  # fmt: skip
+    with closing(Publisher(settings, "test")) as publisher:
+        publisher.publish([wire.outgoing(good, "test")])
+        sent = wire.outgoing(odd, "test")
+        publisher._producer.send(
+            sent.topic, value=sent.value, key=sent.key, headers=sent.headers, timestamp_ms=stamp
+        ).get(10)
+        publisher.publish([wire.outgoing(good, "test")])
+    read_all(settings, STATUS.name)
+    found = {said.status.instance: said.heard for said in newest(settings)}
+    assert good.instance in found
+    assert all(heard < utc_now() + AHEAD for heard in found.values())

@@ -293,9 +293,31 @@ def test_a_fault_without_any_message_waits_or_ends_and_sets_nothing_aside(
         eventually(lambda: "unavailable.schema" in trouble(health), 40)
         there.append(True)
         eventually(lambda: len(set(handler.seen)) >= 2, 40)
+        eventually(lambda: len(set(handler.seen)) == 3, 40)
         eventually(health.ready)
-    # The one that was blamed while the table was missing is with the letters, and no other.
-    assert len(letters_of(stream, handler)) <= 1
+    assert letters_of(stream, handler) == []
+
+
+def test_what_was_waited_for_is_no_trouble_once_a_rebalance_ended_the_wait(
+    stream: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigil.patience.FIRST_PAUSE_SECONDS", 60.0)
+    prefix, messages = uploads(patients=6, each=3)
+    away = [True]
+
+    def before(batch: Sequence[Received]) -> None:
+        if batch and away:
+            away.clear()
+            raise UnavailableError("The database is away.", code="unavailable.database")
+
+    first, second = Recorder(prefix, before), Recorder(prefix)
+    second.name = first.name
+    with looping(first, stream) as (health, _):
+        publisher.publish(messages)
+        eventually(lambda: "unavailable.database" in trouble(health), 40)
+        with looping(second, stream, wait_ready=False):
+            eventually(lambda: len({*first.seen, *second.seen}) == 18, 40)
+            eventually(health.ready)
 
 
 def test_a_killed_worker_begins_with_one_message_and_makes_each_step_durable(

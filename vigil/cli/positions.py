@@ -74,8 +74,12 @@ def _beside(service: str, settings: Settings) -> Keeper:
     from store.database import connect
     from vigil.skipping import Keeper
 
+    def stands(where: TopicPartition, log_id: str) -> int | None:
+        with connect(settings, autocommit=True) as connection:
+            return positions.position(connection, service, where, log_id)
+
     def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
         with connect(settings, autocommit=True) as connection:
             positions.skip(connection, service, where, log_id, ends)
 
-    return Keeper(lambda _where, _log_id: None, move, beside=True)
+    return Keeper(stands, move, beside=True)
