@@ -29,6 +29,8 @@ SEEN_OTHERWISE = {
     "vigil/health.py": "answers the question itself: without it there is no answer",
     "dashboard/monitor.py": "counts partitions; the last count stands, and the monitor is watched",
     "vigil/group_watch.py": "catches everything; what it says last stands",
+    "vigil/local/supervisor.py": "passes on what supervisord says; ends with its output",
+    "dashboard/door.py": "one look at a session, which whoever asked waits for or has without it",
     "explain/model_process.py": "ends with the child, which each answer waits for with a deadline",
 }
 

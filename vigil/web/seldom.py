@@ -28,7 +28,7 @@ class Seldom:
         write: Callable[[str, int], None] | None = None,
     ):
         log = logs.get(part)
-        self._write = write or (lambda what, times: log.warning(what, times=times))
+        self._write = write or (lambda what, times: log.warning("refused", what=what, times=times))
         self._monotonic = monotonic
         self._since: Counter[str] = Counter()
         self._written: dict[str, float] = {}
