@@ -47,6 +47,17 @@ HEADERS: Mapping[str, str] = {
 
 
 @cache
+def _worker_state() -> Any:
+    """The head; none on a page that refuses a request before anybody's page was asked for."""
+    monitor = MONITOR.get(None)
+    return "" if monitor is None else head_of(monitor.overview())
+
+
+def _judged() -> bool:
+    monitor = MONITOR.get(None)
+    return monitor is not None and monitor.overview().judged
+
+
 def environment() -> Environment:
     """The templates, compiled once a process."""
     made = Environment(
@@ -58,8 +69,8 @@ def environment() -> Environment:
     )
     made.globals["intended_use"] = INTENDED_USE
     made.globals["reviewers"] = REVIEWERS
-    made.globals["worker_state"] = lambda: head_of(MONITOR.get().overview())
-    made.globals["judged"] = lambda: MONITOR.get().overview().judged
+    made.globals["worker_state"] = _worker_state
+    made.globals["judged"] = _judged
     made.filters["path"] = lambda text: quote(str(text), safe="")
     made.filters["moment"] = wording.moment
     made.filters["clock"] = wording.clock
