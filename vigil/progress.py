@@ -14,13 +14,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 from msgspec import Struct
 
-from vigil.clock import Clock, utc_now
+from vigil.clock import EPOCH, Clock, utc_now
 from vigil.ends import Fetched
 from vigil.health import Health, Look, Trouble
 from vigil.ids import timestamp
@@ -44,7 +44,6 @@ NAMED = 3
 STANDS_STILL = (
     "The loop stands still outside a batch: it loads or saves states, or a client does not return."
 )
-EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Measured(NamedTuple):

@@ -18,14 +18,14 @@ timestamp that is none (-1), or not within 2000 to 2261, is not asked: then the 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from vigil import bounds, logs
-from vigil.clock import EARLIEST
+from vigil.clock import EARLIEST, EPOCH
 from vigil.model import Action, Alert, Event, Phrase, Status, Tick, Upload
 
 if TYPE_CHECKING:
@@ -46,20 +46,10 @@ OWN_TIME: MappingProxyType[type, str] = MappingProxyType(
 )  # fmt: skip
 """Which field of a message tells when it was made."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_USABLE = range((EARLIEST - _EPOCH) // _MS, (bounds.LAST - _EPOCH) // _MS)
+_USABLE = range((EARLIEST - EPOCH) // _MS, (bounds.LAST - EPOCH) // _MS)
 _NONE = range(0)
 _MINUTE_MS = 60_000
-
-
-def moment(stamp: int) -> datetime:
-    """A record's timestamp as a time; one that no calendar has is the nearest end of the bounds.
-
-    >>> str(moment(-1)), str(moment(2**62))
-    ('1970-01-01 00:00:00+00:00', '2261-12-31 23:59:59.999000+00:00')
-    """
-    return _EPOCH + min(max(stamp, 0), _USABLE.stop) * _MS
 
 
 class Stamps:
@@ -68,7 +58,7 @@ class Stamps:
     def __init__(self) -> None:
         self._minute = _NONE
         """Timestamps of which :attr:`_surely` is sure."""
-        self._surely = _EPOCH
+        self._surely = EPOCH
         """Not ahead of any of them."""
 
     def held(self, message: Any, raw: Any) -> Any:
@@ -87,10 +77,10 @@ class Stamps:
                 return message
             begin = stamp - stamp % _MINUTE_MS
             self._minute = range(begin, begin + _MINUTE_MS)
-            self._surely = _EPOCH + begin * _MS + AHEAD
+            self._surely = EPOCH + begin * _MS + AHEAD
         if own <= self._surely:
             return message
-        stamped = _EPOCH + stamp * _MS
+        stamped = EPOCH + stamp * _MS
         if own <= stamped + AHEAD:
             return message
         self._note(raw, own - stamped)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -157,17 +157,24 @@ def _once(rows: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
 def on_topic(settings: Settings, topic: str) -> dict[Step, Any]:
     """The events or alerts of a topic. One that comes again must come the same; poison is left."""
     found: dict[Step, Any] = {}
+    for key, message in steps_on(settings, topic):
+        assert found.setdefault(key, message) == message, f"{topic}: {key} with two contents"
+    return found
+
+
+def steps_on(settings: Settings, topic: str) -> Iterator[tuple[Step, Any]]:
+    """Each event or alert of a topic that can be read, in order, and what it is known by."""
     for record in read_all(settings, topic):
         try:
             message: Any = wire.decode(topic, record.value, record.headers)
         except WireError:
             continue
+        is_event = isinstance(message, Event)
         key = (
-            (message.event_id, message.sequence) if isinstance(message, Event)
+            (message.event_id, message.sequence) if is_event
             else (message.alert_id, message.revision)
         )  # fmt: skip
-        assert found.setdefault(key, message) == message, f"{topic}: {key} with two contents"
-    return found
+        yield key, message
 
 
 def differences(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> dict[str, list[Any]]:
