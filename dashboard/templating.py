@@ -46,7 +46,6 @@ HEADERS: Mapping[str, str] = {
 :mod:`dashboard.shell`."""
 
 
-@cache
 def _worker_state() -> Any:
     """The head; none on a page that refuses a request before anybody's page was asked for."""
     monitor = MONITOR.get(None)
@@ -58,6 +57,7 @@ def _judged() -> bool:
     return monitor is not None and monitor.overview().judged
 
 
+@cache
 def environment() -> Environment:
     """The templates, compiled once a process."""
     made = Environment(

@@ -84,7 +84,6 @@ def test_the_page_of_the_document_needs_no_other_server(door: Door) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in schemathesis' own dependencies
-@pytest.mark.filterwarnings("ignore:Do not use the .random. module")  # a Kafka client does
 def test_schemathesis_finds_no_broken_promise(
     door: Door, path: str, mode: str, statuses: set[int]
 ) -> None:
