@@ -20,6 +20,9 @@ COPY explain explain
 COPY store store
 COPY notify notify
 COPY dashboard dashboard
+COPY history history
+COPY local local
+COPY cli cli
 RUN mkdir -p "$VIGIL_MODEL_DIR" \
  && case "$EXTRAS" in \
       "") python requirements/install.py image ;; \

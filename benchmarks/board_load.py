@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from store.database import Connection
+from store.database.connections import Connection
 
 DAY = timedelta(days=1)
 

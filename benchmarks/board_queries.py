@@ -22,15 +22,17 @@ import psycopg
 from psycopg.rows import dict_row
 
 from benchmarks import board_load
-from dashboard import chart
-from dashboard.context import WebContext
-from dashboard.snapshot import read_sparks, read_ward
-from store import board, burden, evidence, phones, roster, shift, trends
-from store.database import AsyncConnection, Connection, async_pool
-from store.feed import BoardFeed
-from store.migrate import migrate
-from vigil.service import settle
-from vigil.settings import Settings
+from dashboard.board.snapshot import read_sparks, read_ward
+from dashboard.patient import chart
+from dashboard.shell.context import WebContext
+from store.database.connections import AsyncConnection, Connection, async_pool
+from store.database.migrate import migrate
+from store.episodes import board, burden, evidence, shift
+from store.episodes.feed import BoardFeed
+from store.people import phones, roster
+from store.readings import trends
+from vigil.composition.stage import settle
+from vigil.service.settings import Settings
 
 LIMIT_MS = 50.0
 """At the 95th percentile, for what a person waits for."""

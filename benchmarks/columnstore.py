@@ -28,7 +28,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from store.migrate import migrate
+from store.database.migrate import migrate
 
 SERVER = "VIGIL_DATABASE_URL"
 FILL = """

@@ -19,11 +19,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from detectors.config import DetectionConfig, from_tables
-from detectors.engine import Engine
-from ingest.recording import read_uploads
-from vigil.kinds import KINDS
-from vigil.model import Event, Upload
+from detectors.configuration.loading import DetectionConfig, from_tables
+from detectors.engine.engine import Engine
+from ingest.recordings.reader import read_uploads
+from vigil.domain.episode import Event
+from vigil.domain.kinds import KINDS
+from vigil.domain.reading import Upload
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 IN_BED = {"context": {"unknown_activity": "rest"}}

@@ -25,12 +25,12 @@ from unittest.mock import patch
 from river.anomaly import GaussianScorer
 from river.stats import Mean
 
-from detectors.config import DetectionConfig, load
-from detectors.engine import Engine
+from detectors.configuration.loading import DetectionConfig, load
+from detectors.engine.engine import Engine
 from detectors.registry import BUILT_IN
-from ingest.recording import read_uploads
-from vigil.model import Context, Measurement, Upload
-from vigil.service import settle
+from ingest.recordings.reader import read_uploads
+from vigil.composition.stage import settle
+from vigil.domain.reading import Context, Measurement, Upload
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 SETS = ("wearable_minutes", "icu_hourly")
@@ -110,7 +110,7 @@ def report_shares(log: Sequence[Upload], config: DetectionConfig, whole: float) 
     """What each detector adds: passes with the others alone."""
     for name in BUILT_IN:
         others = MappingProxyType({k: make for k, make in BUILT_IN.items() if k != name})
-        with patch("detectors.pipeline.BUILT_IN", others):
+        with patch("detectors.engine.pipeline.BUILT_IN", others):
             share = whole - passes(log, config, PASSES)[0]
         print(f"    {name:<20}{max(0.0, share) / whole:7.0%}")
 

@@ -33,17 +33,17 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from store import arrays
-from store.batching import FULL_ROWS
-from store.migrate import migrate
-from store.reading_rows import COLUMNS, Row, write_rows
-from store.writer import Writer
+from local import parts
+from store.database import arrays
+from store.database.migrate import migrate
+from store.readings.rows import COLUMNS, Row, write_rows
+from store.writing.batching import FULL_ROWS
+from store.writing.writer import Writer
 from tests.support.processes import started
-from vigil import wire
-from vigil.handler import Received
-from vigil.local import parts
-from vigil.model import Context, Measurement, Upload
-from vigil.service import settle
+from vigil.composition.stage import settle
+from vigil.contracts import wire
+from vigil.domain.reading import Context, Measurement, Upload
+from vigil.streaming.handler import Received
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 TYPES = [kind for _, kind in COLUMNS]

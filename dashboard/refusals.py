@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dashboard.phone.door import spoken_by
 from dashboard.phone.pages import notice
 from dashboard.phone.routing import PREFIX as PHONE
-from dashboard.templating import page
+from dashboard.shell.templating import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fastapi import Request
     from fastapi.responses import Response
 
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
     from vigil.web.refusal import Refusal
 
 BUSY = "Vigil is busy"
@@ -30,10 +30,16 @@ def pages(settings: Settings) -> Callable[[Request, Refusal], Response]:
         if path == PHONE or path.startswith(f"{PHONE}/"):
             return _to_a_patient(request, refusal, settings)
         return page(
-            "message.html", refusal.status, demo=settings.demo,
-            heading=BUSY if refusal.retry_after else NOT_TAKEN, lines=[refusal.sentence()],
-            link="/board/", link_text="To the board", again_in=0, severe=False,
-        )  # fmt: skip
+            "message.html",
+            refusal.status,
+            demo=settings.demo,
+            heading=BUSY if refusal.retry_after else NOT_TAKEN,
+            lines=[refusal.sentence()],
+            link="/board/",
+            link_text="To the board",
+            again_in=0,
+            severe=False,
+        )
 
     return refused
 
@@ -43,9 +49,15 @@ def _to_a_patient(request: Request, refusal: Refusal, settings: Settings) -> Res
     w = spoken_by(request)
     if refusal.retry_after:
         return notice(
-            settings, refusal.status, w.away_title, w.away, w.emergency, link=(PHONE, w.try_again),
-            words=w, urgent=True,
-        )  # fmt: skip
+            settings,
+            refusal.status,
+            w.away_title,
+            w.away,
+            w.emergency,
+            link=(PHONE, w.try_again),
+            words=w,
+            urgent=True,
+        )
     return notice(
         settings, refusal.status, w.refused_title, w.refused, link=(PHONE, w.to_messages), words=w
     )

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from dashboard.context import WebContext
 from dashboard.phone.routes import install as install_phone
-from dashboard.publishing import keep_publisher
-from dashboard.templating import STATIC
-from store.database import async_pool
-from store.feed import BoardFeed
+from dashboard.shell.context import WebContext
+from dashboard.shell.publishing import keep_publisher
+from dashboard.shell.templating import STATIC
+from store.database.connections import async_pool
+from store.episodes.feed import BoardFeed
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
 
 
 class Dashboard:
-    """A :class:`~vigil.service.WebPart`."""
+    """A :class:`~vigil.composition.stage.WebPart`."""
 
     name = "dashboard"
 
@@ -36,26 +36,23 @@ class Dashboard:
 
     def install(self, api: FastAPI) -> None:
         """Add the pages, Dash, and the guard around everything under ``/board/``."""
-        from dashboard import (  # noqa: PLC0415
-            actions,
-            admin,
-            callbacks,
-            pages,
-            refusals,
-            state_pages,
-            system,
-        )
-        from dashboard.board_pages import BoardPages  # noqa: PLC0415
-        from dashboard.door import Door  # noqa: PLC0415
-        from dashboard.guard import Guard  # noqa: PLC0415
-        from dashboard.phrase_pages import PhrasePages  # noqa: PLC0415
-        from dashboard.shell import Shell  # noqa: PLC0415
-        from dashboard.views import Views  # noqa: PLC0415
+        from dashboard import refusals  # noqa: PLC0415
+        from dashboard.administration import admin, system  # noqa: PLC0415
+        from dashboard.auth import login_pages  # noqa: PLC0415
+        from dashboard.auth.door import Door  # noqa: PLC0415
+        from dashboard.auth.guard import Guard  # noqa: PLC0415
+        from dashboard.live import callbacks  # noqa: PLC0415
+        from dashboard.live.pages import BoardPages  # noqa: PLC0415
+        from dashboard.live.views import Views  # noqa: PLC0415
+        from dashboard.patient import actions  # noqa: PLC0415
+        from dashboard.phrase_review.pages import PhrasePages  # noqa: PLC0415
+        from dashboard.shell import state_pages  # noqa: PLC0415
+        from dashboard.shell.dash_shell import Shell  # noqa: PLC0415
 
         context, door = self.context, Door(self.context)
         views = Views(context)
         api.mount("/static", StaticFiles(directory=STATIC), name="static")
-        api.include_router(pages.routes(context, door))
+        api.include_router(login_pages.routes(context, door))
         api.include_router(state_pages.routes(context))
         api.include_router(actions.routes(context))
         api.include_router(admin.routes(context))
@@ -85,7 +82,7 @@ class Dashboard:
         tasks = [
             asyncio.create_task(context.feed.run(), name="board-feed"),
             asyncio.create_task(keep_publisher(context), name="publisher"),
-            asyncio.create_task(context.monitor.run(context), name="monitor"),
+            asyncio.create_task(context.monitor.run(lambda: context.publisher), name="monitor"),
         ]
         self._tasks = tasks
         try:

@@ -21,8 +21,8 @@ from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct, convert, to_builtins
 
-from vigil.kinds import Priority
-from vigil.model import Activity
+from vigil.domain.kinds import Priority
+from vigil.domain.reading import Activity
 
 BEYOND: Literal[2] = 2
 """The condition holds."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from detectors.config import DetectionConfig
-from detectors.engine import Engine
-from vigil.model import Event, Upload
+from detectors.configuration.loading import DetectionConfig
+from detectors.engine.engine import Engine
+from vigil.domain.episode import Event
+from vigil.domain.reading import Upload
 
 MINUTE = timedelta(minutes=1)
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import MappingProxyType
 
-from detectors.baseline import Baseline
-from detectors.combination import Combination
+from detectors.baseline.detector import Baseline
+from detectors.baseline.novelty import Novelty
+from detectors.blood_pressure_over_days.detector import PressureDays
 from detectors.contract import Detector
-from detectors.deterioration import Risk
-from detectors.early_warning import EarlyWarningScore
-from detectors.irregularity import IrregularRate
-from detectors.limits import Limits
-from detectors.novelty import Novelty
-from detectors.plugins import Plugins
-from detectors.pressure_days import PressureDays
-from detectors.resting import Resting
+from detectors.early_warning.deterioration import Risk
+from detectors.early_warning.news2 import EarlyWarningScore
+from detectors.irregularity.detector import IrregularRate
+from detectors.limits.combination import Combination
+from detectors.limits.detector import Limits
+from detectors.resting_heart_rate.detector import Resting
+from detectors.river_plugin.detector import Plugins
 from detectors.sections.patient import PatientConfig
 
 BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingProxyType(

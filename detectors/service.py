@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from detectors.config import load
+from detectors.configuration.loading import load
 from detectors.worker import NAME, Detectors
-from vigil.stream import run_handler
+from vigil.streaming.loop import run_handler
 
 if TYPE_CHECKING:
-    from vigil.health import Health
-    from vigil.settings import Settings
+    from vigil.service.health import Health
+    from vigil.service.settings import Settings
 
 
 class DetectorsWorker:

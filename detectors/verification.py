@@ -32,8 +32,8 @@ from statistics import median
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from vigil.model import Measurement
-from vigil.signals import SIGNALS
+from vigil.domain.reading import Measurement
+from vigil.domain.signals import SIGNALS
 
 Kind = Literal[
     "asystole",

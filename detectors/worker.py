@@ -1,13 +1,13 @@
 """The engine on the stream: a partition's state lives with the offset that it belongs to.
 
-:mod:`vigil.stream` keeps the order that makes the result effectively-once. Here are its steps 3
-and 5: a batch is applied to the engines, in memory, and what it causes is given to the loop to
-produce; a checkpoint saves the states that changed and the next offset of each partition, in one
+:mod:`vigil.streaming.loop` keeps the order that makes the result effectively-once. Here are its
+steps 3 and 5: a batch is applied to the engines, in memory, and what it causes is given to the loop
+to produce; a checkpoint saves the states that changed and the next offset of each partition, in one
 transaction that a newer owner of a partition makes fail.
 
 A crash between the two repeats the messages since the last checkpoint: the same state and the same
 messages make the same events with the same ids, and every sink upserts on them. On a newer owner
-(:class:`~vigil.errors.StaleOwnerError`) the loop forgets all state and loads it again.
+(:class:`~vigil.service.errors.StaleOwnerError`) the loop forgets all state and loads it again.
 
 Kafka's own committed offset is for the eye only: on assignment the checkpoint says where to go on.
 
@@ -26,21 +26,24 @@ from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
 
-from detectors.config import DetectionConfig
-from detectors.engine import Engine
-from detectors.unbelieved import AHEAD_SECONDS
-from store.checkpoints import Checkpoint, Checkpoints, Place, Saving
-from vigil import logs, samples, standing, topics, wire
-from vigil.clock import utc_now
-from vigil.errors import UnavailableError, WireError
-from vigil.handler import FailedOn, Handled, Received
-from vigil.ids import timestamp
-from vigil.model import Tick, Upload
-from vigil.service import filling
+from detectors.configuration.loading import DetectionConfig
+from detectors.engine.engine import Engine
+from detectors.engine.future_state import AHEAD_SECONDS
+from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
+from vigil.composition.stage import filling
+from vigil.contracts import topics, wire
+from vigil.domain.ids import timestamp
+from vigil.domain.reading import Tick, Upload
+from vigil.kafka import group_offsets
+from vigil.service import logs
+from vigil.service.errors import UnavailableError, WireError
+from vigil.streaming import probe_messages
+from vigil.streaming.handler import FailedOn, Handled, Received
+from vigil.values.clock import utc_now
 
 if TYPE_CHECKING:
-    from vigil.health import Health
-    from vigil.settings import Settings
+    from vigil.service.health import Health
+    from vigil.service.settings import Settings
 
 log = logs.get("detectors")
 
@@ -134,7 +137,7 @@ class Detectors:
         Raises:
             UnavailableError: broker or database are away.
         """
-        stands = standing.ask(self._settings, self.name, partitions)
+        stands = group_offsets.ask(self._settings, self.name, partitions)
         offsets = {}
         for partition in partitions:
             place = Place(NAME, partition.topic, partition.partition)
@@ -149,7 +152,7 @@ class Detectors:
                 where = stands.first[partition]
             offsets[partition] = where
             if where < (committed := stands.committed.get(partition, 0)):
-                standing.said_behind(self._health, partition, where, committed)
+                group_offsets.said_behind(self._health, partition, where, committed)
         self._measure()
         return offsets
 
@@ -189,10 +192,10 @@ class Detectors:
             UnavailableError: the database is away, or lacks a table.
         """
         engine, now = Engine(self._config), utc_now()
-        for event in engine.process(samples.upload(now)):
+        for event in engine.process(probe_messages.upload(now)):
             wire.outgoing(event, NAME)
         engine.tick(now)
-        engine.load_state(samples.PATIENT, engine.state_of(samples.PATIENT))
+        engine.load_state(probe_messages.PATIENT, engine.state_of(probe_messages.PATIENT))
         self._checkpoints.probe()
 
     def checkpoint(self) -> None:
@@ -240,7 +243,7 @@ class Detectors:
         except WireError as error:
             if error.code == "wire.newer_state":
                 raise UnavailableError(
-                    error.message, code="unavailable.state_newer", mend=error.mend
+                    error.message, code="unavailable.state_newer", how_to_fix=error.how_to_fix
                 ) from error
             why = error.message
         if why:

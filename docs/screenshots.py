@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
 
+from local.demo_remains import PASSWORD, USER
 from tests.conftest import CHROMIUM, CHROMIUM_FLAGS
 from tests.support.whole import whole
-from vigil.cli.demo_remains import PASSWORD, USER
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -15,20 +15,22 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from explain import writing
-from explain.compose import reword, signatures_of
-from explain.drafts import choice_of, sentences_for
-from explain.model_process import ModelDown, ModelProcess
-from explain.model_reasons import counter
-from explain.phrasebook import Phrasebook, refusals
-from explain.signature import Signature, facts_for
-from explain.writing import Author
-from vigil import logs
-from vigil.beside import Pulse
-from vigil.clock import Clock, utc_now
-from vigil.errors import UnavailableError
-from vigil.health import Health
-from vigil.model import Alert, Audience, Event, Phrase
+from explain.facts.signature import Signature, facts_for
+from explain.language_model.process import ModelDown, ModelProcess
+from explain.language_model.reasons import counter
+from explain.phrasebook import writing
+from explain.phrasebook.book import Phrasebook, refusals
+from explain.phrasebook.writing import Author
+from explain.templates.compose import reword, signatures_of
+from explain.templates.drafts import choice_of, sentences_for
+from vigil.domain.alert import Alert, Audience
+from vigil.domain.episode import Event
+from vigil.domain.phrase import Phrase
+from vigil.service import logs
+from vigil.service.background import Pulse
+from vigil.service.errors import UnavailableError
+from vigil.service.health import Health
+from vigil.values.clock import Clock, utc_now
 
 log = logs.get("rewording")
 FIRST_PAUSE_SECONDS = 1.0
@@ -41,7 +43,7 @@ words, then words drawn by chance."""
 
 
 class Known(Protocol):
-    """The part of :class:`explain.phrase_topic.PhraseTopic` that is used here."""
+    """The part of :class:`explain.phrasebook.topic.PhraseTopic` that is used here."""
 
     book: Phrasebook
 
@@ -71,9 +73,15 @@ class Reworder:
     """
 
     def __init__(
-        self, process: ModelProcess, known: Known, publish: Callable[[Alert], None],
-        health: Health, deadline_seconds: float, bound: int, clock: Clock = utc_now,
-    ):  # fmt: skip
+        self,
+        process: ModelProcess,
+        known: Known,
+        publish: Callable[[Alert], None],
+        health: Health,
+        deadline_seconds: float,
+        bound: int,
+        clock: Clock = utc_now,
+    ):
         self._process = process
         self._known = known
         self._publish = publish

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from explain.worker import ExplainWorker
 
 if TYPE_CHECKING:
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
 
 
 def build(settings: Settings) -> ExplainWorker:

@@ -12,23 +12,27 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
-from explain import phrase_files
-from explain.compose import compose
-from explain.phrase_topic import PhraseTopic
-from vigil import logs, samples, wire
-from vigil.broker import Publisher
-from vigil.clock import utc_now
-from vigil.errors import InputError
-from vigil.handler import FailedOn, Handled, Received, Stateless
-from vigil.health import Health
-from vigil.model import Alert, Event, Phrase
-from vigil.stream import StreamLoop
-from vigil.topics import EVENTS
+from explain.phrasebook import files as phrase_files
+from explain.phrasebook.topic import PhraseTopic
+from explain.templates.compose import compose
+from vigil.contracts import wire
+from vigil.contracts.topics import EVENTS
+from vigil.domain.alert import Alert
+from vigil.domain.episode import Event
+from vigil.domain.phrase import Phrase
+from vigil.kafka.clients import Publisher
+from vigil.service import logs
+from vigil.service.errors import InputError
+from vigil.service.health import Health
+from vigil.streaming import probe_messages
+from vigil.streaming.handler import FailedOn, Handled, Received, Stateless
+from vigil.streaming.loop import StreamLoop
+from vigil.values.clock import utc_now
 
 if TYPE_CHECKING:
-    from explain.compose import Phrases
     from explain.rewording import Reworder
-    from vigil.settings import Settings
+    from explain.templates.compose import Phrases
+    from vigil.service.settings import Settings
 
 log = logs.get("explain")
 NAME = "explain"
@@ -66,7 +70,7 @@ class ExplainHandler(Stateless):
 
     def probe(self) -> None:
         """Say a good event, to nobody."""
-        wire.outgoing(compose(samples.event(utc_now()), self._phrases), NAME)
+        wire.outgoing(compose(probe_messages.event(utc_now()), self._phrases), NAME)
 
     def _compose(self, received: Received) -> Alert:
         event: Event = received.message  # type: ignore[assignment]  # it is one
@@ -99,9 +103,11 @@ class ExplainWorker:
     name = NAME
 
     def __init__(
-        self, settings: Settings, model_command: Sequence[str] | None = None,
+        self,
+        settings: Settings,
+        model_command: Sequence[str] | None = None,
         shipped: Sequence[Phrase] | None = None,
-    ):  # fmt: skip
+    ):
         self._settings = settings
         self._command = model_command
         self._shipped = shipped
@@ -125,7 +131,7 @@ class ExplainWorker:
             publisher.close()
 
     def _reworder(self, publisher: Publisher, phrases: PhraseTopic, health: Health) -> Reworder:
-        from explain.model_process import ModelProcess, for_settings  # noqa: PLC0415  (if wanted)
+        from explain.language_model.process import ModelProcess, for_settings  # noqa: PLC0415  (if wanted)
         from explain.rewording import Reworder  # noqa: PLC0415
 
         return Reworder(

@@ -7,22 +7,22 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ingest.directory import Directory
-from ingest.gateway import Gateway
-from ingest.outbox import Outbox
+from ingest.http.async_publisher import Outbox
+from ingest.http.directory import Directory
+from ingest.http.gateway import Gateway
 from ingest.ticks import tick_forever
-from vigil.clock import Clock, utc_now
-from vigil.health import Health, Look, Trouble
-from vigil.status import Reporter
+from vigil.composition.status_reporter import Reporter
+from vigil.service.health import Health, Look, Trouble
+from vigil.values.clock import Clock, utc_now
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
 
 
 class Ingest:
-    """The door for devices; a :class:`vigil.service.WebPart`."""
+    """The door for devices; a :class:`vigil.composition.stage.WebPart`."""
 
     name = "ingest"
 

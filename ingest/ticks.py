@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from ingest.outbox import Outbox
-from vigil import wire
-from vigil.clock import Clock
-from vigil.errors import UnavailableError
-from vigil.model import Tick
-from vigil.topics import READINGS
+from ingest.http.async_publisher import Outbox
+from vigil.contracts import wire
+from vigil.contracts.topics import READINGS
+from vigil.domain.reading import Tick
+from vigil.service.errors import UnavailableError
+from vigil.values.clock import Clock
 
 
 async def tick_forever(outbox: Outbox, clock: Clock, seconds: float) -> None:

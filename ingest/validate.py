@@ -1,9 +1,10 @@
-"""A device's words → a :class:`~vigil.model.Measurement`. The one door: HTTP and replay share it.
+"""A device's words → a :class:`~vigil.domain.reading.Measurement`. The one door: HTTP and replay
+share it.
 
 Everything here is pure. Whatever the words are, the answer is either a reading that every later
-stage may trust or an :class:`~vigil.errors.InputError` that names the field and the mend. A reading
-is taken whole or refused whole: where one value is impossible, the others came from the same sensor
-at the same moment and are not believed either.
+stage may trust or an :class:`~vigil.service.errors.InputError` that names the field and the mend. A
+reading is taken whole or refused whole: where one value is impossible, the others came from the
+same sensor at the same moment and are not believed either.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ from datetime import datetime
 from math import isfinite
 from typing import Any, NamedTuple, NoReturn, get_args
 
-from vigil import ids, moments
-from vigil.clock import EARLIEST
-from vigil.errors import InputError
-from vigil.figures import apart
-from vigil.model import NO_CONTEXT, Activity, Context, Measurement, encode
-from vigil.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE, Signal, factor_to_canonical
+from vigil.domain import ids
+from vigil.domain.encoding import encode
+from vigil.domain.figures import apart
+from vigil.domain.reading import NO_CONTEXT, Activity, Context, Measurement
+from vigil.domain.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE, Signal, factor_to_canonical
+from vigil.service.errors import InputError
+from vigil.values import timestamps
+from vigil.values.clock import EARLIEST
 
 IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}"
-"""The form of :data:`vigil.model.Identifier`."""
+"""The form of :data:`vigil.domain.reading.Identifier`."""
 POSTURE = r"[a-z][a-z_-]{0,31}"
 """One word of the device's own, e.g. ``lying``; free text is not taken."""
 DECIMALS_AFTER_CONVERSION = 4
 """A converted value is rounded so: far below any device's precision, and stable in ids. It is no
-figure yet (:mod:`vigil.figures`): what is stored stays as fine as it was sent."""
+figure yet (:mod:`vigil.domain.figures`): what is stored stays as fine as it was sent."""
 
 ACTIVITIES: tuple[str, ...] = get_args(Activity)
 READING_FIELDS = frozenset({"patient_id", "time", "values", "context", "reading_id"})
@@ -73,8 +76,12 @@ def reading(
     values = _values(body.get("values", {}), f"{where}values")
     context = _context(body["context"], f"{where}context") if "context" in body else NO_CONTEXT
     if not values and context == NO_CONTEXT:
-        _refuse("input.no_values", f"{where}values", "A reading with nothing in it.",
-                f"Give at least one of: {', '.join(NAMES)}.")  # fmt: skip
+        _refuse(
+            "input.no_values",
+            f"{where}values",
+            "A reading with nothing in it.",
+            f"Give at least one of: {', '.join(NAMES)}.",
+        )
     if "reading_id" in body:
         name = identifier(body["reading_id"], f"{where}reading_id")
     else:
@@ -94,11 +101,19 @@ def canonical(values: dict[str, float], context: Context) -> str:
 def identifier(words: object, field: str) -> str:
     """A patient's, device's or reading's id."""
     if words is None:
-        _refuse("input.missing_field", field, "It is not given.",
-                "Give the id that the patient is enrolled under.")  # fmt: skip
+        _refuse(
+            "input.missing_field",
+            field,
+            "It is not given.",
+            "Give the id that the patient is enrolled under.",
+        )
     if not isinstance(words, str) or not is_identifier(words):
-        _refuse("input.wrong_type", field, f"{shown(words)} is not an id.",
-                "Use 1 to 128 letters, digits and _.:@+- (a letter or digit first).")  # fmt: skip
+        _refuse(
+            "input.wrong_type",
+            field,
+            f"{shown(words)} is not an id.",
+            "Use 1 to 128 letters, digits and _.:@+- (a letter or digit first).",
+        )
     return words
 
 
@@ -108,23 +123,39 @@ def is_identifier(words: str) -> bool:
 
 
 def moment(words: object, latest: datetime, field: str) -> datetime:
-    """A time, in UTC, that can be when a reading was taken (:mod:`vigil.moments`)."""
+    """A time, in UTC, that can be when a reading was taken (:mod:`vigil.values.timestamps`)."""
     if words is ...:
-        _refuse("input.missing_field", field, "It is not given.",
-                "Say when it was measured, as 2026-11-21T06:02:00Z.")  # fmt: skip
+        _refuse(
+            "input.missing_field",
+            field,
+            "It is not given.",
+            "Say when it was measured, as 2026-11-21T06:02:00Z.",
+        )
     try:
-        time = moments.parse(words) if isinstance(words, str) else _not_a_time(words, field)
-    except moments.NaiveTimeError:
-        _refuse("input.naive_time", field, f"{shown(words)} has no offset from UTC.",
-                "End it with Z or the offset, as 2026-11-21T07:02:00+01:00.")  # fmt: skip
-    except moments.NotATimeError:
+        time = timestamps.parse(words) if isinstance(words, str) else _not_a_time(words, field)
+    except timestamps.NaiveTimeError:
+        _refuse(
+            "input.naive_time",
+            field,
+            f"{shown(words)} has no offset from UTC.",
+            "End it with Z or the offset, as 2026-11-21T07:02:00+01:00.",
+        )
+    except timestamps.NotATimeError:
         _not_a_time(words, field)
     if time < EARLIEST:
-        _refuse("input.ancient_time", field, f"{shown(words)} is before the year 2000.",
-                "Set the device's clock.")  # fmt: skip
+        _refuse(
+            "input.ancient_time",
+            field,
+            f"{shown(words)} is before the year 2000.",
+            "Set the device's clock.",
+        )
     if time > latest:
-        _refuse("input.future_time", field, f"{shown(words)} is in the future.",
-                "Set the device's clock; a small lead is tolerated.")  # fmt: skip
+        _refuse(
+            "input.future_time",
+            field,
+            f"{shown(words)} is in the future.",
+            "Set the device's clock; a small lead is tolerated.",
+        )
     return time
 
 
@@ -135,8 +166,12 @@ def number(words: object, field: str) -> float:
         with suppress(OverflowError):  # an integer of more than 308 digits
             value = float(words)
     if not isfinite(value):
-        _refuse("input.wrong_type", field, f"{shown(words)} is not a finite number.",
-                "Give a number, without quotes; leave out what was not measured.")  # fmt: skip
+        _refuse(
+            "input.wrong_type",
+            field,
+            f"{shown(words)} is not a finite number.",
+            "Give a number, without quotes; leave out what was not measured.",
+        )
     return value + 0.0  # makes -0.0 plain zero, so that equal values are equal text
 
 
@@ -151,15 +186,22 @@ def shown(words: object) -> str:
 
 def _values(words: object, field: str) -> dict[str, float]:
     if not isinstance(words, dict):
-        _refuse("input.wrong_type", field, f"{shown(words)} is not an object.",
-                'Write it as {"heart_rate": 72}.')  # fmt: skip
+        _refuse(
+            "input.wrong_type",
+            field,
+            f"{shown(words)} is not an object.",
+            'Write it as {"heart_rate": 72}.',
+        )
     values: dict[str, float] = {}
     for name, value in words.items():
         signal = SIGNALS.get(name) if isinstance(name, str) else None
         if signal is None:
-            _refuse("input.unknown_signal", f"{field}.{str(name)[:40] or '(empty)'}",
-                    f"{shown(name)} is not a signal that Vigil knows.",
-                    f"Known: {', '.join(NAMES)}.")  # fmt: skip
+            _refuse(
+                "input.unknown_signal",
+                f"{field}.{str(name)[:40] or '(empty)'}",
+                f"{shown(name)} is not a signal that Vigil knows.",
+                f"Known: {', '.join(NAMES)}.",
+            )
         values[signal.name] = _value(signal, value, f"{field}.{signal.name}")
     _check_pair(values, field)
     return values
@@ -169,18 +211,24 @@ def _value(signal: Signal, words: object, field: str) -> float:
     if isinstance(words, dict):
         body = _object(words, VALUE_FIELDS, f"{field}.")
         if "value" not in body:
-            _refuse("input.missing_field", f"{field}.value", "It is not given.",
-                    'Write it as {"value": 16, "unit": "kPa"}, or as a plain number.')  # fmt: skip
+            _refuse(
+                "input.missing_field",
+                f"{field}.value",
+                "It is not given.",
+                'Write it as {"value": 16, "unit": "kPa"}, or as a plain number.',
+            )
         value = number(body["value"], f"{field}.value")
         value = _in_own_unit(signal, value, body.get("unit", signal.ucum), f"{field}.unit")
     else:
         value = number(words, field)
     if not signal.lowest <= value <= signal.highest:
-        _refuse("input.impossible_value", field,
-                f"{value:.10g} {signal.ucum} is outside what is possible "
-                f"({signal.lowest:g} to {signal.highest:g}).",
-                "Check the sensor and the unit; send the reading without a faulty value.",
-                )  # fmt: skip
+        _refuse(
+            "input.impossible_value",
+            field,
+            f"{value:.10g} {signal.ucum} is outside what is possible "
+            f"({signal.lowest:g} to {signal.highest:g}).",
+            "Check the sensor and the unit; send the reading without a faulty value.",
+        )
     return value
 
 
@@ -188,8 +236,12 @@ def _in_own_unit(signal: Signal, value: float, unit: object, field: str) -> floa
     found = factor_to_canonical(signal, unit) if isinstance(unit, str) else None
     if found is None:
         known = ", ".join((signal.ucum, *(name for name, _, _ in signal.accepted_units)))
-        _refuse("input.unknown_unit", field, f"{shown(unit)} is not a unit of {signal.name}.",
-                f"Known: {known}.")  # fmt: skip
+        _refuse(
+            "input.unknown_unit",
+            field,
+            f"{shown(unit)} is not a unit of {signal.name}.",
+            f"Known: {known}.",
+        )
     factor, offset = found
     if (factor, offset) == (1.0, 0.0):
         return value
@@ -205,28 +257,47 @@ def _check_pair(values: dict[str, float], field: str) -> None:
         return
     if systolic is None or diastolic is None:
         absent = "systolic" if systolic is None else "diastolic"
-        _refuse("input.incomplete_pair", f"{field}.{absent}", f"The {absent} pressure is absent.",
-                "Send systolic and diastolic of one measurement together.")  # fmt: skip
+        _refuse(
+            "input.incomplete_pair",
+            f"{field}.{absent}",
+            f"The {absent} pressure is absent.",
+            "Send systolic and diastolic of one measurement together.",
+        )
     if not apart(systolic, diastolic):
-        _refuse("input.systolic_not_above_diastolic", f"{field}.systolic",
-                f"Systolic {systolic:.10g} does not read higher than diastolic {diastolic:.10g}.",
-                "Check that the two were not swapped.")  # fmt: skip
+        _refuse(
+            "input.systolic_not_above_diastolic",
+            f"{field}.systolic",
+            f"Systolic {systolic:.10g} does not read higher than diastolic {diastolic:.10g}.",
+            "Check that the two were not swapped.",
+        )
 
 
 def _context(words: object, field: str) -> Context:
     body = _object(words, CONTEXT_FIELDS, f"{field}.")
     activity = body.get("activity", "unknown")
     if not isinstance(activity, str) or activity not in ACTIVITIES:
-        _refuse("input.wrong_type", f"{field}.activity", f"{shown(activity)} is not an activity.",
-                f"Known: {', '.join(ACTIVITIES)}.")  # fmt: skip
+        _refuse(
+            "input.wrong_type",
+            f"{field}.activity",
+            f"{shown(activity)} is not an activity.",
+            f"Known: {', '.join(ACTIVITIES)}.",
+        )
     posture = body.get("posture")
     if "posture" in body and not (isinstance(posture, str) and _POSTURE.fullmatch(posture)):
-        _refuse("input.wrong_type", f"{field}.posture", f"{shown(posture)} is not a posture.",
-                "Give one lower-case word, as lying.")  # fmt: skip
+        _refuse(
+            "input.wrong_type",
+            f"{field}.posture",
+            f"{shown(posture)} is not a posture.",
+            "Give one lower-case word, as lying.",
+        )
     contact = body.get("contact")
     if "contact" in body and not isinstance(contact, bool):
-        _refuse("input.wrong_type", f"{field}.contact", f"{shown(contact)} is not a boolean.",
-                "Give true or false.")  # fmt: skip
+        _refuse(
+            "input.wrong_type",
+            f"{field}.contact",
+            f"{shown(contact)} is not a boolean.",
+            "Give true or false.",
+        )
     steps = None
     if "steps_per_min" in body:
         steps = _steps(body["steps_per_min"], f"{field}.steps_per_min")
@@ -237,29 +308,42 @@ def _steps(words: object, field: str) -> float:
     steps = number(words, field)
     low, high = STEPS_PER_MINUTE_RANGE
     if not low <= steps <= high:
-        _refuse("input.impossible_value", field,
-                f"{steps:g} steps a minute is outside what is possible ({low:g} to {high:g}).",
-                "Send steps per minute, not a daily total.")  # fmt: skip
+        _refuse(
+            "input.impossible_value",
+            field,
+            f"{steps:g} steps a minute is outside what is possible ({low:g} to {high:g}).",
+            "Send steps per minute, not a daily total.",
+        )
     return steps
 
 
 def _object(words: object, known: frozenset[str], where: str) -> dict[str, Any]:
     if not isinstance(words, dict):
-        _refuse("input.wrong_type", where.rstrip(".") or "body",
-                f"{shown(words)} is not an object.",
-                f"Write an object with: {', '.join(sorted(known))}.")  # fmt: skip
+        _refuse(
+            "input.wrong_type",
+            where.rstrip(".") or "body",
+            f"{shown(words)} is not an object.",
+            f"Write an object with: {', '.join(sorted(known))}.",
+        )
     for name in words:
         if name not in known:
-            _refuse("input.unknown_field", f"{where}{str(name)[:40] or '(empty)'}",
-                    f"{shown(name)} is not a field that Vigil knows.",
-                    f"Known here: {', '.join(sorted(known))}.")  # fmt: skip
+            _refuse(
+                "input.unknown_field",
+                f"{where}{str(name)[:40] or '(empty)'}",
+                f"{shown(name)} is not a field that Vigil knows.",
+                f"Known here: {', '.join(sorted(known))}.",
+            )
     return words
 
 
 def _not_a_time(words: object, field: str) -> NoReturn:
-    _refuse("input.wrong_type", field, f"{shown(words)} is not a time.",
-            "Write it in RFC 3339, as 2026-11-21T06:02:00Z.")  # fmt: skip
+    _refuse(
+        "input.wrong_type",
+        field,
+        f"{shown(words)} is not a time.",
+        "Write it in RFC 3339, as 2026-11-21T06:02:00Z.",
+    )
 
 
-def _refuse(code: str, field: str, what: str, mend: str) -> NoReturn:
-    raise InputError(what, code=code, field=field, mend=mend)
+def _refuse(code: str, field: str, what: str, how_to_fix: str) -> NoReturn:
+    raise InputError(what, code=code, field=field, how_to_fix=how_to_fix)

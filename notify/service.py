@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from notify import channels
 from notify.channels.contract import Channel
-from notify.sender import TURN_SECONDS, Bell, Sender
-from notify.worker import Planner
-from store.database import open_pool
-from store.positions import Positions
-from vigil import logs
-from vigil.beside import Pulse
-from vigil.clock import Clock, utc_now
-from vigil.stream import run_handler
+from notify.planning.planner import Planner
+from notify.sending.sender import TURN_SECONDS, Bell, Sender
+from store.database.connections import open_pool
+from store.workers.positions import Positions
+from vigil.service import logs
+from vigil.service.background import Pulse
+from vigil.streaming.loop import run_handler
+from vigil.values.clock import Clock, utc_now
 
 if TYPE_CHECKING:
-    from vigil.health import Health
-    from vigil.settings import Settings
+    from vigil.service.health import Health
+    from vigil.service.settings import Settings
 
 log = logs.get("notify")
 
@@ -41,9 +41,14 @@ class NotifyWorker:
         with open_pool(self._settings) as pool:
             sender = Sender(pool, self._channels, bell, self._clock, health)
             planner = Planner(
-                pool, self._channels, bell, self._clock, health, demo=self._settings.demo,
+                pool,
+                self._channels,
+                bell,
+                self._clock,
+                health,
+                demo=self._settings.demo,
                 positions=Positions(self._settings, Planner.name, health, pool.connection),
-            )  # fmt: skip
+            )
             thread = threading.Thread(target=sender.run, args=(stop,), name="sender")
             pulse = Pulse("sender", thread, TURN_SECONDS)
             sender.beat = pulse.beat

@@ -10,9 +10,9 @@ from datetime import UTC
 from types import MappingProxyType
 from typing import NamedTuple
 
-from store.deliveries import Delivery, Reason
-from vigil.bidi import isolated
-from vigil.kinds import KINDS, Priority
+from store.notifications.deliveries import Delivery, Reason
+from vigil.domain.kinds import KINDS, Priority
+from vigil.values.bidi import isolated
 
 
 class LockScreen(NamedTuple):

@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING
 
 from kafka import TopicPartition
 
-from store import latest_rows
-from store.batching import next_size
-from store.database import Connection, connect, translated
-from store.directory import DirectoryPublisher
-from store.phrase_publisher import PhrasePublisher
-from store.positions import Positions
-from store.retention import Retention
-from store.writer import Writer, Written
-from vigil import logs, samples, topics
-from vigil.beside import Pulse
-from vigil.clock import utc_now
-from vigil.handler import Handled, Received, Stateless
-from vigil.health import Health
-from vigil.stream import run_handler
+from store.database.connections import Connection, connect, translated
+from store.people.directory import DirectoryPublisher
+from store.phrases.publisher import PhrasePublisher
+from store.readings import latest as latest_rows
+from store.readings.retention import Retention
+from store.workers.positions import Positions
+from store.writing.batching import next_size
+from store.writing.writer import Writer, Written
+from vigil.contracts import topics
+from vigil.service import logs
+from vigil.service.background import Pulse
+from vigil.service.health import Health
+from vigil.streaming import probe_messages
+from vigil.streaming.handler import Handled, Received, Stateless
+from vigil.streaming.loop import run_handler
+from vigil.values.clock import utc_now
 
 if TYPE_CHECKING:
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
 
 log = logs.get("store")
 DIRECTORY_SECONDS = 120.0
@@ -39,10 +41,14 @@ class Store(Stateless):
     topics = tuple(
         topic.name
         for topic in (
-            topics.READINGS, topics.EVENTS, topics.ALERTS, topics.ACTIONS, topics.PHRASES,
+            topics.READINGS,
+            topics.EVENTS,
+            topics.ALERTS,
+            topics.ACTIONS,
+            topics.PHRASES,
             topics.STATUS,
         )
-    )  # fmt: skip
+    )
 
     fetch_bytes = 32_768
     """A store that keeps up writes about ten times a second, not for each message."""
@@ -102,10 +108,14 @@ class Store(Stateless):
         """
         now = utc_now()
         make = (
-            samples.upload, samples.event, samples.alert, samples.action, samples.phrase,
-            samples.status,
-        )  # fmt: skip
-        batch = samples.received(*(sample(now) for sample in make))
+            probe_messages.upload,
+            probe_messages.event,
+            probe_messages.alert,
+            probe_messages.action,
+            probe_messages.phrase,
+            probe_messages.status,
+        )
+        batch = probe_messages.received(*(sample(now) for sample in make))
         with connect(self._settings) as connection, connection.transaction(force_rollback=True):
             Writer(connection).write(batch)
 
@@ -113,8 +123,8 @@ class Store(Stateless):
         connection = self._opened()
         if self._writer is None:
             with translated(), connection.transaction():
-                if mended := latest_rows.mend(connection):
-                    log.error("latest values of the future were stored", rows=mended)
+                if removed := latest_rows.remove_future(connection):
+                    log.error("latest values of the future were stored", rows=removed)
             self._writer = Writer(connection)
         return self._writer.write(batch)
 

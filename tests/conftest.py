@@ -12,12 +12,12 @@ import hypothesis
 import psycopg
 import pytest
 
-from store.migrate import migrate
+from local import parts
+from store.database.migrate import migrate
 from tests.support import kafka_sockets
 from tests.support.processes import open_folder, started
-from vigil.local import parts
-from vigil.provisioning import create_topics
-from vigil.settings import Settings
+from vigil.kafka.provisioning import create_topics
+from vigil.service.settings import Settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

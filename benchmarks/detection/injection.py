@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from benchmarks.detection.scoring import Truth
 from benchmarks.detection.sets import MINUTE, Recording
-from vigil.model import Measurement
+from vigil.domain.reading import Measurement
 
 RAMP_SECONDS = 5 * MINUTE
 HIGHEST_RATE, LOWEST_RATE = 220.0, 25.0

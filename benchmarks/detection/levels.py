@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.detection.sets import SETTINGS
-from detectors.config import DetectionConfig, from_tables, load, merged
+from detectors.configuration.loading import DetectionConfig, from_tables, load, merged
 from detectors.sections.patient import PatientConfig
 
 LEVELS = (1.5, 1.0, 0.8, 0.6)

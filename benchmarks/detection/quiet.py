@@ -21,7 +21,7 @@ from benchmarks.detection.injection import (
     with_values,
 )
 from benchmarks.detection.sets import MINUTE
-from vigil.model import Measurement
+from vigil.domain.reading import Measurement
 
 AFTER_SECONDS = 30 * MINUTE
 """An alert that follows the disturbance so soon is held to be caused by it."""

@@ -18,7 +18,7 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 from benchmarks.detection.sets import MINUTE, Recording
-from vigil.model import Measurement
+from vigil.domain.reading import Measurement
 
 LEVEL_SECONDS = 10 * MINUTE
 LEVEL_READINGS = 5

@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from benchmarks.detection.split import Group, group_of
-from ingest.recording import read_uploads
-from vigil.model import Measurement, Upload
+from ingest.recordings.reader import read_uploads
+from vigil.domain.reading import Measurement, Upload
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0

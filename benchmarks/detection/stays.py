@@ -12,9 +12,9 @@ from benchmarks.detection.rows import readings
 from benchmarks.detection.scoring import Alert, Rate, Tally
 from benchmarks.detection.sets import HOUR, Recording
 from benchmarks.detection.sweep import Series
-from detectors.config import DetectionConfig
+from detectors.configuration.loading import DetectionConfig
 from detectors.contract import Moment
-from detectors.deterioration import Risk
+from detectors.early_warning.deterioration import Risk
 
 SET = "icu_hourly"
 BEFORE_SECONDS = 12 * HOUR

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable
 
 from benchmarks.detection.scoring import Alert
 from benchmarks.detection.sets import Recording
-from detectors.config import DetectionConfig
-from detectors.engine import Engine
-from vigil.kinds import PRIORITY_ORDER
-from vigil.model import Event
+from detectors.configuration.loading import DetectionConfig
+from detectors.engine.engine import Engine
+from vigil.domain.episode import Event
+from vigil.domain.kinds import PRIORITY_ORDER
 
 
 def detect(recording: Recording, config: DetectionConfig) -> list[Event]:

@@ -31,7 +31,7 @@ from benchmarks.pipeline.steady import steady
 from benchmarks.pipeline.throughput import throughput
 from benchmarks.pipeline.ward import PEOPLE, enrol, settings_of
 from tests.support.whole import whole
-from vigil.settings import Settings
+from vigil.service.settings import Settings
 
 
 def _options() -> argparse.Namespace:

@@ -11,11 +11,12 @@ from collections.abc import Iterable
 import httpx
 
 from benchmarks.pipeline.ward import PEOPLE, UPLOAD, encode
-from vigil import wire
-from vigil.broker import open_consumer
-from vigil.clock import utc_now
-from vigil.model import Alert, Event
-from vigil.settings import Settings
+from vigil.contracts import wire
+from vigil.domain.alert import Alert
+from vigil.domain.episode import Event
+from vigil.kafka.clients import open_consumer
+from vigil.service.settings import Settings
+from vigil.values.clock import utc_now
 
 TOPICS = {"event": "vitals.events", "alert": "vitals.alerts"}
 

@@ -16,9 +16,9 @@ import psycopg
 
 from benchmarks.pipeline.throughput import places, wait
 from benchmarks.pipeline.ward import CONNECTIONS, UPLOAD, encode
-from vigil.broker import open_admin, open_consumer
-from vigil.clock import utc_now
-from vigil.settings import Settings
+from vigil.kafka.clients import open_admin, open_consumer
+from vigil.service.settings import Settings
+from vigil.values.clock import utc_now
 
 REQUEST = 25
 """Uploads in a request."""

@@ -11,9 +11,9 @@ import psycopg
 from kafka import TopicPartition
 
 from benchmarks.pipeline.ward import bulk, post_all
-from vigil.broker import open_consumer
-from vigil.clock import utc_now
-from vigil.settings import Settings
+from vigil.kafka.clients import open_consumer
+from vigil.service.settings import Settings
+from vigil.values.clock import utc_now
 
 
 def throughput(settings: Settings, key: str, readings: int) -> dict[str, float]:

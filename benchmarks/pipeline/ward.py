@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 import httpx
 import msgspec
 
-from store import patients
-from store.database import connect
+from store.database.connections import connect
+from store.people import patients
 from tests.support.whole import Whole
-from vigil.settings import Settings
+from vigil.service.settings import Settings
 
 PEOPLE = 1000
 UPLOAD = 20

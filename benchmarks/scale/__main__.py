@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.detection_speed import report_ward
 from benchmarks.scale import needs, restart, spread, states
-from detectors.config import load
+from detectors.configuration.loading import load
 
 PARTS = ("restart", "cost", "spread", "needs")
 WORKERS = (2, 4, 8)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from detectors.config import DetectionConfig
-from detectors.engine import Engine
+from detectors.configuration.loading import DetectionConfig
+from detectors.engine.engine import Engine
 
 WARDS = (10_000, 100_000, 1_000_000)
 EVERY_SECONDS = (60, 15)

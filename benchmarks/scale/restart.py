@@ -22,13 +22,14 @@ from benchmarks.stream import parts as stream_parts
 from benchmarks.stream.rounds import ROOT
 from benchmarks.stream.task import Task
 from detectors.worker import NAME
-from store.checkpoints import Checkpoint, Checkpoints, Place, Saving
+from local import parts
+from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
 from tests.support.processes import open_folder, started
-from vigil import broker, wire
-from vigil.broker import Publisher
-from vigil.local import parts
-from vigil.provisioning import create_topics
-from vigil.settings import Settings
+from vigil.contracts import wire
+from vigil.kafka import clients as broker
+from vigil.kafka.clients import Publisher
+from vigil.kafka.provisioning import create_topics
+from vigil.service.settings import Settings
 
 MESSAGES = 60_000
 """That wait on the topic, of as many patients in turn."""

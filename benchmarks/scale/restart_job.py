@@ -11,11 +11,11 @@ from kafka import TopicPartition
 
 from benchmarks.stream.jobs.measured import Measured, settings_of
 from benchmarks.stream.task import Task
-from detectors.config import load
+from detectors.configuration.loading import load
 from detectors.worker import Detectors
-from vigil.handler import Handled, Received
-from vigil.health import Health
-from vigil.stream import run_handler
+from vigil.service.health import Health
+from vigil.streaming.handler import Handled, Received
+from vigil.streaming.loop import run_handler
 
 
 class Moments(msgspec.Struct):

@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from detectors.config import DetectionConfig
-from detectors.engine import Engine
-from vigil.model import Context, Measurement, Upload
+from detectors.configuration.loading import DetectionConfig
+from detectors.engine.engine import Engine
+from vigil.domain.reading import Context, Measurement, Upload
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAYS = 10

@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from vigil import ids
-from vigil.model import Context, Measurement, Upload
+from vigil.domain import ids
+from vigil.domain.reading import Context, Measurement, Upload
 
 PATIENTS = 1000
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -14,13 +14,13 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.stream.content import uploads
-from store.migrate import migrate
+from local import parts
+from store.database.migrate import migrate
 from tests.support.processes import open_folder, started
-from vigil import topics, wire
-from vigil.broker import Publisher
-from vigil.local import parts
-from vigil.provisioning import create_topics
-from vigil.settings import Settings
+from vigil.contracts import topics, wire
+from vigil.kafka.clients import Publisher
+from vigil.kafka.provisioning import create_topics
+from vigil.service.settings import Settings
 
 PARTITIONS = 6
 TOPIC = topics.READINGS.name
@@ -60,7 +60,12 @@ def database(before: Path | None = None) -> Iterator[str]:
 
 
 def _migrate_by(checkout: Path, url: str) -> None:
-    command = (sys.executable, "-c", "import sys, store.migrate as m; m.migrate(sys.argv[1])", url)
+    command = (
+        sys.executable,
+        "-c",
+        "import sys, store.database.migrate as m; m.migrate(sys.argv[1])",
+        url,
+    )
     subprocess.run(command, cwd=checkout, env=environment(checkout), check=True)
 
 

@@ -19,17 +19,18 @@ from dashboard.phone.pages import page
 from dashboard.phone.routing import router
 from dashboard.phone.view import Message
 from dashboard.phone.words import words
-from explain.asking import LONGEST, intent_of
-from explain.locales import LOCALES
-from explain.questions import REFUSED, answer, book
-from store import phones, steps
-from store.database import translated
-from vigil import isolation
+from explain.languages import LOCALES
+from explain.questions.answers import REFUSED, answer, book
+from explain.questions.asking import LONGEST, intent_of
+from store.database.connections import translated
+from store.episodes import steps
+from store.people import phones
+from vigil.service import isolation
 
 if TYPE_CHECKING:
-    from dashboard.context import WebContext
-    from store.phones import Phone
-    from store.steps import Step
+    from dashboard.shell.context import WebContext
+    from store.episodes.steps import Step
+    from store.people.phones import Phone
 
 SHOWN = 20
 _PAGE = ("heading", "field", "send", "limits")
@@ -79,9 +80,14 @@ def routes(context: WebContext) -> APIRouter:
         if told is None:
             raise RefusedError(404)
         return page(
-            "question.html", settings, words=words(phone.locale), message=message, told=told,
-            say=book("patient", locale).say, asks=asks(locale),
-        )  # fmt: skip
+            "question.html",
+            settings,
+            words=words(phone.locale),
+            message=message,
+            told=told,
+            say=book("patient", locale).say,
+            asks=asks(locale),
+        )
 
     return here
 

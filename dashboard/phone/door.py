@@ -13,14 +13,14 @@ from fastapi.responses import Response
 
 from dashboard.phone.view import Sent
 from dashboard.phone.words import Words, preferred
-from store import phones
-from store.database import translated
-from store.phones import Phone
+from store.database.connections import translated
+from store.people import phones
+from store.people.phones import Phone
 from vigil.web.refusal import host_of
 
 if TYPE_CHECKING:
-    from dashboard.context import WebContext
-    from vigil.settings import Settings
+    from dashboard.shell.context import WebContext
+    from vigil.service.settings import Settings
 
 LARGEST_BODY = 8192
 KEPT_SECONDS = 400 * 86_400
@@ -49,9 +49,14 @@ def cookie_name(settings: Settings) -> str:
 def remember(response: Response, settings: Settings, token: str) -> None:
     """Give the phone its token, or renew it."""
     response.set_cookie(
-        cookie_name(settings), token, max_age=KEPT_SECONDS, path="/", httponly=True,
-        secure=secure(settings), samesite="lax",
-    )  # fmt: skip
+        cookie_name(settings),
+        token,
+        max_age=KEPT_SECONDS,
+        path="/",
+        httponly=True,
+        secure=secure(settings),
+        samesite="lax",
+    )
 
 
 def forget(response: Response, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from dashboard.attempts import Places, source
+from dashboard.auth.attempts import Places, source
 from dashboard.phone.door import (
     RefusedError,
     forget,
@@ -23,13 +23,13 @@ from dashboard.phone.door import (
 from dashboard.phone.pages import notice, page
 from dashboard.phone.routing import PREFIX, router
 from dashboard.phone.words import Words, words
-from store import phones
-from store.database import translated
-from store.phones import Link, Phone
+from store.database.connections import translated
+from store.people import phones
+from store.people.phones import Link, Phone
 
 if TYPE_CHECKING:
-    from dashboard.context import WebContext
-    from vigil.settings import Settings
+    from dashboard.shell.context import WebContext
+    from vigil.service.settings import Settings
 
 _CODE = re.compile(r"(?:.*/phone/enrol/)?([A-Za-z0-9_-]{20,100})/?")
 

@@ -13,10 +13,10 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.phone.words import EN, Words, direction
-from vigil.ids import timestamp
+from vigil.domain.ids import timestamp
 
 if TYPE_CHECKING:
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"

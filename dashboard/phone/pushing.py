@@ -17,13 +17,13 @@ from dashboard.phone.door import (
 )
 from dashboard.phone.pages import HEADERS, STATIC, page
 from dashboard.phone.routing import PREFIX, router
-from store import phones
-from store.database import translated
-from store.phones import Phone, Subscription
-from vigil.web_push import endpoint_allowed, keys_usable
+from store.database.connections import translated
+from store.people import phones
+from store.people.phones import Phone, Subscription
+from vigil.web.web_push import endpoint_allowed, keys_usable
 
 if TYPE_CHECKING:
-    from dashboard.context import WebContext
+    from dashboard.shell.context import WebContext
 
 
 class Keys(msgspec.Struct, frozen=True):

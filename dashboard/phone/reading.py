@@ -27,17 +27,19 @@ from dashboard.phone.pages import page
 from dashboard.phone.routing import PREFIX, router
 from dashboard.phone.view import Sent
 from dashboard.phone.words import words
-from dashboard.publishing import publish
-from store import phones
-from store.database import translated
-from vigil import ids, logs, wire
-from vigil.errors import UnavailableError
-from vigil.model import Action
-from vigil.web_push import private_key, public_key
+from dashboard.shell.publishing import publish
+from store.database.connections import translated
+from store.people import phones
+from vigil.contracts import wire
+from vigil.domain import ids
+from vigil.domain.action import Action
+from vigil.service import logs
+from vigil.service.errors import UnavailableError
+from vigil.web.web_push import private_key, public_key
 
 if TYPE_CHECKING:
-    from dashboard.context import WebContext
-    from store.phones import Phone
+    from dashboard.shell.context import WebContext
+    from store.people.phones import Phone
 
 log = logs.get("phone")
 _NONCE = re.compile(r"[0-9a-f]{32}")
@@ -60,10 +62,17 @@ def routes(context: WebContext) -> APIRouter:
         shown = view.messages(rows, answers, phone.locale, unseal(sent, token))
         recorded = view.messages(rows, answers, phone.locale)
         response = page(
-            "messages.html", settings, words=words(phone.locale), messages=shown, phone=phone,
-            version=view.version(recorded, warning), push_key=push_key,
-            nonce=secrets.token_hex(16), asks=asks(phone.locale), warning=warning,
-        )  # fmt: skip
+            "messages.html",
+            settings,
+            words=words(phone.locale),
+            messages=shown,
+            phone=phone,
+            version=view.version(recorded, warning),
+            push_key=push_key,
+            nonce=secrets.token_hex(16),
+            asks=asks(phone.locale),
+            warning=warning,
+        )
         remember(response, settings, token)
         return response
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from fastapi.staticfiles import StaticFiles
 
-from dashboard import zone_pages
 from dashboard.phone import asking, enrolling, pushing, reading
 from dashboard.phone.pages import STATIC
+from dashboard.shell import time_zone_pages
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from dashboard.context import WebContext
+    from dashboard.shell.context import WebContext
 
 
 def install(api: FastAPI, context: WebContext) -> None:
@@ -22,7 +22,7 @@ def install(api: FastAPI, context: WebContext) -> None:
     Raises:
         SettingsError: the VAPID key is set, and is none.
     """
-    api.include_router(zone_pages.routes(context.now))
+    api.include_router(time_zone_pages.routes(context.now))
     for part in (enrolling, reading, asking, pushing):
         api.include_router(part.routes(context))
     api.mount("/phone/static", StaticFiles(directory=STATIC), name="phone-static")

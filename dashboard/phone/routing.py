@@ -11,11 +11,11 @@ from fastapi.routing import APIRoute
 
 from dashboard.phone.door import RefusedError, spoken_by
 from dashboard.phone.pages import notice
-from vigil import logs
-from vigil.errors import UnavailableError
+from vigil.service import logs
+from vigil.service.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
 
 log = logs.get("phone")
 PREFIX = "/phone"
@@ -52,9 +52,15 @@ def _away(settings: Settings, request: Request) -> Response:
         return JSONResponse({"error": "unavailable"}, 503)
     w = spoken_by(request)
     return notice(
-        settings, 503, w.away_title, w.away, w.emergency, link=(PREFIX, w.try_again),
-        words=w, urgent=True,
-    )  # fmt: skip
+        settings,
+        503,
+        w.away_title,
+        w.away,
+        w.emergency,
+        link=(PREFIX, w.try_again),
+        words=w,
+        urgent=True,
+    )
 
 
 def _refused(settings: Settings, request: Request, status: int) -> Response:

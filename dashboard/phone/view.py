@@ -10,10 +10,10 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from dashboard.phone.words import direction
-from dashboard.worker_states import Overview
-from store.bounds import LATEST
-from vigil import isolation
-from vigil.clock import EARLIEST
+from dashboard.worker_state.overview import Overview
+from store.writing.bounds import LATEST
+from vigil.service import isolation
+from vigil.values.clock import EARLIEST
 
 Reply = Literal["ok", "need_help"]
 Warned = Literal["", "unchecked", "maybe_unchecked", "messages_late"]
@@ -64,17 +64,19 @@ def messages(
     """The messages to show, in the order of the rows.
 
     Args:
-        rows: :func:`store.phones.messages`. One without a patient's text is left out.
-        answers: :func:`store.phones.answers`, oldest first.
+        rows: :func:`store.people.phones.messages`. One without a patient's text is left out.
+        answers: :func:`store.people.phones.answers`, oldest first.
         sent: a reply that may not be among the answers yet.
     """
     made = (
         isolation.attempt(
-            "message on a phone", str(row["event_id"]),
-            partial(_message, row, answers, locale, sent), lambda: None,
+            "message on a phone",
+            str(row["event_id"]),
+            partial(_message, row, answers, locale, sent),
+            lambda: None,
         )
         for row in rows
-    )  # fmt: skip
+    )
     return [message for message in made if message is not None]
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from detectors.sections.admission import AdmissionConfig
 from detectors.sections.base import Count, Positive, Seconds, Section
-from detectors.sections.baseline import BaselineConfig
 from detectors.sections.budget import Budget
-from detectors.sections.context import ContextConfig
-from detectors.sections.deterioration import Deterioration
-from detectors.sections.early_warning import EarlyWarning
-from detectors.sections.irregularity import Irregularity
-from detectors.sections.late import Late
-from detectors.sections.novelty import Novelty
-from detectors.sections.plugins import Plugin
-from detectors.sections.pressure_days import PressureDays
-from detectors.sections.resting import Resting
-from detectors.sections.silence import SilenceConfig
-from detectors.sections.sources import Sources
-from vigil.kinds import Priority
+from detectors.sections.families.baseline import BaselineConfig
+from detectors.sections.families.blood_pressure_over_days import PressureDays
+from detectors.sections.families.deterioration import Deterioration
+from detectors.sections.families.early_warning import EarlyWarning
+from detectors.sections.families.irregularity import Irregularity
+from detectors.sections.families.novelty import Novelty
+from detectors.sections.families.resting_heart_rate import Resting
+from detectors.sections.families.river_plugin import Plugin
+from detectors.sections.intake.admission import AdmissionConfig
+from detectors.sections.intake.context import ContextConfig
+from detectors.sections.intake.late import Late
+from detectors.sections.intake.missing_data import SilenceConfig
+from detectors.sections.intake.sources import Sources
+from vigil.domain.kinds import Priority
 
 
 class Limit(Section, frozen=True):

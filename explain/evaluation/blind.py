@@ -9,8 +9,8 @@ from random import Random
 
 from msgspec import Struct
 
-from explain.compose import AUDIENCES, Phrases, compose
-from vigil.model import Event
+from explain.templates.compose import AUDIENCES, Phrases, compose
+from vigil.domain.episode import Event
 
 EVENTS = 100
 SHEET, KEY = "blind-sheet.csv", "blind-key.csv"

@@ -10,10 +10,11 @@ import unicodedata
 from collections.abc import Iterator
 
 from explain import tables
-from explain.facts import Facts
-from explain.slots import render
-from explain.verifier.form_rules import grade
-from vigil.model import Alert, Audience, Event, Text
+from explain.facts.extraction import Facts
+from explain.facts.slots import render
+from explain.verifier.rules.form import grade
+from vigil.domain.alert import Alert, Audience, Text
+from vigil.domain.episode import Event
 
 HIGHEST_GRADE, MOST_SENTENCES, MOST_WORDS = 6.0, 5, 18
 """Of what a patient reads (English)."""
@@ -52,7 +53,7 @@ def failures(event: Event, alert: Alert, facts: dict[Audience, Facts]) -> Iterat
 
 def _of_text(
     event: Event, alert: Alert, audience: Audience, locale: str, text: Text, facts: Facts
-) -> Iterator[str]:  # fmt: skip
+) -> Iterator[str]:
     shown = alert.slots if locale == "en" else alert.local_slots[locale]
     whole = f"{text.title} {text.body} {text.action}"
     if "{" in whole or "}" in whole:

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from explain import tables
 from explain.tables import Direction
-from vigil import ids
-from vigil.kinds import KINDS, Category, Priority
-from vigil.model import Activity, Context, Event, Phase
+from vigil.domain import ids
+from vigil.domain.episode import Event, Phase
+from vigil.domain.kinds import KINDS, Category, Priority
+from vigil.domain.reading import Activity, Context
 
 START = datetime(2026, 11, 16, tzinfo=UTC)
 VERSION = "evaluation"
@@ -28,10 +29,14 @@ class Situation(NamedTuple):
 
 
 SITUATIONS = (
-    Situation("opened"), Situation("updated"), Situation("opened", late=True), Situation("closed"),
-    Situation("closed", late=True), Situation("closed", reason="rule_withdrawn"),
+    Situation("opened"),
+    Situation("updated"),
+    Situation("opened", late=True),
+    Situation("closed"),
+    Situation("closed", late=True),
+    Situation("closed", reason="rule_withdrawn"),
     Situation("closed", reason="gone"),
-)  # fmt: skip
+)
 
 
 class Judged(NamedTuple):
@@ -69,9 +74,14 @@ def blocks() -> list[tuple[str, Direction]]:
 
 
 def event(
-    number: int, kind: str, direction: Direction, situation: Situation, priority: Priority,
-    activity: Activity, seed: int,
-) -> Event:  # fmt: skip
+    number: int,
+    kind: str,
+    direction: Direction,
+    situation: Situation,
+    priority: Priority,
+    activity: Activity,
+    seed: int,
+) -> Event:
     """One event; the number and the seed settle its figures and times."""
     random = Random(f"{seed}/{number}")
     known = KINDS.get(kind)

@@ -8,12 +8,12 @@ from itertools import islice
 from msgspec import Struct
 from msgspec.structs import replace
 
-from explain import locales
-from explain.compose import facts_of
-from explain.drafts import choice_of, draft
+from explain import languages
 from explain.evaluation import sets
 from explain.tables import slots_of
-from explain.verifier.local import verify_local
+from explain.templates.compose import facts_of
+from explain.templates.drafts import choice_of, draft
+from explain.verifier.translations import verify_local
 
 
 class Language(Struct, frozen=True):
@@ -32,7 +32,7 @@ def measure(count: int = sets.LANGUAGES) -> list[Language]:
     step = sets.CORE // count
     events = list(islice(sets.core(), 0, None, step))[:count]
     found = []
-    for locale in locales.LOCALES[1:]:
+    for locale in languages.LOCALES[1:]:
         unlike, refused = 0, Counter[str]()
         for event in events:
             english = facts_of(event, "patient")

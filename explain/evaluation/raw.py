@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from explain.compose import signatures_of
-from explain.phrasebook import judge
-from explain.signature import Signature
-from vigil.model import Event
+from explain.facts.signature import Signature
+from explain.phrasebook.book import judge
+from explain.templates.compose import signatures_of
+from vigil.domain.episode import Event
 
 GROUPS: Mapping[str, frozenset[str]] = {
     "slot": frozenset({"slot_missing", "slot_repeated", "slot_unknown", "slot_malformed"}),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from vigil.errors import InputError
+from vigil.service.errors import InputError
 
 BEGIN, END = "<!-- words -->", "<!-- /words -->"
 
@@ -67,6 +67,6 @@ def replaced(text: str, block: str, where: str) -> str:
             f"{where} has no place for the report.",
             code="input.missing_field",
             field="--results",
-            mend=f"Put the lines {BEGIN} and {END} where it should stand.",
+            how_to_fix=f"Put the lines {BEGIN} and {END} where it should stand.",
         )
     return f"{head}{BEGIN}\n\n{block}\n\n{END}{tail}"

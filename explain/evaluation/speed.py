@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 import psutil
 from msgspec import Struct
 
-from explain.compose import Phrases, compose
-from explain.prompt import Message
-from vigil.model import Event, encode
+from explain.language_model.prompt import Message
+from explain.templates.compose import Phrases, compose
+from vigil.domain.encoding import encode
+from vigil.domain.episode import Event
 
 PASSES = 7
 
@@ -39,7 +40,7 @@ class Asking(Struct, frozen=True):
 
 
 def composing(events: Sequence[Event], phrases: Phrases | None) -> Composing:
-    """Time :func:`explain.compose.compose`; the first pass, which plans, is apart."""
+    """Time :func:`explain.templates.compose.compose`; the first pass, which plans, is apart."""
     told = [
         source.author for event in events for source in compose(event, phrases).provenance.values()
     ]

@@ -85,7 +85,7 @@ def of_raw(outcomes: Sequence[RawOutcome]) -> Table:
         ("sentences with …", "must be", *(outcome.name for outcome in outcomes)),
         rows,
         "One greedy sentence a signature, counted as often as the set has it; the verifier judges."
-        " That no slot errs is the decoding's doing (`explain/slot_grammar.py`).",
+        " That no slot errs is the decoding's doing (`explain/language_model/slot_grammar.py`).",
     )
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from explain import tables
-from explain.compose import AUDIENCES, Phrases, compose, facts_of
 from explain.evaluation.checks import failures
-from explain.verifier.form_rules import grade
-from vigil.model import Alert, Event
+from explain.templates.compose import AUDIENCES, Phrases, compose, facts_of
+from explain.verifier.rules.form import grade
+from vigil.domain.alert import Alert
+from vigil.domain.episode import Event
 
 
 class Outcome(Struct):

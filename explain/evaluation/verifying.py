@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from explain.phrasebook import judge
-from explain.signature import Signature
+from explain.facts.signature import Signature
+from explain.phrasebook.book import judge
 
 
 class Trial(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 Read once, on first use, from the TOML files beside this module. What a patient reads has other
 locales too: the same tables, each sentence in the words of the locale's catalogue. A mistake in
-them is a mistake of ours, found by ``tests/explain/test_tables.py``, never by a patient.
+them is a mistake of ours, found by ``tests/unit/explain/facts/test_tables.py``, never by a patient.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from explain import locales
-from vigil.kinds import Category, Priority
-from vigil.model import Audience
+from explain import languages
+from vigil.domain.alert import Audience
+from vigil.domain.kinds import Category, Priority
 
-LOCALES = locales.LOCALES
+LOCALES = languages.LOCALES
 Direction = Literal["above", "below", "none"]
 Situation = Literal["now", "late", "ended"]
 Telling = Literal["opened", "updated", "late", "closed", "withdrawn", "gone"]
@@ -156,7 +156,7 @@ def locales_of(who: Audience) -> tuple[str, ...]:
 def _in_locale(locale: str, path: str, node: Any) -> Any:
     """A part of the tables with each of its texts in the locale's words."""
     if isinstance(node, str):
-        return locales.of(locale).say(path, node)
+        return languages.of(locale).say(path, node)
     if isinstance(node, list):
         return [_in_locale(locale, path, text) for text in node]
     return {name: _in_locale(locale, f"{path}.{name}", below) for name, below in node.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from explain.model_adapter import MANIFEST, WEIGHTS
+from explain.language_model.adapter import MANIFEST, WEIGHTS
 from explain.training.checkpoint import Check, State
 from explain.training.options import Options
 from explain.training.probe import Figures

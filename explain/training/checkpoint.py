@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from vigil.errors import InputError
+from vigil.service.errors import InputError
 
 FILE = "checkpoint.pt"
 
@@ -76,6 +76,6 @@ def load(folder: Path, fingerprint: str) -> tuple[State, dict[str, Any]]:
     return state, found
 
 
-def refused(why: str, mend: str) -> InputError:
+def refused(why: str, how_to_fix: str) -> InputError:
     """The error for a checkpoint that cannot be gone on from."""
-    return InputError(why, code="input.broken_checkpoint", field="--resume", mend=mend)
+    return InputError(why, code="input.broken_checkpoint", field="--resume", how_to_fix=how_to_fix)

@@ -12,9 +12,9 @@ from typing import Any
 from msgspec import Struct
 
 from explain import tables
-from explain.frame import framed
-from explain.prompt import request
-from explain.signature import Signature
+from explain.facts.signature import Signature
+from explain.language_model.frame import framed
+from explain.language_model.prompt import request
 from explain.tables import TELLINGS
 from explain.training.references import Reference
 

@@ -50,10 +50,16 @@ class Training:
     """
 
     def __init__(
-        self, model: Any, learn: Sequence[Encoded], judge: Sequence[Encoded], options: Options,
-        folder: Path, fingerprint: str, passes: Callable[[], float] = lambda: 0.0,
+        self,
+        model: Any,
+        learn: Sequence[Encoded],
+        judge: Sequence[Encoded],
+        options: Options,
+        folder: Path,
+        fingerprint: str,
+        passes: Callable[[], float] = lambda: 0.0,
         device: str = "cpu",
-    ):  # fmt: skip
+    ):
         import torch  # noqa: PLC0415
 
         self._torch: Any = torch

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from explain.model_adapter import CONFIG, WEIGHTS
+from explain.language_model.adapter import CONFIG, WEIGHTS
 from explain.training.options import Options
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")

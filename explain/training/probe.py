@@ -11,8 +11,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from explain.prompt import request
-from explain.signature import Signature, facts_for
+from explain.facts.signature import Signature, facts_for
+from explain.language_model.prompt import request
 from explain.training.references import Reference
 from explain.verifier import verify
 from explain.verifier.candidate import Candidate

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from explain.model import LanguageModel, offline, prepare
-from explain.model_adapter import CONFIG, WEIGHTS
-from explain.model_files import SMOLLM2, Source, digest, unavailable
+from explain.language_model.adapter import CONFIG, WEIGHTS
+from explain.language_model.files import SMOLLM2, Source, digest, unavailable
+from explain.language_model.model import LanguageModel, offline, prepare
 from explain.training import card, checkpoint, lora
 from explain.training.examples import encode, of_tables
 from explain.training.fit import Report, Training
@@ -47,9 +47,14 @@ def digest_of(examples: Sequence[Reference]) -> str:
 
 
 def train(
-    place: Place, options: Options, report: Report, *,
-    resume: bool = False, stop: Callable[[], bool] = lambda: False, divided: Split | None = None,
-) -> card.Manifest:  # fmt: skip
+    place: Place,
+    options: Options,
+    report: Report,
+    *,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    divided: Split | None = None,
+) -> card.Manifest:
     """Fit an adapter, write it, and measure it as it will be used.
 
     Raises:
@@ -71,9 +76,15 @@ def train(
             return probe(LanguageModel.in_training(model, tokenizer), judged).passed
 
     run = Training(
-        model, encode(tokenizer, divided.train), encode(tokenizer, divided.validation), options,
-        place.out, sha256(named).hexdigest(), passes, device,
-    )  # fmt: skip
+        model,
+        encode(tokenizer, divided.train),
+        encode(tokenizer, divided.validation),
+        options,
+        place.out,
+        sha256(named).hexdigest(),
+        passes,
+        device,
+    )
     if resume:
         run.resume()
     state = run.run(report, stop)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from explain.signature import Signature
+from explain.facts.signature import Signature
 from explain.training.examples import TABLE
 from explain.training.references import Reference
 

@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from typing import Literal
 
-from explain.facts import Facts
+from explain.facts.extraction import Facts
 from explain.tables import SLOT
 from explain.verifier import lexicon
 from explain.verifier.lexicon import Lexicon

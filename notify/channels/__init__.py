@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from notify.channels.contract import Channel
-    from vigil.clock import Clock
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
+    from vigil.values.clock import Clock
 
 
 def configured(settings: Settings, clock: Clock) -> list[Channel]:
@@ -16,7 +16,7 @@ def configured(settings: Settings, clock: Clock) -> list[Channel]:
     Raises:
         SettingsError: a channel's setting is there, and wrong.
     """
-    from vigil.web_push import private_key  # noqa: PLC0415
+    from vigil.web.web_push import private_key  # noqa: PLC0415
 
     channels: list[Channel] = []
     key = private_key(settings)

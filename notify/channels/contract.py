@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from store.database import Connection
-from store.deliveries import Channel as ChannelName
-from store.deliveries import Delivery
+from store.database.connections import Connection
+from store.notifications.deliveries import Channel as ChannelName
+from store.notifications.deliveries import Delivery
 
 
 class Outcome(NamedTuple):

@@ -16,12 +16,12 @@ import apprise
 
 from notify import words
 from notify.channels.contract import Outcome
-from store.database import Connection
-from store.deliveries import Channel, Delivery
-from vigil.errors import SettingsError
+from store.database.connections import Connection
+from store.notifications.deliveries import Channel, Delivery
+from vigil.service.errors import SettingsError
 
 if TYPE_CHECKING:
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
 
 
 def recipient_id(url: str) -> str:
@@ -74,6 +74,6 @@ def _service(url: str, position: int) -> apprise.Apprise:
             f"Number {position} is not an Apprise URL.",  # the URL itself may hold a password
             code="settings.invalid",
             field="VIGIL_ONCALL_URLS",
-            mend="See https://github.com/caronc/apprise for how each service is written.",
+            how_to_fix="See https://github.com/caronc/apprise for how each service is written.",
         )
     return service

@@ -22,16 +22,16 @@ from pywebpush import WebPushException, webpush
 
 from notify import words
 from notify.channels.contract import Outcome
-from store import subscriptions
-from store.database import Connection
-from store.deliveries import Channel, Delivery
-from vigil.errors import SettingsError
-from vigil.kinds import Priority
-from vigil.web_push import endpoint_allowed, keys_usable, topic, topic_key
+from store.database.connections import Connection
+from store.notifications import subscriptions
+from store.notifications.deliveries import Channel, Delivery
+from vigil.domain.kinds import Priority
+from vigil.service.errors import SettingsError
+from vigil.web.web_push import endpoint_allowed, keys_usable, topic, topic_key
 
 if TYPE_CHECKING:
-    from vigil.clock import Clock
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
+    from vigil.values.clock import Clock
 
 TIMEOUT_SECONDS = 10.0
 """To connect, and then again for the answer."""
@@ -76,7 +76,7 @@ class WebPush:
                 "It is neither a mailto: nor an https: address.",
                 code="settings.invalid",
                 field="VIGIL_VAPID_CONTACT",
-                mend="Name one that push services may write to (RFC 8292 §2.1).",
+                how_to_fix="Name one that push services may write to (RFC 8292 §2.1).",
             ) from None
 
     def recipients(

@@ -1,4 +1,4 @@
--- Everything that the pipeline stores. Identifiers come from content (vigil/ids.py), and every
+-- Everything that the pipeline stores. Identifiers come from content (vigil/domain/ids.py), and every
 -- table has the key on which a repeated write lands on itself.
 
 CREATE TABLE patients (

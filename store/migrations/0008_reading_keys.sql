@@ -1,4 +1,4 @@
--- A reading is keyed by a number: the id that Vigil derives is that number (store/reading_keys.py),
+-- A reading is keyed by a number: the id that Vigil derives is that number (store/readings/keys.py),
 -- and text is kept only of an id that is a device's own. Most of a packed row was its id before.
 --
 -- The table is made anew and the rows are carried over, packed ones too: it takes room for all of

@@ -1,4 +1,4 @@
--- What is shown of a signal can be true: a value outside the signals table (vigil/signals.py) is
+-- What is shown of a signal can be true: a value outside the signals table (vigil/domain/signals.py) is
 -- nothing, wherever it was stored from, and breaks no average. The store refuses such values since
 -- this version; here is what becomes of those that are there.
 --

@@ -6,8 +6,8 @@ statements that write, look-ups of one row by its key, what a worker reads for i
 lists of a small table that a command prints.
 
 A file begins with a comment: what it answers, its parameters (``%(name)s``), and the index or
-relation that it lives on. ``tests/store/test_query_plans.py`` finds every file and refuses a plan
-that reads all of a table that grows.
+relation that it lives on. ``tests/integration/store/test_query_plans.py`` finds every file and
+refuses a plan that reads all of a table that grows.
 """
 
 from __future__ import annotations

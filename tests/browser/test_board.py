@@ -12,15 +12,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from dashboard import live
+from dashboard.live import stream as live
 from dashboard.service import build
+from local.parts import free_port
 from store import service as store_service
-from store.database import connect
+from store.database.connections import connect
 from tests.support.running import eventually, running, serving
 from tests.support.seed import Seed, busy_ward
 from tests.support.statuses import heard, status
-from vigil.local.parts import free_port
-from vigil.settings import Settings
+from vigil.service.settings import Settings
 
 expect.set_options(timeout=20_000)
 PASSWORD = "correct horse battery"

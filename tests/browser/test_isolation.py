@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 from dashboard.service import build
 from tests.browser.test_board import PASSWORD, away, seeding, sign_in
 from tests.support.running import serving
-from vigil.settings import Settings
+from vigil.service.settings import Settings
 
 __all__ = ["away"]
 pytestmark = pytest.mark.browser

@@ -18,19 +18,19 @@ from axe_playwright_python.sync_playwright import Axe
 from pydantic import SecretStr
 
 from dashboard.phone.words import EN
+from local.parts import free_port
 from notify.service import build as build_notify
-from store.database import Connection, connect
+from store.database.connections import Connection, connect
 from store.service import build as build_store
-from tests.dashboard.phone.house import PhonePart, link_for, patient, stored
-from tests.notify.examples import action, alert
+from tests.support.notify_examples import action, alert
+from tests.support.phone_house import PhonePart, link_for, patient, stored
 from tests.support.push_service import PushService
 from tests.support.running import eventually, running, serving
-from vigil import wire
-from vigil.broker import Publisher
-from vigil.clock import utc_now
-from vigil.local.parts import free_port
-from vigil.settings import Settings
-from vigil.web_push import new_private_key
+from vigil.contracts import wire
+from vigil.kafka.clients import Publisher
+from vigil.service.settings import Settings
+from vigil.values.clock import utc_now
+from vigil.web.web_push import new_private_key
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

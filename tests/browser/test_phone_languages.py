@@ -11,14 +11,14 @@ from axe_playwright_python.sync_playwright import Axe
 
 from dashboard.phone.locales import LOCALES
 from dashboard.phone.words import EN, direction, messages, words
-from explain.compose import compose
-from explain.questions import answer
+from explain.questions.answers import answer
 from explain.tables import read
+from explain.templates.compose import compose
 from tests.browser.test_phone import WCAG, Phone, at_home
-from tests.dashboard.phone.house import link_for, stored
-from tests.notify.examples import action
+from tests.support.notify_examples import action
+from tests.support.phone_house import link_for, stored
 from tests.support.wording import ONSET, event
-from vigil.clock import utc_now
+from vigil.values.clock import utc_now
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -11,16 +11,16 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from dashboard.service import build
-from explain.drafts import sentences_for
-from explain.signature import everything, facts_for
+from explain.facts.signature import everything, facts_for
+from explain.templates.drafts import sentences_for
+from local.parts import free_port
 from store import service as store_service
-from store.database import connect
+from store.database.connections import connect
 from tests.support.messages import phrase
 from tests.support.running import eventually, running, serving
 from tests.support.seed import Seed
-from vigil.local.parts import free_port
-from vigil.model import Phrase
-from vigil.settings import Settings
+from vigil.domain.phrase import Phrase
+from vigil.service.settings import Settings
 
 expect.set_options(timeout=30_000)
 PASSWORD = "correct horse battery"

@@ -10,17 +10,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from explain.compose import compose
-from explain.questions import answer, book
-from store.database import Connection, connect
-from store.writer import write
+from explain.questions.answers import answer, book
+from explain.templates.compose import compose
+from local.parts import free_port
+from store.database.connections import Connection, connect
+from store.writing.writer import write
 from tests.browser.test_summary import signed_in
-from tests.dashboard.phone.house import PhonePart, link_for, patient
+from tests.support.phone_house import PhonePart, link_for, patient
 from tests.support.running import serving
 from tests.support.wording import event
-from vigil.handler import Received
-from vigil.local.parts import free_port
-from vigil.settings import Settings
+from vigil.service.settings import Settings
+from vigil.streaming.handler import Received
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

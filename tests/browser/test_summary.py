@@ -12,11 +12,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from dashboard.service import build
-from store.database import connect
+from local.parts import free_port
+from store.database.connections import connect
 from tests.support.running import serving
 from tests.support.seed import Seed
-from vigil.local.parts import free_port
-from vigil.settings import Settings
+from vigil.service.settings import Settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

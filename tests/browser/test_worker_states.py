@@ -16,7 +16,7 @@ from dashboard.service import Dashboard, build
 from tests.browser.test_board import PASSWORD, away, quick_pulse, seeding, sign_in
 from tests.support.running import serving
 from tests.support.statuses import heard, status, working
-from vigil.settings import Settings
+from vigil.service.settings import Settings
 
 __all__ = ["away", "quick_pulse"]
 WITHIN = 5.0

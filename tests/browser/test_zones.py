@@ -10,10 +10,10 @@ from playwright.sync_api import Page, Route, expect
 
 from dashboard.service import build
 from tests.browser.test_board import PASSWORD, away, seeding, sign_in
-from tests.dashboard.phone.house import link_for
+from tests.support.phone_house import link_for
 from tests.support.running import serving
-from vigil import zones
-from vigil.settings import Settings
+from vigil.service.settings import Settings
+from vigil.values import time_zones
 
 __all__ = ["away"]
 pytestmark = pytest.mark.browser
@@ -24,7 +24,7 @@ EAST = timedelta(hours=4, minutes=49)
 
 def changed(route: Route) -> None:
     """A server whose table is newer than the browser's: the clocks of its zone were changed."""
-    found = zones.Offsets("Europe/Berlin", (946_684_800,), (int(EAST.total_seconds()),))
+    found = time_zones.Offsets("Europe/Berlin", (946_684_800,), (int(EAST.total_seconds()),))
     route.fulfill(json=found._asdict())
 
 

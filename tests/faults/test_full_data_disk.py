@@ -17,14 +17,14 @@ import httpx
 import psycopg
 import pytest
 
-from store import patients
-from store.database import connect
+from store.database.connections import connect
+from store.people import patients
 from tests.support.disks import fill, small_disk
 from tests.support.processes import open_folder
 from tests.support.running import eventually
 from tests.support.whole import Whole, whole
-from vigil.clock import utc_now
-from vigil.settings import Settings
+from vigil.service.settings import Settings
+from vigil.values.clock import utc_now
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(300)]
 

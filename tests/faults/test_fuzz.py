@@ -16,7 +16,7 @@ from tests.support.feeding import people
 from tests.support.fuzzing import Fuzzer
 from tests.support.rounds import SEED
 from tests.support.schedule import say
-from vigil.clock import utc_now
+from vigil.values.clock import utc_now
 
 MESSAGES = int(os.environ.get("VIGIL_TEST_FUZZ_MESSAGES", "100000"))
 HOURS = 6

@@ -12,23 +12,25 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from detectors.config import load
-from detectors.engine import Engine
-from explain.compose import compose
+from detectors.configuration.loading import load
+from detectors.engine.engine import Engine
+from explain.templates.compose import compose
 from notify import channels
-from notify.sender import Bell
-from notify.worker import Planner
-from store.database import open_pool
-from store.writer import Writer
+from notify.planning.planner import Planner
+from notify.sending.sender import Bell
+from store.database.connections import open_pool
+from store.writing.writer import Writer
 from tests.support.fuzzing import Fuzzer, Sent
-from vigil import wire
-from vigil.clock import utc_now
-from vigil.errors import WireError
-from vigil.handler import Received
-from vigil.health import Health
-from vigil.model import Event, Tick, Upload, encode
-from vigil.records import Record
-from vigil.settings import Settings
+from vigil.contracts import wire
+from vigil.domain.encoding import encode
+from vigil.domain.episode import Event
+from vigil.domain.reading import Tick, Upload
+from vigil.kafka.records import Record
+from vigil.service.errors import WireError
+from vigil.service.health import Health
+from vigil.service.settings import Settings
+from vigil.streaming.handler import Received
+from vigil.values.clock import utc_now
 
 MESSAGES = 8_000
 BATCH = 400

@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ingest.recording import read_uploads
-from ingest.simulation import recorded
+from ingest.recordings.reader import read_uploads
+from ingest.simulator import recorded
 from tests.support import oracle
 from tests.support.faulty import PROCESSES, assert_same
 from tests.support.feeding import START
@@ -25,8 +25,10 @@ from tests.support.oracle import Outcome
 from tests.support.processes import open_folder
 from tests.support.running import eventually
 from tests.support.whole import Whole, whole
-from vigil.model import Alert, Event, Upload
-from vigil.settings import Settings
+from vigil.domain.alert import Alert
+from vigil.domain.episode import Event
+from vigil.domain.reading import Upload
+from vigil.service.settings import Settings
 
 SCENARIOS = ("tachycardia_at_rest", "bradycardia_asleep", "shock")
 Readings = dict[oracle.Moment, dict[str, float]]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.parts import HOST
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
-from vigil.local.parts import HOST
 
 SOON = 0.3
 

@@ -12,7 +12,7 @@ from tests.support.faulty import assert_same
 from tests.support.feeding import people
 from tests.support.schedule import Fault, plan
 from tests.support.wrong_clock import EVERY_SECONDS, stepping
-from vigil.settings import Settings
+from vigil.service.settings import Settings
 
 
 def _nothing() -> None:

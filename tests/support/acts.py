@@ -18,10 +18,10 @@ from tests.support.piece import Piece
 from tests.support.proxy import Proxy
 from tests.support.raw_records import NULL, nulls
 from tests.support.schedule import Fault
-from vigil import topics, wire
-from vigil.broker import Publisher
-from vigil.clock import utc_now
-from vigil.model import Tick
+from vigil.contracts import topics, wire
+from vigil.domain.reading import Tick
+from vigil.kafka.clients import Publisher
+from vigil.values.clock import utc_now
 
 CLOCKS_HOURS = (0.0, 3.0, -3.0, 48.0)
 """By how much the wall clocks of workers that join step."""

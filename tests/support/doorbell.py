@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
-from vigil.local.parts import HOST
+from local.parts import HOST
 
 
 class Doorbell:

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 
+from local import parts
+from local.parts import HOST, free_port
 from tests.conftest import KAFKA_HOME
 from tests.support import oracle
 from tests.support.doorbell import Doorbell
@@ -29,11 +31,9 @@ from tests.support.processes import end, open_folder
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
 from tests.support.whole import BESIDE, Whole, whole
-from vigil import topics
-from vigil.local import parts
-from vigil.local.parts import HOST, free_port
-from vigil.model import Upload
-from vigil.settings import Settings
+from vigil.contracts import topics
+from vigil.domain.reading import Upload
+from vigil.service.settings import Settings
 
 WEB = "ingest dashboard"
 PROCESSES = ("detectors", "store", "explain", "notify", WEB)

@@ -12,11 +12,12 @@ from time import sleep
 
 import httpx
 
-from vigil import ids, wire
-from vigil.broker import Publisher
-from vigil.errors import UnavailableError
-from vigil.model import Measurement, Upload
-from vigil.settings import Settings
+from vigil.contracts import wire
+from vigil.domain import ids
+from vigil.domain.reading import Measurement, Upload
+from vigil.kafka.clients import Publisher
+from vigil.service.errors import UnavailableError
+from vigil.service.settings import Settings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH = 20

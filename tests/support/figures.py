@@ -7,7 +7,7 @@ from math import inf, nextafter
 
 from hypothesis import strategies as st
 
-from vigil.signals import Signal
+from vigil.domain.signals import Signal
 
 _WIDE = Context(prec=400)
 

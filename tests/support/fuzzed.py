@@ -23,12 +23,12 @@ from tests.support.raw_records import nulls
 from tests.support.running import eventually
 from tests.support.schedule import say
 from tests.support.streaming import read_all
-from vigil import topics, wire
-from vigil.broker import Publisher
-from vigil.errors import WireError
-from vigil.health import is_ready
-from vigil.model import Upload
-from vigil.settings import Settings
+from vigil.contracts import topics, wire
+from vigil.domain.reading import Upload
+from vigil.kafka.clients import Publisher
+from vigil.service.errors import WireError
+from vigil.service.health import is_ready
+from vigil.service.settings import Settings
 
 CHUNK = 2_000
 """Messages sent at once."""

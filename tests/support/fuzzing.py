@@ -19,13 +19,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from explain.locales import LOCALES
+from explain.languages import LOCALES
 from tests.support.raw_records import NULL
-from vigil import topics
-from vigil.kinds import KINDS
-from vigil.model import Audience
-from vigil.signals import NAMES
-from vigil.wire import CE_TYPES, Outgoing
+from vigil.contracts import topics
+from vigil.contracts.wire import CE_TYPES, Outgoing
+from vigil.domain.alert import Audience
+from vigil.domain.kinds import KINDS
+from vigil.domain.signals import NAMES
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 PREFIX = "fuzz"

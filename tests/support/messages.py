@@ -5,19 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from vigil import ids, wire
-from vigil.handler import Received
-from vigil.model import (
-    NO_CONTEXT,
-    Action,
-    Alert,
-    Event,
-    Measurement,
-    Phrase,
-    Provenance,
-    Text,
-    Upload,
-)
+from vigil.contracts import wire
+from vigil.domain import ids
+from vigil.domain.action import Action
+from vigil.domain.alert import Alert, Provenance, Text
+from vigil.domain.episode import Event
+from vigil.domain.phrase import Phrase
+from vigil.domain.reading import NO_CONTEXT, Measurement, Upload
+from vigil.streaming.handler import Received
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

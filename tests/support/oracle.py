@@ -12,23 +12,26 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
-from detectors import config, silence
-from detectors.engine import Engine
-from explain.compose import compose
-from explain.phrasebook import Phrasebook
-from notify import policy
-from store import reading_keys
+from detectors.configuration import loading as config
+from detectors.engine import missing_data
+from detectors.engine.engine import Engine
+from explain.phrasebook.book import Phrasebook
+from explain.templates.compose import compose
+from history import offline_replay
+from notify.planning import policy
+from store.readings import keys as reading_keys
 from store.service import Store
 from tests.support.streaming import ends, read_all
-from vigil import topics, wire
-from vigil.broker import open_consumer
-from vigil.cli import offline
-from vigil.errors import WireError
-from vigil.kinds import Priority
-from vigil.model import Alert, Event, Tick, Upload
-from vigil.settings import Settings
-from vigil.signals import NAMES
-from vigil.stamps import Stamps
+from vigil.contracts import topics, wire
+from vigil.contracts.clock_check import Stamps
+from vigil.domain.alert import Alert
+from vigil.domain.episode import Event
+from vigil.domain.kinds import Priority
+from vigil.domain.reading import Tick, Upload
+from vigil.domain.signals import NAMES
+from vigil.kafka.clients import open_consumer
+from vigil.service.errors import WireError
+from vigil.service.settings import Settings
 
 Moment = tuple[str, datetime, str]
 """A reading's patient, time and id: what it is known by."""
@@ -66,7 +69,7 @@ class Outcome(NamedTuple):
 def without_faults(uploads: Iterable[Upload], settings: Settings) -> Outcome:
     """What ``vigil replay --offline`` makes of the same uploads."""
     uploads = list(uploads)
-    events = offline.detect(uploads, config.load(settings.detection_config))
+    events = offline_replay.detect(uploads, config.load(settings.detection_config))
     return _outcome(readings_of(uploads), events, settings)
 
 
@@ -108,7 +111,7 @@ def of_log(settings: Settings) -> Outcome:
 def _outcome(
     readings: dict[Moment, dict[str, float]], events: Iterable[Event], settings: Settings
 ) -> Outcome:
-    phrases: Phrasebook = offline.phrasebook(settings)
+    phrases: Phrasebook = offline_replay.phrasebook(settings)
     told = {(event.event_id, event.sequence): event for event in events}
     alerts = [compose(event, phrases) for event in told.values()]
     return Outcome(readings, told, {(a.alert_id, a.revision): a for a in alerts})
@@ -116,7 +119,7 @@ def _outcome(
 
 def with_silence(offline_outcome: Outcome, log: Outcome) -> Outcome:
     """An offline outcome, and what the log's clock alone causes: who sends no more is missed."""
-    events = {key: event for key, event in log.events.items() if event.kind == silence.KIND}
+    events = {key: event for key, event in log.events.items() if event.kind == missing_data.KIND}
     ids = {event_id for event_id, _ in events}
     alerts = {key: alert for key, alert in log.alerts.items() if alert.event_id in ids}
     return Outcome(

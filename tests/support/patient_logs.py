@@ -7,9 +7,11 @@ from datetime import datetime
 
 from hypothesis import strategies as st
 
-from detectors.engine import Engine
+from detectors.engine.engine import Engine
 from tests.support.vitals import at, measured
-from vigil.model import Event, Measurement, Upload, encode
+from vigil.domain.encoding import encode
+from vigil.domain.episode import Event
+from vigil.domain.reading import Measurement, Upload
 
 Log = list[Upload | datetime]
 """What a partition holds: uploads, and the clock."""

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 
+from local.parts import Part
 from tests.support.processes import end, launch, wait_ready
-from vigil.local.parts import Part
 
 
 class Piece:
-    """A :class:`~vigil.local.parts.Part` with the processes below it, on the same port always."""
+    """A :class:`~local.parts.Part` with the processes below it, on the same port always."""
 
     def __init__(self, part: Part, log: Path | None = None):
         self.part = part

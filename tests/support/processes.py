@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vigil.local.parts import Part
+from local.parts import Part
 
 
 def launch(part: Part, log: Path | None = None) -> subprocess.Popen[bytes]:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from vigil.local.parts import HOST, free_port
+from local.parts import HOST, free_port
 
 PIECE = 65_536
 _RESET = struct.pack("ii", 1, 0)

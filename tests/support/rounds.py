@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.rows import dict_row
 
-from store import patients
+from store.people import patients
 from tests.support.faulty import Faulty
 from tests.support.feeding import DoorFeeder, Feeder
 from tests.support.schedule import Fault, carry_out, plan
-from vigil.model import Upload
+from vigil.domain.reading import Upload
 
 SEED = int(os.environ.get("VIGIL_TEST_FAULT_SEED", "1"))
 """Decides who the people are, and the order, the moments and the lengths of the faults."""

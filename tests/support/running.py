@@ -10,11 +10,11 @@ from typing import TypeVar
 
 import uvicorn
 
-from vigil.cli.services import web_app
-from vigil.health import Health
-from vigil.local.parts import HOST, free_port, listening
-from vigil.service import WebPart, Worker
-from vigil.settings import Settings
+from cli.services import web_app
+from local.parts import HOST, free_port, listening
+from vigil.composition.stage import WebPart, Worker
+from vigil.service.health import Health
+from vigil.service.settings import Settings
 from vigil.web.server import options
 
 T = TypeVar("T")

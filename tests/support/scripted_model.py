@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from explain.model_child import Writer, serve
-from explain.model_files import unavailable
-from explain.prompt import Message
+from explain.language_model.child import Writer, serve
+from explain.language_model.files import unavailable
+from explain.language_model.prompt import Message
 
 TABLE = "Your heart rate has been high for {duration}, now at {heart_rate}."
 GOOD = "Your heart rate is high, now at {heart_rate}, and has been for {duration}."

@@ -13,11 +13,16 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from store import phrase_rows, reading_keys, status_rows
-from store.database import Connection, notify_board
-from vigil import ids
-from vigil.kinds import KINDS, Priority
-from vigil.model import Context, Event, Phase, Phrase, Status
+from store.database.connections import Connection, notify_board
+from store.phrases import rows as phrase_rows
+from store.readings import keys as reading_keys
+from store.workers import status_rows
+from vigil.domain import ids
+from vigil.domain.episode import Event, Phase
+from vigil.domain.kinds import KINDS, Priority
+from vigil.domain.phrase import Phrase
+from vigil.domain.reading import Context
+from vigil.domain.status import Status
 
 DEVICE = "seed-device"
 Curve = Callable[[float], float]
@@ -98,8 +103,8 @@ class Seed:
         self, user_id: str, password: str, role: str = "care_team", display_name: str = ""
     ) -> None:
         """Someone who may sign in."""
-        from dashboard.passwords import hash_password
-        from store import users
+        from dashboard.auth.passwords import hash_password
+        from store.people import users
 
         users.add(self.connection, user_id, hash_password(password), role, display_name)  # type: ignore[arg-type]
 

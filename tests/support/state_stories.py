@@ -20,11 +20,12 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from detectors.config import from_tables
-from detectors.engine import Engine
+from detectors.configuration.loading import from_tables
+from detectors.engine.engine import Engine
 from tests.support.patient_logs import run
 from tests.support.vitals import DAY, HOUR, at, cuff, heart, measured, upload
-from vigil.model import Event, Upload
+from vigil.domain.episode import Event
+from vigil.domain.reading import Upload
 
 
 class Story(NamedTuple):

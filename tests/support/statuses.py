@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dashboard.worker_states import SERVICES, WorkerStates
+from dashboard.worker_state.overview import SERVICES, WorkerStates
 from tests.support.messages import NOON
-from vigil.clock import utc_now
-from vigil.model import Status
+from vigil.domain.status import Status
+from vigil.values.clock import utc_now
 
 if TYPE_CHECKING:
-    from dashboard.monitor import Monitor
+    from dashboard.worker_state.monitor import Monitor
 
 
 def status(service: str, seconds: float = 0, instance: str = "", **rest: Any) -> Status:

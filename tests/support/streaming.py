@@ -13,17 +13,17 @@ from unittest.mock import patch
 
 from kafka import TopicPartition
 
+from local.parts import Part
 from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually
-from vigil import topics, wire
-from vigil.broker import Publisher, open_consumer
-from vigil.handler import Handled, Received, Rejected, Stateless
-from vigil.health import Health
-from vigil.local.parts import Part
-from vigil.model import Measurement, Upload
-from vigil.provisioning import create_topics
-from vigil.settings import Settings
-from vigil.stream import run_handler
+from vigil.contracts import topics, wire
+from vigil.domain.reading import Measurement, Upload
+from vigil.kafka.clients import Publisher, open_consumer
+from vigil.kafka.provisioning import create_topics
+from vigil.service.health import Health
+from vigil.service.settings import Settings
+from vigil.streaming.handler import Handled, Received, Rejected, Stateless
+from vigil.streaming.loop import run_handler
 
 START = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
 LOOKS = 3
@@ -109,7 +109,7 @@ def launch_with_topics(part: Part, settings: Settings) -> subprocess.Popen[bytes
 
     Tansu shows a topic that it is making before it is whole, and loses what it is sent meanwhile.
     So whoever outlives Tansu in a test sends nothing until the topics are there, which
-    :mod:`vigil.local.runtime` sees to otherwise: it starts the services after that.
+    :mod:`local.runtime` sees to otherwise: it starts the services after that.
     """
     made, publish = threading.Event(), Publisher.publish
 

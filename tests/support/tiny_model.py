@@ -11,8 +11,8 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from explain.model_child import serve
-from explain.model_files import Source, digest
+from explain.language_model.child import serve
+from explain.language_model.files import Source, digest
 
 WORDS = (
     "patient care team | => your heart rate blood pressure is was has been high low now at for"
@@ -55,7 +55,7 @@ def make(models: Path, source: Source = SOURCE, seed: int = 1) -> Path:
 
 def main(models: str, adapter: str, limit_mib: str = "0") -> int:
     """Serve it."""
-    from explain.model import LanguageModel
+    from explain.language_model.model import LanguageModel
 
     def load() -> LanguageModel:
         if int(limit_mib):

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from detectors.config import DetectionConfig, from_tables
+from detectors.configuration.loading import DetectionConfig, from_tables
 from detectors.contract import Moment
-from detectors.engine import Engine
-from vigil import ids
-from vigil.model import Activity, Context, Event, Measurement, Upload
+from detectors.engine.engine import Engine
+from vigil.domain import ids
+from vigil.domain.episode import Event
+from vigil.domain.reading import Activity, Context, Measurement, Upload
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = 3600.0

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import psutil
 
+from local import running
 from tests.support.running import eventually
-from vigil.local import running
 
 BESIDE = "beside.txt"
 """What commands that were started beside it wrote."""
-VIGIL = (sys.executable, "-m", "vigil.cli.main")
+VIGIL = (sys.executable, "-m", "cli.main")
 
 
 class Whole:

@@ -10,12 +10,16 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from explain import signature, tables
-from explain.facts import Facts
-from explain.slots import SLOTS
-from vigil import ids
-from vigil.kinds import KINDS, Category
-from vigil.model import Audience, Context, Event, Phase, Phrase
+from explain import tables
+from explain.facts import signature
+from explain.facts.extraction import Facts
+from explain.facts.slots import SLOTS
+from vigil.domain import ids
+from vigil.domain.alert import Audience
+from vigil.domain.episode import Event, Phase
+from vigil.domain.kinds import KINDS, Category
+from vigil.domain.phrase import Phrase
+from vigil.domain.reading import Context
 
 ONSET = datetime(2026, 11, 21, 6, 2, tzinfo=UTC)
 AUDIENCES: tuple[Audience, ...] = ("patient", "care_team")

@@ -1,9 +1,9 @@
 """``python -m tests.support.wrong_clock SECONDS run SERVICE``: a worker whose wall clock steps.
 
 Every other two seconds it is so many seconds wrong, forwards or back. What Vigil and its libraries
-ask for the time of day steps (:func:`vigil.clock.utc_now`, ``time.time``); what counts seconds goes
-on, as it does when a machine's clock is set. The machine's own clock cannot be set by a test, and
-libfaketime 0.9.10 does not carry Python's ``time.sleep`` (it fails with EINVAL).
+ask for the time of day steps (:func:`vigil.values.clock.utc_now`, ``time.time``); what counts
+seconds goes on, as it does when a machine's clock is set. The machine's own clock cannot be set by
+a test, and libfaketime 0.9.10 does not carry Python's ``time.sleep`` (it fails with EINVAL).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from vigil import clock
+from vigil.values import clock
 
 EVERY_SECONDS = 2.0
 
@@ -40,7 +40,7 @@ def main() -> None:
     clock.utc_now = utc_now
     time.time = stepping(wrong_seconds, time.time)
     sys.argv = ["vigil", *sys.argv[2:]]
-    from vigil.cli.main import main as vigil  # once the clock is wrong: others import it by name
+    from cli.main import main as vigil  # once the clock is wrong: others import it by name
 
     vigil()
 

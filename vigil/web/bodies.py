@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import Headers
 
-from vigil import text
+from vigil.values import text
 from vigil.web.refusal import Refusal, answer, named
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def address(scope: Scope) -> Refusal | None:
     """What is wrong with the text of a request's path or query; None: nothing."""
     raw_path = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
     for raw, plus, place in (
-        (raw_path, False, "path"), (scope.get("query_string", b""), True, "query"),
-    ):  # fmt: skip
+        (raw_path, False, "path"),
+        (scope.get("query_string", b""), True, "query"),
+    ):
         try:
             why = text.flaw(decoded(raw, plus=plus))
         except _BadTextError as error:
@@ -69,9 +70,14 @@ def envelope(headers: Headers) -> Refusal | None:
     """What is wrong with the form that a body says it has; None: nothing."""
     kind, _, parameters = headers.get("content-type", "").lower().partition(";")
     coding = headers.get("content-encoding", "identity").strip().lower()
-    charset = next((value.strip(' "') for name, _, value in
-                    (one.strip().partition("=") for one in parameters.split(";"))
-                    if name.strip() == "charset"), "")  # fmt: skip
+    charset = next(
+        (
+            value.strip(' "')
+            for name, _, value in (one.strip().partition("=") for one in parameters.split(";"))
+            if name.strip() == "charset"
+        ),
+        "",
+    )
     if kind.strip().startswith("multipart/"):
         why, field = "Forms with files are not taken.", "Content-Type"
     elif coding not in {"identity", ""}:
@@ -98,7 +104,9 @@ def content(body: bytes, kind: str) -> tuple[Refusal | None, Any]:
             return unusable(str(error)), None
         except ValueError:
             if kind.partition(";")[0].strip().lower().endswith("json"):
-                return Refusal(422, "input.broken_json", "It is not JSON.", mend="Send JSON."), None
+                return Refusal(
+                    422, "input.broken_json", "It is not JSON.", how_to_fix="Send JSON."
+                ), None
         else:
             return in_json(value), value
     return in_form(body), None

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 
 from vigil.web import bodies
+from vigil.web.rate_limited_log import Seldom
 from vigil.web.refusal import DEVICES, Refusal, answer
-from vigil.web.seldom import Seldom
 from vigil.web.slots import SLOT, Kind, Slots
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
 
 LARGEST_OPEN_BODY = 16_384
 """Bytes that a stranger's form may have: a sign-in, a patient's answer."""
@@ -36,18 +36,24 @@ _BAD_MESSAGE, _TOO_BIG = 1007, 1009
 
 seldom = Seldom("web")
 BUSY = Refusal(
-    503, "unavailable.busy", "Vigil is answering as many requests as it can.", "",
-    f"Nothing was done. Try again in {BUSY_SECONDS} seconds.", BUSY_SECONDS,
-)  # fmt: skip
+    503,
+    "unavailable.busy",
+    "Vigil is answering as many requests as it can.",
+    "",
+    f"Nothing was done. Try again in {BUSY_SECONDS} seconds.",
+    BUSY_SECONDS,
+)
 TOO_SLOW = Refusal(
-    408, "input.too_slow", "The request did not arrive in time.", mend="Send it again."
+    408, "input.too_slow", "The request did not arrive in time.", how_to_fix="Send it again."
 )
 TOO_LONG = Refusal(414, "input.too_large", f"It is longer than {LONGEST_ADDRESS} bytes.", "path")
 
 
 def too_large(limit: int) -> Refusal:
     """The refusal of a body with more bytes than ``limit``."""
-    return Refusal(413, "input.too_large", f"It is larger than {limit} bytes.", mend="Send less.")
+    return Refusal(
+        413, "input.too_large", f"It is larger than {limit} bytes.", how_to_fix="Send less."
+    )
 
 
 def kind_of(path: str) -> Kind:
@@ -231,6 +237,11 @@ async def _turn_away(scope: Scope, refusal: Refusal, receive: Receive, send: Sen
     if "websocket.http.response" not in scope.get("extensions", {}):
         return await send({"type": "websocket.close", "code": 1013})
     sent = answer(scope, refusal)
-    await send({"type": "websocket.http.response.start", "status": sent.status_code,
-                "headers": sent.raw_headers})  # fmt: skip
+    await send(
+        {
+            "type": "websocket.http.response.start",
+            "status": sent.status_code,
+            "headers": sent.raw_headers,
+        }
+    )
     return await send({"type": "websocket.http.response.body", "body": sent.body})

@@ -21,11 +21,32 @@ if TYPE_CHECKING:
 DEVICES = "/v1"
 FIELDS = frozenset(
     {
-        "at", "auth", "back", "comment", "csrf", "endpoint", "event_id", "intent", "keys", "next",
-        "nonce", "p256dh", "password", "phrase", "question", "revision", "text", "user", "verb",
-        "action_id", "actor", "patient_id", "time", "until",
+        "at",
+        "auth",
+        "back",
+        "comment",
+        "csrf",
+        "endpoint",
+        "event_id",
+        "intent",
+        "keys",
+        "next",
+        "nonce",
+        "p256dh",
+        "password",
+        "phrase",
+        "question",
+        "revision",
+        "text",
+        "user",
+        "verb",
+        "action_id",
+        "actor",
+        "patient_id",
+        "time",
+        "until",
     }
-)  # fmt: skip
+)
 """Names that a refusal may repeat. A field of another name is not named: a password that was sent
 in the wrong place would come back as one."""
 _ELSEWHERE = "body"
@@ -36,17 +57,17 @@ class Refusal(NamedTuple):
 
     status: int
     code: str
-    """Of :data:`vigil.errors.CODES`."""
+    """Of :data:`vigil.service.errors.CODES`."""
     message: str
     field: str = _ELSEWHERE
-    mend: str = ""
+    how_to_fix: str = ""
     retry_after: int = 0
     """Seconds; 0: trying again does not help."""
 
     def sentence(self) -> str:
         """For a person."""
         where = f"{self.field}: " if self.field else ""
-        return f"{where}{self.message} {self.mend}".strip()
+        return f"{where}{self.message} {self.how_to_fix}".strip()
 
 
 def host_of(origin: str) -> str:
@@ -78,8 +99,12 @@ def answer(scope: Scope, refusal: Refusal) -> Response:
     if refusal.status == 408:
         headers["Connection"] = "close"
     if path == DEVICES or path.startswith(DEVICES + "/"):
-        told = {"code": refusal.code, "message": refusal.message, "mend": refusal.mend,
-                "field": refusal.field}  # fmt: skip
+        told = {
+            "code": refusal.code,
+            "message": refusal.message,
+            "how_to_fix": refusal.how_to_fix,
+            "field": refusal.field,
+        }
         return JSONResponse({"error": told}, refusal.status, headers)
     page = getattr(scope["app"].state, "refusal_page", None) if "app" in scope else None
     if page is not None and "text/html" in Headers(scope=scope).get("accept", ""):
@@ -113,6 +138,6 @@ def _reason(error: Mapping[str, Any]) -> str:
         "int_parsing": "It is not a whole number",
         "extra_forbidden": "It is a field that is not known here",
         "json_invalid": "It is not JSON",
-        "value_error": str(context.get("error", "")),  # of vigil.text, which repeats nothing
+        "value_error": str(context.get("error", "")),  # of vigil.values.text, which repeats nothing
     }.get(error["type"], "It does not have the form that is asked for")
     return why[:1].upper() + why[1:]

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vigil.web.gate import BUSY_SECONDS, LARGEST_MESSAGE
-from vigil.web.seldom import Seldom
+from vigil.web.rate_limited_log import Seldom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from vigil.settings import Settings
+    from vigil.service.settings import Settings
 
 HEAD_SECONDS = 10.0
 """From a connection's start, or a request's first byte, to the end of its headers."""
@@ -39,8 +39,15 @@ seldom = Seldom("web")
 
 def _raw(status: str, *headers: str) -> bytes:
     body = status.partition(" ")[2]
-    lines = (f"HTTP/1.1 {status}", "content-type: text/plain; charset=utf-8",
-             f"content-length: {len(body)}", "connection: close", *headers, "", body)  # fmt: skip
+    lines = (
+        f"HTTP/1.1 {status}",
+        "content-type: text/plain; charset=utf-8",
+        f"content-length: {len(body)}",
+        "connection: close",
+        *headers,
+        "",
+        body,
+    )
     return "\r\n".join(lines).encode()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from river.anomaly import LODA, HalfSpaceTrees
 
 from benchmarks.detection.rows import Row
-from vigil.signals import SIGNALS
+from vigil.domain.signals import SIGNALS
 
 SEED = 7
 

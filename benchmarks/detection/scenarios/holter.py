@@ -12,7 +12,7 @@ from benchmarks.detection.scoring import Alert, Rate, Tally
 from benchmarks.detection.sets import MINUTE, Recording, labels, load, patient_days, seconds_of
 from benchmarks.detection.split import GROUPS, Group
 from benchmarks.detection.vigil_alerts import watch
-from detectors.config import DetectionConfig, from_tables
+from detectors.configuration.loading import DetectionConfig, from_tables
 
 NAME = "holter"
 RHYTHMS = frozenset({"AFIB", "SBR", "SVTA", "VT", "IVR", "AB", "B", "T"})

@@ -32,7 +32,7 @@ from benchmarks.detection.stays import (
 )
 from benchmarks.detection.vigil_alerts import alerts as paging
 from benchmarks.detection.vigil_alerts import detect
-from detectors.config import DetectionConfig, from_tables
+from detectors.configuration.loading import DetectionConfig, from_tables
 
 NAME = "icu"
 URGENT, EMERGENCY = 5.0, 7.0

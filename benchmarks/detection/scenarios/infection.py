@@ -14,7 +14,7 @@ from benchmarks.detection.split import GROUPS, Group
 from benchmarks.detection.trials import ILLNESS_SECONDS
 from benchmarks.detection.vigil_alerts import alerts as paging
 from benchmarks.detection.vigil_alerts import detect
-from vigil.model import Event
+from vigil.domain.episode import Event
 
 NAME = "infection"
 SET = "wearable_infection"

@@ -14,7 +14,7 @@ from bytewax.testing import run_main
 
 from benchmarks.stream import zscore
 from benchmarks.stream.task import Outcome, Stopwatch, Task, main
-from vigil.model import Upload
+from vigil.domain.reading import Upload
 
 
 class Counting(DynamicSink[Any], StatelessSinkPartition[Any]):  # type: ignore[misc]

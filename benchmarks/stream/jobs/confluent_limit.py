@@ -6,7 +6,7 @@ import msgspec
 from confluent_kafka import Consumer
 
 from benchmarks.stream.task import Outcome, Stopwatch, Task, main
-from vigil.model import Upload
+from vigil.domain.reading import Upload
 
 
 def run(task: Task) -> Outcome:

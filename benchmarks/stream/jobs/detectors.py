@@ -6,9 +6,9 @@ import threading
 
 from benchmarks.stream.jobs.measured import measured, outcome, settings_of
 from benchmarks.stream.task import Outcome, Task, main
-from detectors.config import load
+from detectors.configuration.loading import load
 from detectors.worker import Detectors
-from vigil.health import Health
+from vigil.service.health import Health
 
 
 def run(task: Task) -> Outcome:

@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks.stream import zscore
 from benchmarks.stream.task import Outcome, Stopwatch, Task, main
-from vigil.model import Upload
+from vigil.domain.reading import Upload
 
 
 def run(task: Task) -> Outcome:

@@ -8,7 +8,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from benchmarks.stream.task import Outcome, Stopwatch, Task, main
-from vigil.model import Upload
+from vigil.domain.reading import Upload
 
 
 def read_all(consumer: Any, task: Task) -> Outcome:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from kafka import TopicPartition
 
 from benchmarks.stream.task import Outcome, Stopwatch, Task
-from vigil.handler import Handled, Handler, Received
-from vigil.health import Health
-from vigil.model import Upload
-from vigil.settings import Settings
-from vigil.stream import run_handler
+from vigil.domain.reading import Upload
+from vigil.service.health import Health
+from vigil.service.settings import Settings
+from vigil.streaming.handler import Handled, Handler, Received
+from vigil.streaming.loop import run_handler
 
 
 class Measured:

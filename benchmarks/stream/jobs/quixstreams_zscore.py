@@ -9,7 +9,7 @@ from quixstreams import Application
 
 from benchmarks.stream import zscore
 from benchmarks.stream.task import Outcome, Stopwatch, Task, main
-from vigil.model import Upload
+from vigil.domain.reading import Upload
 
 
 def run(task: Task) -> Outcome:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from benchmarks.stream.jobs.limit import read_all
 from benchmarks.stream.task import Outcome, Task, main
-from vigil import records
-from vigil.broker import open_consumer
-from vigil.settings import Settings
+from vigil.kafka import records
+from vigil.kafka.clients import open_consumer
+from vigil.service.settings import Settings
 
 
 def run(task: Task) -> Outcome:

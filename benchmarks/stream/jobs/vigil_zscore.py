@@ -11,12 +11,13 @@ from kafka import TopicPartition
 from benchmarks.stream import zscore
 from benchmarks.stream.jobs.measured import measured, outcome, settings_of
 from benchmarks.stream.task import Outcome, Task, main
-from store.checkpoints import Checkpoint, Checkpoints, Place, Saving
-from vigil import broker, topics
-from vigil.handler import BATCH, Handled, Received
-from vigil.health import Health
-from vigil.model import Upload
-from vigil.settings import Settings
+from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
+from vigil.contracts import topics
+from vigil.domain.reading import Upload
+from vigil.kafka import clients as broker
+from vigil.service.health import Health
+from vigil.service.settings import Settings
+from vigil.streaming.handler import BATCH, Handled, Received
 
 encode = msgspec.msgpack.encode
 decode = msgspec.msgpack.Decoder(zscore.Running).decode

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vigil.catalogue import LOCALES, Catalogue, catalogue
+from vigil.values.catalogs import LOCALES, Catalogue, catalogue
 
 __all__ = ["FOLDER", "LOCALES", "of"]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from dashboard.phone import locales
 from dashboard.phone.words import EN, context, messages
-from vigil import catalogue_files
-from vigil.catalogue_files import Message
+from vigil.values import catalog_files
+from vigil.values.catalog_files import Message
 
 COMMENT = """# The patient's page, but for the messages on it. Context: the word's name in
 # dashboard/phone/words.py. A clinician who speaks the language reviews this file."""
@@ -24,8 +24,8 @@ def template() -> Iterator[Message]:
 
 def main() -> None:
     """Write the template and every catalogue."""
-    pot = catalogue_files.template(template(), COMMENT)
-    catalogue_files.bring_up_to_date(locales.FOLDER, "phone", locales.LOCALES[1:], pot)
+    pot = catalog_files.template(template(), COMMENT)
+    catalog_files.bring_up_to_date(locales.FOLDER, "phone", locales.LOCALES[1:], pot)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from explain.signature import Signature, parse
+from explain.facts.signature import Signature, parse
 
 
 class Good(Struct, frozen=True):

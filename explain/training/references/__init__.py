@@ -14,9 +14,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from explain import tables
-from explain.signature import TOLD_ACTIVITIES, Signature
+from explain.facts.signature import TOLD_ACTIVITIES, Signature
 from explain.tables import Direction, Telling
-from vigil.model import Audience
+from vigil.domain.alert import Audience
 
 _Lists = dict[str, list[tuple[str, str]]]
 _File = dict[Audience, dict[str, dict[Direction, dict[Telling, _Lists]]]]

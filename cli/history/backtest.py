@@ -1,0 +1,171 @@
+"""``vigil backtest``: history through two configurations, and what would have been told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.files import put
+from cli.history.history_options import Files, FromStore, OfPatient, OfWard, Since, Until
+from vigil.service.errors import InputError
+from vigil.service.settings import Settings
+
+if TYPE_CHECKING:
+    from detectors.configuration.loading import DetectionConfig
+    from detectors.tuning.report import Configuration, Report
+
+LISTED = 10
+"""Gained and lost alarms that the terminal shows of each; the files hold all."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def backtest(
+        files: Files = None,
+        *,
+        config: Annotated[
+            list[Path] | None,
+            typer.Option(
+                help="A detection file; twice: before and after. Once: the defaults are"
+                " before. Never: the defaults alone."
+            ),
+        ] = None,
+        out: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
+        as_json: Annotated[
+            Path | None, typer.Option("--json", help="Write everything here, for programs.")
+        ] = None,
+        labels: Annotated[
+            Path | None, typer.Option(help="CSV: patient_id,start,end[,label]; scores them too.")
+        ] = None,
+        silence: Annotated[bool, typer.Option("--silence", help="Judge missing data too.")] = False,
+        from_store: FromStore = False,
+        ward: OfWard = None,
+        patient: OfPatient = None,
+        since: Since = None,
+        until: Until = None,
+    ) -> None:
+        """Compare what two configurations would have told over the same history."""
+        from detectors.tuning.backtest import Backtest
+        from detectors.tuning.report import make
+        from history import sources as history
+
+        settings = Settings()
+        before, after = configurations(config or [])
+        asked = history.Asked(
+            from_store=from_store, ward=ward, patient=patient, since=since, until=until
+        )
+        source = history.chosen(settings, files or [], asked)
+        spans = history.read_labels(labels, source.patients()) if labels else None
+        run = Backtest(
+            before[0],
+            after[0] if after else None,
+            silence=silence,
+            one_by_one=source.one_by_one,
+        )
+        with history.watched(source, "playing") as seen:
+            for upload in source.uploads():
+                run.take(upload)
+                seen(upload)
+        report = make(run.outcome, before[1], after[1] if after else None, source.sources, spans)
+        write(report, out, as_json)
+        show(report, source.left_out)
+
+
+Named = tuple["DetectionConfig", "Configuration"]
+
+
+def configurations(paths: list[Path]) -> tuple[Named, Named | None]:
+    """Before and after; after is None where one configuration is run alone.
+
+    Raises:
+        InputError: more than two.
+        SettingsError: one cannot be used.
+    """
+    from detectors.configuration.loading import load
+    from detectors.tuning.report import Configuration
+
+    if len(paths) > 2:
+        raise InputError(
+            f"--config is given {len(paths)} times.",
+            code="input.wrong_type",
+            field="--config",
+            how_to_fix="Two configurations can be compared.",
+        )
+    named: list[Named] = []
+    for path in ([None] if len(paths) < 2 else []) + list(paths):
+        found = load(path)
+        named.append((found, Configuration(str(path or "defaults"), found.config_hash)))
+    return named[0], named[1] if len(named) > 1 else None
+
+
+def write(report: Report, out: Path | None, as_json: Path | None) -> None:
+    """Write the files that were asked for; each appears once it is complete."""
+    import msgspec
+
+    from cli.history import backtest_page
+
+    if as_json is not None:
+        encoded = msgspec.json.encode(report, order="deterministic")
+        put(as_json, msgspec.json.format(encoded, indent=1) + b"\n")
+    if out is not None:
+        put(out, backtest_page.page(report).encode())
+
+
+def show(report: Report, left_out: int) -> None:
+    """Say the result on the terminal."""
+    from cli.tables import show as table
+
+    counted = report.counted
+    typer.echo(
+        f"{counted.patients} patients, {counted.patient_days:.1f} patient-days"
+        f" ({counted.by_hours} by hours with readings, {counted.by_calendar} by calendar days),"
+        f" {counted.readings} readings"
+    )
+    if left_out:
+        typer.echo(f"{left_out} faulty rows or measurements were left out", err=True)
+    headings = ["kind", "priority", "before"]
+    headings += ["after", "difference", "95 %"] if report.after else []
+    rows = []
+    for rate in report.rates:
+        name = rate.kind if rate.kind != "all" else f"all {rate.category}"
+        row = [name, rate.priority, f"{rate.before_per_patient_day:.3f}"]
+        span = f"{rate.interval.low:+.3f} … {rate.interval.high:+.3f}" if rate.interval else "–"
+        if report.after:
+            row += [f"{rate.after_per_patient_day:.3f}", f"{rate.difference:+.3f}", span]
+        rows.append(row)
+    typer.echo("\nalarms per patient-day")
+    table(headings, rows, "no alarms")
+    _show_labels(report)
+    if report.after:
+        _show_differences(report)
+
+
+def _show_labels(report: Report) -> None:
+    for name, rows in (("before", report.found_before), ("after", report.found_after)):
+        for row in rows:
+            rate = "–" if row.sensitivity is None else f"{row.sensitivity:.3f}"
+            typer.echo(
+                f"labels, {name}, {row.priority}{'' if row.priority == 'high' else ' and above'}:"
+                f" {row.found} of {row.labels} found ({rate}),"
+                f" {row.false_per_patient_day:.3f} alarms without a label per patient-day"
+            )
+
+
+def _show_differences(report: Report) -> None:
+    typer.echo(
+        f"\ngained {len(report.gained)}, lost {len(report.lost)}, told otherwise"
+        f" {len(report.changed)}, split {len(report.split)}, joined {len(report.joined)},"
+        f" alike {report.same}; high priority"
+        f" {'unchanged' if report.high_unchanged else 'CHANGED'}"
+    )
+    for word, alarms in (("gained", report.gained), ("lost", report.lost)):
+        for alarm in alarms[:LISTED]:
+            worst = "" if alarm.extreme is None else f", worst {alarm.extreme:g}"
+            told = alarm.told_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+            typer.echo(f"  {word} {alarm.patient_id} {told} {alarm.kind} ({alarm.priority}{worst})")
+        if len(alarms) > LISTED:
+            typer.echo(f"  … {len(alarms) - LISTED} more {word}")

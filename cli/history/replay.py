@@ -1,0 +1,175 @@
+"""``vigil replay``: a recording through the system, or through detection alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from vigil.service.settings import Settings
+from vigil.values.clock import utc_now
+
+if TYPE_CHECKING:
+    from ingest.recordings.reader import Refusal, Report
+    from vigil.domain.reading import Upload
+
+DEFAULT_WARD = "recordings"
+SHOWN_REFUSALS = 10
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def replay(
+        files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, or CSV.gz.")],
+        speed: Annotated[
+            str, typer.Option(help="So many times faster than time; `max`: at once.")
+        ] = "max",
+        ward: Annotated[
+            str | None,
+            typer.Option(help=f"Ward of its patients. [default: {DEFAULT_WARD}, for new ones]"),
+        ] = None,
+        shift_to_now: Annotated[
+            bool, typer.Option("--shift-to-now", help="Move it so that its newest row is now.")
+        ] = False,
+        offline: Annotated[
+            bool, typer.Option("--offline", help="In this process: no broker, no database.")
+        ] = False,
+        out: Annotated[
+            Path | None,
+            typer.Option(help="Where --offline writes events and alerts. [default: stdout]"),
+        ] = None,
+        silence: Annotated[
+            bool, typer.Option("--silence", help="Offline: judge missing data too.")
+        ] = False,
+    ) -> None:
+        """Replay recordings through the system, or offline through detection and wording alone."""
+        if offline:
+            if speed != "max" or ward is not None or shift_to_now:
+                raise typer.BadParameter(
+                    "--speed, --ward and --shift-to-now are about the running system;"
+                    " --offline asks no clock."
+                )
+            _offline(files, out, silence)
+        else:
+            if out is not None or silence:
+                raise typer.BadParameter(
+                    "--out and --silence need --offline. What the running system makes of a"
+                    " recording is on the topics: see `vigil topics`."
+                )
+            factor = _factor(speed)
+            for path in files:
+                _online(path, factor, ward, shift_to_now)
+
+
+def _factor(speed: str) -> float | None:
+    if speed == "max":
+        return None
+    try:
+        factor = float(speed.removesuffix("x"))
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        raise typer.BadParameter(f"--speed is a number above 0, or max; not {speed!r}.")
+    return factor
+
+
+def _offline(files: list[Path], out: Path | None, silence: bool) -> None:
+    from detectors.configuration import loading as config
+    from history import offline_replay as offline
+    from ingest.recordings.reader import Report, read_uploads
+
+    settings = Settings()
+    detection = config.load(settings.detection_config)
+    report = Report(on_refusal=Teller())
+    uploads = (
+        upload
+        for path in files
+        for upload in read_uploads(path, report=report, latest=_latest(settings))
+    )
+    phrases, events = offline.phrasebook(settings), 0
+    with _sink(out) as sink:
+        for event in offline.detect(uploads, detection, silence=silence):
+            sink.writelines(offline.lines(event, phrases))
+            events += 1
+    _tell(report, f"events {events}, alerts {events}")
+
+
+def _online(path: Path, speed: float | None, ward: str | None, shift_to_now: bool) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from history import replay as replaying
+    from ingest.recordings.reader import Report, read_uploads, survey
+
+    settings = Settings()
+    found = survey(path)
+    shift = timedelta(0)
+    if shift_to_now and found.newest is not None:
+        shift = utc_now().replace(microsecond=0) - found.newest
+    new = replaying.enrol(settings, found.patients, ward, DEFAULT_WARD)
+    typer.echo(f"{path}: {found.rows} rows, {len(found.patients)} patients, {new} enrolled now")
+    report = Report(on_refusal=Teller())
+    readings = 0
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("replaying", total=found.rows)
+
+        def published(upload: Upload) -> None:
+            nonlocal readings
+            readings += len(upload.measurements)
+            progress.update(task, completed=report.rows)
+
+        uploads = read_uploads(path, report=report, latest=_latest(settings), shift=shift)
+        replaying.publish(settings, replaying.paced(uploads, speed), published)
+    _tell(report, f"readings published {readings}")
+
+
+def _latest(settings: Settings) -> datetime:
+    return utc_now() + timedelta(seconds=settings.future_tolerance_seconds)
+
+
+@contextmanager
+def _sink(out: Path | None) -> Iterator[IO[bytes]]:
+    """Where lines go; a file appears once it is complete."""
+    if out is None:
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+        return
+    part = out.with_name(f"{out.name}.part")
+    with part.open("wb") as sink:
+        yield sink
+    part.replace(out)
+
+
+class Teller:
+    """Says the first refusals, line by line; all of them are counted."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def __call__(self, refusal: Refusal) -> None:
+        """Say it, or keep quiet after the first few."""
+        self._told += 1
+        if self._told <= SHOWN_REFUSALS:
+            what = "row refused" if refusal.whole_row else "left out"
+            typer.echo(f"line {refusal.line}: {what}: {refusal.error}", err=True)
+        elif self._told == SHOWN_REFUSALS + 1:
+            typer.echo("… further ones are only counted.", err=True)
+
+
+def _tell(report: Report, result: str) -> None:
+    typer.echo(
+        f"rows {report.rows}: taken {report.taken}, duplicates {report.duplicates},"
+        f" refused {report.refused}; {result}",
+        err=True,
+    )
+    for (code, field), times in sorted(report.reasons.items()):
+        typer.echo(f"  {times} × {field} [{code}]", err=True)
+    if report.left_out:
+        typer.echo(f"  {report.left_out} of them left out of rows that were taken", err=True)

@@ -1,0 +1,1 @@
+"""Commands about patients, devices, users and notifications."""

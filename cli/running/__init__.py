@@ -1,0 +1,1 @@
+"""Commands that start Vigil or show what it offers."""

@@ -1,0 +1,1 @@
+"""Commands about the topics: where workers stand, and what was refused."""

@@ -1,0 +1,247 @@
+"""``vigil deadletter``: what was refused, and sending it again once the cause is mended."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.files import put
+from vigil.domain.ids import timestamp
+from vigil.service.errors import CODES, InputError
+from vigil.service.settings import Settings
+
+if TYPE_CHECKING:
+    from vigil.dead_letters.redrive import DeadLetter
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="What was refused, and why.", no_args_is_help=True)
+    app.add_typer(group, name="deadletter")
+
+    @group.command("list")
+    def list_letters(
+        reason: Annotated[str, typer.Option(help="Only with this code, or its beginning.")] = "",
+        service: Annotated[str, typer.Option(help="Only what this service could not take.")] = "",
+        topic: Annotated[str, typer.Option(help="Only what was on this topic.")] = "",
+        since: Annotated[
+            str | None, typer.Option(help="Only what was set aside then or later, RFC 3339.")
+        ] = None,
+        limit: Annotated[
+            int | None, typer.Option(min=0, help="Only the newest so many; all are counted.")
+        ] = None,
+    ) -> None:
+        """List the dead letters, oldest first, and count them by reason. No content is printed."""
+        from history.sources import moment
+        from vigil.dead_letters.redrive import read
+
+        start = moment(since, "--since")
+        shown: deque[str] = deque(maxlen=limit)
+        counts: Counter[tuple[str, str]] = Counter()
+        kept = 0
+        for letter in read(Settings()):
+            if (
+                letter.reason.startswith(reason)
+                and service in {"", letter.service}
+                and topic in {"", letter.topic}
+                and (start is None or letter.time >= start)
+            ):
+                shown.append(describe(letter))
+                counts[letter.reason or "?", letter.service or "?"] += 1
+                kept += letter.local
+        for line in shown:
+            typer.echo(line)
+        _tell_counts(counts, len(shown))
+        if kept:
+            typer.echo(f"{kept} kept on this machine: `vigil deadletter publish` sends them")
+
+    @group.command()
+    def show(
+        ident: Annotated[
+            str, typer.Argument(metavar="ID", help="An id, or its beginning, as `list` shows it.")
+        ],
+        raw: Annotated[
+            bool, typer.Option("--raw", help="Print the message's bytes, and nothing else.")
+        ] = False,
+        out: Annotated[
+            Path | None, typer.Option(help="Write the message's bytes here, and print nothing.")
+        ] = None,
+    ) -> None:
+        """Show one dead letter whole. What it holds is a patient's data."""
+        from vigil.dead_letters.redrive import read
+
+        (letter,) = choose(list(read(Settings())), [ident])
+        if out is not None:
+            put(out, letter.value)
+        elif raw:
+            sys.stdout.buffer.write(letter.value)
+            sys.stdout.buffer.flush()
+        else:
+            typer.echo("What follows is a patient's data.", err=True)
+            tell(letter)
+
+    @group.command()
+    def redrive(
+        ids: Annotated[
+            list[str] | None, typer.Argument(help="Ids, or their beginnings, as `list` shows them.")
+        ] = None,
+        everything: Annotated[bool, typer.Option("--all", help="All that can be sent.")] = False,
+        send: Annotated[
+            bool | None,
+            typer.Option("--send/--dry-run", help="Send them / only say what would be sent."),
+        ] = None,
+    ) -> None:
+        """Send messages again, byte for byte, to the topic that they were on.
+
+        Of several messages, and of one that would die again, it first says what would be sent:
+        --send does it.
+        """
+        from vigil.dead_letters import redrive as deadletters
+
+        if bool(ids) == everything:
+            raise typer.BadParameter("Name the ids that `vigil deadletter list` shows, or --all.")
+        settings = Settings()
+        letters = list(deadletters.read(settings))
+        chosen = _sendable(letters) if everything else choose(letters, ids or [])
+        count = len(deadletters.originals(chosen))
+        doubtful = _doubts(chosen)
+        if send is None:
+            send = count < 2 and not doubtful
+        if not send:
+            _tell_plan(chosen, count)
+            return
+        sent = deadletters.redrive(settings, chosen)
+        typer.echo(f"sent {sent} message{'' if sent == 1 else 's'} again")
+
+    group.command()(publish)
+
+
+def publish() -> None:
+    """Send the dead letters that are kept on this machine to the topic.
+
+    A worker keeps them here while the topic does not take them.
+    """
+    from vigil.dead_letters import redrive as deadletters
+
+    sent, left = deadletters.publish(Settings())
+    typer.echo(f"published {sent}; {left} are still kept here")
+    raise typer.Exit(1 if left else 0)
+
+
+def _sendable(letters: list[DeadLetter]) -> list[DeadLetter]:
+    """Those with nothing against them; says how many are left out, and why."""
+    from vigil.dead_letters import redrive as deadletters
+
+    left: Counter[str] = Counter()
+    chosen = []
+    for letter in letters:
+        against = deadletters.refusal(letter)
+        if against is None:
+            chosen.append(letter)
+        elif letter.whole_bytes is not None or letter.cut:
+            left["that were kept only in part"] += 1
+        elif against.final:
+            left["that were on no topic which takes them again"] += 1
+        else:
+            left["that would die again"] += 1
+    for why, count in sorted(left.items()):
+        typer.echo(f"left out: {count} {why}")
+    return chosen
+
+
+def _doubts(letters: list[DeadLetter]) -> bool:
+    """Say of each that would die again why; whether there is one."""
+    from vigil.dead_letters import redrive as deadletters
+
+    found = False
+    for letter in letters:
+        against = deadletters.refusal(letter)
+        if against is not None:
+            found = True
+            typer.echo(
+                f"{letter.ident} would die again: {printable(against.why)} {against.how_to_fix}"
+            )
+    return found
+
+
+def _tell_plan(letters: list[DeadLetter], count: int) -> None:
+    """What would be sent."""
+    for letter in letters:
+        typer.echo(describe(letter))
+    plural = "" if count == 1 else "s"
+    typer.echo(f"would send {count} message{plural} again; nothing was sent: add --send")
+
+
+def _tell_counts(counts: Counter[tuple[str, str]], shown: int) -> None:
+    total = counts.total()
+    newest = f", the newest {shown} shown" if shown < total else ""
+    typer.echo(f"{total} dead letter{'' if total == 1 else 's'}{newest}")
+    for (reason, service), times in sorted(counts.items()):
+        typer.echo(f"    {times} × {printable(reason)} ({printable(service)})")
+
+
+def tell(letter: DeadLetter) -> None:
+    """Everything of one letter, as text that does nothing to a terminal."""
+    cut = f", of {letter.whole_bytes} that it had" if letter.whole_bytes is not None else ""
+    rows = [
+        ("id", letter.ident),
+        ("origin", letter.origin),
+        ("service", letter.service),
+        ("reason", f"{letter.reason}: {CODES.get(letter.reason, 'not a code of this version')}"),
+        ("detail", letter.detail),
+        ("time", timestamp(letter.time)),
+        ("key", letter.key),
+        *((f"header {name}", value) for name, value in letter.headers),
+        (f"value, {len(letter.value)} bytes{cut}", letter.value),
+    ]
+    for name, value in rows:
+        typer.echo(f"{printable(name)}: {printable(value)}")
+
+
+def describe(letter: DeadLetter) -> str:
+    """One letter in two lines: where it was, why it is here, how large it is; nothing it holds."""
+    time = f"{letter.time:%Y-%m-%dT%H:%M:%SZ}"
+    first = f"{letter.ident or '(no id)'}  {time}  {letter.origin or '(no origin)'}"
+    why = f"{letter.service or '?'}: {letter.reason or '?'}: {letter.detail}"
+    here = "  kept on this machine" if letter.local else ""
+    return f"{printable(first)}  {len(letter.value)} bytes{here}\n    {printable(why)}"
+
+
+def printable(text: str | bytes | None) -> str:
+    """Text that does nothing to a terminal, whoever wrote it: control characters are escaped.
+
+    >>> printable(b"a\\x1b[31m")
+    'a\\\\x1b[31m'
+    """
+    if text is None:
+        return "(none)"
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "backslashreplace")
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def choose(letters: list[DeadLetter], ids: list[str]) -> list[DeadLetter]:
+    """The letters whose ids begin so.
+
+    Raises:
+        InputError: an id names none of them, or several.
+    """
+    chosen = []
+    for ident in ids:
+        matching = [letter for letter in letters if ident and letter.ident.startswith(ident)]
+        if len(matching) != 1:
+            found = "several dead letters" if matching else "no dead letter"
+            raise InputError(
+                f"{ident!r} names {found}.",
+                code="input.wrong_type",
+                field="id",
+                how_to_fix="`vigil deadletter list` shows the ids.",
+            )
+        chosen += matching
+    return chosen

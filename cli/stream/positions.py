@@ -1,0 +1,104 @@
+"""Which workers there are, what they read, and where each keeps its offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from vigil.service.errors import InputError
+
+if TYPE_CHECKING:
+    from kafka import TopicPartition
+
+    from vigil.service.settings import Settings
+    from vigil.streaming.handler import Handler
+    from vigil.streaming.skipping import Keeper
+
+
+def _detectors() -> type[Handler]:
+    from detectors.worker import Detectors
+
+    return Detectors
+
+
+def _explain() -> type[Handler]:
+    from explain.worker import ExplainHandler
+
+    return ExplainHandler
+
+
+def _notify() -> type[Handler]:
+    from notify.planning.planner import Planner
+
+    return Planner
+
+
+def _store() -> type[Handler]:
+    from store.service import Store
+
+    return Store
+
+
+HANDLERS: MappingProxyType[str, Callable[[], type[Handler]]] = MappingProxyType(
+    {"detectors": _detectors, "explain": _explain, "notify": _notify, "store": _store}
+)
+"""Worker → its handler, imported when it is asked for."""
+
+
+def topics_of(service: str) -> tuple[str, ...]:
+    """What a worker reads.
+
+    Raises:
+        InputError: there is no such worker.
+    """
+    if service not in HANDLERS:
+        raise InputError(
+            f"{service!r} is no worker that reads topics.",
+            code="input.not_there",
+            field="SERVICE",
+            how_to_fix=f"They are: {', '.join(HANDLERS)}.",
+        )
+    return tuple(HANDLERS[service]().topics)
+
+
+def keeper_of(service: str, settings: Settings) -> Keeper | None:
+    """Where it keeps offsets of its own; None: Kafka has them."""
+    if service in {"store", "notify"}:
+        return _beside(service, settings)
+    if service != "detectors":
+        return None
+    from store.database.connections import connect
+    from store.workers import checkpoints
+    from store.workers.checkpoints import Place
+    from vigil.streaming.skipping import Keeper
+
+    def place_of(where: TopicPartition) -> Place:
+        return Place(service, where.topic, where.partition)
+
+    def stands(where: TopicPartition, log_id: str) -> int | None:
+        with connect(settings, autocommit=True) as connection:
+            return checkpoints.position(connection, place_of(where), log_id)
+
+    def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
+        with connect(settings, autocommit=True) as connection:
+            checkpoints.move(connection, place_of(where), log_id, ends)
+
+    return Keeper(stands, move)
+
+
+def _beside(service: str, settings: Settings) -> Keeper:
+    """A worker that keeps its place in the database too: it moves with Kafka's."""
+    from store.database.connections import connect
+    from store.workers import positions
+    from vigil.streaming.skipping import Keeper
+
+    def stands(where: TopicPartition, log_id: str) -> int | None:
+        with connect(settings, autocommit=True) as connection:
+            return positions.position(connection, service, where, log_id)
+
+    def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
+        with connect(settings, autocommit=True) as connection:
+            positions.skip(connection, service, where, log_id, ends)
+
+    return Keeper(stands, move, beside=True)

@@ -1,0 +1,207 @@
+"""``vigil explain evaluate``: the trials of :mod:`explain.evaluation`, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from explain.evaluation.raw import Ask
+    from explain.evaluation.report import Table
+    from explain.evaluation.speed import Asking
+    from explain.facts.signature import Signature
+    from explain.phrasebook.book import Phrasebook
+    from vigil.domain.episode import Event
+    from vigil.service.settings import Settings
+
+EPISODES = 300
+UNSEEN = 60
+"""Signatures that the model's process is timed with."""
+MUTATED = 500
+
+Say = Callable[[str], None]
+"""Tells whoever waits what is being done."""
+
+
+class Asked(NamedTuple):
+    """What to run."""
+
+    recordings: Sequence[Path]
+    model: Settings | None
+    """Whose language model is asked; None: none is."""
+    blind: Path | None
+
+
+def run(asked: Asked, say: Say) -> tuple[list[Table], list[str]]:
+    """The report's tables, and the first text that failed each check."""
+    from explain.evaluation import sets, tabulate
+    from explain.evaluation.texts import Outcome, measure
+
+    book = _phrasebook()
+    outcomes: list[Outcome] = []
+    for name, events in _sets(asked.recordings, say):
+        say(f"{name}: {len(events)} events")
+        outcomes.append(measure(name, "tables", events))
+        outcomes.append(measure(name, "phrasebook", events, book))
+    tables = [tabulate.of_texts(outcomes)]
+    tables.append(tabulate.of_fallback([o for o in outcomes if o.source == "phrasebook"]))
+    say(f"people: {sets.PEOPLE} events in {sets.VARIANTS} variants")
+    tables.append(_people(book))
+    say("the verifier")
+    tables.append(_verifier())
+    say("languages")
+    tables.append(_languages())
+    tables += _model(asked.model, book, say)
+    if asked.blind is not None:
+        from explain.evaluation import blind
+
+        blind.write(asked.blind, blind.pairs(sets.core(), book, sets.SEED))
+        say(f"blind sheet in {asked.blind}")
+    return tables, tabulate.failed(outcomes)
+
+
+def _phrasebook() -> Phrasebook:
+    from explain.phrasebook.book import Phrasebook
+    from explain.phrasebook.files import shipped
+
+    return Phrasebook(shipped(), patient_text="verified")
+
+
+def _sets(recordings: Sequence[Path], say: Say) -> Iterator[tuple[str, list[Event]]]:
+    from explain.evaluation import sets
+
+    yield "core", list(sets.core())
+    if recordings:
+        say("replaying recordings")
+        yield "replayed", list(replayed(recordings))
+    yield "two events", list(sets.two())
+    yield "parts missing", list(sets.missing())
+    yield "adversarial", list(sets.adversarial())
+
+
+def replayed(recordings: Sequence[Path], episodes: int = EPISODES) -> Iterator[Event]:
+    """Every step of the first episodes of each recording, as many of each."""
+    each = -(-episodes // len(recordings))
+    taken = 0
+    for path in recordings:
+        steps: dict[str, list[Event]] = {}
+        for event in _detected(path):
+            if event.event_id in steps or len(steps) < min(each, episodes - taken):
+                steps.setdefault(event.event_id, []).append(event)
+        taken += len(steps)
+        yield from chain.from_iterable(steps.values())
+
+
+def _detected(path: Path) -> Iterable[Event]:
+    from detectors.configuration import loading as config
+    from history.offline_replay import detect
+    from ingest.recordings.reader import Report, read_uploads
+    from vigil.values.clock import utc_now
+
+    uploads = read_uploads(path, report=Report(), latest=utc_now())
+    return detect(uploads, config.load())
+
+
+def _people(book: Phrasebook) -> Table:
+    from explain.evaluation import sets
+    from explain.evaluation.report import Table, share
+    from explain.evaluation.texts import same_for_all
+
+    rows: list[tuple[str, ...]] = []
+    for source, phrases in (("tables", None), ("phrasebook", book)):
+        events, differing = same_for_all(sets.people(), phrases)
+        rows.append((source, "0", share(differing, events)))
+    note = (
+        f"{sets.PEOPLE} events, each of {sets.VARIANTS} people who differ in name, sex, age,"
+        " origin, ward and the name of their device: texts of which a single byte differs."
+    )
+    return Table("The same words for everyone", ("words from", "must be", "events"), rows, note)
+
+
+def _verifier() -> Table:
+    from explain.evaluation import held_out, sets, tabulate
+    from explain.evaluation.mutations import mutate
+    from explain.evaluation.verifying import judged
+    from explain.training import references
+
+    every = references.load()
+    step = max(1, len(every) // MUTATED)
+    good = [(one.signature, one.text) for one in islice(every, 0, None, step)][:MUTATED]
+    mutated = mutate(sets.SEED, MUTATED)
+    trials = [judged("references and their mutations", good, mutated)]
+    by_hand = (
+        ("by hand, known to the rules' author", held_out.good(), held_out.bad()),
+        ("by hand, fresh", held_out.fresh_good(), held_out.fresh_bad()),
+    )
+    for name, right, wrong in by_hand:
+        rows = ((one.kind, one.signature, one.text) for one in wrong)
+        trials.append(judged(name, ((one.signature, one.text) for one in right), rows))
+    return tabulate.of_trials(trials)
+
+
+def _languages() -> Table:
+    from explain.evaluation import languages, tabulate
+
+    return tabulate.of_languages(languages.measure())
+
+
+def _model(settings: Settings | None, book: Phrasebook, say: Say) -> list[Table]:
+    from explain.evaluation import sets, speed, tabulate
+
+    core = list(sets.core())
+    say("speed")
+    composing = speed.composing(core, book)
+    if settings is None:
+        return [tabulate.of_speed(composing, None)]
+    from explain.evaluation import raw
+    from explain.training import examples, references
+    from explain.training.split import split
+
+    divided = split(references.load(), examples.of_tables())
+    known = {one.text for one in divided.train}
+    ask = _asker(settings.model_dir)
+    outcomes = []
+    wishes: list[tuple[str, dict[Signature, int]]] = [
+        ("core grid", dict(raw.wanted(core))),
+        ("two events", dict(raw.wanted(sets.two()))),
+        ("held-out references", {one.signature: 1 for one in divided.test}),
+    ]
+    for name, wanted in wishes:
+        say(f"the model alone, {name}: {len(wanted)} signatures")
+        outcomes.append(raw.measure(name, ask, wanted, known))
+    say("the model's process")
+    every = sorted(wishes[0][1])
+    asking = _asking(settings, every[:: max(1, len(every) // UNSEEN)])
+    return [tabulate.of_raw(outcomes), tabulate.of_speed(composing, asking)]
+
+
+def _asker(folder: Path) -> Ask:
+    from explain.language_model.model import LanguageModel
+    from explain.language_model.prompt import request
+
+    model = LanguageModel(folder, threads=2)
+
+    def ask(signatures: Sequence[Signature]) -> list[str]:
+        return [texts[0] for texts in model.write_many([request(s) for s in signatures])]
+
+    return ask
+
+
+def _asking(settings: Settings, signatures: Sequence[Signature]) -> Asking:
+    """Time the model as it is asked in the running system: alone, one question after the other."""
+    from contextlib import closing
+
+    from explain.evaluation import speed
+    from explain.language_model.process import for_settings
+    from explain.language_model.prompt import request
+
+    with closing(for_settings(settings)) as process:
+        process.start()
+        prompts = [[{"role": "user", "content": request(told)}] for told in signatures]
+        return speed.asking(
+            lambda prompt: process.ask(prompt, settings.llm_deadline_seconds),
+            process.pid or 0,
+            prompts,
+        )

@@ -1,0 +1,127 @@
+"""``vigil explain train``: the run, its progress on the terminal, and its log."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import typer
+
+from vigil.service.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from explain.training.checkpoint import State
+    from explain.training.options import Options
+
+LOG = "training.jsonl"
+INTERRUPTED = 130
+
+
+class Shown:
+    """Progress on stderr, and a line of the log for each measure of the validation loss."""
+
+    def __init__(self, bar: Progress, log: Path):
+        self._bar, self._log = bar, log
+        self._task = bar.add_task("training", total=None)
+
+    def step(self, state: State, steps: int, loss: float, rate: float) -> None:
+        """Move the bar."""
+        told = f"loss {loss:.3f}, rate {rate:.1e}"
+        self._bar.update(self._task, total=steps, completed=state.step, description=told)
+
+    def check(self, state: State, epoch: float) -> None:
+        """Say it and write it down."""
+        check = state.checks[-1]
+        better = "" if state.waited else ", the best"
+        self._bar.console.print(
+            f"epoch {epoch:.1f}, step {check.step}: loss {check.learnt:.4f}, validation"
+            f" {check.loss:.4f}, {check.passed:.1%} pass{better}"
+        )
+        line = {
+            "epoch": round(epoch, 3),
+            **msgspec.structs.asdict(check),
+            "seconds": round(state.seconds, 1),
+        }
+        with self._log.open("a") as log:
+            log.write(json.dumps(line) + "\n")
+
+
+def train(options: Options, out: Path, threads: int, *, resume: bool) -> None:
+    """Fit and write an adapter; Ctrl-C ends it at the next step, to be resumed.
+
+    Raises:
+        InputError, UnavailableError: as :func:`explain.training.run.train` does.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from explain.training import run
+    from explain.training.fit import Stopped
+    from vigil.service.settings import Settings
+
+    _writable(out, resume=resume)
+    place = run.Place(Settings().model_dir, out, threads=threads)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with _interruptible() as asked, Progress(*columns, console=Console(stderr=True)) as bar:
+        try:
+            made = run.train(
+                place, options, Shown(bar, out / LOG), resume=resume, stop=lambda: bool(asked)
+            )
+        except Stopped:
+            bar.console.print(f"Stopped. `--resume --out {out}` with the same options goes on.")
+            raise typer.Exit(INTERRUPTED) from None
+    for part, found in made.measured.items():
+        typer.echo(
+            f"{part}: {found.passed:.1%} of {found.signatures} pass the verifier, slot errors"
+            f" {found.slot_errors:.1%}, contradictions {found.contradictions:.1%}"
+        )
+    typer.echo(f"{out}: {made.name}, SHA-256 {made.files['adapter_model.safetensors']}")
+
+
+def _writable(out: Path, *, resume: bool) -> None:
+    """Have the folder, before an hour's work is done for nothing."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            (out / LOG).write_text("")
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written: {error.strerror}.",
+            code="input.wrong_type",
+            field="--out",
+            how_to_fix="Name a folder that can be written.",
+        ) from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """Ctrl-C is noted, to be obeyed between two steps; a second one ends the process at once."""
+    asked: list[int] = []
+
+    def note(number: int, _frame: Any) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,1 @@
+"""Who is enrolled, and how the system is doing."""

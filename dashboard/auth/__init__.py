@@ -1,0 +1,1 @@
+"""Signing in, sessions, passwords, and the guard in front of every page."""

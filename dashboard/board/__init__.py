@@ -1,0 +1,1 @@
+"""The ward board: rows, order, counts, sparklines."""

@@ -1,0 +1,186 @@
+"""A patient's row on the ward board, as HTML.
+
+The text of a row depends on the patient's data and on whether anybody judges them, never on the
+time of day: rows that have not changed are not sent again, and the browser keeps the ages going.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple
+
+from jinja2 import Template
+
+from dashboard.board.spark import sparkline
+from dashboard.shell import wording
+from dashboard.shell.templating import environment, render
+from store.episodes.board import SPARK_POINTS, Episode, Patient, Value
+from vigil.domain.kinds import KINDS
+from vigil.domain.signals import SIGNALS
+
+if TYPE_CHECKING:
+    from dashboard.board.snapshot import Seen
+
+SHORT: Mapping[str, str] = {
+    "heart_rate": "HR",
+    "blood_pressure": "BP",
+    "spo2": "SpO₂",
+    "respiratory_rate": "RR",
+    "temperature": "Temp",
+}
+PAIR = ("systolic", "diastolic")
+
+
+class Fragment(NamedTuple):
+    """A piece of a page that the browser replaces as a whole."""
+
+    key: str
+    css: str
+    html: str
+    digest: str
+    """Of class and HTML: the browser tells by it what it has."""
+
+
+class Vital(NamedTuple):
+    """One value as the board shows it."""
+
+    name: str
+    label: str
+    short: str
+    value: str
+    unit: str
+    hot: bool
+    """What the most urgent alert is about."""
+    received_at: datetime | None
+    """Where it came clearly before the patient's newest value."""
+
+
+class Told(NamedTuple):
+    """An episode in the words of a row."""
+
+    event_id: str
+    title: str
+    kind: str
+    onset: datetime
+    ended_at: datetime | None
+    retrospective: bool
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    help: bool
+
+
+def fragment(key: str, css: str, html: str) -> Fragment:
+    """A fragment with its digest."""
+    return Fragment(key, css, html, digest_of(f"{css}\0{html}"))
+
+
+def digest_of(text: str) -> str:
+    """Short and stable; two texts of one key are told apart, nothing more is asked of it."""
+    return blake2b(text.encode(), digest_size=9).hexdigest()
+
+
+def title(episode: Episode) -> str:
+    """The alert's title; the kind's name while the words are not there yet."""
+    if episode.text and episode.text.get("title"):
+        return episode.text["title"]
+    kind = KINDS.get(episode.kind)
+    return kind.label if kind else episode.kind
+
+
+def told(episode: Episode) -> Told:
+    """An episode in the words of a row."""
+    return Told(
+        event_id=episode.event_id,
+        title="The patient asks for help." if episode.help_at else title(episode),
+        kind=title(episode),
+        onset=episode.onset,
+        ended_at=(episode.ended_at or episode.detected_at) if episode.phase == "closed" else None,
+        retrospective=episode.retrospective,
+        acknowledged_by=episode.acknowledged_by,
+        acknowledged_at=episode.acknowledged_at,
+        help=episode.help_at is not None,
+    )
+
+
+def _vital(name: str, values: Iterable[Value], newest: Value, hot: frozenset[str]) -> Vital:
+    shown = list(values)
+    first = SIGNALS[shown[0].signal]
+    came = max(value.received_at for value in shown)
+    return Vital(
+        name=name,
+        label="Blood pressure" if name == "blood_pressure" else first.label,
+        short=SHORT.get(name, first.label),
+        value="/".join(SIGNALS[value.signal].display(value.value) for value in shown),
+        unit=first.unit_label,
+        hot=any(value.signal in hot for value in shown),
+        received_at=came if newest.received_at - came > wording.APART_AFTER else None,
+    )
+
+
+def vitals(values: Mapping[str, Value], top: Episode | None) -> list[Vital]:
+    """The newest values in the order of the signals table, blood pressure as a pair."""
+    if not values:
+        return []
+    newest = max(values.values(), key=lambda value: value.received_at)
+    kind = KINDS.get(top.kind) if top and top.phase != "closed" else None
+    hot = frozenset(kind.signals if kind else ())
+    shown = []
+    for name in SIGNALS:
+        if name in PAIR and all(part in values for part in PAIR):
+            if name == PAIR[0]:
+                pair = [values[part] for part in PAIR]
+                shown.append(_vital("blood_pressure", pair, newest, hot))
+        elif name in values:
+            shown.append(_vital(name, [values[name]], newest, hot))
+    return shown
+
+
+def _more(seen: Seen) -> str:
+    others = seen.stands.episodes[1:]
+    if not others:
+        return ""
+    waiting = sum(not episode.acknowledged for episode in others)
+    return f"+{len(others)} more" + (f", {waiting} not acknowledged" if waiting else "")
+
+
+@cache
+def _template() -> Template:
+    return environment().get_template("row.html")
+
+
+def unshown(patient: Patient) -> Fragment:
+    """In the place of a row that cannot be drawn."""
+    html = render("row_unshown.html", patient=patient)
+    return fragment(patient.patient_id, "row none unshown", html)
+
+
+def row(seen: Seen, *, judged: bool) -> Fragment:
+    """A patient's row.
+
+    Args:
+        judged: whether "no active alert" can be said.
+    """
+    if seen.fault:
+        return unshown(seen.patient)
+    top, newest = seen.stands.top, seen.newest
+    apart = newest is not None and abs(newest.received_at - newest.time) > wording.APART_AFTER
+    html = _template().render(
+        patient=seen.patient,
+        judged=judged,
+        level=seen.stands.level,
+        top=told(top) if top else None,
+        more=_more(seen),
+        vitals=vitals(seen.values, top),
+        spark=sparkline(seen.spark, SPARK_POINTS, "Heart rate, last 6 hours"),
+        newest=newest,
+        apart=apart,
+    )
+    css = f"row {seen.stands.level}"
+    if top and top.phase == "closed":
+        css += " over"
+    elif top and not top.acknowledged:
+        css += " waiting" if top.retrospective else " waiting calling"
+    return fragment(seen.patient.patient_id, css, html)

@@ -1,0 +1,1 @@
+"""One patient: episodes as cards, the chart, actions and questions."""

@@ -1,0 +1,85 @@
+"""What people do about an alert: checked, put on ``vitals.actions``, and then answered.
+
+The answer says that the broker has it, not that the board shows it: that comes back through the
+store, as for everyone else's actions.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, Header
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard.auth.door import SESSION
+from dashboard.shell.publishing import publish
+from store.episodes import board
+from vigil.contracts.wire import outgoing
+from vigil.domain import ids
+from vigil.domain.action import Action
+from vigil.service.errors import UnavailableError
+from vigil.values.text import Line, Lines
+
+if TYPE_CHECKING:
+    from dashboard.shell.context import WebContext
+
+AWAY = "{} does not answer, so nothing was recorded. Try again in a moment."
+
+
+class Wanted(BaseModel):
+    """The body of ``POST /board/actions``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    event_id: Line = Field(min_length=1, max_length=128)
+    verb: Literal["acknowledge", "comment", "useful", "false_alarm"]
+    comment: Lines = Field("", max_length=1000)
+
+
+def _refused(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, status)
+
+
+async def act(context: WebContext, wanted: Wanted) -> JSONResponse:
+    """Publish an action of the signed-in user and answer when the broker has it."""
+    comment = wanted.comment.strip()
+    if wanted.verb == "comment" and not comment:
+        return _refused(422, "Write something first.")
+    async with context.database() as connection:
+        patient_id = await board.patient_of(connection, wanted.event_id)
+    if patient_id is None:
+        return _refused(404, "There is no such episode.")
+    actor, now = SESSION.get().user_id, context.clock()
+    action = Action(
+        action_id=ids.derive(
+            "action", wanted.event_id, actor, wanted.verb, comment, ids.timestamp(now)
+        ),
+        event_id=wanted.event_id,
+        patient_id=patient_id,
+        actor=actor,
+        verb=wanted.verb,
+        time=now,
+        comment=comment,
+    )
+    await publish(context, [outgoing(action, "dashboard")])
+    return JSONResponse({"action_id": action.action_id}, 202)
+
+
+def routes(context: WebContext) -> APIRouter:
+    """``POST /board/actions``."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.post("/board/actions")
+    async def take_action(wanted: Wanted, x_vigil_csrf: Annotated[str, Header()] = "") -> Any:
+        if not compare_digest(SESSION.get().csrf.encode(), x_vigil_csrf.encode()):
+            return _refused(403, "This page is from an earlier sign-in. Reload it.")
+        try:
+            return await act(context, wanted)
+        except UnavailableError as error:
+            by_broker = error.code.startswith("unavailable.broker")
+            part = "The message system" if by_broker else "The database"
+            return _refused(503, AWAY.format(part))
+
+    return router

@@ -1,0 +1,1 @@
+"""The page on which the care team reviews the phrasebook."""

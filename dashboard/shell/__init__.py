@@ -1,0 +1,1 @@
+"""What all pages share: templates, headers, words for values, and Dash inside a page."""

@@ -1,0 +1,1 @@
+"""Which values reach the detectors, and what is wrong with the others."""

@@ -1,0 +1,1 @@
+"""What is usual for this person, learned online, and what is unusual."""

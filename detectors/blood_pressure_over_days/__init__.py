@@ -1,0 +1,1 @@
+"""Home blood pressure, averaged over days."""

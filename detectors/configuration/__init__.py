@@ -1,0 +1,1 @@
+"""The detection configuration, read from the shipped figures and an operator's file."""

@@ -1,0 +1,1 @@
+"""What the person was doing, and whether it is night."""

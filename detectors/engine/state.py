@@ -1,0 +1,261 @@
+"""What is remembered of one patient, and its form in the database.
+
+The form is MessagePack of plain numbers and text: small, exact to the last bit, and read without
+running anything it says (a plug-in's river objects are bytes in it, which
+:mod:`detectors.river_plugin.pickles` reads). It carries a version: an older one is read through the
+steps of :mod:`detectors.engine.state_versions`, a later one is refused. A detector that is new
+since it was saved begins afresh, as one whose memory held nothing does; one that is gone is
+dropped.
+
+What of a state cannot be read is begun afresh and named in ``Patient.lost``; the open episodes are
+the last thing to be given up, since nobody else could close them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from detectors.admission.held_readings import Held
+from detectors.admission.sources import Devices
+from detectors.admission.tracks import Track
+from detectors.context.activity import Heard
+from detectors.contract import Detector, Remembering
+from detectors.engine.gaps import Past
+from detectors.engine.late_readings import Lane
+from detectors.engine.missing_data import Hearing
+from detectors.engine.state_versions import upgraded
+from detectors.episodes.memory import NEVER, Book, Watches
+from vigil.service.errors import WireError
+
+VERSION = 2
+
+
+class Saved(Struct, array_like=True):
+    """A patient's state as it is saved."""
+
+    version: int
+    newest: dict[str, float]
+    """Signal → time of the newest reading taken."""
+    synthetic: bool
+    quality: float
+    heard: Heard
+    hearing: Hearing
+    tracks: dict[str, Track]
+    book: Book
+    memories: dict[str, Any]
+    held: dict[str, Held]
+    devices: Devices
+    first: float
+    past: Past | None
+    lane: Lane | None
+
+
+class _Versioned(Struct, array_like=True):
+    """What every version begins with."""
+
+    version: int
+
+
+class _Episodes(Struct, array_like=True):
+    """The least that is worth keeping of a state: what was taken, and what is open."""
+
+    version: int
+    newest: dict[str, float]
+    synthetic: bool
+    quality: Any
+    heard: Any
+    hearing: Any
+    tracks: Any
+    book: Book
+
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Patient:
+    """A patient's state as the engine works on it."""
+
+    __slots__ = (
+        "book",
+        "devices",
+        "first",
+        "heard",
+        "hearing",
+        "held",
+        "lane",
+        "lost",
+        "memories",
+        "newest",
+        "past",
+        "quality",
+        "restored",
+        "synthetic",
+        "tracks",
+    )
+
+    def __init__(self, detectors: Mapping[str, Detector], known: Mapping[str, Any] = NOTHING):
+        """``known``: memories by detector; of the others they are fresh."""
+        self.newest: dict[str, float] = {}
+        self.synthetic = False
+        self.quality = 1.0
+        """Share of values admitted of late: an exponential mean over about 50 readings."""
+        self.heard = Heard()
+        self.hearing = Hearing()
+        self.tracks: dict[str, Track] = {}
+        self.held: dict[str, Held] = {}
+        """Readings that wait for a second one that agrees."""
+        self.devices = Devices()
+        self.first = 0.0
+        """Time of the first reading ever taken; 0: none was."""
+        self.past: Past | None = None
+        """Where late readings may still be judged, where there is such a place."""
+        self.lane: Lane | None = None
+        """What late readings show, while they come."""
+        self.book = Book({}, {})
+        self.memories = {
+            name: known[name] if name in known else detector.fresh()
+            for name, detector in detectors.items()
+        }
+        self.restored = False
+        """Loaded, and not yet held against the configuration in force."""
+        self.lost: tuple[str, ...] = ()
+        """What of the saved state could not be read, and was begun afresh."""
+
+    @property
+    def watches(self) -> Watches:
+        """The kinds that have an episode open or on its way."""
+        return self.book.watches
+
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(Saved)
+_least = msgspec.msgpack.Decoder(_Episodes)
+_versioned = msgspec.msgpack.Decoder(_Versioned)
+_BROKEN = (msgspec.DecodeError, ValueError, TypeError, LookupError, AttributeError)
+
+
+def dump(patient: Patient, detectors: Mapping[str, Detector]) -> bytes:
+    """The bytes to save; equal states are equal bytes."""
+    memories: dict[str, Any] = {}
+    for name, row in detectors.items():
+        memory = patient.memories[name]
+        if memory is None:
+            continue
+        if isinstance(row, Remembering):  # a struct: the encoder writes it as ``dump`` would
+            if memory != _fresh(row.memory):  # type: ignore[arg-type]  # a class is hashable
+                memories[name] = memory
+        else:
+            plain = row.dump(memory)
+            if plain:
+                memories[name] = plain
+    return _encoder.encode(
+        Saved(
+            VERSION,
+            patient.newest,
+            patient.synthetic,
+            patient.quality,
+            patient.heard,
+            patient.hearing,
+            patient.tracks,
+            patient.book,
+            memories,
+            patient.held,
+            patient.devices,
+            patient.first,
+            patient.past,
+            patient.lane,
+        )
+    )
+
+
+@cache
+def _fresh(kind: Callable[[], Any]) -> Any:
+    """A memory that holds nothing, to compare with."""
+    return kind()
+
+
+def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
+    """The patient again.
+
+    Raises:
+        WireError: the bytes are not a state, or a newer Vigil's.
+    """
+    _check(state)
+    try:
+        saved = _decoder.decode(_newest(state))
+    except _BROKEN:
+        return _only_episodes(state, detectors)
+    known: dict[str, Any] = {}
+    lost: list[str] = []
+    for name, plain in saved.memories.items():
+        if name in detectors:
+            try:
+                known[name] = detectors[name].load(plain)
+            except _BROKEN:
+                lost.append(name)
+    patient = Patient(detectors, known)
+    patient.lost = tuple(lost)
+    patient.newest, patient.quality = saved.newest, saved.quality
+    patient.synthetic = saved.synthetic
+    patient.heard, patient.hearing = saved.heard, saved.hearing
+    patient.tracks, patient.book = saved.tracks, saved.book
+    patient.held, patient.devices = saved.held, saved.devices
+    patient.first, patient.past, patient.lane = saved.first, saved.past, saved.lane
+    patient.restored = True
+    return patient
+
+
+def _only_episodes(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
+    """From a state that cannot be read whole, what was taken and what is open."""
+    try:
+        saved = _least.decode(state)
+    except msgspec.DecodeError as error:
+        raise _unreadable(str(error)) from error
+    patient = Patient(detectors)
+    patient.first = NEVER
+    patient.newest, patient.synthetic, patient.book = saved.newest, saved.synthetic, saved.book
+    patient.restored, patient.lost = True, ("context", "hearing", "tracks", *detectors)
+    return patient
+
+
+def _newest(state: bytes) -> bytes:
+    """The state in the newest version's form."""
+    if _versioned.decode(state).version == VERSION:
+        return state
+    return _encoder.encode(upgraded(msgspec.msgpack.decode(state)))
+
+
+def _check(state: bytes) -> None:
+    """Refuse what is no state, or a newer Vigil's."""
+    try:
+        version = _versioned.decode(state).version
+    except msgspec.DecodeError as error:
+        raise _unreadable(str(error)) from error
+    if version < 1:
+        raise _unreadable(f"it is of version {version}")
+    if version > VERSION:
+        raise WireError(
+            f"A detector state cannot be read: it is of version {version}, and this Vigil knows"
+            f" those up to {VERSION}.",
+            code="wire.newer_state",
+            how_to_fix=(
+                "A newer Vigil wrote it: run that one, or a later one. Nothing of the "
+                "state is"
+                " lost until then."
+            ),
+        )
+
+
+def _unreadable(why: str) -> WireError:
+    return WireError(
+        f"A detector state cannot be read: {why}.",
+        code="wire.broken_message",
+        how_to_fix="Use the version of Vigil that wrote it, or delete the patient's row in "
+        "detector_states: the baseline is then learned anew.",
+    )

@@ -1,0 +1,45 @@
+"""How a state that an older Vigil wrote becomes one of today's: a chain of small steps.
+
+Each step takes the plain list of one version and returns that of the next. What a version wrote
+stands in ``tests/unit/detectors/engine/data/states/vN``, and stays there: the newest Vigil reads
+all of them.
+
+    1  nothing of late readings; every detector's memory, empty ones too
+    2  when the patient was first heard, the past that late readings may fill, and their lane;
+       memories that hold nothing are left out
+
+To change the form: raise ``VERSION`` in :mod:`detectors.engine.state`, add the step here, and write
+the golden files by ``python -m tests.support.state_stories
+tests/unit/detectors/engine/data/states/vN``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from detectors.episodes.memory import NEVER
+
+_ADDED: tuple[Any, ...] = ({}, ["", {}])
+"""What version 1 came to have at its end, after nine fields: readings held back, the devices."""
+
+
+def with_a_past(plain: list[Any]) -> list[Any]:
+    """1 → 2. When such a patient was first heard is not known, so nothing before is a gap."""
+    lacking = _ADDED[max(0, len(plain) - 9) :]
+    return [2, *plain[1:], *lacking, NEVER, None, None]
+
+
+STEPS: tuple[Callable[[list[Any]], list[Any]], ...] = (with_a_past,)
+"""The n-th makes version n + 1 of version n, counted from 1."""
+
+
+def upgraded(plain: list[Any]) -> list[Any]:
+    """A state of any earlier version as the newest would write it.
+
+    Raises:
+        IndexError, TypeError: it is not a state.
+    """
+    for step in STEPS[plain[0] - 1 :]:
+        plain = step(plain)
+    return plain

@@ -1,0 +1,1 @@
+"""Findings to episodes: delay, hysteresis, grouping, and the evidence of each step."""

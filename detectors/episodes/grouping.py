@@ -1,0 +1,113 @@
+"""Which open episode a further kind belongs to: one episode with parts in place of several.
+
+Two kinds belong together when they have one cause (:data:`vigil.domain.kinds.Cause`) or look at one
+signal; what belongs with a part belongs with its lead. A trend over days belongs to no other. Of
+those that belong together the most urgent leads: by priority, then by rank (limits before
+combinations before baseline). What is as urgent as the lead is its part only where the cause is the
+same; the earlier one leads.
+
+An episode leads only while its own signal is heard: one that was last judged more than
+:data:`TOGETHER_SECONDS` ago, as after a cuff was put away, hides nothing that happens now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
+
+from detectors.contract import Finding
+from detectors.episodes.memory import Watch, Watches, open_kinds
+from vigil.domain.kinds import KINDS, PRIORITY_ORDER, Priority
+
+TOGETHER_SECONDS = 3900.0
+"""65 minutes, so that hourly charting is still together."""
+
+
+class Part(NamedTuple):
+    """A kind that holds, told within another's episode."""
+
+    kind: str
+    rule: str
+    signal: str
+    priority: Priority
+    value: float | None
+    """As last judged."""
+    limit: float | None
+    since: float
+
+
+def lead_of(watches: Watches, kind: str, urgency: tuple[int, int], time: float) -> str | None:
+    """The open episode that a kind would be a part of; None: it stands alone.
+
+    Args:
+        urgency: the kind's place in the priority order, and its rank; lower is more urgent.
+    """
+    found = [
+        ((PRIORITY_ORDER[other.priority], other.rank), other.onset, name)
+        for name, other in open_kinds(watches)
+        if name != kind
+        and time - other.last <= TOGETHER_SECONDS
+        and (
+            _related(kind, name) or any(_related(kind, part) for part, _ in parts_of(watches, name))
+        )
+    ]
+    leading = [
+        one
+        for one in found
+        if one[0] < urgency or (one[0] == urgency and KINDS[one[2]].cause == KINDS[kind].cause)
+    ]
+    return min(leading)[2] if leading else None
+
+
+@cache
+def _related(one: str, other: str) -> bool:
+    if one == other:
+        return False
+    first, second = KINDS[one], KINDS[other]
+    if not first.cause or "trend" in {first.cause, second.cause}:
+        return False
+    return first.cause == second.cause or not set(first.signals).isdisjoint(second.signals)
+
+
+def join(watch: Watch, lead: str, finding: Finding) -> None:
+    """Let a kind that holds be a part of the lead's episode."""
+    if watch.part_of != lead:
+        watch.part_of, watch.part_told = lead, False
+    rule = finding.rule
+    watch.rule, watch.signal, watch.priority = rule.name, rule.signal, rule.priority
+    watch.value, watch.limit = finding.value, finding.limit
+
+
+def parts_of(watches: Watches, lead: str) -> list[tuple[str, Watch]]:
+    """What the lead's episode carries, the most urgent first."""
+    found = [(kind, watch) for kind, watch in watches.items() if watch.part_of == lead]
+    return sorted(found, key=lambda one: (PRIORITY_ORDER[one[1].priority], one[0]))
+
+
+def described(parts: Iterable[tuple[str, Watch]], time: float) -> tuple[Part, ...]:
+    """The same as plain figures, but for what was not judged of late."""
+    return tuple(
+        Part(
+            kind,
+            w.rule,
+            w.signal,
+            w.priority,
+            w.value,
+            w.limit,
+            min(run.since for run in w.runs.values()),
+        )
+        for kind, w in parts
+        if time - w.last <= TOGETHER_SECONDS
+    )
+
+
+def weighs(kind: str, watch: Watch) -> bool:
+    """Whether a part says what its lead does not, so that it is told without waiting.
+
+    What is unusual by statistics alone adds nothing to a limit. Anything else does that is of
+    medium priority or more, or of another cause.
+    """
+    cause = KINDS[kind].cause
+    other = cause != KINDS[watch.part_of].cause
+    return cause != "unusual" and (watch.priority != "low" or other)

@@ -1,0 +1,81 @@
+"""What is kept of one patient's episodes: plain numbers, saved as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from vigil.domain.kinds import Priority
+
+NEVER = -1e12
+"""A time before all others."""
+
+
+class Run(Struct, array_like=True):
+    """A rule that has been beyond for a while."""
+
+    since: float
+    last: float
+    beyond: int = 0
+    seen: int = 0
+    extreme: float | None = None
+
+
+class Watch(Struct, array_like=True):
+    """One kind in one patient, on its way or open. Plain numbers: it is saved as it is."""
+
+    runs: dict[str, Run] = {}
+    sequence: int = -1
+    """Of the last step told; -1 while it is not open."""
+    onset: float = 0.0
+    priority: Priority = "low"
+    rank: int = 0
+    rule: str = ""
+    signal: str = ""
+    direction: str = ""
+    extreme: float | None = None
+    told_extreme: float | None = None
+    told_at: float = 0.0
+    clear_since: float = 0.0
+    clear_seen: int = 0
+    last: float = 0.0
+    """Time of the last moment noted."""
+    samples: int = 0
+    limit: float | None = None
+    limit_clear: float | None = None
+    condition_seconds: float = 0.0
+    """The persistence delay that was in force when it opened."""
+    reason: str = ""
+    readings: int = 1
+    part_of: str = ""
+    """The kind whose episode tells of it while it is not open
+    (:mod:`detectors.episodes.grouping`)."""
+    part_told: bool = False
+    value: float | None = None
+    """The last judged value, of a part."""
+    known: float = NEVER
+    """When what was last told became known. What is told after a reading that was held back became
+    known no sooner, whenever it was measured."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it was told."""
+        return self.sequence >= 0
+
+
+Watches = dict[str, Watch]
+
+
+class Book(Struct, array_like=True):
+    """What is kept of one patient's episodes."""
+
+    watches: Watches = {}
+    ended: dict[str, float] = {}
+    """Kind → when its last episode was closed. Nothing of the kind begins before that, so that no
+    two episodes share an onset, and with it an id, whatever order readings come in."""
+
+
+def open_kinds(watches: Watches) -> Iterable[tuple[str, Watch]]:
+    """The episodes that are open."""
+    return ((kind, watch) for kind, watch in watches.items() if watch.sequence >= 0)

@@ -1,0 +1,1 @@
+"""Whether the heart beats irregularly, as far as rates show it."""

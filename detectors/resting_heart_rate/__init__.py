@@ -1,0 +1,1 @@
+"""Night-time resting heart rate, followed over days."""

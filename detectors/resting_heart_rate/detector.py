@@ -1,0 +1,173 @@
+"""Night-time resting heart rate, followed over days: is it raised against the person's own nights?
+
+One value a night (:mod:`detectors.resting_heart_rate.nights`), two questions of it
+(:mod:`detectors.resting_heart_rate.reference`). A night is judged by the first heart rate after its
+end, once. Nothing is judged before ``ready_nights``. The score of a night is the mean distance of
+the last two from the reference in spreads; 0 is usual, clipped both ways.
+
+The night is by the clock of ``context.utc_offset_hours``. Minutes that a device or steps call
+active do not count; where nobody knows, all do. Nights are gathered during alarms too: what they
+may teach is decided by what they show, not by what is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct, field
+
+from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Remembering, Rule, Stance
+from detectors.limits.detector import NOTHING
+from detectors.resting_heart_rate.nights import SLOT_SECONDS, Night
+from detectors.resting_heart_rate.reference import DAY, NEVER, Chart, History, Known, Level
+from detectors.sections.patient import PatientConfig
+from vigil.domain.kinds import KINDS
+from vigil.values.rounding import half_up
+
+KIND = "resting_heart_rate_raised"
+SIGNAL = "resting_heart_rate"
+"""What is judged: a figure of the night, not a heart rate of a moment."""
+USUAL_SPREADS = 2.0
+
+
+class Memory(Struct, array_like=True):
+    """The night that is being gathered, and those before."""
+
+    night: Night = field(default_factory=Night)
+    history: History = field(default_factory=History)
+
+
+def _rule(name: str) -> Rule:
+    return Rule(
+        name=name,
+        detector="resting",
+        kind=KIND,
+        signal=SIGNAL,
+        direction="above",
+        priority=KINDS[KIND].priority,
+        rank=2,
+    )
+
+
+PAIR, DRIFT = _rule("resting.nights"), _rule("resting.drift")
+
+
+class Resting(Remembering[Memory]):
+    """Finds nights that are raised, at once or slowly."""
+
+    name = "resting"
+    memory = Memory
+
+    def __init__(self, config: PatientConfig):
+        self._settings = settings = config.resting
+        self._shift = (config.context.utc_offset_hours - settings.from_hour) * 3600.0
+        self._length = settings.hours * 3600.0
+        self.signals = frozenset({"heart_rate"} if settings.enabled else ())
+
+    def rules(self) -> Iterable[str]:
+        """Nights against the reference, and against the anchor."""
+        return (PAIR.name, DRIFT.name) if self.signals else ()
+
+    def examine(self, moment: Moment, memory: Memory) -> Iterable[Finding]:
+        """Two findings when a night has just ended, unless all is calm."""
+        night = memory.night
+        if moment.time < night.ends or not night.counts or "heart_rate" not in moment.values:
+            return NOTHING
+        known, history, settings = self._known(night), memory.history, self._settings
+        if known is None or not history.ready(settings):
+            return NOTHING
+        usual, anchor = history.usual(settings), history.anchored()
+        after = deepcopy(history)
+        after.conclude(known, settings)
+        if not after.raised and KIND not in moment.watched:
+            return NOTHING
+        facts = self._facts(after, usual, anchor)
+        reach = max(settings.pair_spreads * usual.spread, settings.least_rise)
+        found = [self._finding(PAIR, after.fast, known, usual, reach, facts)]
+        if anchor is not None:
+            reach = max(settings.drift_slack * anchor.spread, settings.least_rise)
+            found.append(self._finding(DRIFT, after.slow, known, anchor, reach, facts))
+        return found
+
+    def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
+        """Count a minute at rest of the night; conclude one that is over."""
+        del frozen  # see the module
+        rate = moment.values.get("heart_rate")
+        if rate is None:
+            return
+        time, night = moment.time, memory.night
+        if time >= night.ends and night.counts:
+            known = self._known(night)
+            if known is not None:
+                memory.history.conclude(known, self._settings)
+            night = memory.night = Night()
+        minute = int(time // 60)
+        if minute <= night.minute:
+            return
+        into = (time + self._shift) % DAY
+        if into >= self._length or not _at_rest(moment):
+            return
+        night.ends = time - into + self._length
+        night.add(rate, minute, int(into // SLOT_SECONDS))
+
+    def _known(self, night: Night) -> Known | None:
+        """What a night that is over says; None: it covers too little."""
+        if night.hours < self._settings.least_hours:
+            return None
+        return Known(night.ends, night.value(), night.hours)
+
+    def _finding(
+        self,
+        rule: Rule,
+        chart: Chart,
+        night: Known,
+        level: Level,
+        reach: float,
+        facts: dict[str, Any],
+    ) -> Finding:
+        clear = level.centre + self._settings.clear_spreads * level.spread
+        stance: Stance = CLEAR
+        if chart.raised:
+            stance = BEYOND if night.value > clear else BETWEEN
+        since = chart.since if chart.raised else None
+        return Finding(rule, stance, night.value, level.centre + reach, clear, since, facts=facts)
+
+    def _facts(self, history: History, usual: Level, anchor: Level | None) -> dict[str, Any]:
+        """What a sceptical clinician asks of it: each night, and what it was compared with."""
+        reach, count = USUAL_SPREADS * usual.spread, len(history.reference)
+        facts: dict[str, Any] = {
+            "nights": [
+                {"ended": _date(n.ended), "value": n.value, "hours": n.hours}
+                for n in history.recent
+            ],
+            "nights_used": count,
+            "baseline": {
+                "median": half_up(usual.centre, 2),
+                "spread": half_up(usual.spread, 2),
+                "low": half_up(usual.centre - reach, 2),
+                "high": half_up(usual.centre + reach, 2),
+                "n": count,
+                "bin": "nights",
+                "confidence": half_up(min(1.0, count / self._settings.reference_nights), 2),
+            },
+        }
+        scores = {"resting": history.fast.pair, "resting.drift": history.slow.total}
+        facts["scores"] = {k: half_up(v, 2) for k, v in scores.items() if v is not None}
+        if anchor is not None:
+            facts["anchor"] = half_up(anchor.centre, 2)
+        if history.adopted > NEVER:
+            facts["adopted"] = _date(history.adopted)
+        return facts
+
+
+def _at_rest(moment: Moment) -> bool:
+    """Whether a minute counts: nothing says that the person moved, now or just before."""
+    return not moment.steps_per_min and not moment.period.startswith("active")
+
+
+def _date(time: float) -> str:
+    """The UTC date on which a night ended."""
+    return datetime.fromtimestamp(time, UTC).date().isoformat()

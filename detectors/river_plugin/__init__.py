@@ -1,0 +1,1 @@
+"""River's own anomaly and drift detectors, by configuration."""

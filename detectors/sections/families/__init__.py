@@ -1,0 +1,1 @@
+"""The tables of the detector families, one file each."""

@@ -1,0 +1,1 @@
+"""The tables of what comes before judging: admission, context, sources, late and missing data."""

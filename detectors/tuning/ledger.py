@@ -1,0 +1,126 @@
+"""The alarms of a run: one entry an episode, made of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from vigil.domain.episode import Event
+from vigil.domain.kinds import PRIORITY_ORDER, Category, Priority
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Alarm(Struct):
+    """An episode as people were told of it. Counted under the highest priority that it reached."""
+
+    event_id: str
+    patient_id: str
+    kind: str
+    category: Category
+    priority: Priority
+    rule: str
+    """The limit or detector that it was opened by."""
+    onset: datetime
+    told_at: datetime
+    """When the first step became known, in event time."""
+    ended_at: datetime | None = None
+    extreme: float | None = None
+    """The worst value that a step told of."""
+    limit: float | None = None
+    """The limit in force when it was opened."""
+    retrospective: bool = False
+    """True where it was opened by readings that came late: history, which pages nobody."""
+    high: bytes = b""
+    """Where it was told at high priority: what was told, see :func:`high_line`."""
+
+
+class Ledger:
+    """Gathers the steps of one run into alarms, in the order in which they were first told."""
+
+    def __init__(self) -> None:
+        self._alarms: dict[str, Alarm] = {}
+
+    @classmethod
+    def of(cls, alarms: Iterable[Alarm]) -> Ledger:
+        """A ledger of some alarms of another."""
+        ledger = cls()
+        ledger._alarms = {alarm.event_id: alarm for alarm in alarms}
+        return ledger
+
+    def add(self, event: Event) -> None:
+        """Take a step."""
+        alarm = self._alarms.get(event.event_id)
+        if alarm is None:
+            alarm = self._alarms[event.event_id] = _opened(event)
+        if PRIORITY_ORDER[event.priority] < PRIORITY_ORDER[alarm.priority]:
+            alarm.priority = event.priority
+        if event.priority == "high" and not alarm.high:
+            alarm.high = high_line(event)
+        alarm.extreme = event.evidence.get("extreme", alarm.extreme)
+        alarm.ended_at = event.ended_at
+
+    def all(self) -> list[Alarm]:
+        """Every alarm, about late readings too."""
+        return list(self._alarms.values())
+
+    def alarms(self) -> list[Alarm]:
+        """What would have been told when it happened: history is left out."""
+        return [alarm for alarm in self._alarms.values() if not alarm.retrospective]
+
+    def retrospective(self) -> int:
+        """How many episodes rest on late readings."""
+        return sum(alarm.retrospective for alarm in self._alarms.values())
+
+    def high(self) -> bytes:
+        """Everything that was told at high priority, a line an episode, in an order of its own.
+
+        Two runs told the same at high priority if and only if these bytes are equal: which patient
+        and kind, when it was told so, by what rule, value, limit and delay, and when it ended. The
+        onset is not in it: where an episode began at a lower priority it belongs to that part.
+        """
+        ends = (
+            alarm.high + b" " + _encode(alarm.ended_at) + b"\n"
+            for alarm in self._alarms.values()
+            if alarm.high
+        )
+        return b"".join(sorted(ends))
+
+
+_HIGH = (
+    "rule",
+    "signal",
+    "direction",
+    "value",
+    "limit",
+    "limit_clear",
+    "persistence_seconds",
+    "persistence_readings",
+)
+
+
+def high_line(event: Event) -> bytes:
+    """The first step of an episode that has high priority, as bytes."""
+    facts = [event.evidence.get(key) for key in _HIGH]
+    return _encode([event.patient_id, event.kind, event.detected_at, event.retrospective, *facts])
+
+
+def _opened(event: Event) -> Alarm:
+    evidence = event.evidence
+    return Alarm(
+        event.event_id,
+        event.patient_id,
+        event.kind,
+        event.category,
+        event.priority,
+        evidence.get("rule", ""),
+        event.onset,
+        event.detected_at,
+        event.ended_at,
+        evidence.get("extreme"),
+        evidence.get("limit"),
+        event.retrospective,
+    )

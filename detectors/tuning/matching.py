@@ -1,0 +1,131 @@
+"""The alarms of two runs side by side: which are the same, which came, which went.
+
+Two alarms of one patient are about the same thing where they overlap in time and are of one kind,
+or else of the same signals ("cause"): a heart rate that one configuration calls high and the other
+unusual is one alarm told otherwise, not one lost and one gained. One that is still open lasts to
+the patient's newest reading.
+
+Alarms are paired one to one, earliest first. What is left over was *lost* (only before) or *gained*
+(only after), unless it overlaps one of its kind that is paired already: then one alarm was *split*
+in two, or two were *joined* to one. So, always, after − before = gained − lost + split − joined.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from detectors.tuning.ledger import Alarm
+from vigil.domain.kinds import KINDS
+
+Until = Mapping[str, datetime]
+"""Patient → their newest reading, where an open alarm is taken to end."""
+
+
+class Pair(NamedTuple):
+    """One alarm in both runs."""
+
+    before: Alarm
+    after: Alarm
+
+    @property
+    def later_seconds(self) -> float:
+        """How much later it is told; negative: earlier."""
+        return (self.after.told_at - self.before.told_at).total_seconds()
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is told at another time, at another priority or as another kind."""
+        one, two = self
+        return (one.told_at, one.priority, one.kind) != (two.told_at, two.priority, two.kind)
+
+
+class Matched(NamedTuple):
+    """Every alarm of both runs stands in exactly one of these; each is in order of time."""
+
+    pairs: list[Pair]
+    lost: list[Alarm]
+    gained: list[Alarm]
+    split: list[Alarm]
+    """Of the second run: a further part of an alarm that is paired."""
+    joined: list[Alarm]
+    """Of the first run: a part of what is now one alarm."""
+
+
+def match(before: Iterable[Alarm], after: Iterable[Alarm], until: Until) -> Matched:
+    """Pair the alarms of two runs."""
+    one, two = _by_patient(before), _by_patient(after)
+    result = Matched([], [], [], [], [])
+    for patient in sorted({*one, *two}):
+        _match_patient(one[patient], two[patient], until, result)
+    result.pairs.sort(key=lambda pair: _order(pair.before))
+    for alarms in result[1:]:
+        alarms.sort(key=_order)
+    return result
+
+
+def span(alarm: Alarm, until: Until) -> tuple[datetime, datetime]:
+    """From onset to end; never empty, never before it was told."""
+    end = alarm.ended_at or until.get(alarm.patient_id, alarm.told_at)
+    return alarm.onset, max(end, alarm.told_at)
+
+
+def _match_patient(
+    before: Sequence[Alarm], after: Sequence[Alarm], until: Until, result: Matched
+) -> None:
+    left, right = list(before), list(after)
+    for alike in (_same_kind, _same_cause):
+        _pair(left, right, alike, until, result.pairs)
+    for alarm in left:
+        (result.joined if _part(alarm, after, until) else result.lost).append(alarm)
+    for alarm in right:
+        (result.split if _part(alarm, before, until) else result.gained).append(alarm)
+
+
+def _pair(
+    left: list[Alarm],
+    right: list[Alarm],
+    alike: Callable[[Alarm, Alarm], bool],
+    until: Until,
+    pairs: list[Pair],
+) -> None:
+    """Pair what is alike and overlaps, earliest first; paired ones leave both lists."""
+    for one in list(left):
+        other = next((two for two in right if alike(one, two) and _overlap(one, two, until)), None)
+        if other is not None:
+            left.remove(one)
+            right.remove(other)
+            pairs.append(Pair(one, other))
+
+
+def _part(alarm: Alarm, others: Iterable[Alarm], until: Until) -> bool:
+    """Whether it is a part of one of the other run."""
+    return any(_same_kind(alarm, other) and _overlap(alarm, other, until) for other in others)
+
+
+def _overlap(one: Alarm, two: Alarm, until: Until) -> bool:
+    (start, end), (begin, stop) = span(one, until), span(two, until)
+    return start <= stop and begin <= end
+
+
+def _same_kind(one: Alarm, two: Alarm) -> bool:
+    return one.kind == two.kind
+
+
+def _same_cause(one: Alarm, two: Alarm) -> bool:
+    """Clinical alarms about the same signals."""
+    signals = KINDS[one.kind].signals
+    return one.category == two.category and not set(signals).isdisjoint(KINDS[two.kind].signals)
+
+
+def _by_patient(alarms: Iterable[Alarm]) -> defaultdict[str, list[Alarm]]:
+    groups: defaultdict[str, list[Alarm]] = defaultdict(list)
+    for alarm in sorted(alarms, key=_order):
+        groups[alarm.patient_id].append(alarm)
+    return groups
+
+
+def _order(alarm: Alarm) -> tuple[datetime, str, str, datetime]:
+    return alarm.told_at, alarm.patient_id, alarm.kind, alarm.onset

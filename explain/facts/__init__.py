@@ -1,0 +1,1 @@
+"""What an event says: facts without figures, and the slots that hold the figures."""

@@ -1,0 +1,1 @@
+"""The language model, in a process of its own, and what it is asked."""

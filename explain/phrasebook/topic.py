@@ -1,0 +1,149 @@
+"""The worker's phrasebook: the shipped one and what ``vitals.phrases`` says of it, kept equal.
+
+The topic is followed on a thread; what it lacks of what is known here is published on it: the
+shipped phrases at the start, a model's new ones as they come, everything to a log that was made
+anew. A topic keeps the *last* message of a phrase and not the highest revision, so a draft that a
+starting worker sent behind a reviewer's word would undo it: who sees that sends the word again.
+
+Until the topic was read once nothing is found here, because a reviewer may have banned any of it;
+alerts go out in the tables' words meanwhile. A worker that starts gives it a few seconds, so that
+an event which comes again after a crash gets the words that it had.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from explain.phrasebook.book import Phrasebook, faults
+from vigil.contracts.topics import PHRASES
+from vigil.domain.phrase import Phrase, precedence
+from vigil.kafka.compacted_topic import Follower
+from vigil.service import logs
+
+if TYPE_CHECKING:
+    from explain.facts.signature import Signature
+    from vigil.contracts.wire import Carried
+    from vigil.service.health import Health
+    from vigil.service.settings import Settings
+
+log = logs.get("phrasebook")
+START_SECONDS = 5.0
+NOT_READ = "The reviewers' words on the phrasebook are not read yet: alerts go out in table words."
+
+
+class PhraseTopic:
+    """A phrasebook that follows the topic.
+
+    Args:
+        publish: sends phrases and returns when the broker has them; called from the follower's
+            thread, and may raise :class:`~vigil.service.errors.UnavailableError`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        shipped: Iterable[Phrase],
+        publish: Callable[[list[Phrase]], None],
+        health: Health,
+    ):
+        self.book = Phrasebook(shipped, settings.patient_text)
+        self._publish = publish
+        self._health = health
+        self._read = threading.Event()
+        self.changes = 0
+        """Goes up whenever something here may be lacking on the topic."""
+        self._follower = Follower(settings, PHRASES, lambda: _Log(self), "phrases")
+        health.trouble("phrases", NOT_READ)
+        health.watch("phrases", self._follower.look)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._follower.start()
+
+    def stop(self) -> None:
+        """Follow no longer."""
+        self._follower.stop()
+
+    def wait(self, stop: threading.Event) -> None:
+        """Until the topic was read, for :data:`START_SECONDS` at most: no alert waits longer."""
+        deadline = time.monotonic() + START_SECONDS
+        while not stop.is_set() and time.monotonic() < deadline and not self._read.wait(0.1):
+            pass
+
+    def find(self, signature: Signature, choice: int) -> Phrase | None:
+        """As :meth:`Phrasebook.find`, once the topic was read."""
+        return self.book.find(signature, choice) if self._read.is_set() else None
+
+    def add(self, phrase: Phrase) -> None:
+        """A phrase that was written here; it is on the topic soon."""
+        self.book.put(phrase)
+        self.changes += 1
+
+    def take(self, phrase: Phrase) -> None:
+        """A phrase that the topic brought: used if it may be, whoever sent it."""
+        held = self.book.get(phrase.phrase_id)
+        known = held is not None and held.status != "banned" and _same(held, phrase)
+        reasons = () if known else faults(phrase)
+        if not reasons:
+            self.book.put(phrase)
+            return
+        self._health.count("phrases_refused")
+        log.warning("a phrase was not taken", phrase_id=phrase.phrase_id, reasons=list(reasons))
+
+    def send(self, phrases: list[Phrase]) -> None:
+        """Publish what the topic lacks."""
+        self._publish(phrases)
+        self._health.count("phrases_published", len(phrases))
+
+    def whole(self) -> None:
+        """The topic was read to its end."""
+        self._health.gauge("phrases_held", len(self.book))
+        if not self._read.is_set():
+            self._read.set()
+            self._health.trouble("phrases", None)
+            log.info("phrasebook read", phrases=len(self.book))
+
+
+def _same(one: Phrase, other: Phrase) -> bool:
+    return (one.signature, one.text) == (other.signature, other.text)
+
+
+class _Log:
+    """One log of the topic; a :class:`vigil.kafka.compacted_topic.Log`."""
+
+    def __init__(self, topic: PhraseTopic):
+        self._topic = topic
+        self._last: dict[str, Phrase] = {}
+        """What a reader of this log would be left with."""
+        self._compared: int | None = None
+
+    def put(self, entry: Carried) -> None:
+        """A phrase; the topic carries no other."""
+        if isinstance(entry, Phrase):
+            self._last[entry.phrase_id] = entry
+            self._compared = None
+            self._topic.take(entry)
+
+    def drop(self, key: str) -> None:
+        """Phrases are banned and not deleted: what is known here is sent again."""
+        self._last.pop(key, None)
+        self._compared = None
+
+    def at_end(self) -> None:
+        """Mend what the log lacks."""
+        self._topic.whole()
+        changes = self._topic.changes
+        if changes == self._compared:
+            return
+        lacking = [phrase for phrase in self._topic.book if self._behind(phrase)]
+        if lacking:
+            self._topic.send(lacking)
+            self._last |= {phrase.phrase_id: phrase for phrase in lacking}
+        self._compared = changes
+
+    def _behind(self, held: Phrase) -> bool:
+        last = self._last.get(held.phrase_id)
+        return last is None or precedence(last) < precedence(held)

@@ -1,0 +1,1 @@
+"""Questions about an alert, answered from its facts and the reviewed tables alone."""

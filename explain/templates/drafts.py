@@ -1,0 +1,125 @@
+"""Texts before their slots are filled: sentences of the reviewed tables, put in order.
+
+A draft is what the verifier judges. It depends on facts alone, so there are finitely many.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from msgspec import Struct
+
+from explain import languages, tables
+from explain.facts.extraction import Facts
+from explain.facts.slots import fill
+from explain.tables import Block, Frame, Sentence
+
+
+class Draft(Struct, frozen=True):
+    """A text before its slots are filled: what the verifier judges."""
+
+    title: str
+    before: tuple[str, ...]
+    seen: Sentence
+    after: tuple[str, ...]
+    action: str
+    space: str = " "
+    """What stands between two sentences."""
+
+    @property
+    def body(self) -> str:
+        """The sentences between title and action."""
+        return self.space.join((*self.before, self.seen.text, *self.after))
+
+    @property
+    def message(self) -> str:
+        """Everything below the title."""
+        return f"{self.body}{self.space}{self.action}"
+
+
+def draft(facts: Facts, choice: int) -> Draft:
+    """The delexicalised text for these facts; ``choice`` settles it among equal sentences."""
+    equal = richest(sentences_for(facts), frozenset(facts.slots))
+    return around(facts, equal[choice % len(equal)], also_told=False)
+
+
+def around(facts: Facts, seen: Sentence, *, also_told: bool) -> Draft:
+    """The tables' words around a sentence on what we saw.
+
+    Args:
+        also_told: the sentence names the further finding (:attr:`Facts.also`) itself.
+    """
+    table = tables.audience(facts.locale, facts.audience)
+    block = block_for(facts)
+    used = set(seen.slots)
+    after = []
+    if facts.also and not also_told:
+        after.append(_plainly(facts))
+    for detail in (*block.details, *table.frame.details):
+        if used.isdisjoint(detail.slots) and detail.slots.issubset(facts.slots):
+            after.append(detail.text)
+            used |= detail.slots
+    after += _circumstances(facts, table.frame)
+    if facts.situation == "now" and not facts.also:  # room for one more sentence, not for two
+        after.append(block.meaning)
+    title = block.title if facts.situation == "now" else block.title_past
+    if facts.synthetic:
+        title = fill(table.frame.synthetic, {"title": title})
+    before = (table.frame.late,) if facts.late else ()
+    action = tables.actions(facts.locale)[facts.audience, facts.category, facts.situation]
+    space = languages.space(facts.locale)
+    return Draft(title, before, seen, tuple(after), action[facts.priority], space)
+
+
+def sentence_of(text: str, entry: str) -> Sentence:
+    """A sentence that is none of the tables': a phrase, or what a model wrote."""
+    return Sentence(text, tables.slots_of(text), entry)
+
+
+def with_sentence(words: Draft, sentence: str) -> Draft:
+    """The draft with another sentence for *what we saw*; all else stays."""
+    seen = sentence_of(sentence, words.seen.entry)
+    return Draft(words.title, words.before, seen, words.after, words.action, words.space)
+
+
+def block_for(facts: Facts) -> Block:
+    """The reviewed wordings of a kind in a direction."""
+    return tables.audience(facts.locale, facts.audience).blocks[facts.kind, facts.direction]
+
+
+def sentences_for(facts: Facts) -> tuple[Sentence, ...]:
+    """The sentences that can say what we saw."""
+    if facts.telling in tables.ENDS:
+        return tables.audience(facts.locale, facts.audience).frame.ends[facts.telling]
+    return block_for(facts).seen[facts.telling]
+
+
+def richest(sentences: tuple[Sentence, ...], known: frozenset[str]) -> list[Sentence]:
+    """Of the sentences whose slots are all known, those that say the most: of the first such
+    set of slots, so that each of them says the same.
+    """
+    possible = [s for s in sentences if s.slots <= known]
+    first = max(possible, key=lambda s: len(s.slots))
+    return [s for s in possible if s.slots == first.slots]
+
+
+def choice_of(event_id: str) -> int:
+    """A number that an event's id settles, spread evenly."""
+    return int.from_bytes(sha256(event_id.encode()).digest()[:8])
+
+
+def _plainly(facts: Facts) -> str:
+    """The further finding in a sentence of its own, without slots."""
+    kind, _, direction = facts.also.partition(".")
+    blocks = tables.audience(facts.locale, facts.audience).blocks
+    sentences = blocks[kind, direction].seen["opened"]  # type: ignore[index]
+    return next(sentence.text for sentence in sentences if not sentence.slots)
+
+
+def _circumstances(facts: Facts, frame: Frame) -> list[str]:
+    """What the person was doing, for a clinical finding; what is wrong, for a technical one."""
+    if facts.category == "clinical":
+        told = frame.activity.get(facts.activity)
+    else:
+        told = None if facts.phase == "closed" else frame.reason.get(facts.reason)
+    return [told] if told else []

@@ -1,0 +1,1 @@
+"""Recordings and stored history through the engine once more, and what came of it."""

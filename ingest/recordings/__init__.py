@@ -1,0 +1,1 @@
+"""Recordings: CSV files of readings, read and written."""

@@ -1,0 +1,153 @@
+"""A recording's lines, before anything in them is believed: columns, cells, a row as words."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from ingest.validate import shown
+from vigil.domain.signals import NAMES
+from vigil.service.errors import InputError
+from vigil.values import timestamps
+
+REQUIRED = ("patient_id", "time", "heart_rate", "systolic", "diastolic")
+OPTIONAL = ("spo2", "respiratory_rate", "temperature", "steps_per_min", "activity", "contact")
+COLUMNS = (*REQUIRED, *OPTIONAL)
+
+_FLAGS: dict[str, bool] = {"true": True, "false": False}
+
+
+class Layout(NamedTuple):
+    """Which cell holds what."""
+
+    width: int
+    patient_id: int
+    time: int
+    signals: tuple[tuple[str, int], ...]
+    steps_per_min: int | None
+    activity: int | None
+    contact: int | None
+
+    def words(self, row: list[str], shift: timedelta) -> dict[str, Any]:
+        """A row as a device would say it."""
+        if len(row) != self.width:
+            raise InputError(
+                f"The row has {len(row)} cells, the header {self.width}.",
+                code="input.wrong_type",
+                field="row",
+                how_to_fix="Give every column a cell, empty where nothing was measured.",
+            )
+        time = row[self.time]
+        words: dict[str, Any] = {
+            "patient_id": row[self.patient_id],
+            "time": _shifted(time, shift) if shift else time,
+            "values": {name: _number(cell) for name, at in self.signals if (cell := row[at])},
+        }
+        context: dict[str, Any] = {}
+        if self.steps_per_min is not None and (cell := row[self.steps_per_min]):
+            context["steps_per_min"] = _number(cell)
+        if self.activity is not None and (cell := row[self.activity]):
+            context["activity"] = cell
+        if self.contact is not None and (cell := row[self.contact]):
+            context["contact"] = _FLAGS.get(cell, cell)
+        if context:
+            words["context"] = context
+        return words
+
+
+def _layout(header: list[str], path: Path) -> Layout:
+    at = {name: index for index, name in enumerate(header)}
+    absent = [name for name in REQUIRED if name not in at]
+    if absent:
+        _broken(path, f"its first line lacks the column {absent[0]}", "columns")
+    odd = [name for name in header if name not in COLUMNS]
+    if odd:
+        _broken(path, f"its first line names an unknown column {shown(odd[0])}", "columns")
+    if len(at) != len(header):
+        _broken(path, "its first line names a column twice", "columns")
+    signals = tuple((name, at[name]) for name in NAMES if name in at)
+    return Layout(
+        len(header),
+        at["patient_id"],
+        at["time"],
+        signals,
+        at.get("steps_per_min"),
+        at.get("activity"),
+        at.get("contact"),
+    )
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, list[str], Layout]]:
+    """Line, cells and layout of each row; blank lines are nothing."""
+    line = 0
+    try:
+        with _text(path) as text:
+            reader = csv.reader(text)
+            header = next(reader, None)
+            if header is None:
+                _broken(path, "it is empty", "line 1")
+            layout = _layout([name.strip() for name in header], path)
+            for row in reader:
+                line = reader.line_num
+                if row:
+                    yield line, row, layout
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        _broken(path, "its gzip data is damaged or ends too early", f"after line {line}")
+    except UnicodeDecodeError:
+        _broken(path, "it is not UTF-8 text", f"after line {line}")
+    except csv.Error as error:
+        _broken(path, f"it is not CSV: {error}", f"after line {line}")
+    except OSError as error:
+        _broken(path, f"it cannot be read: {error.strerror}", "file")
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[io.TextIOWrapper]:
+    """The file's text, unpacked where it is packed, whatever its name."""
+    with path.open("rb") as raw:
+        packed = raw.peek(2)[:2] == b"\x1f\x8b"
+        stream: Any = gzip.GzipFile(fileobj=raw) if packed else raw
+        with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+            yield text
+
+
+def _number(cell: str) -> float | str:
+    """The cell's number; the cell itself where it is none, for the door to refuse."""
+    try:
+        return float(cell) if "_" not in cell else cell
+    except ValueError:
+        return cell
+
+
+def time_of(cell: str) -> datetime | None:
+    """The cell's time, as the door reads it; None: it is none."""
+    try:
+        return timestamps.parse(cell)
+    except timestamps.NotATimeError:
+        return None
+
+
+def _shifted(cell: str, shift: timedelta) -> str:
+    """The cell's time, later by ``shift``; the cell itself where it is no time."""
+    time = time_of(cell)
+    try:
+        return cell if time is None else (time + shift).isoformat()
+    except OverflowError:
+        return cell
+
+
+def _broken(path: Path, what: str, where: str) -> NoReturn:
+    raise InputError(
+        f"{path} is not a recording that can be read: {what}.",
+        code="input.broken_recording",
+        field=where,
+        how_to_fix=f"A recording is CSV (.gz too) with the columns {', '.join(REQUIRED)} and, "
+        f"where there are any, {', '.join(OPTIONAL)}.",
+    )

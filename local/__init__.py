@@ -1,0 +1,1 @@
+"""Everything on one machine: broker, database and services, under supervision."""

@@ -1,0 +1,1 @@
+"""Who is to be notified of what, decided on the stream."""

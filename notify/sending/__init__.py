@@ -1,0 +1,1 @@
+"""Deliveries, sent and retried on threads of their own."""

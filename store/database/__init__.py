@@ -1,0 +1,1 @@
+"""Connections, migrations, and what the driver's errors mean."""

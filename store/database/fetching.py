@@ -1,0 +1,24 @@
+"""The rows of a named query, with the driver's errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg.rows import DictRow, dict_row
+
+from store.database import forgiving
+from store.database.connections import AsyncConnection, translated
+
+
+async def fetched(
+    connection: AsyncConnection, what: bytes, values: Mapping[str, Any]
+) -> list[DictRow]:
+    """The rows of a query.
+
+    Raises:
+        UnavailableError: the database does not answer.
+    """
+    with translated():
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            return await forgiving.fetched(cursor, what, values)

@@ -1,0 +1,1 @@
+"""Episodes as the care team's pages ask for them."""

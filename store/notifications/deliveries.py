@@ -1,0 +1,247 @@
+"""The delivery log, which is also the queue: what is to be sent, to whom, and what became of it.
+
+    pending ──► sent       the push service or the on-call service took it
+       │──────► failed     tried, and refused for good or not taken while it was of use
+       └──────► dropped    not sent: acknowledged, ended or out of date first
+
+A row is *claimed* by raising its ``attempts`` and moving ``next_try_at`` a lease ahead, in one
+statement that no other worker can share. A process that dies with a claim leaves a row that is due
+again when the lease ends: sent at least once, and the phone shows a repeat in the place of the
+first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from psycopg import sql
+
+from store.database import forgiving
+from store.database.connections import Connection
+from store.queries import query
+from vigil.domain import ids
+from vigil.domain.kinds import Priority
+
+Channel = Literal["web_push", "on_call"]
+Reason = Literal["opened", "raised", "need_help", "escalated"]
+Result = Literal["sent", "failed", "dropped"]
+
+_MOOT = sql.SQL("""
+    CASE
+        WHEN d.expires_at <= %(now)s THEN 'out of date'
+        WHEN d.channel = 'on_call' AND e.acknowledged_at >= d.made_at
+            AND e.acknowledged_at <= %(now)s + interval '1 day' THEN 'acknowledged'
+        WHEN d.reason IN ('opened', 'raised') AND e.closed_at IS NOT NULL THEN 'episode ended'
+    END
+""")
+"""Why a pending delivery is of no use any more; null: it still is.
+
+An acknowledgement covers what was published before it and no later rise, and it speaks for the
+staff alone; one that is dated a day ahead, or more, covers nothing. What a person asked for (help,
+an escalation) does not lapse with the episode.
+"""
+
+
+class Planned(NamedTuple):
+    """A delivery to make; its id follows from its cause, channel and recipient."""
+
+    cause: str
+    """The alert's step or the action that it tells of: the same cause is told once."""
+    alert_id: str
+    event_id: str
+    patient_id: str
+    sequence: int
+    channel: Channel
+    recipient: str
+    priority: Priority
+    kind: str
+    reason: Reason
+    made_at: datetime
+    expires_at: datetime
+    synthetic: bool
+
+    @property
+    def delivery_id(self) -> str:
+        """Derived from content, so that planning again lands on the same row."""
+        return ids.derive("delivery", self.cause, self.channel, self.recipient)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A claimed delivery, with what its channel needs to send it."""
+
+    delivery_id: str
+    alert_id: str
+    event_id: str
+    patient_id: str
+    recipient: str
+    priority: Priority
+    kind: str
+    reason: Reason
+    made_at: datetime
+    expires_at: datetime
+    attempts: int
+    """This one included."""
+    synthetic: bool
+    ward: str
+    """Empty where the patient is not known here."""
+    locale: str
+    endpoint: str | None
+    """Of a push subscription that is live and still this patient's; None: there is none."""
+    p256dh: str | None
+    auth: str | None
+
+
+def plan(connection: Connection, rows: Iterable[Planned], now: datetime) -> int:
+    """Write deliveries to be sent; those that are there already stay as they are.
+
+    Returns how many are new.
+    """
+    values = [
+        {**row._asdict(), "delivery_id": row.delivery_id, "now": now}
+        for row in sorted(rows, key=lambda row: row.delivery_id)
+    ]
+    if not values:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            INSERT INTO deliveries
+                (delivery_id, alert_id, event_id, patient_id, sequence, channel, recipient,
+                 priority, kind, reason, made_at, expires_at, synthetic, state, next_try_at)
+            VALUES
+                (%(delivery_id)s, %(alert_id)s, %(event_id)s, %(patient_id)s, %(sequence)s,
+                 %(channel)s, %(recipient)s, %(priority)s, %(kind)s, %(reason)s, %(made_at)s,
+                 %(expires_at)s, %(synthetic)s, 'pending', %(now)s)
+            ON CONFLICT (delivery_id) DO NOTHING
+            """,
+            values,
+        )
+        return max(0, cursor.rowcount)
+
+
+def claim(
+    connection: Connection, channel: Channel, now: datetime, lease: timedelta
+) -> Delivery | None:
+    """Take the most urgent delivery that is due on a channel; None: nothing is.
+
+    No other worker is given it before ``lease`` has passed.
+    """
+    row = connection.execute(
+        sql.SQL(
+            """
+            WITH due AS (
+                SELECT d.delivery_id FROM deliveries d
+                LEFT JOIN paged_episodes e USING (event_id)
+                WHERE d.state = 'pending' AND d.channel = %(channel)s
+                  AND d.next_try_at <= %(now)s AND {moot} IS NULL
+                ORDER BY d.priority = 'high' DESC, d.next_try_at
+                LIMIT 1
+                FOR UPDATE OF d SKIP LOCKED
+            ), claimed AS (
+                UPDATE deliveries d
+                SET attempts = d.attempts + 1, next_try_at = %(now)s + %(lease)s
+                FROM due WHERE d.delivery_id = due.delivery_id
+                RETURNING d.*
+            )
+            SELECT c.delivery_id, c.alert_id, c.event_id, c.patient_id, c.recipient, c.priority,
+                   c.kind, c.reason, c.made_at, c.expires_at, c.attempts,
+                   c.synthetic OR coalesce(p.synthetic, false) AS synthetic,
+                   coalesce(p.ward, '') AS ward, coalesce(p.locale, 'en') AS locale,
+                   s.endpoint, s.p256dh, s.auth
+            FROM claimed c
+            LEFT JOIN patients p USING (patient_id)
+            LEFT JOIN (push_subscriptions s JOIN phones o USING (phone_id))
+                ON s.subscription_id = c.recipient AND s.ended_at IS NULL
+                AND o.patient_id = c.patient_id AND o.revoked_at IS NULL
+            """
+        ).format(moot=_MOOT),
+        {"channel": channel, "now": now, "lease": lease},
+    ).fetchone()
+    return Delivery(**row) if row else None
+
+
+def finish(
+    connection: Connection, delivery_id: str, result: Result, detail: str, now: datetime
+) -> None:
+    """Record the end of a delivery.
+
+    That something was sent is true whatever was decided meanwhile; that it was not, is said only
+    of a delivery which is still pending.
+    """
+    connection.execute(
+        """
+        UPDATE deliveries SET state = %(result)s, detail = %(detail)s, finished_at = %(now)s
+        WHERE delivery_id = %(id)s
+          AND (state = 'pending' OR (%(result)s = 'sent' AND state <> 'sent'))
+        """,
+        {"result": result, "detail": detail, "now": now, "id": delivery_id},
+    )
+
+
+def retry(connection: Connection, delivery_id: str, at: datetime, detail: str) -> None:
+    """Put a delivery back, to be tried again at a time."""
+    connection.execute(
+        "UPDATE deliveries SET next_try_at = %s, detail = %s"
+        " WHERE delivery_id = %s AND state = 'pending'",
+        (at, detail, delivery_id),
+    )
+
+
+def drop_moot(connection: Connection, now: datetime) -> dict[str, int]:
+    """End the pending deliveries that are of no use any more; how many, by their new state.
+
+    One that was tried and never taken in its time has failed; the others are dropped.
+    """
+    rows = connection.execute(
+        sql.SQL(
+            """
+            WITH moot AS (
+                SELECT d.delivery_id, {moot} AS why FROM deliveries d
+                LEFT JOIN paged_episodes e USING (event_id)
+                WHERE d.state = 'pending' AND {moot} IS NOT NULL
+                FOR UPDATE OF d SKIP LOCKED
+            )
+            UPDATE deliveries d
+            SET finished_at = %(now)s,
+                state = CASE WHEN why = 'out of date' AND attempts > 0
+                        THEN 'failed' ELSE 'dropped' END,
+                detail = CASE WHEN d.detail = '' THEN why ELSE why || '; ' || d.detail END
+            FROM moot WHERE moot.delivery_id = d.delivery_id
+            RETURNING d.state
+            """
+        ).format(moot=_MOOT),
+        {"now": now},
+    ).fetchall()
+    states = [row["state"] for row in rows]
+    return {state: states.count(state) for state in set(states)}
+
+
+class Backlog(NamedTuple):
+    """What waits to be sent."""
+
+    pending: int
+    oldest_seconds: float
+    """Since the oldest one was published; 0 when none waits."""
+
+
+def backlog(connection: Connection, now: datetime) -> Backlog:
+    """How many deliveries wait, and for how long."""
+    row = connection.execute(
+        "SELECT count(*) AS pending, min(made_at) AS oldest FROM deliveries WHERE state = 'pending'"
+    ).fetchone()
+    assert row is not None  # noqa: S101  (an aggregate always has a row)
+    oldest = row["oldest"]
+    return Backlog(row["pending"], max(0.0, (now - oldest).total_seconds()) if oldest else 0.0)
+
+
+def newest(
+    connection: Connection, limit: int = 20, event_id: str | None = None
+) -> list[dict[str, Any]]:
+    """The log, newest first: what was sent to whom, in which state, shown when."""
+    which = "deliveries/newest" if event_id is None else "deliveries/newest_of_event"
+    with connection.cursor() as cursor:
+        return forgiving.fetched_now(cursor, query(which), {"event": event_id, "limit": limit})

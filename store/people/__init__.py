@@ -1,0 +1,1 @@
+"""Patients, devices, users and phones, and the directory that is published of them."""

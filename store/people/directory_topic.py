@@ -1,0 +1,174 @@
+"""The directory as its topic has it, and where the tables say otherwise.
+
+The tables are the truth, unless they are older than what was published from them: a database that
+was restored from a backup lacks devices that doors still let in, and would let in again what was
+revoked since. Each entry says on the topic when it was changed; one that is newer there than in the
+tables, or that the tables lack, is not published over but kept as a conflict, for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from kafka import TopicPartition
+
+from store.database.connections import Connection, notify_directory, translated
+from vigil.contracts import wire
+from vigil.contracts.topics import DIRECTORY
+from vigil.domain.directory import DeviceEntry, PatientEntry
+from vigil.domain.encoding import encode
+from vigil.kafka import partition_reader
+from vigil.service.errors import WireError
+from vigil.values.clock import EARLIEST
+
+CHANGED_AT = "ce_time"
+"""Header: when the entry's row was changed, by the database's clock."""
+Entry = PatientEntry | DeviceEntry
+
+
+class Published(NamedTuple):
+    """An entry, and when its row was changed; None: the topic does not say."""
+
+    entry: Entry
+    changed_at: datetime | None
+
+
+def key_of(entry: Entry) -> str:
+    """The message key."""
+    if isinstance(entry, PatientEntry):
+        return f"patient:{entry.patient_id}"
+    return f"device:{entry.device_id}"
+
+
+def message(published: Published, source: str) -> wire.Outgoing:
+    """The entry as it goes onto the topic."""
+    return wire.directory_entry(published.entry, published.changed_at or EARLIEST, source)
+
+
+def read(consumer: Any) -> dict[str, Published]:
+    """What the topic holds now, by message key. The consumer is assigned to it.
+
+    Raises:
+        KafkaError: the broker does not answer.
+    """
+    found: dict[str, Published] = {}
+    for record in partition_reader.retained(consumer, TopicPartition(DIRECTORY.name, 0)):
+        key = (record.key or b"").decode("utf-8", "replace")
+        if not record.value:
+            found.pop(key, None)
+            continue
+        try:
+            entry = wire.decode(DIRECTORY.name, record.value, record.headers)
+        except WireError:  # the doors pass over it too
+            continue
+        if isinstance(entry, PatientEntry | DeviceEntry):
+            found[key_of(entry)] = Published(entry, _changed_at(record))
+    return found
+
+
+def _changed_at(record: Any) -> datetime | None:
+    text = wire.header(record.headers, CHANGED_AT)
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
+
+
+def conflicts(
+    topic: Mapping[str, Published], tables: Mapping[str, Published]
+) -> dict[str, Published]:
+    """Entries of the topic that the tables must not speak over."""
+    found = {}
+    for key, there in topic.items():
+        here = tables.get(key)
+        if here is None:
+            if there.entry.active:
+                found[key] = there
+        elif there.entry != here.entry and _newer(there, here):
+            found[key] = there
+    return found
+
+
+def _newer(there: Published, here: Published) -> bool:
+    if there.changed_at is None or here.changed_at is None:
+        return False
+    return there.changed_at > here.changed_at
+
+
+def keep(connection: Connection, found: Mapping[str, Published]) -> None:
+    """Make the table of conflicts these."""
+    with translated(), connection.transaction():
+        connection.execute(
+            "DELETE FROM directory_conflicts WHERE entry <> ALL (%s)", (list(found),)
+        )
+        for key in sorted(found):
+            connection.execute(
+                "INSERT INTO directory_conflicts (entry, content, changed_at) VALUES (%s, %s, %s)"
+                " ON CONFLICT (entry) DO UPDATE SET content = EXCLUDED.content,"
+                " changed_at = EXCLUDED.changed_at",
+                (key, encode(found[key].entry).decode(), found[key].changed_at),
+            )
+
+
+class Conflict(NamedTuple):
+    """An entry for a person to decide on."""
+
+    entry: str
+    active: bool
+    """As the topic, and so every door, has it."""
+    known: bool
+    """Whether the tables have it at all."""
+
+
+_LIST = """
+    SELECT c.entry, (c.content ->> 'active')::boolean IS NOT false AS active,
+           p.patient_id IS NOT NULL OR d.device_id IS NOT NULL AS known
+    FROM directory_conflicts c
+    LEFT JOIN patients p ON c.entry = 'patient:' || p.patient_id
+    LEFT JOIN devices d ON c.entry = 'device:' || d.device_id
+    ORDER BY c.entry DESC
+"""
+_PATIENTS = """
+    INSERT INTO patients AS p (patient_id, ward, locale, active, synthetic)
+    SELECT content ->> 'patient_id', content ->> 'ward', coalesce(content ->> 'locale', 'en'),
+           %(adopt)s AND (content ->> 'active')::boolean IS NOT false,
+           coalesce((content ->> 'synthetic')::boolean, false)
+    FROM directory_conflicts WHERE entry LIKE 'patient:%%'
+    ON CONFLICT (patient_id) DO UPDATE
+    SET ward = EXCLUDED.ward, locale = EXCLUDED.locale, active = EXCLUDED.active,
+        changed_at = clock_timestamp()
+"""
+_DEVICES = """
+    INSERT INTO devices AS d (device_id, label, key_sha256, patient_id, active)
+    SELECT content ->> 'device_id', 'from the directory', content ->> 'key_sha256',
+           content ->> 'patient_id',
+           %(adopt)s AND (content ->> 'active')::boolean IS NOT false
+    FROM directory_conflicts WHERE entry LIKE 'device:%%'
+    ON CONFLICT (device_id) DO UPDATE
+    SET key_sha256 = EXCLUDED.key_sha256, patient_id = EXCLUDED.patient_id,
+        active = EXCLUDED.active, changed_at = clock_timestamp()
+"""
+
+
+def listed(connection: Connection) -> list[Conflict]:
+    """What is to be decided on; patients before their devices."""
+    with translated():
+        return [Conflict(**row) for row in connection.execute(_LIST)]
+
+
+def resolve(connection: Connection, *, adopt: bool) -> int:
+    """Take every conflict's entry into the tables as the topic has it, or as revoked.
+
+    Returns:
+        How many there were.
+    """
+    with translated(), connection.transaction():
+        connection.execute(_PATIENTS, {"adopt": adopt})
+        connection.execute(_DEVICES, {"adopt": adopt})
+        gone = connection.execute("DELETE FROM directory_conflicts").rowcount
+        if gone:
+            notify_directory(connection)
+    return gone

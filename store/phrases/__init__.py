@@ -1,0 +1,1 @@
+"""The phrasebook in the database: written, reviewed, published again."""

@@ -1,0 +1,93 @@
+"""Gives reviewers' words back to a broker that lost them.
+
+The tables keep what the topic ``vitals.phrases`` brought. Where its log was made anew, or restored
+from before a review, what the tables know better is published again, so that a ban holds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from store.database.connections import connect, translated
+from vigil.contracts import wire
+from vigil.contracts.topics import PHRASES
+from vigil.domain.phrase import Phrase, precedence
+from vigil.kafka.clients import Publisher
+from vigil.kafka.compacted_topic import PATIENCE_SECONDS, Follower
+from vigil.service import logs
+
+if TYPE_CHECKING:
+    from vigil.contracts.wire import Carried
+    from vigil.service.health import Health
+    from vigil.service.settings import Settings
+
+log = logs.get("phrases")
+
+
+class PhrasePublisher:
+    """Follows the topic on a thread and mends each new log once."""
+
+    def __init__(self, settings: Settings, health: Health):
+        self._settings = settings
+        self._health = health
+        self._follower = Follower(settings, PHRASES, lambda: _Log(self), "phrases")
+        health.watch("phrases", self._follower.look)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._follower.start()
+
+    def stop(self) -> None:
+        """Follow no longer."""
+        self._follower.stop()
+
+    def restore(self, last: dict[str, Phrase]) -> None:
+        """Publish what the tables know better than a log whose last words are these.
+
+        Raises:
+            UnavailableError: database or broker are away; the log is read again.
+        """
+        with connect(self._settings) as connection, translated():
+            rows = connection.execute("SELECT content FROM phrases ORDER BY phrase_id").fetchall()
+        held = [msgspec.json.decode(row["content"], type=Phrase) for row in rows]
+        better = [each for each in held if _better(each, last.get(each.phrase_id))]
+        if not better:
+            return
+        publisher = Publisher(self._settings, "store", PATIENCE_SECONDS)
+        try:
+            publisher.publish([wire.outgoing(each, "store") for each in better])
+        finally:
+            publisher.close()
+        self._health.count("phrases_published", len(better))
+        log.info("phrases published again", phrases=len(better))
+
+
+def _better(held: Phrase, last: Phrase | None) -> bool:
+    return last is None or precedence(held) > precedence(last)
+
+
+class _Log:
+    """One log of the topic; a :class:`vigil.kafka.compacted_topic.Log`."""
+
+    def __init__(self, publisher: PhrasePublisher):
+        self._publisher = publisher
+        self._last: dict[str, Phrase] = {}
+        self._mended = False
+
+    def put(self, entry: Carried) -> None:
+        """A phrase; the topic carries no other."""
+        if isinstance(entry, Phrase):
+            self._last[entry.phrase_id] = entry
+
+    def drop(self, key: str) -> None:
+        """Phrases are banned and not deleted."""
+        self._last.pop(key, None)
+
+    def at_end(self) -> None:
+        """Compare once; what comes afterwards the tables learn from the log."""
+        if not self._mended:
+            self._publisher.restore(self._last)
+            self._mended = True
+            self._last.clear()

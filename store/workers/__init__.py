@@ -1,0 +1,1 @@
+"""Where each worker stands, kept in the database, and its newest status."""

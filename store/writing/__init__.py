@@ -1,0 +1,1 @@
+"""A batch of messages into the tables, in one transaction."""

@@ -1,0 +1,67 @@
+"""What the store takes of everything that is no reading: times, sizes and figures that can be true.
+
+A topic is open to whoever may write to it, and its schema allows more than any page can show: a
+time in the year 1 or 9000, a number of 400 digits, a text of megabytes. What lies outside these
+bounds is refused whole, for a dead letter, so that no query ever meets it. Readings have bounds of
+their own, value by value (:mod:`store.readings.rows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from vigil.domain.encoding import encode
+from vigil.values.clock import EARLIEST
+
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""Nothing of ours happens later."""
+LARGEST_NUMBER = 1e15
+"""Nothing measured, counted or scored is larger; a float is exact for whole numbers below it."""
+LONGEST_TEXT = 4000
+"""Characters of one text: an id, a kind, a comment, a sentence, a reason."""
+LARGEST_BYTES = 262_144
+"""Of one message as JSON: an event with all its evidence, an alert in all languages."""
+DEEPEST = 12
+"""Levels of one object within another; our own evidence has four."""
+
+
+def problem(content: msgspec.Struct) -> str:
+    """What keeps a message's content out of its table; an empty string if nothing."""
+    try:
+        size = len(encode(content))
+    except UnicodeError:
+        return "a text in it is not Unicode"
+    if size > LARGEST_BYTES:
+        return f"it has more than {LARGEST_BYTES} bytes"
+    return next(_faults(msgspec.structs.asdict(content), 0), "")
+
+
+def _faults(node: Any, depth: int) -> Iterator[str]:
+    if depth > DEEPEST:
+        yield f"its objects lie more than {DEEPEST} deep in each other"
+    elif isinstance(node, str):
+        if "\0" in node:
+            yield "a text in it has a NUL"
+        elif len(node) > LONGEST_TEXT:
+            yield f"a text in it has more than {LONGEST_TEXT} characters"
+    elif isinstance(node, datetime):
+        if not EARLIEST <= node < LATEST:
+            yield f"a time in it is not between the years {EARLIEST.year} and {LATEST.year}"
+    elif isinstance(node, int | float):
+        if not -LARGEST_NUMBER <= node <= LARGEST_NUMBER:
+            yield f"a number in it is beyond {LARGEST_NUMBER:g}"
+    else:
+        for inner in _parts(node):
+            yield from _faults(inner, depth + 1)
+
+
+def _parts(node: Any) -> Iterable[Any]:
+    if isinstance(node, msgspec.Struct):
+        return msgspec.structs.asdict(node).values()
+    if isinstance(node, Mapping):
+        return [*node.keys(), *node.values()]
+    return node if isinstance(node, list | tuple) else ()

@@ -1,0 +1,61 @@
+"""Pages that are not live say in their head, while they are open, what stands still."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.dashboard.conftest import PASSWORD, Board
+from tests.support.statuses import status
+from vigil.values.clock import utc_now
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NOBODY = "nobody is being judged"
+STILL = ("/login", "/board/admin", "/board/system", "/board/summary", "/board/phrasebook")
+
+
+def sign_in(board: Board, page: Page) -> None:
+    page.goto(f"{board.url}/login")
+    page.fill("#user", "ada")
+    page.fill("#password", PASSWORD)
+    page.click("button")
+    page.wait_for_url("**/board/")
+
+
+@pytest.mark.parametrize("address", STILL)
+def test_an_open_page_says_what_stands_still_and_takes_it_back(
+    board: Board, chromium_page: Page, address: str
+) -> None:
+    now = utc_now()
+    stuck = {"stuck": now - timedelta(minutes=7)}
+    stopped = status("detectors", time=now, trouble={"stuck": "x"}, since=stuck)
+    with board.workers():
+        if address != "/login":
+            sign_in(board, chromium_page)
+        chromium_page.goto(board.url + address)
+        loaded = chromium_page.evaluate("window.loaded = Math.random()")
+    head = chromium_page.locator("#state .notice")
+    with board.workers(stopped):
+        head.filter(has_text=NOBODY).wait_for(timeout=5_000)
+    with board.workers():
+        head.first.wait_for(state="detached", timeout=5_000)
+    assert chromium_page.evaluate("window.loaded") == loaded, "the page was read anew"
+
+
+def test_an_open_page_says_that_nothing_is_heard_any_more(
+    board: Board, chromium_page: Page
+) -> None:
+    unheard = chromium_page.locator("#unheard")
+    with board.workers():
+        with chromium_page.expect_response("**/state"):
+            chromium_page.goto(f"{board.url}/login")
+        chromium_page.fill("#user", "ada")
+        chromium_page.route("**/state", lambda route: route.abort())
+        unheard.filter(has_text="Vigil has not answered since").wait_for()
+        chromium_page.unroute("**/state")
+        unheard.wait_for(state="hidden", timeout=5_000)
+        assert chromium_page.input_value("#user") == "ada"

@@ -1,0 +1,190 @@
+"""The worker's phrasebook and the topic: equal, whoever was away; and a review is never undone."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from explain.facts import signature as signatures
+from explain.phrasebook.topic import PhraseTopic
+from local import parts
+from tests.support.messages import SIGNATURE, phrase
+from tests.support.processes import end
+from tests.support.running import eventually
+from tests.support.streaming import launch_with_topics, read_all
+from vigil.contracts import topics, wire
+from vigil.domain.phrase import Phrase, precedence
+from vigil.kafka.clients import Publisher
+from vigil.service.errors import UnavailableError
+from vigil.service.health import Health
+from vigil.service.settings import Settings
+
+TOLD = signatures.parse(SIGNATURE)
+ONE = phrase()
+OTHER = phrase("Your heart has been fast, at {heart_rate}.")
+NEW = phrase("Your pulse has been high, at {heart_rate}.")
+pytestmark = pytest.mark.kafka
+
+
+class Broker:
+    """A broker that forgets all when it is started again, and a way to write to it."""
+
+    def __init__(self) -> None:
+        self._part = parts.tansu()
+        self.settings = Settings(
+            demo=True, kafka_bootstrap=self._part.address, partitions=1, patient_text="verified",
+            startup_timeout_seconds=20, log_level="ERROR",
+        )  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = launch_with_topics(self._part, self.settings)
+
+    def end(self) -> None:
+        if self._process is not None:
+            end(self._process)
+
+    def publish(self, phrases: Sequence[Phrase]) -> None:
+        publisher = Publisher(self.settings, "test")
+        try:
+            publisher.publish([wire.outgoing(each, "test") for each in phrases])
+        finally:
+            publisher.close()
+
+    def on_topic(self) -> list[Phrase]:
+        """Everything that was sent, in order."""
+        records = read_all(self.settings, topics.PHRASES.name)
+        return [wire.decode(r.topic, r.value, r.headers) for r in records]  # type: ignore[misc]
+
+    def compacted(self) -> dict[str, Phrase]:
+        """What a topic keeps: the last message of each phrase."""
+        return {each.phrase_id: each for each in self.on_topic()}
+
+    @contextmanager
+    def following(self, *shipped: Phrase) -> Iterator[tuple[PhraseTopic, Health]]:
+        publisher, health = Publisher(self.settings, "explain"), Health("explain")
+
+        def publish(phrases: list[Phrase]) -> None:
+            publisher.publish([wire.outgoing(each, "explain") for each in phrases])
+
+        topic = PhraseTopic(self.settings, shipped, publish, health)
+        topic.start()
+        try:
+            yield topic, health
+        finally:
+            topic.stop()
+            publisher.close()
+
+
+@pytest.fixture
+def forgetful() -> Iterator[Broker]:
+    broker = Broker()
+    broker.start()
+    yield broker
+    broker.end()
+
+
+def counted(health: Health, name: str) -> int:
+    return health.figures()[1].get(name, 0)
+
+
+def test_the_shipped_phrases_are_published_once(forgetful: Broker) -> None:
+    forgetful.publish([ONE])
+    with forgetful.following(ONE, OTHER) as (topic, health):
+        assert topic.find(TOLD, 0) is None or not health.report()["trouble"]
+        eventually(lambda: counted(health, "phrases_published") == 1)
+    assert forgetful.on_topic() == [ONE, OTHER]
+    with forgetful.following(ONE, OTHER) as (topic, health):
+        eventually(lambda: topic.find(TOLD, 0))
+    assert len(forgetful.on_topic()) == 2
+
+
+def test_nothing_is_shown_before_the_reviewers_were_heard(forgetful: Broker) -> None:
+    forgetful.publish([phrase(status="banned", revision=1, by="kim")])
+    health = Health("explain")
+    topic = PhraseTopic(forgetful.settings, [ONE], lambda _: None, health)
+    assert topic.find(TOLD, 0) is None
+    assert "phrases" in str(health.report()["trouble"])
+    topic.start()
+    try:
+        eventually(lambda: "phrases" not in str(health.report()["trouble"]))
+        assert topic.find(TOLD, 0) is None
+    finally:
+        topic.stop()
+
+
+def test_a_review_is_heard_and_a_draft_sent_behind_it_does_not_undo_it(forgetful: Broker) -> None:
+    banned = phrase(status="banned", revision=1, by="kim")
+    with forgetful.following(ONE) as (topic, health):
+        eventually(lambda: counted(health, "phrases_published") == 1)
+        forgetful.publish([banned])
+        eventually(lambda: topic.find(TOLD, 0) is None)
+        forgetful.publish([ONE])  # as another worker does that has not heard
+        eventually(lambda: forgetful.compacted()[ONE.phrase_id] == banned)
+        assert topic.find(TOLD, 0) is None
+    assert len(forgetful.on_topic()) == 4
+
+
+def test_what_is_written_here_is_soon_on_the_topic_and_with_everyone(forgetful: Broker) -> None:
+    with forgetful.following(ONE) as (topic, _), forgetful.following(ONE) as (other, _):
+        eventually(lambda: other.find(TOLD, 0))
+        topic.add(NEW)
+        eventually(lambda: other.book.get(NEW.phrase_id))
+        assert other.book.get(NEW.phrase_id) == NEW
+
+
+def test_what_may_not_be_used_is_not_taken_whoever_sent_it(forgetful: Broker) -> None:
+    lying = phrase("Your heart rate is low, now {heart_rate}.", status="approved", revision=1)
+    forged = phrase("All is well with {heart_rate}.", phrase_id=ONE.phrase_id, revision=9)
+    strange = phrase(signature="en/patient/from_the_future.above/opened/-/-/-")
+    forgetful.publish([lying, forged, strange, ONE])
+    with forgetful.following() as (topic, health):
+        eventually(lambda: topic.find(TOLD, 0))
+        assert list(topic.book) == [ONE]
+        assert counted(health, "phrases_refused") == 3
+
+
+def test_a_message_that_only_bears_a_known_phrases_name_is_not_taken(forgetful: Broker) -> None:
+    forged = phrase("All is well with {heart_rate}.", phrase_id=ONE.phrase_id, revision=9)
+    lie = "Your heart rate is low, now {heart_rate}."
+    lying = phrase(lie, status="banned", revision=1)
+    with forgetful.following(ONE, lying) as (topic, health):
+        eventually(lambda: topic.find(TOLD, 0))
+        forgetful.publish([forged, phrase(lie, revision=2, by="kim")])
+        eventually(lambda: counted(health, "phrases_refused") == 2)
+        assert {topic.book.get(ONE.phrase_id), topic.book.get(lying.phrase_id)} == {ONE, lying}
+
+
+def test_to_a_log_made_anew_goes_all_that_is_known_the_reviews_too(forgetful: Broker) -> None:
+    approved = phrase(status="approved", revision=1, by="kim")
+    with forgetful.following(ONE, OTHER) as (topic, _):
+        eventually(lambda: topic.find(TOLD, 0))
+        forgetful.publish([approved])
+        eventually(lambda: topic.book.get(ONE.phrase_id) == approved)
+        forgetful.end()
+        assert topic.find(TOLD, 0) is not None
+        topic.add(NEW)  # while nobody can be told
+        forgetful.start()
+        wanted = {each.phrase_id: each for each in (approved, OTHER, NEW)}
+        eventually(lambda: forgetful.compacted() == wanted, 40)
+
+
+def test_a_broker_that_does_not_take_them_is_tried_again(forgetful: Broker) -> None:
+    health, taken = Health("explain"), list[Phrase]()
+
+    def publish(phrases: list[Phrase]) -> None:
+        if counted(health, "tries") < 2:
+            health.count("tries")
+            raise UnavailableError("away", code="unavailable.broker")
+        taken.extend(phrases)
+
+    topic = PhraseTopic(forgetful.settings, [ONE, OTHER], publish, health)
+    topic.start()
+    try:
+        eventually(lambda: taken)
+    finally:
+        topic.stop()
+    assert sorted(taken, key=precedence) == sorted([ONE, OTHER], key=precedence)

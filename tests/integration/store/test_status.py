@@ -1,0 +1,41 @@
+"""Statuses: the newest of each process holds, in whichever order they come; the old are let go."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from store.database.connections import Connection
+from store.workers.status_rows import KEPT, heard
+from store.writing.writer import write
+from tests.support.messages import NOON, received
+from tests.support.statuses import status
+
+
+def test_the_newest_word_of_each_process_holds(connection: Connection) -> None:
+    late = status("explain", 30, counters={"alerts": 3}, trouble={"broker": "away"})
+    for batch in ([status("store")], [late], [status("explain", 15, counters={"alerts": 2})]):
+        write(connection, [received(each) for each in batch])
+    lines = heard(connection, NOON - timedelta(seconds=1))
+    assert [(line.service, line.time) for line in lines] == [
+        ("explain", late.time),
+        ("store", NOON),
+    ]
+    assert (lines[0].counters, lines[0].trouble) == ({"alerts": 3}, {"broker": "away"})
+
+
+def test_two_processes_of_a_service_are_two(connection: Connection) -> None:
+    both = [status("explain", instance="a"), status("explain", 1, instance="b"), status("store")]
+    write(connection, [received(each) for each in both])
+    assert [line.service for line in heard(connection, NOON - KEPT)] == [
+        "explain", "explain", "store",
+    ]  # fmt: skip
+
+
+def test_who_has_been_silent_for_long_is_forgotten(connection: Connection) -> None:
+    write(connection, [received(status("notify"))])
+    write(connection, [received(status("store", KEPT.total_seconds() + 1))])
+    assert [line.service for line in heard(connection, NOON - KEPT)] == ["store"]
+
+
+def test_a_status_tells_no_board_to_look_again(connection: Connection) -> None:
+    assert not write(connection, [received(status("store"))]).new

@@ -1,0 +1,99 @@
+"""Following a compacted topic: from its start, past what is broken, and again where that is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from tests.support.messages import phrase
+from tests.support.running import eventually
+from vigil.contracts import wire
+from vigil.contracts.topics import PHRASES
+from vigil.contracts.wire import Carried, Outgoing
+from vigil.domain.phrase import Phrase
+from vigil.kafka.clients import Publisher
+from vigil.kafka.compacted_topic import Follower
+from vigil.service.errors import UnavailableError
+from vigil.service.settings import Settings
+
+pytestmark = pytest.mark.kafka
+
+
+class Recorder:
+    """Notes what it is told; one of these for each log."""
+
+    def __init__(self, failing: int = 0):
+        self.told: list[str] = []
+        self.ends: list[int] = []
+        self.failing = failing
+
+    def put(self, entry: Carried) -> None:
+        assert isinstance(entry, Phrase)
+        self.told.append(entry.text)
+
+    def drop(self, key: str) -> None:
+        self.told.append(f"no {key}")
+
+    def at_end(self) -> None:
+        self.ends.append(len(self.told))
+        if self.failing:
+            raise UnavailableError("away", code="unavailable.broker")
+
+
+@pytest.fixture
+def streaming(broker: str) -> Settings:
+    return Settings(demo=True, kafka_bootstrap=broker, log_level="ERROR")
+
+
+@pytest.fixture
+def publisher(streaming: Settings) -> Iterator[Publisher]:
+    made = Publisher(streaming, "test")
+    yield made
+    made.close()
+
+
+def sent(texts: Sequence[str]) -> list[Outgoing]:
+    return [wire.outgoing(phrase(text), "test") for text in texts]
+
+
+def test_a_topic_is_read_past_what_is_broken_and_then_followed(
+    streaming: Settings, publisher: Publisher
+) -> None:
+    broken = [
+        Outgoing(PHRASES.name, b"x", b"{broken", []),
+        Outgoing(PHRASES.name, b"y", b"{}", [("ce_type", b"org.vigil.tick.v1")]),
+        Outgoing(PHRASES.name, b"\xff", b"", []),
+    ]
+    publisher.publish([*sent(["one"]), *broken, *sent(["two"])])
+    recorder = Recorder()
+    follower = Follower(streaming, PHRASES, lambda: recorder, "test")
+    follower.start()
+    try:
+        eventually(lambda: recorder.ends)
+        assert recorder.told == ["one", "no \ufffd", "two"]
+        assert set(recorder.ends) == {3}  # the end is the end, never somewhere before
+        publisher.publish(sent(["three"]))
+        eventually(lambda: recorder.ends[-1] == 4)
+    finally:
+        follower.stop()
+    count = len(recorder.ends)
+    assert recorder.told[-1] == "three"
+    assert len(recorder.ends) == count  # it has stopped
+
+
+def test_what_cannot_be_done_at_the_end_is_done_again_from_the_start(
+    streaming: Settings, publisher: Publisher
+) -> None:
+    publisher.publish(sent(["kept"]))
+    recorders = [Recorder(failing=1), Recorder(failing=1), Recorder()]
+    waiting = iter(recorders)
+    follower = Follower(streaming, PHRASES, lambda: next(waiting), "test")
+    follower.start()
+    try:
+        eventually(lambda: recorders[2].ends, 30)
+    finally:
+        follower.stop()
+    assert recorders[0].told == recorders[1].told == recorders[2].told
+    assert recorders[2].told[-1] == "kept"
+    assert len(recorders[0].ends) == 1

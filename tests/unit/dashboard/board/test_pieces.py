@@ -1,0 +1,227 @@
+"""The HTML of rows and cards: what it says, that it is safe, and that it is stable."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.board import rows
+from dashboard.board.ranking import standing
+from dashboard.board.snapshot import Seen
+from dashboard.board.spark import sparkline
+from dashboard.patient import cards
+from dashboard.patient.basis import facts
+from store.episodes.board import SPARK_POINTS, Episode, Patient, Value
+from store.episodes.evidence import Basis, Deed
+from tests.support.seed import evidence
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+EVIL = "<img src=x onerror=alert(1)>\"'&"
+
+
+def episode(**more: Any) -> Episode:
+    made: dict[str, Any] = {
+        "event_id": "e1", "patient_id": "p1", "kind": "heart_rate_high", "category": "clinical",
+        "phase": "opened", "priority": "high", "onset": NOON, "detected_at": NOON,
+        "ended_at": None, "retrospective": False, "synthetic": False,
+        "text": {"title": "Heart rate high", "body": "It is.", "action": "Look."},
+        "acknowledged_by": None, "acknowledged_at": None, "help_at": None, **more,
+    }  # fmt: skip
+    return Episode(**made)
+
+
+def patient(**more: Any) -> Patient:
+    made: dict[str, Any] = {
+        "patient_id": "p1", "display_name": "Ann Lee", "ward": "Ward A", "locale": "en",
+        "active": True, "synthetic": False, **more,
+    }  # fmt: skip
+    return Patient(**made)
+
+
+def values(**more: float) -> dict[str, Value]:
+    return {
+        signal: Value("p1", signal, value, NOON, NOON + timedelta(seconds=2))
+        for signal, value in more.items()
+    }
+
+
+def row(told: list[Episode], shown: dict[str, Value] | None = None, **who: Any) -> rows.Fragment:
+    return rows.row(Seen(patient(**who), shown or {}, standing(told), {}), judged=True)
+
+
+def basis(**more: Any) -> Basis:
+    made: dict[str, Any] = {
+        "event_id": "e1", "sequence": 0, "signals": ["heart_rate"],
+        "evidence": evidence("heart_rate_high"), "context": {"activity": "rest"},
+        "detector_version": "1", "config_hash": "3f9a", "slots": {},
+        "provenance": {"author": "template", "entry": "heart_rate_high.opened.1"},
+        "revision": 0, **more,
+    }  # fmt: skip
+    return Basis(**made)
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def test_a_row_says_priority_alert_name_and_values_with_units() -> None:
+    shown = values(heart_rate=128.4, systolic=131.6, diastolic=84.2, temperature=37.04)
+    piece = row([episode()], shown)
+    text = text_of(piece.html)
+    for part in (
+        "High", "Heart rate high", "Ann Lee", "p1", "Ward A", "128 bpm", "132/84 mmHg", "37.0 °C",
+        "Acknowledge",
+    ):  # fmt: skip
+        assert part in text
+    assert piece.css == "row high waiting calling"
+    assert 'aria-label="Acknowledge: Heart rate high, Ann Lee"' in piece.html
+
+
+def test_only_what_nobody_acknowledged_and_goes_on_calls() -> None:
+    assert "calling" not in row([episode(acknowledged_at=NOON, acknowledged_by="Kim")]).css
+    assert "calling" not in row([episode(phase="closed", ended_at=NOON)]).css
+    assert "calling" not in row([episode(retrospective=True)]).css
+    assert row([]).css == "row none"
+
+
+def test_an_acknowledged_row_says_by_whom_and_offers_no_button() -> None:
+    piece = row([episode(acknowledged_at=NOON, acknowledged_by="Kim Berg")])
+    assert "Acknowledged by Kim Berg" in text_of(piece.html)
+    assert "<button" not in piece.html
+
+
+@pytest.mark.parametrize(
+    ("who", "label"), [({"synthetic": True}, "SYNTHETIC"), ({"display_name": ""}, "p1")]
+)
+def test_labels_of_the_patient(who: dict[str, Any], label: str) -> None:
+    assert label in text_of(row([], **who).html)
+
+
+def test_a_call_for_help_is_named_before_the_alert() -> None:
+    piece = row([episode(priority="low", help_at=NOON)])
+    assert piece.css.startswith("row high")
+    assert "Asks for help" in text_of(piece.html)
+
+
+def test_a_late_measurement_shows_when_it_was_measured() -> None:
+    late = {"heart_rate": Value("p1", "heart_rate", 70, NOON - timedelta(hours=5), NOON)}
+    assert "measured" in text_of(row([], late).html)
+    assert "measured" not in text_of(row([], values(heart_rate=70)).html)
+
+
+def test_an_old_value_beside_a_new_one_shows_its_own_age() -> None:
+    shown = values(heart_rate=70)
+    shown["spo2"] = Value("p1", "spo2", 96, NOON - timedelta(hours=3), NOON - timedelta(hours=3))
+    vitals = {vital.name: vital for vital in rows.vitals(shown, None)}
+    assert vitals["spo2"].received_at is not None
+    assert vitals["heart_rate"].received_at is None
+
+
+def test_an_unknown_kind_and_absent_words_still_make_a_row() -> None:
+    assert "a_newer_kind" in row([episode(kind="a_newer_kind", text=None)]).html
+    assert "Heart rate high" in row([episode(text=None)]).html
+
+
+def test_a_row_depends_on_data_alone() -> None:
+    assert row([episode()]) == row([episode()])
+    assert row([episode()]).digest != row([episode(priority="medium")]).digest
+
+
+def test_whatever_people_typed_is_text() -> None:
+    told = episode(
+        event_id=EVIL, acknowledged_by=EVIL, acknowledged_at=NOON,
+        text={"title": EVIL, "body": EVIL, "action": EVIL},
+    )  # fmt: skip
+    who: dict[str, Any] = {"patient_id": EVIL, "display_name": EVIL, "ward": EVIL}
+    deed = Deed("e1", EVIL, "comment", NOON, EVIL)
+    made = [
+        row([told], **who).html,
+        row([told._replace(acknowledged_by=None, acknowledged_at=None)], **who).html,
+        cards.card(patient(**who), told, basis(evidence={EVIL: EVIL}), [deed]).html,
+        cards.patient_head(patient(**who), {}, [told], judged=True),
+    ]
+    for html in made:
+        assert "<img" not in html
+        assert "%3Cimg" in html or "&lt;img" in html
+
+
+def test_the_values_of_a_patient_are_marked_in_the_colour_of_what_is_told_of_them() -> None:
+    told = episode(priority="low")
+    assert 'class="vitals large low"' in cards.patient_head(patient(), {}, [told], judged=True)
+    over = told._replace(phase="closed")
+    assert 'class="vitals large"' in cards.patient_head(patient(), {}, [over], judged=True)
+
+
+def test_a_card_opens_to_its_basis() -> None:
+    piece = cards.card(patient(), episode(), basis(), [])
+    text = text_of(piece.html)
+    for part in (
+        "It is.", "Look.", "Limit in force", "≥ 120 bpm, held for 10 min",
+        "over at 110 bpm (hysteresis)", "Personal baseline", "about 71 bpm", "812 readings",
+        "Readings used 12 over 12 min", "Data quality 97%", "Condition delay", "10 min",
+        "Signal delay", "2 s", "Detector version 1", "Configuration 3f9a", "reviewed template",
+    ):  # fmt: skip
+        assert part.replace(" ", "") in text.replace(" ", ""), part
+
+
+def test_words_of_a_model_are_marked_with_model_and_prompt() -> None:
+    made = {"author": "model", "entry": "x", "model": "smollm2@b7", "prompt_hash": "c0ffee"}
+    html = cards.card(patient(), episode(), basis(provenance=made), []).html
+    text = text_of(html)
+    assert "worded by a language model, verified" in text
+    assert "smollm2@b7" in text
+    assert "c0ffee" in text
+    assert '<a href="/board/phrasebook/x">' in html  # where it can be banned
+    assert "/board/phrasebook" not in cards.card(patient(), episode(), basis(), []).html
+
+
+leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+branch = st.lists(leaf, max_size=3) | st.dictionaries(st.text(max_size=6), leaf, max_size=3)
+json = leaf | branch | st.lists(branch, max_size=3) | st.dictionaries(st.text(max_size=6), branch)
+KEYS = sorted(evidence("heart_rate_high"))
+
+
+@given(st.dictionaries(st.sampled_from([*KEYS, "new_key"]), json))
+def test_no_evidence_breaks_a_card(found: dict[str, Any]) -> None:
+    assert facts(basis(evidence=found))
+    assert cards.card(patient(), episode(), basis(evidence=found), []).html
+
+
+points = st.dictionaries(st.integers(0, SPARK_POINTS - 1), st.floats(20, 300))
+
+
+@given(points)
+def test_a_sparkline_stays_inside_its_box_and_never_bridges_a_gap(found: dict[int, float]) -> None:
+    svg = str(sparkline(found, SPARK_POINTS, "Heart rate"))
+    if not found:
+        assert "no readings" in svg
+        return
+    root = ElementTree.fromstring(svg)  # noqa: S314  (our own)
+    _, _, width, height = (float(n) for n in root.attrib["viewBox"].split())
+    drawn = 0
+    for line in root.findall("polyline"):
+        spots = [tuple(map(float, spot.split(","))) for spot in line.attrib["points"].split()]
+        drawn += len(spots)
+        assert all(0 <= x <= width and 0 <= y <= height for x, y in spots)
+    lone = root.findall("circle[@class='lone']")
+    assert drawn + len(lone) == len(found)
+    runs = sum(place - 1 not in found for place in found)
+    assert len(root.findall("polyline")) + len(lone) == runs
+
+
+def test_the_basis_says_what_else_holds_and_what_a_score_is_made_of() -> None:
+    part = {"kind": "shock_index_high", "signal": "shock_index", "value": 1.2, "limit": 1.0}
+    evidence = {
+        "parts": [part, {"kind": EVIL}, EVIL], "average": {"systolic": 138, "diastolic": 86},
+        "contributions": {"heart_rate": 1, "respiratory_rate": 3, EVIL: 2},
+    }  # fmt: skip
+    told = {fact.label: fact.value for fact in facts(basis(evidence=evidence))}
+    assert told["With it"] == "Shock index high: 1.20 (limit 1.00)"
+    assert told["Made of"] == "Respiratory rate 3; Heart rate 1"
+    assert told["Average"] == "Systolic blood pressure 138 mmHg; Diastolic blood pressure 86 mmHg"

@@ -1,0 +1,144 @@
+"""``docs/detection.md`` is held to the code: limits, evidence keys, kinds and reasons."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from detectors.configuration.loading import from_tables, load
+from detectors.engine.engine import Engine
+from detectors.registry import BUILT_IN
+from detectors.sections.patient import Limit
+from tests.support.vitals import DAY, at, cuff, heart, measured, upload
+from vigil.domain.episode import Event
+
+DOCUMENT = (Path(__file__).parents[4] / "docs" / "detection.md").read_text("utf-8")
+LIMITS = load().everyone.limits
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading."""
+    section = DOCUMENT.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+
+def _said(limit: Limit) -> list[str]:
+    above = limit.above is not None
+    bound = limit.above if limit.above is not None else limit.below
+    delay = f"{limit.seconds:g} s"
+    if limit.unknown_seconds is not None:
+        delay += f" ({limit.unknown_seconds:g} s)"
+    return [
+        f"`{limit.kind}`", f"{'≥' if above else '≤'} {bound:g}",
+        f"{'≤' if above else '≥'} {limit.clear:g}", delay, str(limit.readings), limit.priority,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(LIMITS))
+def test_each_limit_stands_there_as_it_is(name: str) -> None:
+    stated = {row[0].strip("`"): row[1:7] for row in rows("Limits")}
+    assert stated[name] == _said(LIMITS[name])
+
+
+def test_no_limit_stands_there_that_is_not() -> None:
+    assert {row[0].strip("`") for row in rows("Limits")} == set(LIMITS)
+
+
+def _events() -> list[Event]:
+    source = random.Random(1)  # noqa: S311
+    calm = [70.0 + source.randint(-3, 3) for _ in range(700)]
+    fast = [131.0 + source.randint(-3, 3) for _ in range(30)]
+    log = [
+        *heart([*calm, *fast, *calm[:40]]),
+        *heart([400.0] * 4 + calm[:9], start=800 * 60),
+        *heart([65.0] * 70, start=830 * 60),
+        *cuff([(85, 50), (84, 50), (120, 80)], start=60_000, heart_rate=70.0),
+        upload(measured(90_000, {"heart_rate": 70.0}), received=61_000),
+        *[upload(measured(70_000 + i * 60.0, {"heart_rate": 70.0}, contact=False))
+          for i in range(9)],
+        *heart([70.0 + source.randint(-12, 12) for _ in range(300)], start=71_000, every=10),
+    ]  # fmt: skip
+    engine = Engine(load())
+    events = [event for item in log for event in engine.process(item)]
+    off = Engine(from_tables({"limits": {"systolic_low": {"enabled": False}}}))
+    off.load_state("p1", engine.state_of("p1"))
+    events += off.process(upload(measured(75_000, {"heart_rate": 70.0})))
+    return (
+        events + off.tick(at(1_000_000)) + _of_a_plug_in(calm + fast) + _over_days() + _of_several()
+    )
+
+
+def _of_a_plug_in(rates: list[float]) -> list[Event]:
+    far = {
+        "detector": "river.anomaly.StandardAbsoluteDeviation", "kind": "heart_rate_unusual",
+        "signals": ["heart_rate"], "threshold": 4.0,
+    }  # fmt: skip
+    engine = Engine(from_tables({"plugins": {"far": far}}))
+    return [event for item in heart(rates) for event in engine.process(item)]
+
+
+def _over_days() -> list[Event]:
+    """Four weeks of nights and six raised ones, and of two pressures morning and evening."""
+    nights = [
+        upload(measured(day * DAY + slot * 900.0, {"heart_rate": rate + slot % 3}))
+        for day, rate in enumerate([60.0] * 29 + [72.0] * 41) for slot in range(29)
+    ]  # fmt: skip
+    pressures = [
+        upload(measured(day * DAY + hour * 3600.0, {"systolic": 140.0, "diastolic": 80.0}, "rest"))
+        for day in range(6) for hour in (8, 9, 19, 20)
+    ]  # fmt: skip
+    engine = Engine(load())
+    return [event for item in (*nights, *pressures) for event in engine.process(item)]
+
+
+def _of_several() -> list[Event]:
+    """A partial NEWS2 of 7, and a heart rate that rises as the pressure falls."""
+    source = random.Random(1)  # noqa: S311
+    ill = {"heart_rate": 135.0, "respiratory_rate": 26.0, "spo2": 94.0}
+    log = [upload(measured(i * 600.0, ill, "rest")) for i in range(3)]
+    for i in range(96):
+        ill_by = i // 90
+        values = {
+            "heart_rate": 70.0 + source.gauss(0, 3) + 16 * ill_by,
+            "systolic": 125.0 + source.gauss(0, 5) - 18 * ill_by,
+        }
+        log.append(upload(measured(DAY + i * 3600.0, values, "rest"), patient="p2"))
+    engine = Engine(load())
+    return [event for item in log for event in engine.process(item)]
+
+
+def test_every_key_of_the_evidence_is_explained() -> None:
+    events = _events()
+    kinds = {event.kind for event in events}
+    assert kinds >= {"heart_rate_high", "sensor_fault", "poor_contact", "device_clock", "no_data"}
+    explained = {key for row in rows("Evidence") for key in re.findall(r"`(\w+)`", row[0])}
+    assert explained == {key for event in events for key in event.evidence}
+    meaning = " ".join(row[1] for row in rows("Evidence"))
+    stated = set(re.findall(r"`([\w:]+)`", meaning))
+    assert {key for e in events for key in e.evidence.get("baseline", {})} <= stated
+    assert {e.evidence["reason"] for e in events if "reason" in e.evidence} <= stated
+
+
+def test_every_technical_kind_has_its_row() -> None:
+    technical = {event.kind for event in _events() if event.category == "technical"}
+    assert {row[0].strip("`") for row in rows("Admission and technical events")} == technical
+
+
+def test_the_example_is_a_configuration() -> None:
+    import tomllib
+
+    example = DOCUMENT.split("```toml\n", 1)[1].split("```", 1)[0]
+    config = from_tables(tomllib.loads(example))
+    limit = config.of("p17").limits["heart_rate_high"]
+    assert (limit.above, config.of("icu-3").context.unknown_activity) == (130, "rest")
+    assert not config.of("p17").admission.stuck["heart_rate"].enabled
+    assert config.of("p17").context.utc_offset_hours == 1
+
+
+def test_every_detector_is_named() -> None:
+    for name in BUILT_IN:
+        assert name in DOCUMENT

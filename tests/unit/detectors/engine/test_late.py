@@ -1,0 +1,347 @@
+"""Late readings: judged apart, once, and without touching what goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from detectors.engine.engine import Engine
+from detectors.engine.late_readings import ENDED
+from tests.support.patient_logs import Log, logs, pressures, rates, run, written
+from tests.support.vitals import (
+    DAY,
+    HOUR,
+    at,
+    config,
+    cuff,
+    engine,
+    heart,
+    measured,
+    seconds,
+    told,
+    upload,
+)  # fmt: skip
+from vigil.domain.episode import Event
+from vigil.domain.kinds import KINDS
+from vigil.domain.reading import Upload
+
+CONFIG = config(
+    baseline={"ready_readings": 4, "ready_minutes": 4, "adopt_after_seconds": 7200},
+    late={"idle_seconds": 600},
+)
+
+
+def received(items: Iterable[Upload], when: float) -> list[Upload]:
+    """The same, received together at ``when``."""
+    return [replace(item, received_at=at(when)) for item in items]
+
+
+def calm(start: float, minutes: int) -> list[Upload]:
+    return heart([70.0 + i % 4 for i in range(minutes)], start=start)
+
+
+def fast(start: float, minutes: int) -> list[Upload]:
+    return heart([131.0 + i % 4 for i in range(minutes)], start=start)
+
+
+def worn(runs: Engine, back: float = 3 * HOUR) -> list[Event]:
+    """An hour of minutes, nothing until ``back``, then ten minutes."""
+    return run([*calm(0.0, 60), *calm(back, 10)], runs)
+
+
+def test_a_buffer_that_comes_after_live_readings_is_judged_in_the_past() -> None:
+    runs = engine()
+    assert worn(runs) == []
+    buffer = received([*fast(HOUR + 600, 20), *calm(HOUR + 1800, 20)], 3 * HOUR + 600)
+    events = run([*buffer], runs)
+    assert told(events) == [
+        ("heart_rate_high", "opened", "medium"), ("heart_rate_high", "closed", "medium"),
+    ]  # fmt: skip
+    opened, closed = events
+    assert all(event.retrospective for event in events)
+    assert opened.event_id == closed.event_id
+    assert seconds(opened.onset) == HOUR + 600
+    assert seconds(opened.detected_at) == HOUR + 1200
+    assert seconds(closed.ended_at) == HOUR + 1800
+    assert "baseline" not in opened.evidence
+    assert opened.evidence["signal_delay_seconds"] == 3 * HOUR + 600 - (HOUR + 1200)
+    assert opened.evidence["persistence_seconds"] == 600
+
+
+def test_nothing_that_goes_on_is_touched() -> None:
+    with_late, without = engine(), engine()
+    worn(with_late)
+    worn(without)
+    run(received(fast(HOUR + 600, 20), 3 * HOUR + 600), with_late)
+    ticks = [at(3 * HOUR + 600 + i * 60) for i in range(30)]
+    run([*ticks], with_late)
+    run([*ticks], without)
+    later = [*fast(3 * HOUR + 2400, 15), *calm(4 * HOUR, 15)]
+    assert written(run(later, with_late)) == written(run(later, without))
+    one, two = with_late._patients["p1"], without._patients["p1"]
+    for part in ("newest", "heard", "hearing", "tracks", "book", "quality", "devices", "held"):
+        assert getattr(one, part) == getattr(two, part)
+    for name, row in with_late._of["p1"].detectors.items():
+        assert row.dump(one.memories[name]) == row.dump(two.memories[name])
+
+
+def test_it_ends_when_no_more_came_for_the_stated_time() -> None:
+    runs = engine()
+    worn(runs)
+    now = 3 * HOUR + 600
+    assert told(run(received(fast(HOUR + 600, 20), now), runs)) == [
+        ("heart_rate_high", "opened", "medium")
+    ]
+    assert run([at(now + 60 * i) for i in range(15)], runs) == []
+    ended = run([at(now + 900)], runs)
+    assert told(ended) == [("heart_rate_high", "closed", "medium")]
+    assert ended[0].evidence["reason"] == ENDED
+    assert seconds(ended[0].ended_at) == HOUR + 600 + 19 * 60
+    assert ended[0].retrospective
+    assert runs._patients["p1"].lane is None
+    assert run([at(now + 960 + 60 * i) for i in range(10)], runs) == []
+
+
+def test_a_late_reading_twice_is_one() -> None:
+    runs = engine()
+    worn(runs)
+    buffer = received(fast(HOUR + 600, 20), 3 * HOUR + 600)
+    run(buffer, runs)
+    state = runs.state_of("p1")
+    runs.changed()
+    assert run([*buffer, *buffer], runs) == []
+    assert runs.state_of("p1") == state
+    assert runs.changed() == set()
+
+
+def test_between_readings_as_near_as_usual_nothing_is_judged_again() -> None:
+    runs = engine()
+    run([*calm(0.0, 120)], runs)
+    state = runs.state_of("p1")
+    assert run(received(fast(1830.0, 30), 2 * HOUR), runs) == []
+    assert runs.state_of("p1") == state
+
+
+def test_what_an_episode_of_its_time_told_is_not_told_again() -> None:
+    runs = engine()
+    events = run([*fast(0.0, 20), *fast(2400.0, 10), *calm(3000.0, 20)], runs)
+    assert told(events)[-1] == ("heart_rate_high", "closed", "medium")
+    assert run(received(fast(1260.0, 18), 4200.0), runs) == []
+    still = engine()
+    run([*fast(0.0, 20), *fast(2400.0, 10)], still)
+    assert run(received(fast(1260.0, 18), 3000.0), still) == []
+
+
+def test_a_first_upload_does_not_hide_the_buffer_of_the_hours_before() -> None:
+    runs = engine()
+    run(calm(5 * HOUR, 3), runs)
+    events = run(received([*fast(4 * HOUR, 20), *calm(4 * HOUR + 1200, 15)], 5 * HOUR + 200), runs)
+    assert told(events) == [
+        ("heart_rate_high", "opened", "medium"), ("heart_rate_high", "closed", "medium"),
+    ]  # fmt: skip
+
+
+def test_chunks_that_come_the_newest_first_are_each_judged() -> None:
+    runs = engine()
+    worn(runs, 6 * HOUR)
+    chunks = [received(fast(h * HOUR, 30), 6 * HOUR + 600) for h in (4, 3, 2)]
+    events = [event for chunk in chunks for event in run(chunk, runs)]
+    onsets = [seconds(e.onset) for e in events if e.phase == "opened"]
+    assert onsets == [4 * HOUR, 3 * HOUR, 2 * HOUR]
+    assert [e.evidence["reason"] for e in events if e.phase == "closed"] == [ENDED, ENDED]
+
+
+def test_within_one_upload_readings_are_judged_in_order_of_time() -> None:
+    items = [item.measurements[0] for item in [*calm(0.0, 30), *fast(1800.0, 20)]]
+    forward, backward = engine(), engine()
+    whole = upload(*items, received=3000.0)
+    turned = replace(whole, measurements=tuple(reversed(items)))
+    assert written(forward.process(whole)) == written(backward.process(turned)) != []
+
+
+def test_a_gap_that_ended_a_day_ago_is_filled_no_more() -> None:
+    runs = engine()
+    worn(runs)
+    assert run(received(fast(HOUR + 600, 20), 3 * HOUR + DAY + 1), runs) == []
+    assert run(received(fast(HOUR + 600, 20), 3 * HOUR + DAY), runs) != []
+
+
+def test_impossible_late_values_and_poor_contact_show_nothing() -> None:
+    runs = engine()
+    worn(runs)
+    bad = [measured(HOUR + 600 + i * 60, {"heart_rate": 400.0}) for i in range(20)]
+    off = [
+        measured(HOUR + 2400 + i * 60, {"heart_rate": 140.0}, "rest", None, False)
+        for i in range(20)
+    ]
+    assert runs.process(upload(*bad, *off, received=3 * HOUR + 600)) == []
+
+
+def test_a_late_pressure_among_live_heart_rates_is_judged_by_every_limit() -> None:
+    runs = engine()
+    run([*cuff([(120, 80)]), *calm(60.0, 300), *cuff([(121, 80)], start=301 * 60.0)], runs)
+    buffer = received(cuff([(84, 52), (83, 50)], start=2 * HOUR, every=120.0), 302 * 60.0)
+    events = run(buffer, runs)
+    assert told(events) == [
+        ("blood_pressure_low", "opened", "high"), ("mean_arterial_pressure_low", "opened", "high"),
+    ]  # fmt: skip
+    assert all(event.retrospective for event in events)
+
+
+def test_while_active_a_high_rate_is_muted_there_too() -> None:
+    runs = engine()
+    worn(runs)
+    walk = heart([135.0] * 20, start=HOUR + 600, activity="active")
+    assert run(received(walk, 3 * HOUR + 600), runs) == []
+
+
+def test_it_can_be_switched_off() -> None:
+    runs = engine(late={"enabled": False})
+    worn(runs)
+    state = runs.state_of("p1")
+    assert run(received(fast(HOUR + 600, 20), 3 * HOUR + 600), runs) == []
+    assert runs.state_of("p1") == state
+
+
+def test_another_devices_buffer_prefers_nobody() -> None:
+    ranked = {"sources": {"priority": {"heart_rate": ["chest", "d1"]}}}
+    runs = engine(**ranked)
+    worn(runs)
+    buffer = [replace(item, device_id="chest") for item in fast(HOUR + 600, 20)]
+    assert told(run(received(buffer, 3 * HOUR + 600), runs)) == [
+        ("heart_rate_high", "opened", "medium")
+    ]
+    assert runs._patients["p1"].devices.only == "d1"
+
+
+@st.composite
+def with_gap(draw: st.DrawFn) -> tuple[Log, Log, list[Upload]]:
+    """What came in time before a gap and after it, and late readings from inside it."""
+    live: list[Log] = []
+    for start, end in ((0, 14), (300, 312)):
+        part: Log = []
+        for minute in range(start, end):
+            values = {"heart_rate": draw(rates)}
+            if minute % 5 == 0:
+                values["systolic"], values["diastolic"] = draw(pressures)
+            part += [upload(measured(minute * 60.0, values, "rest")), at(minute * 60.0 + 30)]
+        live.append(part)
+    late = []
+    for minute in range(60, 100, draw(st.integers(1, 4))):
+        values = {"heart_rate": draw(rates)}
+        if draw(st.integers(0, 5)) == 0:
+            values["systolic"], values["diastolic"] = draw(pressures)
+        late.append(upload(measured(minute * 60.0 + 7, values, "rest"), received=303 * 60.0))
+    return live[0], live[1], late
+
+
+@settings(max_examples=60, deadline=None)
+@given(with_gap(), st.randoms(use_true_random=False))
+def test_a_late_part_in_any_order_leaves_what_is_told_in_time_as_it_was(parts, random) -> None:  # type: ignore[no-untyped-def]
+    before, after, late = parts
+    expected = run([*before, *after], Engine(CONFIG))
+    mixed: Log = list(after)
+    random.shuffle(late)
+    for item in late:
+        mixed.insert(random.randint(1, len(mixed)), item)
+    events = run([*before, *mixed], Engine(CONFIG))
+    in_time = [event for event in events if not event.retrospective]
+    assert written(in_time) == written([e for e in expected if not e.retrospective])
+    of_late = [event for event in events if event.retrospective]
+    whole_stories(events)
+    assert all(KINDS[event.kind].category == "clinical" for event in of_late)
+
+
+def whole_stories(events: Sequence[Event]) -> None:
+    """Each episode is opened once, and closed once at most."""
+    episodes: dict[str, list[Event]] = {}
+    for event in events:
+        episodes.setdefault(event.event_id, []).append(event)
+    for steps in episodes.values():
+        assert [step.sequence for step in steps] == list(range(len(steps)))
+        assert [step.phase for step in steps].count("opened") == 1
+        assert all(step.phase != "closed" for step in steps[:-1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(with_gap(), st.randoms(use_true_random=False))
+def test_duplicates_anywhere_change_nothing(parts, random) -> None:  # type: ignore[no-untyped-def]
+    before, after, late = parts
+    log: Log = [*before, after[0], *late, *after[1:]]
+    expected = run(log, Engine(CONFIG))
+    repeated: Log = []
+    for i, item in enumerate(log):
+        repeated.append(item)
+        if random.random() < 0.4:
+            again = log[random.randint(0, i)]
+            repeated.append(again)
+    assert written(run(repeated, Engine(CONFIG))) == written(expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(with_gap())
+def test_batches_do_not_matter(parts) -> None:  # type: ignore[no-untyped-def]
+    before, after, late = parts
+    apart: Log = [*before, after[0], *late, *after[1:]]
+    together = replace(late[0], measurements=tuple(m for u in late for m in u.measurements))
+    whole: Log = [*before, after[0], together, *after[1:]]
+    assert written(run(whole, Engine(CONFIG))) == written(run(apart, Engine(CONFIG)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(with_gap())
+def test_a_save_and_load_between_any_two_messages_changes_nothing(parts) -> None:  # type: ignore[no-untyped-def]
+    before, after, late = parts
+    ticks = [at(312 * 60.0 + i * 100) for i in range(12)]
+    log: Log = [*before, after[0], *late, *after[1:], *ticks]
+    expected = run(log, Engine(CONFIG))
+    events: list[Event] = []
+    runs = Engine(CONFIG)
+    for item in log:
+        events += run([item], runs)
+        heir = Engine(CONFIG)
+        heir.watermark = runs.watermark
+        for patient in runs.patients():
+            assert heir.load_state(patient, runs.state_of(patient)) == ()
+        runs = heir
+    assert written(events) == written(expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs(), st.integers(0, 25))
+def test_the_clock_of_silence_survives_a_restart_at_any_moment(log: Log, cut: int) -> None:
+    """Receive time goes on by ticks; whoever takes over goes on from the saved watermark."""
+    dense: Log = []
+    last = 0.0
+    for item in log:
+        now = (item if isinstance(item, datetime) else item.received_at).timestamp()
+        while last and last + 900 < now:
+            last += 900
+            dense.append(at(0) + timedelta(seconds=last - at(0).timestamp()))
+        dense.append(item)
+        last = max(last, now)
+    brief = config(silence={"after_seconds": 300, "unknown_seconds": 600, "gone_seconds": 4000,
+                            "clock_gap_seconds": 1000})  # fmt: skip
+    expected = run(dense, Engine(brief))
+    first, second = Engine(brief), Engine(brief)
+    events = run(dense[:cut], first)
+    second.watermark = first.watermark
+    for patient in first.patients():
+        second.load_state(patient, first.state_of(patient))
+    assert written(events + run(dense[cut:], second)) == written(expected)
+
+
+@pytest.mark.parametrize("when", [3 * HOUR + 600, 3 * HOUR + 2 * 3600])
+def test_no_late_reading_hears_a_silent_patient(when: float) -> None:
+    runs = engine()
+    worn(runs)
+    silent = run([at(3 * HOUR + 600 + i * 60) for i in range(60)], runs)
+    assert told(silent) == [("no_data", "opened", "low")]
+    events = run(received(fast(HOUR + 600, 5), max(when, 3 * HOUR + 4200)), runs)
+    assert told(events) == []
+    assert runs._patients["p1"].watches.keys() >= {"no_data"}

@@ -1,0 +1,80 @@
+"""Facts hold no number and no name, and say which way a finding points."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+
+from explain.facts import extraction as facts
+from explain.templates.compose import facts_of
+from tests.support.wording import HOSTILE, event, events
+from vigil.domain.episode import Event
+
+
+def pointing(kind: str, **evidence: Any) -> str:
+    return facts.direction_of(event(kind=kind, evidence=evidence))
+
+
+def test_a_kind_s_own_direction_needs_no_numbers() -> None:
+    assert pointing("heart_rate_high") == "above"
+    assert pointing("blood_pressure_low") == "below"
+    assert pointing("no_data") == "none"
+    assert pointing("heart_rate_high", direction="below") == "above"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "direction"),
+    [
+        ({"direction": "below"}, "below"),
+        ({"direction": ["below"]}, "none"),
+        ({"extreme": 131, "value": 60, "baseline": {"median": 70}}, "above"),
+        ({"value": 40, "baseline": {"median": 70}}, "below"),
+        ({"value": 120, "limit": 110}, "above"),
+        ({"value": 70, "baseline": {"median": 70}}, "none"),
+        ({"value": 70}, "none"),
+        ({}, "none"),
+    ],
+)
+def test_a_measured_direction_comes_from_the_numbers(
+    evidence: dict[str, Any], direction: str
+) -> None:
+    assert pointing("heart_rate_unusual", **evidence) == direction
+
+
+@pytest.mark.parametrize(
+    ("changes", "telling", "situation"),
+    [
+        ({}, "opened", "now"),
+        ({"phase": "updated"}, "updated", "now"),
+        ({"retrospective": True}, "late", "late"),
+        ({"phase": "closed"}, "closed", "ended"),
+        ({"phase": "closed", "retrospective": True}, "closed", "ended"),
+        ({"phase": "closed", "evidence": {"reason": "rule_withdrawn"}}, "withdrawn", "ended"),
+        ({"phase": "closed", "evidence": {"reason": "late_end"}}, "late", "ended"),
+        ({"phase": "closed", "evidence": {"reason": {}}}, "closed", "ended"),
+    ],
+)
+def test_how_it_is_told(changes: dict[str, Any], telling: str, situation: str) -> None:
+    found = facts_of(event(**changes), "patient")
+    assert (found.telling, found.situation) == (telling, situation)
+
+
+def test_an_unknown_kind_is_told_by_its_category() -> None:
+    assert facts_of(event(kind="of_tomorrow"), "patient").kind == "other_clinical"
+    fault = event(kind="of_tomorrow", category="technical")
+    assert facts_of(fault, "patient").kind == "other_technical"
+
+
+@settings(max_examples=100, deadline=None)
+@given(events())
+def test_facts_are_delexicalised(any_event: Event) -> None:
+    """No digit in them, and no text that the event brought."""
+    plain = json.loads(msgspec.json.encode(facts_of(any_event, "care_team")))
+    said = json.dumps(plain)
+    assert not re.search(r"\d", said.replace("spo2", ""))
+    assert not any(hostile in json.dumps(plain, ensure_ascii=False) for hostile in HOSTILE)

@@ -1,0 +1,100 @@
+"""The references are whole, every one may go out, and none stands there twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from explain import tables
+from explain.facts import signature
+from explain.facts.signature import Signature, facts_for
+from explain.tables import Sentence
+from explain.templates.drafts import around
+from explain.training import references
+from explain.training.references import Reference, load
+from explain.verifier import verify_draft
+from tests.support.wording import AUDIENCES
+from vigil.domain.alert import Audience
+
+ALLOWED = frozenset(signature.everything())
+FOLDER = Path(references.__file__).parent
+AT_LEAST = {"patient": 420, "care_team": 180}
+
+
+def plain(said: Signature) -> Signature:
+    """Without what the person was doing and what else was found."""
+    return replace(said, activity="", also="")
+
+
+def codes_of(reference: Reference) -> tuple[str, ...]:
+    """The verifier's answer to a reference in its place in a text."""
+    said, facts = reference.signature, facts_for(reference.signature)
+    slots = frozenset(said.slots)
+    seen = Sentence(reference.text, slots, "reference")
+    return verify_draft(around(facts, seen, also_told=bool(said.also)), facts, slots)
+
+
+@pytest.mark.parametrize("who", AUDIENCES)
+def test_there_are_enough(who: Audience) -> None:
+    assert sum(x.signature.audience == who for x in load()) >= AT_LEAST[who]
+
+
+def test_every_reference_has_a_signature_that_can_be_asked_for() -> None:
+    for reference in load():
+        said = reference.signature
+        assert plain(said) in ALLOWED, (said.key, reference.text)
+        assert signature.parse(said.key) == said
+        told = replace(said, slots=())
+        assert told in {replace(x, slots=()) for x in ALLOWED}, said.key
+
+
+def test_no_sentence_stands_there_twice() -> None:
+    for who in AUDIENCES:
+        found = Counter(x.text for x in load() if x.signature.audience == who)
+        assert [text for text, times in found.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("who", AUDIENCES)
+def test_every_block_is_told_in_every_way(who: Audience) -> None:
+    wanted = {replace(x, slots=()) for x in ALLOWED if x.audience == who and x == plain(x)}
+    assert wanted <= {replace(x.signature, slots=()) for x in load()}
+
+
+def test_every_reference_may_go_out() -> None:
+    refused = {(x.signature.key, x.text): codes for x in load() if (codes := codes_of(x))}
+    assert refused == {}
+
+
+def test_the_verifier_is_asked_of_each_for_its_own_facts() -> None:
+    """Told of the other direction, a plain reference is refused."""
+    said = Signature("en", "patient", "heart_rate_high", "above", "opened", slots=("heart_rate",))
+    high = next(x for x in load() if x.signature == said)
+    turned = Reference(replace(said, kind="heart_rate_low", direction="below"), "now", high.text)
+    assert codes_of(high) == ()
+    assert "direction" in codes_of(turned)
+
+
+def test_no_sentence_is_one_of_the_tables() -> None:
+    """What is only copied teaches nothing, and cannot judge."""
+    own = {
+        sentence.text
+        for who in AUDIENCES
+        for block in tables.audience("en", who).blocks.values()
+        for sentences in block.seen.values()
+        for sentence in sentences
+    }
+    assert [x.text for x in load() if x.text in own] == []
+
+
+def test_families_are_those_that_the_readme_names() -> None:
+    named = (FOLDER / "README.md").read_text("utf-8")
+    assert [x for x in sorted({x.family for x in load()}) if f"| `{x}` |" not in named] == []
+
+
+def test_a_list_that_is_none_of_the_format_is_an_error() -> None:
+    said = Signature("en", "patient", "no_data", "none", "opened")
+    with pytest.raises(ValueError, match="no list of references"):
+        list(references._told(said, {"resting": []}))

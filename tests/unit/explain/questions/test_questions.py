@@ -1,0 +1,242 @@
+"""Answers come from facts, slots and tables; each figure has its source, each text is verified."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from explain import tables
+from explain.facts import extraction as facts
+from explain.languages import LOCALES
+from explain.questions import answers as questions
+from explain.questions import slots as question_slots
+from explain.questions.answers import INTENTS, Notes, answer, book, pieces
+from explain.templates import drafts
+from explain.verifier import translations, verify
+from explain.verifier.candidate import Candidate
+from explain.verifier.rules.form import grade
+from tests.support.wording import AUDIENCES, HOSTILE, ONSET, cells, event, events
+from vigil.domain.alert import Audience
+from vigil.domain.kinds import KINDS
+
+KINDS_TOLD = (*KINDS, "other_clinical", "other_technical")
+OF_THE_FINDING = {"event_unnamed", "phase", "negation", "audience"}
+"""Rules for a text that tells the finding; an answer may speak of something else, and of "I"."""
+OF_ASKING = re.compile(
+    r"We told you because|我们告诉您，是因为|This does not tell us the reason|^I can't"
+)
+"""Reviewed as they stand: why *we told* is no cause of the finding, and "I" is no numeral."""
+OTHERS_WORDS: dict[Audience, re.Pattern[str]] = {
+    "patient": re.compile(r"\b(this person|the patient|patient|he|she|his|her|their)\b", re.I),
+    "care_team": re.compile(r"\b(you|your|yours|yourself)\b", re.I),
+}
+EXTRA = tuple(question_slots.EXTRA)
+NOTES = [Notes(), Notes(seen=True, unused=True, kept_back=True)]
+
+
+def askable(known: facts.Facts) -> facts.Facts:
+    """The facts as an answer to this reader has them."""
+    plain = question_slots.groups()["patient"]["quantities"]
+    if known.audience == "care_team" or tables.kinds()[known.kind].quantity in plain:
+        return known
+    shown = set(known.slots) - {"value", "limit", "extreme", "usual_range"}
+    return replace(known, slots=tuple(sorted(shown)))
+
+
+def refused(text: str, known: facts.Facts) -> set[str]:
+    text = OF_ASKING.sub("We told you that", text)
+    candidate = Candidate(text, known, "message", tables.slots_of(text))
+    codes = set(verify(candidate)) - OF_THE_FINDING
+    return codes | ({"audience"} if OTHERS_WORDS[known.audience].search(candidate.bare) else set())
+
+
+@pytest.mark.parametrize("kind", KINDS_TOLD)
+def test_every_answer_that_can_be_made_passes_the_verifier(kind: str) -> None:
+    """All directions, readers and situations; all slots, none, each alone, each missing."""
+    tried = set()
+    for known in map(askable, cells(kind)):
+        own = known.slots + (EXTRA if known.audience == "care_team" else ())
+        some = [(), *((s,) for s in own), *(tuple(k for k in own if k != s) for s in own)]
+        for slots, intent in product((own, *some), (*book(known.audience).asks, "refused")):
+            changed = replace(known, slots=tuple(sorted(slots)))
+            for notes in NOTES:
+                said = pieces(intent, changed, notes)
+                text = " ".join(piece.text for piece in said)
+                if text and (text, known.direction) not in tried:
+                    tried.add((text, known.direction))
+                    assert refused(text, changed) == set(), (intent, text)
+                    assert tables.slots_of(text) <= set(changed.slots)
+    assert len(tried) > 20
+
+
+def test_a_patients_answer_is_short_and_easy() -> None:
+    for kind in KINDS_TOLD:
+        for known in map(askable, cells(kind)):
+            if known.audience == "care_team":
+                continue
+            for intent in (*book("patient").asks, "refused"):
+                text = " ".join(piece.text for piece in pieces(intent, known, Notes()))
+                candidate = Candidate(text, known, "message", tables.slots_of(text))
+                assert len(candidate.sentences) <= questions.MOST_SENTENCES, text
+                assert all(len(s.split()) <= 18 for s in candidate.sentences), text
+                assert grade(candidate.neutral) <= 6.0, text
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_every_intent_has_a_question_and_an_answer(audience: Audience) -> None:
+    asks = book(audience).asks
+    assert set(asks) <= set(INTENTS)
+    assert set(INTENTS) == set(book("care_team").asks)
+    for intent in asks:
+        told = answer(intent, event(), audience)
+        assert told.intent == intent
+        assert told.text
+        assert told.question == book(audience).say("ask", intent)
+
+
+@pytest.mark.parametrize("locale", LOCALES[1:])
+def test_every_translated_answer_passes_what_is_known_of_its_language(locale: str) -> None:
+    tried, words = set(), translations.load(locale)
+    for kind in KINDS_TOLD:
+        for known in map(askable, cells(kind)):
+            if known.audience == "care_team":
+                continue
+            here = replace(known, locale=locale)
+            for intent, notes in product((*book("patient").asks, "refused"), NOTES):
+                said = pieces(intent, here, notes)
+                text = ("" if locale == "zh" else " ").join(piece.text for piece in said)
+                if text not in tried:
+                    tried.add(text)
+                    told = OF_ASKING.sub("", text)
+                    piece = translations.Piece(told, "message", here, tables.slots_of(text), words)
+                    found = {code for code, refuses in translations.RULES.items() if refuses(piece)}
+                    assert found == set(), text
+    assert len(tried) > 100
+
+
+def test_every_kind_says_why() -> None:
+    assert set(question_slots.groups()["why"]) == set(tables.kinds())
+    for audience in AUDIENCES:
+        for row in question_slots.groups()["why"].values():
+            assert book(audience).has("why", row)
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_every_slot_that_an_answer_can_fill_has_a_label(audience: Audience) -> None:
+    name = "questions" if audience == "patient" else "questions_care_team"
+    table = tables.read(f"en/{name}.toml")
+    used: set[str] = set()
+    for section, rows in table.items():
+        if section not in {"ask", "page", "basis"}:
+            for text in rows.values():
+                used |= tables.slots_of(text)
+    for block in tables.audience("en", audience).blocks.values():
+        for sentences in block.seen.values():
+            used |= {slot for sentence in sentences for slot in sentence.slots}
+    assert used <= set(table["basis"])
+
+
+def test_what_to_do_is_the_tables_word_for_word() -> None:
+    for priority, audience in product(("high", "medium", "low"), AUDIENCES):
+        told = event(priority=priority)
+        action = tables.actions("en")[audience, "clinical", "now"][priority]  # type: ignore[index]
+        assert answer("action", told, audience).text == action
+        assert answer("no such question", told, audience).text.endswith(action)
+
+
+def test_a_refusal_carries_the_emergency_line_where_it_applies() -> None:
+    told = answer("refused", event(priority="high"), "patient")
+    assert told.text == (
+        "I can't answer that; your care team can. Call your care team now."
+        " If you have chest pain, faint or can not breathe well, call for emergency help."
+    )
+    assert told.intent == "refused"
+
+
+@pytest.mark.parametrize(
+    ("intent", "changes", "text"),
+    [
+        ("usual", {}, "Your usual is 58 to 75 beats a minute. We learn it from your own readings."),
+        ("usual", {"evidence": {}}, "We do not know your usual for this yet."),
+        ("usual", {"kind": "no_data", "category": "technical", "evidence": {}},
+         "There is no usual to compare this with."),
+        ("measured", {"evidence": {}}, "We have no readings to show for this message."),
+        ("measured", {"kind": "sensor_fault", "category": "technical"},
+         "We do not show readings that may be wrong."),
+        ("when", {"phase": "closed", "ended_at": ONSET + timedelta(minutes=40)},
+         "It began at 06:02 UTC. It ended at 06:42 UTC. It lasted for about 40 minutes."),
+        ("over", {"retrospective": True},
+         "We can not tell if it is over. If you feel unwell now, call your care team."),
+    ],
+)  # fmt: skip
+def test_a_patients_answers(intent: str, changes: dict[str, Any], text: str) -> None:
+    assert answer(intent, event(**changes), "patient").text == text
+
+
+def test_blood_pressure_has_a_usual_that_a_patient_is_not_shown() -> None:
+    evidence = {
+        "signal": "systolic", "limit": 180.0, "value": 186.0, "extreme": 190.0,
+        "values": {"systolic": 186.0, "diastolic": 104.0},
+        "baseline": {"median": 120.0, "low": 110.0, "high": 131.0, "confidence": 1.0},
+    }  # fmt: skip
+    told = event(kind="blood_pressure_high", evidence=evidence)
+    assert "Your care team can tell you" in answer("usual", told, "patient").text
+    assert "110" not in str([answer(intent, told, "patient") for intent in INTENTS])
+    assert "110 to 131" in answer("usual", told, "care_team").text
+
+
+def test_the_care_team_reads_rule_parts_and_scores() -> None:
+    evidence = {
+        **event().evidence, "rule": "heart_rate.high", "limit_clear": 105.0,
+        "persistence_seconds": 600, "scores": {"baseline": 6.21},
+        "parts": [{"kind": "shock_index_high", "signal": "shock_index", "value": 1.2}],
+    }  # fmt: skip
+    told = event(evidence=evidence)
+    assert answer("rule", told, "care_team").text == (
+        "Rule heart_rate.high. Limit in force: 110 beats a minute. It ends at 105 beats a minute."
+        " Delay before it is told: 10 min."
+    )
+    assert answer("scores", told, "care_team").text == "Scores: baseline 6.21."
+    assert answer("parts", told, "care_team").text == "With it: shock index high, 1.20."
+    assert answer("rule", told, "patient").intent == "refused"
+
+
+def test_whether_it_was_seen_is_told() -> None:
+    assert "No one" in answer("who", event(), "patient").text
+    assert "has marked it as seen" in answer("who", event(), "patient", seen_at=ONSET).text
+
+
+@given(events(), st.sampled_from([*INTENTS, "refused", *HOSTILE]), st.sampled_from(AUDIENCES))
+def test_every_figure_of_an_answer_is_in_its_basis(
+    told: Any, intent: str, audience: Audience
+) -> None:
+    made = answer(intent, told, audience, "en")
+    text = made.text
+    for ground in made.basis:
+        if ground.source:
+            assert ground.value in made.text
+            text = text.replace(ground.value, "")
+    assert not re.search(r"\d", text)
+    for hostile in HOSTILE:
+        assert hostile not in made.text
+    assert any(not ground.source for ground in made.basis)
+
+
+@given(events(), st.sampled_from(LOCALES), st.sampled_from(INTENTS))
+def test_every_locale_answers_any_event(told: Any, locale: str, intent: str) -> None:
+    made = answer(intent, told, "patient", locale)
+    assert made.text
+    assert "{" not in made.text
+    assert all(ground.label for ground in made.basis)
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    assert answer("why", event(), "patient") == answer("why", event(), "patient")
+    assert drafts.choice_of("a") == drafts.choice_of("a")

@@ -1,0 +1,101 @@
+"""The second look at translated texts: what it refuses in each language, and that ours pass."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from explain import tables
+from explain.facts.extraction import Facts
+from explain.tables import Sentence, slots_of
+from explain.templates.drafts import Draft, draft
+from explain.verifier import RULES as ENGLISH
+from explain.verifier.translations import RULES, verify_local
+from tests.support.wording import cells, closed, facts
+from vigil.values.catalogs import LOCALES
+
+TRANSLATED = LOCALES[1:]
+SLOTS = frozenset({"heart_rate"})
+
+
+def codes(locale: str, about: Facts, **changes: str) -> tuple[str, ...]:
+    """Codes for the table's own text with the sentence, title or action changed."""
+    about = replace(about, locale=locale, slots=("heart_rate",))
+    plain = draft(about, 0)
+    text = changes.get("seen", plain.seen.text)
+    seen = Sentence(text, slots_of(text), "changed")
+    title, action = changes.get("title", plain.title), changes.get("action", plain.action)
+    changed = Draft(title, plain.before, seen, plain.after, action, plain.space)
+    return verify_local(changed, about, plain.seen.slots)
+
+
+def told(locale: str, about: Facts) -> str:
+    """The table's own sentence."""
+    return draft(replace(about, locale=locale, slots=("heart_rate",)), 0).seen.text
+
+
+@pytest.mark.parametrize("locale", TRANSLATED)
+def test_every_text_of_the_tables_passes(locale: str) -> None:
+    for kind in tables.kinds():
+        for cell in cells(kind):
+            if cell.audience == "patient":
+                about = replace(cell, locale=locale)
+                words = draft(about, 0)
+                assert verify_local(words, about, words.seen.slots) == (), words.message
+
+
+def test_its_codes_are_those_of_the_english_verifier() -> None:
+    assert set(RULES) <= {rule.code for rule in ENGLISH}
+
+
+@pytest.mark.parametrize("locale", TRANSLATED)
+def test_form(locale: str) -> None:
+    own = told(locale, facts())
+    wrong = {
+        "slot_missing": own.replace("{heart_rate}", ""),
+        "slot_repeated": own + "{heart_rate}",
+        "slot_unknown": own.replace("{heart_rate}", "{heart_rate} {spo2}"),
+        "slot_malformed": own + "{x.__class__}",
+        "control_character": own[:4] + "\u202e" + own[4:],
+        "markup": f"<b>{own}</b>",
+        "numeral": own + " ١١٨",
+        "sentences": f"{own} {own}".replace("{heart_rate}", "", 1),
+        "sentence_length": own[:-1] * 9 + own[-1],
+        "language": own + " сердце",
+    }
+    for code, text in wrong.items():
+        assert code in codes(locale, facts(), seen=text), (code, text)
+
+
+@pytest.mark.parametrize("locale", TRANSLATED)
+def test_the_other_direction_is_refused(locale: str) -> None:
+    low = facts(kind="heart_rate_low", direction="below")
+    assert "direction" in codes(locale, facts(), seen=told(locale, low))
+    assert "direction" in codes(locale, low, seen=told(locale, facts()))
+    uneven = facts(kind="heart_rate_irregular", direction="none")
+    assert "direction" in codes(locale, uneven, seen=told(locale, low))
+    title = draft(replace(low, locale=locale), 0).title
+    assert "direction" in codes(locale, facts(), title=title)
+
+
+@pytest.mark.parametrize("locale", TRANSLATED)
+def test_an_end_is_told_of_what_is_over_and_of_nothing_else(locale: str) -> None:
+    assert "phase" in codes(locale, facts(), seen=told(locale, closed()))
+    assert "phase" in codes(locale, closed(), seen=told(locale, facts()))
+
+
+@pytest.mark.parametrize(
+    ("locale", "code", "words"),
+    [
+        ("es", "reassurance", "No se preocupe."), ("es", "medicine", "Tome su medicina."),
+        ("es", "diagnosis", "Tiene una infección."), ("es", "alarming", "Es peligroso."),
+        ("zh", "reassurance", "请放心。"), ("zh", "medicine", "请服药。"),
+        ("zh", "diagnosis", "您感染了。"), ("zh", "alarming", "这很危险。"),
+        ("hi", "reassurance", "चिंता न करें।"), ("hi", "medicine", "दवा लें।"),
+        ("hi", "diagnosis", "आपको संक्रमण है।"), ("hi", "alarming", "यह खतरनाक है।"),
+        ("ar", "reassurance", "لا تقلق."), ("ar", "medicine", "تناول الدواء."),
+        ("ar", "diagnosis", "لديك عدوى."), ("ar", "alarming", "هذا خطير."),
+    ],
+)  # fmt: skip
+def test_forbidden_words(locale: str, code: str, words: str) -> None:
+    assert code in codes(locale, facts(), action=words)

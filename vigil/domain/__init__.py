@@ -1,0 +1,2 @@
+"""What Vigil speaks about: readings, episodes, alerts, actions, and the tables of signals and
+kinds."""

@@ -1,0 +1,30 @@
+"""Who is enrolled and what may send, as the pipeline must know them: no names."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from vigil.domain.reading import Identifier
+
+
+class PatientEntry(Struct, frozen=True, tag="patient"):
+    """A patient as the pipeline must know them: no name, no date of birth."""
+
+    patient_id: Identifier
+    ward: str
+    locale: str = "en"
+    active: bool = True
+    synthetic: bool = False
+
+
+class DeviceEntry(Struct, frozen=True, tag="device"):
+    """A device and the digest of its key (SHA-256 of 256 random bits; see docs/security.md)."""
+
+    device_id: Identifier
+    key_sha256: str
+    patient_id: str | None = None
+    """None: a hub that may send for any enrolled patient."""
+    active: bool = True
+
+
+DirectoryEntry = PatientEntry | DeviceEntry

@@ -1,0 +1,116 @@
+"""The signals that Vigil takes, in one table.
+
+Codes are LOINC, units UCUM. The range is what can be *physically possible* in a living adult or a
+child: outside it a value is a fault of device or sender and is refused at the door. It is not a
+clinical limit; those are the detectors'. Adding a signal is adding a row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from vigil.values.rounding import half_up, written
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One vital sign: what it is called, in which unit, and what can be true at all."""
+
+    name: str
+    label: str
+    loinc: str
+    ucum: str
+    unit_label: str
+    lowest: float
+    highest: float
+    decimals: int
+    """Digits after the point wherever the value is judged or a person reads it."""
+    accepted_units: tuple[tuple[str, float, float], ...] = ()
+    """Other units taken at the door: (UCUM or usual spelling, factor, offset) to ``ucum``."""
+
+    def figure(self, value: float) -> float:
+        """The value as it is judged and shown: rounded half up (:mod:`vigil.domain.figures`).
+
+        >>> SIGNALS["temperature"].figure(35.05), SIGNALS["heart_rate"].figure(90.5)
+        (35.1, 91.0)
+        """
+        return half_up(value, self.decimals)
+
+    def display(self, value: float) -> str:
+        """The figure as a person reads it, without its unit.
+
+        >>> SIGNALS["temperature"].display(37.04), SIGNALS["temperature"].display(35.05)
+        ('37.0', '35.1')
+        """
+        return written(value, self.decimals)
+
+
+_PRESSURE = (("mmHg", 1.0, 0.0), ("kPa", 7.500616827, 0.0))
+
+_ROWS = (
+    Signal(
+        "heart_rate",
+        "Heart rate",
+        "8867-4",
+        "/min",
+        "bpm",
+        20,
+        300,
+        0,
+        (("{beats}/min", 1.0, 0.0), ("bpm", 1.0, 0.0), ("1/min", 1.0, 0.0)),
+    ),
+    Signal(
+        "systolic", "Systolic blood pressure", "8480-6", "mm[Hg]", "mmHg", 30, 300, 0, _PRESSURE
+    ),
+    Signal(
+        "diastolic", "Diastolic blood pressure", "8462-4", "mm[Hg]", "mmHg", 10, 250, 0, _PRESSURE
+    ),
+    Signal(
+        "spo2", "Oxygen saturation", "59408-5", "%", "%", 30, 100, 0, (("{fraction}", 100.0, 0.0),)
+    ),
+    Signal(
+        "respiratory_rate",
+        "Respiratory rate",
+        "9279-1",
+        "/min",
+        "/min",
+        2,
+        100,
+        0,
+        (("{breaths}/min", 1.0, 0.0), ("1/min", 1.0, 0.0)),
+    ),
+    Signal(
+        "temperature",
+        "Body temperature",
+        "8310-5",
+        "Cel",
+        "°C",
+        20,
+        46,
+        1,
+        (("°C", 1.0, 0.0), ("[degF]", 5 / 9, -160 / 9), ("°F", 5 / 9, -160 / 9)),
+    ),
+)
+
+SIGNALS: MappingProxyType[str, Signal] = MappingProxyType({row.name: row for row in _ROWS})
+NAMES: tuple[str, ...] = tuple(SIGNALS)
+
+STEPS_PER_MINUTE_RANGE = (0.0, 400.0)
+"""Context, not a vital sign; beyond 400 a minute no one steps."""
+
+
+def factor_to_canonical(signal: Signal, unit: str) -> tuple[float, float] | None:
+    """``(factor, offset)`` that brings ``unit`` to the signal's own, or None if unknown.
+
+    >>> factor_to_canonical(SIGNALS["systolic"], "kPa")
+    (7.500616827, 0.0)
+    >>> factor_to_canonical(SIGNALS["systolic"], "psi") is None
+    True
+    """
+    if unit == signal.ucum:
+        return (1.0, 0.0)
+    for name, factor, offset in signal.accepted_units:
+        if name == unit:
+            return (factor, offset)
+    return None

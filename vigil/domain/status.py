@@ -1,0 +1,28 @@
+"""How one process is doing."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from vigil.domain.reading import Moment, Number
+
+
+class Status(Struct, frozen=True):
+    """How one process is doing. No figure is about a patient."""
+
+    instance: str
+    """Names the process for as long as it runs."""
+    service: str
+    version: str
+    started: Moment
+    time: Moment
+    """When this was so; the newest of an instance holds."""
+    trouble: dict[str, str]
+    """What keeps it from working, by part; empty when ready."""
+    counters: dict[str, int]
+    """Since it started."""
+    gauges: dict[str, Number]
+    since: dict[str, Moment] = {}
+    """Part → since when it has been in trouble; the keys of ``trouble``."""
+    ended: bool = False
+    """True in the last status of a process that stopped by itself: its silence is no fault."""

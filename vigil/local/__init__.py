@@ -1,1 +1,0 @@
-"""Runs everything on one machine: broker, database and services, under supervision."""

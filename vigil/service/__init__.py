@@ -1,0 +1,1 @@
+"""What every process needs: settings, errors, logs, health and threads that are watched."""

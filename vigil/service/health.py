@@ -1,0 +1,241 @@
+"""How a process is doing: what supervisors, orchestrators and dashboards ask.
+
+``/health/live`` says that the process turns (503 once its loop has stood still for minutes),
+``/health/ready`` that it can do its work now (503 if not), ``/metrics`` gives its counters in the
+Prometheus text form. No figure is about a patient.
+
+What a part says of itself is noted here as it says so (:meth:`Health.trouble`). A part that hangs
+says nothing: what must be seen then is *watched* (:meth:`Health.watch`), which is asked on the
+thread of whoever wants to know.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
+from typing import NamedTuple
+
+from vigil.domain.ids import timestamp
+from vigil.service.errors import SettingsError
+from vigil.values.clock import Clock, utc_now
+
+STALLED_SECONDS = 180.0
+"""A loop that has turned, and then not for so long, is taken to be stuck. Longer than any wait."""
+
+ADVISORY = frozenset({"clock", "directory_conflicts"})
+"""Parts whose trouble is somebody else's: said wherever troubles are, and work goes on."""
+
+_NONE: Mapping[str, float] = MappingProxyType({})
+
+
+class Trouble(NamedTuple):
+    """What keeps a part from working."""
+
+    what: str
+    """An English sentence for the operator; nothing of any patient."""
+    since: datetime | None = None
+    """Since when; None: since it was seen first."""
+
+
+class Look(NamedTuple):
+    """What was seen when something was looked at."""
+
+    troubles: Mapping[str, Trouble]
+    """By part; empty: all is well."""
+    gauges: Mapping[str, float] = _NONE
+
+
+class Figures(NamedTuple):
+    """Everything that is known of a process at one moment."""
+
+    troubles: dict[str, str]
+    since: dict[str, datetime]
+    """Part → since when; the keys of ``troubles``."""
+    counters: dict[str, int]
+    gauges: dict[str, float]
+
+
+def is_ready(troubles: Iterable[str]) -> bool:
+    """Whether a process with troubles of these parts can do its work."""
+    return ADVISORY.issuperset(troubles)
+
+
+class Health:
+    """One process's state; written by its loop and the parts beside it, read by any thread."""
+
+    def __init__(self, service: str, clock: Clock = utc_now):
+        self.service = service
+        self._lock = threading.Lock()
+        self._counters: Counter[str] = Counter()
+        self._gauges: dict[str, float] = {}
+        self._trouble: dict[str, str] = {"start": "starting"}
+        self._since: dict[str, datetime] = {"start": clock()}
+        self._watches: dict[str, Callable[[], Look]] = {}
+        self._seen: dict[str, tuple[str, datetime]] = {}
+        """Part → what the last look at the watches found, and since when."""
+        self._clock = clock
+        self._beat: float | None = None
+
+    def beat(self) -> None:
+        """The loop turned once more."""
+        self._beat = time.monotonic()
+
+    def seconds_since_beat(self) -> float:
+        """How long ago the loop turned; 0 before its first turn."""
+        return 0.0 if self._beat is None else time.monotonic() - self._beat
+
+    def alive(self) -> bool:
+        """Whether the loop turns."""
+        return self.seconds_since_beat() < STALLED_SECONDS
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter, e.g. ``readings_stored``."""
+        with self._lock:
+            self._counters[name] += by
+
+    def gauge(self, name: str, value: float) -> None:
+        """Set a figure that goes up and down, e.g. ``lag_messages``."""
+        with self._lock:
+            self._gauges[name] = value
+
+    def trouble(self, part: str, what: str | None) -> None:
+        """Say what keeps ``part`` from working; None: it works."""
+        with self._lock:
+            if what is None:
+                self._trouble.pop(part, None)
+                self._since.pop(part, None)
+            else:
+                self._trouble[part] = what
+                self._since.setdefault(part, self._clock())
+
+    def waits_for(self) -> str:
+        """The first of what was said to be unavailable; empty: nothing was."""
+        with self._lock:
+            waits = sorted(part for part in self._trouble if part.startswith("unavailable."))
+            return self._trouble[waits[0]] if waits else ""
+
+    def watch(self, name: str, look: Callable[[], Look] | None) -> None:
+        """Have something looked at whenever somebody asks how the process is doing.
+
+        Args:
+            name: what is watched; a later watch of that name takes its place.
+            look: quick, of any thread, never raises; its gauges stand beside the others. None:
+                it is watched no longer.
+        """
+        with self._lock:
+            if look is None:
+                self._watches.pop(name, None)
+            else:
+                self._watches[name] = look
+
+    def now(self) -> Figures:
+        """Look at what is watched, and tell everything, as of one moment."""
+        with self._lock:
+            watches = list(self._watches.values())
+        looks = [look() for look in watches]  # without the lock: a look may count or note something
+        with self._lock:
+            seen, moment = self._seen, self._clock()
+            self._seen = {
+                part: (what, since or (seen[part][1] if part in seen else moment))
+                for look in looks
+                for part, (what, since) in look.troubles.items()
+            }
+            for look in looks:
+                self._gauges |= look.gauges
+            troubles = {part: what for part, (what, _) in self._seen.items()} | self._trouble
+            since = {part: since for part, (_, since) in self._seen.items()}
+            for part, said in self._since.items():
+                since[part] = min(said, since.get(part, said))
+            return Figures(troubles, since, dict(self._counters), dict(self._gauges))
+
+    def ready(self) -> bool:
+        """Whether nothing is in trouble that keeps it from its work."""
+        return is_ready(self.now().troubles)
+
+    def report(self) -> dict[str, object]:
+        """Everything, as ``/health/ready`` answers it."""
+        found = self.now()
+        return {
+            "service": self.service,
+            "status": "ready" if is_ready(found.troubles) else "not ready",
+            "trouble": found.troubles,
+            "since": {part: timestamp(moment) for part, moment in found.since.items()},
+            "seconds_since_beat": round(self.seconds_since_beat(), 1),
+            "counters": found.counters,
+            "gauges": found.gauges,
+        }
+
+    def figures(self) -> tuple[dict[str, str], dict[str, int], dict[str, float]]:
+        """Troubles, counters and gauges as they are now."""
+        found = self.now()
+        return found.troubles, found.counters, found.gauges
+
+    def since(self) -> dict[str, datetime]:
+        """Part → since when it has been in trouble."""
+        return self.now().since
+
+    def metrics(self) -> str:
+        """The Prometheus text form."""
+        found = self.now()
+        rows = [
+            *((f"vigil_{n}_total", "counter", v) for n, v in sorted(found.counters.items())),
+            *((f"vigil_{n}", "gauge", v) for n, v in sorted(found.gauges.items())),
+            ("vigil_ready", "gauge", int(is_ready(found.troubles))),
+            ("vigil_seconds_since_beat", "gauge", round(self.seconds_since_beat(), 1)),
+        ]
+        return "".join(
+            f'# TYPE {name} {kind}\n{name}{{service="{self.service}"}} {value}\n'
+            for name, kind, value in rows
+        )
+
+
+def serve(health: Health, host: str, port: int) -> ThreadingHTTPServer:
+    """Answer health questions on a thread of its own until ``shutdown()`` and ``server_close()``.
+
+    Raises:
+        SettingsError: the port is taken, or not ours to take.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            match self.path:
+                case "/health/live":
+                    alive = health.alive()
+                    answer = {"service": health.service, "status": "live" if alive else "stuck"}
+                    self._answer(200 if alive else 503, json.dumps(answer))
+                case "/health/ready":
+                    report = health.report()
+                    self._answer(200 if report["status"] == "ready" else 503, json.dumps(report))
+                case "/metrics":
+                    self._answer(200, health.metrics(), "text/plain; version=0.0.4")
+                case _:
+                    self._answer(404, json.dumps({"error": "not found"}))
+
+        def _answer(self, status: int, body: str, kind: str = "application/json") -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body.encode())))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (theirs)
+            """Health questions are not worth a line."""
+
+    try:
+        server = ThreadingHTTPServer((host, port), Handler)
+    except OSError as error:
+        raise SettingsError(
+            f"Port {port} of {host} cannot be listened on: {error.strerror}.",
+            code="settings.invalid",
+            field="VIGIL_HEALTH_PORT",
+            how_to_fix="Name a free one, or 0 for none.",
+        ) from error
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server

@@ -1,0 +1,1 @@
+"""The one loop of every worker: poll, decode, handle, produce, checkpoint, commit."""

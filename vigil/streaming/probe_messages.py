@@ -1,0 +1,125 @@
+"""One good message of each kind that workers read: what a probe handles and never keeps.
+
+A handler that fails on these fails on everyone (:meth:`vigil.streaming.handler.Handler.probe`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from vigil.contracts import wire
+from vigil.domain import ids
+from vigil.domain.action import Action
+from vigil.domain.alert import Alert, Provenance, Text
+from vigil.domain.episode import Event
+from vigil.domain.phrase import Phrase
+from vigil.domain.reading import NO_CONTEXT, Context, Measurement, Upload
+from vigil.domain.status import Status
+from vigil.kafka.records import Record
+from vigil.streaming.handler import Received
+
+PATIENT = "vigil-probe"
+MINUTES = 40
+SIGNATURE = "en/patient/heart_rate_high.above/opened/-/-/heart_rate"
+
+
+def upload(now: datetime) -> Upload:
+    """Forty minutes of every signal, ending now; the heart is fast in the second half."""
+    rows = []
+    for minute in range(MINUTES):
+        time = now - timedelta(minutes=MINUTES - minute)
+        rate = 70.0 + minute % 3 if minute < MINUTES // 2 else 150.0 + minute % 3
+        values = {
+            "heart_rate": rate,
+            "systolic": 120.0 + minute % 5,
+            "diastolic": 75.0 + minute % 4,
+            "spo2": 97.0 + minute % 2,
+            "respiratory_rate": 15.0 + minute % 3,
+            "temperature": 36.8 + minute % 2 / 10,
+        }
+        reading_id = ids.reading_id(PATIENT, PATIENT, time, "")
+        rows.append(Measurement(reading_id, time, values, Context(activity="rest")))
+    return Upload(PATIENT, PATIENT, now, tuple(rows), synthetic=True)
+
+
+def event(now: datetime) -> Event:
+    """The first step of an episode."""
+    return Event(
+        event_id=ids.event_id(PATIENT, "heart_rate_high", now),
+        patient_id=PATIENT,
+        kind="heart_rate_high",
+        category="clinical",
+        phase="opened",
+        sequence=0,
+        priority="high",
+        onset=now - timedelta(minutes=10),
+        detected_at=now,
+        ended_at=None,
+        retrospective=False,
+        signals=("heart_rate",),
+        evidence={
+            "signal": "heart_rate",
+            "value": 150.0,
+            "limit": 120.0,
+            "values": {"heart_rate": 150.0},
+            "samples": 10,
+        },
+        context=NO_CONTEXT,
+        detector_version="",
+        config_hash="",
+        synthetic=True,
+    )
+
+
+def alert(now: datetime) -> Alert:
+    """Its words."""
+    text = Text("Heart rate high", "The heart rate has been high.", "Look at the patient.")
+    step = event(now)
+    return Alert(
+        alert_id=ids.alert_id(step.event_id),
+        event_id=step.event_id,
+        patient_id=PATIENT,
+        revision=0,
+        sequence=0,
+        kind=step.kind,
+        category=step.category,
+        phase=step.phase,
+        priority=step.priority,
+        retrospective=False,
+        time=step.detected_at,
+        onset=step.onset,
+        texts={"care_team": {"en": text}, "patient": {"en": text}},
+        slots={},
+        provenance={"patient": Provenance("template", PATIENT)},
+        synthetic=True,
+    )
+
+
+def action(now: datetime) -> Action:
+    """Somebody has seen it."""
+    step = event(now)
+    ident = ids.derive("action", PATIENT, ids.timestamp(now))
+    return Action(ident, step.event_id, PATIENT, PATIENT, "acknowledge", now)
+
+
+def phrase(now: datetime) -> Phrase:
+    """A sentence of the phrasebook."""
+    text = "Your heart rate is {heart_rate}."
+    return Phrase(ids.phrase_id(SIGNATURE, text), SIGNATURE, text, "draft", "model", 0, now)
+
+
+def status(now: datetime) -> Status:
+    """A process that works."""
+    return Status(PATIENT, PATIENT, "0", now, now, {}, {}, {})
+
+
+def received(*messages: wire.Carried) -> list[Received]:
+    """Messages as the loop hands them to a handler."""
+    found = []
+    for offset, message in enumerate(messages):
+        sent = wire.outgoing(message, PATIENT)
+        stamp = dict(sent.headers)["ce_time"].decode()
+        millis = int(datetime.fromisoformat(stamp).timestamp() * 1000)
+        raw = Record(offset, millis, sent.key, sent.value, b"\0")
+        found.append(Received(sent.topic, 0, offset, message, raw))
+    return found

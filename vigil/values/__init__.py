@@ -1,0 +1,1 @@
+"""Numbers, times and text, each read and written in one way everywhere."""
