@@ -137,7 +137,7 @@ class Detectors:
         Raises:
             UnavailableError: broker or database are away.
         """
-        stands = group_offsets.ask(self._settings, self.name, partitions)
+        stands = group_offsets.read_group_offsets(self._settings, self.name, partitions)
         offsets = {}
         for partition in partitions:
             place = Place(NAME, partition.topic, partition.partition)
@@ -152,7 +152,9 @@ class Detectors:
                 where = stands.first[partition]
             offsets[partition] = where
             if where < (committed := stands.committed.get(partition, 0)):
-                group_offsets.said_behind(self._health, partition, where, committed)
+                group_offsets.report_reading_again(
+                    self._health, partition, stored=where, committed=committed
+                )
         self._measure()
         return offsets
 
@@ -192,7 +194,7 @@ class Detectors:
             UnavailableError: the database is away, or lacks a table.
         """
         engine, now = Engine(self._config), utc_now()
-        for event in engine.process(probe_messages.upload(now)):
+        for event in engine.process(probe_messages.build_upload(now)):
             wire.outgoing(event, NAME)
         engine.tick(now)
         engine.load_state(probe_messages.PATIENT, engine.state_of(probe_messages.PATIENT))

@@ -70,7 +70,7 @@ class ExplainHandler(Stateless):
 
     def probe(self) -> None:
         """Say a good event, to nobody."""
-        wire.outgoing(compose(probe_messages.event(utc_now()), self._phrases), NAME)
+        wire.outgoing(compose(probe_messages.build_event(utc_now()), self._phrases), NAME)
 
     def _compose(self, received: Received) -> Alert:
         event: Event = received.message  # type: ignore[assignment]  # it is one

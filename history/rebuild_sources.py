@@ -19,12 +19,12 @@ from detectors.playing import Player
 from store.episodes.shadow import Span, judged, watermark
 from store.readings import history
 from vigil.contracts import wire
-from vigil.contracts.clock_check import Stamps
+from vigil.contracts.clock_check import ClockCheck
 from vigil.contracts.topics import READINGS
 from vigil.domain.episode import Event
 from vigil.domain.reading import Tick
-from vigil.kafka import clients as broker
 from vigil.kafka import partition_reader
+from vigil.kafka.clients import broker_unavailable, open_admin, open_consumer, read_log_id
 from vigil.service.errors import WireError
 
 if TYPE_CHECKING:
@@ -197,12 +197,12 @@ class FromTopic:
         """The partitions."""
 
         try:
-            with broker.open_admin(self._settings) as admin:
-                log_id = broker.log_id(admin)
-            with closing(broker.open_consumer(self._settings, None)) as consumer:
+            with open_admin(self._settings) as admin:
+                log_id = read_log_id(admin)
+            with closing(open_consumer(self._settings, None)) as consumer:
                 self._partitions = sorted(consumer.partitions_for_topic(READINGS.name) or ())
         except KafkaError as error:
-            raise broker.unavailable(self._settings, type(error).__name__) from error
+            raise broker_unavailable(self._settings, type(error).__name__) from error
         self._judged = judged(self._connection, DETECTORS, READINGS.name, log_id)
         return [f"partition {number}" for number in self._partitions]
 
@@ -212,14 +212,14 @@ class FromTopic:
         del cut
         place = TopicPartition(READINGS.name, int(unit.rpartition(" ")[2]))
         engine, mine, ticked = Engine(self._config), set[str](), None
-        stamps = Stamps()
+        stamps = ClockCheck()
         for raw in self._records(place):
             try:
                 message: Any = wire.decode(place.topic, raw.value, raw.headers)
             except WireError:
                 self._unread += 1
                 continue
-            message = stamps.held(message, raw)
+            message = stamps.correct_time(message, raw)
             if isinstance(message, Tick):
                 ticked = message.time
                 yield engine.tick(message.time)
@@ -234,10 +234,9 @@ class FromTopic:
     def _records(self, place: TopicPartition) -> Iterator[Any]:
         """What a partition retains, up to its end as it is now."""
         try:
-            with closing(broker.open_consumer(self._settings, None)) as consumer:
-                self._cut_off += partition_reader.beginning(consumer, place)
-                yield from partition_reader.retained(
-                    consumer, place, self._judged.get(place.partition)
-                )
+            with closing(open_consumer(self._settings, None)) as consumer:
+                self._cut_off += partition_reader.first_offset(consumer, place)
+                before = self._judged.get(place.partition)
+                yield from partition_reader.read_retained(consumer, place, before=before)
         except KafkaError as error:
-            raise broker.unavailable(self._settings, type(error).__name__) from error
+            raise broker_unavailable(self._settings, type(error).__name__) from error

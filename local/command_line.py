@@ -18,7 +18,7 @@ from local.purpose import settle
 from local.revival import wait_for_room
 from local.runtime import Runtime, exclusive, kafka_home
 from store.database.migrate import migrate
-from vigil.kafka.provisioning import create_topics, differences
+from vigil.kafka.provisioning import create_topics, find_differences
 from vigil.service.settings import Settings
 
 
@@ -60,7 +60,7 @@ def prepare(settings: Settings) -> None:
 
     migrate(settings.database())
     create_topics(settings)
-    for found in differences(settings):
+    for found in find_differences(settings):
         say(f"{found.topic} {found.what}. {found.how_to_fix}")
 
 

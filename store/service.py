@@ -108,14 +108,14 @@ class Store(Stateless):
         """
         now = utc_now()
         make = (
-            probe_messages.upload,
-            probe_messages.event,
-            probe_messages.alert,
-            probe_messages.action,
-            probe_messages.phrase,
-            probe_messages.status,
+            probe_messages.build_upload,
+            probe_messages.build_event,
+            probe_messages.build_alert,
+            probe_messages.build_action,
+            probe_messages.build_phrase,
+            probe_messages.build_status,
         )
-        batch = probe_messages.received(*(sample(now) for sample in make))
+        batch = probe_messages.as_received(*(sample(now) for sample in make))
         with connect(self._settings) as connection, connection.transaction(force_rollback=True):
             Writer(connection).write(batch)
 

@@ -26,8 +26,7 @@ from local import parts
 from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
 from tests.support.processes import open_folder, started
 from vigil.contracts import wire
-from vigil.kafka import clients as broker
-from vigil.kafka.clients import Publisher
+from vigil.kafka.clients import Publisher, open_admin, read_log_id
 from vigil.kafka.provisioning import create_topics
 from vigil.service.settings import Settings
 
@@ -119,8 +118,8 @@ def _publishing(settings: Settings) -> Iterator[Publisher]:
 
 def _save(settings: Settings, ward: dict[str, bytes]) -> float:
     """Everybody's state, in as many transactions as partitions; seconds in ``save``."""
-    with broker.open_admin(settings) as admin:
-        log_id = broker.log_id(admin)
+    with open_admin(settings) as admin:
+        log_id = read_log_id(admin)
     shares: dict[int, dict[str, bytes]] = {n: {} for n in range(settings.partitions)}
     for patient_id, state in ward.items():
         shares[partition_of(patient_id, settings.partitions)][patient_id] = state

@@ -146,10 +146,10 @@ def moved(settings: Settings) -> Iterator[Finding]:
     from store.database.connections import connect
     from vigil.contracts.topics import READINGS
     from vigil.kafka.clients import open_admin
-    from vigil.kafka.provisioning import WAY_OUT
+    from vigil.kafka.provisioning import HOW_TO_RECREATE
 
     try:
-        with open_admin(settings, patience=0) as admin:
+        with open_admin(settings, connect_timeout_seconds=0) as admin:
             there = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
         with connect(settings, autocommit=True) as connection:
             rows = connection.execute(_STATES, (SAMPLE,)).fetchall()
@@ -170,7 +170,7 @@ def moved(settings: Settings) -> Iterator[Finding]:
             f"{len(away)} of {len(rows)} states stand on another of the {count} partitions of"
             f" {READINGS.name} than their patient's readings go to: those patients are new to their"
             f" detector, and “no data” is judged where nothing comes any more",
-            WAY_OUT,
+            HOW_TO_RECREATE,
         )
 
 

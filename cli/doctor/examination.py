@@ -50,16 +50,16 @@ def broker(settings: Settings) -> Iterator[Finding]:
     from kafka.errors import KafkaError
 
     from vigil.contracts import topics
-    from vigil.kafka.clients import open_admin, unavailable
-    from vigil.kafka.provisioning import differences, stamped_by_producers
+    from vigil.kafka.clients import broker_unavailable, open_admin
+    from vigil.kafka.provisioning import find_differences, find_producer_timestamps
 
     try:
-        with open_admin(settings, patience=0) as admin:
+        with open_admin(settings, connect_timeout_seconds=0) as admin:
             count = len(admin.describe_cluster()["brokers"])
             there = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
-        found = [*differences(settings), *stamped_by_producers(settings)]
+        found = [*find_differences(settings), *find_producer_timestamps(settings)]
     except KafkaError as error:
-        yield wrong("broker", unavailable(settings, type(error).__name__))
+        yield wrong("broker", broker_unavailable(settings, type(error).__name__))
         return
     except VigilError as error:
         yield wrong("broker", error)
@@ -189,9 +189,9 @@ def _zones(settings: Settings) -> Iterator[Finding]:
 
 def kept_letters(settings: Settings) -> Iterator[Finding]:
     """Dead letters that are kept on this machine, as their topic did not take them."""
-    from vigil.dead_letters.local_folder import LocalLetters
+    from vigil.dead_letters.local_folder import LocalDeadLetters
 
-    local = LocalLetters.of(settings)
+    local = LocalDeadLetters.from_settings(settings)
     if count := local.count():
         what = f"{count} are kept in {local.folder}: their topic did not take them"
         how_to_fix = "Mend the topic or its access control, then `vigil deadletter publish`."

@@ -18,5 +18,5 @@ def add_to(app: typer.Typer) -> None:
         folder: Annotated[Path, typer.Argument(help="Where to write.")] = Path("docs"),
     ) -> None:
         """Write the JSON Schemas and the AsyncAPI document of the topics."""
-        for path in schemas.write(folder):
+        for path in schemas.write_schemas(folder):
             typer.echo(str(path))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vigil.contracts import topics
-from vigil.kafka.provisioning import create_topics, differences
+from vigil.kafka.provisioning import create_topics, find_differences
 from vigil.service.settings import Settings
 
 
@@ -46,7 +46,7 @@ def _create(settings: Settings) -> bool:
     """Make what is missing, and say what is off; whether Vigil must not start on any of that."""
     for name in create_topics(settings):
         typer.echo(f"created {name}")
-    found = differences(settings)
+    found = find_differences(settings)
     for difference in found:
         typer.echo(f"{difference.topic} {difference.what}\n  {difference.how_to_fix}", err=True)
     return not all(difference.starts for difference in found)

@@ -37,13 +37,13 @@ def add_to(app: typer.Typer) -> None:
     ) -> None:
         """List the dead letters, oldest first, and count them by reason. No content is printed."""
         from history.sources import moment
-        from vigil.dead_letters.redrive import read
+        from vigil.dead_letters.redrive import read_dead_letters
 
         start = moment(since, "--since")
         shown: deque[str] = deque(maxlen=limit)
         counts: Counter[tuple[str, str]] = Counter()
         kept = 0
-        for letter in read(Settings()):
+        for letter in read_dead_letters(Settings()):
             if (
                 letter.reason.startswith(reason)
                 and service in {"", letter.service}
@@ -72,9 +72,9 @@ def add_to(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Show one dead letter whole. What it holds is a patient's data."""
-        from vigil.dead_letters.redrive import read
+        from vigil.dead_letters.redrive import read_dead_letters
 
-        (letter,) = choose(list(read(Settings())), [ident])
+        (letter,) = choose(list(read_dead_letters(Settings())), [ident])
         if out is not None:
             put(out, letter.value)
         elif raw:
@@ -100,21 +100,21 @@ def add_to(app: typer.Typer) -> None:
         Of several messages, and of one that would die again, it first says what would be sent:
         --send does it.
         """
-        from vigil.dead_letters import redrive as deadletters
+        from vigil.dead_letters.redrive import read_dead_letters, restore_originals, send_again
 
         if bool(ids) == everything:
             raise typer.BadParameter("Name the ids that `vigil deadletter list` shows, or --all.")
         settings = Settings()
-        letters = list(deadletters.read(settings))
+        letters = list(read_dead_letters(settings))
         chosen = _sendable(letters) if everything else choose(letters, ids or [])
-        count = len(deadletters.originals(chosen))
+        count = len(restore_originals(chosen))
         doubtful = _doubts(chosen)
         if send is None:
             send = count < 2 and not doubtful
         if not send:
             _tell_plan(chosen, count)
             return
-        sent = deadletters.redrive(settings, chosen)
+        sent = send_again(settings, chosen)
         typer.echo(f"sent {sent} message{'' if sent == 1 else 's'} again")
 
     group.command()(publish)
@@ -125,21 +125,21 @@ def publish() -> None:
 
     A worker keeps them here while the topic does not take them.
     """
-    from vigil.dead_letters import redrive as deadletters
+    from vigil.dead_letters.redrive import publish_local
 
-    sent, left = deadletters.publish(Settings())
-    typer.echo(f"published {sent}; {left} are still kept here")
-    raise typer.Exit(1 if left else 0)
+    published = publish_local(Settings())
+    typer.echo(f"published {published.sent}; {published.left} are still kept here")
+    raise typer.Exit(1 if published.left else 0)
 
 
 def _sendable(letters: list[DeadLetter]) -> list[DeadLetter]:
     """Those with nothing against them; says how many are left out, and why."""
-    from vigil.dead_letters import redrive as deadletters
+    from vigil.dead_letters.redrive import find_refusal
 
     left: Counter[str] = Counter()
     chosen = []
     for letter in letters:
-        against = deadletters.refusal(letter)
+        against = find_refusal(letter)
         if against is None:
             chosen.append(letter)
         elif letter.whole_bytes is not None or letter.cut:
@@ -155,11 +155,11 @@ def _sendable(letters: list[DeadLetter]) -> list[DeadLetter]:
 
 def _doubts(letters: list[DeadLetter]) -> bool:
     """Say of each that would die again why; whether there is one."""
-    from vigil.dead_letters import redrive as deadletters
+    from vigil.dead_letters.redrive import find_refusal
 
     found = False
     for letter in letters:
-        against = deadletters.refusal(letter)
+        against = find_refusal(letter)
         if against is not None:
             found = True
             typer.echo(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vigil.service.settings import Settings
     from vigil.streaming.handler import Handler
-    from vigil.streaming.skipping import Keeper
+    from vigil.streaming.skipping import OffsetStore
 
 
 def _detectors() -> type[Handler]:
@@ -62,16 +62,16 @@ def topics_of(service: str) -> tuple[str, ...]:
     return tuple(HANDLERS[service]().topics)
 
 
-def keeper_of(service: str, settings: Settings) -> Keeper | None:
+def find_offset_store(service: str, settings: Settings) -> OffsetStore | None:
     """Where it keeps offsets of its own; None: Kafka has them."""
     if service in {"store", "notify"}:
-        return _beside(service, settings)
+        return _store_alongside_kafka(service, settings)
     if service != "detectors":
         return None
     from store.database.connections import connect
     from store.workers import checkpoints
     from store.workers.checkpoints import Place
-    from vigil.streaming.skipping import Keeper
+    from vigil.streaming.skipping import OffsetStore
 
     def place_of(where: TopicPartition) -> Place:
         return Place(service, where.topic, where.partition)
@@ -84,14 +84,14 @@ def keeper_of(service: str, settings: Settings) -> Keeper | None:
         with connect(settings, autocommit=True) as connection:
             checkpoints.move(connection, place_of(where), log_id, ends)
 
-    return Keeper(stands, move)
+    return OffsetStore(stands, move)
 
 
-def _beside(service: str, settings: Settings) -> Keeper:
+def _store_alongside_kafka(service: str, settings: Settings) -> OffsetStore:
     """A worker that keeps its place in the database too: it moves with Kafka's."""
     from store.database.connections import connect
     from store.workers import positions
-    from vigil.streaming.skipping import Keeper
+    from vigil.streaming.skipping import OffsetStore
 
     def stands(where: TopicPartition, log_id: str) -> int | None:
         with connect(settings, autocommit=True) as connection:
@@ -101,4 +101,4 @@ def _beside(service: str, settings: Settings) -> Keeper:
         with connect(settings, autocommit=True) as connection:
             positions.skip(connection, service, where, log_id, ends)
 
-    return Keeper(stands, move, beside=True)
+    return OffsetStore(stands, move, alongside_kafka=True)

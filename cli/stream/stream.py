@@ -22,21 +22,22 @@ def add_to(app: typer.Typer) -> None:
         """List where a worker stands: on each partition the offset that it takes next."""
         from kafka import TopicPartition
 
-        from cli.stream.positions import keeper_of, topics_of
+        from cli.stream.positions import find_offset_store, topics_of
         from vigil.kafka.clients import Publisher
-        from vigil.streaming.skipping import PATIENCE_SECONDS, Group
+        from vigil.streaming.skipping import CONNECT_TIMEOUT_SECONDS, WorkerPosition
 
         settings = Settings()
-        topics, keeper = topics_of(service), keeper_of(service, settings)
-        publisher = Publisher(settings, "stream", PATIENCE_SECONDS)
+        topics, offset_store = topics_of(service), find_offset_store(service, settings)
+        publisher = Publisher(settings, "stream", CONNECT_TIMEOUT_SECONDS)
         try:
             places = [TopicPartition(t, n) for t in topics for n in publisher.partitions(t)]
         finally:
             publisher.close()
         for place in places:
-            offset, message = Group(settings, service, place, keeper).position()
-            rest = "at the end" if message is None else f"next message {message}"
-            typer.echo(f"{place.topic} {place.partition} {offset}  {rest}")
+            worker = WorkerPosition(settings, service, place, offset_store=offset_store)
+            at = worker.read()
+            rest = "at the end" if at.message is None else f"next message {at.message}"
+            typer.echo(f"{place.topic} {place.partition} {at.offset}  {rest}")
 
     @group.command()
     def skip(
@@ -52,8 +53,8 @@ def add_to(app: typer.Typer) -> None:
         """
         from kafka import TopicPartition
 
-        from cli.stream.positions import keeper_of, topics_of
-        from vigil.streaming.skipping import Group
+        from cli.stream.positions import find_offset_store, topics_of
+        from vigil.streaming.skipping import WorkerPosition
 
         settings, topics = Settings(), topics_of(service)
         if topic not in topics:
@@ -64,9 +65,11 @@ def add_to(app: typer.Typer) -> None:
                 how_to_fix=f"It reads {', '.join(topics)}.",
             )
         place = TopicPartition(topic, partition)
-        done = Group(settings, service, place, keeper_of(service, settings)).skip(offset)
-        kept = "" if done.published else ", kept on this machine: `vigil deadletter publish`"
-        what = "" if done.readable else " (it could not be read: the letter has its place alone)"
+        offset_store = find_offset_store(service, settings)
+        done = WorkerPosition(settings, service, place, offset_store=offset_store).skip(offset)
+        letter = done.dead_letter
+        kept = "" if letter.published else ", kept on this machine: `vigil deadletter publish`"
+        what = "" if done.readable else " (it could not be read: only its position is kept)"
         typer.echo(f"message {done.next_offset - 1} of {topic}/{partition} is a dead letter{what}:")
-        typer.echo(f"    {done.letter}{kept}")
+        typer.echo(f"    {letter.ident}{kept}")
         typer.echo(f"{service} goes on at {done.next_offset}, by itself or when it is started")

@@ -136,7 +136,7 @@ def _events(file: str) -> Iterator[Event]:
             continue
         try:
             if msgspec.json.decode(line, type=Line).type == "event":
-                yield wire.read("org.vigil.event.v1", line)  # type: ignore[misc]  # an event
+                yield wire.decode_value("org.vigil.event.v1", line)  # type: ignore[misc]  # an event
         except (msgspec.ValidationError, OutOfBoundsError) as error:
             raise _wrong_field(file, number, str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

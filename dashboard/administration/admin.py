@@ -33,7 +33,7 @@ def count_dead_letters(settings: Settings) -> int:
     from kafka import TopicPartition  # noqa: PLC0415  (late: as everything of Kafka's is)
     from kafka.errors import KafkaError  # noqa: PLC0415
 
-    consumer = open_consumer(settings, None, patience=0)
+    consumer = open_consumer(settings, None, connect_timeout_seconds=0)
     try:
         numbers = consumer.partitions_for_topic(topics.DEADLETTER.name) or ()
         places = [TopicPartition(topics.DEADLETTER.name, number) for number in numbers]

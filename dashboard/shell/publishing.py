@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from vigil.kafka.clients import Publisher, unavailable
+from vigil.kafka.clients import Publisher, broker_unavailable
 from vigil.service import logs
 from vigil.service.errors import UnavailableError
 
@@ -28,7 +28,7 @@ async def publish(context: WebContext, messages: Sequence[Outgoing]) -> None:
             sending them again does no harm.
     """
     if context.publisher is None:
-        raise unavailable(context.settings, "not reached since the start")
+        raise broker_unavailable(context.settings, "not reached since the start")
     await asyncio.to_thread(context.publisher.publish, messages, TIMEOUT_SECONDS)
 
 

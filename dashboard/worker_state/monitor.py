@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dashboard.worker_state.overview import Overview, WorkerStates
 from vigil.contracts.topics import READINGS, STATUS
 from vigil.domain.status import Status
-from vigil.kafka.compacted_topic import Follower
+from vigil.kafka.compacted_topic import CompactedTopicReader
 from vigil.service.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ class Monitor:
     def __init__(self, settings: Settings, feed: BoardFeed, clock: Callable[[], datetime]):
         self._feed, self._clock = feed, clock
         self.states = WorkerStates(time.monotonic(), clock())
-        self._follower = Follower(
+        self._topic_reader = CompactedTopicReader(
             settings,
             STATUS,
             self._begin,
-            "status-monitor",
+            name="status-monitor",
             back_seconds=BACK_SECONDS,
             check_seconds=CHECK_SECONDS,
         )
@@ -65,7 +65,7 @@ class Monitor:
             publisher: the web process's connection to the broker, while there is one; asked how
                 many partitions there are.
         """
-        self._follower.start()
+        self._topic_reader.start()
         counting = asyncio.create_task(self._count(publisher), name="partitions")
         before = self.overview()
         try:
@@ -77,7 +77,7 @@ class Monitor:
                     self._feed.wake()
         finally:
             counting.cancel()
-            await asyncio.to_thread(self._follower.stop)
+            await asyncio.to_thread(self._topic_reader.stop)
 
     async def _count(self, publisher: Callable[[], Publisher | None]) -> None:
         while True:
@@ -96,7 +96,7 @@ class _Reading:
         self._states, self._clock = states, clock
         self._live = False
 
-    def put(self, entry: wire.Carried) -> None:
+    def apply_entry(self, entry: wire.Carried) -> None:
         """A status."""
         if not isinstance(entry, Status):
             return
@@ -107,10 +107,10 @@ class _Reading:
             at = min(entry.time, now)
             self._states.hear(entry, at, (now - at).total_seconds())
 
-    def drop(self, key: str) -> None:
+    def delete_entry(self, key: str) -> None:
         """Nobody deletes a status."""
 
-    def at_end(self) -> None:
+    def reached_end(self) -> None:
         """Everything was heard."""
         self._live = True
         self._states.confirm(time.monotonic(), self._clock())

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from explain.phrasebook.book import Phrasebook, faults
 from vigil.contracts.topics import PHRASES
 from vigil.domain.phrase import Phrase, precedence
-from vigil.kafka.compacted_topic import Follower
+from vigil.kafka.compacted_topic import CompactedTopicReader
 from vigil.service import logs
 
 if TYPE_CHECKING:
@@ -55,17 +55,19 @@ class PhraseTopic:
         self._read = threading.Event()
         self.changes = 0
         """Goes up whenever something here may be lacking on the topic."""
-        self._follower = Follower(settings, PHRASES, lambda: _Log(self), "phrases")
+        self._topic_reader = CompactedTopicReader(
+            settings, PHRASES, lambda: _Log(self), name="phrases"
+        )
         health.trouble("phrases", NOT_READ)
-        health.watch("phrases", self._follower.look)
+        health.watch("phrases", self._topic_reader.look)
 
     def start(self) -> None:
         """Begin to follow."""
-        self._follower.start()
+        self._topic_reader.start()
 
     def stop(self) -> None:
         """Follow no longer."""
-        self._follower.stop()
+        self._topic_reader.stop()
 
     def wait(self, stop: threading.Event) -> None:
         """Until the topic was read, for :data:`START_SECONDS` at most: no alert waits longer."""
@@ -112,7 +114,7 @@ def _same(one: Phrase, other: Phrase) -> bool:
 
 
 class _Log:
-    """One log of the topic; a :class:`vigil.kafka.compacted_topic.Log`."""
+    """One log of the topic; a :class:`vigil.kafka.compacted_topic.EntryConsumer`."""
 
     def __init__(self, topic: PhraseTopic):
         self._topic = topic
@@ -120,19 +122,19 @@ class _Log:
         """What a reader of this log would be left with."""
         self._compared: int | None = None
 
-    def put(self, entry: Carried) -> None:
+    def apply_entry(self, entry: Carried) -> None:
         """A phrase; the topic carries no other."""
         if isinstance(entry, Phrase):
             self._last[entry.phrase_id] = entry
             self._compared = None
             self._topic.take(entry)
 
-    def drop(self, key: str) -> None:
+    def delete_entry(self, key: str) -> None:
         """Phrases are banned and not deleted: what is known here is sent again."""
         self._last.pop(key, None)
         self._compared = None
 
-    def at_end(self) -> None:
+    def reached_end(self) -> None:
         """Mend what the log lacks."""
         self._topic.whole()
         changes = self._topic.changes

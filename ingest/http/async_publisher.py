@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kafka.errors import KafkaError
 
-from vigil.kafka.clients import Publisher, unavailable
+from vigil.kafka.clients import Publisher, broker_unavailable
 from vigil.service import logs
 from vigil.service.errors import UnavailableError
 
@@ -70,7 +70,7 @@ class Outbox:
             UnavailableError: it has not said so of each. Send all again: their ids are the same.
         """
         if self._waiting + len(messages) > MAX_WAITING:
-            raise unavailable(self._settings, "too many messages wait for it")
+            raise broker_unavailable(self._settings, "too many messages wait for it")
         acks = _Acks(len(messages))
 
         def send(publisher: Publisher) -> None:
@@ -98,7 +98,7 @@ class Outbox:
     ) -> T:
         """Call with the client, and wait for what comes later; a failure costs it the client."""
         if self.trouble is not None:
-            raise unavailable(self._settings, self.trouble)
+            raise broker_unavailable(self._settings, self.trouble)
         try:
             async with asyncio.timeout(ACK_SECONDS):
                 answer = await self._on_thread(lambda: call(self._connected()))
@@ -108,12 +108,12 @@ class Outbox:
             if self.trouble is None:
                 log.warning("the broker is away", error=type(error).__name__)
                 self.trouble = type(error).__name__
-            raise unavailable(self._settings, type(error).__name__) from error
+            raise broker_unavailable(self._settings, type(error).__name__) from error
         return answer
 
     def _connected(self) -> Publisher:
         if self._publisher is None:  # closed between the question and this thread's turn
-            raise unavailable(self._settings, "it is being connected again")
+            raise broker_unavailable(self._settings, "it is being connected again")
         return self._publisher
 
     async def _keep_connected(self) -> None:

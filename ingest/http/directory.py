@@ -13,7 +13,7 @@ from zlib import crc32
 
 from vigil.contracts.topics import DIRECTORY
 from vigil.domain.directory import DeviceEntry, PatientEntry
-from vigil.kafka.compacted_topic import Follower
+from vigil.kafka.compacted_topic import CompactedTopicReader
 from vigil.service import logs
 
 if TYPE_CHECKING:
@@ -73,21 +73,23 @@ class Directory:
     def __init__(self, settings: Settings, health: Health | None = None):
         self._book = Book()
         self._health = health
-        self._follower = Follower(settings, DIRECTORY, lambda: _Reading(self), "directory")
+        self._topic_reader = CompactedTopicReader(
+            settings, DIRECTORY, lambda: _Reading(self), name="directory"
+        )
         self.trouble: str | None = "not read yet"
         """Why nobody can be known now; None once the topic was read to its end."""
 
     def start(self) -> None:
         """Begin to read."""
-        self._follower.start()
+        self._topic_reader.start()
 
     def stop(self) -> None:
         """End reading; what was known stays known."""
-        self._follower.stop()
+        self._topic_reader.stop()
 
     def unread(self) -> str | None:
         """Why what is new, a revoked key too, is not known now; None: it is."""
-        return self._follower.trouble()
+        return self._topic_reader.trouble()
 
     def device(self, key: str) -> DeviceEntry | None:
         """The active device of a key."""
@@ -111,29 +113,29 @@ class Directory:
 
     def tell(self, book: Book) -> None:
         """Say how far the book that is asked was read: what is revoked before that place is."""
-        place = self._follower.position
+        place = self._topic_reader.position
         if self._health is not None and place is not None and book is self._book:
             self._health.gauge("directory_log", crc32(place[0].encode()))
             self._health.gauge("directory_offset", place[1])
 
 
 class _Reading:
-    """One log, into a book of its own; a :class:`vigil.kafka.compacted_topic.Log`."""
+    """One log, into a book of its own; a :class:`vigil.kafka.compacted_topic.EntryConsumer`."""
 
     def __init__(self, directory: Directory):
         self._directory = directory
         self._book = Book()
 
-    def put(self, entry: Carried) -> None:
+    def apply_entry(self, entry: Carried) -> None:
         """An entry; the topic carries no other."""
         if isinstance(entry, PatientEntry | DeviceEntry):
             self._book.put(entry)
 
-    def drop(self, key: str) -> None:
+    def delete_entry(self, key: str) -> None:
         """An entry was deleted."""
         self._book.drop(key)
 
-    def at_end(self) -> None:
+    def reached_end(self) -> None:
         """The book is whole."""
         self._directory.open(self._book)
         self._directory.tell(self._book)

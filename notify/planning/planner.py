@@ -154,9 +154,9 @@ class Planner(Stateless):
         """
         now = self._clock()
         alert = replace(
-            probe_messages.alert(now), synthetic=False
+            probe_messages.build_alert(now), synthetic=False
         )  # of synthetic data nobody is told
-        batch = probe_messages.received(alert, probe_messages.action(now))
+        batch = probe_messages.as_received(alert, probe_messages.build_action(now))
         with (
             translated(),
             self._pool.connection() as connection,

@@ -23,8 +23,13 @@ from store.people import directory_topic
 from store.people.directory_topic import Published
 from vigil.contracts.topics import DIRECTORY
 from vigil.domain.directory import DeviceEntry, PatientEntry
-from vigil.kafka import clients as broker
-from vigil.kafka.clients import Publisher, open_consumer
+from vigil.kafka.clients import (
+    Publisher,
+    broker_unavailable,
+    open_admin,
+    open_consumer,
+    read_log_id,
+)
 from vigil.service import logs
 from vigil.service.errors import UnavailableError
 from vigil.service.health import Health
@@ -150,12 +155,12 @@ class DirectoryPublisher:
     def _read(self, reader: Any) -> None:
         """Take in what the topic holds: what this database may lack."""
         try:
-            with broker.open_admin(self._settings, PATIENCE_SECONDS) as admin:
-                self._log_id = broker.log_id(admin)
+            with open_admin(self._settings, PATIENCE_SECONDS) as admin:
+                self._log_id = read_log_id(admin)
             self._topic = directory_topic.read(reader)
             self._next = int(reader.position(_PLACE)) if reader.assignment() else 0
         except KafkaError as error:
-            raise broker.unavailable(self._settings, type(error).__name__) from error
+            raise broker_unavailable(self._settings, type(error).__name__) from error
 
     def _publish_changes(self, connection: Connection, publisher: Publisher) -> None:
         with translated():
@@ -207,7 +212,7 @@ class DirectoryPublisher:
         try:
             return int(reader.end_offsets([_PLACE], timeout_ms=5000)[_PLACE])
         except KafkaError as error:
-            raise broker.unavailable(self._settings, type(error).__name__) from error
+            raise broker_unavailable(self._settings, type(error).__name__) from error
 
 
 def _notified(connection: Connection, seconds: float = 0.5) -> bool:

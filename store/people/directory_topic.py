@@ -54,7 +54,7 @@ def read(consumer: Any) -> dict[str, Published]:
         KafkaError: the broker does not answer.
     """
     found: dict[str, Published] = {}
-    for record in partition_reader.retained(consumer, TopicPartition(DIRECTORY.name, 0)):
+    for record in partition_reader.read_retained(consumer, TopicPartition(DIRECTORY.name, 0)):
         key = (record.key or b"").decode("utf-8", "replace")
         if not record.value:
             found.pop(key, None)

@@ -15,7 +15,7 @@ from vigil.contracts import wire
 from vigil.contracts.topics import PHRASES
 from vigil.domain.phrase import Phrase, precedence
 from vigil.kafka.clients import Publisher
-from vigil.kafka.compacted_topic import PATIENCE_SECONDS, Follower
+from vigil.kafka.compacted_topic import CONNECT_TIMEOUT_SECONDS, CompactedTopicReader
 from vigil.service import logs
 
 if TYPE_CHECKING:
@@ -32,16 +32,18 @@ class PhrasePublisher:
     def __init__(self, settings: Settings, health: Health):
         self._settings = settings
         self._health = health
-        self._follower = Follower(settings, PHRASES, lambda: _Log(self), "phrases")
-        health.watch("phrases", self._follower.look)
+        self._topic_reader = CompactedTopicReader(
+            settings, PHRASES, lambda: _Log(self), name="phrases"
+        )
+        health.watch("phrases", self._topic_reader.look)
 
     def start(self) -> None:
         """Begin to follow."""
-        self._follower.start()
+        self._topic_reader.start()
 
     def stop(self) -> None:
         """Follow no longer."""
-        self._follower.stop()
+        self._topic_reader.stop()
 
     def restore(self, last: dict[str, Phrase]) -> None:
         """Publish what the tables know better than a log whose last words are these.
@@ -55,7 +57,7 @@ class PhrasePublisher:
         better = [each for each in held if _better(each, last.get(each.phrase_id))]
         if not better:
             return
-        publisher = Publisher(self._settings, "store", PATIENCE_SECONDS)
+        publisher = Publisher(self._settings, "store", CONNECT_TIMEOUT_SECONDS)
         try:
             publisher.publish([wire.outgoing(each, "store") for each in better])
         finally:
@@ -69,23 +71,23 @@ def _better(held: Phrase, last: Phrase | None) -> bool:
 
 
 class _Log:
-    """One log of the topic; a :class:`vigil.kafka.compacted_topic.Log`."""
+    """One log of the topic; a :class:`vigil.kafka.compacted_topic.EntryConsumer`."""
 
     def __init__(self, publisher: PhrasePublisher):
         self._publisher = publisher
         self._last: dict[str, Phrase] = {}
         self._mended = False
 
-    def put(self, entry: Carried) -> None:
+    def apply_entry(self, entry: Carried) -> None:
         """A phrase; the topic carries no other."""
         if isinstance(entry, Phrase):
             self._last[entry.phrase_id] = entry
 
-    def drop(self, key: str) -> None:
+    def delete_entry(self, key: str) -> None:
         """Phrases are banned and not deleted."""
         self._last.pop(key, None)
 
-    def at_end(self) -> None:
+    def reached_end(self) -> None:
         """Compare once; what comes afterwards the tables learn from the log."""
         if not self._mended:
             self._publisher.restore(self._last)

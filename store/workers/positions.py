@@ -61,7 +61,7 @@ class Positions:
         Raises:
             UnavailableError: broker or database are away.
         """
-        stands = group_offsets.ask(self._settings, self._service, places)
+        stands = group_offsets.read_group_offsets(self._settings, self._service, places)
         self._log_id = stands.log_id
         with translated(), self._connect() as connection:
             own, self._life = self._load(connection), _life(connection)
@@ -73,7 +73,7 @@ class Positions:
         }
 
     def _where(
-        self, place: TopicPartition, own: int | None, stands: group_offsets.Standing
+        self, place: TopicPartition, own: int | None, stands: group_offsets.GroupOffsets
     ) -> int | None:
         committed = stands.committed.get(place)
         if committed is None:
@@ -81,7 +81,7 @@ class Positions:
         where = stands.first[place] if own is None else own
         if where >= committed:
             return None
-        group_offsets.said_behind(self._health, place, where, committed)
+        group_offsets.report_reading_again(self._health, place, stored=where, committed=committed)
         return where
 
     def passed(self, ends: Mapping[TopicPartition, int]) -> None:

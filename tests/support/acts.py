@@ -13,6 +13,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tests.support.faulty import PROCESSES, Faulty
 from tests.support.piece import Piece
 from tests.support.proxy import Proxy
@@ -100,7 +102,7 @@ def poison(system: Faulty) -> Fault:
     """Messages that nobody can read, on each topic that a service reads."""
 
     def act() -> None:
-        publisher = Publisher(system.settings, "poison", patience=10)
+        publisher = Publisher(system.settings, "poison", connect_timeout_seconds=10)
         with nulls():
             for topic in (topics.READINGS, topics.EVENTS, topics.ALERTS):
                 publisher.publish(_poison(topic))
@@ -116,10 +118,10 @@ def future(system: Faulty) -> Fault:
         now = utc_now()
         ahead = [Tick(now + timedelta(hours=3)), Tick(now.replace(year=2200, day=1))]
         beyond = b'{"time":"9999-12-31T23:59:59.9999999Z"}'
-        with closing(Publisher(system.settings, "future", patience=10)) as publisher:
+        with closing(Publisher(system.settings, "future", connect_timeout_seconds=10)) as publisher:
             for partition in range(system.settings.partitions):
                 sent = [wire.outgoing(tick, "future", partition) for tick in ahead]
-                publisher.publish([*sent, sent[0]._replace(value=beyond)])
+                publisher.publish([*sent, replace(sent[0], value=beyond)])
 
     return Fault("ticks of the future", act)
 
@@ -128,7 +130,7 @@ def stuck_letters(system: Faulty) -> Fault:
     """Unreadable messages whose dead letters would be larger than any message may be."""
 
     def act() -> None:
-        publisher = Publisher(system.settings, "stuck", patience=10)
+        publisher = Publisher(system.settings, "stuck", connect_timeout_seconds=10)
         headers = [(f"h{number}", b"") for number in range(120_000)]
         for topic in (topics.READINGS, topics.EVENTS, topics.ALERTS):
             publisher.publish([

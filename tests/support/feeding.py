@@ -85,7 +85,9 @@ class Feeder:
             batch = [wire.outgoing(u, "test") for u in self._uploads[first : first + BATCH]]
             while True:
                 try:
-                    publisher = publisher or Publisher(self._settings, "feeder", patience=1)
+                    publisher = publisher or Publisher(
+                        self._settings, "feeder", connect_timeout_seconds=1
+                    )
                     publisher.publish(batch, timeout_seconds=10)
                     break
                 except UnavailableError:

@@ -55,7 +55,7 @@ def between(
         What each process used of memory after a fifth of it, in bytes.
     """
     system.expect(list(uploads))
-    publisher = Publisher(system.settings, "fuzz", patience=20)
+    publisher = Publisher(system.settings, "fuzz", connect_timeout_seconds=20)
     fuzz, good, used = fuzzer.messages(count), iter(uploads), {}
     rounds = max(1, count // CHUNK)
     each = -(-len(uploads) // rounds)

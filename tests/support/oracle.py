@@ -23,7 +23,7 @@ from store.readings import keys as reading_keys
 from store.service import Store
 from tests.support.streaming import ends, read_all
 from vigil.contracts import topics, wire
-from vigil.contracts.clock_check import Stamps
+from vigil.contracts.clock_check import ClockCheck
 from vigil.domain.alert import Alert
 from vigil.domain.episode import Event
 from vigil.domain.kinds import Priority
@@ -91,14 +91,14 @@ def of_log(settings: Settings) -> Outcome:
     engines: dict[int, Engine] = {}
     uploads: list[Upload] = []
     events: list[Event] = []
-    stamps = Stamps()
+    stamps = ClockCheck()
     detection = config.load(settings.detection_config)
     for record in sorted(read_all(settings, topics.READINGS.name), key=lambda r: r.offset):
         try:
             message = wire.decode(record.topic, record.value, record.headers)
         except WireError:
             continue
-        message = stamps.held(message, record)
+        message = stamps.correct_time(message, record)
         engine = engines.setdefault(record.partition, Engine(detection))
         if isinstance(message, Tick):
             events += engine.tick(message.time)

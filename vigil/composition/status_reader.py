@@ -18,8 +18,8 @@ from vigil.contracts.clock_check import AHEAD
 from vigil.contracts.topics import STATUS
 from vigil.domain.status import Status
 from vigil.kafka import committed_ends
-from vigil.kafka.clients import open_consumer, unavailable
-from vigil.kafka.partition_reader import ANSWER_MS, POLL_MS
+from vigil.kafka.clients import broker_unavailable, open_consumer
+from vigil.kafka.partition_reader import POLL_MS, REQUEST_TIMEOUT_MS, find_offset_at
 from vigil.service.errors import WireError
 from vigil.values.clock import EPOCH, of_millis, utc_now
 
@@ -50,30 +50,29 @@ def newest(settings: Settings, back_seconds: float = BACK_SECONDS) -> list[Said]
     found: dict[str, Said] = {}
     place = TopicPartition(STATUS.name, 0)
     try:
-        with closing(open_consumer(settings, None, patience=0)) as consumer:
+        with closing(open_consumer(settings, None, connect_timeout_seconds=0)) as consumer:
             consumer.assign([place])
             for raw in _since(consumer, place, time.time() - back_seconds):
                 said = _said(raw)
                 if said is not None:
                     found[said.status.instance] = said
     except KafkaError as error:
-        raise unavailable(settings, type(error).__name__) from error
+        raise broker_unavailable(settings, type(error).__name__) from error
     return sorted(found.values(), key=lambda said: said.heard, reverse=True)
 
 
 def _since(consumer: Any, place: TopicPartition, moment: float) -> Any:
     """The records since a moment, up to the end as the first fetch tells it."""
-    start = consumer.offsets_for_times({place: int(moment * 1000)})[place]
-    if start is None or start.timestamp < 0:  # Tansu says -1 where nothing is as new
+    start = find_offset_at(consumer, place, int(moment * 1000))
+    if start is None:
         return
-    consumer.seek(place, start.offset)
-    end, deadline = consumer.end_offsets([place], timeout_ms=ANSWER_MS)[place], None
+    consumer.seek(place, start)
+    end, deadline = consumer.end_offsets([place], timeout_ms=REQUEST_TIMEOUT_MS)[place], None
     while consumer.position(place) < end:
         yield from consumer.poll(timeout_ms=POLL_MS).get(place, ())
-        told = committed_ends.fetched(consumer, place)
         if deadline is None:
             deadline = time.monotonic() + PATIENCE_SECONDS
-            end = max(end, told.stable if told else 0)  # Tansu counts its last batch as one
+            end = committed_ends.known_end(consumer, place, end)
         elif time.monotonic() > deadline:
             return
 

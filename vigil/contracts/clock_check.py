@@ -1,18 +1,18 @@
-"""No message is believed to be from the future: its own time is held against the broker's clock.
+"""Checks the times of messages against the broker's clock: none may be from the future.
 
-What a message says of its own time (``received_at`` of an upload, ``time`` of a tick, and whatever
-else its ``ce_time`` tells) is the clock of whoever sent it. Where it is more than
-:data:`AHEAD` later than the record's timestamp, the record's timestamp is taken in its place.
-Otherwise one sender's wrong clock would be the newest word for as long as it is ahead: of a
-patient's values, of the log's own time, of a process's status.
+A message's own time (``received_at`` of an upload, ``time`` of a tick, and whatever ``ce_time`` is
+taken from) is by its sender's clock. If it is more than :data:`AHEAD` later than the record's
+timestamp, it is replaced by that timestamp. Otherwise a sender with a wrong clock would be the
+newest for as long as its clock is ahead: among a patient's values, in the log's own time, among the
+statuses of a process.
 
 The timestamp is part of the log, so the same log gives the same events. It is the broker's own
-where the topic has ``message.timestamp.type=LogAppendTime``, as Vigil makes its topics; on others
-it is the producer's clock at sending.
+if the topic has ``message.timestamp.type=LogAppendTime``, as Vigil creates its topics; on others it
+is the producer's clock at sending.
 
-Times that lie behind are left alone: a backlog is sent late, and a replay tells of years ago. A
-timestamp that is none (-1), or not within 2000 to 2261, is not asked: then the bounds of
-:mod:`vigil.contracts.bounds` are all there is.
+Earlier times are left unchanged: a backlog is sent late, and a replay is of years ago. A missing
+timestamp (-1), or one outside of 2000 to 2261, is not used: then only the bounds of
+:mod:`vigil.contracts.bounds` apply.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from vigil.values.clock import EARLIEST, EPOCH
 if TYPE_CHECKING:
     from vigil.service.health import Health
 
-log = logs.get("stamps")
+log = logs.get("clock_check")
 
 AHEAD = timedelta(minutes=5)
-"""How far a sender's clock may run before the broker's: as far as a device's may, as shipped."""
+"""How far a sender's clock may be ahead of the broker's: as far as a device's may, by default."""
 SETTLED_SECONDS = 60.0
-"""After so long without such a message the clock is no trouble any more."""
+"""The trouble ends after so long without such a message."""
 
 OWN_TIME: MappingProxyType[type, str] = MappingProxyType(
     {
@@ -55,7 +55,7 @@ OWN_TIME: MappingProxyType[type, str] = MappingProxyType(
         Status: "time",
     }
 )
-"""Which field of a message tells when it was made."""
+"""Type of message → its field with the time at which it was made."""
 
 _MS = timedelta(milliseconds=1)
 _USABLE = range((EARLIEST - EPOCH) // _MS, (bounds.LAST - EPOCH) // _MS)
@@ -63,19 +63,18 @@ _NONE = range(0)
 _MINUTE_MS = 60_000
 
 
-class Stamps:
-    """Holds messages against their records' timestamps."""
+class ClockCheck:
+    """Checks messages against their records' timestamps."""
 
     def __init__(self) -> None:
         self._minute = _NONE
-        """Timestamps of which :attr:`_surely` is sure."""
-        self._surely = EPOCH
-        """Not ahead of any of them."""
+        """Timestamps to which :attr:`_not_ahead` applies."""
+        self._not_ahead = EPOCH
+        """A time up to this is ahead of none of them."""
 
-    def held(self, message: Any, raw: Any) -> Any:
-        """The message of a Kafka record, or one with the record's time in place of a later one of
-        its own."""
-        stamp, kind = raw.timestamp, type(message)
+    def correct_time(self, message: Any, raw: Any) -> Any:
+        """The message of a Kafka record; a time from the future is replaced by the record's."""
+        timestamp, kind = raw.timestamp, type(message)
         if kind is Upload:  # as nearly all are
             field, own = "received_at", message.received_at
         elif kind in OWN_TIME:
@@ -83,39 +82,39 @@ class Stamps:
             own = getattr(message, field)
         else:
             return message
-        if stamp not in self._minute:
-            if stamp not in _USABLE:
+        if timestamp not in self._minute:
+            if timestamp not in _USABLE:
                 return message
-            begin = stamp - stamp % _MINUTE_MS
+            begin = timestamp - timestamp % _MINUTE_MS
             self._minute = range(begin, begin + _MINUTE_MS)
-            self._surely = EPOCH + begin * _MS + AHEAD
-        if own <= self._surely:
+            self._not_ahead = EPOCH + begin * _MS + AHEAD
+        if own <= self._not_ahead:
             return message
-        stamped = EPOCH + stamp * _MS
-        if own <= stamped + AHEAD:
+        recorded = EPOCH + timestamp * _MS
+        if own <= recorded + AHEAD:
             return message
-        self._note(raw, own - stamped)
-        return replace(message, **{field: stamped})
+        self._report(raw, own - recorded)
+        return replace(message, **{field: recorded})
 
-    def _note(self, raw: Any, ahead: timedelta) -> None:
-        """A message is so far ahead of its record."""
+    def _report(self, raw: Any, ahead: timedelta) -> None:
+        """Called for a message that is so far ahead of its record."""
 
 
-class Clocks(Stamps):
-    """The same for a worker, which says in its health whose clock is wrong."""
+class WorkerClockCheck(ClockCheck):
+    """The same for a worker, whose health reports whose clock is wrong."""
 
     def __init__(self, health: Health):
         super().__init__()
         self._health = health
         self._until = 0.0
 
-    def look(self) -> None:
-        """Asked now and then: the trouble ends once such messages have."""
+    def clear_if_settled(self) -> None:
+        """Called regularly: ends the trouble once there have been no such messages for a while."""
         if self._until and time.monotonic() > self._until:
             self._until = 0.0
             self._health.trouble("clock", None)
 
-    def _note(self, raw: Any, ahead: timedelta) -> None:
+    def _report(self, raw: Any, ahead: timedelta) -> None:
         seconds, sender = round(ahead.total_seconds()), raw.header("ce_source") or "a producer"
         self._health.count("times_ahead")
         if not self._until:
@@ -123,6 +122,6 @@ class Clocks(Stamps):
         self._until = time.monotonic() + SETTLED_SECONDS
         self._health.trouble(
             "clock",
-            f"{sender[:100]} is {seconds} s ahead of the broker: the broker's time is taken."
+            f"{sender[:100]} is {seconds} s ahead of the broker: the broker's time is used."
             " Set the clock that is wrong",
         )

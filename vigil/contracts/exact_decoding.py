@@ -1,9 +1,10 @@
-"""The same decoding as msgspec's, with times read by :mod:`vigil.values.timestamps`.
+"""Decodes JSON as msgspec does, with times parsed by :mod:`vigil.values.timestamps`.
 
-msgspec reads RFC 3339 as :func:`vigil.values.timestamps.parse` does, but for two things: it rounds
-a fraction of more than six digits, and refuses a leap second. Messages with either are few, and
-come here: one more pass over each, by type, so that a text that only looks like a time stays as it
-was. So do uploads with a measured number beyond the bounds (:mod:`vigil.contracts.bounds`).
+msgspec parses RFC 3339 as :func:`vigil.values.timestamps.parse` does, with two exceptions: it
+rounds a fraction of more than six digits, and refuses a leap second. Messages with either are rare,
+and are decoded here: with one more pass over each, by type, so that a text that only looks like a
+time remains unchanged. So are uploads with a measured number out of bounds
+(:mod:`vigil.contracts.bounds`).
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from vigil.values import timestamps
 Reader = Callable[[Any], Any]
 
 rounds = re.compile(rb"\.[0-9]{7}").search
-"""Whether msgspec may round a time in this JSON. Nearly always no, and asked of every message."""
+"""Whether msgspec may round a time in this JSON. Called for every message, and nearly always no."""
 escaped = re.compile(rb"\\u00[23]").search
-"""The same of JSON in which a point, a colon or a digit may be written so."""
+"""The same for JSON in which a point, a colon or a digit may be escaped."""
 
 
 def decode(kind: Any, value: bytes) -> Any:
-    """The JSON as ``kind``; its times are in UTC.
+    """Decode the JSON as ``kind``; its times are in UTC.
 
     Raises:
         msgspec.DecodeError: it is not JSON, or not of that shape.
     """
     plain = msgspec.json.decode(value)
     if kind is Upload:
-        _bound(plain)
+        _clamp_numbers(plain)
     read = _reader(kind)
     try:
         return msgspec.convert(read(plain) if read is not None else plain, kind)
@@ -44,10 +45,10 @@ def decode(kind: Any, value: bytes) -> Any:
         raise msgspec.DecodeError("Number out of range") from error
 
 
-def _bound(upload: Any) -> None:
-    """Put measured numbers beyond the bounds at the nearest: no signal's range reaches there, so
-    they are refused one by one, and whatever else was measured is not lost with them."""
-    for item in _listed(upload, "measurements"):
+def _clamp_numbers(upload: Any) -> None:
+    """Replace measured numbers out of bounds by the nearest bound: no signal's range reaches there,
+    so they are refused one by one, and the other measurements are not lost with them."""
+    for item in _read_list(upload, "measurements"):
         values = item.get("values") if isinstance(item, dict) else None
         context = item.get("context") if isinstance(item, dict) else None
         for plain, names in ((values, None), (context, ("steps_per_min",))):
@@ -58,44 +59,44 @@ def _bound(upload: Any) -> None:
                         plain[name] = min(max(number, -LARGEST_NUMBER), LARGEST_NUMBER)
 
 
-def _listed(plain: Any, name: str) -> list[Any]:
+def _read_list(plain: Any, name: str) -> list[Any]:
     found = plain.get(name) if isinstance(plain, dict) else None
     return found if isinstance(found, list) else []
 
 
 @cache
 def _reader(kind: Any) -> Reader | None:
-    return _of(inspect.type_info(kind))
+    return _find_reader(inspect.type_info(kind))
 
 
-def _of(kind: inspect.Type) -> Reader | None:
-    """Replaces the times of plain JSON by instants; None: a type without times."""
+def _find_reader(kind: inspect.Type) -> Reader | None:
+    """A function that replaces the times of plain JSON by datetimes; None: a type without times."""
     match kind:
         case inspect.DateTimeType():
-            return _time
+            return _parse_time
         case inspect.StructType():
-            parts = {field.encode_name: _of(field.type) for field in kind.fields}
-            return _in_object({name: read for name, read in parts.items() if read is not None})
+            parts = {field.encode_name: _find_reader(field.type) for field in kind.fields}
+            return _read_fields({name: read for name, read in parts.items() if read is not None})
         case inspect.DictType():
-            return _in_each(_of(kind.value_type))
+            return _read_each(_find_reader(kind.value_type))
         case inspect.VarTupleType() | inspect.ListType():
-            return _in_each(_of(kind.item_type))
+            return _read_each(_find_reader(kind.item_type))
         case inspect.UnionType():
-            return next(filter(None, map(_of, kind.types)), None)
+            return next(filter(None, map(_find_reader, kind.types)), None)
     return None
 
 
-def _time(words: Any) -> datetime | Any:
-    """The instant; the words themselves where they name none, for the decoder to refuse."""
-    if isinstance(words, str):
+def _parse_time(text: Any) -> datetime | Any:
+    """The time; the text itself if it is none, for the decoder to refuse."""
+    if isinstance(text, str):
         try:
-            return timestamps.parse(words)
+            return timestamps.parse(text)
         except timestamps.NotATimeError:
             pass
-    return words
+    return text
 
 
-def _in_object(parts: Mapping[str, Reader]) -> Reader | None:
+def _read_fields(parts: Mapping[str, Reader]) -> Reader | None:
     def read(plain: Any) -> Any:
         if isinstance(plain, dict):
             for name, reader in parts.items():
@@ -106,7 +107,7 @@ def _in_object(parts: Mapping[str, Reader]) -> Reader | None:
     return read if parts else None
 
 
-def _in_each(reader: Reader | None) -> Reader | None:
+def _read_each(reader: Reader | None) -> Reader | None:
     if reader is None:
         return None
 

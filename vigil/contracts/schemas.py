@@ -22,35 +22,37 @@ from vigil.service.errors import WireError
 Schema = dict[str, Any]
 
 
-def name_of(ce_type: str) -> str:
+def schema_name(ce_type: str) -> str:
     """``org.vigil.event.v1`` → ``event.v1``."""
     return ce_type.removeprefix("org.vigil.")
 
 
 def json_schemas() -> dict[str, Schema]:
-    """One self-contained JSON Schema (2020-12) a message type, by :func:`name_of`."""
+    """One self-contained JSON Schema (2020-12) a message type, by :func:`schema_name`."""
     schemas = {}
     for ce_type, struct in CE_TYPES.items():
         (root,), definitions = msgspec.json.schema_components(
             [struct], ref_template="#/$defs/{name}"
         )
-        schemas[name_of(ce_type)] = {
+        schemas[schema_name(ce_type)] = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": ce_type,
             **root,
             "$defs": definitions,
         }
-    plain: dict[str, Schema] = json.loads(json.dumps(schemas))  # tuples as they read when published
-    return {name: _unbounded(schema) for name, schema in plain.items()}
+    plain: dict[str, Schema] = json.loads(json.dumps(schemas))  # tuples as lists
+    return {name: _remove_bounds(schema) for name, schema in plain.items()}
 
 
-def _unbounded(schema: Any) -> Any:
-    """Without the range of :data:`vigil.domain.reading.Number`, which ``docs/topics.md`` tells:
-    within a version a published range stays as it is, and these had none."""
+def _remove_bounds(schema: Any) -> Any:
+    """Remove the range of :data:`vigil.domain.reading.Number`, which ``docs/topics.md`` documents:
+    within a version a published range remains, and these had none."""
     if isinstance(schema, dict):
         bounds = {"minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
-        return {k: _unbounded(v) for k, v in schema.items() if k not in bounds or v != bounds[k]}
-    return [_unbounded(item) for item in schema] if isinstance(schema, list) else schema
+        return {
+            k: _remove_bounds(v) for k, v in schema.items() if k not in bounds or v != bounds[k]
+        }
+    return [_remove_bounds(item) for item in schema] if isinstance(schema, list) else schema
 
 
 CE_HEADERS = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "content-type")
@@ -65,42 +67,35 @@ DEADLETTER_HEADERS = (
 DEADLETTER = "deadletter.v1"
 
 
-def _headers(names: Iterable[str]) -> Schema:
+def _headers_schema(names: Iterable[str]) -> Schema:
     return {"type": "object", "properties": {name: {"type": "string"} for name in names}}
 
 
-def _message(ce_type: str) -> Schema:
+def _message_schema(ce_type: str) -> Schema:
     return {
         "name": ce_type,
         "contentType": "application/json",
-        "headers": _headers(CE_HEADERS),
+        "headers": _headers_schema(CE_HEADERS),
         "payload": {
             "schemaFormat": "application/schema+json;version=2020-12",
-            "schema": {"$ref": f"./schemas/{name_of(ce_type)}.json"},
+            "schema": {"$ref": f"./schemas/{schema_name(ce_type)}.json"},
         },
         "bindings": {"kafka": {"key": {"type": "string"}}},
     }
 
 
 def asyncapi() -> Schema:
-    """The public topics as an AsyncAPI 3.0 document, seen from who reads them."""
+    """The public topics as an AsyncAPI 3.0 document, from the reader's point of view."""
     channels: Schema = {}
     operations: Schema = {}
-    messages: Schema = {
-        DEADLETTER: {
-            "name": f"org.vigil.{DEADLETTER}",
-            "description": "The original's bytes; its headers, each with `original_` before it.",
-            "contentType": "application/octet-stream",
-            "headers": _headers([*CE_HEADERS, *DEADLETTER_HEADERS]),
-        }
-    }
+    messages: Schema = {DEADLETTER: _dead_letter_schema()}
     for topic in topics.TOPICS.values():
         if not topic.public:
             continue
         ident = topic.name.replace(".", "_")
         carried = [c for c, struct in CE_TYPES.items() if struct in topic.carries]
-        messages |= {name_of(ce_type): _message(ce_type) for ce_type in carried}
-        names = [name_of(ce_type) for ce_type in carried] or [DEADLETTER]
+        messages |= {schema_name(ce_type): _message_schema(ce_type) for ce_type in carried}
+        names = [schema_name(ce_type) for ce_type in carried] or [DEADLETTER]
         channels[ident] = {
             "address": topic.name,
             "description": topic.description,
@@ -125,7 +120,16 @@ def asyncapi() -> Schema:
     }
 
 
-def write(folder: Path) -> list[Path]:
+def _dead_letter_schema() -> Schema:
+    return {
+        "name": f"org.vigil.{DEADLETTER}",
+        "description": "The original's bytes; its headers, each with `original_` before it.",
+        "contentType": "application/octet-stream",
+        "headers": _headers_schema([*CE_HEADERS, *DEADLETTER_HEADERS]),
+    }
+
+
+def write_schemas(folder: Path) -> list[Path]:
     """Write ``schemas/*.json`` and ``asyncapi.json`` under ``folder``; return the paths.
 
     Raises:
@@ -153,8 +157,8 @@ def write(folder: Path) -> list[Path]:
 
 
 def breaking_changes(published: Schema, current: Schema) -> Iterator[str]:
-    """What would trip over ``current``: who reads by ``published``, or who reads what was written
-    by it. Messages stay in the log for weeks, so both matter.
+    """How ``current`` would break a reader of ``published``, or a reader of messages written by it.
+    Messages stay in the log for weeks, so both matter.
 
     A field may be added if it may be absent. It may not go, become optional or required, or
     change its type, range or default (an absent field means its default); an enumeration may
@@ -165,26 +169,30 @@ def breaking_changes(published: Schema, current: Schema) -> Iterator[str]:
         yield "what a message is has changed"
     for name, definition in old.items():
         if name in new:
-            yield from _compare(name, definition, new[name])
+            yield from _compare_definition(name, definition, new[name])
         else:
             yield f"{name} is gone"
 
 
 def _root(schema: Schema) -> Any:
-    return _shape({key: value for key, value in schema.items() if key[0] != "$" or key == "$ref"})
+    return _remove_texts(
+        {key: value for key, value in schema.items() if key[0] != "$" or key == "$ref"}
+    )
 
 
-def _compare(name: str, old: Schema, new: Schema) -> Iterator[str]:
+def _compare_definition(name: str, old: Schema, new: Schema) -> Iterator[str]:
     fields, now = old.get("properties", {}), new.get("properties", {})
     for field, schema in fields.items():
         if field not in now:
             yield f"{name}.{field} is gone"
         else:
-            yield from _differences(f"{name}.{field}", _shape(schema), _shape(now[field]))
-    before, after = set(old.get("required", [])), set(new.get("required", []))
-    for field in sorted((before - after) & now.keys()):
+            yield from _differences(
+                f"{name}.{field}", _remove_texts(schema), _remove_texts(now[field])
+            )
+    required, still = set(old.get("required", [])), set(new.get("required", []))
+    for field in sorted((required - still) & now.keys()):
         yield f"{name}.{field} was always there and is now optional"
-    for field in sorted(after - before):
+    for field in sorted(still - required):
         yield f"{name}.{field} is now required, and older messages may lack it"
 
 
@@ -203,10 +211,10 @@ def _differences(place: str, old: Any, new: Any) -> Iterator[str]:
             yield f"{place} changed its type, range or default"
 
 
-def _shape(schema: Any) -> Any:
-    """A schema without its prose."""
+def _remove_texts(schema: Any) -> Any:
+    """A schema without its texts."""
     if isinstance(schema, dict):
-        return {k: _shape(v) for k, v in schema.items() if k not in {"description", "title"}}
+        return {k: _remove_texts(v) for k, v in schema.items() if k not in {"description", "title"}}
     if isinstance(schema, list):
-        return [_shape(item) for item in schema]
+        return [_remove_texts(item) for item in schema]
     return schema

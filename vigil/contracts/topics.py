@@ -1,7 +1,7 @@
 """The topics: Vigil's public interface, in one table.
 
-Key is ``patient_id`` everywhere but where said otherwise, so one patient's messages stay in order
-in one partition.
+The key is ``patient_id`` unless noted otherwise, so one patient's messages stay in order in one
+partition.
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ from vigil.domain.status import Status
 
 HOUR_MS = 3_600_000
 LARGEST_MESSAGE = 4 * 1_048_576
-"""Bytes, compressed: a body of ``VIGIL_MAX_BODY_BYTES`` and a whole dead letter fit."""
-STAMP, STAMP_OF_BROKER = "message.timestamp.type", "LogAppendTime"
-"""By this a record's timestamp is the broker's clock (see :mod:`vigil.contracts.clock_check`)."""
+"""Bytes, compressed: a body of ``VIGIL_MAX_BODY_BYTES`` and a complete dead letter fit."""
+TIMESTAMP_TYPE, BROKER_TIMESTAMP = "message.timestamp.type", "LogAppendTime"
+"""The topic setting by which a record's timestamp is by the broker's clock (see
+:mod:`vigil.contracts.clock_check`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: what is on it, for how long, and whether integrators may build on it."""
+    """One topic: its content, its retention, and whether integrators may rely on it."""
 
     name: str
     carries: tuple[Any, ...]
-    """The structs that a message's value decodes to; the first is meant where no header says."""
+    """The structs that a message's value decodes to; the first is the default without a header."""
     description: str
     retention_hours: int
     public: bool = True
     compacted: bool = False
     partitions: int | None = None
-    """None: as many as ``VIGIL_PARTITIONS``."""
+    """None: ``VIGIL_PARTITIONS``."""
     segment_hours: int | None = None
-    """After so long a new file is begun, since Kafka deletes whole files alone; None: the broker's
-    own rule (a gigabyte or a week)."""
+    """A new segment is begun after so long, since Kafka deletes only whole segments; None: the
+    broker's default (a gigabyte or a week)."""
 
     def config(self) -> dict[str, str]:
         """Broker-side settings of the topic."""
@@ -50,7 +51,7 @@ class Topic:
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_hours * HOUR_MS),
-            STAMP: STAMP_OF_BROKER,
+            TIMESTAMP_TYPE: BROKER_TIMESTAMP,
             **common,
             **({"segment.ms": str(self.segment_hours * HOUR_MS)} if self.segment_hours else {}),
         }
@@ -59,40 +60,44 @@ class Topic:
 READINGS = Topic(
     "vitals.readings",
     (Upload, Tick),
-    "What devices sent: one message an upload of one patient. Ticks mark the passing of time.",
-    24 * 7,
+    description=(
+        "What devices sent: one message an upload of one patient. Ticks mark the passing of time."
+    ),
+    retention_hours=24 * 7,
 )
 EVENTS = Topic(
     "vitals.events",
     (Event,),
-    "Episodes as they open, change and close.",
-    24 * 30,
+    description="Episodes as they open, change and close.",
+    retention_hours=24 * 30,
 )
 ALERTS = Topic(
     "vitals.alerts",
     (Alert,),
-    "Events in words, for the care team and the patient.",
-    24 * 30,
+    description="Events in words, for the care team and the patient.",
+    retention_hours=24 * 30,
 )
 ACTIONS = Topic(
     "vitals.actions",
     (Action,),
-    "What people did: acknowledge, resolve, comment, ask for help.",
-    24 * 30,
+    description="What people did: acknowledge, resolve, comment, ask for help.",
+    retention_hours=24 * 30,
 )
 DEADLETTER = Topic(
     "vitals.deadletter",
     (),
-    "Messages that a worker could not take, byte for byte, with the reason in the headers. "
-    "Keyed as the original was.",
-    24 * 30,
+    description=(
+        "Messages that a worker could not take, byte for byte, with the reason in the headers. "
+        "Keyed as the original was."
+    ),
+    retention_hours=24 * 30,
     partitions=1,
 )
 DIRECTORY = Topic(
     "vitals.directory",
     (DirectoryEntry,),
-    "Who is enrolled and which device may send for whom; no names. Keyed by entry.",
-    0,
+    description="Who is enrolled and which device may send for whom; no names. Keyed by entry.",
+    retention_hours=0,
     public=False,
     compacted=True,
     partitions=1,
@@ -100,9 +105,11 @@ DIRECTORY = Topic(
 PHRASES = Topic(
     "vitals.phrases",
     (Phrase,),
-    "The phrasebook's sentences and what reviewers said of them; nothing of any patient. "
-    "Keyed by phrase.",
-    0,
+    description=(
+        "The phrasebook's sentences and what reviewers said of them; nothing of any patient. "
+        "Keyed by phrase."
+    ),
+    retention_hours=0,
     public=False,
     compacted=True,
     partitions=1,
@@ -110,9 +117,11 @@ PHRASES = Topic(
 STATUS = Topic(
     "vitals.status",
     (Status,),
-    "How each worker is doing, every two seconds: its troubles and counters; nothing of any "
-    "patient. Keyed by process.",
-    24,
+    description=(
+        "How each worker is doing, every two seconds: its troubles and counters; nothing of any "
+        "patient. Keyed by process."
+    ),
+    retention_hours=24,
     public=False,
     partitions=1,
     segment_hours=6,

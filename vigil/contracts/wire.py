@@ -1,24 +1,27 @@
-"""Structs to Kafka messages and back, with CloudEvents headers (binary mode, spec 1.0).
+"""Encodes structs as Kafka messages with CloudEvents headers (binary mode, spec 1.0), and decodes
+them.
 
-The value is the struct's JSON. The headers say what it is without opening it:
+The value is the struct's JSON. The headers describe it without decoding it:
 
     ce_specversion  1.0
     ce_id           the same for the same content, so a consumer can drop what it has seen
     ce_type         org.vigil.<what>.v1
     ce_source       /vigil/<service>
     ce_time         the moment that the content is about: of a dead letter the broker's time of the
-                    message that died, of an entry of the directory when it became so
+                    original message, of an entry of the directory when it changed
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from vigil.contracts import bounds, dead_letter_bounds, exact_decoding, topics
 from vigil.contracts.dead_letter_bounds import HeadersSize
@@ -58,94 +61,145 @@ _CARRIED = {
 }
 
 BACKSLASH = ord("\\")
-"""As a number it is looked for twice as fast as in bytes."""
+"""As a number: searching bytes for it is twice as fast."""
 LARGEST_LETTER = dead_letter_bounds.LARGEST_VALUE
-"""Bytes of a dead letter's value that are kept; ``vigil_cut`` tells where there were more."""
+"""Bytes of a dead letter's value that are kept; ``vigil_cut`` has the size if there were more."""
 
 
-class Outgoing(NamedTuple):
-    """A message ready to be sent. ``partition`` None: chosen by the key."""
+class Outgoing(Struct, frozen=True):
+    """A message ready to be sent."""
 
     topic: str
     key: bytes | None
     value: bytes
     headers: Headers
     partition: int | None = None
+    """None: the key decides."""
 
 
-def _headers(ce_type: str, ce_id: str, source: str, time: str) -> Headers:
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", ce_id.encode()),
-        ("ce_type", ce_type.encode()),
-        ("ce_source", f"/vigil/{source}".encode()),
-        ("ce_time", time.encode()),
-        ("content-type", b"application/json"),
-    ]
+class _Address(Struct, frozen=True):
+    """What a message's topic, key and headers are derived from."""
+
+    topic: topics.Topic
+    key: str
+    ce_id: str
+    time: str
 
 
-def _entry(
-    message: PatientEntry | DeviceEntry, changed: datetime
-) -> tuple[topics.Topic, str, str, str]:
-    """The same of an entry of the directory, which has no time of its own."""
+def _address_upload(message: Upload) -> _Address:
+    readings = (m.reading_id for m in message.measurements)
+    return _Address(
+        topics.READINGS,
+        message.patient_id,
+        ce_id=ids.derive("upload", message.patient_id, *readings),
+        time=ids.timestamp(message.received_at),
+    )
+
+
+def _address_tick(message: Tick) -> _Address:
+    moment = ids.timestamp(message.time)
+    return _Address(topics.READINGS, "", ce_id=ids.derive("tick", moment), time=moment)
+
+
+def _address_event(message: Event) -> _Address:
+    ident = f"{message.event_id}:{message.sequence}"
+    moment = ids.timestamp(message.detected_at)
+    return _Address(topics.EVENTS, message.patient_id, ce_id=ident, time=moment)
+
+
+def _address_alert(message: Alert) -> _Address:
+    ident = f"{message.alert_id}:{message.revision}"
+    moment = ids.timestamp(message.time)
+    return _Address(topics.ALERTS, message.patient_id, ce_id=ident, time=moment)
+
+
+def _address_action(message: Action) -> _Address:
+    moment = ids.timestamp(message.time)
+    return _Address(topics.ACTIONS, message.patient_id, ce_id=message.action_id, time=moment)
+
+
+def _address_phrase(message: Phrase) -> _Address:
+    ident = f"{message.phrase_id}:{message.revision}"
+    moment = ids.timestamp(message.time)
+    return _Address(topics.PHRASES, message.phrase_id, ce_id=ident, time=moment)
+
+
+def _address_status(message: Status) -> _Address:
+    moment = ids.timestamp(message.time)
+    ident = f"{message.instance}:{moment}"
+    return _Address(topics.STATUS, message.instance, ce_id=ident, time=moment)
+
+
+def _address_entry(message: PatientEntry | DeviceEntry, changed: datetime = EPOCH) -> _Address:
+    """An entry of the directory has no time of its own."""
     if isinstance(message, PatientEntry):
         key = f"patient:{message.patient_id}"
     else:
         key = f"device:{message.device_id}"
     moment = ids.timestamp(changed)
-    return topics.DIRECTORY, key, ids.derive(key, moment, encode(message).decode()), moment
+    ident = ids.derive(key, moment, encode(message).decode())
+    return _Address(topics.DIRECTORY, key, ce_id=ident, time=moment)
 
 
-def _describe(  # noqa: PLR0911  (one return a type)
-    message: Carried,
-) -> tuple[topics.Topic, str, str, str]:
-    """Topic, key, ce_id and ce_time of a message."""
-    match message:
-        case Upload():
-            content = ids.derive(
-                "upload", message.patient_id, *(m.reading_id for m in message.measurements)
-            )
-            return topics.READINGS, message.patient_id, content, ids.timestamp(message.received_at)
-        case Event():
-            ident = f"{message.event_id}:{message.sequence}"
-            return topics.EVENTS, message.patient_id, ident, ids.timestamp(message.detected_at)
-        case Alert():
-            ident = f"{message.alert_id}:{message.revision}"
-            return topics.ALERTS, message.patient_id, ident, ids.timestamp(message.time)
-        case Action():
-            moment = ids.timestamp(message.time)
-            return topics.ACTIONS, message.patient_id, message.action_id, moment
-        case PatientEntry() | DeviceEntry():
-            return _entry(message, EPOCH)
-        case Phrase():
-            ident = f"{message.phrase_id}:{message.revision}"
-            return topics.PHRASES, message.phrase_id, ident, ids.timestamp(message.time)
-        case Status():
-            moment = ids.timestamp(message.time)
-            return topics.STATUS, message.instance, f"{message.instance}:{moment}", moment
-        case Tick():
-            moment = ids.timestamp(message.time)
-            return topics.READINGS, "", ids.derive("tick", moment), moment
+_ADDRESS: MappingProxyType[type, Callable[[Any], _Address]] = MappingProxyType(
+    {
+        Upload: _address_upload,
+        Tick: _address_tick,
+        Event: _address_event,
+        Alert: _address_alert,
+        Action: _address_action,
+        Phrase: _address_phrase,
+        Status: _address_status,
+        PatientEntry: _address_entry,
+        DeviceEntry: _address_entry,
+    }
+)
+
+
+def _send_to(
+    address: _Address, message: Carried, source: str, *, partition: int | None = None
+) -> Outgoing:
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", address.ce_id.encode()),
+        ("ce_type", _TYPE_OF[type(message)].encode()),
+        ("ce_source", f"/vigil/{source}".encode()),
+        ("ce_time", address.time.encode()),
+        ("content-type", b"application/json"),
+    ]
+    return Outgoing(
+        address.topic.name,
+        key=address.key.encode() or None,
+        value=encode(message),
+        headers=headers,
+        partition=partition,
+    )
 
 
 def outgoing(message: Carried, source: str, partition: int | None = None) -> Outgoing:
-    """The Kafka message of a struct. ``source`` is the sending service's name."""
-    topic, key, ce_id, time = _describe(message)
-    headers = _headers(_TYPE_OF[type(message)], ce_id, source, time)
-    return Outgoing(topic.name, key.encode() or None, encode(message), headers, partition)
+    """The Kafka message of a struct.
+
+    Args:
+        source: the sending service's name.
+        partition: where it is sent; None: the key decides.
+    """
+    return _send_to(_ADDRESS[type(message)](message), message, source, partition=partition)
 
 
 def directory_entry(
     message: PatientEntry | DeviceEntry, changed: datetime, source: str
 ) -> Outgoing:
-    """The Kafka message of an entry of the directory; ``changed``: when it became so."""
-    topic, key, ce_id, time = _entry(message, changed)
-    headers = _headers(_TYPE_OF[type(message)], ce_id, source, time)
-    return Outgoing(topic.name, key.encode(), encode(message), headers)
+    """The Kafka message of an entry of the directory.
+
+    Args:
+        changed: when the entry became as it is.
+        source: the sending service's name.
+    """
+    return _send_to(_address_entry(message, changed), message, source)
 
 
 def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> str:
-    """One header's text, or an empty string.
+    """The text of a header, or an empty string.
 
     >>> header([("ce_id", b"7")], "ce_id")
     '7'
@@ -157,7 +211,7 @@ def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> str:
 
 
 def decode(topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Carried:
-    """The struct in a message. Without a ``ce_type``, the topic's first type is meant.
+    """The struct in a message. Without a ``ce_type``, the topic's first type is assumed.
 
     Raises:
         WireError: not JSON, not the promised shape, out of bounds (:mod:`vigil.contracts.bounds`),
@@ -167,7 +221,7 @@ def decode(topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes |
 
 
 def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
-    """The same, where the type is known already; empty: the topic's first type is meant.
+    """As :func:`decode`, for a known type; empty: the topic's first type is assumed.
 
     Raises:
         WireError: not JSON, not the promised shape, out of bounds (:mod:`vigil.contracts.bounds`),
@@ -182,24 +236,24 @@ def decode_typed(topic: str, ce_type: str, value: bytes | None) -> Carried:
             how_to_fix=f"Known there: {', '.join(carried)}. A newer producer needs a newer Vigil.",
         )
     try:
-        return read(ce_type, value or b"")
+        return decode_value(ce_type, value or b"")
     except bounds.OutOfBoundsError as error:
         raise WireError(
             f"A message on {topic} is a {ce_type} out of bounds: {error}.",
             code="wire.out_of_bounds",
-            how_to_fix="Mend the producer (see docs/topics.md): the message is not taken as it is.",
+            how_to_fix="Fix the producer (see docs/topics.md): the message is refused as it is.",
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(
             f"A message on {topic} is not the {ce_type} it should be: {error}.",
             code="wire.broken_message",
-            how_to_fix="Mend the producer (see docs/schemas), then `vigil deadletter redrive`.",
+            how_to_fix="Fix the producer (see docs/schemas), then `vigil deadletter redrive`.",
         ) from error
 
 
-def read(ce_type: str, value: bytes) -> Carried:
-    """A type's JSON, wherever it stands: each time as :mod:`vigil.values.timestamps` reads it, all
-    of it within the bounds of :mod:`vigil.contracts.bounds`.
+def decode_value(ce_type: str, value: bytes) -> Carried:
+    """Decode a type's JSON, wherever it comes from: times as :mod:`vigil.values.timestamps` reads
+    them, everything within the bounds of :mod:`vigil.contracts.bounds`.
 
     Raises:
         msgspec.DecodeError, UnicodeDecodeError, RecursionError: not JSON, or not of that shape.
@@ -210,24 +264,30 @@ def read(ce_type: str, value: bytes) -> Carried:
     else:
         try:
             message = _DECODERS[ce_type].decode(value)
-        except msgspec.ValidationError:
-            message = _again(ce_type, value)
+        except msgspec.ValidationError as error:
+            message = _decode_refused(ce_type, value, error)
     try:
-        return bounds.checked(message)  # type: ignore[no-any-return]
+        return bounds.check_bounds(message)  # type: ignore[no-any-return]
     except bounds.OtherOffsetError:
-        return bounds.checked(exact_decoding.decode(CE_TYPES[ce_type], value))  # type: ignore[no-any-return]
+        return bounds.check_bounds(exact_decoding.decode(CE_TYPES[ce_type], value))  # type: ignore[no-any-return]
 
 
-def _again(ce_type: str, value: bytes) -> Any:
-    """What msgspec refuses: a leap second after all, or the error that says best what is wrong."""
+def _decode_refused(ce_type: str, value: bytes, error: msgspec.ValidationError) -> Any:
+    """Decode what msgspec refuses: it has a leap second after all.
+
+    Raises:
+        OutOfBoundsError: the more precise description of what is wrong, if it applies.
+        msgspec.ValidationError: ``error`` otherwise.
+    """
     with suppress(msgspec.DecodeError, RecursionError):
         return exact_decoding.decode(CE_TYPES[ce_type], value)
     bounds.check_plain(value)
-    raise  # noqa: PLE0704  (what msgspec raised: called while it is handled)
+    raise error
 
 
-class DeadOriginal(NamedTuple):
-    """What a dead letter keeps of the message that could not be taken, and why."""
+@dataclass(frozen=True, slots=True)
+class DeadOriginal:
+    """What a dead letter keeps of the message that could not be handled, and why."""
 
     key: bytes | None
     value: bytes | None
@@ -237,20 +297,24 @@ class DeadOriginal(NamedTuple):
     timestamp: int = -1
     """The broker's, in milliseconds since 1970; -1: none."""
     headers_size: HeadersSize | None = None
-    """Where ``headers`` are only the first: how many there were."""
+    """The number and size of all headers, if ``headers`` are only the first."""
 
 
-def deadletter(topic: str, partition: int, offset: int, original: DeadOriginal) -> Outgoing:
-    """The dead letter of a message: its bytes untouched, the reason in the headers.
+def build_dead_letter(topic: str, partition: int, offset: int, original: DeadOriginal) -> Outgoing:
+    """The dead letter of a message: its bytes unchanged, the reason in the headers.
 
-    Its ``ce_id`` names the place it came from and its ``ce_time`` is the broker's time of the
-    message, so the same message dies only once. What is too large is cut, and said to be
-    (:mod:`vigil.contracts.dead_letter_bounds`), so that a letter can always be sent.
+    Its ``ce_id`` names the original's position and its ``ce_time`` is the broker's time of the
+    message, so the same message has only one dead letter. What is too large is cut, and marked as
+    cut (:mod:`vigil.contracts.dead_letter_bounds`), so that a dead letter can always be sent.
     """
     origin = f"{topic}/{partition}/{offset}"
     reason = original.reason
-    found = dead_letter_bounds.kept(
-        original.key, original.value, original.headers, original.headers_size, LARGEST_LETTER
+    found = dead_letter_bounds.cut_to_bounds(
+        original.key,
+        original.value,
+        original.headers,
+        whole=original.headers_size,
+        largest_value=LARGEST_LETTER,
     )
     headers = [
         ("ce_specversion", b"1.0"),
@@ -260,7 +324,7 @@ def deadletter(topic: str, partition: int, offset: int, original: DeadOriginal) 
         ("ce_time", ids.timestamp(of_millis(original.timestamp) or EPOCH).encode()),
         ("vigil_origin", origin.encode()),
         ("vigil_reason", reason.code.encode()),
-        ("vigil_detail", dead_letter_bounds.shortened(reason.message)),
+        ("vigil_detail", dead_letter_bounds.shorten_text(reason.message)),
         *found.headers,
     ]
-    return Outgoing(topics.DEADLETTER.name, found.key, found.value, headers)
+    return Outgoing(topics.DEADLETTER.name, key=found.key, value=found.value, headers=headers)

@@ -1,8 +1,8 @@
-"""Dead letters that no broker takes, in a folder of this machine: one file each, bounded, private.
+"""Dead letters that no broker accepts, in a folder of this machine: a file each, bounded, private.
 
-A file's name is the letter's ``ce_id``, so that the same letter is kept once. It is written to the
-disk before anyone goes on. What was kept is never dropped to make room: a letter for which there is
-none is refused (:class:`FullError`), and whoever calls says where the message stands.
+A file's name is the dead letter's ``ce_id``, so that the same one is kept once. It is on the disk
+before processing continues. What was kept is never dropped to make room: a dead letter for which
+there is none is refused (:class:`FolderFullError`), and the caller reports the message's position.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,19 +28,19 @@ if TYPE_CHECKING:
 
 MOST_FILES = 100_000
 SUFFIX = ".letter"
-_ROOM = 4096
-"""A file takes whole blocks of the disk."""
+_BLOCK = 4096
+"""Bytes that a file may occupy beyond its size: it occupies whole blocks."""
 COUNT_SECONDS = 10.0
-"""So long what was counted holds, but for what is done here: to count a full folder takes longer
-than to write a letter, and other processes are few."""
+"""How long a count is used before the folder is counted again: counting a full folder takes longer
+than writing a dead letter, and few other processes write there."""
 
 
-class FullError(Exception):
-    """There is no room for a letter, or its folder cannot be written to."""
+class FolderFullError(Exception):
+    """There is no room for a dead letter, or its folder cannot be written to."""
 
 
 class _File(msgspec.Struct, frozen=True):
-    """What stands in a file (MessagePack)."""
+    """The content of a file (MessagePack)."""
 
     key: bytes | None
     value: bytes
@@ -48,20 +49,21 @@ class _File(msgspec.Struct, frozen=True):
     """Milliseconds since 1970."""
 
 
-class Kept(NamedTuple):
-    """A letter in the folder."""
+@dataclass(frozen=True, slots=True)
+class LocalDeadLetter:
+    """A dead letter in the folder."""
 
     path: Path
-    letter: wire.Outgoing
+    message: wire.Outgoing
     timestamp: int
     """When it was written, in milliseconds since 1970."""
 
 
-class LocalLetters:
-    """The folder.
+class LocalDeadLetters:
+    """The dead letters of a folder.
 
     Args:
-        largest_bytes: what all files together may take.
+        largest_bytes: what all files together may occupy.
     """
 
     def __init__(self, folder: Path, largest_bytes: int):
@@ -71,32 +73,36 @@ class LocalLetters:
         self._counted_at = float("-inf")
 
     @classmethod
-    def of(cls, settings: Settings) -> LocalLetters:
-        """The one that the settings name."""
-        return cls(folder_of(settings), settings.deadletter_dir_bytes)
+    def from_settings(cls, settings: Settings) -> LocalDeadLetters:
+        """The folder that the settings name."""
+        return cls(broker_folder(settings), settings.deadletter_dir_bytes)
 
     def keep(self, letter: wire.Outgoing, now_millis: int) -> None:
-        """Write a letter, and return when the disk has it. Safe to repeat.
+        """Write a dead letter, and return when it is on the disk. Safe to repeat.
 
         Raises:
-            FullError: there is no room, or the folder cannot be written to.
+            FolderFullError: there is no room, or the folder cannot be written to.
         """
-        data = msgspec.msgpack.encode(_File(letter.key, letter.value, letter.headers, now_millis))
-        path = self.folder / f"{_name(letter)}{SUFFIX}"
+        file = _File(key=letter.key, value=letter.value, headers=letter.headers, kept_at=now_millis)
+        data = msgspec.msgpack.encode(file)
+        path = self.folder / f"{_file_name(letter)}{SUFFIX}"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if path.exists():
                 return
-            files, size = self._used()
-            if files >= MOST_FILES or size + len(data) + _ROOM > self._largest:
-                raise FullError(f"{self.folder} is full: {files} letters, {size} bytes")
+            self._refresh()
+            size = self._size + len(data) + _BLOCK
+            if self._count >= MOST_FILES or size > self._largest:
+                raise FolderFullError(
+                    f"{self.folder} is full: {self._count} letters, {self._size} bytes"
+                )
             _write(path, data)
-            self._count, self._size = files + 1, size + len(data) + _ROOM
+            self._count, self._size = self._count + 1, size
         except OSError as error:
-            raise FullError(f"{self.folder}: {error.strerror or error}") from error
+            raise FolderFullError(f"{self.folder}: {error.strerror or error}") from error
 
-    def all(self) -> Iterator[Kept]:
-        """Every letter, in order of name. A file that is none of ours is passed over."""
+    def read_all(self) -> Iterator[LocalDeadLetter]:
+        """Every dead letter, in order of name. A file that is not ours is skipped."""
         try:
             paths = sorted(self.folder.glob(f"*{SUFFIX}"))
         except OSError:
@@ -106,34 +112,36 @@ class LocalLetters:
                 found = msgspec.msgpack.decode(path.read_bytes(), type=_File)
             except (OSError, msgspec.DecodeError):
                 continue
-            message = wire.Outgoing(DEADLETTER.name, found.key, found.value, found.headers)
-            stamp = found.kept_at if of_millis(found.kept_at) else 0
-            yield Kept(path, message, stamp)
+            message = wire.Outgoing(
+                DEADLETTER.name, key=found.key, value=found.value, headers=found.headers
+            )
+            timestamp = found.kept_at if of_millis(found.kept_at) else 0
+            yield LocalDeadLetter(path, message, timestamp)
 
     def count(self) -> int:
         """How many there are."""
         try:
-            return self._used()[0]
+            self._refresh()
         except OSError:
             return 0
+        return self._count
 
-    def remove(self, kept: Kept) -> None:
-        """The broker has it."""
+    def remove(self, kept: LocalDeadLetter) -> None:
+        """Remove one that the broker has."""
         kept.path.unlink(missing_ok=True)
         self._counted_at = min(self._counted_at, time.monotonic() - COUNT_SECONDS)
 
-    def _used(self) -> tuple[int, int]:
-        """How many letters there are, and their bytes."""
+    def _refresh(self) -> None:
+        """Count the dead letters and their bytes, if that was not done just now."""
         now = time.monotonic()
         if now - self._counted_at >= COUNT_SECONDS:
-            sizes = _sizes(self.folder)
-            self._count, self._size = len(sizes), sum(sizes) + _ROOM * len(sizes)
+            sizes = _read_sizes(self.folder)
+            self._count, self._size = len(sizes), sum(sizes) + _BLOCK * len(sizes)
             self._counted_at = now
-        return self._count, self._size
 
 
-def _sizes(folder: Path) -> list[int]:
-    """Of each letter there is. One that another process removes meanwhile is none."""
+def _read_sizes(folder: Path) -> list[int]:
+    """The size of each dead letter. One that another process removes meanwhile is left out."""
     sizes: list[int] = []
     if folder.exists():
         with os.scandir(folder) as found:
@@ -144,11 +152,11 @@ def _sizes(folder: Path) -> list[int]:
     return sizes
 
 
-def folder_of(settings: Settings) -> Path:
-    """Where this machine keeps what belongs to one broker.
+def broker_folder(settings: Settings) -> Path:
+    """The folder in which this machine keeps what belongs to one broker.
 
-    A folder that was named is taken to be for one broker. Below the default, which every Vigil of
-    this user has, each broker has its own: letters must not go to another.
+    A configured folder is taken to be for one broker. Below the default, which all of this user's
+    installations share, each broker has its own: dead letters must not be sent to another.
     """
     if "deadletter_dir" in settings.model_fields_set:
         return settings.deadletter_dir.expanduser()
@@ -156,13 +164,13 @@ def folder_of(settings: Settings) -> Path:
     return settings.deadletter_dir.expanduser() / broker
 
 
-def _name(letter: wire.Outgoing) -> str:
-    """The letter's id, which is ours and safe as a file's name."""
+def _file_name(letter: wire.Outgoing) -> str:
+    """The dead letter's id, which is ours and safe as a file's name."""
     return wire.header(letter.headers, "ce_id")
 
 
 def _write(path: Path, data: bytes) -> None:
-    """All of it, or nothing; on the disk before this returns."""
+    """Write all of it, or nothing; it is on the disk when this returns."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")  # mode 0600
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,15 +1,17 @@
-"""Dead letters on their way to the broker, or to a folder where it will never take them.
+"""Sends dead letters to the broker, or keeps them in a folder if it will never accept them.
 
-A broker that is away is waited for, as for any message. But what is refused for good (by access
-control, for want of the topic, for its size) must not hold up everything behind it: the letter is
-kept (:mod:`vigil.dead_letters.local_folder`), counted and said, and the loop goes on.
+An unreachable broker is retried, as for any message. But what is refused for good (by access
+control, because the topic is missing, for its size) must not hold up everything behind it: the dead
+letter is kept (:mod:`vigil.dead_letters.local_folder`), counted and reported, and the loop
+continues.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kafka.errors import (
     InvalidTopicError,
@@ -20,8 +22,8 @@ from kafka.errors import (
 
 from vigil.contracts import wire
 from vigil.contracts.topics import DEADLETTER
-from vigil.dead_letters.local_folder import FullError, LocalLetters
-from vigil.kafka import clients as broker
+from vigil.dead_letters.local_folder import FolderFullError, LocalDeadLetters
+from vigil.kafka.clients import open_admin
 from vigil.service import logs
 from vigil.service.errors import UnavailableError, WireError
 
@@ -32,21 +34,21 @@ if TYPE_CHECKING:
 log = logs.get("stream")
 
 TROUBLE = "dead_letters"
-AGAIN_SECONDS = 30.0
-"""After the topic refused everything, it is asked again only so long later: each try may take
-seconds, and messages wait behind it."""
+RETRY_SECONDS = 30.0
+"""Pause after the topic has refused everything: each attempt may take seconds, and messages wait
+behind it."""
 PUBLISH_SECONDS = 2.0
-"""What was kept is sent for so long at a time, and the rest with the next letter: messages wait
+"""How long kept dead letters are sent at a time; the rest follows with the next one: messages wait
 meanwhile, and there may be a hundred thousand."""
 _REFUSED_TOPIC = (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
     InvalidTopicError,
 )
-"""Errors of the broker that hold for every letter, until somebody mends the topic."""
+"""Errors of the broker that apply to every dead letter, until somebody fixes the topic."""
 
 
-class Letters:
+class DeadLetterPublisher:
     """The dead letters of one worker.
 
     Args:
@@ -61,51 +63,51 @@ class Letters:
     ):
         self._publish = publish
         self._settings = settings
-        self._local = LocalLetters.of(settings)
+        self._local = LocalDeadLetters.from_settings(settings)
         self._health = health
-        self._ask_at = 0.0
+        self._retry_at = 0.0
         self._troubled = False
         self._kept = self._count()
 
     def send(self, letters: Sequence[wire.Outgoing]) -> None:
-        """Return once each is with the broker, or kept here, or said to be neither.
+        """Send dead letters: the broker has each, or it is kept here, or reported as lost.
 
         Raises:
             UnavailableError: the broker does not answer: send them again.
         """
-        if time.monotonic() < self._ask_at:
+        if time.monotonic() < self._retry_at:
             self._keep_all(letters, "the topic refuses them")
             return
         try:
             self._publish(letters)
         except (UnavailableError, WireError) as error:
-            if why := self._refused(error):
-                self._ask_at = time.monotonic() + AGAIN_SECONDS
+            if why := self._find_refusal(error):
+                self._retry_at = time.monotonic() + RETRY_SECONDS
                 self._keep_all(letters, why)
             elif isinstance(error, WireError):
                 self._send_each(letters)
             else:
                 raise
         else:
-            self._taken()
+            self._accepted()
 
     def _send_each(self, letters: Sequence[wire.Outgoing]) -> None:
-        """One of them is refused, and nobody says which."""
+        """Send one by one: one of them is refused, and it is not known which."""
         for letter in letters:
             try:
                 self._publish([letter])
             except WireError as error:
                 self._keep_all([letter], error.message)
 
-    def _refused(self, error: UnavailableError | WireError) -> str:
-        """Why the topic refuses every letter; empty: it does not, or the broker is away."""
+    def _find_refusal(self, error: UnavailableError | WireError) -> str:
+        """Why the topic refuses all dead letters; empty: it does not, or there is no broker."""
         cause = error.__cause__
         if isinstance(cause, _REFUSED_TOPIC):
             return type(cause).__name__
         if not isinstance(error, UnavailableError):
             return ""
         try:  # to a producer a missing topic looks like a broker that does not answer
-            with broker.open_admin(self._settings, patience=0) as admin:
+            with open_admin(self._settings, connect_timeout_seconds=0) as admin:
                 there = DEADLETTER.name in admin.list_topics()
         except (KafkaError, UnavailableError):
             return ""
@@ -117,8 +119,8 @@ class Letters:
             origin = wire.header(letter.headers, "vigil_origin")
             try:
                 self._local.keep(letter, time.time_ns() // 1_000_000)
-            except FullError as error:
-                full = f"; some could not be kept, the log names their places: {error}"
+            except FolderFullError as error:
+                full = f"; some could not be kept, the log has their positions: {error}"
                 self._health.count("dead_letters_lost")
                 log.exception(
                     "dead letter lost; its message stays on its topic until that is deleted",
@@ -133,7 +135,7 @@ class Letters:
         self._health.trouble(
             TROUBLE,
             f"{DEADLETTER.name} does not take them ({why}); {self._kept} are kept in"
-            f" {self._local.folder}{full}. Mend the topic or its access control, then"
+            f" {self._local.folder}{full}. Fix the topic or its access control, then"
             " `vigil deadletter publish`",
         )
 
@@ -142,42 +144,47 @@ class Letters:
         self._health.gauge("dead_letters_local", count)
         return count
 
-    def _taken(self) -> None:
-        """The topic takes letters: those that were kept here go there, too."""
+    def _accepted(self) -> None:
+        """The topic accepts dead letters: send those that were kept here, too."""
         if self._troubled:
             self._health.trouble(TROUBLE, None)
             self._troubled = False
         if self._kept:
-            self._ask_at = 0.0
-            done = publish_kept(self._local, self._publish, PUBLISH_SECONDS)
+            self._retry_at = 0.0
+            done = publish_local_dead_letters(self._local, self._publish, PUBLISH_SECONDS)
             left = self._count()
-            # what is refused once more is not tried again with every letter
-            self._kept = 0 if done.whole else left
+            # what is refused once more is not retried with every dead letter
+            self._kept = 0 if done.complete else left
 
 
-class Published(NamedTuple):
-    """What became of the letters that were kept."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The result of sending the dead letters that were kept."""
 
     sent: int
     left: int
-    whole: bool
-    """Each was tried."""
+    complete: bool
+    """Whether each was tried."""
 
 
-def publish_kept(
-    local: LocalLetters,
+def publish_local_dead_letters(
+    local: LocalDeadLetters,
     publish: Callable[[Sequence[wire.Outgoing]], object],
     seconds: float = float("inf"),
 ) -> Published:
-    """Send what is kept on this machine, and remove what the broker has; no longer than so."""
+    """Send what is kept on this machine, and remove what the broker has.
+
+    Args:
+        seconds: stop after so long.
+    """
     sent = left = 0
-    deadline, whole = time.monotonic() + seconds, True
-    for kept in local.all():
+    deadline, complete = time.monotonic() + seconds, True
+    for kept in local.read_all():
         if time.monotonic() >= deadline:
-            whole = False
+            complete = False
             break
         try:
-            publish([kept.letter])
+            publish([kept.message])
         except (UnavailableError, WireError) as error:
             log.warning("dead letter not published", code=error.code)
             left += 1
@@ -186,4 +193,4 @@ def publish_kept(
         else:
             local.remove(kept)
             sent += 1
-    return Published(sent, max(left, local.count()), whole)
+    return Published(sent, max(left, local.count()), complete)

@@ -1,43 +1,45 @@
-"""The dead letters: what was refused, read back, and sent again as it was.
+"""Reads dead letters, and sends their original messages again.
 
-Sending again changes nothing downstream that is there already: the bytes and headers are the
+Sending again changes nothing downstream that exists already: the bytes and headers are the
 original's, and every id is derived from content.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from vigil.contracts import dead_letter_bounds, wire
 from vigil.contracts.topics import DEADLETTER, TOPICS
-from vigil.dead_letters.local_folder import LocalLetters
-from vigil.dead_letters.publisher import publish_kept
-from vigil.kafka import clients as broker
+from vigil.dead_letters.local_folder import LocalDeadLetters
+from vigil.dead_letters.publisher import Published, publish_local_dead_letters
 from vigil.kafka import partition_reader
+from vigil.kafka.clients import Publisher, broker_unavailable, open_consumer
 from vigil.service.errors import InputError, WireError
 from vigil.values.clock import EPOCH, of_millis
 
 if TYPE_CHECKING:
     from vigil.service.settings import Settings
 
-PATIENCE_SECONDS = 10.0
-"""A person waits for the answer: longer, and the broker counts as away."""
+CONNECT_TIMEOUT_SECONDS = 10.0
+"""After so long the broker counts as unreachable: a person waits for the answer."""
 
 
-class DeadLetter(NamedTuple):
-    """One message that a worker could not take."""
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One message that a worker could not handle."""
 
     ident: str
-    """Derived from the service and the message's first place, so a message dies only once."""
+    """Derived from the service and the message's first position, so each is set aside only once."""
     origin: str
-    """Where it was: ``topic/partition/offset``."""
+    """The original's position: ``topic/partition/offset``."""
     service: str
-    """Who could not take it."""
+    """The worker that could not handle it."""
     reason: str
     """An error code (:data:`vigil.service.errors.CODES`)."""
     detail: str
@@ -48,20 +50,21 @@ class DeadLetter(NamedTuple):
     headers: wire.Headers
     """The original's."""
     whole_bytes: int | None = None
-    """How large the value was, where it was too large to be kept whole."""
+    """The size of the original value, if it was too large to be kept whole."""
     cut: str = ""
-    """What else of it was cut, in words; empty: nothing."""
+    """What else of it was cut, as a text; empty: nothing."""
     local: bool = False
-    """Whether it is kept on this machine, and not on the topic."""
+    """Whether it is kept on this machine and not on the topic."""
 
     @property
     def topic(self) -> str:
-        """The topic that it was on."""
+        """The original's topic."""
         return self.origin.partition("/")[0]
 
 
-class _Record(NamedTuple):
-    """What :func:`parse` asks of a Kafka record."""
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """The parts of a Kafka record that :func:`parse_record` reads."""
 
     headers: wire.Headers
     key: bytes | None
@@ -69,17 +72,18 @@ class _Record(NamedTuple):
     timestamp: int
 
 
-class Refusal(NamedTuple):
-    """Why a letter is not sent again."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a dead letter is not sent again."""
 
     why: str
     how_to_fix: str
     field: str
     final: bool
-    """Nobody may send it. Otherwise it can be sent, and would die again."""
+    """It must never be sent. Otherwise it can be sent, and would become a dead letter again."""
 
 
-def parse(record: Any, *, local: bool = False) -> DeadLetter:
+def parse_record(record: Any, *, local: bool = False) -> DeadLetter:
     """The dead letter in a Kafka record; fields are empty where somebody else wrote it."""
     headers = record.headers or []
     prefix = "original_"
@@ -95,19 +99,19 @@ def parse(record: Any, *, local: bool = False) -> DeadLetter:
         value=record.value or b"",
         headers=[(k.removeprefix(prefix), v) for k, v in headers if k.startswith(prefix)],
         whole_bytes=int(whole) if whole.isdecimal() and len(whole) < 20 else None,
-        cut=_cut(headers),
+        cut=_describe_cut(headers),
         local=local,
     )
 
 
-def _cut(headers: wire.Headers) -> str:
+def _describe_cut(headers: wire.Headers) -> str:
     key = wire.header(headers, dead_letter_bounds.CUT_KEY)
     parts = [f"its key, of {key} bytes"] if key else []
     many = wire.header(headers, dead_letter_bounds.CUT_HEADERS)
     return " and ".join([*parts, *([f"some of its {many}"] if many else [])])
 
 
-def read(settings: Settings) -> Iterator[DeadLetter]:
+def read_dead_letters(settings: Settings) -> Iterator[DeadLetter]:
     """Every dead letter that the topic holds now, oldest first, each once; then those that are kept
     on this machine (:mod:`vigil.dead_letters.local_folder`).
 
@@ -115,136 +119,142 @@ def read(settings: Settings) -> Iterator[DeadLetter]:
         UnavailableError: the broker does not answer.
     """
     seen: set[str] = set()
-    yield from _on_topic(settings, seen)
-    for kept in LocalLetters.of(settings).all():
-        message = kept.letter
-        record = _Record(message.headers, message.key, message.value, kept.timestamp)
-        letter = parse(record, local=True)
+    yield from _read_topic(settings, seen)
+    for kept in LocalDeadLetters.from_settings(settings).read_all():
+        message = kept.message
+        record = _Record(
+            headers=message.headers,
+            key=message.key,
+            value=message.value,
+            timestamp=kept.timestamp,
+        )
+        letter = parse_record(record, local=True)
         if letter.ident not in seen:
             yield letter
 
 
-def _on_topic(settings: Settings, seen: set[str]) -> Iterator[DeadLetter]:
-    consumer = broker.open_consumer(settings, None, PATIENCE_SECONDS)
+def _read_topic(settings: Settings, seen: set[str]) -> Iterator[DeadLetter]:
+    consumer = open_consumer(settings, None, CONNECT_TIMEOUT_SECONDS)
     try:
         for number in sorted(consumer.partitions_for_topic(DEADLETTER.name) or ()):
-            for record in partition_reader.retained(
+            for record in partition_reader.read_retained(
                 consumer, TopicPartition(DEADLETTER.name, number)
             ):
-                letter = parse(record)
+                letter = parse_record(record)
                 if not letter.ident or letter.ident not in seen:
                     seen.add(letter.ident)
                     yield letter
     except KafkaError as error:
-        raise broker.unavailable(settings, type(error).__name__) from error
+        raise broker_unavailable(settings, type(error).__name__) from error
     finally:
         consumer.close(autocommit=False)
 
 
-def refusal(letter: DeadLetter) -> Refusal | None:
-    """Why a letter must not be sent again, or would die again; None: nothing is known against it.
+def find_refusal(letter: DeadLetter) -> Refusal | None:
+    """Why a dead letter must not be sent again, or would become one again; None: neither is known.
 
-    What only Vigil writes is never sent again: an old entry of the directory, or an old state of a
-    process, would stand in the place of the present one.
+    What only Vigil writes is never sent again: an old entry of the directory, or an old status of a
+    process, would replace the present one.
     """
-    against = _foreign(letter) or _in_part(letter)
-    if against is not None:
-        return against
+    refused = _refuse_topic(letter) or _refuse_cut(letter)
+    if refused is not None:
+        return refused
     try:
         wire.decode(letter.topic, letter.value, letter.headers)
     except WireError as error:
-        return Refusal(error.message, error.how_to_fix, "value", False)
+        return Refusal(error.message, error.how_to_fix, field="value", final=False)
     if letter.reason == "wire.too_large":
-        return Refusal(letter.detail, "Mend its producer.", "value", False)
+        return Refusal(letter.detail, "Fix its producer.", field="value", final=False)
     return None
 
 
-def _foreign(letter: DeadLetter) -> Refusal | None:
-    """It was on no topic that others may write to."""
+def _refuse_topic(letter: DeadLetter) -> Refusal | None:
+    """Whether it was on a topic that others than Vigil may write to."""
     topic = TOPICS.get(letter.topic)
     if topic is None:
         return Refusal(
             f"The dead letter {letter.ident or '(without an id)'} names no topic of ours.",
             "It was not written by Vigil: leave it out.",
-            "vigil_origin",
-            True,
+            field="vigil_origin",
+            final=True,
         )
     if topic.public and topic.carries:
         return None
     return Refusal(
-        f"{letter.ident} was on {topic.name}, to which only Vigil itself writes, what is so now.",
+        f"{letter.ident} was on {topic.name}, to which only Vigil itself writes.",
         "Leave it out: its service publishes again what the topic lacks.",
-        "vigil_origin",
-        True,
+        field="vigil_origin",
+        final=True,
     )
 
 
-def _in_part(letter: DeadLetter) -> Refusal | None:
-    """It was cut."""
+def _refuse_cut(letter: DeadLetter) -> Refusal | None:
+    """Whether it was kept whole."""
     if letter.whole_bytes is not None:
-        of = f"the {letter.whole_bytes} bytes of {letter.ident}"
-        kept = f"Of {of} only the first {len(letter.value)} were kept."
+        size = f"the {letter.whole_bytes} bytes of {letter.ident}"
+        kept = f"Of {size} only the first {len(letter.value)} were kept."
     elif letter.cut:
         kept = f"Of {letter.ident} not everything was kept: {letter.cut}."
     else:
         return None
     how_to_fix = "It cannot be sent again: let its producer send it, in smaller messages."
-    return Refusal(kept, how_to_fix, "vigil_cut", True)
+    return Refusal(kept, how_to_fix, field="vigil_cut", final=True)
 
 
-def originals(letters: Iterable[DeadLetter]) -> list[wire.Outgoing]:
-    """The messages that died, ready to be sent to where they were, each content once.
+def restore_originals(letters: Iterable[DeadLetter]) -> list[wire.Outgoing]:
+    """The original messages, ready to be sent to their topics, each content once.
 
-    A message that died again after it was sent again is in the topic more than once.
+    A message that failed again after it was sent again has more than one dead letter.
 
     Raises:
-        InputError: a letter may not be sent again: it does not say which of our topics it was on,
-            was on one to which only Vigil writes, or was cut.
+        InputError: a dead letter must not be sent again: it names none of our topics, one to which
+            only Vigil writes, or was cut.
     """
     messages: dict[tuple[object, ...], wire.Outgoing] = {}
     for letter in letters:
-        against = refusal(letter)
-        if against is not None and against.final:
+        refused = find_refusal(letter)
+        if refused is not None and refused.final:
             raise InputError(
-                against.why,
+                refused.why,
                 code="input.wrong_type",
-                field=against.field,
-                how_to_fix=against.how_to_fix,
+                field=refused.field,
+                how_to_fix=refused.how_to_fix,
             )
-        message = wire.Outgoing(letter.topic, letter.key, letter.value, letter.headers)
-        content = (*message[:3], tuple(message.headers))
+        message = wire.Outgoing(
+            letter.topic, key=letter.key, value=letter.value, headers=letter.headers
+        )
+        content = (letter.topic, letter.key, letter.value, tuple(letter.headers))
         messages.setdefault(content, message)
     return list(messages.values())
 
 
-def redrive(settings: Settings, letters: Iterable[DeadLetter]) -> int:
+def send_again(settings: Settings, letters: Iterable[DeadLetter]) -> int:
     """Send the originals again and return how many; only when the broker has all of them.
 
     Raises:
-        InputError: a letter may not be sent again (:func:`originals`); nothing was sent.
-        UnavailableError: the broker does not answer. Some may have been sent: redrive again.
-        WireError: the broker will never take one of them.
+        InputError: one must not be sent again (:func:`restore_originals`); nothing was sent.
+        UnavailableError: the broker does not answer. Some may have been sent: try again.
+        WireError: the broker will never accept one of them.
     """
-    messages = originals(letters)
-    publisher = broker.Publisher(settings, "deadletter", PATIENCE_SECONDS)
+    messages = restore_originals(letters)
+    publisher = Publisher(settings, "deadletter", CONNECT_TIMEOUT_SECONDS)
     try:
         return publisher.publish(messages)
     finally:
         publisher.close()
 
 
-def publish(settings: Settings) -> tuple[int, int]:
-    """Send the letters that are kept on this machine to the topic; ``(sent, still here)``.
+def publish_local(settings: Settings) -> Published:
+    """Send the dead letters that are kept on this machine to the topic.
 
     Raises:
         UnavailableError: the broker does not answer.
     """
-    local = LocalLetters.of(settings)
+    local = LocalDeadLetters.from_settings(settings)
     if not local.count():
-        return 0, 0
-    publisher = broker.Publisher(settings, "deadletter", PATIENCE_SECONDS)
+        return Published(sent=0, left=0, complete=True)
+    publisher = Publisher(settings, "deadletter", CONNECT_TIMEOUT_SECONDS)
     try:
-        sent, left, _ = publish_kept(local, publisher.publish)
-        return sent, left
+        return publish_local_dead_letters(local, publisher.publish)
     finally:
         publisher.close()

@@ -1,4 +1,5 @@
-"""Kafka clients, all made here with the same settings, and the publisher that waits for acks."""
+"""Kafka clients, all created here with the same settings, and the publisher that waits until the
+broker has acknowledged what it sends."""
 
 from __future__ import annotations
 
@@ -35,34 +36,36 @@ LARGEST_REQUEST = 8 * 1_048_576
 """Bytes before compression; what the broker takes is the topic's ``max.message.bytes``."""
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _REFUSED = (InvalidRecordError, InvalidTimestampError)
-"""Of a message, and whatever else is sent with it: no repetition changes that."""
+"""Of a message, whatever else is sent with it: a retry changes nothing."""
 _UNSENDABLE = (TypeError, ValueError, AssertionError)
-"""What kafka-python raises of a message that it cannot write down; ``UnicodeError`` is one."""
+"""Raised by kafka-python for a message that it cannot encode; ``UnicodeError`` is one."""
 
-
-_AWAY = ("unavailable.broker", "Start it, or name another; `vigil doctor` tells what is reachable.")
+_UNREACHABLE = (
+    "unavailable.broker",
+    "Start it, or name another; `vigil doctor` shows what is reachable.",
+)
 _FULL = (
     "unavailable.broker_full",
-    "Free space on the broker's disk, or mend it; a broker that stopped must be started again.",
+    "Free space on the broker's disk, or repair it; a broker that stopped must be started again.",
 )
-_FEW = (
+_TOO_FEW_IN_SYNC = (
     "unavailable.broker",
     "Start the brokers that are missing: fewer are in sync than it asks for.",
 )
 _DENIED = (
     "unavailable.broker_access",
-    "Check VIGIL_KAFKA_USERNAME, its password, and what the broker lets that user do.",
+    "Check VIGIL_KAFKA_USERNAME, its password, and what the broker permits that user.",
 )
 _NO_TOPIC = (
     "unavailable.broker_topics",
     "Run `vigil topics --create`, or wait where it is running.",
 )
-_MEANT: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
+_MEANING: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
     {
         "KafkaStorageError": _FULL,
         "LogDirNotFoundError": _FULL,
-        "NotEnoughReplicasError": _FEW,
-        "NotEnoughReplicasAfterAppendError": _FEW,
+        "NotEnoughReplicasError": _TOO_FEW_IN_SYNC,
+        "NotEnoughReplicasAfterAppendError": _TOO_FEW_IN_SYNC,
         "SaslAuthenticationFailedError": _DENIED,
         "AuthorizationError": _DENIED,
         "TopicAuthorizationFailedError": _DENIED,
@@ -71,17 +74,17 @@ _MEANT: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "UnknownTopicOrPartitionError": _NO_TOPIC,
     }
 )
-"""What the broker's error says is wrong, by the driver's name for it: our code, and the mend."""
+"""The driver's name of the broker's error → our error code, and how to fix it."""
 
 
-def unavailable(settings: Settings, why: object) -> UnavailableError:
-    """The error to raise when the broker does not answer, or not as it should.
+def broker_unavailable(settings: Settings, why: object) -> UnavailableError:
+    """The error to raise when the broker does not answer, or cannot do its work.
 
     Args:
-        why: the name of the driver's error, or words.
+        why: the name of the driver's error, or a text.
     """
-    code, how_to_fix = _MEANT.get(str(why), _AWAY)
-    doing = "does not answer" if code == _AWAY[0] else "cannot do its work"
+    code, how_to_fix = _MEANING.get(str(why), _UNREACHABLE)
+    doing = "does not answer" if code == _UNREACHABLE[0] else "cannot do its work"
     return UnavailableError(
         f"The Kafka broker at {settings.kafka_bootstrap} {doing}: {why}.",
         code=code,
@@ -91,7 +94,7 @@ def unavailable(settings: Settings, why: object) -> UnavailableError:
 
 
 def _failed(settings: Settings, error: KafkaError) -> UnavailableError | WireError:
-    """What a failed delivery means: wait and send again, or never."""
+    """The error of a failed delivery: one that is retried, or a final one."""
     if isinstance(error, _TOO_LARGE):
         return WireError(
             "A message is larger than the broker takes.",
@@ -100,14 +103,14 @@ def _failed(settings: Settings, error: KafkaError) -> UnavailableError | WireErr
         )
     if isinstance(error, _REFUSED):
         return _refusal(type(error).__name__)
-    return unavailable(settings, type(error).__name__)
+    return broker_unavailable(settings, type(error).__name__)
 
 
 def _refusal(why: str) -> WireError:
     return WireError(
         f"The broker will never take a message: {why}.",
         code="wire.refused",
-        how_to_fix="Mend its producer, then `vigil deadletter redrive`.",
+        how_to_fix="Fix its producer, then `vigil deadletter redrive`.",
     )
 
 
@@ -137,67 +140,77 @@ def _connection(settings: Settings) -> dict[str, Any]:
     return config
 
 
-def _open(settings: Settings, client: Any, config: dict[str, Any], patience: float | None) -> Any:
-    """Make a client, waiting for a broker that is still starting."""
-    seconds = settings.startup_timeout_seconds if patience is None else patience
-    deadline = time.monotonic() + seconds
+def _open(
+    settings: Settings, client: Any, config: dict[str, Any], *, timeout_seconds: float | None
+) -> Any:
+    """Create a client, waiting for a broker that is still starting."""
+    if timeout_seconds is None:
+        timeout_seconds = settings.startup_timeout_seconds
+    deadline = time.monotonic() + timeout_seconds
     while True:
         try:
-            return _attempt(client, {**_connection(settings), **config})
-        except KafkaConfigurationError:  # a slip of ours, not of the broker's
+            return _try_open(client, {**_connection(settings), **config})
+        except KafkaConfigurationError:  # our own mistake, not the broker's
             raise
         except KafkaError as error:
             if time.monotonic() >= deadline:
-                raise unavailable(settings, type(error).__name__) from error
+                raise broker_unavailable(settings, type(error).__name__) from error
             time.sleep(0.2)
 
 
-def _attempt(client: Any, config: dict[str, Any]) -> Any:
-    """One try. kafka-python starts its network thread before it connects and leaves it behind when
-    it cannot, so the network part is made where we can reach it."""
-    made: list[KafkaNetClient] = []
+def _try_open(client: Any, config: dict[str, Any]) -> Any:
+    """A single attempt. kafka-python starts its network thread before it connects and does not stop
+    it if that fails, so the network client is created here, where it can be closed."""
+    opened: list[KafkaNetClient] = []
 
     def network(**values: Any) -> KafkaNetClient:
-        made.append(KafkaNetClient(**values))
-        return made[-1]
+        opened.append(KafkaNetClient(**values))
+        return opened[-1]
 
     try:
         return client(kafka_client=network, **config)
     except BaseException:
-        for part in made:
+        for part in opened:
             part.close()
         raise
 
 
-def open_admin(settings: Settings, patience: float | None = None) -> Any:
+def open_admin(settings: Settings, connect_timeout_seconds: float | None = None) -> Any:
     """A ``KafkaAdminClient``; use it in a ``with``.
 
     Args:
-        patience: seconds to wait for the broker; None: ``VIGIL_STARTUP_TIMEOUT_SECONDS``.
+        connect_timeout_seconds: how long to wait for the broker; None:
+            ``VIGIL_STARTUP_TIMEOUT_SECONDS``.
 
     Raises:
         UnavailableError: no broker in that time.
     """
-    return _open(settings, KafkaAdminClient, {"request_timeout_ms": 10_000}, patience)
+    config = {"request_timeout_ms": 10_000}
+    return _open(settings, KafkaAdminClient, config, timeout_seconds=connect_timeout_seconds)
 
 
-def log_id(admin: Any) -> str:
-    """Which log offsets count in: the cluster's id. A broker that lost its log has another."""
+def read_log_id(admin: Any) -> str:
+    """The log that offsets belong to: the cluster's id. A broker that lost its log has another."""
     return str(admin.describe_cluster()["cluster_id"])
 
 
 def open_consumer(
-    settings: Settings, group: str | None, patience: float | None = None, fetch_bytes: int = 1
+    settings: Settings,
+    group: str | None,
+    connect_timeout_seconds: float | None = None,
+    fetch_bytes: int = 1,
 ) -> Any:
-    """A ``KafkaConsumer`` that starts at the beginning and commits only when told to.
+    """A ``KafkaConsumer`` that starts at the beginning and commits only when asked to.
 
-    It reads committed data only: nothing of a transaction that is open or was aborted. Where
-    somebody's transaction is open, its end is the *last stable offset*, and what other producers
-    wrote behind that waits with it.
+    It reads committed data only: nothing of a transaction that is open or was aborted. While a
+    transaction is open, the end is the *last stable offset*, and what other producers wrote behind
+    it waits too.
 
     Args:
-        patience: seconds to wait for the broker; None: ``VIGIL_STARTUP_TIMEOUT_SECONDS``.
-        fetch_bytes: what the broker gathers before it answers, for a tenth of a second at most.
+        connect_timeout_seconds: how long to wait for the broker; None:
+            ``VIGIL_STARTUP_TIMEOUT_SECONDS``.
+        fetch_bytes: ``fetch.min.bytes``: the broker gathers so many before it answers, for 0.1 s at
+            most.
     """
     config: dict[str, Any] = {
         "group_id": group,
@@ -206,7 +219,8 @@ def open_consumer(
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed",
-        # Sticky: a rebalance leaves most partitions where their state is. Range: known to all.
+        # Sticky: a rebalance leaves most partitions where their state is. Range: every client
+        # supports it.
         "partition_assignment_strategy": [StickyPartitionAssignor, RangePartitionAssignor],
         "allow_auto_create_topics": False,
         "request_timeout_ms": 10_000,
@@ -216,22 +230,24 @@ def open_consumer(
         "fetch_max_wait_ms": 100,
         "metadata_max_age_ms": 30_000,
     }
-    consumer = _open(settings, KafkaConsumer, config, patience)
-    committed_ends.note(consumer)
+    consumer = _open(settings, KafkaConsumer, config, timeout_seconds=connect_timeout_seconds)
+    committed_ends.track_ends(consumer)
     return consumer
 
 
 class Publisher:
-    """Sends messages and returns only when the broker has them. Safe to share by threads.
+    """Sends messages and returns only when the broker has them. Threads may share one.
 
     Messages of one key arrive in the order in which they were sent (one request in flight). It is
-    not Kafka's idempotent producer: that one ends for good on a message which the broker refuses,
-    and loses its place when a broker forgets it; a repeat costs us nothing, ids being derived.
+    not Kafka's idempotent producer: that one fails for good on a message which the broker refuses,
+    and loses its sequence when a broker forgets it; a repetition does no harm, ids being derived.
 
     Compressed with zstd: as cheap as sending plain, 6 × smaller (gzip: 5 × the processor time).
     """
 
-    def __init__(self, settings: Settings, source: str, patience: float | None = None):
+    def __init__(
+        self, settings: Settings, source: str, connect_timeout_seconds: float | None = None
+    ):
         self._settings = settings
         self.source = source
         self._producer = _open(
@@ -252,15 +268,15 @@ class Publisher:
                 "request_timeout_ms": 10_000,
                 "allow_auto_create_topics": False,
             },
-            patience,
+            timeout_seconds=connect_timeout_seconds,
         )
 
     def send(self, message: Outgoing) -> Any:
-        """Queue a message; the future resolves when the broker has it.
+        """Queue a message; the returned future resolves when the broker has it.
 
         Raises:
-            UnavailableError: the broker's metadata cannot be had.
-            WireError: the message is too large, or not of a form, ever to be taken.
+            UnavailableError: the broker's metadata cannot be read.
+            WireError: the message is too large, or cannot be encoded: it will never be accepted.
         """
         try:
             return self._producer.send(
@@ -281,7 +297,7 @@ class Publisher:
         Raises:
             UnavailableError: one of them was not acknowledged. Some may have arrived: send all
                 again, their ids are the same.
-            WireError: one of them will never be taken (:meth:`send`); the others may have arrived.
+            WireError: one of them will never be accepted (:meth:`send`); others may have arrived.
         """
         futures = [self.send(message) for message in messages]
         deadline = time.monotonic() + timeout_seconds
@@ -290,7 +306,7 @@ class Publisher:
         return len(futures)
 
     def publish_upto(self, messages: Iterable[Outgoing], timeout_seconds: float = 30) -> int:
-        """The same for messages of one partition; returns the offset behind the last of them.
+        """Publish messages of one partition; returns the offset behind the last of them.
 
         Raises:
             UnavailableError, WireError: as :meth:`publish`.
@@ -306,7 +322,7 @@ class Publisher:
 
         Raises:
             UnavailableError: it was not acknowledged, and may yet have arrived.
-            WireError: it is too large ever to be taken.
+            WireError: it will never be accepted.
         """
         try:
             future.get(timeout_seconds)
@@ -318,12 +334,12 @@ class Publisher:
         try:
             return sorted(self._producer.partitions_for(topic))
         except KafkaError as error:
-            raise unavailable(self._settings, type(error).__name__) from error
+            raise broker_unavailable(self._settings, type(error).__name__) from error
 
     def close(self) -> None:
-        """Send what is queued, for 5 seconds at most, and let go."""
+        """Send what is queued, for 5 seconds at most, and close the connection."""
         try:
             self._producer.close(timeout=5)
-        except KafkaError as error:  # the broker is away: what was queued is the sender's to repeat
+        except KafkaError as error:  # unreachable: the sender repeats what was queued
             log.warning("closed with messages unsent", error=type(error).__name__)
             self._producer._sender.force_close()  # close() flushes first and raised before this

@@ -1,62 +1,73 @@
-"""Where a group stands in the log, as Kafka has it: asked apart from any consumer."""
+"""A group's committed offsets, and the log that they belong to, asked without a consumer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 
-from vigil.kafka import clients as broker
+from vigil.kafka.clients import broker_unavailable, open_admin, read_log_id
 from vigil.service import logs
 
 if TYPE_CHECKING:
     from vigil.service.health import Health
     from vigil.service.settings import Settings
 
-log = logs.get("standing")
+log = logs.get("group_offsets")
 
 
-class Standing(NamedTuple):
-    """A group's place on some partitions."""
+@dataclass(frozen=True, slots=True)
+class GroupOffsets:
+    """A group's offsets on some partitions."""
 
     log_id: str
-    """Which log the offsets count in."""
+    """The log that the offsets belong to."""
     committed: Mapping[TopicPartition, int]
-    """A partition without a committed offset is not here."""
+    """A partition without a committed offset is left out."""
     first: Mapping[TopicPartition, int]
     """The first message that the log still has."""
 
 
-def ask(settings: Settings, service: str, places: Sequence[TopicPartition]) -> Standing:
-    """Where a service's group stands.
+def read_group_offsets(
+    settings: Settings, service: str, partitions: Sequence[TopicPartition]
+) -> GroupOffsets:
+    """The offsets of a service's group.
 
     Raises:
         UnavailableError: the broker does not answer.
     """
-    group, wanted = f"vigil-{service}", list(places)
+    group, wanted = f"vigil-{service}", list(partitions)
     try:
-        with broker.open_admin(settings, patience=0) as admin:
+        with open_admin(settings, connect_timeout_seconds=0) as admin:
             found = admin.list_group_offsets({group: wanted})[group]
             first = admin.list_partition_offsets(dict.fromkeys(wanted, OffsetSpec.EARLIEST))
-            return Standing(
-                broker.log_id(admin),
-                {place: at.offset for place, at in found.items() if at.offset >= 0},
-                {place: at.offset for place, at in first.items()},
+            return GroupOffsets(
+                log_id=read_log_id(admin),
+                committed={p: at.offset for p, at in found.items() if at.offset >= 0},
+                first={p: at.offset for p, at in first.items()},
             )
     except KafkaError as error:
-        raise broker.unavailable(settings, type(error).__name__) from error
+        raise broker_unavailable(settings, type(error).__name__) from error
 
 
-def said_behind(health: Health, place: TopicPartition, where: int, committed: int) -> None:
-    """Say that the database lacks what the group had committed, and that it is read again."""
-    health.count("messages_read_again", committed - where)
+def report_reading_again(
+    health: Health, partition: TopicPartition, *, stored: int, committed: int
+) -> None:
+    """Report that the database lacks what the group had committed, and that it is read again.
+
+    Args:
+        stored: the offset in the database.
+        committed: the group's offset, which is larger.
+    """
+    health.count("messages_read_again", committed - stored)
     log.error(
         "the database is older than the log: reading again",
-        topic=place.topic,
-        partition=place.partition,
-        place=where,
+        topic=partition.topic,
+        partition=partition.partition,
+        stored=stored,
         committed=committed,
     )

@@ -1,14 +1,14 @@
-"""Kafka's record batches (format 2), read as far as a worker needs them.
+"""Decodes Kafka's record batches (format 2) as far as a worker needs them.
 
-kafka-python decodes every header of every record in Python, and measures it. A message of ours has
-six headers, of which a worker asks for one; they took more than half of the time of a fetch. Here a
-record keeps its headers as bytes, and they are read when somebody asks.
+kafka-python decodes and measures every header of every record in Python. A message of ours has six
+headers, of which a worker reads one; they took more than half of the time of a fetch. Here a record
+keeps its headers as bytes, and they are decoded on access.
 
-:func:`attach` puts this in the place of kafka-python's own class. Everything before it (the group,
+:func:`attach` replaces kafka-python's own class by this one. Everything before it (the group,
 fetching, CRC, decompression) and after it (positions, pausing) stays kafka-python's. Control
-batches are left out, as there, and so is what a transaction wrote that was aborted: the broker
-names such transactions in its answer to a consumer that reads committed data only, and leaves it to
-the client to drop their records.
+batches are left out, as there, and so are the records of aborted transactions: the broker names
+such transactions in its answer to a consumer that reads committed data only, and leaves it to the
+client to drop their records.
 
 Source: Apache Kafka, protocol guide, "Record Batch".
 """
@@ -27,12 +27,12 @@ from msgspec import Struct
 from vigil.contracts.dead_letter_bounds import HeadersSize
 
 Headers = list[tuple[str, bytes | None]]
-ODD = 129
-"""Bits of a length's first byte that are set where it takes more than one byte, or is negative."""
+_NOT_ONE_BYTE = 129
+"""Bits of a length's first byte that are set if it has more than one byte, or is negative."""
 
 
 class Record(Struct, frozen=True, gc=False):
-    """One message as it was on the topic."""
+    """One message as it is on the topic."""
 
     offset: int
     timestamp: int
@@ -40,7 +40,7 @@ class Record(Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     packed_headers: bytes
-    """Their number and all of them, as in the batch."""
+    """Their number and all of them, encoded as in the batch."""
 
     @property
     def headers(self) -> Headers:
@@ -48,11 +48,11 @@ class Record(Struct, frozen=True, gc=False):
         return [(name.decode("utf-8", "replace"), value) for name, value in self._packed()]
 
     def first_headers(self, most: int) -> Headers:
-        """So many of them, at most: a message may have a million."""
+        """The first ``most`` headers: a message may have a million."""
         return [(n.decode("utf-8", "replace"), v) for n, v in islice(self._packed(), most)]
 
     def headers_size(self) -> HeadersSize:
-        """How many headers it says that it has, and the bytes of all of them."""
+        """The number of headers that the message declares, and the bytes of all of them."""
         try:
             number, start = _varint(self.packed_headers, 0)
         except (ValueError, IndexError):
@@ -67,24 +67,24 @@ class Record(Struct, frozen=True, gc=False):
                 begin, size = pos + 1, data[pos]
                 end = begin + (size >> 1)
                 length = data[end]
-                if (data[0] | size | length) & ODD:  # many, a long one, or no value: seldom
-                    return self._slowly(wanted)
+                if (data[0] | size | length) & _NOT_ONE_BYTE:  # many, a long one, or no value: rare
+                    return self._header_slowly(wanted)
                 pos = end + 1 + (length >> 1)
                 if data[begin:end] == wanted:
                     return data[end + 1 : pos].decode("utf-8", "replace")
         except IndexError:
-            return self._slowly(wanted)
+            return self._header_slowly(wanted)
         return ""
 
-    def _slowly(self, wanted: bytes) -> str:
+    def _header_slowly(self, wanted: bytes) -> str:
         for found, value in self._packed():
             if found == wanted and value is not None:
                 return value.decode("utf-8", "replace")
         return ""
 
     def _packed(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Name and value of each. What the format does not allow ends them: no client writes it,
-        and what the message is worth without them its reader decides."""
+        """Name and value of each. Ends at what the format does not permit: no client writes it, and
+        the reader decides whether the message is usable without the rest."""
         data = self.packed_headers
         try:
             count, pos = _varint(data, 0)
@@ -101,12 +101,12 @@ class Record(Struct, frozen=True, gc=False):
 
 
 def attach(consumer: Any) -> None:
-    """Make a ``KafkaConsumer`` give :class:`Record`."""
+    """Make a ``KafkaConsumer`` return :class:`Record`."""
     consumer._fetcher.PartitionRecords = PartitionRecords
 
 
 class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
-    """What was fetched of one partition, read record by record."""
+    """What was fetched of one partition, decoded record by record."""
 
     def _unpack_records(
         self, tp: Any, records: Any, _key_deserializer: object, _value_deserializer: object
@@ -128,10 +128,10 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         self.drain()
 
     def _aborted(self, batch: Any) -> bool:
-        """Whether the batch belongs to a transaction that was aborted. To be asked once for each
-        batch of a producer with an id, in order: aborted transactions begin and end on the way.
+        """Whether the batch belongs to an aborted transaction. To be called once for each batch of
+        a producer with an id, in order: aborted transactions begin and end on the way.
 
-        None is named to a consumer that reads uncommitted data.
+        The broker names none to a consumer that reads uncommitted data.
         """
         self._consume_aborted_transactions_up_to(batch.last_offset)
         if batch.is_control_batch:
@@ -156,7 +156,7 @@ def unpack(batch: Any) -> Iterator[Record]:
         for _ in range(batch.records_count):
             length, pos = _varint(data, pos)
             end = pos + length
-            delta, pos = _varint(data, pos + 1)  # behind the attributes, which mean nothing yet
+            delta, pos = _varint(data, pos + 1)  # behind the attributes, which have no meaning yet
             place, pos = _varint(data, pos)
             key, pos = _bytes(data, pos)
             value, pos = _bytes(data, pos)
@@ -172,7 +172,7 @@ def unpack(batch: Any) -> Iterator[Record]:
 
 
 def _varint(data: bytes, pos: int) -> tuple[int, int]:
-    """A number of one or two bytes, as nearly all are, or any other; and where it ends."""
+    """A number of one or two bytes, as nearly all are, or any other; and the position behind it."""
     low = data[pos]
     if low < 128:
         return (low >> 1) ^ -(low & 1), pos + 1
@@ -184,7 +184,7 @@ def _varint(data: bytes, pos: int) -> tuple[int, int]:
 
 
 def _bytes(data: bytes, pos: int) -> tuple[bytes | None, int]:
-    """Bytes with their length before them; a negative length: none."""
+    """Bytes that follow their length, None if it is negative; and the position behind them."""
     length, pos = _varint(data, pos)
     if length < 0:
         return None, pos

@@ -1,12 +1,12 @@
-"""Whether a worker's messages move: how far it is on each partition, and since when it stands.
+"""Whether a worker's messages advance: its offset on each partition, and since when it is stuck.
 
-The loop notes what it takes and what it has handled; whoever asks for the health looks, on a thread
-of their own, so that a loop that hangs within one batch is seen too. Nothing is done for each
-message.
+The loop records what it processes and what it has handled; the assessment is made on the thread of
+whoever asks for the health, so that a loop that hangs within a batch is detected too. Nothing is
+done per message.
 
-A partition *waits* while something on it is not handled, and is *stuck* where it has waited for too
-long at the same place. The place is the farthest that was reached: a worker that forgets its state,
-goes back to its last checkpoint and fails again at the same message does not move.
+A partition *waits* while something on it is not handled, and is *stuck* if it has waited for too
+long at the same offset. What counts is the highest offset that was reached: a worker that drops its
+state, returns to its last checkpoint and fails again at the same message does not advance.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from kafka import TopicPartition
 from msgspec import Struct
@@ -28,17 +29,17 @@ from vigil.values.clock import EPOCH, Clock, utc_now
 Records = Mapping[TopicPartition, Sequence[Any]]
 
 STUCK_SECONDS = 15.0
-"""A partition that waits so long at one place is stuck. A batch of live readings takes milliseconds
-and a full one of 5,000 messages of one reading half a second."""
+"""A partition that waits so long at one offset is stuck. A batch of live readings takes
+milliseconds, and a full one of 5,000 messages of one reading half a second."""
 SLOWEST_BYTES_A_SECOND = 1_000_000
-"""A large batch in hand is given a second more for each so many bytes: a batch can be as large as
-what was fetched. The slowest worker, detection, judges five times as many."""
+"""A large batch is allowed one more second for each so many bytes: a batch can be as large as what
+was fetched. The slowest worker, detection, processes five times as many."""
 STARVED_SECONDS = 60.0
-"""So long where other partitions of the same worker move meanwhile: kafka-python reads them in
-turn, and with much to read a turn of all of them takes that long."""
+"""The same while other partitions of the worker advance: kafka-python reads them in turn, and with
+a large backlog one round of all of them takes that long."""
 LOADING_SECONDS = 3.0
-"""What was stuck when it was forgotten is so for a moment longer: a worker that begins again at its
-last checkpoint has it back by then, and is not ready meanwhile."""
+"""A partition that was stuck when it was dropped is reported for so long still: a worker that
+starts again at its last checkpoint has it back by then, and is not ready meanwhile."""
 NAMED = 3
 """Partitions that are named at once."""
 STANDS_STILL = (
@@ -46,50 +47,88 @@ STANDS_STILL = (
 )
 
 
-class Measured(NamedTuple):
-    """Where a partition is, and where it ends."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A partition's position and end."""
 
     position: int
-    """What is before it was handled, or holds no message (transactions and compaction leave
-    offsets out)."""
+    """Everything below it is handled, or holds no message (transactions and compaction leave out
+    offsets)."""
     end: int
-    """As the broker says when asked; Tansu counts its last batch as one message."""
-    told: Fetched | None
-    """As the last fetch said."""
+    """As the broker answers when asked, which may be too low
+    (:func:`vigil.kafka.committed_ends.known_end`)."""
+    fetched: Fetched | None
+    """As the last fetch reported it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """One moment by both clocks."""
+
+    monotonic: float
+    wall: datetime
 
 
 class _Mark(Struct):
-    """One partition."""
+    """The state of one partition."""
 
     at: int
-    """Handled up to here."""
+    """Everything below is handled."""
     farthest: int
-    """The highest ``at`` since this process began to work on it."""
+    """The highest ``at`` since this process began to consume it."""
     end: int
-    """Behind the last message that is known to be there."""
+    """Behind the last message that is known to exist."""
     placed_at: float
     """Monotonic seconds."""
     measured: bool = False
     left_at: float = 0.0
-    """Monotonic seconds at which it was forgotten last."""
+    """Monotonic seconds at which it was dropped last."""
     waiting_since: float | None = None
-    """Monotonic seconds since when something waits and ``farthest`` stands; None: nothing waits."""
+    """Monotonic seconds since when something waits and ``farthest`` is unchanged; None: nothing
+    waits."""
     moment: datetime = EPOCH
-    """The same by the clock."""
+    """The same by the wall clock."""
     oldest: float = 0.0
-    """When what waits was written, in seconds since 1970, where no message of it is in hand."""
+    """When the oldest waiting message was written, in seconds since 1970, if no such message is in
+    the batch in progress."""
     held_since: float | None = None
-    """Monotonic seconds since when a transaction holds up what is behind ``end``."""
+    """Monotonic seconds since when an open transaction holds back what is behind ``end``."""
     held_moment: datetime = EPOCH
     held: int = 0
-    """Offsets behind ``end``."""
+    """Number of offsets behind ``end``."""
+
+    @classmethod
+    def start(cls, at: int, placed_at: float) -> _Mark:
+        """A partition that is consumed from ``at``."""
+        return cls(at=at, farthest=at, end=at, placed_at=placed_at)
+
+    def settle(self, now: _Now, written: float) -> None:
+        """Set whether something waits now; if nothing did before, it waits since now."""
+        if self.end <= self.at:
+            self.waiting_since = None
+        elif self.waiting_since is None:
+            self.waiting_since, self.moment, self.oldest = now.monotonic, now.wall, written
+
+    def set_held(self, held: int, now: _Now, *, advanced: bool) -> None:
+        """Set how many offsets an open transaction holds back; ``advanced``: it is another one."""
+        self.held = held
+        if not held:
+            self.held_since = None
+        elif self.held_since is None or advanced:
+            self.held_since, self.held_moment = now.monotonic, now.wall
+
+    def is_held(self, now: float) -> bool:
+        """Whether a transaction has been open for too long."""
+        return self.held_since is not None and now - self.held_since >= STUCK_SECONDS
 
 
 class Progress:
-    """One worker's. The loop writes, any thread looks.
+    """The progress of one worker. The loop writes it, any thread reads it.
 
     Args:
-        health: knows when the loop turned last, and what is waited for.
+        health: knows when the loop ran last, and what it waits for.
+        clock: the wall clock.
+        monotonic: seconds of a monotonic clock.
     """
 
     def __init__(
@@ -102,198 +141,192 @@ class Progress:
         self._lock = threading.Lock()
         self._marks: dict[TopicPartition, _Mark] = {}
         self._left: dict[TopicPartition, _Mark] = {}
-        """Those that are not ours now: where they come back to the same place, they stood."""
-        self._hand: Records = {}
-        self._moved_at = monotonic()
+        """Partitions that are not ours now: if they return at the same offset, they were stuck."""
+        self._in_progress: Records = {}
+        self._advanced_at = monotonic()
         self._measured = False
         self._why = ""
 
-    def placed(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """These are worked on from here."""
+    def start_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """These partitions are consumed from here."""
         now = self._monotonic()
         with self._lock:
-            for place, at in offsets.items():
-                mark = self._marks.pop(place, None) or self._left.pop(place, None)
-                if mark is None or at > mark.farthest:  # another worker went on meanwhile
-                    mark = _Mark(at, at, at, now)
+            for partition, at in offsets.items():
+                mark = self._marks.pop(partition, None) or self._left.pop(partition, None)
+                if mark is None or at > mark.farthest:  # another worker has advanced meanwhile
+                    mark = _Mark.start(at, now)
                 mark.at, mark.placed_at, mark.measured = at, now, False
-                self._marks[place] = mark
+                self._marks[partition] = mark
 
-    def forget(self, places: Iterable[TopicPartition]) -> None:
-        """These are not worked on now."""
+    def forget(self, partitions: Iterable[TopicPartition]) -> None:
+        """These are not consumed now."""
         with self._lock:
-            for place in places:
-                mark = self._marks.pop(place, None)
+            for partition in partitions:
+                mark = self._marks.pop(partition, None)
                 if mark is not None:
                     mark.left_at = self._monotonic()
-                    self._left[place] = mark
+                    self._left[partition] = mark
 
-    def went_back(self, place: TopicPartition, at: int) -> None:
-        """The log is shorter than it was, or another: what was reached there says nothing."""
+    def reset(self, partition: TopicPartition, at: int) -> None:
+        """The log is shorter than before, or another one: earlier offsets of it mean nothing."""
         with self._lock:
-            self._marks[place] = _Mark(at, at, at, self._monotonic())
+            self._marks[partition] = _Mark.start(at, self._monotonic())
 
-    def took(self, records: Records) -> None:
-        """A batch is in hand."""
-        now, wall = self._monotonic(), self._clock()
+    def begin_batch(self, records: Records) -> None:
+        """A batch is in progress."""
+        now = self._now()
         with self._lock:
-            self._hand = records
-            for place, messages in records.items():
-                mark = self._marks.get(place)
+            self._in_progress = records
+            for partition, messages in records.items():
+                mark = self._marks.get(partition)
                 if mark is not None:
                     mark.end = max(mark.end, messages[-1].offset + 1)
-                    self._settle(mark, now, wall, wall.timestamp())
+                    mark.settle(now, now.wall.timestamp())
 
-    def let_go(self) -> None:
-        """No batch is in hand."""
+    def end_batch(self) -> None:
+        """No batch is in progress."""
         with self._lock:
-            self._hand = {}
+            self._in_progress = {}
 
-    def handled(self, ends: Mapping[TopicPartition, int]) -> None:
-        """Up to here, everything is handled and what it caused is with the broker."""
-        now, wall = self._monotonic(), self._clock()
+    def mark_handled(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Everything below these offsets is handled, and the broker has what it caused."""
+        now = self._now()
         with self._lock:
-            for place, at in ends.items():
-                mark = self._marks.get(place)
+            for partition, at in ends.items():
+                mark = self._marks.get(partition)
                 if mark is not None:
-                    messages = self._hand.get(place)
-                    stamp = messages[-1].timestamp / 1000 if messages else 0.0
-                    self._reach(mark, at, now, wall, stamp if stamp > 0 else wall.timestamp())
+                    messages = self._in_progress.get(partition)
+                    written = messages[-1].timestamp / 1000 if messages else 0.0
+                    written = written if written > 0 else now.wall.timestamp()
+                    self._advance(mark, at, now, written=written)
 
-    def failed(self, why: str) -> None:
-        """What was in hand could not be handled; said where it stays so.
+    def record_failure(self, why: str) -> None:
+        """The batch in progress could not be handled; reported if that persists.
 
         Args:
-            why: the end of a sentence; nothing of any message.
+            why: the end of a sentence, without anything of a message.
         """
         self._why = why
 
-    def measured(self, found: Mapping[TopicPartition, Measured]) -> None:
-        """The broker told where the partitions end."""
-        now, wall = self._monotonic(), self._clock()
+    def record_measured(self, found: Mapping[TopicPartition, Measured]) -> None:
+        """The broker has answered where the partitions end."""
+        now = self._now()
         with self._lock:
             self._measured = True
-            for place, measured in found.items():
-                mark = self._marks.get(place)
+            for partition, measured in found.items():
+                mark = self._marks.get(partition)
                 if mark is not None:
-                    self._measure(mark, measured, now, wall)
+                    self._measure(mark, measured, now)
 
     def look(self) -> Look:
-        """What stands still, and since when."""
+        """What is stuck, and since when."""
         with self._lock:
             now, wall = self._monotonic(), self._clock()
             loading = {p: m for p, m in self._left.items() if now - m.left_at < LOADING_SECONDS}
             known = loading | self._marks
             stuck = {p: m for p, m in known.items() if self._is_stuck(m, now)}
-            held = {p: m for p, m in self._marks.items() if _is_held(m, now)}
+            held = {p: m for p, m in self._marks.items() if m.is_held(now)}
             troubles = {}
             if stuck:
-                troubles["stuck"] = self._stuck(stuck)
-            elif not self._hand and (still := self._health.seconds_since_beat()) >= STUCK_SECONDS:
-                troubles["stuck"] = Trouble(STANDS_STILL, wall - timedelta(seconds=still))
+                troubles["stuck"] = self._describe_stuck(stuck)
+            elif not self._in_progress and (idle := self._idle_seconds()) >= STUCK_SECONDS:
+                troubles["stuck"] = Trouble(STANDS_STILL, wall - timedelta(seconds=idle))
             if held:
-                troubles["transaction"] = _held(held)
+                troubles["transaction"] = _describe_held(held)
             gauges: dict[str, float] = {
                 "partitions": len(self._marks),
                 "stuck_partitions": len(stuck | held),
             }
             if self._measured and all(mark.measured for mark in self._marks.values()):
                 gauges["lag_messages"] = sum(max(0, m.end - m.at) for m in self._marks.values())
-                gauges["lag_seconds"] = self._age(wall.timestamp())
+                gauges["lag_seconds"] = self._lag_seconds(wall.timestamp())
             return Look(troubles, gauges)
 
-    def _settle(self, mark: _Mark, now: float, wall: datetime, written: float) -> None:
-        """Whether something waits now; if it did not before, it does since now."""
-        if mark.end <= mark.at:
-            mark.waiting_since = None
-        elif mark.waiting_since is None:
-            mark.waiting_since, mark.moment, mark.oldest = now, wall, written
+    def _now(self) -> _Now:
+        return _Now(self._monotonic(), self._clock())
 
-    def _reach(self, mark: _Mark, at: int, now: float, wall: datetime, written: float) -> None:
+    def _idle_seconds(self) -> float:
+        return self._health.seconds_since_beat()
+
+    def _advance(self, mark: _Mark, at: int, now: _Now, *, written: float) -> None:
         mark.at = at
         if at > mark.farthest:
             mark.farthest, mark.waiting_since = at, None
-            self._moved_at, self._why = now, ""
-        self._settle(mark, now, wall, written)
+            self._advanced_at, self._why = now.monotonic, ""
+        mark.settle(now, written)
 
-    def _measure(self, mark: _Mark, found: Measured, now: float, wall: datetime) -> None:
-        told = found.told if found.told and found.told.at >= mark.placed_at else None
-        if told is not None and told.stable < mark.farthest:  # another log, or an older copy of it
-            mark.farthest, mark.end = mark.at, told.stable
+    def _measure(self, mark: _Mark, found: Measured, now: _Now) -> None:
+        fetched = found.fetched
+        if fetched is not None and fetched.at < mark.placed_at:
+            fetched = None
+        if fetched is not None and fetched.stable < mark.farthest:  # another log, or an older copy
+            mark.farthest, mark.end = mark.at, fetched.stable
         before = mark.end
-        mark.end = max(before, found.end, told.stable if told else 0)
+        mark.end = max(before, found.end, fetched.stable if fetched else 0)
         mark.measured = True
+        written = now.wall.timestamp()
         if found.position > mark.at and found.position >= mark.farthest:
-            self._reach(mark, found.position, now, wall, wall.timestamp())
-        self._settle(mark, now, wall, wall.timestamp())
-        mark.held = max(0, told.high - mark.end) if told else 0
-        if not mark.held:
-            mark.held_since = None
-        elif mark.held_since is None or mark.end > before:
-            mark.held_since, mark.held_moment = now, wall
+            self._advance(mark, found.position, now, written=written)
+        mark.settle(now, written)
+        held = max(0, fetched.high - mark.end) if fetched else 0
+        mark.set_held(held, now, advanced=mark.end > before)
 
-    def _age(self, wall: float) -> float:
-        """Seconds since the oldest message that waits was written."""
+    def _lag_seconds(self, wall: float) -> float:
+        """Seconds since the oldest waiting message was written."""
         oldest = wall
-        for place, mark in self._marks.items():
+        for partition, mark in self._marks.items():
             if mark.waiting_since is not None:
-                first = next((r for r in self._hand.get(place, ()) if r.offset >= mark.at), None)
+                waiting = (r for r in self._in_progress.get(partition, ()) if r.offset >= mark.at)
+                first = next(waiting, None)
                 known = first is not None and first.timestamp > 0
                 oldest = min(oldest, first.timestamp / 1000 if known and first else mark.oldest)
         return round(wall - oldest, 1)
 
     def _allowance(self) -> float:
-        """Seconds that the batch in hand may take besides, being large."""
-        size = sum(len(r.value or b"") for messages in self._hand.values() for r in messages)
+        """Additional seconds that the batch in progress may take because it is large."""
+        size = sum(len(r.value or b"") for found in self._in_progress.values() for r in found)
         return size / SLOWEST_BYTES_A_SECOND
 
     def _is_stuck(self, mark: _Mark, now: float) -> bool:
         waited = 0.0 if mark.waiting_since is None else now - mark.waiting_since
         if waited < STUCK_SECONDS:
             return False
-        if now - self._moved_at < STUCK_SECONDS:
+        if now - self._advanced_at < STUCK_SECONDS:
             return waited >= STARVED_SECONDS
         return waited >= STUCK_SECONDS + self._allowance()
 
-    def _stuck(self, stuck: Mapping[TopicPartition, _Mark]) -> Trouble:
+    def _describe_stuck(self, stuck: Mapping[TopicPartition, _Mark]) -> Trouble:
         since = min(mark.moment for mark in stuck.values())
         parts = [
-            f"{place.topic}/{place.partition} stands at offset {mark.farthest} since"
-            f" {spell(mark.moment)}"
-            for place, mark in sorted(stuck.items(), key=lambda pair: pair[1].moment)
+            f"{partition.topic}/{partition.partition} stands at offset {mark.farthest} since"
+            f" {_format_moment(mark.moment)}"
+            for partition, mark in sorted(stuck.items(), key=lambda pair: pair[1].moment)
         ]
-        count = sum(map(len, self._hand.values()))
-        why = (
-            self._health.waits_for()
-            or self._why
-            or (
-                f"the handler has not come back from {count} message{'s' * (count != 1)}"
-                if count
-                else "the broker gives none of the messages that wait there"
-            )
-        )
-        return Trouble(f"{_some(parts)}: {why.rstrip('.')}.", since)
+        why = self._health.waits_for() or self._why or self._describe_batch()
+        return Trouble(f"{_join_some(parts)}: {why.rstrip('.')}.", since)
+
+    def _describe_batch(self) -> str:
+        count = sum(map(len, self._in_progress.values()))
+        if not count:
+            return "the broker gives none of the messages that wait there"
+        return f"the handler has not come back from {count} message{'s' * (count != 1)}"
 
 
-def _is_held(mark: _Mark, now: float) -> bool:
-    return mark.held_since is not None and now - mark.held_since >= STUCK_SECONDS
-
-
-def _held(held: Mapping[TopicPartition, _Mark]) -> Trouble:
+def _describe_held(held: Mapping[TopicPartition, _Mark]) -> Trouble:
     parts = [
-        f"{mark.held} offsets of {place.topic}/{place.partition} wait behind a transaction that is"
-        f" open at offset {mark.end} since {spell(mark.held_moment)} or before"
-        for place, mark in sorted(held.items(), key=lambda pair: pair[1].held_moment)
+        f"{mark.held} offsets of {partition.topic}/{partition.partition} wait behind a transaction"
+        f" that is open at offset {mark.end} since {_format_moment(mark.held_moment)} or before"
+        for partition, mark in sorted(held.items(), key=lambda pair: pair[1].held_moment)
     ]
     since = min(mark.held_moment for mark in held.values())
-    return Trouble(f"{_some(parts)}: its producer must commit or abort it.", since)
+    return Trouble(f"{_join_some(parts)}: its producer must commit or abort it.", since)
 
 
-def _some(parts: Sequence[str]) -> str:
+def _join_some(parts: Sequence[str]) -> str:
     more = f"; and {len(parts) - NAMED} more partitions" if len(parts) > NAMED else ""
     return "; ".join(parts[:NAMED]) + more
 
 
-def spell(moment: datetime) -> str:
+def _format_moment(moment: datetime) -> str:
     """To the second, for a sentence."""
     return timestamp(moment.replace(microsecond=0))

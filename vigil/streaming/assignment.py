@@ -1,12 +1,13 @@
-"""Which partitions the group has given to a worker, and what is to be done about each.
+"""Which partitions the group has assigned to a worker, and what has to be done about each.
 
-kafka-python tells it on its network thread, which must not be held up: here it is only noted, and
-what is new is paused. The loop does what is due, on its own thread.
+kafka-python reports changes on its network thread, which must not be blocked. So a change is only
+recorded here, and new partitions are paused; the loop acts on it on its own thread.
 
-The group shares partitions out *stickily*: most come back to whom they were taken from. What a
-rebalance takes is therefore lent, not forgotten: if it is ours again at its end, the worker goes on
-with the state that it has. That is safe, because a checkpoint fences: had anybody else owned the
-partition meanwhile, our next save would fail and the state would be loaded again.
+The group assigns partitions *stickily*: most return to the worker that they were revoked from. The
+state of a revoked partition is therefore kept until the rebalance has ended: if the partition is
+assigned to this worker again, it continues with the state in memory. That is safe because a
+checkpoint is fenced: had another worker owned the partition meanwhile, the next save would fail and
+the state would be loaded again.
 """
 
 from __future__ import annotations
@@ -29,68 +30,70 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, consumer: Any, health: Health):
         self._consumer = consumer
         self._health = health
-        self._lent: set[TopicPartition] = set()
+        self._revoked: set[TopicPartition] = set()
+        """Revoked by the current rebalance, with their state still in memory."""
         self.generation = 0
-        """Goes up with every change: what was polled before it may be another's."""
-        self.member = False
-        """The group has told us what is ours."""
-        self.alone_since = time.monotonic()
-        """Since when it has not."""
-        self.gone: set[TopicPartition] = set()
-        """To forget."""
-        self.new: set[TopicPartition] = set()
-        """To load; paused until then."""
-        self.kept: set[TopicPartition] = set()
-        """Ours again, with their state still in memory; paused until we go on."""
+        """Incremented with every change: records polled before it may belong to another worker."""
+        self.is_member = False
+        """Whether the group has assigned partitions to this worker."""
+        self.not_member_since = time.monotonic()
+        """Monotonic seconds since when ``is_member`` is false."""
+        self.to_forget: set[TopicPartition] = set()
+        """Owned by another worker now: their state is to be dropped."""
+        self.to_load: set[TopicPartition] = set()
+        """New: paused until their state is loaded."""
+        self.to_resume: set[TopicPartition] = set()
+        """Assigned again, with their state still in memory: paused until the loop resumes them."""
         health.trouble(TROUBLE, "none assigned yet")
 
     def reload(self) -> None:
-        """Everything: to forget, and to load again what is ours, now or when we are told."""
-        places = self._consumer.assignment()
-        self._consumer.pause(*places)
-        self.gone |= places | self._lent
-        self._lent.clear()
-        self.kept.clear()
-        self.new = set(places) if self.member else set()
+        """Mark all partitions to be forgotten, and those that are ours to be loaded again: now, or
+        once the group has assigned them."""
+        partitions = self._consumer.assignment()
+        self._consumer.pause(*partitions)
+        self.to_forget |= partitions | self._revoked
+        self._revoked.clear()
+        self.to_resume.clear()
+        self.to_load = set(partitions) if self.is_member else set()
 
-    def loaded(self, places: Collection[TopicPartition]) -> None:
-        """The worker goes on with these."""
-        self.new -= set(places)
-        self.kept -= set(places)
-        if self.member and not self.waiting():
+    def mark_loaded(self, partitions: Collection[TopicPartition]) -> None:
+        """The worker consumes these now."""
+        self.to_load -= set(partitions)
+        self.to_resume -= set(partitions)
+        if self.is_member and not self.held_back():
             self._health.trouble(TROUBLE, None)
 
-    def waiting(self) -> set[TopicPartition]:
-        """What must stay paused."""
-        return self.new | self.kept
+    def held_back(self) -> set[TopicPartition]:
+        """The partitions that must stay paused."""
+        return self.to_load | self.to_resume
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """While we are inside ``poll``; all that is ours now."""
+        """Called inside ``poll`` with everything that is assigned to this worker now."""
         self.generation += 1
-        self.member = True
-        self._consumer.pause(*assigned)  # nothing is fetched before its state is there
+        self.is_member = True
+        self._consumer.pause(*assigned)  # nothing is fetched before the state is loaded
         ours = set(assigned)
-        self.kept = self._lent & ours
-        self.gone |= self._lent - ours
-        self.new = ours - self.kept
-        self._lent.clear()
+        self.to_resume = self._revoked & ours
+        self.to_forget |= self._revoked - ours
+        self.to_load = ours - self.to_resume
+        self._revoked.clear()
         self._health.trouble(TROUBLE, "loading their state" if assigned else None)
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """While we are inside ``poll`` or ``close``: perhaps ours again in a moment."""
-        self._taken(set(revoked))
-        self._lent |= set(revoked) - self.gone
+        """Called inside ``poll`` or ``close``; they may be assigned again within the rebalance."""
+        self._leave_group(set(revoked))
+        self._revoked |= set(revoked) - self.to_forget
 
     def on_partitions_lost(self, lost: Collection[TopicPartition]) -> None:
-        """The group gave us up, and others may have owned them since."""
-        self._taken(set(lost))
-        self.gone |= set(lost)
+        """The group has expelled this worker; others may have owned the partitions since."""
+        self._leave_group(set(lost))
+        self.to_forget |= set(lost)
 
-    def _taken(self, places: set[TopicPartition]) -> None:
+    def _leave_group(self, partitions: set[TopicPartition]) -> None:
         self.generation += 1
-        self.member = False
-        self.alone_since = time.monotonic()
-        self.gone |= self.new & places  # perhaps half loaded
-        self.new -= places
-        self.kept -= places
-        self._health.trouble(TROUBLE, "being shared out anew")
+        self.is_member = False
+        self.not_member_since = time.monotonic()
+        self.to_forget |= self.to_load & partitions  # they may be loaded in part
+        self.to_load -= partitions
+        self.to_resume -= partitions
+        self._health.trouble(TROUBLE, "being reassigned by the group")

@@ -1,13 +1,11 @@
-"""Steps 2 to 4 of the loop (:mod:`vigil.streaming.loop`): decode, handle, produce; and what fails
-there.
+"""Steps 2 to 4 of the loop (:mod:`vigil.streaming.loop`): decode, handle, produce; and what happens
+when one of them fails.
 
-A fault is laid to whom it belongs:
-
-* a message that cannot be read, or that the handler rejects, is set aside at once
-* an error of the handler is one message's, until its :meth:`~vigil.streaming.handler.Handler.probe`
-  fails too
-* what a message causes and no broker will ever take is that message's: it is set aside
-* a publisher that cannot send is nobody's: it is waited for
+* A message that cannot be decoded, or that the handler rejects, becomes a dead letter at once.
+* An error of the handler is attributed to one message, unless its
+  :meth:`~vigil.streaming.handler.Handler.probe` fails too.
+* If a message causes another one that no broker will ever accept, it becomes a dead letter.
+* A publisher that cannot send is no message's fault: sending is retried.
 """
 
 from __future__ import annotations
@@ -19,11 +17,16 @@ from kafka import TopicPartition
 
 from vigil.contracts import dead_letter_bounds, wire
 from vigil.contracts.topics import LARGEST_MESSAGE
-from vigil.dead_letters.publisher import Letters
+from vigil.dead_letters.publisher import DeadLetterPublisher
 from vigil.service import logs
 from vigil.service.errors import StaleOwnerError, UnavailableError, WireError
-from vigil.streaming.handler import FailedOn, Handled, Handler, Received, Rejected
-from vigil.streaming.poison_messages import Records, Streak, Suspicion
+from vigil.streaming.handler import FailedOn, Handled, Handler, Received
+from vigil.streaming.poison_messages import (
+    ConsecutiveFailures,
+    PoisonMessageIsolator,
+    Records,
+    Separated,
+)
 
 if TYPE_CHECKING:
     from vigil.kafka.clients import Publisher
@@ -32,18 +35,20 @@ if TYPE_CHECKING:
 
 log = logs.get("stream")
 
-_OURS = (KeyboardInterrupt, SystemExit, GeneratorExit)
-"""No message's doing. Other errors that are no ``Exception`` are: a panic of a compiled library."""
+_PROCESS_ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""Never caused by a message. Other errors that are no ``Exception`` are: a panic in a compiled
+library."""
 _OVERHEAD = 1024
-"""Bytes of a record batch beside its one record, at most."""
+"""Bytes of a record batch in addition to its one record, at most."""
 
 
-class Taking:
-    """Takes what was polled, piece by piece.
+class BatchProcessor:
+    """Processes the pieces of a poll.
 
     Args:
-        insist: does something however often it must be tried; False: not done.
-        held: a message, held against the clock of its record (:mod:`vigil.contracts.clock_check`).
+        retry: calls an action until it succeeds; False if it did not.
+        correct_time: a message, with its time checked against its record's timestamp
+            (:mod:`vigil.contracts.clock_check`).
     """
 
     def __init__(
@@ -51,83 +56,90 @@ class Taking:
         handler: Handler,
         publisher: Publisher,
         settings: Settings,
+        *,
         health: Health,
-        insist: Callable[[Callable[[], object]], bool],
-        held: Callable[[wire.Carried, Any], wire.Carried],
+        retry: Callable[[Callable[[], object]], bool],
+        correct_time: Callable[[wire.Carried, Any], wire.Carried],
     ):
         self._handler = handler
         self._publisher = publisher
         self._health = health
-        self._insist = insist
-        self._held = held
-        self._letters = Letters(self._publish, settings, health)
-        self._streak = Streak(health)
-        self.suspicion = Suspicion()
+        self._retry = retry
+        self._correct_time = correct_time
+        self._dead_letters = DeadLetterPublisher(self._publish, settings, health)
+        self._failures = ConsecutiveFailures(health)
+        self.poison = PoisonMessageIsolator()
 
-    def take(self, records: Records) -> str:
-        """Why it could not be done, and must be begun again from what is durable; empty: done."""
-        read, letters = self._decode(records)
-        batch, aside = self.suspicion.split(read)
+    def process(self, records: Records) -> str:
+        """Decode, handle and produce.
+
+        Returns:
+            Why it failed, so that the batch must be repeated from what is durable; empty if it did
+            not.
+        """
+        dead: list[wire.Outgoing] = []
+        read = self.poison.separate(self._decode(records, dead))
         handled = Handled()
-        if batch:
+        if read.to_handle:
             try:
-                found = self._handle(batch)
+                found = self._handle(read.to_handle)
             except StaleOwnerError as error:
-                return _stale(error)
+                return _report_stale_owner(error)
             if not isinstance(found, Handled):
                 return found
             handled = found
-            why = self._send(batch, handled.outgoing)
-            if why:
+            if why := self._send(read.to_handle, handled.outgoing):
                 return why
-        letters += [self._letter(_place(r), r.raw, why) for r, why in (*handled.rejected, *aside)]
-        if letters and not self._insist(lambda: self._letters.send(letters)):
+        for each in (*handled.rejected, *read.set_aside):
+            received = each.received
+            dead.append(self._dead_letter(_partition(received), received.raw, each.reason))
+        if dead and not self._retry(lambda: self._dead_letters.send(dead)):
             return "dead letters are not sent"
-        self._done(batch, aside, len(letters))
-        self._after(handled)
+        self._record_done(read, len(dead))
+        self._run_after(handled)
         return ""
 
-    def _done(self, batch: Sequence[Received], aside: Sequence[Rejected], letters: int) -> None:
-        self.suspicion.handled(batch)
-        self.suspicion.buried(aside)
-        self._streak.handled(batch)
-        self._health.count("messages", len(batch))
-        if letters:
-            self._health.count("dead_letters", letters)
+    def _record_done(self, read: Separated, dead: int) -> None:
+        self.poison.mark_handled(read.to_handle)
+        self.poison.mark_dead_lettered(read.set_aside)
+        self._failures.record_handled(read.to_handle)
+        self._health.count("messages", len(read.to_handle))
+        if dead:
+            self._health.count("dead_letters", dead)
 
     def _handle(self, batch: Sequence[Received]) -> Handled | str:
-        """Step 3, or why it could not be done."""
+        """Step 3, or why it failed."""
         handled: list[Handled] = []
         try:
-            done = self._insist(lambda: handled.append(self._handler.handle(batch)))
+            done = self._retry(lambda: handled.append(self._handler.handle(batch)))
         except StaleOwnerError:
             raise
-        except _OURS:
+        except _PROCESS_ENDS:
             raise
         except BaseException as error:
-            return self._blame(batch, error)
+            return self._find_poison_message(batch, error)
         return handled[-1] if done else "not handled"
 
-    def _blame(self, batch: Sequence[Received], error: BaseException) -> str:
-        """Find the message whose doing it is."""
+    def _find_poison_message(self, batch: Sequence[Received], error: BaseException) -> str:
+        """Attribute the error to a message, or divide the batch to find it."""
         cause = error
         if isinstance(error, FailedOn):
             cause = error.__cause__ or error
         log.error("handler failed", error=type(cause).__name__, messages=len(batch), exc_info=error)
         named = [error.received] if isinstance(error, FailedOn) else list(batch)
         if len(batch) > 1 and (len(named) > 1 or isinstance(cause, MemoryError)):
-            self.suspicion.suspect(named)  # memory may have been the whole batch's
-        elif self._sound(error):
-            self._streak.failed(named[0], cause)
-            self.suspicion.alone(named[0], self._failed_alone(cause))
+            self.poison.isolate(named)  # the whole batch may have exhausted the memory
+        elif self._works_without(error):
+            self._failures.record_failure(named[0], cause)
+            self.poison.mark_poison(named[0], self._failed_alone(cause))
         return f"{self._handler.name} failed: {type(cause).__name__}"
 
-    def _sound(self, error: BaseException) -> bool:
-        """Whether the handler works without the message. Where that had to be waited for, what it
-        lacked may have been all: the message is to be tried once more.
+    def _works_without(self, error: BaseException) -> bool:
+        """Whether the handler works without the message. False also if that had to be retried: what
+        was unavailable may have been the whole cause, and the message is to be tried once more.
 
         Raises:
-            BaseException: ``error``, for it does not: the fault is in no message.
+            BaseException: ``error``, if it does not: no message is the cause.
         """
         tries: list[None] = []
 
@@ -136,36 +148,37 @@ class Taking:
             self._handler.probe()
 
         try:
-            return self._insist(probe) and len(tries) == 1
+            return self._retry(probe) and len(tries) == 1
         except StaleOwnerError:
             return False
-        except Exception as unsound:
-            log.critical("it fails without any message, too", exc_info=unsound)
-            raise error from unsound
+        except Exception as defect:
+            log.critical("handler fails without any message, too", exc_info=defect)
+            raise error from defect
 
     def _send(self, batch: Sequence[Received], outgoing: Sequence[wire.Outgoing]) -> str:
-        """Step 4 for what the handler causes; why it could not be done, or empty."""
+        """Step 4 for what the handler causes; why it failed, or empty."""
         if not outgoing:
             return ""
         try:
-            _sendable(outgoing)
-            done = self._insist(lambda: self._publish(outgoing))
+            _check_sizes(outgoing)
+            done = self._retry(lambda: self._publish(outgoing))
         except WireError as error:
             log.warning("what a message causes cannot be sent", code=error.code)
             if len(batch) > 1:
-                self.suspicion.suspect(batch)
+                self.poison.isolate(batch)
             else:
-                self._streak.failed(batch[0], error)
-                self.suspicion.alone(batch[0], error)
+                self._failures.record_failure(batch[0], error)
+                self.poison.mark_poison(batch[0], error)
             return error.message
         return "" if done else "not sent"
 
     def _publish(self, messages: Sequence[wire.Outgoing]) -> None:
-        """Send, and wait for the acks. A fault of the client's own is waited out, as the broker's.
+        """Send, and wait for the acknowledgements. An error in the client itself is retried like
+        one of the broker's.
 
         Raises:
             UnavailableError: not now.
-            WireError: one of them will never be taken.
+            WireError: one of them will never be accepted.
         """
         try:
             self._publisher.publish(messages)
@@ -179,61 +192,76 @@ class Taking:
                 how_to_fix="The service's log has the error. Restart it if it goes on.",
             ) from error
 
-    def _after(self, handled: Handled) -> None:
-        """What is to be done once it is sent; a failure there is no reason to do it all again."""
+    def _run_after(self, handled: Handled) -> None:
+        """Call the handler's ``after``. Everything is sent by then, so its failure is no reason to
+        repeat the batch."""
         try:
             handled.after()
         except Exception:
             self._health.count("after_failures")
             log.exception("failed after a batch")
 
-    def _decode(self, records: Records) -> tuple[list[Received], list[wire.Outgoing]]:
-        batch, dead = [], []
-        for place, messages in records.items():
-            topic, partition = place
+    def _decode(self, records: Records, dead: list[wire.Outgoing]) -> list[Received]:
+        """Step 2; adds dead letters of what cannot be decoded to ``dead``."""
+        batch = []
+        for partition, messages in records.items():
+            topic, number = partition
             for raw in messages:
                 try:
                     message = wire.decode_typed(topic, raw.header("ce_type"), raw.value)
                 except WireError as error:
-                    dead.append(self._letter(place, raw, error))
-                except Exception as error:  # of a kind that the decoder does not promise
+                    dead.append(self._dead_letter(partition, raw, error))
+                except Exception as error:  # one that the decoder does not document
                     log.exception("decoder failed")
-                    dead.append(self._letter(place, raw, _unreadable(topic, error)))
+                    dead.append(self._dead_letter(partition, raw, _unreadable(topic, error)))
                 else:
-                    held = self._held(message, raw)
-                    batch.append(Received(topic, partition, raw.offset, held, raw))
-        return batch, dead
+                    checked = self._correct_time(message, raw)
+                    batch.append(Received(topic, number, raw.offset, message=checked, raw=raw))
+        return batch
 
-    def _letter(self, place: TopicPartition, raw: Any, reason: WireError) -> wire.Outgoing:
+    def _dead_letter(self, partition: TopicPartition, raw: Any, reason: WireError) -> wire.Outgoing:
         log.warning(
             "dead letter",
             code=reason.code,
-            topic=place.topic,
-            partition=place.partition,
+            topic=partition.topic,
+            partition=partition.partition,
             offset=raw.offset,
         )
-        return dead_letter(place, raw, self._handler.name, reason)
+        return make_dead_letter(partition, raw, service=self._handler.name, reason=reason)
 
     def _failed_alone(self, error: BaseException) -> WireError:
         return WireError(
             f"{self._handler.name} failed on this message, and on it alone:"
             f" {type(error).__name__}.",
             code="wire.rejected",
-            how_to_fix="The service's log has the error; redrive the message once it is mended.",
+            how_to_fix="The service's log has the error; redrive the message once it is fixed.",
         )
 
 
-def dead_letter(place: TopicPartition, raw: Any, service: str, reason: WireError) -> wire.Outgoing:
-    """The dead letter of a :class:`vigil.kafka.records.Record`."""
-    headers = raw.first_headers(dead_letter_bounds.MOST_HEADERS)
+def make_dead_letter(
+    partition: TopicPartition, raw: Any, *, service: str, reason: WireError
+) -> wire.Outgoing:
+    """The dead letter of a :class:`vigil.kafka.records.Record`.
+
+    Args:
+        service: the worker that could not handle it.
+    """
     original = wire.DeadOriginal(
-        raw.key, raw.value, headers, service, reason, raw.timestamp, raw.headers_size()
+        key=raw.key,
+        value=raw.value,
+        headers=raw.first_headers(dead_letter_bounds.MOST_HEADERS),
+        service=service,
+        reason=reason,
+        timestamp=raw.timestamp,
+        headers_size=raw.headers_size(),
     )
-    return wire.deadletter(place.topic, place.partition, raw.offset, original)
+    return wire.build_dead_letter(
+        partition.topic, partition.partition, raw.offset, original=original
+    )
 
 
-def _sendable(messages: Sequence[wire.Outgoing]) -> None:
-    """Refuse what no topic of ours takes before any of it is sent.
+def _check_sizes(messages: Sequence[wire.Outgoing]) -> None:
+    """Refuse what no topic accepts before any of it is sent.
 
     Raises:
         WireError: one of them is too large.
@@ -247,7 +275,7 @@ def _sendable(messages: Sequence[wire.Outgoing]) -> None:
                 f"It causes a message of {size} bytes on {message.topic}, which takes"
                 f" {LARGEST_MESSAGE}.",
                 code="wire.too_large",
-                how_to_fix="Mend its producer: a part of it is far too long.",
+                how_to_fix="Fix its producer: a part of it is far too long.",
             )
 
 
@@ -255,14 +283,14 @@ def _unreadable(topic: str, error: Exception) -> WireError:
     return WireError(
         f"A message on {topic} cannot be decoded: {type(error).__name__}.",
         code="wire.broken_message",
-        how_to_fix="Mend the producer (see docs/schemas), then `vigil deadletter redrive`.",
+        how_to_fix="Fix the producer (see docs/schemas), then `vigil deadletter redrive`.",
     )
 
 
-def _stale(error: StaleOwnerError) -> str:
+def _report_stale_owner(error: StaleOwnerError) -> str:
     log.warning("partitions have a newer owner", code=error.code)
     return error.message
 
 
-def _place(received: Received) -> TopicPartition:
+def _partition(received: Received) -> TopicPartition:
     return TopicPartition(received.topic, received.partition)

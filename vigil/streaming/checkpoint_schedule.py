@@ -1,4 +1,4 @@
-"""When the next checkpoint is due, and how much is taken at once after the start."""
+"""When the next checkpoint is due, and how many messages a batch may hold after a crash."""
 
 from __future__ import annotations
 
@@ -6,61 +6,66 @@ import time
 from collections.abc import Callable
 
 SHARE = 0.1
-"""Of the time, at most, for checkpoints."""
+"""The largest share of the time that checkpoints may take."""
 LONGEST_SECONDS = 30.0
-"""The next is due after so long at the latest, however long one took: a disk may have hung."""
+"""The longest interval between two checkpoints, however long one took: a disk may have hung."""
 
 
-class Cadence:
-    """Every so many seconds, and later where one takes more than a tenth of the time."""
+class CheckpointSchedule:
+    """A fixed interval, which is extended where a checkpoint takes more than a tenth of the time.
+
+    Args:
+        seconds: the interval between checkpoints.
+    """
 
     def __init__(self, seconds: float):
         self._seconds = seconds
         self._took = 0.0
         self._due_at = 0.0
 
-    def due(self) -> bool:
-        """Whether it is time."""
+    def is_due(self) -> bool:
+        """Whether a checkpoint is due now."""
         return time.monotonic() >= self._due_at
 
-    def timed(self, action: Callable[[], None]) -> None:
-        """Do it. What counts is how long the last attempt took, and not what was waited for a
-        database that was away."""
+    def run_timed(self, checkpoint: Callable[[], None]) -> None:
+        """Run the checkpoint and measure its duration. Only the last attempt counts, not the time
+        spent waiting for an unavailable database."""
         begun = time.monotonic()
-        action()
+        checkpoint()
         self._took = time.monotonic() - begun
 
-    def done(self) -> None:
-        """One is done, or there was nothing to do: the next comes later."""
+    def schedule_next(self) -> None:
+        """Set the next due time, after a checkpoint or when there was nothing to save."""
         longer = min(self._took / SHARE, LONGEST_SECONDS)
         self._due_at = time.monotonic() - self._took + max(self._seconds, longer)
         self._took = 0.0
 
 
-class Ramp:
-    """How many messages to take at once: all; after :meth:`start` one, and twice as many after each
-    batch, until it is all again."""
+class BatchSizeRamp:
+    """The largest batch size: unlimited; after :meth:`start` one message, doubled after each batch
+    until it is unlimited again."""
 
     def __init__(self) -> None:
-        self._records: int | None = None
+        self._size: int | None = None
 
     def start(self) -> None:
-        """Begin with one."""
-        self._records = 1
+        """Limit the next batch to one message."""
+        self._size = 1
 
-    def at_once(self, most: int) -> int:
-        """So many messages, at most, are taken next; ``most``: what the handler takes.
+    def next_size(self, largest: int) -> int:
+        """How many messages the next batch may hold; ``largest``: the handler's own limit.
 
-        >>> Ramp().at_once(2000)
+        >>> BatchSizeRamp().next_size(2000)
         2000
         """
-        return most if self._records is None else min(self._records, most)
+        return largest if self._size is None else min(self._size, largest)
 
-    def more(self, most: int) -> bool:
-        """A batch is done. True while the next is larger: then its offset is to be durable."""
-        if self._records is None:
+    def grow(self, largest: int) -> bool:
+        """Double the size after a batch. True while the ramp is in use: then the offset behind the
+        batch must be made durable before the next one."""
+        if self._size is None:
             return False
-        self._records *= 2
-        if self._records >= most:
-            self._records = None
+        self._size *= 2
+        if self._size >= largest:
+            self._size = None
         return True

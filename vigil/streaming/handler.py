@@ -1,12 +1,13 @@
-"""The contract of a worker on the stream; :mod:`vigil.streaming.loop` runs it.
+"""The interface of a worker on the stream; :mod:`vigil.streaming.loop` runs it.
 
-Every call comes from one thread, never two at once.
+All calls are made on one thread, one at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from kafka import TopicPartition
 from msgspec import Struct
@@ -15,11 +16,11 @@ from vigil.contracts import wire
 from vigil.service.errors import WireError
 
 BATCH = 2000
-"""Messages that are handled at once, unless a handler says otherwise."""
+"""The largest batch, in messages, unless a handler sets its own."""
 
 
 class Received(Struct, frozen=True, gc=False):
-    """A message that was read, and where it came from."""
+    """A decoded message and its position in the log."""
 
     topic: str
     partition: int
@@ -29,87 +30,90 @@ class Received(Struct, frozen=True, gc=False):
     """The Kafka record: :class:`vigil.kafka.records.Record`."""
 
 
-class Rejected(NamedTuple):
-    """A message that a handler cannot apply; it joins the dead letters."""
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A message that a handler cannot apply; it becomes a dead letter."""
 
     received: Received
     reason: WireError
 
 
-def _nothing() -> None:
-    """What is done after a batch, unless a handler says otherwise."""
+def _do_nothing() -> None:
+    """The default of :attr:`Handled.after`."""
 
 
-class Handled(NamedTuple):
-    """What a batch comes to."""
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """The result of handling a batch."""
 
     outgoing: Sequence[wire.Outgoing] = ()
     """Messages to produce, in this order."""
     rejected: Sequence[Rejected] = ()
-    after: Callable[[], None] = _nothing
-    """Called once the broker has all of ``outgoing``."""
+    after: Callable[[], None] = _do_nothing
+    """Called once the broker has acknowledged all of ``outgoing``."""
 
 
 class Handler(Protocol):
     """What a worker does with a batch.
 
-    Any call but ``revoked`` may raise :class:`~vigil.service.errors.UnavailableError`: it is made
-    again until it succeeds, and the partitions are kept meanwhile.
-    :class:`~vigil.service.errors.StaleOwnerError` makes the loop forget and load again. Any other
-    error of ``handle`` is first taken to be the doing of one message: state is loaded again and the
-    messages come in parts, or the one alone that :class:`FailedOn` names; the one that fails alone
-    goes to the dead letters, however many do. Only where ``probe`` fails, too, the fault is not in
-    the
-    message: the process ends with the error.
+    Any call but ``revoked`` may raise :class:`~vigil.service.errors.UnavailableError`: the loop
+    retries it until it succeeds and keeps the partitions meanwhile.
+    :class:`~vigil.service.errors.StaleOwnerError` makes the loop drop the state and load it again.
+
+    Any other error of ``handle`` is first attributed to one message: the state is loaded again and
+    the batch is retried in parts, or without the message that :class:`FailedOn` names. A message
+    that fails by itself becomes a dead letter, however many there are. Only if ``probe`` fails too,
+    the cause is not in the message: the process ends with the error.
     """
 
     name: str
-    """The service's name; also the consumer group, as ``vigil-<name>``."""
+    """The service's name; its consumer group is ``vigil-<name>``."""
     topics: tuple[str, ...]
     max_records: int
-    """Messages that it takes at once."""
+    """The largest batch, in messages."""
     fetch_bytes: int
-    """The broker gathers so many before it answers, for a tenth of a second at most."""
+    """``fetch.min.bytes``: the broker gathers so many before it answers, for 0.1 s at most."""
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Partitions were given to this worker: load their state.
+        """Load the state of partitions that were assigned to this worker.
 
-        Returns the offsets to go on from; a partition that is not named goes on from Kafka's
-        committed offset, or from the beginning.
+        Returns:
+            The offsets to continue from. A partition that is left out continues from Kafka's
+            committed offset, or from its beginning.
         """
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Partitions are this worker's no longer, perhaps for some time already: forget their
-        state. Also called for some whose ``assigned`` did not come to its end."""
+        """Drop the state of partitions that are no longer this worker's, perhaps for some time
+        already. Also called for some whose ``assigned`` did not complete."""
 
     def handle(self, batch: Sequence[Received]) -> Handled:
         """Apply a batch, in order of offset within a partition: to a state in memory, or durably.
 
-        If it raises, nothing was applied to a state in memory. The same messages may come again
-        after any failure.
+        If it raises, nothing was applied to a state in memory. The same messages may be delivered
+        again after any failure.
         """
 
     def passed(self, ends: Mapping[TopicPartition, int]) -> None:
-        """Everything below these offsets is handled or set aside: also messages that ``handle`` was
-        never given. A checkpoint that the handler keeps itself must go on behind them."""
+        """Everything below these offsets is handled or a dead letter, including messages that
+        ``handle`` was never given. A checkpoint that the handler keeps must continue from them."""
 
     def probe(self) -> None:
-        """Do what ``handle`` does without any message of the topic, and leave nothing behind.
+        """Do the work of ``handle`` without any message of the topic, and leave nothing behind.
 
-        Called when a message has failed alone. What it raises is no message's fault: a table that
-        is missing, a configuration that cannot be used, our own code broken for everyone.
+        Called when a message has failed by itself. An error here is not caused by the message: a
+        missing table, an unusable configuration, a defect that affects everyone.
         """
 
     def checkpoint(self) -> None:
-        """Make durable what the batches so far left in memory, with the offset that it belongs to.
+        """Make durable what the batches so far have left in memory, with its offset.
 
-        Called now and then (``VIGIL_CHECKPOINT_SECONDS``) when batches were handled since, and at
-        the end. Everything that they sent is with the broker by then. Afterwards the loop commits
-        their offsets.
+        Called regularly (``VIGIL_CHECKPOINT_SECONDS``) when batches were handled since the last
+        call, and at the end. The broker has acknowledged everything that they caused. Afterwards
+        the loop commits their offsets.
         """
 
 
-class FailedOn(Exception):  # noqa: N818  (says what it is where it is raised)
+class FailedOn(Exception):  # noqa: N818  (raised as a statement about one message)
     """Raised by a handler that knows on which message of a batch it failed, ``from`` the error."""
 
     def __init__(self, received: Received):
@@ -118,26 +122,25 @@ class FailedOn(Exception):  # noqa: N818  (says what it is where it is raised)
 
 
 class Stateless:
-    """The parts of :class:`Handler` that a worker leaves empty whose ``handle`` makes everything
-    durable by itself."""
+    """Defaults of :class:`Handler` for a worker whose ``handle`` makes everything durable."""
 
     max_records = BATCH
     fetch_bytes = 1
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Goes on from Kafka's committed offsets."""
+        """Continue from Kafka's committed offsets."""
         del partitions
         return {}
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Has nothing to forget."""
+        """There is no state to drop."""
 
     def passed(self, ends: Mapping[TopicPartition, int]) -> None:
-        """Keeps no offsets of its own."""
+        """No offsets are kept outside Kafka."""
 
     def probe(self: Handler) -> None:
-        """Handles an empty batch."""
+        """Handle an empty batch."""
         self.handle(())
 
     def checkpoint(self) -> None:
-        """Has nothing to save."""
+        """There is nothing to save."""

@@ -1,37 +1,38 @@
 """The one loop that every worker on the stream runs.
 
-The order, which is what makes the result effectively-once:
+The order of its steps makes the result effectively-once:
 
     1. poll a batch
-    2. decode it; what cannot be read is set aside for the dead letters
+    2. decode it; what cannot be decoded becomes a dead letter
     3. handle it: apply it to the worker's state in memory, or durably in its database
-    4. produce what it causes, and the dead letters, and wait for the broker's acks
-    5. checkpoint, when one is due: the states that changed and the offsets that they belong to, in
-       one transaction that a newer owner of a partition makes fail
+    4. produce what it causes, and the dead letters, and wait for the broker's acknowledgements
+    5. checkpoint, when one is due: the changed states and the offsets that they belong to, in one
+       transaction, which fails if the partition has a newer owner
     6. commit those offsets to Kafka
 
-Steps 2 to 4 are :mod:`vigil.streaming.batch`'s, which says what becomes of a message that fails.
+Steps 2 to 4 are in :mod:`vigil.streaming.batch`, which documents what happens when a message fails.
 
-A step that cannot be done because a part is unavailable is tried again until it can, and nothing
-after it is done before. A process killed anywhere repeats from the last checkpoint, or without one
-of its own from the last commit: the same state and the same messages cause the same messages with
-the same ids, and since every id is derived from content and every sink upserts, the repetition
-changes nothing.
+A step that fails because a part is unavailable is retried until it succeeds, and no later step is
+taken before. A process that is killed anywhere repeats from the last checkpoint, or, if it keeps
+none, from the last commit: the same state and the same messages cause the same messages with the
+same ids, and since every id is derived from content and every sink upserts, the repetition changes
+nothing.
 
 Steps 1 to 4 follow each other batch by batch, so an alarm waits for no checkpoint. Step 5 is due
-every ``VIGIL_CHECKPOINT_SECONDS``, and later where saving takes more than a tenth of the time.
+every ``VIGIL_CHECKPOINT_SECONDS``, and later if saving takes more than a tenth of the time.
 
-Back-pressure: the next batch is polled when the last one is through step 4. What kafka-python
-fetches ahead is bounded by its own limits (a megabyte a partition).
+Back-pressure: the next batch is polled when the last one has completed step 4. What kafka-python
+fetches ahead is limited by its own settings (a megabyte a partition).
 
 A worker whose last process was killed begins with one message, makes its offset durable, and
-doubles (:class:`~vigil.streaming.checkpoint_schedule.Ramp`): where a message kills the process,
-each new one comes nearer to it, until it stands there (``vigil stream skip`` passes over it).
+doubles the batch size (:class:`~vigil.streaming.checkpoint_schedule.BatchSizeRamp`): if a message
+kills the process, each new one comes nearer to it, until that message is the next one
+(``vigil stream skip`` skips it).
 
-While it must wait, everything is paused and the consumer polled, so that the group does not take
-the partitions away; heartbeats are sent by a thread of kafka-python's own, however long a handler
-takes. The consumer's positions are not relied on: the loop says itself where each partition goes on
-(a consumer keeps its position also past messages that it dropped).
+While the loop waits, all partitions are paused and the consumer is polled, so that the group does
+not reassign them; kafka-python sends heartbeats on a thread of its own, however long a handler
+takes. The consumer's positions are not relied on: the loop sets where each partition continues (a
+consumer's position also advances past messages that it dropped).
 """
 
 from __future__ import annotations
@@ -45,22 +46,22 @@ from typing import TYPE_CHECKING, Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from vigil.contracts.clock_check import Clocks
+from vigil.contracts.clock_check import WorkerClockCheck
 from vigil.kafka import records
 from vigil.kafka.clients import Publisher, open_consumer
 from vigil.liveness.group_watch import GroupWatch
-from vigil.liveness.last_run import Lives
+from vigil.liveness.last_run import LastRun
 from vigil.liveness.progress import Progress
 from vigil.service import logs
 from vigil.service.errors import StaleOwnerError, UnavailableError
 from vigil.streaming.assignment import Assignment
-from vigil.streaming.batch import Taking
-from vigil.streaming.checkpoint_schedule import Cadence, Ramp
+from vigil.streaming.batch import BatchProcessor
+from vigil.streaming.checkpoint_schedule import BatchSizeRamp, CheckpointSchedule
 from vigil.streaming.handler import Handled, Handler, Received, Rejected, Stateless
-from vigil.streaming.offsets import PATIENCE_MS, Offsets
+from vigil.streaming.offsets import REQUEST_TIMEOUT_MS, Offsets
 from vigil.streaming.poison_messages import Records
-from vigil.streaming.retry import Patience, until_open
-from vigil.streaming.stuck import Stuck
+from vigil.streaming.repeated_failures import RepeatedFailures
+from vigil.streaming.retry import Retrier, open_with_retry
 
 if TYPE_CHECKING:
     from vigil.service.health import Health
@@ -70,67 +71,78 @@ __all__ = ["Handled", "Handler", "Received", "Rejected", "Stateless", "StreamLoo
 
 log = logs.get("stream")
 
-PATIENCE_SECONDS = 20.0
-"""How long, at least, the group may take to share its partitions out."""
+JOIN_TIMEOUT_SECONDS = 20.0
+"""How long, at least, the group may take to assign partitions."""
 METADATA_SECONDS = 0.3
 """Wait before the first poll: a consumer that joins before it knows the topics joins twice."""
-LOOK_SECONDS = 2.0
-"""How often the lag is measured, and with it whether the broker answers."""
-WAITING_MS = 500
-"""How long that may take while something else is waited for."""
+LAG_SECONDS = 2.0
+"""Interval at which the lag is measured, and with it whether the broker answers."""
+WAITING_TIMEOUT_MS = 500
+"""How long measuring the lag may take while something else is waited for."""
 
 
 class StreamLoop:
-    """Runs a :class:`~vigil.streaming.handler.Handler` on its consumer group until told to stop."""
+    """Runs a :class:`~vigil.streaming.handler.Handler` on its consumer group until stopped."""
 
     def __init__(self, handler: Handler, settings: Settings, publisher: Publisher, health: Health):
         self._handler = handler
         self._settings = settings
-        self._publisher = publisher
         self._health = health
         self._consumer: Any = None
         self._assignment: Any = None
         self._offsets: Any = None
-        self._patience: Any = None
+        self._retrier: Any = None
         self._stop = threading.Event()
         self._progress = Progress(health)
-        self._clocks = Clocks(health)
-        self._stuck = Stuck(health)
-        self._taking = Taking(handler, publisher, settings, health, self._insist, self._clocks.held)
-        self._lives = Lives(settings, handler.name)
-        self._ramp = Ramp()
-        self._cadence = Cadence(settings.checkpoint_seconds)
-        self._look_at = 0.0
+        self._clock_check = WorkerClockCheck(health)
+        self._repeated_failures = RepeatedFailures(health)
+        self._processor = BatchProcessor(
+            handler,
+            publisher,
+            settings,
+            health=health,
+            retry=self._retry,
+            correct_time=self._clock_check.correct_time,
+        )
+        self._last_run = LastRun(settings, handler.name)
+        self._ramp = BatchSizeRamp()
+        self._checkpoints = CheckpointSchedule(settings.checkpoint_seconds)
+        self._measure_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Loop until ``stop``; leaves the group cleanly, so that another takes over at once.
+        """Loop until ``stop`` is set; leaves the group, so that another worker takes over at once.
 
-        A broker that does not answer is waited for, however long; the health says so.
+        A broker that does not answer is retried, however long; the health reports it.
         """
         self._stop = stop
         if not self._join():
             return
         self._health.trouble("start", None)
         self._health.watch("progress", self._progress.look)
-        watch = GroupWatch(self._settings, self._handler.name, self._handler.topics, self._health)
+        watch = GroupWatch(
+            self._settings, self._handler.name, topics=self._handler.topics, health=self._health
+        )
         watch.start()
-        if self._lives.begin():
+        if self._last_run.record_start():
             self._ramp.start()
         try:
             while not stop.is_set():
-                self._turn()
+                self._run_once()
         finally:
             self._leave()
             watch.stop()
             self._health.watch("progress", None)
-            self._lives.end()
+            self._last_run.record_end()
 
     def _join(self) -> bool:
-        """Open a consumer and subscribe; False: told to stop before there was a broker."""
+        """Open a consumer and subscribe; False: stopped before there was a broker."""
         group = f"vigil-{self._handler.name}"
-        self._consumer = until_open(
+        self._consumer = open_with_retry(
             lambda: open_consumer(
-                self._settings, group, patience=0, fetch_bytes=self._handler.fetch_bytes
+                self._settings,
+                group,
+                connect_timeout_seconds=0,
+                fetch_bytes=self._handler.fetch_bytes,
             ),
             self._stop,
             self._health,
@@ -139,23 +151,28 @@ class StreamLoop:
             return False
         records.attach(self._consumer)
         self._assignment = Assignment(self._consumer, self._health)
-        self._offsets = Offsets(self._consumer, self._settings, self._health, self._progress)
-        self._patience = Patience(
+        self._offsets = Offsets(
+            self._consumer, self._settings, self._health, progress=self._progress
+        )
+        self._retrier = Retrier(
             self._consumer,
             self._assignment,
             self._health,
-            self._stop,
-            self._poll_waiting,
-            lambda error: self._failed(f"{error.code}: {error.message.rstrip('.')}"),
+            stop=self._stop,
+            poll=self._poll_waiting,
+            record_failure=lambda error: self._record_failure(
+                f"{error.code}: {error.message.rstrip('.')}"
+            ),
         )
         self._consumer.subscribe(list(self._handler.topics), listener=self._assignment)
         self._stop.wait(METADATA_SECONDS)
         return True
 
-    def _join_anew(self) -> None:
-        """kafka-python 3.0.12 can lose a join for good: it forgets that it joins when a ``poll``
-        ends between its own assignment and the coordinator's answer. A new consumer can not."""
-        log.warning("not admitted to the group; joining anew")
+    def _rejoin(self) -> None:
+        """kafka-python 3.0.12 can lose a join for good: it forgets that it is joining when a
+        ``poll`` ends between its own assignment and the coordinator's answer. A new consumer
+        recovers."""
+        log.warning("group join timed out; rejoining")
         self._leave()
         if not self._join():
             self._consumer = None
@@ -164,39 +181,39 @@ class StreamLoop:
         if self._consumer is None:
             return
         try:
-            if self._assignment.member:
-                self._save_at_last()
-            self._consumer.close(autocommit=False, timeout_ms=PATIENCE_MS)
+            if self._assignment.is_member:
+                self._save_before_leaving()
+            self._consumer.close(autocommit=False, timeout_ms=REQUEST_TIMEOUT_MS)
         except KafkaError as error:
-            log.warning("left without a word", error=type(error).__name__)
-        self._assignment.gone |= self._offsets.places()
+            log.warning("consumer close failed", error=type(error).__name__)
+        self._assignment.to_forget |= self._offsets.partitions()
         self._forget()
 
-    def _save_at_last(self) -> None:
-        """One try: what cannot be saved now is done again by whoever takes over."""
+    def _save_before_leaving(self) -> None:
+        """A single attempt: whoever takes over repeats what cannot be saved now."""
         try:
-            if self._offsets.undurable():
+            if self._offsets.needs_checkpoint():
                 self._handler.checkpoint()
-                self._offsets.durable()
+                self._offsets.mark_durable()
         except (UnavailableError, StaleOwnerError) as error:
-            log.warning("left without a checkpoint", code=error.code)
+            log.warning("final checkpoint failed", code=error.code)
         self._offsets.commit()
 
-    def _turn(self) -> None:
+    def _run_once(self) -> None:
         self._health.beat()
-        records = self._poll(200, self._ramp.at_once(self._handler.max_records))
+        records = self._poll(200, self._ramp.next_size(self._handler.max_records))
         self._forget()
-        if not self._assignment.member:
-            longest = max(PATIENCE_SECONDS, self._settings.session_timeout_ms * 1.5e-3)
-            if time.monotonic() - self._assignment.alone_since > longest:
-                self._join_anew()
+        if not self._assignment.is_member:
+            timeout = max(JOIN_TIMEOUT_SECONDS, self._settings.session_timeout_ms * 1.5e-3)
+            if time.monotonic() - self._assignment.not_member_since > timeout:
+                self._rejoin()
             return
-        if self._assignment.waiting():
+        if self._assignment.held_back():
             self._load()
         elif records:
-            self._take(records)
+            self._process(records)
         self._checkpoint()
-        self._look()
+        self._measure()
 
     def _poll(self, timeout_ms: int, max_records: int) -> Records:
         """Step 1."""
@@ -211,139 +228,141 @@ class StreamLoop:
         return records
 
     def _poll_waiting(self, timeout_ms: int, max_records: int) -> None:
-        """While everything is paused: how far behind we are is known then too."""
+        """Poll while everything is paused; the lag is measured then too."""
         self._poll(timeout_ms, max_records)
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK_SECONDS
+        if time.monotonic() >= self._measure_at:
+            self._measure_at = time.monotonic() + LAG_SECONDS
             with suppress(KafkaError):
-                self._offsets.measure(WAITING_MS)
+                self._offsets.measure_lag(WAITING_TIMEOUT_MS)
 
-    def _take(self, records: Records) -> None:
-        """Steps 2 to 4. Where it ends early, what is left comes again."""
-        self._progress.took(records)
+    def _process(self, records: Records) -> None:
+        """Steps 2 to 4. If it ends early, the rest is delivered again."""
+        self._progress.begin_batch(records)
         try:
-            self._take_all(records)
+            self._process_pieces(records)
         finally:
-            self._progress.let_go()
+            self._progress.end_batch()
 
-    def _take_all(self, records: Records) -> None:
-        self._stuck.hold(records)
-        if not self._insist(lambda: self._offsets.check(records)):
+    def _process_pieces(self, records: Records) -> None:
+        self._repeated_failures.set_in_progress(records)
+        if not self._retry(lambda: self._offsets.detect_loss(records)):
             self._start_over()
             return
-        for piece, suspect in self._taking.suspicion.pieces(records):
-            # Should a suspect fail, only it is to be done again.
-            if suspect and not self._checkpoint(now=True):
+        for piece in self._processor.poison.divide(records):
+            # Should an isolated piece fail, only that piece is to be repeated.
+            if piece.isolated and not self._checkpoint(now=True):
                 return
-            self._stuck.hold(piece)
-            if why := self._taking.take(piece):
-                self._failed(why)
+            self._repeated_failures.set_in_progress(piece.records)
+            if why := self._processor.process(piece.records):
+                self._record_failure(why)
                 self._start_over()
                 return
-            self._passed(piece)
-            # Nor is what was set aside to come again, should what follows fail.
-            if suspect and not self._checkpoint(now=True):
+            self._mark_processed(piece.records)
+            # Nor is a dead letter to be repeated, should a later piece fail.
+            if piece.isolated and not self._checkpoint(now=True):
                 return
-        self._stuck.hold({})
-        if self._ramp.more(self._handler.max_records) and not self._checkpoint(now=True):
-            return
+        self._repeated_failures.set_in_progress({})
+        if self._ramp.grow(self._handler.max_records):
+            self._checkpoint(now=True)
 
-    def _failed(self, why: str) -> None:
-        """What is in hand could not be done now."""
-        self._stuck.failed(why)
-        self._progress.failed(why)
+    def _record_failure(self, why: str) -> None:
+        """The batch in progress could not be processed now."""
+        self._repeated_failures.record_failure(why)
+        self._progress.record_failure(why)
 
-    def _passed(self, piece: Records) -> None:
-        """Everything in it is handled or set aside."""
-        ends = {place: found[-1].offset + 1 for place, found in piece.items()}
+    def _mark_processed(self, piece: Records) -> None:
+        """Everything in it is handled or a dead letter."""
+        ends = {partition: found[-1].offset + 1 for partition, found in piece.items()}
         self._handler.passed(ends)
-        self._offsets.handled(ends)
-        self._stuck.let_go(piece)
+        self._offsets.mark_handled(ends)
+        self._repeated_failures.clear(piece)
 
     def _checkpoint(self, *, now: bool = False) -> bool:
-        """Steps 5 and 6, when they are due. False: what is in memory is no longer ours to go on
-        with."""
-        if not now and not self._cadence.due():
+        """Steps 5 and 6, when they are due. False: the state in memory must not be used further."""
+        if not now and not self._checkpoints.is_due():
             return True
-        if self._offsets.undurable():
+        if self._offsets.needs_checkpoint():
             try:
-                if not self._insist(lambda: self._cadence.timed(self._handler.checkpoint)):
+                if not self._retry(lambda: self._checkpoints.run_timed(self._handler.checkpoint)):
                     return False
             except StaleOwnerError as error:
                 log.warning("partitions have a newer owner", code=error.code)
                 self._start_over()
                 return False
-            self._offsets.durable()
-        self._offsets.commit()  # and what could not be committed before, though nothing new comes
-        self._cadence.done()
+            self._offsets.mark_durable()
+        self._offsets.commit()  # also what could not be committed before
+        self._checkpoints.schedule_next()
         return True
 
-    def _insist(self, action: Callable[[], object]) -> bool:
-        """Do it, however often it must be tried; False: not done (:meth:`Patience.insist`)."""
-        done: bool = self._patience.insist(action)
+    def _retry(self, action: Callable[[], object]) -> bool:
+        """Call ``action`` until it succeeds; False if it did not (:meth:`Retrier.retry`)."""
+        done: bool = self._retrier.retry(action)
         return done
 
     def _start_over(self) -> None:
-        """Forget all state, and load it again from what is durable: what is in memory may be ahead
-        of what was sent."""
+        """Drop all state, and load what is durable: what is in memory may be ahead of what was
+        sent."""
         self._assignment.reload()
         self._forget()
 
     def _forget(self) -> None:
-        gone = sorted(self._assignment.gone)
+        gone = sorted(self._assignment.to_forget)
         if gone:
-            self._assignment.gone.clear()
-            self._stuck.let_go(gone)
+            self._assignment.to_forget.clear()
+            self._repeated_failures.clear(gone)
             self._offsets.forget(gone)
             self._handler.revoked(gone)
 
     def _load(self) -> None:
-        """Go on with what is ours again; load the state of what is new, and go on from there."""
-        kept, new = sorted(self._assignment.kept), sorted(self._assignment.new)
+        """Load the state of new partitions and consume them; resume those whose state is still in
+        memory."""
+        to_resume, new = sorted(self._assignment.to_resume), sorted(self._assignment.to_load)
         offsets: dict[TopicPartition, int] = {}
-        if new and not self._insist(lambda: offsets.update(self._where(new))):
+        if new and not self._retry(lambda: offsets.update(self._find_offsets(new))):
             return
-        self._offsets.go_on(offsets)
-        self._offsets.go_on_again(kept)
-        self._consumer.resume(*new, *kept)
-        self._assignment.loaded(new + kept)
-        self._look_at = 0.0
-        log.info("partitions assigned", count=len(self._offsets.places()))
+        self._offsets.start_at(offsets)
+        self._offsets.resume(to_resume)
+        self._consumer.resume(*new, *to_resume)
+        self._assignment.mark_loaded(new + to_resume)
+        self._measure_at = 0.0
+        log.info("partitions assigned", count=len(self._offsets.partitions()))
 
-    def _where(self, new: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        found: dict[TopicPartition, int] = self._offsets.find(new)
+    def _find_offsets(self, new: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        found: dict[TopicPartition, int] = self._offsets.find_committed(new)
         return found | dict(self._handler.assigned(new))
 
-    def _look(self) -> None:
-        """Measure how far behind we are; the answer also tells that the broker is there."""
-        if time.monotonic() < self._look_at:
+    def _measure(self) -> None:
+        """Measure the lag; the answer also shows that the broker is reachable."""
+        if time.monotonic() < self._measure_at:
             return
-        self._look_at = time.monotonic() + LOOK_SECONDS
-        self._clocks.look()
+        self._measure_at = time.monotonic() + LAG_SECONDS
+        self._clock_check.clear_if_settled()
         try:
-            self._offsets.measure()
+            self._offsets.measure_lag()
         except KafkaError as error:
             self._health.trouble("unavailable.broker", type(error).__name__)
             return
         self._health.trouble("unavailable.broker", None)
-        self._health.trouble("unavailable.broker_topics", self._missing())
+        self._health.trouble("unavailable.broker_topics", self._missing_topics())
 
-    def _missing(self) -> str | None:
-        """Which of our topics the broker does not have: nothing would be heard of them."""
+    def _missing_topics(self) -> str | None:
+        """The worker's topics that the broker does not have: it would receive nothing of them."""
         missing = [t for t in self._handler.topics if not self._consumer.partitions_for_topic(t)]
-        return (
-            f"missing: {', '.join(missing)}; make them: vigil topics --create" if missing else None
-        )
+        if not missing:
+            return None
+        return f"missing: {', '.join(missing)}; make them: vigil topics --create"
 
 
 def run_handler(
     handler: Handler, settings: Settings, stop: threading.Event, health: Health
 ) -> None:
     """Open a publisher, run the loop, close the publisher."""
-    publisher = until_open(lambda: Publisher(settings, handler.name, patience=0), stop, health)
+    publisher = open_with_retry(
+        lambda: Publisher(settings, handler.name, connect_timeout_seconds=0), stop, health
+    )
     if publisher is None:
         return
     try:
-        StreamLoop(handler, settings, publisher, health).run(stop)
+        StreamLoop(handler, settings, publisher, health=health).run(stop)
     finally:
         publisher.close()

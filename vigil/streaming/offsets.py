@@ -1,9 +1,9 @@
-"""Where a worker stands on each of its partitions: handled, durable, committed.
+"""A worker's offset on each of its partitions: handled, durable, committed.
 
-A log can lose its beginning (retention, before a worker that was away for days has read it) or its
-end (a broker restored from a backup). kafka-python then goes on at the first message there is. Both
-are noticed here and said: a gap at the beginning is counted as ``messages_missed``, and what comes
-a second time changes nothing.
+A log can lose its beginning (retention deleted what a worker that was stopped for days had not
+read) or its end (a broker restored from a backup). kafka-python then continues at the first message
+that exists. Both are detected and reported here: a gap at the beginning is counted as
+``messages_missed``; messages that are delivered a second time change nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from vigil.kafka import committed_ends
-from vigil.kafka.clients import unavailable
+from vigil.kafka.clients import broker_unavailable
 from vigil.liveness.progress import Measured, Progress
 from vigil.service import logs
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 log = logs.get("stream")
 
-PATIENCE_MS = 3000
-"""How long one question to the broker may take."""
+REQUEST_TIMEOUT_MS = 3000
+"""How long one request to the broker may take."""
 
 
 class Offsets:
@@ -41,142 +41,150 @@ class Offsets:
         self._settings = settings
         self._health = health
         self._next: dict[TopicPartition, int] = {}
-        self._undurable: set[TopicPartition] = set()
-        self._owed: dict[TopicPartition, OffsetAndMetadata] = {}
+        self._not_durable: set[TopicPartition] = set()
+        self._not_committed: dict[TopicPartition, OffsetAndMetadata] = {}
 
-    def find(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where each was committed last; where it was not, its beginning.
+    def find_committed(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """The committed offset of each partition; without one, its first offset.
 
         Raises:
             UnavailableError: the broker does not answer.
         """
         found: dict[TopicPartition, int] = {}
+        timeout_ms = REQUEST_TIMEOUT_MS
         try:
-            for place in places:
-                committed = self._consumer.committed(place, timeout_ms=PATIENCE_MS)
+            for partition in partitions:
+                committed = self._consumer.committed(partition, timeout_ms=timeout_ms)
                 if committed is not None and committed >= 0:
-                    found[place] = committed
-            fresh = [place for place in places if place not in found]
+                    found[partition] = committed
+            fresh = [partition for partition in partitions if partition not in found]
             if fresh:
-                found |= self._consumer.beginning_offsets(fresh, timeout_ms=PATIENCE_MS)
+                found |= self._consumer.beginning_offsets(fresh, timeout_ms=timeout_ms)
         except KafkaError as error:
-            raise unavailable(self._settings, type(error).__name__) from error
+            raise broker_unavailable(self._settings, type(error).__name__) from error
         return found
 
-    def go_on(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """These are loaded, and go on from here."""
-        for place, offset in offsets.items():
-            self._consumer.seek(place, offset)
+    def start_at(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Consume these partitions, whose state is loaded, from here."""
+        for partition, offset in offsets.items():
+            self._consumer.seek(partition, offset)
         self._next |= offsets
-        self._progress.placed(offsets)
+        self._progress.start_at(offsets)
 
-    def go_on_again(self, places: Iterable[TopicPartition]) -> None:
-        """These are ours again, with their state still in memory."""
-        for place in places:
-            self._consumer.seek(place, self._next[place])
+    def resume(self, partitions: Iterable[TopicPartition]) -> None:
+        """Continue with partitions that were assigned again, with their state still in memory."""
+        for partition in partitions:
+            self._consumer.seek(partition, self._next[partition])
 
-    def check(self, records: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Notice what the log has lost before these messages.
+    def detect_loss(self, records: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Detect and report what the log has lost before these records.
 
         Raises:
             UnavailableError: the broker does not answer.
         """
-        for place, messages in records.items():
-            expected, found = self._next[place], messages[0].offset
+        for partition, messages in records.items():
+            expected, found = self._next[partition], messages[0].offset
             if found > expected:
-                self._gap(place, expected)
+                self._report_gap(partition, expected)
             elif found < expected:
-                self._progress.went_back(place, found)
+                self._progress.reset(partition, found)
                 log.error(
-                    "log shorter than it was",
-                    topic=place.topic,
-                    partition=place.partition,
+                    "log is shorter than before",
+                    topic=partition.topic,
+                    partition=partition.partition,
                     expected=expected,
                     found=found,
                 )
 
-    def _gap(self, place: TopicPartition, expected: int) -> None:
-        """Offsets are left out by compaction and transactions, too: those are not missed."""
+    def _report_gap(self, partition: TopicPartition, expected: int) -> None:
+        """Compaction and transactions leave out offsets, too: those are not lost messages."""
         try:
-            first = self._consumer.beginning_offsets([place], timeout_ms=PATIENCE_MS)[place]
+            offsets = self._consumer.beginning_offsets([partition], timeout_ms=REQUEST_TIMEOUT_MS)
         except KafkaError as error:
-            raise unavailable(self._settings, type(error).__name__) from error
+            raise broker_unavailable(self._settings, type(error).__name__) from error
+        first = offsets[partition]
         if first > expected:
             missed = first - expected
             self._health.count("messages_missed", missed)
             log.error(
                 "messages were deleted before they were read",
-                topic=place.topic,
-                partition=place.partition,
+                topic=partition.topic,
+                partition=partition.partition,
                 expected=expected,
                 first=first,
             )
 
-    def handled(self, upto: Mapping[TopicPartition, int]) -> None:
-        """Up to here, everything is handled and what it caused is with the broker."""
-        self._next |= upto
-        self._undurable |= upto.keys()
-        self._progress.handled(upto)
+    def mark_handled(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Everything below these offsets is handled, and the broker has what it caused."""
+        self._next |= ends
+        self._not_durable |= ends.keys()
+        self._progress.mark_handled(ends)
 
-    def undurable(self) -> bool:
+    def needs_checkpoint(self) -> bool:
         """Whether anything was handled since the last checkpoint."""
-        return bool(self._undurable)
+        return bool(self._not_durable)
 
-    def durable(self) -> None:
+    def mark_durable(self) -> None:
         """Everything that was handled is durable."""
-        for place in self._undurable:
-            self._owed[place] = OffsetAndMetadata(self._next[place], "", -1)
-        self._undurable.clear()
+        for partition in self._not_durable:
+            self._not_committed[partition] = OffsetAndMetadata(self._next[partition], "", -1)
+        self._not_durable.clear()
 
     def commit(self) -> None:
-        """Commit what is durable and not committed yet. What fails, or is refused in the middle of
-        a rebalance, stays owed for as long as the partition is ours: we go on with it from memory,
-        so no repetition would commit it."""
-        if not self._owed:
+        """Commit what is durable and not committed yet.
+
+        A commit that fails, or is refused during a rebalance, is retried with the next one for as
+        long as the partition is ours: the worker continues from memory, so nothing else would
+        commit these offsets again.
+        """
+        if not self._not_committed:
             return
         try:
-            self._consumer.commit(self._owed, timeout_ms=PATIENCE_MS)
+            self._consumer.commit(self._not_committed, timeout_ms=REQUEST_TIMEOUT_MS)
         except KafkaError as error:
             log.warning("commit failed", error=type(error).__name__)
             return
-        self._owed = {}
+        self._not_committed = {}
 
-    def forget(self, places: Collection[TopicPartition]) -> None:
-        """These are another's."""
-        self._progress.forget(places)
-        for place in places:
-            self._next.pop(place, None)
-            self._owed.pop(place, None)
-            self._undurable.discard(place)
+    def forget(self, partitions: Collection[TopicPartition]) -> None:
+        """Drop the offsets of partitions that belong to another worker."""
+        self._progress.forget(partitions)
+        for partition in partitions:
+            self._next.pop(partition, None)
+            self._not_committed.pop(partition, None)
+            self._not_durable.discard(partition)
 
-    def places(self) -> set[TopicPartition]:
-        """The partitions that are worked on."""
+    def partitions(self) -> set[TopicPartition]:
+        """The partitions that are consumed now."""
         return set(self._next)
 
-    def measure(self, patience_ms: int = PATIENCE_MS) -> None:
-        """Ask where the partitions end, and note how far behind we are.
+    def measure_lag(self, timeout_ms: int = REQUEST_TIMEOUT_MS) -> None:
+        """Ask the broker where the partitions end, and record how far behind the worker is.
 
         Raises:
             KafkaError: the broker does not answer.
         """
-        consumer, places = self._consumer, list(self._next)
-        found = consumer.end_offsets(places, timeout_ms=patience_ms) if places else {}
+        consumer, partitions = self._consumer, list(self._next)
+        ends = consumer.end_offsets(partitions, timeout_ms=timeout_ms) if partitions else {}
         paused = consumer.paused()
-        self._progress.measured(
+        self._progress.record_measured(
             {
-                place: Measured(
-                    self._next[place] if place in paused else self._passed(place),
-                    end,
-                    committed_ends.fetched(consumer, place),
+                partition: Measured(
+                    position=(
+                        self._next[partition] if partition in paused else self._position(partition)
+                    ),
+                    end=end,
+                    fetched=committed_ends.last_fetch(consumer, partition),
                 )
-                for place, end in found.items()
+                for partition, end in ends.items()
             }
         )
 
-    def _passed(self, place: TopicPartition) -> int:
+    def _position(self, partition: TopicPartition) -> int:
         """The consumer's position. Between two batches it can be beyond the last message, where a
         transaction ended or compaction left nothing. (While a partition is paused it can be beyond
         messages that were dropped.)"""
-        state = self._consumer._subscription.assignment.get(place)
+        state = self._consumer._subscription.assignment.get(partition)
         position = None if state is None else state.position
-        return self._next[place] if position is None else max(self._next[place], position.offset)
+        handled = self._next[partition]
+        return handled if position is None else max(handled, position.offset)

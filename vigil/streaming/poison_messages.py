@@ -1,8 +1,12 @@
-"""Finds the one message that brings a handler down, so that the others are not held up by it."""
+"""Isolates a poison message: the one message that makes a handler fail.
+
+All other messages are handled meanwhile, and the poison message becomes a dead letter.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -18,126 +22,142 @@ if TYPE_CHECKING:
 
     from vigil.service.health import Health
 
-Place = tuple[str, int, int]
-"""Topic, partition, offset."""
+LogPosition = tuple[str, int, int]
+"""Topic, partition number, offset."""
 Records = Mapping[TopicPartition, Sequence[Any]]
-"""What a poll brings: partition → Kafka records, in order of offset."""
+"""The result of a poll: partition → Kafka records, in order of offset."""
 PARTS = 16
-"""Into so many a batch is divided: each failure costs loading all state again, each part a
-checkpoint. Four failures find one message among thousands."""
-IN_A_ROW = 3
-"""So many messages one after the other that fail alone are worth saying."""
+"""Number of parts into which a failed batch is divided. Each failure costs loading all state again,
+each part a checkpoint; four failures find one message among thousands."""
+REPORTED_FROM = 3
+"""Consecutive messages that fail by themselves, from which on that is reported."""
 TROUBLE = "failing"
 
 
-def place(received: Received) -> Place:
-    """Where a message stands in the log."""
+def position_of(received: Received) -> LogPosition:
+    """A message's position in the log."""
     return received.topic, received.partition, received.offset
 
 
-class Suspicion:
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a poll that is handled at once."""
+
+    records: Records
+    isolated: bool
+    """Whether a poison message is being looked for in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Separated:
+    """A batch without its known poison messages; both parts are in order."""
+
+    to_handle: list[Received]
+    set_aside: list[Rejected]
+
+
+class PoisonMessageIsolator:
     """What is known about messages on which a handler failed.
 
-    A batch that fails is handled in parts when it comes again, and so on, until a message is by
-    itself. One that fails by itself is set aside when it comes once more, and everything else is
-    handled.
+    A batch that fails is divided into parts when it is delivered again, and so on, until a message
+    is by itself. One that fails by itself is set aside when it is delivered once more, and
+    everything else is handled.
     """
 
     def __init__(self) -> None:
-        self._suspects: dict[Place, int] = {}
-        """Message → the group that it is to be handled with."""
-        self._groups = 0
-        self._alone: dict[Place, WireError] = {}
+        self._part_of: dict[LogPosition, int] = {}
+        """Message → number of the part that it is to be handled with."""
+        self._parts = 0
+        self._poison: dict[LogPosition, WireError] = {}
 
-    def pieces(self, records: Records) -> Iterator[tuple[Records, bool]]:
-        """What was polled, in pieces to be handled at once; and whether a piece is suspect.
+    def divide(self, records: Records) -> Iterator[Piece]:
+        """Divide a poll into the pieces that are to be handled at once.
 
-        >>> list(Suspicion().pieces({}))
-        [({}, False)]
+        >>> list(PoisonMessageIsolator().divide({}))
+        [Piece(records={}, isolated=False)]
         """
-        if not self._suspects:
-            yield records, False
+        if not self._part_of:
+            yield Piece(records, isolated=False)
             return
-        for where, messages in records.items():
+        for partition, messages in records.items():
 
-            def group(raw: Any, where: TopicPartition = where) -> int:
-                return self._suspects.get((where.topic, where.partition, raw.offset), 0)
+            def part(raw: Any, at: TopicPartition = partition) -> int:
+                return self._part_of.get((at.topic, at.partition, raw.offset), 0)
 
-            for suspects, together in groupby(messages, group):
-                yield {where: list(together)}, bool(suspects)
+            for number, together in groupby(messages, part):
+                yield Piece({partition: list(together)}, isolated=bool(number))
 
-    def split(self, batch: list[Received]) -> tuple[list[Received], list[Rejected]]:
-        """``(to handle, to set aside and why)``, each in order."""
-        if not self._alone:
-            return batch, []
-        handle: list[Received] = []
-        aside: list[Rejected] = []
+    def separate(self, batch: list[Received]) -> Separated:
+        """Separate the known poison messages of a batch from the others."""
+        if not self._poison:
+            return Separated(batch, [])
+        found = Separated([], [])
         for received in batch:
-            why = self._alone.get(place(received))
+            why = self._poison.get(position_of(received))
             if why is None:
-                handle.append(received)
+                found.to_handle.append(received)
             else:
-                aside.append(Rejected(received, why))
-        return handle, aside
+                found.set_aside.append(Rejected(received, why))
+        return found
 
-    def suspect(self, batch: Sequence[Received]) -> None:
+    def isolate(self, batch: Sequence[Received]) -> None:
         """One of these fails: each part of them is to be handled by itself."""
         size = -(-len(batch) // PARTS)
         for number, received in enumerate(batch):
-            self._suspects[place(received)] = self._groups + 1 + number // size
-        self._groups += PARTS
+            self._part_of[position_of(received)] = self._parts + 1 + number // size
+        self._parts += PARTS
 
-    def alone(self, received: Received, why: WireError) -> None:
-        """This one fails by itself: it is to be set aside."""
-        self._groups += 1
-        self._suspects[place(received)] = self._groups
-        self._alone[place(received)] = why
+    def mark_poison(self, received: Received, why: WireError) -> None:
+        """This message fails by itself: it is to be set aside."""
+        self._parts += 1
+        self._part_of[position_of(received)] = self._parts
+        self._poison[position_of(received)] = why
 
-    def handled(self, batch: Iterable[Received]) -> None:
-        """A handler took this batch."""
-        if self._suspects:
+    def mark_handled(self, batch: Iterable[Received]) -> None:
+        """A handler has handled this batch."""
+        if self._part_of:
             for received in batch:
-                self._suspects.pop(place(received), None)
+                self._part_of.pop(position_of(received), None)
 
-    def buried(self, aside: Iterable[Rejected]) -> None:
-        """These are with the dead letters."""
-        for received, _ in aside:
-            self._alone.pop(place(received), None)
-            self._suspects.pop(place(received), None)
+    def mark_dead_lettered(self, rejected: Iterable[Rejected]) -> None:
+        """These are dead letters now."""
+        for each in rejected:
+            self._poison.pop(position_of(each.received), None)
+            self._part_of.pop(position_of(each.received), None)
 
 
-class Streak:
-    """Messages of a kind that fail one after the other, and none of that kind is handled between.
+class ConsecutiveFailures:
+    """Messages of one type that fail one after the other, with none of that type handled between.
 
-    Each is with the dead letters and can be sent again. That it goes on so is said for as long as
-    it does: nobody may take it for a quiet ward.
+    Each of them is a dead letter and can be sent again. The condition is reported for as long as it
+    lasts, so that nobody takes it for a quiet ward.
     """
 
     def __init__(self, health: Health):
         self._health = health
-        self._kinds: set[type] = set()
-        self._length = 0
+        self._types: set[type] = set()
+        self._count = 0
         self._since: datetime | None = None
 
-    def failed(self, received: Received, error: BaseException) -> None:
-        """One more was set aside."""
-        self._kinds.add(type(received.message))
-        self._length += 1
+    def record_failure(self, received: Received, error: BaseException) -> None:
+        """One more message was set aside."""
+        self._types.add(type(received.message))
+        self._count += 1
         self._since = self._since or utc_now()
         self._health.count("messages_failed")
-        self._health.gauge("failed_in_a_row", self._length)
-        if self._length >= IN_A_ROW:
+        self._health.gauge("failed_in_a_row", self._count)
+        if self._count >= REPORTED_FROM:
             self._health.trouble(
                 TROUBLE,
-                f"{self._length} messages in a row could not be handled, since"
+                f"{self._count} messages in a row could not be handled, since"
                 f" {timestamp(self._since)}, the last because of {type(error).__name__}; they are"
-                " with the dead letters (`vigil deadletter list`)",
+                " dead letters now (`vigil deadletter list`)",
             )
 
-    def handled(self, batch: Iterable[Received]) -> None:
-        """A handler took these."""
-        if self._length and any(type(received.message) in self._kinds for received in batch):
-            self._kinds.clear()
-            self._length, self._since = 0, None
+    def record_handled(self, batch: Iterable[Received]) -> None:
+        """A handler has handled these."""
+        if self._count and any(type(received.message) in self._types for received in batch):
+            self._types.clear()
+            self._count, self._since = 0, None
             self._health.gauge("failed_in_a_row", 0)
             self._health.trouble(TROUBLE, None)

@@ -1,4 +1,4 @@
-"""One good message of each kind that workers read: what a probe handles and never keeps.
+"""One valid message of each type that workers read, for probes; none is ever stored.
 
 A handler that fails on these fails on everyone (:meth:`vigil.streaming.handler.Handler.probe`).
 """
@@ -23,8 +23,9 @@ MINUTES = 40
 SIGNATURE = "en/patient/heart_rate_high.above/opened/-/-/heart_rate"
 
 
-def upload(now: datetime) -> Upload:
-    """Forty minutes of every signal, ending now; the heart is fast in the second half."""
+def build_upload(now: datetime) -> Upload:
+    """40 minutes of every signal, one reading a minute, ending at ``now``. The heart rate is about
+    70 /min in the first half and 150 /min in the second."""
     rows = []
     for minute in range(MINUTES):
         time = now - timedelta(minutes=MINUTES - minute)
@@ -37,12 +38,18 @@ def upload(now: datetime) -> Upload:
             "respiratory_rate": 15.0 + minute % 3,
             "temperature": 36.8 + minute % 2 / 10,
         }
-        reading_id = ids.reading_id(PATIENT, PATIENT, time, "")
-        rows.append(Measurement(reading_id, time, values, Context(activity="rest")))
-    return Upload(PATIENT, PATIENT, now, tuple(rows), synthetic=True)
+        reading_id = ids.reading_id(PATIENT, PATIENT, time=time, content="")
+        rows.append(Measurement(reading_id, time, values, context=Context(activity="rest")))
+    return Upload(
+        patient_id=PATIENT,
+        device_id=PATIENT,
+        received_at=now,
+        measurements=tuple(rows),
+        synthetic=True,
+    )
 
 
-def event(now: datetime) -> Event:
+def build_event(now: datetime) -> Event:
     """The first step of an episode."""
     return Event(
         event_id=ids.event_id(PATIENT, "heart_rate_high", now),
@@ -71,10 +78,10 @@ def event(now: datetime) -> Event:
     )
 
 
-def alert(now: datetime) -> Alert:
-    """Its words."""
+def build_alert(now: datetime) -> Alert:
+    """The alert of :func:`build_event`."""
     text = Text("Heart rate high", "The heart rate has been high.", "Look at the patient.")
-    step = event(now)
+    step = build_event(now)
     return Alert(
         alert_id=ids.alert_id(step.event_id),
         event_id=step.event_id,
@@ -95,31 +102,60 @@ def alert(now: datetime) -> Alert:
     )
 
 
-def action(now: datetime) -> Action:
-    """Somebody has seen it."""
-    step = event(now)
-    ident = ids.derive("action", PATIENT, ids.timestamp(now))
-    return Action(ident, step.event_id, PATIENT, PATIENT, "acknowledge", now)
+def build_action(now: datetime) -> Action:
+    """An acknowledgement of :func:`build_event`."""
+    return Action(
+        action_id=ids.derive("action", PATIENT, ids.timestamp(now)),
+        event_id=build_event(now).event_id,
+        patient_id=PATIENT,
+        actor=PATIENT,
+        verb="acknowledge",
+        time=now,
+    )
 
 
-def phrase(now: datetime) -> Phrase:
+def build_phrase(now: datetime) -> Phrase:
     """A sentence of the phrasebook."""
     text = "Your heart rate is {heart_rate}."
-    return Phrase(ids.phrase_id(SIGNATURE, text), SIGNATURE, text, "draft", "model", 0, now)
+    return Phrase(
+        phrase_id=ids.phrase_id(SIGNATURE, text),
+        signature=SIGNATURE,
+        text=text,
+        status="draft",
+        author="model",
+        revision=0,
+        time=now,
+    )
 
 
-def status(now: datetime) -> Status:
-    """A process that works."""
-    return Status(PATIENT, PATIENT, "0", now, now, {}, {}, {})
+def build_status(now: datetime) -> Status:
+    """A process without troubles."""
+    return Status(
+        service=PATIENT,
+        instance=PATIENT,
+        version="0",
+        started=now,
+        time=now,
+        trouble={},
+        counters={},
+        gauges={},
+    )
 
 
-def received(*messages: wire.Carried) -> list[Received]:
+def as_received(*messages: wire.Carried) -> list[Received]:
     """Messages as the loop hands them to a handler."""
     found = []
     for offset, message in enumerate(messages):
         sent = wire.outgoing(message, PATIENT)
-        stamp = dict(sent.headers)["ce_time"].decode()
-        millis = int(datetime.fromisoformat(stamp).timestamp() * 1000)
-        raw = Record(offset, millis, sent.key, sent.value, b"\0")
-        found.append(Received(sent.topic, 0, offset, message, raw))
+        time = dict(sent.headers)["ce_time"].decode()
+        raw = Record(
+            offset=offset,
+            timestamp=int(datetime.fromisoformat(time).timestamp() * 1000),
+            key=sent.key,
+            value=sent.value,
+            packed_headers=b"\0",
+        )
+        found.append(
+            Received(topic=sent.topic, partition=0, offset=offset, message=message, raw=raw)
+        )
     return found

@@ -1,4 +1,4 @@
-"""Trying again what cannot be done now, without losing the partitions meanwhile."""
+"""Retries what is unavailable now, without losing the partitions meanwhile."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ LONGEST_PAUSE_SECONDS = 5.0
 POLL_MS = 100
 
 
-class Patience:
-    """One consumer's.
+class Retrier:
+    """Retries on behalf of one consumer, and keeps its membership of the group.
 
     Args:
-        poll: asks the consumer for what is new, so many milliseconds long, at most so many
-            messages; everything is paused, so that it gives none.
-        failed: is given each error that is waited out.
+        stop: set when the worker is to end.
+        poll: polls the consumer: how long, in milliseconds, and how many messages at most.
+            Everything is paused, so it returns none.
+        record_failure: is given each error before the next attempt.
     """
 
     def __init__(
@@ -37,21 +38,24 @@ class Patience:
         consumer: Any,
         assignment: Assignment,
         health: Health,
+        *,
         stop: threading.Event,
         poll: Callable[[int, int], object],
-        failed: Callable[[UnavailableError], None],
+        record_failure: Callable[[UnavailableError], None],
     ):
-        self._failed = failed
+        self._record_failure = record_failure
         self._consumer = consumer
         self._assignment = assignment
         self._health = health
         self._stop = stop
         self._poll = poll
 
-    def insist(self, action: Callable[[], object]) -> bool:
-        """Do it, again and again while a part is unavailable.
+    def retry(self, action: Callable[[], object]) -> bool:
+        """Call ``action`` until it succeeds, with a growing pause after each
+        :class:`~vigil.service.errors.UnavailableError`.
 
-        False: not done, because we must stop, or the partitions are no longer ours.
+        Returns:
+            False if it did not succeed because the worker must stop or has lost its partitions.
         """
         generation, pause = self._assignment.generation, FIRST_PAUSE_SECONDS
         troubled: set[str] = set()
@@ -61,19 +65,19 @@ class Patience:
                     action()
                 except UnavailableError as error:
                     troubled.add(error.code)
-                    told(error, self._health)
-                    self._failed(error)
+                    report_waiting(error, self._health)
+                    self._record_failure(error)
                     if not self._keep_alive(pause, generation):
                         return False
                     pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 else:
                     return True
-        finally:  # also where it was not done: nothing waits for the part now
+        finally:  # also without success: nothing waits for the part any longer
             for code in troubled:
                 self._health.trouble(code, None)
 
     def _keep_alive(self, seconds: float, generation: int) -> bool:
-        """Wait without losing the partitions; False when they are lost or we must stop."""
+        """Wait without losing the partitions; False if they are lost or the worker must stop."""
         self._consumer.pause(*self._consumer.assignment())
         deadline = time.monotonic() + seconds
         try:
@@ -86,17 +90,17 @@ class Patience:
                     return False
             return True
         finally:
-            self._consumer.resume(*(self._consumer.paused() - self._assignment.waiting()))
+            self._consumer.resume(*(self._consumer.paused() - self._assignment.held_back()))
 
 
-def until_open(make: Callable[[], T], stop: threading.Event, health: Health) -> T | None:
-    """A client, once there is a broker; None: told to stop before."""
+def open_with_retry(make: Callable[[], T], stop: threading.Event, health: Health) -> T | None:
+    """Open a client, retrying until there is a broker; None: ``stop`` was set before."""
     while not stop.is_set():
         health.beat()
         try:
             client = make()
         except UnavailableError as error:
-            told(error, health)
+            report_waiting(error, health)
             stop.wait(1)
         else:
             health.trouble("unavailable.broker", None)
@@ -104,7 +108,7 @@ def until_open(make: Callable[[], T], stop: threading.Event, health: Health) -> 
     return None
 
 
-def told(error: UnavailableError, health: Health) -> None:
-    """Say what is waited for, and what would mend it."""
+def report_waiting(error: UnavailableError, health: Health) -> None:
+    """Report what is waited for, and how to fix it."""
     health.trouble(error.code, f"{error.message} {error.how_to_fix}".strip())
     log.warning("waiting", code=error.code, how_to_fix=error.how_to_fix)

@@ -14,7 +14,7 @@ from benchmarks.stream.task import Outcome, Task, main
 from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
 from vigil.contracts import topics
 from vigil.domain.reading import Upload
-from vigil.kafka import clients as broker
+from vigil.kafka.clients import open_admin, read_log_id
 from vigil.service.health import Health
 from vigil.service.settings import Settings
 from vigil.streaming.handler import BATCH, Handled, Received
@@ -55,8 +55,8 @@ class ZScores:
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Claim, load, go on from there."""
-        with broker.open_admin(self._settings) as admin:
-            log_id = broker.log_id(admin)
+        with open_admin(self._settings) as admin:
+            log_id = read_log_id(admin)
         for partition in partitions:
             place = Place(self.name, partition.topic, partition.partition)
             self._shards[partition] = Shard(place, *self._checkpoints.claim(place, log_id))

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from kafka import TopicPartition
+from msgspec.structs import replace
 from typer.testing import CliRunner, Result
 
 from cli.main import app
@@ -132,7 +133,7 @@ def test_what_is_set_aside_is_passed_in_the_checkpoint_and_not_met_again(
     monkeypatch.setattr(Engine, "process", failing)
     good = [wire.outgoing(one, "test") for one in heart(FAST, patient=patient)]
     bad = [wire.outgoing(one, "test") for one in heart([70.0] * 5, patient=cursed)]
-    broken = good[0]._replace(value=b"not json")
+    broken = replace(good[0], value=b"not json")
     publisher.publish([*good[:20], broken, *bad, *good[20:], broken, *bad[:1]])
     for _ in range(2):
         with running(service.build(settings), settings):

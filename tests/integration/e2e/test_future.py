@@ -11,6 +11,7 @@ import msgspec
 import psycopg
 import pytest
 from kafka import TopicPartition
+from msgspec.structs import replace
 
 from detectors import service as detectors_service
 from detectors.configuration.loading import load
@@ -64,7 +65,7 @@ def test_nothing_waits_for_the_future_to_come(settings: Settings) -> None:
     sent = [wire.outgoing(message, "somebody", PARTITION) for message in log]
     nines = [b'{"time":"9999-12-31T23:59:59Z"}', sent[0].value.replace(b'"2026-', b'"9000-')]
     sent[25:25] = [
-        sent[-1]._replace(value=nines[0]), sent[0]._replace(value=nines[1])
+        replace(sent[-1], value=nines[0]), replace(sent[0], value=nines[1])
     ]  # fmt: skip
     engine = Engine(load())
     expected = [e for item in (*calm, *fast) for e in engine.process(item)]

@@ -93,9 +93,9 @@ def test_what_is_no_event_goes_to_the_dead_letters_and_the_next_is_told(
 ) -> None:
     told = fresh()
     tick = wire.outgoing(Tick(datetime(2026, 1, 1, tzinfo=UTC)), "test")
-    bad = tick._replace(topic=EVENTS.name, key=b"p1")
+    bad = replace(tick, topic=EVENTS.name, key=b"p1")
     with running(ExplainWorker(streaming, shipped=()), streaming) as health:
-        send(streaming, bad, bad._replace(value=b"\xff{"), wire.outgoing(told, "test"))
+        send(streaming, bad, replace(bad, value=b"\xff{"), wire.outgoing(told, "test"))
         alerts_of(streaming, told.event_id, 1)
         eventually(lambda: "vigil_dead_letters_total" in health.metrics())
     consumer = open_consumer(streaming, None)

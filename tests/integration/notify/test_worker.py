@@ -23,7 +23,7 @@ from tests.support.streaming import ends
 from vigil.contracts import wire
 from vigil.domain.action import Action
 from vigil.domain.alert import Alert
-from vigil.kafka.clients import Publisher, log_id, open_admin
+from vigil.kafka.clients import Publisher, open_admin, read_log_id
 from vigil.service.settings import Settings
 from vigil.values.clock import utc_now
 from vigil.web.web_push import new_private_key
@@ -75,7 +75,7 @@ def house(settings: Settings) -> Iterator[House]:
 def _begin_at_the_end(settings: Settings, connection: Connection) -> None:
     """The database is new and the topics are not: what other tests sent is no news here."""
     with open_admin(settings) as admin:
-        log = log_id(admin)
+        log = read_log_id(admin)
     for topic in Planner.topics:
         for place, end in ends(settings, topic).items():
             skip(connection, "notify", place, log, (0, end))

@@ -15,7 +15,7 @@ from tests.support.messages import alert, measurement, upload
 from tests.support.running import eventually, running
 from tests.support.streaming import read_all
 from vigil.contracts import topics, wire
-from vigil.dead_letters import redrive as deadletters
+from vigil.dead_letters.redrive import read_dead_letters, restore_originals
 from vigil.kafka.clients import Publisher
 from vigil.service.errors import CODES, InputError, WireError
 from vigil.service.settings import Settings
@@ -47,7 +47,7 @@ def send(settings: Settings, *messages: wire.Outgoing) -> None:
 def dead(message: wire.Outgoing, offset: int, reason: WireError = REASON) -> wire.Outgoing:
     """The dead letter of a message, as the stream's loop writes it."""
     original = wire.DeadOriginal(message.key, message.value, message.headers, "store", reason)
-    return wire.deadletter(message.topic, 0, offset, original)
+    return wire.build_dead_letter(message.topic, 0, offset, original)
 
 
 def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
@@ -69,7 +69,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
 
         send(settings, broken, dead(good, 7))
         eventually(lambda: seen() == 1)
-        assert len(list(deadletters.read(settings))) == 2
+        assert len(list(read_dead_letters(settings))) == 2
         listed = vigil("deadletter", "list")
         assert listed.exit_code == 0, listed.output
         assert "2 dead letters" in listed.output
@@ -81,7 +81,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
             "    1 × wire.broken_message (store)\n    1 × wire.rejected (store)\n"
         )
 
-        letter = next(one for one in deadletters.read(settings) if one.origin.endswith("/7"))
+        letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/7"))
         for count in (2, 3):
             again = vigil("deadletter", "redrive", letter.ident[:8])
             assert "sent 1 message again\n" in again.output
@@ -97,7 +97,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         assert "left out: 1 that would die again\n" in all_of_them
         assert "sent 1 message again\n" in all_of_them
         eventually(lambda: seen() == 4)
-        worse = next(one for one in deadletters.read(settings) if one.ident != letter.ident)
+        worse = next(one for one in read_dead_letters(settings) if one.ident != letter.ident)
         doubted = vigil("deadletter", "redrive", worse.ident).output
         assert f"{worse.ident} would die again: A message on vitals.readings is not" in doubted
         assert "would send 1 message again; nothing was sent: add --send\n" in doubted
@@ -105,7 +105,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         assert "would send 2 messages again" in vigil("deadletter", "redrive", *both).output
         assert "sent 2 messages again\n" in vigil("deadletter", "redrive", *both, "--send").output
         eventually(lambda: seen() == 6)
-        letters = list(deadletters.read(settings))
+        letters = list(read_dead_letters(settings))
         assert len(letters) == 3  # it died once more …
         every = [one.ident for one in letters]
         assert "sent 2 messages again\n" in vigil("deadletter", "redrive", *every, "--send").output
@@ -148,7 +148,7 @@ def test_one_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> None:
     value = b'{"secret":"\x1b[31m\xff"}'
     headers = [("ce_type", b"org.vigil.upload.v1"), ("odd", b"\x1b")]
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"p\x07", value, headers), 200))
-    letter = next(one for one in deadletters.read(settings) if one.origin.endswith("/200"))
+    letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/200"))
     shown = vigil("deadletter", "show", letter.ident[:12])
     assert shown.exit_code == 0, shown.output
     assert "What follows is a patient's data." in shown.stderr
@@ -174,14 +174,14 @@ def test_a_letter_that_was_cut_is_not_sent_again(
 ) -> None:
     monkeypatch.setattr(wire, "LARGEST_LETTER", 10)
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"p", b"x" * 20, []), 300))
-    letter = next(one for one in deadletters.read(settings) if one.origin.endswith("/300"))
+    letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/300"))
     assert (
         "value, 10 bytes, of 20 that it had: " in vigil("deadletter", "show", letter.ident).output
     )
     error = vigil("deadletter", "redrive", letter.ident).exception
     assert isinstance(error, InputError)
     assert "only the first 10" in error.message
-    monkeypatch.setattr(deadletters, "redrive", lambda _settings, letters: len(letters))
+    monkeypatch.setattr("vigil.dead_letters.redrive.send_again", lambda _, letters: len(letters))
     output = vigil("deadletter", "redrive", "--all").output
     assert "left out: 1 that were kept only in part" in output
 
@@ -200,7 +200,7 @@ def test_what_cannot_be_redriven_is_said(settings: Settings) -> None:
     send(settings, foreign)
     assert "(no origin)" in vigil("deadletter", "list").output
     with pytest.raises(InputError, match="no topic of ours"):
-        deadletters.originals(one for one in deadletters.read(settings) if not one.ident)
+        restore_originals(one for one in read_dead_letters(settings) if not one.ident)
 
 
 @pytest.mark.parametrize("name", ["vitals.directory", "vitals.status", "vitals.phrases",
@@ -209,7 +209,7 @@ def test_nothing_is_redriven_to_where_only_vigil_writes(settings: Settings, name
     """An old entry of the directory would open the door to a key that was revoked since."""
     send(settings, dead(wire.Outgoing(name, b"device:d1", b"{}", []), 600))
     before = len(read_all(settings, name))
-    letter = next(one for one in deadletters.read(settings) if one.origin == f"{name}/0/600")
+    letter = next(one for one in read_dead_letters(settings) if one.origin == f"{name}/0/600")
     refused = vigil("deadletter", "redrive", letter.ident, "--send")
     assert isinstance(refused.exception, InputError)
     assert "only Vigil itself writes" in str(refused.exception)
@@ -221,7 +221,7 @@ def test_nothing_is_redriven_to_where_only_vigil_writes(settings: Settings, name
 def test_a_letter_cut_in_key_or_headers_is_not_sent_again(settings: Settings) -> None:
     headers = [(f"h{n}", b"") for n in range(2000)]
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"k" * 70_000, b"{}", headers), 700))
-    letter = next(one for one in deadletters.read(settings) if one.origin.endswith("/700"))
+    letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/700"))
     assert letter.cut == "its key, of 70000 bytes and some of its 2000 headers, 8890 bytes"
     refused = vigil("deadletter", "redrive", letter.ident, "--send").exception
     assert isinstance(refused, InputError)

@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from pydantic import SecretStr
 
-from cli.stream.positions import keeper_of
+from cli.stream.positions import find_offset_store
 from detectors.configuration import loading as config
 from detectors.worker import Detectors
 from notify.planning.planner import Planner
@@ -39,7 +39,7 @@ from vigil.kafka.clients import Publisher, open_admin
 from vigil.service.errors import StaleOwnerError
 from vigil.service.health import Health
 from vigil.service.settings import Settings
-from vigil.streaming.skipping import Group, Position
+from vigil.streaming.skipping import Position, WorkerPosition
 from vigil.values.clock import utc_now
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
@@ -207,7 +207,7 @@ def test_a_message_that_a_person_skipped_is_not_taken_for_one_that_is_missing(
     publish(settings, messages)
     storing(settings, prefix, 60)
     places = [TopicPartition("vitals.readings", number) for number in range(3)]
-    stands = group_offsets.ask(settings, "store", places)
+    stands = group_offsets.read_group_offsets(settings, "store", places)
     place, here = min(stands.committed.items())
     with connect(settings, autocommit=True) as connection:
         positions.skip(connection, "store", place, stands.log_id, (here, here + 1))
@@ -233,18 +233,19 @@ def test_a_skip_under_an_older_database_is_where_the_worker_begins(
     else:
         judging(settings)
     place = TopicPartition("vitals.readings", 0)
-    assert group_offsets.ask(settings, service, [place]).committed[place] > 1
-    group = Group(empty, service, place, keeper_of(service, empty))
-    assert group.position() == Position(0, 0)
-    assert group.skip(0).next_offset == 1
-    assert group.position() == Position(1, 1)
-    assert group.skip(1).next_offset == 2
+    assert group_offsets.read_group_offsets(settings, service, [place]).committed[place] > 1
+    store = find_offset_store(service, empty)
+    worker = WorkerPosition(empty, service, place, offset_store=store)
+    assert worker.read() == Position(0, 0)
+    assert worker.skip(0).next_offset == 1
+    assert worker.read() == Position(1, 1)
+    assert worker.skip(1).next_offset == 2
     handler: Any = Store(empty, Health("store"))
     if service == "detectors":
         handler = Detectors(empty, config.load(None), Health("detectors"))
     found = handler.assigned([place])
     handler.close()
-    stands = group_offsets.ask(empty, service, [place])
+    stands = group_offsets.read_group_offsets(empty, service, [place])
     assert (found.get(place) or stands.committed[place]) == 2
 
 

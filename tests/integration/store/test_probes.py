@@ -99,5 +99,7 @@ def test_code_that_fails_on_everyone_fails_on_the_samples(
 
 
 def test_the_sample_makes_detection_say_something() -> None:
-    events = Engine(load()).process(probe_messages.upload(datetime(2026, 11, 21, 12, tzinfo=UTC)))
+    events = Engine(load()).process(
+        probe_messages.build_upload(datetime(2026, 11, 21, 12, tzinfo=UTC))
+    )
     assert "heart_rate_high" in {event.kind for event in events}

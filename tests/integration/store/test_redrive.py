@@ -13,7 +13,7 @@ from tests.support.running import eventually, running
 from tests.support.streaming import committed, read_all
 from tests.support.vitals import at, heart, upload
 from vigil.contracts import topics, wire
-from vigil.dead_letters import redrive as deadletters
+from vigil.dead_letters.redrive import read_dead_letters, send_again
 from vigil.domain.reading import Upload
 from vigil.kafka.clients import Publisher
 from vigil.service.errors import WireError
@@ -37,7 +37,7 @@ def letter(uploads: list[Upload], offset: int) -> wire.Outgoing:
     message = wire.outgoing(upload(*items), "ingest")
     reason = WireError("refused by an older Vigil", code="wire.rejected")
     original = wire.DeadOriginal(message.key, message.value, message.headers, "store", reason)
-    return wire.deadletter(message.topic, 0, offset, original)
+    return wire.build_dead_letter(message.topic, 0, offset, original)
 
 
 def send(settings: Settings, messages: list[wire.Outgoing]) -> None:
@@ -94,10 +94,10 @@ def test_redriven_twice_changes_nothing_of_readings_events_and_alerts(settings: 
         settle(settings)
         before = state(settings)
         assert (len(before["readings"]), before["events"], before["alerts"]) == (120, [], [])
-        letters = list(deadletters.read(settings))
+        letters = list(read_dead_letters(settings))
         states, messages = [], []
         for _ in range(3):
-            assert deadletters.redrive(settings, letters) == 2
+            assert send_again(settings, letters) == 2
             settle(settings)
             states.append(state(settings))
             messages.append((told(settings, topics.EVENTS), told(settings, topics.ALERTS)))

@@ -36,7 +36,7 @@ from tests.support.streaming import launch_with_topics, read_all
 from vigil.contracts import topics, wire
 from vigil.domain.directory import DeviceEntry, PatientEntry
 from vigil.domain.reading import Tick
-from vigil.kafka import clients as broker
+from vigil.kafka.clients import Publisher
 from vigil.service.health import Health
 from vigil.service.settings import Settings
 
@@ -56,7 +56,7 @@ def stop(database: subprocess.Popen[bytes]) -> None:
 
 
 def publish(settings: Settings, *messages: wire.Carried) -> None:
-    publisher = broker.Publisher(settings, "test")
+    publisher = Publisher(settings, "test")
     try:
         publisher.publish([wire.outgoing(message, "test") for message in messages])
     finally:

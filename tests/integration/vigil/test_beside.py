@@ -17,7 +17,7 @@ from tests.support.running import eventually
 from vigil.composition.status_reporter import Reporter
 from vigil.contracts.topics import DIRECTORY
 from vigil.kafka import compacted_topic
-from vigil.kafka.compacted_topic import Follower
+from vigil.kafka.compacted_topic import CompactedTopicReader
 from vigil.service.background import Pulse
 from vigil.service.health import Health
 from vigil.service.settings import Settings
@@ -85,14 +85,14 @@ def test_a_topic_that_cannot_be_followed_is_said(
     away: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compacted_topic, "UNREAD_SECONDS", 0.1)
-    monkeypatch.setattr(compacted_topic, "PATIENCE_SECONDS", 0.1)
-    follower = Follower(away, DIRECTORY, lambda: None, "directory")  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(compacted_topic, "CONNECT_TIMEOUT_SECONDS", 0.1)
+    follower = CompactedTopicReader(away, DIRECTORY, lambda: None, name="directory")  # type: ignore[arg-type, return-value]
     assert follower.trouble() is None
     follower.start()
     try:
         told = eventually(follower.trouble)
         assert told is not None
-        assert told.startswith("vitals.directory cannot be followed: UnavailableError")
+        assert told.startswith("vitals.directory cannot be read: UnavailableError")
     finally:
         monkeypatch.undo()
         follower.stop()

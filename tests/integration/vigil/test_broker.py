@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaProducer, errors
+from msgspec.structs import replace
 
 from local.parts import HOST, free_port
 from tests.conftest import BROKERS, broker_part
@@ -15,7 +16,13 @@ from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually
 from tests.support.streaming import Recorder, launch_with_topics, looping, read_all, uploads
 from vigil.contracts import topics, wire
-from vigil.kafka.clients import LARGEST_REQUEST, Publisher, open_admin, open_consumer, unavailable
+from vigil.kafka.clients import (
+    LARGEST_REQUEST,
+    Publisher,
+    broker_unavailable,
+    open_admin,
+    open_consumer,
+)
 from vigil.kafka.provisioning import create_topics
 from vigil.service.errors import SettingsError, UnavailableError, WireError
 from vigil.service.settings import Settings
@@ -63,7 +70,7 @@ def test_any_codec_of_another_producer_is_read(broker: str) -> None:
 def test_a_message_too_large_is_an_error_of_its_own_and_ends_nothing(sender: Publisher) -> None:
     _, (good, other) = uploads(patients=1, each=2)
     with pytest.raises(WireError) as caught:
-        sender.publish([good._replace(value=b"x" * (LARGEST_REQUEST + 1))])
+        sender.publish([replace(good, value=b"x" * (LARGEST_REQUEST + 1))])
     assert caught.value.code == "wire.too_large"
     assert sender.publish([good, other]) == 2
 
@@ -77,19 +84,22 @@ def test_a_topic_that_is_not_there_is_said_before_an_ack_is_waited_for(
         pytest.skip("Tansu makes a topic when it is written to")
     _, (good,) = uploads(patients=1, each=1)
     with pytest.raises(UnavailableError):
-        sender.send(good._replace(topic="vitals.nowhere"))
+        sender.send(replace(good, topic="vitals.nowhere"))
 
 
 def test_no_broker_is_said_with_its_address_and_leaves_no_thread_behind() -> None:
     before = set(threading.enumerate())
     settings = Settings(kafka_bootstrap=f"{HOST}:{free_port()}")
-    for make in (open_admin, lambda s, patience: open_consumer(s, "g", patience)):
+    for make in (
+        open_admin,
+        lambda s, connect_timeout_seconds: open_consumer(s, "g", connect_timeout_seconds),
+    ):
         with pytest.raises(UnavailableError) as caught:
             make(settings, 0)
         assert caught.value.code == "unavailable.broker"
         assert settings.kafka_bootstrap in str(caught.value)
     with pytest.raises(UnavailableError):
-        Publisher(settings, "test", patience=0)
+        Publisher(settings, "test", connect_timeout_seconds=0)
     eventually(lambda: set(threading.enumerate()) <= before)
 
 
@@ -191,6 +201,6 @@ def test_closing_with_the_broker_gone_raises_nothing(tmp_path: Path) -> None:
 def test_what_the_broker_says_has_its_code_and_mend(
     error: type[errors.KafkaError], code: str
 ) -> None:
-    told = unavailable(Settings(kafka_bootstrap="b:1"), error.__name__)
+    told = broker_unavailable(Settings(kafka_bootstrap="b:1"), error.__name__)
     assert (told.code, bool(told.how_to_fix)) == (code, True)
     assert error.__name__ in told.message

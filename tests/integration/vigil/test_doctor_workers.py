@@ -23,7 +23,7 @@ from vigil.contracts import topics, wire
 from vigil.domain.status import Status
 from vigil.kafka import provisioning
 from vigil.kafka.clients import Publisher, open_admin
-from vigil.kafka.provisioning import WAY_OUT, create_topics, differences
+from vigil.kafka.provisioning import HOW_TO_RECREATE, create_topics, find_differences
 from vigil.service.settings import Settings
 
 pytestmark = pytest.mark.xdist_group("doctor")
@@ -147,7 +147,7 @@ def test_advice_on_partitions_that_were_added_converges(
     monkeypatch.setenv("VIGIL_KAFKA_BOOTSTRAP", broker)
 
     def told(partitions: int) -> Any:
-        return differences(Settings(kafka_bootstrap=broker, partitions=partitions))
+        return find_differences(Settings(kafka_bootstrap=broker, partitions=partitions))
 
     create_topics(Settings(kafka_bootstrap=broker, partitions=6))
     with open_admin(Settings(kafka_bootstrap=broker)) as admin:
@@ -155,7 +155,7 @@ def test_advice_on_partitions_that_were_added_converges(
         eventually(lambda: len(admin.describe_topics([shared[0]])[0]["partitions"]) == 8)
         for asked in (6, 8, 3):
             (one,) = told(asked)
-            assert (one.topic, one.grave, one.how_to_fix) == (shared[0], True, WAY_OUT)
+            assert (one.topic, one.grave, one.how_to_fix) == (shared[0], True, HOW_TO_RECREATE)
             assert f"has 8 partitions, and {shared[1]} has 6" in one.what
             assert "Set VIGIL_PARTITIONS" not in one.how_to_fix
         started = CliRunner().invoke(app, ["topics", "--create"])
@@ -167,9 +167,9 @@ def test_advice_on_partitions_that_were_added_converges(
 
 
 def test_all_topics_of_one_number_are_none_that_was_raised() -> None:
-    assert provisioning._raised({}) == {}
-    assert provisioning._raised({"a": 3, "b": 3}) == {}
-    assert list(provisioning._raised({"a": 3, "b": 4, "c": 3, "d": 5})) == ["b", "d"]
+    assert provisioning._find_raised({}) == {}
+    assert provisioning._find_raised({"a": 3, "b": 3}) == {}
+    assert list(provisioning._find_raised({"a": 3, "b": 4, "c": 3, "d": 5})) == ["b", "d"]
 
 
 @pytest.mark.kafka
@@ -203,4 +203,4 @@ def test_states_that_their_patients_left_are_told(
     (told,) = states()
     assert told["state"] == "wrong"
     assert told["what"].startswith("1 of 4 states stand on another of the 3 partitions")
-    assert told["how_to_fix"] == WAY_OUT
+    assert told["how_to_fix"] == HOW_TO_RECREATE

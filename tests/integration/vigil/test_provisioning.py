@@ -12,7 +12,7 @@ from cli.main import app
 from vigil.contracts import topics
 from vigil.kafka import provisioning
 from vigil.kafka.clients import open_admin
-from vigil.kafka.provisioning import create_topics, differences, stamped_by_producers
+from vigil.kafka.provisioning import create_topics, find_differences, find_producer_timestamps
 from vigil.service.settings import Settings
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("provisioning")]
@@ -39,7 +39,7 @@ def ours(
 
 def told(settings: Settings) -> dict[str, list[tuple[str, bool]]]:
     """Topic → what is off, and whether it is grave; each has its mend."""
-    found = differences(settings)
+    found = find_differences(settings)
     assert all(difference.how_to_fix for difference in found)
     return {
         name: [(d.what, d.grave) for d in found if d.topic == name]
@@ -49,9 +49,9 @@ def told(settings: Settings) -> dict[str, list[tuple[str, bool]]]:
 
 def test_what_vigil_makes_is_right(broker: str, ours: dict[str, topics.Topic]) -> None:
     settings = Settings(kafka_bootstrap=broker, partitions=2)
-    assert {d.what for d in differences(settings)} == {"is missing"}
+    assert {d.what for d in find_differences(settings)} == {"is missing"}
     assert create_topics(settings) == list(ours)
-    assert differences(settings) == []
+    assert find_differences(settings) == []
 
 
 @pytest.mark.parametrize("asked", [2, 5])
@@ -97,7 +97,7 @@ def test_settings_that_lose_messages_are_told_and_left(
         changes = {"retention.ms": "-1", "cleanup.policy": "delete", "max.message.bytes": "9999999"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, plain, changes)])
     assert plain not in told(settings), "more than Vigil asks for will do"
-    stamped = stamped_by_producers(settings)
+    stamped = find_producer_timestamps(settings)
     assert [(row.topic, row.grave) for row in stamped] == [(plain, False)]
     assert "message.timestamp.type=CreateTime" in stamped[0].what
     assert stamped[0].how_to_fix.endswith(
@@ -125,7 +125,8 @@ def test_statuses_go_after_a_day_and_not_after_a_file_is_full() -> None:
     config = topics.STATUS.config()
     assert int(config["segment.ms"]) < int(config["retention.ms"]) == 24 * topics.HOUR_MS
     assert "segment.ms" not in topics.READINGS.config()
-    found = list(provisioning._settings(topics.STATUS, {"segment.ms": "604800000"}, Settings()))
+    config = {"segment.ms": "604800000"}
+    found = list(provisioning._compare_settings(topics.STATUS, config, Settings()))
     assert [(d.grave, d.starts) for d in found] == [(False, True)]
 
 
@@ -136,5 +137,5 @@ def test_settings_that_may_not_be_asked_for_are_told(*, named: bool) -> None:
         "kafka_username": "u", "kafka_password": "own",
     }  # fmt: skip
     settings = Settings(**user) if named else Settings()
-    found = list(provisioning._settings(PLAIN, {}, settings))
+    found = list(provisioning._compare_settings(PLAIN, {}, settings))
     assert [(d.topic, d.grave) for d in found] == [(PLAIN.name, False)] * named

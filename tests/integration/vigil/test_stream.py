@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from kafka import TopicPartition
+from msgspec.structs import replace
 
 from tests.support.running import eventually
 from tests.support.streaming import Recorder, committed, looping, read_all, upload, uploads
@@ -67,16 +68,16 @@ def log(settings: Settings, prefix: str = "") -> list[Any]:
 def test_every_message_is_handled_once_in_order_and_bad_ones_are_set_aside(
     stream: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vigil.streaming.loop.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("vigil.streaming.loop.LAG_SECONDS", 0.2)
     prefix, messages = uploads(patients=7, each=40)
     good = messages[0]
     poison = {
-        "not json": good._replace(value=b"\xff\x00 not json"),
-        "empty": good._replace(value=b""),
-        "wrong shape": good._replace(value=b'{"patient_id": 7}'),
-        "deep": good._replace(value=b'{"patient_id":' + b"[" * 200_000),
-        "unknown type": good._replace(headers=[("ce_type", b"org.vigil.upload.v9")]),
-        "of another topic": good._replace(headers=[("ce_type", b"org.vigil.alert.v1")]),
+        "not json": replace(good, value=b"\xff\x00 not json"),
+        "empty": replace(good, value=b""),
+        "wrong shape": replace(good, value=b'{"patient_id": 7}'),
+        "deep": replace(good, value=b'{"patient_id":' + b"[" * 200_000),
+        "unknown type": replace(good, headers=[("ce_type", b"org.vigil.upload.v9")]),
+        "of another topic": replace(good, headers=[("ce_type", b"org.vigil.alert.v1")]),
     }
     publisher.publish([*messages[:140], *poison.values(), *messages[140:]])
     rejected = upload(f"{prefix}-3", 1)
@@ -190,7 +191,7 @@ def test_a_join_that_is_lost_is_begun_anew(
     stream: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """kafka-python can forget that it joins; then nobody tells us of partitions any more."""
-    monkeypatch.setattr("vigil.streaming.loop.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("vigil.streaming.loop.JOIN_TIMEOUT_SECONDS", 0.5)
     assignments: list[Assignment] = []
 
     class Kept(Assignment):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
+from msgspec.structs import replace
 
 from tests.support.running import eventually
 from tests.support.streaming import (
@@ -23,8 +24,8 @@ from tests.support.streaming import (
     uploads,
 )
 from vigil.contracts import topics, wire
-from vigil.dead_letters import redrive as deadletters
-from vigil.kafka.clients import Publisher, unavailable
+from vigil.dead_letters.redrive import DeadLetter, read_dead_letters
+from vigil.kafka.clients import Publisher, broker_unavailable
 from vigil.service.errors import UnavailableError, WireError
 from vigil.service.settings import Settings
 from vigil.streaming.handler import Handled, Received
@@ -71,9 +72,9 @@ def ends(settings: Settings) -> dict[TopicPartition, int]:
     return found
 
 
-def kept_of(settings: Settings, prefix: str) -> list[deadletters.DeadLetter]:
+def kept_of(settings: Settings, prefix: str) -> list[DeadLetter]:
     """What is kept on this machine of a test's own."""
-    found = [one for one in deadletters.read(settings) if one.local]
+    found = [one for one in read_dead_letters(settings) if one.local]
     return [one for one in found if (one.key or b"").startswith(prefix.encode())]
 
 
@@ -159,10 +160,10 @@ def test_a_small_message_whose_headers_inflate_is_set_aside_and_kept_in_part(
 ) -> None:
     """`original_` before each of a quarter of a million names is more than the broker takes."""
     prefix, messages = uploads(patients=1, each=3)
-    poison = messages[0]._replace(value=b"not json")
-    many = poison._replace(headers=[(f"{n:x}", b"") for n in range(250_000)])
-    large = poison._replace(headers=[("ce_type", b"x" * 3_500_000)], value=b"y" * 300_000)
-    odd = poison._replace(key=f"{prefix}-0".encode() + b"k" * 3_900_000)
+    poison = replace(messages[0], value=b"not json")
+    many = replace(poison, headers=[(f"{n:x}", b"") for n in range(250_000)])
+    large = replace(poison, headers=[("ce_type", b"x" * 3_500_000)], value=b"y" * 300_000)
+    odd = replace(poison, key=f"{prefix}-0".encode() + b"k" * 3_900_000)
     publisher.publish([messages[0], many, large, odd, *messages[1:]])
     recorder = Recorder(prefix)
     with looping(recorder, stream) as (health, _):
@@ -184,7 +185,7 @@ def test_a_small_message_whose_headers_inflate_is_set_aside_and_kept_in_part(
 def test_letters_that_the_topic_refuses_are_kept_here_and_published_later(
     stream: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vigil.dead_letters.publisher.AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("vigil.dead_letters.publisher.RETRY_SECONDS", 0.0)
     prefix, messages = uploads(patients=1, each=4)
     send, refused = Publisher.publish, [True]
 
@@ -192,11 +193,11 @@ def test_letters_that_the_topic_refuses_are_kept_here_and_published_later(
         to_letters = any(m.topic == topics.DEADLETTER.name for m in outgoing)
         if self is not publisher and refused and to_letters:
             cause = TopicAuthorizationFailedError()
-            raise unavailable(stream, type(cause).__name__) from cause
+            raise broker_unavailable(stream, type(cause).__name__) from cause
         return send(self, outgoing, timeout_seconds)
 
     monkeypatch.setattr(Publisher, "publish", publish)
-    poison = messages[1]._replace(value=b"secret")
+    poison = replace(messages[1], value=b"secret")
     publisher.publish([messages[0], poison, messages[2]])
     recorder = Recorder(prefix)
     with looping(recorder, stream, wait_ready=False) as (health, _):
@@ -211,7 +212,7 @@ def test_letters_that_the_topic_refuses_are_kept_here_and_published_later(
         assert (kept.service, kept.value) == (recorder.name, b"secret")
         assert {file.stat().st_mode & 0o077 for file in files} == {0}
         refused.clear()
-        publisher.publish([poison._replace(value=b"another")])
+        publisher.publish([replace(poison, value=b"another")])
         eventually(lambda: len(letters_of(stream, recorder)) == 2, 40)
         eventually(health.ready)
     assert not list(stream.deadletter_dir.glob("*.letter"))
@@ -231,7 +232,7 @@ def test_a_full_folder_holds_nobody_up_and_is_counted(
         return send(self, outgoing, timeout_seconds)
 
     monkeypatch.setattr(Publisher, "publish", publish)
-    poison = [messages[0]._replace(value=b"%d" % n + b"x" * 600_000) for n in range(2)]
+    poison = [replace(messages[0], value=b"%d" % n + b"x" * 600_000) for n in range(2)]
     publisher.publish([*poison, messages[1]])
     recorder = Recorder(prefix)
     with looping(recorder, small, wait_ready=False) as (health, _):

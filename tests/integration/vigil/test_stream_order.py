@@ -321,7 +321,7 @@ def test_a_topic_that_is_missing_is_said_and_waited_for(
 ) -> None:
     if request.node.callspec.params["broker"] == "tansu":
         pytest.skip("Tansu makes a topic when it is asked about it")
-    monkeypatch.setattr("vigil.streaming.loop.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("vigil.streaming.loop.LAG_SECONDS", 0.2)
     prefix, messages = uploads(patients=3, each=2)
     recorder = Recorder(prefix)
     recorder.topics = (topics.READINGS.name, f"not-made-{prefix}")

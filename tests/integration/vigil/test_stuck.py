@@ -19,8 +19,9 @@ from tests.support.running import eventually
 from tests.support.streaming import Recorder, looping, uploads
 from vigil.contracts import topics
 from vigil.kafka.clients import Publisher, open_admin
+from vigil.kafka.group_description import GroupDescription, Member, describe_group
 from vigil.liveness import group_watch
-from vigil.liveness.group_watch import Group, Member, describe, verdict
+from vigil.liveness.group_watch import find_foreign_members
 from vigil.service.errors import UnavailableError
 from vigil.service.health import Health
 from vigil.service.settings import Settings
@@ -48,7 +49,7 @@ def publisher(stream: Settings) -> Iterator[Publisher]:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vigil.liveness.progress.STUCK_SECONDS", 2.0)
-    monkeypatch.setattr(group_watch, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(group_watch, "CHECK_SECONDS", 0.5)
 
 
 def test_a_handler_that_hangs_is_seen_while_it_hangs(
@@ -148,7 +149,7 @@ def test_workers_of_one_group_are_no_strangers_to_each_other(stream: Settings) -
     with looping(first, stream) as (one, _), looping(second, stream) as (other, _):
         with open_admin(stream) as admin:
             group = eventually(
-                lambda: (g := describe(admin, f"vigil-{first.name}")) and g.settled and g
+                lambda: (g := describe_group(admin, f"vigil-{first.name}")) and g.settled and g
             )
         time.sleep(1.5)  # three looks
         assert len(group.members) == 2 or group.members == ()  # type: ignore[union-attr]
@@ -181,15 +182,18 @@ def test_a_consumer_of_the_newer_protocol_is_said(
 @pytest.mark.parametrize(
     ("group", "said"),
     [
-        (Group("classic", True, ()), None),
-        (Group("classic", True, (OURS, OURS)), None),
-        (Group("classic", True, (OURS, THEIRS)), "owns vitals.readings/1, vitals.readings/2"),
-        (Group("classic", True, (OURS, Member("", "", ()))), "client id ''"),
-        (Group("consumer", True, ()), "type 'consumer'"),
+        (GroupDescription("classic", True, ()), None),
+        (GroupDescription("classic", True, (OURS, OURS)), None),
+        (
+            GroupDescription("classic", True, (OURS, THEIRS)),
+            "owns vitals.readings/1, vitals.readings/2",
+        ),
+        (GroupDescription("classic", True, (OURS, Member("", "", ()))), "client id ''"),
+        (GroupDescription("consumer", True, ()), "type 'consumer'"),
     ],
 )  # fmt: skip
-def test_what_is_said_of_a_group(group: Group, said: str | None) -> None:
-    told = verdict("store", group, ["vitals.readings"])
+def test_what_is_said_of_a_group(group: GroupDescription, said: str | None) -> None:
+    told = find_foreign_members("store", group, ["vitals.readings"])
     assert (told is None) == (said is None)
     assert said is None or (said in str(told) and "docs/integrators.md" in str(told))
 
@@ -198,15 +202,18 @@ def test_a_group_that_is_being_shared_out_changes_nothing(
     stream: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     health = Health("store")
-    watch = group_watch.GroupWatch(stream, "store", ["vitals.readings"], health)
+    watch = group_watch.GroupWatch(
+        stream, "store", topics=["vitals.readings"], health=health
+    )
     seen = iter([
-        Group("classic", True, (OURS, THEIRS)), Group("classic", False, ()), None,
-        Group("classic", True, (OURS,)),
+        GroupDescription("classic", True, (OURS, THEIRS)),
+        GroupDescription("classic", False, ()), None,
+        GroupDescription("classic", True, (OURS,)),
     ])  # fmt: skip
-    monkeypatch.setattr(group_watch, "describe", lambda _admin, _name: next(seen))
+    monkeypatch.setattr(group_watch, "describe_group", lambda _admin, _name: next(seen))
     found = []
     for _ in range(4):
-        watch._look(None)
+        watch._check(None)
         found.append("stranger" in health.now().troubles)
     assert found == [True, True, True, False]
 

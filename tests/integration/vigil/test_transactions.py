@@ -28,7 +28,7 @@ from vigil.contracts import topics
 from vigil.contracts.wire import Carried, Outgoing
 from vigil.kafka import partition_reader, records
 from vigil.kafka.clients import open_admin, open_consumer
-from vigil.kafka.compacted_topic import Follower
+from vigil.kafka.compacted_topic import CompactedTopicReader
 from vigil.kafka.records import PartitionRecords
 from vigil.service.settings import Settings
 
@@ -202,7 +202,7 @@ def test_a_reader_of_ours_gives_what_the_librarys_gives(
     theirs.close()
     assert 20 < len(expected) < 140
     with closing(open_consumer(streaming, None)) as consumer:
-        ours = [(r.offset, r.value) for r in partition_reader.retained(consumer, place)]
+        ours = [(r.offset, r.value) for r in partition_reader.read_retained(consumer, place)]
     assert ours == expected
 
 
@@ -250,14 +250,14 @@ class Entries:
         self.keys: list[str] = []
         self.whole: list[int] = []
 
-    def put(self, entry: Carried) -> None:
+    def apply_entry(self, entry: Carried) -> None:
         """Notes nothing: nothing readable is sent."""
 
-    def drop(self, key: str) -> None:
+    def delete_entry(self, key: str) -> None:
         """A message without a value."""
         self.keys.append(key)
 
-    def at_end(self) -> None:
+    def reached_end(self) -> None:
         """Notes how many there were."""
         self.whole.append(len(self.keys))
 
@@ -276,7 +276,7 @@ def test_a_follower_comes_to_the_end_past_transactions(streaming: Settings, prod
     write(b"committed", commit=True)
     write(b"aborted too", commit=False)
     write(b"open", commit=None)
-    follower = Follower(streaming, topics.PHRASES, lambda: entries, "test")
+    follower = CompactedTopicReader(streaming, topics.PHRASES, lambda: entries, name="test")
     follower.start()
     try:
         eventually(lambda: entries.whole)
@@ -297,6 +297,6 @@ def test_both_brokers_serve_a_reader_of_committed_data(broker: str) -> None:
     plain.close()
     with closing(open_consumer(settings, None)) as consumer:
         records.attach(consumer)
-        assert [r.value for r in partition_reader.retained(consumer, place)] == [
+        assert [r.value for r in partition_reader.read_retained(consumer, place)] == [
             b"%d" % n for n in range(7)
         ]

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support.messages import action, alert, event, measurement, phrase, upload
 from tests.support.statuses import status
@@ -36,7 +37,7 @@ def changed(name: str, path: str, value: str) -> wire.Outgoing:
     for parent in parents:
         place = place[int(parent) if parent.isdecimal() else parent]
     place[last] = "@"
-    return sent._replace(value=json.dumps(plain).replace('"@"', value).encode())
+    return replace(sent, value=json.dumps(plain).replace('"@"', value).encode())
 
 
 def decoded(sent: wire.Outgoing) -> Any:
@@ -73,7 +74,7 @@ def test_a_measurement_out_of_bounds_is_at_their_end_and_the_others_stay(time: s
     sent = wire.outgoing(upload(measurement(0), good), "test")
     plain = json.loads(sent.value)
     plain["measurements"][0]["time"] = time
-    message = decoded(sent._replace(value=json.dumps(plain).encode()))
+    message = decoded(replace(sent, value=json.dumps(plain).encode()))
     assert message.measurements[0].time in (bounds.FIRST, bounds.LAST)
     assert message.measurements[1] == good
 
@@ -109,7 +110,7 @@ def test_a_measured_number_out_of_bounds_is_at_their_end_and_the_others_stay(
     sent = changed("upload", "measurements/0/values/heart_rate", value)
     raw = sent.value.replace(b'"values":{', b'"values":{"spo2":97.5,', 1)
     message = decoded(
-        sent._replace(value=raw.replace(b'"values": {', b'"values": {"spo2":97.5,', 1))
+        replace(sent, value=raw.replace(b'"values": {', b'"values": {"spo2":97.5,', 1))
     )
     assert message.measurements[0].values == {"heart_rate": end, "spo2": 97.5}
 
@@ -148,7 +149,7 @@ def test_whatever_is_sent_is_refused_or_can_be_reckoned_with(
         sent = wire.outgoing(MESSAGES[name], "test")
         value = msgspec.json.encode({**json.loads(sent.value), **changes})
         try:
-            message = decoded(sent._replace(value=value))
+            message = decoded(replace(sent, value=value))
         except WireError:
             continue
         again = wire.outgoing(message, "test")  # every time in UTC, every number as JSON
@@ -166,7 +167,7 @@ def test_a_moment_comes_out_in_utc_whatever_its_offset(name: str, minutes: int) 
         return f'"{time.astimezone(zone).isoformat()}"'.encode()
 
     sent = wire.outgoing(MESSAGES[name], "test")
-    elsewhere = sent._replace(value=re.sub(rb'"(20[0-9-]+T[0-9:.]+Z)"', there, sent.value))
+    elsewhere = replace(sent, value=re.sub(rb'"(20[0-9-]+T[0-9:.]+Z)"', there, sent.value))
     assert encode(decoded(elsewhere)) == sent.value
 
 

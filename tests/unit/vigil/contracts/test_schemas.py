@@ -22,7 +22,7 @@ ASYNCAPI = json.loads(
 
 
 def test_what_is_checked_in_is_what_the_structs_say(tmp_path: Path) -> None:
-    written = {p.relative_to(tmp_path): p.read_text() for p in schemas.write(tmp_path)}
+    written = {p.relative_to(tmp_path): p.read_text() for p in schemas.write_schemas(tmp_path)}
     assert written == {p: (ROOT / "docs" / p).read_text() for p in written}
     assert {p.stem for p in written if p.parts[0] == "schemas"} == set(PUBLISHED)
 
@@ -113,19 +113,19 @@ def test_what_a_message_is_may_not_change() -> None:
 
 
 def test_the_command_does_not_write_over_a_promise(tmp_path: Path) -> None:
-    schemas.write(tmp_path)
+    schemas.write_schemas(tmp_path)
     path = tmp_path / "schemas/event.v1.json"
     promised = copy.deepcopy(PUBLISHED["event.v1"])
     promised["$defs"]["Event"]["properties"]["bed"] = {"type": "string"}
     path.write_text(json.dumps(promised))
     with pytest.raises(WireError) as caught:
-        schemas.write(tmp_path)
+        schemas.write_schemas(tmp_path)
     assert caught.value.code == "wire.breaking_change"
     assert "Event.bed is gone" in str(caught.value)
     (tmp_path / "schemas/bed.v1.json").write_text(json.dumps(promised))
     path.unlink()
     with pytest.raises(WireError, match=r"bed\.v1"):
-        schemas.write(tmp_path)
+        schemas.write_schemas(tmp_path)
 
 
 def test_the_asyncapi_document_is_valid_and_names_every_public_topic() -> None:

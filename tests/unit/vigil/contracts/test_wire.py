@@ -96,7 +96,7 @@ def test_the_way_that_reads_times_exactly_reads_all_else_the_same(message: wire.
     kind = wire.CE_TYPES[dict(sent.headers)["ce_type"].decode()]
     assert exact_decoding.decode(kind, sent.value) == message
     whole = re.sub(rb":([0-9]+)\.0([,}])", rb":\1\2", sent.value)  # 72.0 as 72
-    assert exact_decoding.decode(kind, whole) == wire.read(
+    assert exact_decoding.decode(kind, whole) == wire.decode_value(
         dict(sent.headers)["ce_type"].decode(), whole
     )
 
@@ -123,7 +123,7 @@ def test_each_message_carries_the_headers_of_cloudevents(message: wire.Carried) 
 def test_each_message_is_valid_by_its_published_schema(message: wire.Carried) -> None:
     sent = wire.outgoing(message, "test")
     ce_type = wire.header(sent.headers, "ce_type")
-    schema = schemas.json_schemas()[schemas.name_of(ce_type)]
+    schema = schemas.json_schemas()[schemas.schema_name(ce_type)]
     jsonschema.Draft202012Validator(schema).validate(msgspec.json.decode(sent.value))
 
 
@@ -195,7 +195,7 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
     original = wire.DeadOriginal(
         b"p1", b"\xff\x00", [("ce_id", b"7"), ("x", None)], "store", reason
     )
-    letter = wire.deadletter("vitals.readings", 2, 41, original)
+    letter = wire.build_dead_letter("vitals.readings", 2, 41, original)
     headers = dict(letter.headers)
     assert (letter.topic, letter.key, letter.value) == (topics.DEADLETTER.name, b"p1", b"\xff\x00")
     assert headers["vigil_origin"] == b"vitals.readings/2/41"
@@ -203,14 +203,14 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
     assert headers["original_ce_id"] == b"7"
     assert headers["original_x"] == b""
     assert "vigil_cut" not in headers
-    assert dict(wire.deadletter("vitals.readings", 2, 41, original).headers) == headers
-    assert dict(wire.deadletter("vitals.readings", 2, 42, original).headers) != headers
+    assert dict(wire.build_dead_letter("vitals.readings", 2, 41, original).headers) == headers
+    assert dict(wire.build_dead_letter("vitals.readings", 2, 42, original).headers) != headers
 
 
 def test_a_dead_letter_that_is_too_large_is_cut_and_says_so() -> None:
     reason = WireError("?", code="wire.broken_message")
     original = wire.DeadOriginal(None, b"x" * (wire.LARGEST_LETTER + 5), [], "store", reason)
-    letter = wire.deadletter("vitals.readings", 0, 0, original)
+    letter = wire.build_dead_letter("vitals.readings", 0, 0, original)
     assert len(letter.value) == wire.LARGEST_LETTER < topics.LARGEST_MESSAGE
     assert dict(letter.headers)["vigil_cut"] == str(wire.LARGEST_LETTER + 5).encode()
 

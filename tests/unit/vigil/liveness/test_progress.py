@@ -68,7 +68,7 @@ def progress(health: Health, clocks: Clocks) -> Progress:
 
 def ends(progress: Progress, told: Mapping[TopicPartition, int], at: Any = None) -> None:
     """What the broker says, when asked, of where partitions end."""
-    progress.measured(
+    progress.record_measured(
         {place: Measured((at or {}).get(place, 0), end, None) for place, end in told.items()}
     )
 
@@ -78,11 +78,11 @@ def stuck(progress: Progress) -> Trouble | None:
 
 
 def test_nothing_that_waits_is_ready_however_long(progress: Progress, clocks: Clocks) -> None:
-    progress.measured({})
+    progress.record_measured({})
     assert progress.look().gauges == {
         "partitions": 0, "stuck_partitions": 0, "lag_messages": 0, "lag_seconds": 0.0,
     }  # fmt: skip
-    progress.placed({ONE: 5})
+    progress.start_at({ONE: 5})
     assert "lag_messages" not in progress.look().gauges, "not known before it was measured"
     ends(progress, {ONE: 5})
     clocks.seconds += 3600
@@ -93,7 +93,7 @@ def test_nothing_that_waits_is_ready_however_long(progress: Progress, clocks: Cl
 def test_a_message_that_comes_after_hours_of_rest_has_not_waited_for_hours(
     progress: Progress, clocks: Clocks
 ) -> None:
-    progress.placed({ONE: 5})
+    progress.start_at({ONE: 5})
     ends(progress, {ONE: 5})
     clocks.seconds += 3600
     ends(progress, {ONE: 6})
@@ -115,10 +115,10 @@ def test_a_message_that_comes_after_hours_of_rest_has_not_waited_for_hours(
 def test_a_handler_that_does_not_return_is_seen_without_the_loop(
     progress: Progress, clocks: Clocks, health: Health
 ) -> None:
-    progress.placed({ONE: 5, TWO: 0})
+    progress.start_at({ONE: 5, TWO: 0})
     ends(progress, {ONE: 5, TWO: 0})
     written = int((NOON.timestamp() - 40) * 1000)
-    progress.took({ONE: [Message(5, written), Message(6, written + 9000)]})
+    progress.begin_batch({ONE: [Message(5, written), Message(6, written + 9000)]})
     assert progress.look().gauges["lag_seconds"] == 40.0
     assert progress.look().gauges["lag_messages"] == 2
     clocks.seconds += STUCK_SECONDS + 1
@@ -128,16 +128,16 @@ def test_a_handler_that_does_not_return_is_seen_without_the_loop(
     health.trouble("unavailable.database", "The database does not answer.")
     assert "12:00:00Z: The database does not answer." in str(stuck(progress))
     assert not health.ready()
-    progress.handled({ONE: 7})
-    progress.let_go()
+    progress.mark_handled({ONE: 7})
+    progress.end_batch()
     health.trouble("unavailable.database", None)
     assert health.ready()
     assert progress.look().gauges["lag_seconds"] == 0
 
 
 def test_a_large_batch_in_hand_may_take_longer(progress: Progress, clocks: Clocks) -> None:
-    progress.placed({ONE: 5})
-    progress.took({ONE: [Message(5, value=bytes(10_000_000))]})
+    progress.start_at({ONE: 5})
+    progress.begin_batch({ONE: [Message(5, value=bytes(10_000_000))]})
     clocks.seconds += STUCK_SECONDS + 9
     assert stuck(progress) is None
     clocks.seconds += 2
@@ -147,28 +147,28 @@ def test_a_large_batch_in_hand_may_take_longer(progress: Progress, clocks: Clock
 def test_a_worker_that_moves_is_ready_however_far_behind(
     progress: Progress, clocks: Clocks
 ) -> None:
-    progress.placed({ONE: 0})
+    progress.start_at({ONE: 0})
     ends(progress, {ONE: 10_000})
     for offset in range(0, 500, 100):
         written = int((clocks.wall().timestamp() - 86_400) * 1000)
-        progress.took({ONE: [Message(offset + n, written) for n in range(100)]})
+        progress.begin_batch({ONE: [Message(offset + n, written) for n in range(100)]})
         clocks.seconds += STUCK_SECONDS - 1
         assert stuck(progress) is None
         assert progress.look().gauges["lag_seconds"] == pytest.approx(86_400 + STUCK_SECONDS - 1)
-        progress.handled({ONE: offset + 100})
-        progress.let_go()
+        progress.mark_handled({ONE: offset + 100})
+        progress.end_batch()
         assert progress.look().gauges["lag_seconds"] >= 86_400, "between two batches, too"
 
 
 def test_a_partition_whose_turn_has_not_come_is_given_longer(
     progress: Progress, clocks: Clocks
 ) -> None:
-    progress.placed({ONE: 0, TWO: 0})
+    progress.start_at({ONE: 0, TWO: 0})
     ends(progress, {ONE: 10_000, TWO: 10})
     for offset in range(int(STARVED_SECONDS / 10)):
         assert stuck(progress) is None
         clocks.seconds += 10
-        progress.handled({ONE: offset + 1})
+        progress.mark_handled({ONE: offset + 1})
     told = stuck(progress)
     assert told is not None
     assert told.what.startswith("vitals.readings/1 stands at offset 0 since 2026-11-21T12:00:00Z")
@@ -177,30 +177,30 @@ def test_a_partition_whose_turn_has_not_come_is_given_longer(
 def test_going_back_to_a_checkpoint_and_failing_again_is_no_movement(
     progress: Progress, clocks: Clocks
 ) -> None:
-    progress.placed({ONE: 0})
+    progress.start_at({ONE: 0})
     ends(progress, {ONE: 9})
-    progress.handled({ONE: 5})
+    progress.mark_handled({ONE: 5})
     for _ in range(4):
-        progress.took({ONE: [Message(n) for n in range(5)]})
-        progress.handled({ONE: 5})
-        progress.let_go()
-        progress.took({ONE: [Message(5)]})
+        progress.begin_batch({ONE: [Message(n) for n in range(5)]})
+        progress.mark_handled({ONE: 5})
+        progress.end_batch()
+        progress.begin_batch({ONE: [Message(5)]})
         clocks.seconds += STUCK_SECONDS / 3
-        progress.failed("store failed with KeyError")
-        progress.let_go()
+        progress.record_failure("store failed with KeyError")
+        progress.end_batch()
         progress.forget([ONE])
-        progress.placed({ONE: 0})
+        progress.start_at({ONE: 0})
     told = stuck(progress)
     assert told is not None
     assert "offset 5 since 2026-11-21T12:00:00Z: store failed with KeyError." in told.what
-    progress.handled({ONE: 9})
+    progress.mark_handled({ONE: 9})
     assert stuck(progress) is None
 
 
 def test_what_is_loaded_again_is_stuck_meanwhile_and_what_another_has_is_not(
     progress: Progress, clocks: Clocks
 ) -> None:
-    progress.placed({ONE: 0})
+    progress.start_at({ONE: 0})
     ends(progress, {ONE: 9})
     clocks.seconds += STUCK_SECONDS
     assert stuck(progress) is not None
@@ -214,19 +214,19 @@ def test_what_is_loaded_again_is_stuck_meanwhile_and_what_another_has_is_not(
 def test_another_worker_that_went_on_meanwhile_is_believed(
     progress: Progress, clocks: Clocks
 ) -> None:
-    progress.placed({ONE: 0})
+    progress.start_at({ONE: 0})
     ends(progress, {ONE: 9})
     progress.forget([ONE])
     assert progress.look().gauges["partitions"] == 0
     clocks.seconds += 600
-    progress.placed({ONE: 4})
+    progress.start_at({ONE: 4})
     ends(progress, {ONE: 9})
     assert stuck(progress) is None
 
 
 def test_offsets_without_a_message_are_no_lag(progress: Progress, clocks: Clocks) -> None:
-    progress.placed({ONE: 0})
-    progress.handled({ONE: 7})
+    progress.start_at({ONE: 0})
+    progress.mark_handled({ONE: 7})
     ends(progress, {ONE: 9}, at={ONE: 9})
     clocks.seconds += 3600
     assert progress.look().gauges["lag_messages"] == 0
@@ -237,8 +237,8 @@ def test_an_end_that_counts_the_last_batch_as_one_is_no_end(
     progress: Progress, clocks: Clocks
 ) -> None:
     """Tansu's; what was fetched counts, and what is in hand."""
-    progress.placed({ONE: 0})
-    progress.took({ONE: [Message(n) for n in range(5)]})
+    progress.start_at({ONE: 0})
+    progress.begin_batch({ONE: [Message(n) for n in range(5)]})
     ends(progress, {ONE: 1})
     assert progress.look().gauges["lag_messages"] == 5
     clocks.seconds += STUCK_SECONDS + 1
@@ -249,19 +249,19 @@ def test_an_end_that_counts_the_last_batch_as_one_is_no_end(
 def test_a_log_that_was_made_anew_begins_anew(
     progress: Progress, clocks: Clocks, *, placed_anew: bool
 ) -> None:
-    progress.placed({ONE: 0})
+    progress.start_at({ONE: 0})
     ends(progress, {ONE: 1000})
-    progress.handled({ONE: 1000})
+    progress.mark_handled({ONE: 1000})
     clocks.seconds += 1
     if placed_anew:
         progress.forget([ONE])
-        progress.placed({ONE: 0})
-        progress.measured({ONE: Measured(0, 3, Fetched(3, 3, clocks.seconds))})
+        progress.start_at({ONE: 0})
+        progress.record_measured({ONE: Measured(0, 3, Fetched(3, 3, clocks.seconds))})
     else:
-        progress.went_back(ONE, 0)
+        progress.reset(ONE, 0)
         ends(progress, {ONE: 3})
     assert progress.look().gauges["lag_messages"] == 3
-    progress.handled({ONE: 3})
+    progress.mark_handled({ONE: 3})
     clocks.seconds += 3600
     assert progress.look().gauges["lag_messages"] == 0
     assert stuck(progress) is None
@@ -270,10 +270,10 @@ def test_a_log_that_was_made_anew_begins_anew(
 def test_a_transaction_that_stays_open_is_said_and_one_that_moves_is_not(
     progress: Progress, clocks: Clocks
 ) -> None:
-    progress.placed({ONE: 5})
+    progress.start_at({ONE: 5})
     for end in (5, 8, 11):  # somebody writes by transactions all the time
-        progress.handled({ONE: end})
-        progress.measured({ONE: Measured(end, end, Fetched(end, end + 2, clocks.seconds))})
+        progress.mark_handled({ONE: end})
+        progress.record_measured({ONE: Measured(end, end, Fetched(end, end + 2, clocks.seconds))})
         clocks.seconds += STUCK_SECONDS - 1
         assert progress.look().troubles == {}
     clocks.seconds += 2
@@ -286,7 +286,7 @@ def test_a_transaction_that_stays_open_is_said_and_one_that_moves_is_not(
 def test_a_loop_that_stands_still_outside_a_batch_is_said(
     progress: Progress, health: Health, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    progress.placed({ONE: 5})
+    progress.start_at({ONE: 5})
     monkeypatch.setattr(health, "seconds_since_beat", lambda: STUCK_SECONDS + 1)
     told = stuck(progress)
     assert told is not None
@@ -296,7 +296,7 @@ def test_a_loop_that_stands_still_outside_a_batch_is_said(
 
 def test_no_more_than_three_partitions_are_named(progress: Progress, clocks: Clocks) -> None:
     places = {TopicPartition("t", n): 0 for n in range(8)}
-    progress.placed(places)
+    progress.start_at(places)
     ends(progress, dict.fromkeys(places, 4))
     clocks.seconds += STUCK_SECONDS
     told = stuck(progress)

@@ -34,8 +34,8 @@ class Consumer:
 def test_what_was_not_committed_is_committed_later(error: type[KafkaError]) -> None:
     consumer = Consumer(error())
     offsets = Offsets(consumer, Settings(), Health("test"))
-    offsets.handled({OURS: 7, THEIRS: 9})
-    offsets.durable()
+    offsets.mark_handled({OURS: 7, THEIRS: 9})
+    offsets.mark_durable()
     offsets.commit()
     assert consumer.committed == []
     offsets.forget([THEIRS])

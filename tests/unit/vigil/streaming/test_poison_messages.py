@@ -1,4 +1,4 @@
-"""Finding the messages that bring a handler down, whatever batches they come in."""
+"""Isolating the messages that make a handler fail, whatever batches they come in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.streaming import upload
 from vigil.kafka.records import Record
 from vigil.service.errors import WireError
 from vigil.streaming.handler import Received
-from vigil.streaming.poison_messages import Suspicion
+from vigil.streaming.poison_messages import PoisonMessageIsolator
 
 WHY = WireError("It fails.", code="wire.rejected")
 MESSAGE = upload("p1", 1)
@@ -21,7 +21,7 @@ def test_each_bad_message_is_set_aside_and_each_good_one_handled_once_in_order(
     bad: list[bool], at_once: int, partitions: int
 ) -> None:
     """``bad``: by offset, dealt to the partitions in turn."""
-    suspicion, handled, aside = Suspicion(), list[int](), list[int]()
+    isolator, handled, aside = PoisonMessageIsolator(), list[int](), list[int]()
     next_offset = dict.fromkeys(range(partitions), 0)
     polls = 0
     while left := [n for n in range(len(bad)) if n // partitions >= next_offset[n % partitions]]:
@@ -31,23 +31,24 @@ def test_each_bad_message_is_set_aside_and_each_good_one_handled_once_in_order(
         for n in left[:at_once]:
             place = TopicPartition("t", n % partitions)
             records.setdefault(place, []).append(Record(n // partitions, 0, None, None, b"\0"))
-        for piece, _ in suspicion.pieces(records):
+        for piece in isolator.divide(records):
             batch = [
                 Received(where.topic, where.partition, raw.offset, MESSAGE, raw)
-                for where, found in piece.items()
+                for where, found in piece.records.items()
                 for raw in found
             ]
             whole = batch
-            batch, rejected = suspicion.split(batch)
+            separated = isolator.separate(batch)
+            batch, rejected = separated.to_handle, separated.set_aside
             numbers = [r.offset * partitions + r.partition for r in batch]
             if any(bad[n] for n in numbers):
                 if len(batch) > 1:
-                    suspicion.suspect(batch)
+                    isolator.isolate(batch)
                 else:
-                    suspicion.alone(batch[0], WHY)
+                    isolator.mark_poison(batch[0], WHY)
                 break
-            suspicion.handled(batch)
-            suspicion.buried(rejected)
+            isolator.mark_handled(batch)
+            isolator.mark_dead_lettered(rejected)
             handled += numbers
             aside += [r.received.offset * partitions + r.received.partition for r in rejected]
             for received in whole:

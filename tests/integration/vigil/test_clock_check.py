@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support.messages import NOON, action, alert, event, measurement, upload
 from tests.support.running import eventually
 from tests.support.statuses import status
 from tests.support.streaming import Recorder, looping
 from vigil.contracts import clock_check, topics, wire
-from vigil.contracts.clock_check import AHEAD, OWN_TIME, Clocks, Stamps
+from vigil.contracts.clock_check import AHEAD, OWN_TIME, ClockCheck, WorkerClockCheck
 from vigil.domain import ids
 from vigil.domain.directory import DeviceEntry
 from vigil.domain.phrase import Phrase
@@ -43,7 +44,7 @@ def raw(time: datetime) -> Record:
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_what_is_ahead_takes_the_records_time(message: Any) -> None:
-    held, field = Stamps().held, OWN_TIME[type(message)]
+    held, field = ClockCheck().correct_time, OWN_TIME[type(message)]
     assert held(message, raw(NOON)) is message
     assert held(message, raw(NOON - AHEAD)) is message
     assert held(message, raw(NOON + timedelta(days=4000))) is message, "a replay tells of long ago"
@@ -57,13 +58,13 @@ def test_every_type_that_tells_its_time_is_held() -> None:
     told = {s for t in topics.TOPICS.values() for s in t.carries if t is not topics.DIRECTORY}
     assert set(OWN_TIME) == told
     entry = DeviceEntry("d", "x")
-    assert Stamps().held(entry, raw(NOON)) is entry
+    assert ClockCheck().correct_time(entry, raw(NOON)) is entry
 
 
 @pytest.mark.parametrize("stamp", [-1, 0, 946_684_799_999, 2**62, -(2**62)])
 def test_a_timestamp_that_is_none_is_not_asked(stamp: int) -> None:
     tick = Tick(datetime(2261, 1, 1, tzinfo=UTC))
-    assert Stamps().held(tick, Record(0, stamp, b"", b"", b"")) is tick
+    assert ClockCheck().correct_time(tick, Record(0, stamp, b"", b"", b"")) is tick
 
 
 TIMES = st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 1, 3), timezones=st.just(UTC))  # noqa: DTZ001
@@ -71,10 +72,10 @@ TIMES = st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 1, 3), timezones=st
 
 @given(st.lists(st.tuples(TIMES, TIMES), max_size=20))
 def test_it_depends_on_the_record_alone(pairs: list[tuple[datetime, datetime]]) -> None:
-    one = Stamps()
+    one = ClockCheck()
     for own, stamped in pairs:
         record = raw(stamped)
-        held = one.held(Tick(own), record)
+        held = one.correct_time(Tick(own), record)
         floor = EPOCH + record.timestamp * MS
         assert held.time == (own if own <= floor + AHEAD else floor)
 
@@ -84,24 +85,24 @@ def test_a_wrong_clock_is_named_counted_and_keeps_nobody_from_working(
 ) -> None:
     health = Health("store")
     health.trouble("start", None)
-    clocks = Clocks(health)
+    clocks = WorkerClockCheck(health)
     sent = wire.outgoing(Tick(NOON), "ingest")
     packed = Record(0, raw(NOON - timedelta(hours=3)).timestamp, b"", b"", _packed(sent.headers))
-    clocks.held(Tick(NOON), packed)
-    clocks.look()
+    clocks.correct_time(Tick(NOON), packed)
+    clocks.clear_if_settled()
     report = health.report()
     assert report["trouble"] == {
-        "clock": "/vigil/ingest is 10800 s ahead of the broker: the broker's time is taken."
+        "clock": "/vigil/ingest is 10800 s ahead of the broker: the broker's time is used."
         " Set the clock that is wrong"
     }
     assert report["counters"] == {"times_ahead": 1}
     assert (health.ready(), report["status"]) == (True, "ready")
     assert 'vigil_ready{service="store"} 1' in health.metrics()
     monkeypatch.setattr(clock_check, "SETTLED_SECONDS", 0.0)
-    clocks.held(Tick(NOON), packed)
+    clocks.correct_time(Tick(NOON), packed)
 
     def settled() -> bool:
-        clocks.look()
+        clocks.clear_if_settled()
         return health.report()["trouble"] == {}
 
     eventually(settled)
@@ -145,7 +146,7 @@ def test_on_the_stream_no_message_is_of_the_future(broker: str) -> None:
     with closing(Publisher(settings, "somebody")) as publisher:
         publisher.publish([wire.outgoing(one, "somebody", partition=1) for one in sent])
         beyond = wire.outgoing(Tick(now), "somebody", partition=1)
-        nines = beyond._replace(value=b'{"time":"9999-01-01T00:00:00Z"}')
+        nines = replace(beyond, value=b'{"time":"9999-01-01T00:00:00Z"}')
         publisher.publish([nines, beyond])
         with looping(recorder, settings) as (health, _):
             eventually(lambda: health.figures()[1].get("messages", 0) >= 7, 30)

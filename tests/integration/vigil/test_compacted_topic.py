@@ -13,7 +13,7 @@ from vigil.contracts.topics import PHRASES
 from vigil.contracts.wire import Carried, Outgoing
 from vigil.domain.phrase import Phrase
 from vigil.kafka.clients import Publisher
-from vigil.kafka.compacted_topic import Follower
+from vigil.kafka.compacted_topic import CompactedTopicReader
 from vigil.service.errors import UnavailableError
 from vigil.service.settings import Settings
 
@@ -28,14 +28,14 @@ class Recorder:
         self.ends: list[int] = []
         self.failing = failing
 
-    def put(self, entry: Carried) -> None:
+    def apply_entry(self, entry: Carried) -> None:
         assert isinstance(entry, Phrase)
         self.told.append(entry.text)
 
-    def drop(self, key: str) -> None:
+    def delete_entry(self, key: str) -> None:
         self.told.append(f"no {key}")
 
-    def at_end(self) -> None:
+    def reached_end(self) -> None:
         self.ends.append(len(self.told))
         if self.failing:
             raise UnavailableError("away", code="unavailable.broker")
@@ -67,7 +67,7 @@ def test_a_topic_is_read_past_what_is_broken_and_then_followed(
     ]
     publisher.publish([*sent(["one"]), *broken, *sent(["two"])])
     recorder = Recorder()
-    follower = Follower(streaming, PHRASES, lambda: recorder, "test")
+    follower = CompactedTopicReader(streaming, PHRASES, lambda: recorder, name="test")
     follower.start()
     try:
         eventually(lambda: recorder.ends)
@@ -88,7 +88,7 @@ def test_what_cannot_be_done_at_the_end_is_done_again_from_the_start(
     publisher.publish(sent(["kept"]))
     recorders = [Recorder(failing=1), Recorder(failing=1), Recorder()]
     waiting = iter(recorders)
-    follower = Follower(streaming, PHRASES, lambda: next(waiting), "test")
+    follower = CompactedTopicReader(streaming, PHRASES, lambda: next(waiting), name="test")
     follower.start()
     try:
         eventually(lambda: recorders[2].ends, 30)

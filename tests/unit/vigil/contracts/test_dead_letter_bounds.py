@@ -40,9 +40,9 @@ def test_every_letter_is_well_below_what_the_topic_takes_and_says_what_was_cut(
         None if key is None else b"k" * key, None if value is None else b"x" * value, sent,
         "store", WireError("é" * detail, code="wire.rejected"), stamp,
     )  # fmt: skip
-    letter = wire.deadletter("vitals.readings", 1, 2, original)
+    letter = wire.build_dead_letter("vitals.readings", 1, 2, original)
     assert size(letter) < 0.9 * topics.LARGEST_MESSAGE
-    assert letter == wire.deadletter("vitals.readings", 1, 2, original)
+    assert letter == wire.build_dead_letter("vitals.readings", 1, 2, original)
     marks = {name for name, _ in letter.headers} & OWN
     kept = [pair for pair in letter.headers if pair[0].startswith(dead_letter_bounds.PREFIX)]
     whole_headers = [(f"original_{name}", v or b"") for name, v in sent]
@@ -56,5 +56,5 @@ def test_every_letter_is_well_below_what_the_topic_takes_and_says_what_was_cut(
 def test_a_letters_time_is_the_brokers_and_so_always_the_same() -> None:
     reason = WireError("?", code="wire.rejected")
     original = wire.DeadOriginal(b"p1", b"{}", [], "store", reason, 1_795_000_000_123)
-    letter = wire.deadletter("vitals.readings", 1, 2, original)
+    letter = wire.build_dead_letter("vitals.readings", 1, 2, original)
     assert wire.header(letter.headers, "ce_time") == "2026-11-18T11:06:40.123000Z"

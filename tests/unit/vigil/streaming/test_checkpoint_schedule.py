@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vigil.streaming import checkpoint_schedule
-from vigil.streaming.checkpoint_schedule import Cadence
+from vigil.streaming.checkpoint_schedule import CheckpointSchedule
 
 
 class Clock:
@@ -25,9 +25,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def due_after(beat: Cadence, clock: Clock) -> float:
+def due_after(schedule: CheckpointSchedule, clock: Clock) -> float:
     begun = clock.now
-    while not beat.due():
+    while not schedule.is_due():
         clock.now = round(clock.now + 0.1, 1)
     return round(clock.now - begun, 1)
 
@@ -36,27 +36,27 @@ def due_after(beat: Cadence, clock: Clock) -> float:
     ("took", "pause"), [(0.0, 1.0), (0.05, 1.0), (0.2, 1.8), (1.0, 9.0), (60.0, 0.0)]
 )
 def test_a_tenth_of_the_time_and_never_for_long(clock: Clock, took: float, pause: float) -> None:
-    beat = Cadence(1.0)
-    assert beat.due()
+    schedule = CheckpointSchedule(1.0)
+    assert schedule.is_due()
 
     def save() -> None:
         clock.now += took
 
-    beat.timed(save)
-    beat.done()
-    assert due_after(beat, clock) == pytest.approx(pause, abs=0.11)
+    schedule.run_timed(save)
+    schedule.schedule_next()
+    assert due_after(schedule, clock) == pytest.approx(pause, abs=0.11)
 
 
 def test_only_the_last_attempt_counts(clock: Clock) -> None:
-    beat = Cadence(1.0)
+    schedule = CheckpointSchedule(1.0)
 
     def fail() -> None:
         clock.now += 5
         raise LookupError
 
     with pytest.raises(LookupError):
-        beat.timed(fail)
+        schedule.run_timed(fail)
     clock.now += 600
-    beat.timed(lambda: None)
-    beat.done()
-    assert due_after(beat, clock) == 1.0
+    schedule.run_timed(lambda: None)
+    schedule.schedule_next()
+    assert due_after(schedule, clock) == 1.0
