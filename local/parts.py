@@ -107,6 +107,15 @@ def tansu(port: int | None = None, advertised: int | None = None) -> Part:
 
     Every start is a new log, and says so by a new cluster id.
 
+    It answers some requests less completely than Apache Kafka. The readers in :mod:`vigil.kafka`
+    tolerate that of any broker:
+
+    - its end offset counts the last batch as one record (``committed_ends.known_end``)
+    - a search by time answers -1 where no record is that new (``partition_reader.find_offset_at``)
+    - it names an unknown operation when asked for the caller's rights, and of a group only the
+      members' ids (``group_description``)
+    - it reports no settings of a topic (``provisioning``)
+
     Args:
         advertised: the local port that it tells its clients to come to; None: its own.
     """

@@ -1,1 +1,1 @@
-"""The topics and what may stand on them: encoding, bounds, schemas, and whose clock is believed."""
+"""The topics and their messages: encoding, bounds, schemas, and the check of senders' clocks."""

@@ -1,1 +1,1 @@
-"""What was refused: kept, bounded, on the topic or in a folder, and sent again."""
+"""Dead letters: bounded, kept on the topic or in a folder, read back, and sent again."""

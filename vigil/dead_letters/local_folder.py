@@ -77,15 +77,20 @@ class LocalDeadLetters:
         """The folder that the settings name."""
         return cls(broker_folder(settings), settings.deadletter_dir_bytes)
 
-    def keep(self, letter: wire.Outgoing, now_millis: int) -> None:
+    def keep(self, dead_letter: wire.Outgoing, now_millis: int) -> None:
         """Write a dead letter, and return when it is on the disk. Safe to repeat.
 
         Raises:
             FolderFullError: there is no room, or the folder cannot be written to.
         """
-        file = _File(key=letter.key, value=letter.value, headers=letter.headers, kept_at=now_millis)
+        file = _File(
+            key=dead_letter.key,
+            value=dead_letter.value,
+            headers=dead_letter.headers,
+            kept_at=now_millis,
+        )
         data = msgspec.msgpack.encode(file)
-        path = self.folder / f"{_file_name(letter)}{SUFFIX}"
+        path = self.folder / f"{_file_name(dead_letter)}{SUFFIX}"
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if path.exists():
@@ -94,7 +99,7 @@ class LocalDeadLetters:
             size = self._size + len(data) + _BLOCK
             if self._count >= MOST_FILES or size > self._largest:
                 raise FolderFullError(
-                    f"{self.folder} is full: {self._count} letters, {self._size} bytes"
+                    f"{self.folder} is full: {self._count} dead letters, {self._size} bytes"
                 )
             _write(path, data)
             self._count, self._size = self._count + 1, size
@@ -164,9 +169,9 @@ def broker_folder(settings: Settings) -> Path:
     return settings.deadletter_dir.expanduser() / broker
 
 
-def _file_name(letter: wire.Outgoing) -> str:
+def _file_name(dead_letter: wire.Outgoing) -> str:
     """The dead letter's id, which is ours and safe as a file's name."""
-    return wire.header(letter.headers, "ce_id")
+    return wire.header(dead_letter.headers, "ce_id")
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -69,35 +69,35 @@ class DeadLetterPublisher:
         self._troubled = False
         self._kept = self._count()
 
-    def send(self, letters: Sequence[wire.Outgoing]) -> None:
+    def send(self, dead_letters: Sequence[wire.Outgoing]) -> None:
         """Send dead letters: the broker has each, or it is kept here, or reported as lost.
 
         Raises:
             UnavailableError: the broker does not answer: send them again.
         """
         if time.monotonic() < self._retry_at:
-            self._keep_all(letters, "the topic refuses them")
+            self._keep_all(dead_letters, "the topic refuses them")
             return
         try:
-            self._publish(letters)
+            self._publish(dead_letters)
         except (UnavailableError, WireError) as error:
             if why := self._find_refusal(error):
                 self._retry_at = time.monotonic() + RETRY_SECONDS
-                self._keep_all(letters, why)
+                self._keep_all(dead_letters, why)
             elif isinstance(error, WireError):
-                self._send_each(letters)
+                self._send_each(dead_letters)
             else:
                 raise
         else:
             self._accepted()
 
-    def _send_each(self, letters: Sequence[wire.Outgoing]) -> None:
+    def _send_each(self, dead_letters: Sequence[wire.Outgoing]) -> None:
         """Send one by one: one of them is refused, and it is not known which."""
-        for letter in letters:
+        for dead_letter in dead_letters:
             try:
-                self._publish([letter])
+                self._publish([dead_letter])
             except WireError as error:
-                self._keep_all([letter], error.message)
+                self._keep_all([dead_letter], error.message)
 
     def _find_refusal(self, error: UnavailableError | WireError) -> str:
         """Why the topic refuses all dead letters; empty: it does not, or there is no broker."""
@@ -113,12 +113,12 @@ class DeadLetterPublisher:
             return ""
         return "" if there else "the topic is missing"
 
-    def _keep_all(self, letters: Sequence[wire.Outgoing], why: str) -> None:
+    def _keep_all(self, dead_letters: Sequence[wire.Outgoing], why: str) -> None:
         full = ""
-        for letter in letters:
-            origin = wire.header(letter.headers, "vigil_origin")
+        for dead_letter in dead_letters:
+            origin = wire.header(dead_letter.headers, "vigil_origin")
             try:
-                self._local.keep(letter, time.time_ns() // 1_000_000)
+                self._local.keep(dead_letter, time.time_ns() // 1_000_000)
             except FolderFullError as error:
                 full = f"; some could not be kept, the log has their positions: {error}"
                 self._health.count("dead_letters_lost")

@@ -128,9 +128,9 @@ def read_dead_letters(settings: Settings) -> Iterator[DeadLetter]:
             value=message.value,
             timestamp=kept.timestamp,
         )
-        letter = parse_record(record, local=True)
-        if letter.ident not in seen:
-            yield letter
+        dead_letter = parse_record(record, local=True)
+        if dead_letter.ident not in seen:
+            yield dead_letter
 
 
 def _read_topic(settings: Settings, seen: set[str]) -> Iterator[DeadLetter]:
@@ -140,40 +140,40 @@ def _read_topic(settings: Settings, seen: set[str]) -> Iterator[DeadLetter]:
             for record in partition_reader.read_retained(
                 consumer, TopicPartition(DEADLETTER.name, number)
             ):
-                letter = parse_record(record)
-                if not letter.ident or letter.ident not in seen:
-                    seen.add(letter.ident)
-                    yield letter
+                dead_letter = parse_record(record)
+                if not dead_letter.ident or dead_letter.ident not in seen:
+                    seen.add(dead_letter.ident)
+                    yield dead_letter
     except KafkaError as error:
         raise broker_unavailable(settings, type(error).__name__) from error
     finally:
         consumer.close(autocommit=False)
 
 
-def find_refusal(letter: DeadLetter) -> Refusal | None:
+def find_refusal(dead_letter: DeadLetter) -> Refusal | None:
     """Why a dead letter must not be sent again, or would become one again; None: neither is known.
 
     What only Vigil writes is never sent again: an old entry of the directory, or an old status of a
     process, would replace the present one.
     """
-    refused = _refuse_topic(letter) or _refuse_cut(letter)
+    refused = _refuse_topic(dead_letter) or _refuse_cut(dead_letter)
     if refused is not None:
         return refused
     try:
-        wire.decode(letter.topic, letter.value, letter.headers)
+        wire.decode(dead_letter.topic, dead_letter.value, dead_letter.headers)
     except WireError as error:
         return Refusal(error.message, error.how_to_fix, field="value", final=False)
-    if letter.reason == "wire.too_large":
-        return Refusal(letter.detail, "Fix its producer.", field="value", final=False)
+    if dead_letter.reason == "wire.too_large":
+        return Refusal(dead_letter.detail, "Fix its producer.", field="value", final=False)
     return None
 
 
-def _refuse_topic(letter: DeadLetter) -> Refusal | None:
+def _refuse_topic(dead_letter: DeadLetter) -> Refusal | None:
     """Whether it was on a topic that others than Vigil may write to."""
-    topic = TOPICS.get(letter.topic)
+    topic = TOPICS.get(dead_letter.topic)
     if topic is None:
         return Refusal(
-            f"The dead letter {letter.ident or '(without an id)'} names no topic of ours.",
+            f"The dead letter {dead_letter.ident or '(without an id)'} names no topic of ours.",
             "It was not written by Vigil: leave it out.",
             field="vigil_origin",
             final=True,
@@ -181,27 +181,27 @@ def _refuse_topic(letter: DeadLetter) -> Refusal | None:
     if topic.public and topic.carries:
         return None
     return Refusal(
-        f"{letter.ident} was on {topic.name}, to which only Vigil itself writes.",
+        f"{dead_letter.ident} was on {topic.name}, to which only Vigil itself writes.",
         "Leave it out: its service publishes again what the topic lacks.",
         field="vigil_origin",
         final=True,
     )
 
 
-def _refuse_cut(letter: DeadLetter) -> Refusal | None:
+def _refuse_cut(dead_letter: DeadLetter) -> Refusal | None:
     """Whether it was kept whole."""
-    if letter.whole_bytes is not None:
-        size = f"the {letter.whole_bytes} bytes of {letter.ident}"
-        kept = f"Of {size} only the first {len(letter.value)} were kept."
-    elif letter.cut:
-        kept = f"Of {letter.ident} not everything was kept: {letter.cut}."
+    if dead_letter.whole_bytes is not None:
+        size = f"the {dead_letter.whole_bytes} bytes of {dead_letter.ident}"
+        kept = f"Of {size} only the first {len(dead_letter.value)} were kept."
+    elif dead_letter.cut:
+        kept = f"Of {dead_letter.ident} not everything was kept: {dead_letter.cut}."
     else:
         return None
     how_to_fix = "It cannot be sent again: let its producer send it, in smaller messages."
     return Refusal(kept, how_to_fix, field="vigil_cut", final=True)
 
 
-def restore_originals(letters: Iterable[DeadLetter]) -> list[wire.Outgoing]:
+def restore_originals(dead_letters: Iterable[DeadLetter]) -> list[wire.Outgoing]:
     """The original messages, ready to be sent to their topics, each content once.
 
     A message that failed again after it was sent again has more than one dead letter.
@@ -211,8 +211,8 @@ def restore_originals(letters: Iterable[DeadLetter]) -> list[wire.Outgoing]:
             only Vigil writes, or was cut.
     """
     messages: dict[tuple[object, ...], wire.Outgoing] = {}
-    for letter in letters:
-        refused = find_refusal(letter)
+    for each in dead_letters:
+        refused = find_refusal(each)
         if refused is not None and refused.final:
             raise InputError(
                 refused.why,
@@ -220,15 +220,12 @@ def restore_originals(letters: Iterable[DeadLetter]) -> list[wire.Outgoing]:
                 field=refused.field,
                 how_to_fix=refused.how_to_fix,
             )
-        message = wire.Outgoing(
-            letter.topic, key=letter.key, value=letter.value, headers=letter.headers
-        )
-        content = (letter.topic, letter.key, letter.value, tuple(letter.headers))
-        messages.setdefault(content, message)
+        message = wire.Outgoing(each.topic, key=each.key, value=each.value, headers=each.headers)
+        messages.setdefault((each.topic, each.key, each.value, tuple(each.headers)), message)
     return list(messages.values())
 
 
-def send_again(settings: Settings, letters: Iterable[DeadLetter]) -> int:
+def send_again(settings: Settings, dead_letters: Iterable[DeadLetter]) -> int:
     """Send the originals again and return how many; only when the broker has all of them.
 
     Raises:
@@ -236,7 +233,7 @@ def send_again(settings: Settings, letters: Iterable[DeadLetter]) -> int:
         UnavailableError: the broker does not answer. Some may have been sent: try again.
         WireError: the broker will never accept one of them.
     """
-    messages = restore_originals(letters)
+    messages = restore_originals(dead_letters)
     publisher = Publisher(settings, "deadletter", CONNECT_TIMEOUT_SECONDS)
     try:
         return publisher.publish(messages)

@@ -1,1 +1,1 @@
-"""Kafka clients and readers of topics, all made here with the same settings."""
+"""Kafka clients and readers of topics, all created here with the same settings."""

@@ -146,7 +146,7 @@ def unpack(batch: Any) -> Iterator[Record]:
     """The records of one batch, a ``DefaultRecordBatch`` of kafka-python.
 
     Raises:
-        CorruptRecordError: the bytes are not what the format says.
+        CorruptRecordError: the bytes are not of the format.
     """
     iter(batch)  # decompresses it
     data, pos = bytes(batch._buffer), batch._pos
@@ -157,13 +157,13 @@ def unpack(batch: Any) -> Iterator[Record]:
             length, pos = _varint(data, pos)
             end = pos + length
             delta, pos = _varint(data, pos + 1)  # behind the attributes, which have no meaning yet
-            place, pos = _varint(data, pos)
+            number, pos = _varint(data, pos)
             key, pos = _bytes(data, pos)
             value, pos = _bytes(data, pos)
             if not pos < end <= len(data):
                 raise ValueError("a record ends elsewhere than it says")  # noqa: TRY301
             time = first + delta if appended is None else appended
-            yield Record(base + place, time, key, value, data[pos:end])
+            yield Record(base + number, time, key, value=value, packed_headers=data[pos:end])
             pos = end
     except (ValueError, IndexError) as error:
         raise CorruptRecordError(f"not a record batch at {base}: {error}") from error

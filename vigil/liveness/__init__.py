@@ -1,1 +1,1 @@
-"""Whether a worker's messages move, who else is in its group, and how its last run ended."""
+"""Whether a worker's messages advance, who else is in its group, and how its last run ended."""

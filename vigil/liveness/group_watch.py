@@ -86,7 +86,7 @@ class GroupWatch:
 def find_foreign_members(worker: str, group: GroupDescription, topics: Iterable[str]) -> str | None:
     """Describe the members of a worker's group that are not its processes; None: there are none."""
     name = f"vigil-{worker}"
-    what = f"what it takes of {', '.join(sorted(topics))} never reaches {worker}"
+    what = f"what it consumes of {', '.join(sorted(topics))} never reaches {worker}"
     how_to_fix = "Stop that client, or give it a group name of its own (docs/integrators.md)."
     if group.kind != CLASSIC:
         return (

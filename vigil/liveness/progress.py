@@ -42,8 +42,8 @@ LOADING_SECONDS = 3.0
 starts again at its last checkpoint has it back by then, and is not ready meanwhile."""
 NAMED = 3
 """Partitions that are named at once."""
-STANDS_STILL = (
-    "The loop stands still outside a batch: it loads or saves states, or a client does not return."
+BLOCKED = (
+    "The loop is blocked outside a batch: it loads or saves states, or a client does not return."
 )
 
 
@@ -230,7 +230,7 @@ class Progress:
             if stuck:
                 troubles["stuck"] = self._describe_stuck(stuck)
             elif not self._in_progress and (idle := self._idle_seconds()) >= STUCK_SECONDS:
-                troubles["stuck"] = Trouble(STANDS_STILL, wall - timedelta(seconds=idle))
+                troubles["stuck"] = Trouble(BLOCKED, wall - timedelta(seconds=idle))
             if held:
                 troubles["transaction"] = _describe_held(held)
             gauges: dict[str, float] = {
@@ -298,7 +298,7 @@ class Progress:
     def _describe_stuck(self, stuck: Mapping[TopicPartition, _Mark]) -> Trouble:
         since = min(mark.moment for mark in stuck.values())
         parts = [
-            f"{partition.topic}/{partition.partition} stands at offset {mark.farthest} since"
+            f"{partition.topic}/{partition.partition} is stuck at offset {mark.farthest} since"
             f" {_format_moment(mark.moment)}"
             for partition, mark in sorted(stuck.items(), key=lambda pair: pair[1].moment)
         ]

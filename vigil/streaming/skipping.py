@@ -182,7 +182,7 @@ class WorkerPosition:
 
     def _not_there(self, offset: int, position: Position) -> InputError:
         at = f"{self._partition.topic}/{self._partition.partition}"
-        where = f"{self._service} stands at {position.offset} on {at}"
+        where = f"{self._service} is at {position.offset} on {at}"
         if position.message is None:
             where += ", its end: nothing holds it up"
         elif position.message != position.offset:
@@ -205,17 +205,17 @@ class WorkerPosition:
             code="wire.skipped",
         )
         unread = Record(offset, timestamp=-1, key=None, value=None, packed_headers=b"\0")
-        letter = make_dead_letter(
+        dead_letter = make_dead_letter(
             self._partition, record or unread, service=self._service, reason=reason
         )
-        ident = wire.header(letter.headers, "ce_id")
+        ident = wire.header(dead_letter.headers, "ce_id")
         publisher = Publisher(self._settings, "skip", CONNECT_TIMEOUT_SECONDS)
         try:
-            publisher.publish([letter])
+            publisher.publish([dead_letter])
         except (UnavailableError, WireError) as error:
             try:
                 local = LocalDeadLetters.from_settings(self._settings)
-                local.keep(letter, time.time_ns() // 1_000_000)
+                local.keep(dead_letter, time.time_ns() // 1_000_000)
             except FolderFullError:
                 raise error from None
             return DeadLettered(ident, published=False)

@@ -162,7 +162,7 @@ def test_a_stream_skip_passes_over_one_message_of_each_kind_of_worker(
     for name in ("detectors", "store"):
         wrong = vigil("stream", "skip", name, TOPIC, partition, second.offset)
         assert isinstance(wrong.exception, InputError)
-        assert f"stands at {first.offset}" in str(wrong.exception)
+        assert f"is at {first.offset}" in str(wrong.exception)
         assert letters(settings, name, patient) == []
         listed = vigil("stream", "where", name).output
         assert f"{TOPIC} {partition} {first.offset}  next message {first.offset}" in listed

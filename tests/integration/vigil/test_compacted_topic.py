@@ -57,7 +57,7 @@ def sent(texts: Sequence[str]) -> list[Outgoing]:
     return [wire.outgoing(phrase(text), "test") for text in texts]
 
 
-def test_a_topic_is_read_past_what_is_broken_and_then_followed(
+def test_a_topic_is_read_past_what_is_broken_and_then_what_is_new(
     streaming: Settings, publisher: Publisher
 ) -> None:
     broken = [
@@ -67,8 +67,8 @@ def test_a_topic_is_read_past_what_is_broken_and_then_followed(
     ]
     publisher.publish([*sent(["one"]), *broken, *sent(["two"])])
     recorder = Recorder()
-    follower = CompactedTopicReader(streaming, PHRASES, lambda: recorder, name="test")
-    follower.start()
+    reader = CompactedTopicReader(streaming, PHRASES, lambda: recorder, name="test")
+    reader.start()
     try:
         eventually(lambda: recorder.ends)
         assert recorder.told == ["one", "no \ufffd", "two"]
@@ -76,7 +76,7 @@ def test_a_topic_is_read_past_what_is_broken_and_then_followed(
         publisher.publish(sent(["three"]))
         eventually(lambda: recorder.ends[-1] == 4)
     finally:
-        follower.stop()
+        reader.stop()
     count = len(recorder.ends)
     assert recorder.told[-1] == "three"
     assert len(recorder.ends) == count  # it has stopped
@@ -88,12 +88,12 @@ def test_what_cannot_be_done_at_the_end_is_done_again_from_the_start(
     publisher.publish(sent(["kept"]))
     recorders = [Recorder(failing=1), Recorder(failing=1), Recorder()]
     waiting = iter(recorders)
-    follower = CompactedTopicReader(streaming, PHRASES, lambda: next(waiting), name="test")
-    follower.start()
+    reader = CompactedTopicReader(streaming, PHRASES, lambda: next(waiting), name="test")
+    reader.start()
     try:
         eventually(lambda: recorders[2].ends, 30)
     finally:
-        follower.stop()
+        reader.stop()
     assert recorders[0].told == recorders[1].told == recorders[2].told
     assert recorders[2].told[-1] == "kept"
     assert len(recorders[0].ends) == 1

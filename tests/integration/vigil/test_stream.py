@@ -187,7 +187,7 @@ def test_a_batch_dropped_in_a_rebalance_comes_again_and_the_last_one_takes_over(
         assert set(mine) == {f"{prefix}-{patient}-{n}" for n in range(20)}
 
 
-def test_a_join_that_is_lost_is_begun_anew(
+def test_a_join_that_is_lost_is_repeated(
     stream: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """kafka-python can forget that it joins; then nobody tells us of partitions any more."""

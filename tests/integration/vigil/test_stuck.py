@@ -52,7 +52,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_watch, "CHECK_SECONDS", 0.5)
 
 
-def test_a_handler_that_hangs_is_seen_while_it_hangs(
+def test_a_handler_that_hangs_is_reported_while_it_hangs(
     stream: Settings, publisher: Publisher
 ) -> None:
     prefix, messages = uploads(patients=1, each=4)
@@ -68,9 +68,9 @@ def test_a_handler_that_hangs_is_seen_while_it_hangs(
         end.callback(go_on.set)
         publisher.publish(messages)
         assert hanging.wait(30)
-        told = eventually(lambda: health.now().troubles.get("stuck"))
-        assert "vitals.readings/" in str(told)
-        assert "the handler has not come back from" in str(told)
+        trouble = eventually(lambda: health.now().troubles.get("stuck"))
+        assert "vitals.readings/" in str(trouble)
+        assert "the handler has not come back from" in str(trouble)
         assert 1 <= health.now().gauges["lag_messages"] <= 4
         assert health.now().gauges["lag_seconds"] >= 2
         assert 'vigil_stuck_partitions{service="' in health.metrics()
@@ -80,7 +80,7 @@ def test_a_handler_that_hangs_is_seen_while_it_hangs(
         assert health.now().gauges["lag_messages"] == 0
 
 
-def test_what_is_waited_for_is_why_it_stands_and_the_lag_grows_meanwhile(
+def test_what_is_waited_for_is_the_reason_and_the_lag_grows_meanwhile(
     stream: Settings, publisher: Publisher
 ) -> None:
     prefix, messages = uploads(patients=1, each=30)
@@ -93,8 +93,8 @@ def test_what_is_waited_for_is_why_it_stands_and_the_lag_grows_meanwhile(
     recorder = Recorder(prefix, before)
     with looping(recorder, stream) as (health, _):
         publisher.publish(messages[:1])
-        told = eventually(lambda: health.now().troubles.get("stuck"))
-        assert "The database is not there" in str(told)
+        trouble = eventually(lambda: health.now().troubles.get("stuck"))
+        assert "The database is not there" in str(trouble)
         assert set(health.now().troubles) == {"stuck", "unavailable.database"}
         publisher.publish(messages[1:])
         eventually(lambda: health.now().gauges["lag_messages"] >= 2)  # Tansu counts them as one
@@ -118,7 +118,7 @@ def _consume(
             owned |= {place.partition for place in consumer.assignment()}
 
 
-def test_a_stranger_in_the_group_is_said_and_forgotten_when_it_leaves(
+def test_a_foreign_group_member_is_reported_until_it_leaves(
     stream: Settings, request: pytest.FixtureRequest
 ) -> None:
     recorder, stop, owned = Recorder("none"), threading.Event(), set[int]()
@@ -130,10 +130,10 @@ def test_a_stranger_in_the_group_is_said_and_forgotten_when_it_leaves(
         )
         theirs.start()
         try:
-            told = eventually(lambda: health.now().troubles.get("stranger"), 60)
+            trouble = eventually(lambda: health.now().troubles.get("stranger"), 60)
             eventually(lambda: owned)
-            assert "none of Vigil's" in str(told)
-            assert "client id 'their-own'" in str(told)
+            assert "none of Vigil's" in str(trouble)
+            assert "client id 'their-own'" in str(trouble)
             if request.node.callspec.params["broker"] == "kafka":
                 eventually(lambda: "owns vitals.readings/" in health.now().troubles["stranger"])
             assert not health.ready()
@@ -143,7 +143,7 @@ def test_a_stranger_in_the_group_is_said_and_forgotten_when_it_leaves(
         eventually(health.ready, 60)
 
 
-def test_workers_of_one_group_are_no_strangers_to_each_other(stream: Settings) -> None:
+def test_workers_of_one_group_are_not_foreign_to_each_other(stream: Settings) -> None:
     first, second = Recorder("none"), Recorder("none")
     second.name = first.name
     with looping(first, stream) as (one, _), looping(second, stream) as (other, _):
@@ -151,12 +151,12 @@ def test_workers_of_one_group_are_no_strangers_to_each_other(stream: Settings) -
             group = eventually(
                 lambda: (g := describe_group(admin, f"vigil-{first.name}")) and g.settled and g
             )
-        time.sleep(1.5)  # three looks
+        time.sleep(1.5)  # three checks
         assert len(group.members) == 2 or group.members == ()  # type: ignore[union-attr]
         assert "stranger" not in one.now().troubles | other.now().troubles
 
 
-def test_a_consumer_of_the_newer_protocol_is_said(
+def test_a_consumer_of_the_newer_protocol_is_reported(
     stream: Settings, request: pytest.FixtureRequest
 ) -> None:
     confluent = pytest.importorskip("confluent_kafka")
@@ -180,7 +180,7 @@ def test_a_consumer_of_the_newer_protocol_is_said(
 
 
 @pytest.mark.parametrize(
-    ("group", "said"),
+    ("group", "expected"),
     [
         (GroupDescription("classic", True, ()), None),
         (GroupDescription("classic", True, (OURS, OURS)), None),
@@ -192,13 +192,13 @@ def test_a_consumer_of_the_newer_protocol_is_said(
         (GroupDescription("consumer", True, ()), "type 'consumer'"),
     ],
 )  # fmt: skip
-def test_what_is_said_of_a_group(group: GroupDescription, said: str | None) -> None:
-    told = find_foreign_members("store", group, ["vitals.readings"])
-    assert (told is None) == (said is None)
-    assert said is None or (said in str(told) and "docs/integrators.md" in str(told))
+def test_how_foreign_members_are_described(group: GroupDescription, expected: str | None) -> None:
+    trouble = find_foreign_members("store", group, ["vitals.readings"])
+    assert (trouble is None) == (expected is None)
+    assert expected is None or (expected in str(trouble) and "docs/integrators.md" in str(trouble))
 
 
-def test_a_group_that_is_being_shared_out_changes_nothing(
+def test_a_group_in_a_rebalance_changes_nothing(
     stream: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     health = Health("store")
@@ -218,7 +218,7 @@ def test_a_group_that_is_being_shared_out_changes_nothing(
     assert found == [True, True, True, False]
 
 
-def test_the_documents_say_how_a_group_is_named() -> None:
+def test_the_documents_state_how_a_group_is_named() -> None:
     docs = Path(__file__).parents[3] / "docs"
     assert "never `vigil-`" in (docs / "integrators.md").read_text()
     forbidden = "--deny-principal User:integrator --operation All \\\n  --group vigil- "

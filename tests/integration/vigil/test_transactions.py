@@ -113,7 +113,7 @@ def test_interleaved_transactions_are_read_as_kafka_python_reads_them(
         assert ours == read(Fetcher.PartitionRecords, data, list(aborted), piece)
 
 
-def test_a_marker_that_compaction_has_emptied_is_passed_over() -> None:
+def test_a_marker_that_compaction_has_emptied_is_skipped() -> None:
     empty = marker(1, 7, commit=True)
     empty[57:61] = bytes(4)  # no records
     empty[8:12] = (49).to_bytes(4, "big")  # and so no more bytes
@@ -169,7 +169,7 @@ def send(producer: Any, place: TopicPartition, messages: list[Outgoing]) -> None
 
 
 @pytest.mark.kafka
-def test_a_reader_of_ours_gives_what_the_librarys_gives(
+def test_our_reader_returns_what_the_librarys_returns(
     streaming: Settings, producer: Open
 ) -> None:
     place, dice = topic_of(streaming), random.Random(4)  # noqa: S311 (a test)
@@ -207,7 +207,7 @@ def test_a_reader_of_ours_gives_what_the_librarys_gives(
 
 
 @pytest.mark.kafka
-def test_a_worker_waits_behind_an_open_transaction_says_so_and_never_sees_an_aborted_one(
+def test_a_worker_reports_an_open_transaction_and_never_receives_an_aborted_one(
     streaming: Settings, producer: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vigil.liveness.progress.STUCK_SECONDS", 1.0)
@@ -244,7 +244,7 @@ def test_a_worker_waits_behind_an_open_transaction_says_so_and_never_sees_an_abo
 
 
 class Entries:
-    """One log that was followed."""
+    """What was read of one log."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -263,7 +263,9 @@ class Entries:
 
 
 @pytest.mark.kafka
-def test_a_follower_comes_to_the_end_past_transactions(streaming: Settings, producer: Open) -> None:
+def test_a_compacted_topic_reader_reaches_the_end_past_transactions(
+    streaming: Settings, producer: Open
+) -> None:
     writer, entries = producer(), Entries()
 
     def write(key: bytes, *, commit: bool | None) -> None:
@@ -276,15 +278,15 @@ def test_a_follower_comes_to_the_end_past_transactions(streaming: Settings, prod
     write(b"committed", commit=True)
     write(b"aborted too", commit=False)
     write(b"open", commit=None)
-    follower = CompactedTopicReader(streaming, topics.PHRASES, lambda: entries, name="test")
-    follower.start()
+    reader = CompactedTopicReader(streaming, topics.PHRASES, lambda: entries, name="test")
+    reader.start()
     try:
         eventually(lambda: entries.whole)
         assert (entries.keys, entries.whole[0]) == (["committed"], 1)
         writer.commit_transaction()
         eventually(lambda: entries.keys == ["committed", "open"])
     finally:
-        follower.stop()
+        reader.stop()
 
 
 @pytest.mark.kafka

@@ -32,8 +32,8 @@ class Message(Struct):
     value: bytes = b"{}"
 
 
-class Clocks:
-    """Goes when it is told to."""
+class ManualClock:
+    """A clock that the test advances."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -48,8 +48,8 @@ class Clocks:
 
 
 @pytest.fixture
-def clocks() -> Clocks:
-    return Clocks()
+def clocks() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def health() -> Health:
 
 
 @pytest.fixture
-def progress(health: Health, clocks: Clocks) -> Progress:
+def progress(health: Health, clocks: ManualClock) -> Progress:
     made = Progress(health, clocks.wall, clocks.monotonic)
     health.watch("progress", made.look)
     return made
@@ -77,7 +77,7 @@ def stuck(progress: Progress) -> Trouble | None:
     return progress.look().troubles.get("stuck")
 
 
-def test_nothing_that_waits_is_ready_however_long(progress: Progress, clocks: Clocks) -> None:
+def test_nothing_that_waits_is_ready_however_long(progress: Progress, clocks: ManualClock) -> None:
     progress.record_measured({})
     assert progress.look().gauges == {
         "partitions": 0, "stuck_partitions": 0, "lag_messages": 0, "lag_seconds": 0.0,
@@ -91,7 +91,7 @@ def test_nothing_that_waits_is_ready_however_long(progress: Progress, clocks: Cl
 
 
 def test_a_message_that_comes_after_hours_of_rest_has_not_waited_for_hours(
-    progress: Progress, clocks: Clocks
+    progress: Progress, clocks: ManualClock
 ) -> None:
     progress.start_at({ONE: 5})
     ends(progress, {ONE: 5})
@@ -103,8 +103,8 @@ def test_a_message_that_comes_after_hours_of_rest_has_not_waited_for_hours(
     clocks.seconds += 0.2
     told = stuck(progress)
     assert told == Trouble(
-        "vitals.readings/0 stands at offset 5 since 2026-11-21T13:00:00Z: the broker gives none of"
-        " the messages that wait there.",
+        "vitals.readings/0 is stuck at offset 5 since 2026-11-21T13:00:00Z: the broker gives none"
+        " of the messages that wait there.",
         NOON + timedelta(hours=1),
     )
     gauges = progress.look().gauges
@@ -113,7 +113,7 @@ def test_a_message_that_comes_after_hours_of_rest_has_not_waited_for_hours(
 
 
 def test_a_handler_that_does_not_return_is_seen_without_the_loop(
-    progress: Progress, clocks: Clocks, health: Health
+    progress: Progress, clocks: ManualClock, health: Health
 ) -> None:
     progress.start_at({ONE: 5, TWO: 0})
     ends(progress, {ONE: 5, TWO: 0})
@@ -135,7 +135,7 @@ def test_a_handler_that_does_not_return_is_seen_without_the_loop(
     assert progress.look().gauges["lag_seconds"] == 0
 
 
-def test_a_large_batch_in_hand_may_take_longer(progress: Progress, clocks: Clocks) -> None:
+def test_a_large_batch_in_hand_may_take_longer(progress: Progress, clocks: ManualClock) -> None:
     progress.start_at({ONE: 5})
     progress.begin_batch({ONE: [Message(5, value=bytes(10_000_000))]})
     clocks.seconds += STUCK_SECONDS + 9
@@ -145,7 +145,7 @@ def test_a_large_batch_in_hand_may_take_longer(progress: Progress, clocks: Clock
 
 
 def test_a_worker_that_moves_is_ready_however_far_behind(
-    progress: Progress, clocks: Clocks
+    progress: Progress, clocks: ManualClock
 ) -> None:
     progress.start_at({ONE: 0})
     ends(progress, {ONE: 10_000})
@@ -161,7 +161,7 @@ def test_a_worker_that_moves_is_ready_however_far_behind(
 
 
 def test_a_partition_whose_turn_has_not_come_is_given_longer(
-    progress: Progress, clocks: Clocks
+    progress: Progress, clocks: ManualClock
 ) -> None:
     progress.start_at({ONE: 0, TWO: 0})
     ends(progress, {ONE: 10_000, TWO: 10})
@@ -171,11 +171,11 @@ def test_a_partition_whose_turn_has_not_come_is_given_longer(
         progress.mark_handled({ONE: offset + 1})
     told = stuck(progress)
     assert told is not None
-    assert told.what.startswith("vitals.readings/1 stands at offset 0 since 2026-11-21T12:00:00Z")
+    assert told.what.startswith("vitals.readings/1 is stuck at offset 0 since 2026-11-21T12:00:00Z")
 
 
 def test_going_back_to_a_checkpoint_and_failing_again_is_no_movement(
-    progress: Progress, clocks: Clocks
+    progress: Progress, clocks: ManualClock
 ) -> None:
     progress.start_at({ONE: 0})
     ends(progress, {ONE: 9})
@@ -198,7 +198,7 @@ def test_going_back_to_a_checkpoint_and_failing_again_is_no_movement(
 
 
 def test_what_is_loaded_again_is_stuck_meanwhile_and_what_another_has_is_not(
-    progress: Progress, clocks: Clocks
+    progress: Progress, clocks: ManualClock
 ) -> None:
     progress.start_at({ONE: 0})
     ends(progress, {ONE: 9})
@@ -212,7 +212,7 @@ def test_what_is_loaded_again_is_stuck_meanwhile_and_what_another_has_is_not(
 
 
 def test_another_worker_that_went_on_meanwhile_is_believed(
-    progress: Progress, clocks: Clocks
+    progress: Progress, clocks: ManualClock
 ) -> None:
     progress.start_at({ONE: 0})
     ends(progress, {ONE: 9})
@@ -224,7 +224,7 @@ def test_another_worker_that_went_on_meanwhile_is_believed(
     assert stuck(progress) is None
 
 
-def test_offsets_without_a_message_are_no_lag(progress: Progress, clocks: Clocks) -> None:
+def test_offsets_without_a_message_are_no_lag(progress: Progress, clocks: ManualClock) -> None:
     progress.start_at({ONE: 0})
     progress.mark_handled({ONE: 7})
     ends(progress, {ONE: 9}, at={ONE: 9})
@@ -234,7 +234,7 @@ def test_offsets_without_a_message_are_no_lag(progress: Progress, clocks: Clocks
 
 
 def test_an_end_that_counts_the_last_batch_as_one_is_no_end(
-    progress: Progress, clocks: Clocks
+    progress: Progress, clocks: ManualClock
 ) -> None:
     """Tansu's; what was fetched counts, and what is in hand."""
     progress.start_at({ONE: 0})
@@ -247,7 +247,7 @@ def test_an_end_that_counts_the_last_batch_as_one_is_no_end(
 
 @pytest.mark.parametrize("placed_anew", [True, False])
 def test_a_log_that_was_made_anew_begins_anew(
-    progress: Progress, clocks: Clocks, *, placed_anew: bool
+    progress: Progress, clocks: ManualClock, *, placed_anew: bool
 ) -> None:
     progress.start_at({ONE: 0})
     ends(progress, {ONE: 1000})
@@ -268,7 +268,7 @@ def test_a_log_that_was_made_anew_begins_anew(
 
 
 def test_a_transaction_that_stays_open_is_said_and_one_that_moves_is_not(
-    progress: Progress, clocks: Clocks
+    progress: Progress, clocks: ManualClock
 ) -> None:
     progress.start_at({ONE: 5})
     for end in (5, 8, 11):  # somebody writes by transactions all the time
@@ -290,17 +290,17 @@ def test_a_loop_that_stands_still_outside_a_batch_is_said(
     monkeypatch.setattr(health, "seconds_since_beat", lambda: STUCK_SECONDS + 1)
     told = stuck(progress)
     assert told is not None
-    assert told.what.startswith("The loop stands still")
+    assert told.what.startswith("The loop is blocked")
     assert told.since == NOON - timedelta(seconds=STUCK_SECONDS + 1)
 
 
-def test_no_more_than_three_partitions_are_named(progress: Progress, clocks: Clocks) -> None:
+def test_no_more_than_three_partitions_are_named(progress: Progress, clocks: ManualClock) -> None:
     places = {TopicPartition("t", n): 0 for n in range(8)}
     progress.start_at(places)
     ends(progress, dict.fromkeys(places, 4))
     clocks.seconds += STUCK_SECONDS
     told = stuck(progress)
     assert told is not None
-    assert told.what.count("stands at") == 3
+    assert told.what.count("is stuck at") == 3
     assert "and 5 more partitions" in told.what
     assert progress.look().gauges["stuck_partitions"] == 8
