@@ -77,7 +77,7 @@ class Retired:
 
         A dead letter is the field's term, and so is whatever it is made of.
         """
-        parts = [part.lower() for part in _PARTS.findall(name)]
+        parts: list[str] = [part.lower() for part in _PARTS.findall(name)]
         for before, part in zip(["", *parts], parts, strict=False):
             if part in self.names and not (before == "dead" and part in {"letter", "letters"}):
                 return part
@@ -86,7 +86,7 @@ class Retired:
     def in_message(self, text: str) -> str | None:
         """The first retired word or phrase of a message."""
         match = self._message.search(text)
-        return match[0].lower() if match else None
+        return match.group().lower() if match else None
 
     @cached_property
     def _message(self) -> re.Pattern[str]:
