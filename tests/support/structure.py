@@ -1,11 +1,13 @@
-"""Measures the structure of a tree's production code: ``python -m tests.support.structure TREE…``.
+"""Measures the structure of a tree's production code, for docs/adr.
 
-Prints a Markdown table with a column a tree, for docs/adr. A tree is a folder: this repository, or
-one made by ``git archive COMMIT | tar -x -C FOLDER``. With no tree: this repository.
+``python -m tests.support.structure before=FOLDER after=.`` prints a Markdown table with a column a
+tree; ``--into docs/adr/0016-rooms.md`` puts it between that file's two ``table`` comments as well.
+A tree of before is made by ``git archive COMMIT | tar -x -C FOLDER``.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import re
@@ -196,23 +198,43 @@ def table(columns: dict[str, dict[str, str]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in [head, rule, *rows])
 
 
+def measured_apart(tree: Path) -> dict[str, str]:
+    """:func:`measured` in a process of its own, whose imports are that tree's."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.structure", "--one", str(tree.resolve())],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures: dict[str, str] = json.loads(done.stdout)
+    return figures
+
+
+def with_table(text: str, made: str) -> str:
+    """A document's text with the table between its two comments."""
+    begin, end = "<!-- table: begin -->\n", "<!-- table: end -->\n"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{made}{end}{after}"
+
+
 def main() -> None:
-    """Measure each tree in a process of its own, whose imports are that tree's."""
-    if sys.argv[1:2] == ["--one"]:
-        sys.path.insert(0, sys.argv[2])
-        sys.stdout.write(json.dumps(measured(Path(sys.argv[2]))))
+    """Measure the trees of the command line."""
+    parser = argparse.ArgumentParser(description="Measure the structure of production code.")
+    parser.add_argument("trees", nargs="*", metavar="NAME=FOLDER", default=[f"now={ROOT}"])
+    parser.add_argument("--into", type=Path, help="the document whose table is replaced")
+    parser.add_argument("--one", type=Path, help="print one tree's figures as JSON")
+    given = parser.parse_args()
+    if given.one:
+        sys.path.insert(0, str(given.one))
+        sys.stdout.write(json.dumps(measured(given.one)))
         return
-    columns = {}
-    for tree in sys.argv[1:] or [str(ROOT)]:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.support.structure", "--one", str(Path(tree).resolve())],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        columns[Path(tree).resolve().name] = json.loads(done.stdout)
-    sys.stdout.write(table(columns))
+    named = [text.rpartition("=") for text in given.trees]
+    made = table({name or folder: measured_apart(Path(folder)) for name, _, folder in named})
+    sys.stdout.write(made)
+    if given.into:
+        given.into.write_text(with_table(given.into.read_text(), made))
 
 
 if __name__ == "__main__":
