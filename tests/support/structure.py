@@ -1,7 +1,7 @@
 """Measures the structure of a tree's production code, for docs/adr.
 
 ``python -m tests.support.structure before=FOLDER after=.`` prints a Markdown table with a column a
-tree; ``--into docs/adr/0016-rooms.md`` puts it between that file's two ``table`` comments as well.
+tree; ``--into docs/adr/0020-rooms.md`` puts it between that file's two ``table`` comments as well.
 A tree of before is made by ``git archive COMMIT | tar -x -C FOLDER``.
 """
 
