@@ -3,7 +3,7 @@
 A *name* is one that the code defines: a module, a class, a function, a parameter, a variable or a
 field. It is split into its parts (``last_heard_at`` and ``LastHeard`` are both *last, heard …*).
 A *message* is a text that somebody is given while Vigil runs: what is logged, what an error says
-and how to fix it, what a command prints. Docstrings and comments are prose and are not searched.
+and how to fix it, what a command prints, what stands in a page's template. Docstrings and comments are prose and are not searched.
 
 ``python -m tests.support.retired_words`` prints what there is.
 """
@@ -40,6 +40,7 @@ COLUMNS = 3
 """Of the glossary's two tables of retired words; the tables of terms have more."""
 _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 _SHOWING = frozenset({"echo", "secho", "print", "trouble", "Trouble", "Exit"})
+_MARKUP = re.compile(r"\{[%#].*?[%#]\}|\{\{.*?\}\}|<[^>]*>", re.DOTALL)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -120,10 +121,12 @@ def production_files(root: Path) -> Iterator[Path]:
 
 def retired_words(root: Path, retired: Retired) -> Iterator[Found]:
     """Every retired word in the production code of a tree."""
-    for path in production_files(root):
+    templates = sorted((root / "dashboard").rglob("*.html"))
+    for path in (*production_files(root), *templates):
         where = path.relative_to(root).as_posix()
         room = "/".join(where.split("/")[:-1][:2])
-        for line, word, text in _in_file(path, retired):
+        search = _in_file if path.suffix == ".py" else _in_template
+        for line, word, text in search(path, retired):
             if (room, text) not in retired.kept:
                 yield Found(room, where, line, word, text)
 
@@ -153,6 +156,14 @@ def _in_file(path: Path, retired: Retired) -> Iterator[tuple[int, str, str]]:
             word = retired.in_message(text)
             if word is not None:
                 yield at, word, text
+
+
+def _in_template(path: Path, retired: Retired) -> Iterator[tuple[int, str, str]]:
+    text = _MARKUP.sub(lambda match: "\n" * match.group().count("\n"), path.read_text())
+    for line, shown in enumerate(text.splitlines(), start=1):
+        word = retired.in_message(shown)
+        if word is not None:
+            yield line, word, shown.strip()
 
 
 def defined(node: ast.AST) -> Iterator[str]:

@@ -29,6 +29,7 @@ STILL: dict[str, int] = {
     "dashboard/phone": 11,
     "dashboard/phrase_review": 10,
     "dashboard/shell": 8,
+    "dashboard/templates": 3,
     "dashboard/worker_state": 8,
     "detectors": 2,
     "detectors/admission": 4,
@@ -139,6 +140,15 @@ def test_what_is_found(code: str, words: list[str], tmp_path: Path) -> None:
     (tmp_path / "vigil").mkdir()
     (tmp_path / "vigil/example.py").write_text(code)
     assert [found.word for found in retired_words(tmp_path, retired)] == words
+
+
+def test_templates_are_read_without_their_markup(tmp_path: Path) -> None:
+    retired = Retired(names=frozenset(), functions=frozenset(), messages=frozenset({"heard"}))
+    (tmp_path / "dashboard").mkdir()
+    page = '<p\n class="heard">{% if heard %}\nNot heard of{{ heard }}.</p>'
+    (tmp_path / "dashboard/page.html").write_text(page)
+    (found,) = retired_words(tmp_path, retired)
+    assert (found.line, found.text) == (3, "Not heard of.")
 
 
 def test_what_is_kept_is_kept_in_its_room_alone(tmp_path: Path) -> None:
