@@ -3,7 +3,8 @@
 A *name* is one that the code defines: a module, a class, a function, a parameter, a variable or a
 field. It is split into its parts (``last_heard_at`` and ``LastHeard`` are both *last, heard …*).
 A *message* is a text that somebody is given while Vigil runs: what is logged, what an error says
-and how to fix it, what a command prints, what stands in a page's template. Docstrings and comments are prose and are not searched.
+and how to fix it, what a command prints, what stands in a page's template. Docstrings and comments
+are prose and are not searched.
 
 ``python -m tests.support.retired_words`` prints what there is.
 """
