@@ -30,7 +30,7 @@ def pages(settings: Settings) -> Callable[[Request, Refusal], Response]:
         if path == PHONE or path.startswith(f"{PHONE}/"):
             return _to_a_patient(request, refusal, settings)
         return page(
-            "message.html",
+            "shell/message.html",
             refusal.status,
             demo=settings.demo,
             heading=BUSY if refusal.retry_after else NOT_TAKEN,

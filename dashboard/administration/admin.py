@@ -75,7 +75,7 @@ def routes(context: WebContext) -> APIRouter:
             return database_away(demo)
         dead = await _dead_letters(context.settings)
         return page(
-            "admin.html",
+            "administration/admin.html",
             demo=demo,
             session=session,
             here="admin",

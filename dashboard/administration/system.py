@@ -142,7 +142,7 @@ def routes(context: WebContext) -> APIRouter:
             return administrators_only(demo)
         shown = processes(context.monitor.states.processes())
         return page(
-            "system.html",
+            "administration/system.html",
             demo=demo,
             session=session,
             here="system",

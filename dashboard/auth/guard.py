@@ -36,7 +36,7 @@ _INTERNAL = ("/board/_", LIVE, "/board/assets/")
 def administrators_only(demo: bool) -> Response:
     """The page for a person whose role does not include what was asked for."""
     return page(
-        "message.html",
+        "shell/message.html",
         403,
         demo=demo,
         heading="For administrators",
@@ -51,7 +51,7 @@ def administrators_only(demo: bool) -> Response:
 def database_away(demo: bool) -> Response:
     """The page for a person while the database is away."""
     return page(
-        "message.html",
+        "shell/message.html",
         503,
         demo=demo,
         heading="Vigil cannot reach its database",

@@ -119,7 +119,7 @@ class SignInPages:
     def _form(self, message: str, status: int, user: str = "", wanted: str = HOME) -> Response:
         token = secrets.token_urlsafe(24)
         response = page(
-            "login.html",
+            "auth/login.html",
             status,
             demo=self._demo,
             message=message,
@@ -132,7 +132,7 @@ class SignInPages:
 
     def _not_signed_out(self) -> Response:
         return page(
-            "message.html",
+            "shell/message.html",
             400,
             demo=self._demo,
             heading="Not signed out",

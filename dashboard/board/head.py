@@ -38,7 +38,7 @@ def head(ward: Ward, name: str, *, judged: bool) -> Markup:
     shown = of_ward(ward, name)
     return Markup(  # noqa: S704  (a template of ours, which escapes)
         render(
-            "head.html",
+            "board/head.html",
             counts=counts(shown),
             judged=judged,
             waiting=sum(one.stands.unacknowledged for one in shown),

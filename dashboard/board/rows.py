@@ -148,12 +148,12 @@ def _more(seen: Seen) -> str:
 
 @cache
 def _template() -> Template:
-    return environment().get_template("row.html")
+    return environment().get_template("board/row.html")
 
 
 def unshown(patient: Patient) -> Fragment:
     """In the place of a row that cannot be drawn."""
-    html = render("row_unshown.html", patient=patient)
+    html = render("board/row_unshown.html", patient=patient)
     return fragment(patient.patient_id, "row none unshown", html)
 
 

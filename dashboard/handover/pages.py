@@ -53,7 +53,7 @@ class SummaryPages:
         who = {known.patient_id: known for known in (*everyone, *([one] if one else []))}
         made, unshown = shown_of(of, found, window)
         return page(
-            "summary.html",
+            "handover/summary.html",
             demo=self._context.settings.demo,
             session=SESSION.get(),
             here="summary",
@@ -70,7 +70,7 @@ class SummaryPages:
 
     def _nobody(self) -> Response:
         return page(
-            "message.html",
+            "shell/message.html",
             404,
             demo=self._context.settings.demo,
             heading="There is no such patient",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def not_found(demo: bool, what: str) -> Response:
     """The page for an address that leads nowhere."""
     return page(
-        "message.html",
+        "shell/message.html",
         404,
         demo=demo,
         heading=what,
@@ -67,7 +67,7 @@ class BoardPages:
             return database_away(self._demo)
         return self._shell.page(
             request,
-            "board.html",
+            "board/board.html",
             **self._common("board"),
             rows=content.fragments,
             head=content.head,
@@ -86,7 +86,7 @@ class BoardPages:
             return database_away(self._demo)
         return self._shell.page(
             request,
-            "patient.html",
+            "patient/patient.html",
             **self._common("patient"),
             rows=content.fragments,
             head=content.head,
@@ -109,7 +109,7 @@ class BoardPages:
             link = await phone_link.make(self._context, patient_id, session.user_id)
         except UnavailableError:
             return database_away(self._demo)
-        return page("phone_link.html", **self._common("patient"), who=who, link=link)
+        return page("patient/phone_link.html", **self._common("patient"), who=who, link=link)
 
     async def alive(self) -> Response:
         """For a page that hears nothing: whether it is signed in and we are here."""

@@ -32,7 +32,7 @@ VERBS: Mapping[str, str] = {
 
 @cache
 def _card() -> Template:
-    return environment().get_template("card.html")
+    return environment().get_template("patient/card.html")
 
 
 def card(patient: Patient, episode: Episode, basis: Basis, deeds: Sequence[Deed]) -> rows.Fragment:
@@ -68,7 +68,7 @@ def card(patient: Patient, episode: Episode, basis: Basis, deeds: Sequence[Deed]
 
 def unshown(episode: Episode) -> rows.Fragment:
     """In the place of a card that cannot be drawn."""
-    html = render("card_unshown.html", episode=episode)
+    html = render("patient/card_unshown.html", episode=episode)
     return rows.fragment(episode.event_id, "episode none active waiting unshown", html)
 
 
@@ -97,7 +97,7 @@ def patient_head(
     newest = max(values.values(), key=lambda value: (value.received_at, value.time), default=None)
     return Markup(  # noqa: S704  (a template of ours, which escapes)
         render(
-            "patient_head.html",
+            "patient/patient_head.html",
             patient=patient,
             fault=fault,
             judged=judged,

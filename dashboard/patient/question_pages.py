@@ -79,7 +79,7 @@ class QuestionPages:
             "longest": LONGEST,
         }
         return page(
-            "question.html",
+            "patient/question.html",
             demo=self._demo,
             session=SESSION.get(),
             here="question",
@@ -90,7 +90,7 @@ class QuestionPages:
 
     def _nothing(self) -> Response:
         return page(
-            "message.html",
+            "shell/message.html",
             404,
             demo=self._demo,
             heading="There is no such alert",

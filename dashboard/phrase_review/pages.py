@@ -139,7 +139,7 @@ class PhrasePages:
         except UnavailableError:
             return database_away(self._demo)
         return page(
-            "phrasebook.html",
+            "phrase_review/phrasebook.html",
             turned.status if turned else 200,
             **self._common(asked),
             turned=turned,
@@ -168,7 +168,7 @@ class PhrasePages:
             return database_away(self._demo)
         card = phrase_cards.card(lines[0])
         return page(
-            "phrase.html",
+            "phrase_review/phrase.html",
             turned.status if turned else 200,
             **self._common(asked),
             turned=turned,
@@ -192,7 +192,7 @@ class PhrasePages:
 
     def _message(self, status: int, heading: str, line: str) -> Response:
         return page(
-            "message.html",
+            "shell/message.html",
             status,
             demo=self._demo,
             heading=heading,

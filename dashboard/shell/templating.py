@@ -86,7 +86,7 @@ def render(template: str, **values: Any) -> str:
 
 @lru_cache(maxsize=64)
 def _drawn(said: tuple[Notice, ...]) -> Markup:
-    return Markup(render("state.html", notices=said).strip())  # noqa: S704  (it escapes)
+    return Markup(render("shell/state.html", notices=said).strip())  # noqa: S704  (it escapes)
 
 
 def head_of(overview: Overview) -> Markup:
