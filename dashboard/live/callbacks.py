@@ -12,9 +12,9 @@ from dash.exceptions import PreventUpdate
 from dashboard.live.stream import Stream
 from dashboard.live.views import Views
 from dashboard.patient.chart import build_figure
-from dashboard.patient.chart_theme import theme_for
+from dashboard.patient.chart_theme import Theme, theme_for
 from dashboard.patient.chart_words import describe_chart
-from dashboard.patient.trend import DEFAULT_SPAN
+from dashboard.patient.trend import DEFAULT_SPAN, Trend
 from vigil.service import isolation
 from vigil.service.errors import UnavailableError
 
@@ -89,20 +89,28 @@ def _chart(app: BoardDash, views: Views) -> None:
             trend = await views.trend(str(client["patient"]), span or DEFAULT_SPAN)
         except UnavailableError:
             raise PreventUpdate from None  # the page shows it; the chart stays
-        patient = str(client["patient"])
-        drawn = isolation.attempt(
-            "chart",
-            patient,
-            make=partial(build_figure, trend, theme),
-            otherwise=partial(build_figure, replace(trend, episodes=(), points=()), theme),
-        )
-        words = isolation.attempt(
-            "chart in words",
-            patient,
-            make=partial(describe_chart, trend),
-            otherwise=lambda: "",
-        )
-        return drawn, words
+        patient_id = str(client["patient"])
+        return _drawn(patient_id, trend, theme), _in_words(patient_id, trend)
+
+
+def _drawn(patient_id: str, trend: Trend, theme: Theme) -> dict[str, Any]:
+    """The figure; an empty one where something in it cannot be drawn."""
+    empty = replace(trend, episodes=(), points=())
+    return isolation.attempt(
+        "chart",
+        patient_id,
+        make=partial(build_figure, trend, theme),
+        otherwise=partial(build_figure, empty, theme),
+    )
+
+
+def _in_words(patient_id: str, trend: Trend) -> str:
+    return isolation.attempt(
+        "chart in words",
+        patient_id,
+        make=partial(describe_chart, trend),
+        otherwise=lambda: "",
+    )
 
 
 def _panel() -> list[Any]:
