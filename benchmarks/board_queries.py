@@ -23,7 +23,7 @@ from psycopg.rows import dict_row
 
 from benchmarks import board_load
 from dashboard.board.snapshot import read_sparks, read_ward
-from dashboard.patient import chart
+from dashboard.patient.trend import SPANS
 from dashboard.shell.context import WebContext
 from store.database.connections import AsyncConnection, Connection, async_pool
 from store.database.migrate import migrate
@@ -104,10 +104,7 @@ class Pages:
             Asked("… the latest values", lambda: board.latest(self._connection)),
             Asked("… the episodes on the board", lambda: board.active_episodes(self._connection)),
             Asked("ward board: sparklines, each 30 s", lambda: read_sparks(self._context), False),
-            *(
-                Asked(f"patient's trend, {name}", self._trend(span))
-                for name, span in chart.SPANS.items()
-            ),
+            *(Asked(f"patient's trend, {name}", self._trend(span)) for name, span in SPANS.items()),
             Asked("patient's trend, 1 year", self._trend(timedelta(days=365))),
             Asked("patient's page: values, episodes, what they rest on, deeds", self._patient),
             Asked("patient's phone: messages and answers", self._phone),

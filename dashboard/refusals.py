@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboard.phone.door import spoken_by
-from dashboard.phone.pages import notice
 from dashboard.phone.routing import PREFIX as PHONE
-from dashboard.shell.templating import page
+from dashboard.phone.routing import refused_page, unavailable_page
+from dashboard.shell.templating import render_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,21 +18,26 @@ if TYPE_CHECKING:
     from vigil.web.refusal import Refusal
 
 BUSY = "Vigil is busy"
-NOT_TAKEN = "This was not taken"
+REFUSED = "This request was refused"
 
 
-def pages(settings: Settings) -> Callable[[Request, Refusal], Response]:
-    """What :func:`vigil.web.refusal.answer` asks for a page."""
+def refusal_pages(settings: Settings) -> Callable[[Request, Refusal], Response]:
+    """The function with which :func:`vigil.web.refusal.answer` renders a page.
+
+    Patients get a page in plain words, without the reason.
+    """
 
     def refused(request: Request, refusal: Refusal) -> Response:
         path = request.scope["path"]
         if path == PHONE or path.startswith(f"{PHONE}/"):
-            return _to_a_patient(request, refusal, settings)
-        return page(
-            "message.html",
+            if refusal.retry_after:
+                return unavailable_page(settings, request, refusal.status)
+            return refused_page(settings, request, refusal.status)
+        return render_page(
+            "shell/message.html",
             refusal.status,
             demo=settings.demo,
-            heading=BUSY if refusal.retry_after else NOT_TAKEN,
+            heading=BUSY if refusal.retry_after else REFUSED,
             lines=[refusal.sentence()],
             link="/board/",
             link_text="To the board",
@@ -42,22 +46,3 @@ def pages(settings: Settings) -> Callable[[Request, Refusal], Response]:
         )
 
     return refused
-
-
-def _to_a_patient(request: Request, refusal: Refusal, settings: Settings) -> Response:
-    """In the patient's words, which say what to do and not what was wrong with the request."""
-    w = spoken_by(request)
-    if refusal.retry_after:
-        return notice(
-            settings,
-            refusal.status,
-            w.away_title,
-            w.away,
-            w.emergency,
-            link=(PHONE, w.try_again),
-            words=w,
-            urgent=True,
-        )
-    return notice(
-        settings, refusal.status, w.refused_title, w.refused, link=(PHONE, w.to_messages), words=w
-    )

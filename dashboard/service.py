@@ -39,20 +39,20 @@ class Dashboard:
         from dashboard import refusals  # noqa: PLC0415
         from dashboard.administration import admin, system  # noqa: PLC0415
         from dashboard.auth import login_pages  # noqa: PLC0415
-        from dashboard.auth.door import Door  # noqa: PLC0415
         from dashboard.auth.guard import Guard  # noqa: PLC0415
+        from dashboard.auth.session_lookup import SessionLookup  # noqa: PLC0415
         from dashboard.live import callbacks  # noqa: PLC0415
         from dashboard.live.pages import BoardPages  # noqa: PLC0415
         from dashboard.live.views import Views  # noqa: PLC0415
         from dashboard.patient import actions  # noqa: PLC0415
         from dashboard.phrase_review.pages import PhrasePages  # noqa: PLC0415
         from dashboard.shell import state_pages  # noqa: PLC0415
-        from dashboard.shell.dash_shell import Shell  # noqa: PLC0415
+        from dashboard.shell.dash_shell import DashShell  # noqa: PLC0415
 
-        context, door = self.context, Door(self.context)
+        context, sessions = self.context, SessionLookup(self.context)
         views = Views(context)
         api.mount("/static", StaticFiles(directory=STATIC), name="static")
-        api.include_router(login_pages.routes(context, door))
+        api.include_router(login_pages.routes(context, sessions))
         api.include_router(state_pages.routes(context))
         api.include_router(actions.routes(context))
         api.include_router(admin.routes(context))
@@ -67,16 +67,16 @@ class Dashboard:
         async def without_slash() -> Response:
             return RedirectResponse("/board/", 308)
 
-        frame = Shell()
+        frame = DashShell()
         api.include_router(BoardPages(context, views, frame).router())
         frame.mount(api, lambda app: callbacks.register(app, context, views))
         install_phone(api, context)
-        api.state.refusal_page = refusals.pages(context.settings)
-        api.add_middleware(Guard, context=context, door=door)
+        api.state.refusal_page = refusals.refusal_pages(context.settings)
+        api.add_middleware(Guard, context=context, sessions=sessions)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Open the pool, listen for changes, reach for the broker; all survive its absence."""
+        """Open the pool, listen for changes, connect to the broker; none waits for another."""
         context = self.context
         await context.pool.open(wait=False)
         tasks = [
@@ -98,7 +98,7 @@ class Dashboard:
             await context.pool.close()
 
     def trouble(self) -> Mapping[str, str]:
-        """The database and the broker, where they do not answer; a part that failed."""
+        """Database and broker where they do not answer, and background tasks that failed."""
         trouble = {
             f"beside.{task.get_name()}": "This part of the process has ended; restart the process."
             for task in self._tasks
@@ -112,5 +112,5 @@ class Dashboard:
 
 
 def build(settings: Settings) -> Dashboard:
-    """The dashboard; opens nothing yet."""
+    """Build the dashboard; opens no connection yet."""
     return Dashboard(settings)

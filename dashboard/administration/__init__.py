@@ -1,1 +1,1 @@
-"""Who is enrolled, and how the system is doing."""
+"""The administrators' pages: who is enrolled, and which workers run."""

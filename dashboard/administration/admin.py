@@ -1,5 +1,5 @@
-"""``/board/admin``: who is enrolled, which devices send, who may sign in, what was refused, and how
-many alarms each ward has to bear.
+"""``/board/admin``: who is enrolled, which devices send, who may sign in, what was refused, and the
+alarm burden of each ward.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from dashboard.auth.door import SESSION
-from dashboard.auth.guard import administrators_only, database_away
-from dashboard.shell.templating import page
+from dashboard.auth.guard import administrators_only, database_unavailable
+from dashboard.auth.session_lookup import SESSION
+from dashboard.shell.templating import render_page
 from store.episodes import burden
 from store.people import roster
 from vigil.contracts import topics
@@ -25,23 +25,25 @@ if TYPE_CHECKING:
 
 
 def count_dead_letters(settings: Settings) -> int:
-    """How many messages wait on the dead-letter topic; blocks.
+    """The number of messages on the dead-letter topic; blocks.
 
     Raises:
         UnavailableError: the broker does not answer.
     """
-    from kafka import TopicPartition  # noqa: PLC0415  (late: as everything of Kafka's is)
+    from kafka import TopicPartition  # noqa: PLC0415  (imported late, as everywhere)
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     consumer = open_consumer(settings, None, connect_timeout_seconds=0)
     try:
         numbers = consumer.partitions_for_topic(topics.DEADLETTER.name) or ()
-        places = [TopicPartition(topics.DEADLETTER.name, number) for number in numbers]
-        begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
-        return sum(ends[place] - begins[place] for place in places)
+        partitions = [TopicPartition(topics.DEADLETTER.name, number) for number in numbers]
+        begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+        return sum(ends[each] - begins[each] for each in partitions)
     except KafkaError as error:
         raise UnavailableError(
-            "The broker did not say.", code="unavailable.broker", how_to_fix="Try again."
+            "The broker did not return the offsets.",
+            code="unavailable.broker",
+            how_to_fix="Try again.",
         ) from error
     finally:
         consumer.close()
@@ -56,7 +58,7 @@ async def _dead_letters(settings: Settings) -> int | None:
 
 
 def routes(context: WebContext) -> APIRouter:
-    """The administrators' page."""
+    """The routes of the administrators' page."""
     router = APIRouter(include_in_schema=False)
     demo = context.settings.demo
 
@@ -72,10 +74,10 @@ def routes(context: WebContext) -> APIRouter:
                 users = await roster.users(connection)
                 wards = await burden.by_ward(connection)
         except UnavailableError:
-            return database_away(demo)
+            return database_unavailable(demo)
         dead = await _dead_letters(context.settings)
-        return page(
-            "admin.html",
+        return render_page(
+            "administration/admin.html",
             demo=demo,
             session=session,
             here="admin",

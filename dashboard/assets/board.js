@@ -1,15 +1,15 @@
-/* Keeps an open page current: takes the pieces that the server pushes, counts ages on, says when
-   nothing comes any more, and sends what people do. */
+/* Keeps an open page current: applies the fragments that the server pushes, updates ages, shows a
+   banner when no message arrives, and sends user actions. */
 (function () {
   "use strict";
 
   const PULSE_MS = Number(document.body.dataset.pulse) * 1000;
-  const QUIET_MS = 2.4 * PULSE_MS; // two pulses missed
+  const SILENT_MS = 2.4 * PULSE_MS; // two pulses missed
   const CHART_MS = 10000;
   const OLD_S = 15 * 60;
 
-  const state = { stream: 0, heard: performance.now(), offset: 0, seen: {}, page: null, probing: false,
-    probed: 0, answered: 0, trouble: null, told: null, drawn: 0, turn: "", turnTimer: null };
+  const state = { stream: 0, lastMessage: performance.now(), offset: 0, seen: {}, page: null, probing: false,
+    probed: 0, answered: 0, trouble: null, announced: null, drawn: 0, turn: "", turnTimer: null };
 
   const view = Date.now().toString(36) + Math.random().toString(36).slice(2);
   const $ = (id) => document.getElementById(id);
@@ -27,7 +27,7 @@
   }
 
   const zone = window.vigilZone;
-  const UTC = { timeZone: "UTC" }; // what is written are wall clocks, by the server's zones
+  const UTC = { timeZone: "UTC" }; // wall-clock times, by the server's zone table
   const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...UTC });
   const exact = new Intl.DateTimeFormat(undefined,
     { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...UTC });
@@ -43,7 +43,7 @@
     return date.format(wall) + ", " + time.format(wall);
   }
 
-  /* To the second; in UTC, and said so, until the zone is known. */
+  /* To the second; in UTC, and marked so, until the zone is known. */
   function second(moment) {
     return exact.format(zone.wall(moment)) + (zone.known() ? "" : " UTC");
   }
@@ -52,9 +52,9 @@
     if (node.textContent !== text) node.textContent = text;
   }
 
-  function dress(root) {
+  function writeTimes(root) {
     for (const node of root.querySelectorAll("time[data-clock]")) {
-      if (!zone.known()) break; // they stay as the server wrote them, in UTC
+      if (!zone.known()) break; // they stay in UTC, as rendered by the server
       const moment = new Date(node.dateTime);
       set(node, clock(moment));
       node.title = zone.whole(moment);
@@ -71,9 +71,9 @@
     }
   }
 
-  // ---- pieces ---------------------------------------------------------------------------------
+  // ---- fragments -------------------------------------------------------------------------------
 
-  /* Where the focus was inside a piece that is replaced: the same control, else the next best. */
+  /* Focus after a fragment was replaced: the same control, else the nearest alternative. */
   function refocus(item, before) {
     if (!before) return;
     const same = before.act && item.querySelector(
@@ -101,15 +101,15 @@
     const field = item.querySelector("input[name=comment]");
     if (field && draft && !item.dataset.sent) field.value = draft;
     delete item.dataset.sent;
-    dress(item);
+    writeTimes(item);
     refocus(item, before);
   }
 
-  function arrange(order, pieces) {
+  function arrangeRows(order, pieces) {
     const list = $("rows");
     const have = new Map([...list.children].map((item) => [item.dataset.key, item]));
     let missing = false;
-    let place = list.firstElementChild;
+    let next = list.firstElementChild;
     for (const [key, digest] of order) {
       let item = have.get(key);
       have.delete(key);
@@ -121,11 +121,11 @@
       if (item.dataset.digest !== digest) {
         if (pieces[key]) replace(item, pieces[key], digest); else missing = true;
       }
-      if (item === place) {
-        place = place.nextElementSibling;
+      if (item === next) {
+        next = next.nextElementSibling;
       } else { // moving an element drops its focus: put it back
         const focused = item.contains(document.activeElement) ? document.activeElement : null;
-        list.insertBefore(item, place);
+        list.insertBefore(item, next);
         if (focused) focused.focus({ preventScroll: true });
       }
     }
@@ -141,8 +141,8 @@
     return seen;
   }
 
-  /* In plain text a name stands between isolating marks, where its letters or marks may run the
-     other way; what it begins is ended in it by the server. */
+  /* In plain text a name is put between isolating marks where its letters may run in the other
+     direction; the server closes what the name opens. */
   function isolated(text) {
     return /[^\u0000-\u024f]/.test(text) ? "\u2068" + text.trim() + "\u2069" : text;
   }
@@ -157,8 +157,8 @@
       return [item.dataset.key + (button ? button.dataset.event : ""),
         "High priority: " + (title ? title.textContent : "") + " " + (name ? isolated(name.textContent) : "")];
     }));
-    const fresh = [...now].filter(([key]) => state.told && !state.told.has(key)).map(([, text]) => text);
-    state.told = new Set(now.keys());
+    const fresh = [...now].filter(([key]) => state.announced && !state.announced.has(key)).map(([, text]) => text);
+    state.announced = new Set(now.keys());
     if (fresh.length) $("announce").textContent = fresh.join(". ");
     const plain = document.title.replace(/^\(\d+ high\) /, "");
     document.title = now.size ? "(" + now.size + " high) " + plain : plain;
@@ -166,7 +166,7 @@
 
   // ---- the stream -----------------------------------------------------------------------------
 
-  function ask() {
+  function streamRequest() {
     state.stream += 1;
     const body = document.body.dataset;
     const ward = $("ward");
@@ -175,15 +175,15 @@
   }
 
   function restart() {
-    window.dash_clientside.set_props("start", { data: ask() });
+    window.dash_clientside.set_props("start", { data: streamRequest() });
   }
 
   function apply(message) {
     if (!message || message.stream !== state.stream) return;
     state.offset = Date.parse(message.at) - Date.now();
-    tellState(message.state);
+    showWorkerState(message.state);
     if (message.meanwhile) return show(); // the page itself is still being read
-    state.heard = performance.now();
+    state.lastMessage = performance.now();
     state.probed = 0;
     state.answered = 0;
     const at = Date.parse(message.at);
@@ -195,9 +195,9 @@
       if (message.head !== state.head) {
         state.head = message.head;
         $("head").innerHTML = message.head;
-        dress($("head"));
+        writeTimes($("head"));
       }
-      const whole = arrange(message.order, message.pieces);
+      const whole = arrangeRows(message.order, message.pieces);
       announce();
       redraw(message.turn);
       if (!whole) restart();
@@ -208,13 +208,13 @@
 
   // ---- the workers behind the board -----------------------------------------------------------
 
-  /* Only the sentences that changed are replaced, so that only they are read out. */
-  function tellState(told) {
-    state.judged = told.judged;
-    if (told.html === state.stateHtml) return;
-    state.stateHtml = told.html;
+  /* Only the sentences that changed are replaced, so that only those are read out. */
+  function showWorkerState(workers) {
+    state.judged = workers.judged;
+    if (workers.html === state.stateHtml) return;
+    state.stateHtml = workers.html;
     const fresh = document.createElement("template");
-    fresh.innerHTML = told.html; // made by our templates, which escape every value
+    fresh.innerHTML = workers.html; // made by our templates, which escape every value
     const list = $("state");
     const have = new Map([...list.children].map((node) => [node.dataset.source, node]));
     const wanted = [...fresh.content.querySelectorAll(".notice")].map((node) => {
@@ -225,12 +225,12 @@
     wanted.forEach((node, i) => {
       if (list.children[i] !== node) list.insertBefore(node, list.children[i] || null);
     });
-    dress(list);
+    writeTimes(list);
   }
 
-  /* While nobody judges, or nothing is heard, no patient is shown as free of alerts. The server's
-     pieces say so themselves as soon as they come; what is on the page says so at once. */
-  function doubt() {
+  /* While nobody judges, or no message arrives, no patient is shown as free of alerts. The next
+     fragments of the server show it too; what is on the page is changed at once. */
+  function markUnknown() {
     const unknown = !state.judged || document.body.classList.contains("stale");
     document.body.classList.toggle("unknown", unknown);
     for (const node of document.querySelectorAll(".calm-text")) {
@@ -259,12 +259,12 @@
   // ---- never silently stale -------------------------------------------------------------------
 
   function show() {
-    const quiet = performance.now() - state.heard > QUIET_MS;
+    const silent = performance.now() - state.lastMessage > SILENT_MS;
     const live = $("live");
     if (!live) return;
     const since = second(new Date(state.current || Date.parse(document.body.dataset.now)));
     let text = "";
-    if (quiet) {
+    if (silent) {
       text = "Live updates have stopped. What you see is from " + since +
         ". Watch your patients directly; this page keeps trying.";
     } else if (state.trouble) {
@@ -276,7 +276,7 @@
     const banner = $("trouble");
     if (banner.textContent !== text) banner.textContent = text;
     banner.hidden = !stopped;
-    doubt();
+    markUnknown();
     live.dataset.state = stopped ? "stopped" : state.current ? "live" : "starting";
     live.dataset.judged = state.judged ? "yes" : "no";
     live.querySelector(".text").textContent = stopped ? "Not live" : !state.current ? "Connecting…"
@@ -284,7 +284,7 @@
   }
 
   async function probe() {
-    if (state.probing || performance.now() - state.heard < QUIET_MS) return;
+    if (state.probing || performance.now() - state.lastMessage < SILENT_MS) return;
     if (performance.now() - state.probed < PULSE_MS) return;
     state.probing = true;
     state.probed = performance.now();
@@ -296,7 +296,7 @@
         state.answered += 1;
         if (state.answered > 3) location.reload(); else restart();
       }
-    } catch (error) { /* the server is away: the banner says so, and we ask again */
+    } catch (error) { /* the server is unavailable: the banner shows it, and we ask again */
     } finally {
       state.probing = false;
     }
@@ -304,19 +304,19 @@
 
   function tick() {
     age(document);
-    if (!zone.known()) zone.load().then(() => dress(document));
+    if (!zone.known()) zone.load().then(() => writeTimes(document));
     show();
     probe();
   }
 
-  // ---- what people do -------------------------------------------------------------------------
+  // ---- user actions ---------------------------------------------------------------------------
 
   const DONE = { acknowledge: "Sent. Waiting for it to be recorded…", comment: "Sent…", useful: "Sent…",
     false_alarm: "Sent…" };
 
-  function tell(control, text, wrong) {
+  function showFeedback(control, text, wrong) {
     const item = control.closest("li");
-    const node = item && item.querySelector(".said");
+    const node = item && item.querySelector(".feedback");
     if (!node) return;
     node.textContent = text;
     node.classList.toggle("wrong", Boolean(wrong));
@@ -328,7 +328,7 @@
     const label = control.textContent;
     control.setAttribute("aria-disabled", "true");
     if (act === "acknowledge") control.textContent = "Sending…";
-    tell(control, "Sending…");
+    showFeedback(control, "Sending…");
     let problem = "";
     try {
       const answer = await fetch("/board/actions", {
@@ -347,18 +347,18 @@
     if (problem) {
       control.removeAttribute("aria-disabled");
       if (act === "acknowledge") control.textContent = label;
-      tell(control, problem, true);
+      showFeedback(control, problem, true);
       return;
     }
     if (act === "acknowledge") control.textContent = "Sent";
-    tell(control, DONE[act]);
+    showFeedback(control, DONE[act]);
     const item = control.closest("li");
     if (item && act === "comment") item.dataset.sent = "1";
     setTimeout(() => {
       if (!control.isConnected) return;
       control.removeAttribute("aria-disabled");
       if (act === "acknowledge") control.textContent = label;
-      tell(control, "Sent, but not yet confirmed. It can take a moment; sending again does no harm.", true);
+      showFeedback(control, "Sent, but not yet confirmed. It can take a moment; sending again does no harm.", true);
     }, 15000);
   }
 
@@ -392,16 +392,16 @@
     return { page: document.body.dataset.page, patient: document.body.dataset.patient || "" };
   }
 
-  function look() {
+  function appearance() {
     return { theme: dark.matches ? "dark" : "light", timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone };
   }
 
-  dark.addEventListener("change", () => window.dash_clientside.set_props("look", { data: look() }));
+  dark.addEventListener("change", () => window.dash_clientside.set_props("look", { data: appearance() }));
   document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     vigil: {
-      begin() { return [client(), look(), ask()]; },
+      begin() { return [client(), appearance(), streamRequest()]; },
       apply(message) { apply(message); },
     },
   });
@@ -410,7 +410,7 @@
   state.judged = document.body.dataset.judged === "yes";
   for (const node of $("state").children) node.dataset.source = node.outerHTML;
   age(document);
-  zone.load().then(() => dress(document));
+  zone.load().then(() => writeTimes(document));
   announce();
   setInterval(tick, 1000);
 })();

@@ -1,6 +1,7 @@
-"""Failed attempts, remembered by this process: of one account from one place, and of one place.
+"""Failed sign-ins, remembered by this process: by account and network, and by network.
 
-Kept in memory and bounded: a flood writes nothing, and forgets at most that somebody failed.
+Kept in memory and bounded: a flood of attempts writes nothing to the database; at most it makes the
+process forget failures.
 """
 
 from __future__ import annotations
@@ -14,19 +15,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from store.people.sessions import Backoff
 
-KEPT = 20_000
-"""Accounts and places that are remembered; the one that was quiet the longest is forgotten."""
+MAX_REMEMBERED = 20_000
+"""Accounts and networks that are remembered; the least recently used is forgotten."""
 HALF_LIFE_SECONDS = 60.0
 FREE = 20.0
-"""So many failures of one place in a minute or two slow nobody down: a ward has one address."""
+"""Failures of one network within a minute or two that delay nobody: a ward has one address."""
 LONGEST_SECONDS = 5.0
 
 
-def source(host: str) -> str:
-    """What an address counts as: itself, or the network that a person with IPv6 has (a /64).
+def network_of(host: str) -> str:
+    """The network that an address is counted for: itself, or with IPv6 its /64.
 
-    >>> source("192.0.2.7"), source("2001:db8::1:2:3:4"), source("::ffff:192.0.2.7")
-    ('192.0.2.7', '2001:db8::/64', '192.0.2.7')
+    >>> network_of("192.0.2.7"), network_of("2001:db8::1:2:3:4")
+    ('192.0.2.7', '2001:db8::/64')
+    >>> network_of("::ffff:192.0.2.7")
+    '192.0.2.7'
     """
     try:
         address = ip_address(host)
@@ -40,16 +43,16 @@ def source(host: str) -> str:
 
 
 class Failures:
-    """When attempts failed, by key."""
+    """The times of failed attempts, by key."""
 
     def __init__(self) -> None:
         self._times: OrderedDict[str, list[datetime]] = OrderedDict()
 
-    def begin(self, key: str, now: datetime, rule: Backoff) -> datetime | None:
-        """Count an attempt as failed until :meth:`clear` says that it was not.
+    def begin_attempt(self, key: str, now: datetime, rule: Backoff) -> datetime | None:
+        """Count an attempt as failed until :meth:`clear` is called.
 
         Returns:
-            None: go on. A moment: not before then; nothing was counted.
+            None: go on. A time: not before then; nothing was counted.
         """
         times = [time for time in self._times.pop(key, ()) if time > now - rule.window]
         again_at = max(times, default=now) + rule.wait(len(times))
@@ -57,48 +60,48 @@ class Failures:
             times.append(now)
         if times:
             self._times[key] = times
-        if len(self._times) > KEPT:
+        if len(self._times) > MAX_REMEMBERED:
             self._times.popitem(last=False)
         return again_at if again_at > now else None
 
-    def take_back(self, key: str) -> None:
-        """The attempt that was counted last was none."""
+    def undo_attempt(self, key: str) -> None:
+        """Discount the newest attempt."""
         times = self._times.get(key)
         if times:
             times.pop()
 
     def clear(self, key: str) -> None:
-        """An attempt succeeded."""
+        """Forget the failures: an attempt succeeded."""
         self._times.pop(key, None)
 
 
-class Places:
-    """How much each place fails, halved every minute: what it is told comes later and later."""
+class FailureRates:
+    """Failures of each network, halved every minute: its refusals are delayed more and more."""
 
     def __init__(self, monotonic: Callable[[], float]):
         self._monotonic = monotonic
         self._scores: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def score(self, place: str) -> float:
-        """Failures, the older ones counting less."""
-        score, at = self._scores.get(place, (0.0, 0.0))
+    def score(self, network: str) -> float:
+        """The network's failures, older ones with less weight."""
+        score, at = self._scores.get(network, (0.0, 0.0))
         return float(score * 0.5 ** ((self._monotonic() - at) / HALF_LIFE_SECONDS))
 
-    def failed(self, place: str) -> None:
-        """Another one."""
-        score = self.score(place) + 1
-        self._scores.pop(place, None)
-        self._scores[place] = (score, self._monotonic())
-        if len(self._scores) > KEPT:
+    def record_failure(self, network: str) -> None:
+        """Count a failure."""
+        score = self.score(network) + 1
+        self._scores.pop(network, None)
+        self._scores[network] = (score, self._monotonic())
+        if len(self._scores) > MAX_REMEMBERED:
             self._scores.popitem(last=False)
 
-    def delay(self, place: str) -> float:
-        """Seconds that the next failure of this place is told later.
+    def delay(self, network: str) -> float:
+        """Seconds by which the next refusal of this network is delayed.
 
-        >>> places = Places(lambda: 0.0)
-        >>> for _ in range(30): places.failed("192.0.2.7")
-        >>> places.delay("192.0.2.7"), places.delay("192.0.2.8")
+        >>> rates = FailureRates(lambda: 0.0)
+        >>> for _ in range(30): rates.record_failure("192.0.2.7")
+        >>> rates.delay("192.0.2.7"), rates.delay("192.0.2.8")
         (0.5, 0.0)
         """
-        over = self.score(place) - FREE
+        over = self.score(network) - FREE
         return min(LONGEST_SECONDS, max(0.0, over / FREE))

@@ -1,8 +1,8 @@
-"""A browser in which a person has signed in before: others' failures do not keep it out.
+"""A browser in which a person has signed in before: failures of others do not lock it out.
 
-Its cookie is signed with what the database keeps of the person's password, so it needs no secret
-and no row of its own, and ends when the password changes. It opens nothing: the password is asked
-for as ever, and what fails in this browser is counted for this browser alone (OWASP, "Device
+Its cookie is signed with the stored hash of the person's password, so it needs no secret and no row
+of its own, and becomes invalid when the password changes. It grants no access: the password is
+required as always, and failures in this browser are counted for this browser alone (OWASP, "Device
 cookies").
 """
 
@@ -19,7 +19,7 @@ _COOKIE = re.compile(r"([A-Za-z0-9_-]{16})\.([0-9a-f]{64})")
 
 
 def cookie_name(user_id: str, *, secure: bool) -> str:
-    """One a person: a ward's computer is many people's.
+    """One name for each user: a ward's computer is shared.
 
     >>> cookie_name("kim", secure=False)
     'vigil_known_a8f5a6be7e14'
@@ -28,20 +28,22 @@ def cookie_name(user_id: str, *, secure: bool) -> str:
     return f"{prefix}vigil_known_{sha256(user_id.encode()).hexdigest()[:12]}"
 
 
-def issue(user_id: str, password_hash: str) -> str:
-    """A cookie for a browser in which the user has just signed in."""
+def issue_cookie(user_id: str, password_hash: str) -> str:
+    """The cookie for a browser in which the user has just signed in."""
     browser = secrets.token_urlsafe(12)
     return f"{browser}.{_signature(browser, user_id, password_hash)}"
 
 
-def of(cookie: str, user_id: str, password_hash: str) -> str | None:
-    """Which browser a cookie names; None: none in which this user has signed in.
+def verify_cookie(cookie: str, user_id: str, password_hash: str) -> str | None:
+    """The id of the browser that a cookie names; None: this user has not signed in there.
 
-    >>> made = issue("kim", "$argon2id$…")
-    >>> of(made, "kim", "$argon2id$…") == made.split(".")[0]
+    >>> made = issue_cookie("kim", "$argon2id$…")
+    >>> verify_cookie(made, "kim", "$argon2id$…") == made.split(".")[0]
     True
-    >>> of(made, "ada", "$argon2id$…"), of(made, "kim", "another"), of("", "kim", "$argon2id$…")
-    (None, None, None)
+    >>> verify_cookie(made, "ada", "$argon2id$…"), verify_cookie(made, "kim", "another")
+    (None, None)
+    >>> verify_cookie("", "kim", "$argon2id$…") is None
+    True
     """
     found = _COOKIE.fullmatch(cookie)
     if found is None:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import secrets
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Cookie, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from dashboard.auth import known_browser
-from dashboard.auth.attempts import source
-from dashboard.auth.door import cookie_name, secure
-from dashboard.auth.guard import database_away
-from dashboard.auth.signin import HOME, Asked, Refused, SignedIn, SignIn, safe_next, valid_user_id
-from dashboard.shell.templating import page
+from dashboard.auth.attempts import network_of
+from dashboard.auth.guard import database_unavailable
+from dashboard.auth.session_lookup import cookie_name
+from dashboard.auth.signin import (
+    HOME,
+    SignedIn,
+    SignIn,
+    SignInAttempt,
+    SignInRefused,
+    safe_next,
+    valid_user_id,
+)
+from dashboard.shell.cookies import delete_cookie, secure, set_cookie
+from dashboard.shell.templating import render_page
 from vigil.service.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from dashboard.auth.door import Door
+    from dashboard.auth.session_lookup import SessionLookup
     from dashboard.shell.context import WebContext
 
 LOGIN_COOKIE = "vigil_login"
@@ -27,18 +36,17 @@ EXPIRED = "This page was open for too long. Please try again."
 Field = Annotated[str, Form(max_length=1024)]
 
 
-def routes(context: WebContext, door: Door) -> APIRouter:
+def routes(context: WebContext, sessions: SessionLookup) -> APIRouter:
     """``/login`` and ``/logout``."""
-    return SignInPages(context, door).router()
+    return SignInPages(context, sessions).router()
 
 
 class SignInPages:
-    """The form, what it takes, and the way out."""
+    """The form, signing in, and signing out."""
 
-    def __init__(self, context: WebContext, door: Door):
-        self._context, self._door, self._sign_in = context, door, SignIn(context)
+    def __init__(self, context: WebContext, sessions: SessionLookup):
+        self._settings, self._sessions, self._sign_in = context.settings, sessions, SignIn(context)
         self._demo = context.settings.demo
-        self._safe = secure(context.settings)
         self._session_cookie = cookie_name(context.settings)
 
     def router(self) -> APIRouter:
@@ -50,14 +58,14 @@ class SignInPages:
         return router
 
     async def show_login(self, request: Request, next: str = HOME) -> Response:  # noqa: A002
-        """The form, or straight on where someone is signed in."""
+        """The form; a redirect where somebody is signed in."""
         try:
-            session = await self._door.session(request.cookies.get(self._session_cookie))
+            session = await self._sessions.session(request.cookies.get(self._session_cookie))
         except UnavailableError:
-            return database_away(self._demo)
+            return database_unavailable(self._demo)
         if session is not None:
             return RedirectResponse(safe_next(next), 303)
-        return self._form("", 200, wanted=next)
+        return self._form("", 200, next_path=next)
 
     async def take_login(
         self,
@@ -68,71 +76,83 @@ class SignInPages:
         next: Field = HOME,  # noqa: A002
         vigil_login: Annotated[str, Cookie()] = "",
     ) -> Response:
-        """Sign in, or the form again with what was wrong."""
+        """Sign in, or show the form again with the reason."""
         if not vigil_login or not compare_digest(vigil_login.encode(), csrf.encode()):
-            return self._form(EXPIRED, 400, user, next)
+            return self._form(EXPIRED, 400, user=user, next_path=next)
         try:
-            result = await self._sign_in.attempt(self._asked(request, user, password))
+            result = await self._sign_in.attempt(self._attempt(request, user, password))
         except UnavailableError:
-            return database_away(self._demo)
-        if isinstance(result, Refused):
-            response = self._form(result.message, result.status, user, next)
+            return database_unavailable(self._demo)
+        if isinstance(result, SignInRefused):
+            response = self._form(result.message, result.status, user=user, next_path=next)
             if result.retry_after:
                 response.headers["Retry-After"] = str(result.retry_after)
             return response
         response = RedirectResponse(safe_next(next), 303)
-        self._set(response, self._session_cookie, result.token, "lax")
-        self._know(response, result)
-        response.delete_cookie(LOGIN_COOKIE, path="/")
+        set_cookie(
+            response,
+            self._settings,
+            name=self._session_cookie,
+            value=result.token,
+            same_site="lax",
+        )
+        self._remember_browser(response, result)
+        delete_cookie(response, self._settings, LOGIN_COOKIE)
         return response
 
-    def _asked(self, request: Request, user: str, password: str) -> Asked:
-        name = known_browser.cookie_name(user.strip().lower(), secure=self._safe)
-        place = source(request.client.host if request.client else "")
-        return Asked(user, password, place, request.cookies.get(name, ""))
+    def _attempt(self, request: Request, user: str, password: str) -> SignInAttempt:
+        name = known_browser.cookie_name(user.strip().lower(), secure=secure(self._settings))
+        return SignInAttempt(
+            user_id=user,
+            password=password,
+            network=network_of(request.client.host if request.client else ""),
+            browser=request.cookies.get(name, ""),
+        )
 
-    def _know(self, response: Response, signed_in: SignedIn) -> None:
-        response.set_cookie(
-            known_browser.cookie_name(signed_in.user_id, secure=self._safe),
-            signed_in.browser,
-            max_age=known_browser.KEPT_SECONDS,
+    def _remember_browser(self, response: Response, signed_in: SignedIn) -> None:
+        set_cookie(
+            response,
+            self._settings,
+            name=known_browser.cookie_name(signed_in.user_id, secure=secure(self._settings)),
+            value=signed_in.browser,
+            same_site="strict",
             path=known_browser.PATH,
-            httponly=True,
-            secure=self._safe,
-            samesite="strict",
+            max_age=known_browser.KEPT_SECONDS,
         )
 
     async def sign_out(self, request: Request, csrf: Field = "") -> Response:
-        """End the session; only for the page that was made for it."""
+        """End the session; only with the token of a page of this session."""
         response = RedirectResponse("/login", 303)
         try:
-            session = await self._door.session(request.cookies.get(self._session_cookie))
+            session = await self._sessions.session(request.cookies.get(self._session_cookie))
             if session is not None:
                 if not compare_digest(session.csrf.encode(), csrf.encode()):
                     return self._not_signed_out()
-                await self._door.end(session)
+                await self._sessions.end(session)
         except UnavailableError:
-            return database_away(self._demo)
-        response.delete_cookie(self._session_cookie, path="/", secure=self._safe, httponly=True)
+            return database_unavailable(self._demo)
+        delete_cookie(response, self._settings, self._session_cookie)
         return response
 
-    def _form(self, message: str, status: int, user: str = "", wanted: str = HOME) -> Response:
+    def _form(
+        self, message: str, status: int, *, user: str = "", next_path: str = HOME
+    ) -> Response:
         token = secrets.token_urlsafe(24)
-        response = page(
-            "login.html",
+        response = render_page(
+            "auth/login.html",
             status,
             demo=self._demo,
             message=message,
             csrf=token,
             user=user if valid_user_id(user.strip().lower()) else "",  # not a password typed there
-            next=safe_next(wanted),
+            next=safe_next(next_path),
         )
-        self._set(response, LOGIN_COOKIE, token, "strict")
+        set_cookie(response, self._settings, name=LOGIN_COOKIE, value=token, same_site="strict")
         return response
 
     def _not_signed_out(self) -> Response:
-        return page(
-            "message.html",
+        return render_page(
+            "shell/message.html",
             400,
             demo=self._demo,
             heading="Not signed out",
@@ -141,11 +161,4 @@ class SignInPages:
             link_text="Back to the board",
             again_in=0,
             severe=False,
-        )
-
-    def _set(
-        self, response: Response, name: str, value: str, same_site: Literal["lax", "strict"]
-    ) -> None:
-        response.set_cookie(
-            name, value, path="/", httponly=True, secure=self._safe, samesite=same_site
         )

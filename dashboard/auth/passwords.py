@@ -6,9 +6,9 @@ import asyncio
 import heapq
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import count
 from time import monotonic
-from typing import NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -17,31 +17,33 @@ SHORTEST = 12
 """Characters of a password that a person may choose (NIST SP 800-63B asks for 8 and more)."""
 _HASHER = PasswordHasher()
 AT_ONCE = 2
-"""Each check takes 64 MiB; so many may run together …"""
+"""Checks that run at once; each takes 64 MiB."""
 WAITING = 32
-"""… so many wait for them, and more are told to come back."""
+"""Checks that may wait for them; further ones are refused."""
 _REMEMBERED = 32
+"""Durations of recent checks that are remembered."""
 
 
 class BusyError(Exception):
-    """More checks wait already than may."""
+    """Too many checks are waiting."""
 
 
-class Checked(NamedTuple):
-    """What a check said."""
+@dataclass(frozen=True, slots=True)
+class PasswordCheck:
+    """The result of a check."""
 
     right: bool
     rehashed: str | None = None
-    """The same password under today's parameters, where the stored hash has older ones."""
+    """The password hashed with today's parameters, where the stored hash has older ones."""
 
 
 def hash_password(password: str) -> str:
-    """The password's hash, with a salt of its own."""
+    """Hash a password, with a random salt."""
     return _HASHER.hash(password)
 
 
-def check_password(password_hash: str | None, password: str) -> Checked:
-    """Whether the password fits the hash; where there is none, it does not.
+def check_password(password_hash: str | None, password: str) -> PasswordCheck:
+    """Whether the password matches the hash; False where there is no hash.
 
     >>> check_password(hash_password("a long sentence"), "a long sentence").right
     True
@@ -51,41 +53,41 @@ def check_password(password_hash: str | None, password: str) -> Checked:
     try:
         _HASHER.verify(password_hash or "", password)
     except (VerificationError, InvalidHashError):
-        return Checked(False)
+        return PasswordCheck(right=False)
     old = _HASHER.check_needs_rehash(password_hash or "")
-    return Checked(True, hash_password(password) if old else None)
+    return PasswordCheck(right=True, rehashed=hash_password(password) if old else None)
 
 
-class Checker:
+class PasswordChecker:
     """Checks passwords in threads, a few at once; the most trusted first.
 
-    A user who is not there is not checked, only waited for: a flood of invented names costs no time
-    that a nurse's check would have to wait for.
+    For an unknown user nothing is computed, only waited: a flood of invented names does not delay
+    the checks of real users.
     """
 
     def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
-        self._free, self._most = at_once, waiting
+        self._free, self._max_waiting = at_once, waiting
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="passwords")
-        self._line: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._queue: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = count()
         self._took: deque[float] = deque(maxlen=_REMEMBERED)
 
-    def full(self, rank: int) -> bool:
-        """Whether a check of this rank would be turned away now."""
+    def is_full(self, rank: int) -> bool:
+        """Whether a check of this rank would be refused now."""
         if self._free > 0:
             return False
-        self._line = [one for one in self._line if not one[2].done()]  # who left meanwhile
-        heapq.heapify(self._line)
-        return len(self._line) >= self._most and all(one[0] <= rank for one in self._line)
+        self._queue = [one for one in self._queue if not one[2].done()]  # without cancelled ones
+        heapq.heapify(self._queue)
+        return len(self._queue) >= self._max_waiting and all(one[0] <= rank for one in self._queue)
 
-    async def check(self, password_hash: str, password: str, rank: int = 1) -> Checked:
-        """As :func:`check_password`, in its turn.
+    async def check(self, password_hash: str, password: str, rank: int = 1) -> PasswordCheck:
+        """Like :func:`check_password`, after waiting for a free thread.
 
         Args:
-            rank: 0 goes first. A full line lets go of its lowest for a better one.
+            rank: 0 goes first. A full queue drops its lowest rank for a better one.
 
         Raises:
-            BusyError: too many wait.
+            BusyError: too many checks wait.
         """
         began = monotonic()
         await self._turn(rank)
@@ -96,37 +98,37 @@ class Checker:
             self._next()
             self._took.append(monotonic() - began)
 
-    async def pretend(self, rank: int = 1) -> Checked:
-        """Take as long as a check does, of late."""
-        if not self._took:  # nobody was checked yet: find out how long it takes
+    async def simulate_check(self, rank: int = 1) -> PasswordCheck:
+        """Wait as long as recent checks took."""
+        if not self._took:  # no check yet: measure one
             await self.check(_HASHER.hash("nobody has this password"), "nor this one", rank)
         else:
             await asyncio.sleep(max(self._took))
-        return Checked(False)
+        return PasswordCheck(right=False)
 
     async def _turn(self, rank: int) -> None:
         if self._free > 0:
             self._free -= 1
             return
-        if self.full(rank):
+        if self.is_full(rank):
             raise BusyError
-        if len(self._line) >= self._most:
-            last = max(self._line)
-            self._line.remove(last)
-            heapq.heapify(self._line)
+        if len(self._queue) >= self._max_waiting:
+            last = max(self._queue)
+            self._queue.remove(last)
+            heapq.heapify(self._queue)
             last[2].set_exception(BusyError)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._line, (rank, next(self._order), turn))
+        heapq.heappush(self._queue, (rank, next(self._order), turn))
         try:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled() and turn.exception() is None:
-                self._next()  # it was this one's turn already
+                self._next()  # its turn had come
             raise
 
     def _next(self) -> None:
-        while self._line:
-            _, _, turn = heapq.heappop(self._line)
+        while self._queue:
+            _, _, turn = heapq.heappop(self._queue)
             if not turn.done():
                 turn.set_result(None)
                 return

@@ -1,10 +1,11 @@
-"""What comes first: episodes of a patient, and patients of a ward."""
+"""The order of a patient's episodes, and of the patients of a ward."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from store.episodes.board import Episode
 from vigil.domain.kinds import PRIORITY_ORDER, Priority
@@ -13,17 +14,17 @@ Level = Priority | Literal["none"]
 LEVELS: tuple[Level, ...] = ("high", "medium", "low", "none")
 
 
-def level(episode: Episode) -> Priority:
-    """How urgently a person is needed. A patient who asks for help is as urgent as can be."""
+def priority_of(episode: Episode) -> Priority:
+    """The priority on the board. A patient who asks for help has the highest."""
     return "high" if episode.help_at is not None else episode.priority
 
 
 def episode_key(episode: Episode) -> tuple[int, bool, bool, bool, datetime, str]:
-    """Sorts a patient's episodes: urgency, not yet acknowledged, still going on, clinical, then
-    the one that has waited longest.
+    """The sort key of a patient's episodes: priority, not acknowledged, active, clinical, then the
+    earliest onset.
     """
     return (
-        PRIORITY_ORDER[level(episode)],
+        PRIORITY_ORDER[priority_of(episode)],
         episode.acknowledged,
         episode.phase == "closed",
         episode.category == "technical",
@@ -32,44 +33,48 @@ def episode_key(episode: Episode) -> tuple[int, bool, bool, bool, datetime, str]
     )
 
 
-class Standing(NamedTuple):
-    """A patient's episodes on the board, the most urgent first, and the place that they give."""
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A patient's episodes on the board, the most urgent first, and the resulting priority."""
 
     episodes: Sequence[Episode]
 
     @property
     def top(self) -> Episode | None:
-        """The one that the board names."""
+        """The episode that the row shows."""
         return self.episodes[0] if self.episodes else None
 
     @property
     def level(self) -> Level:
-        """The patient's place among the priorities."""
-        return level(self.top) if self.top else "none"
+        """The patient's priority; ``none`` without an episode."""
+        return priority_of(self.top) if self.top else "none"
 
     @property
     def unacknowledged(self) -> int:
-        """How many nobody has acknowledged."""
+        """The number of episodes that are not acknowledged."""
         return sum(not episode.acknowledged for episode in self.episodes)
 
 
-def standing(episodes: Iterable[Episode]) -> Standing:
-    """One patient's."""
-    return Standing(sorted(episodes, key=episode_key))
+def rank_episodes(episodes: Iterable[Episode]) -> Ranking:
+    """Rank the episodes of one patient."""
+    return Ranking(sorted(episodes, key=episode_key))
 
 
-def patient_key(stands: Standing, name: str, patient_id: str) -> tuple[object, ...]:
-    """Sorts a ward: highest priority, then what nobody has acknowledged, what still goes on before
-    what has ended, and the longest first.
+def patient_key(ranking: Ranking, name: str, patient_id: str) -> tuple[object, ...]:
+    """The sort key of a ward's patients: priority, not acknowledged, active, then the earliest
+    onset.
+
+    Raises:
+        ValueError: an episode has an unknown priority.
     """
-    place = LEVELS.index(stands.level)  # one that is no priority is no place: ValueError
-    if stands.top is None:
+    place = LEVELS.index(ranking.level)
+    if ranking.top is None:
         return (place, False, False, 0.0, name.casefold(), patient_id)
     return (
         place,
-        stands.top.acknowledged,
-        stands.top.phase == "closed",
-        stands.top.onset.timestamp(),
+        ranking.top.acknowledged,
+        ranking.top.phase == "closed",
+        ranking.top.onset.timestamp(),
         name.casefold(),
         patient_id,
     )

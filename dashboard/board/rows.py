@@ -1,16 +1,17 @@
 """A patient's row on the ward board, as HTML.
 
-The text of a row depends on the patient's data and on whether anybody judges them, never on the
-time of day: rows that have not changed are not sent again, and the browser keeps the ages going.
+The text of a row depends on the patient's data and on whether detection runs, never on the time of
+day: rows that have not changed are not sent again, and the browser updates the ages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from jinja2 import Template
 
@@ -22,9 +23,9 @@ from vigil.domain.kinds import KINDS
 from vigil.domain.signals import SIGNALS
 
 if TYPE_CHECKING:
-    from dashboard.board.snapshot import Seen
+    from dashboard.board.snapshot import PatientSnapshot
 
-SHORT: Mapping[str, str] = {
+SHORT_LABELS: Mapping[str, str] = {
     "heart_rate": "HR",
     "blood_pressure": "BP",
     "spo2": "SpO₂",
@@ -34,17 +35,19 @@ SHORT: Mapping[str, str] = {
 PAIR = ("systolic", "diastolic")
 
 
-class Fragment(NamedTuple):
-    """A piece of a page that the browser replaces as a whole."""
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A part of a page that the browser replaces as a whole."""
 
     key: str
     css: str
     html: str
     digest: str
-    """Of class and HTML: the browser tells by it what it has."""
+    """Of class and HTML: the browser compares it to find what changed."""
 
 
-class Vital(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Vital:
     """One value as the board shows it."""
 
     name: str
@@ -53,13 +56,14 @@ class Vital(NamedTuple):
     value: str
     unit: str
     hot: bool
-    """What the most urgent alert is about."""
+    """Whether the most urgent alert is about this value."""
     received_at: datetime | None
-    """Where it came clearly before the patient's newest value."""
+    """Set where it was received clearly before the patient's newest value."""
 
 
-class Told(NamedTuple):
-    """An episode in the words of a row."""
+@dataclass(frozen=True, slots=True)
+class RowEpisode:
+    """An episode as a row shows it."""
 
     event_id: str
     title: str
@@ -72,30 +76,30 @@ class Told(NamedTuple):
     help: bool
 
 
-def fragment(key: str, css: str, html: str) -> Fragment:
+def make_fragment(key: str, css: str, html: str) -> Fragment:
     """A fragment with its digest."""
-    return Fragment(key, css, html, digest_of(f"{css}\0{html}"))
+    return Fragment(key=key, css=css, html=html, digest=digest_text(f"{css}\0{html}"))
 
 
-def digest_of(text: str) -> str:
-    """Short and stable; two texts of one key are told apart, nothing more is asked of it."""
+def digest_text(text: str) -> str:
+    """A short, stable digest that distinguishes the texts of one key."""
     return blake2b(text.encode(), digest_size=9).hexdigest()
 
 
-def title(episode: Episode) -> str:
-    """The alert's title; the kind's name while the words are not there yet."""
+def episode_title(episode: Episode) -> str:
+    """The alert's title; the kind's name while there is no text yet."""
     if episode.text and episode.text.get("title"):
         return episode.text["title"]
     kind = KINDS.get(episode.kind)
     return kind.label if kind else episode.kind
 
 
-def told(episode: Episode) -> Told:
-    """An episode in the words of a row."""
-    return Told(
+def row_episode(episode: Episode) -> RowEpisode:
+    """An episode as a row shows it."""
+    return RowEpisode(
         event_id=episode.event_id,
-        title="The patient asks for help." if episode.help_at else title(episode),
-        kind=title(episode),
+        title="The patient asks for help." if episode.help_at else episode_title(episode),
+        kind=episode_title(episode),
         onset=episode.onset,
         ended_at=(episode.ended_at or episode.detected_at) if episode.phase == "closed" else None,
         retrospective=episode.retrospective,
@@ -105,22 +109,22 @@ def told(episode: Episode) -> Told:
     )
 
 
-def _vital(name: str, values: Iterable[Value], newest: Value, hot: frozenset[str]) -> Vital:
+def _vital(name: str, values: Iterable[Value], *, newest: Value, hot: frozenset[str]) -> Vital:
     shown = list(values)
     first = SIGNALS[shown[0].signal]
-    came = max(value.received_at for value in shown)
+    received = max(value.received_at for value in shown)
     return Vital(
         name=name,
         label="Blood pressure" if name == "blood_pressure" else first.label,
-        short=SHORT.get(name, first.label),
+        short=SHORT_LABELS.get(name, first.label),
         value="/".join(SIGNALS[value.signal].display(value.value) for value in shown),
         unit=first.unit_label,
         hot=any(value.signal in hot for value in shown),
-        received_at=came if newest.received_at - came > wording.APART_AFTER else None,
+        received_at=received if newest.received_at - received > wording.APART_AFTER else None,
     )
 
 
-def vitals(values: Mapping[str, Value], top: Episode | None) -> list[Vital]:
+def newest_vitals(values: Mapping[str, Value], top: Episode | None) -> list[Vital]:
     """The newest values in the order of the signals table, blood pressure as a pair."""
     if not values:
         return []
@@ -132,14 +136,14 @@ def vitals(values: Mapping[str, Value], top: Episode | None) -> list[Vital]:
         if name in PAIR and all(part in values for part in PAIR):
             if name == PAIR[0]:
                 pair = [values[part] for part in PAIR]
-                shown.append(_vital("blood_pressure", pair, newest, hot))
+                shown.append(_vital("blood_pressure", pair, newest=newest, hot=hot))
         elif name in values:
-            shown.append(_vital(name, [values[name]], newest, hot))
+            shown.append(_vital(name, [values[name]], newest=newest, hot=hot))
     return shown
 
 
-def _more(seen: Seen) -> str:
-    others = seen.stands.episodes[1:]
+def _further_episodes(seen: PatientSnapshot) -> str:
+    others = seen.ranking.episodes[1:]
     if not others:
         return ""
     waiting = sum(not episode.acknowledged for episode in others)
@@ -148,39 +152,39 @@ def _more(seen: Seen) -> str:
 
 @cache
 def _template() -> Template:
-    return environment().get_template("row.html")
+    return environment().get_template("board/row.html")
 
 
-def unshown(patient: Patient) -> Fragment:
-    """In the place of a row that cannot be drawn."""
-    html = render("row_unshown.html", patient=patient)
-    return fragment(patient.patient_id, "row none unshown", html)
+def render_row_placeholder(patient: Patient) -> Fragment:
+    """The replacement of a row that cannot be rendered."""
+    html = render("board/row_placeholder.html", patient=patient)
+    return make_fragment(patient.patient_id, "row none placeholder", html)
 
 
-def row(seen: Seen, *, judged: bool) -> Fragment:
-    """A patient's row.
+def render_row(seen: PatientSnapshot, *, judged: bool) -> Fragment:
+    """Render a patient's row.
 
     Args:
-        judged: whether "no active alert" can be said.
+        judged: whether "no active alert" is known to be true.
     """
     if seen.fault:
-        return unshown(seen.patient)
-    top, newest = seen.stands.top, seen.newest
+        return render_row_placeholder(seen.patient)
+    top, newest = seen.ranking.top, seen.newest
     apart = newest is not None and abs(newest.received_at - newest.time) > wording.APART_AFTER
     html = _template().render(
         patient=seen.patient,
         judged=judged,
-        level=seen.stands.level,
-        top=told(top) if top else None,
-        more=_more(seen),
-        vitals=vitals(seen.values, top),
+        level=seen.ranking.level,
+        top=row_episode(top) if top else None,
+        more=_further_episodes(seen),
+        vitals=newest_vitals(seen.values, top),
         spark=sparkline(seen.spark, SPARK_POINTS, "Heart rate, last 6 hours"),
         newest=newest,
         apart=apart,
     )
-    css = f"row {seen.stands.level}"
+    css = f"row {seen.ranking.level}"
     if top and top.phase == "closed":
         css += " over"
     elif top and not top.acknowledged:
         css += " waiting" if top.retrospective else " waiting calling"
-    return fragment(seen.patient.patient_id, css, html)
+    return make_fragment(seen.patient.patient_id, css, html)

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from dashboard.board.ranking import Standing, patient_key, standing
+from dashboard.board.ranking import Ranking, patient_key, rank_episodes
 from store.episodes import board
 from vigil.service import isolation
 from vigil.service.errors import UnavailableError
@@ -17,32 +18,34 @@ if TYPE_CHECKING:
     from dashboard.shell.context import WebContext
 
 SPARKS_EVERY_SECONDS = 30.0
-SOON_SECONDS = 2.0
-"""For a patient whose line is still missing."""
-FAILED_SECONDS = 2.0
-"""While the database is away, it is asked so often, however many boards are open."""
+"""How often the sparklines are read."""
+MISSING_SPARK_SECONDS = 2.0
+"""How often while a patient's sparkline is missing."""
+RETRY_SECONDS = 2.0
+"""How often an unavailable database is asked, however many boards are open."""
 
 
-class Seen(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PatientSnapshot:
     """One patient as the board shows them."""
 
     patient: board.Patient
     values: Mapping[str, board.Value]
     """Signal → its newest value."""
-    stands: Standing
+    ranking: Ranking
     spark: Mapping[int, float]
     fault: bool = False
-    """Where they stand cannot be said: what is stored of them is not what it must be."""
+    """The stored data of the patient is not valid, so the ranking is not known."""
 
     @property
     def newest(self) -> board.Value | None:
-        """The value that came last."""
+        """The value that was received last."""
         return max(
             self.values.values(), key=lambda value: (value.received_at, value.time), default=None
         )
 
 
-Ward = Sequence[Seen]
+Ward = Sequence[PatientSnapshot]
 """Every patient, the most urgent first."""
 
 
@@ -56,50 +59,63 @@ async def read_sparks(context: WebContext) -> dict[str, dict[int, float]]:
 
 
 async def read_ward(context: WebContext, sparks: Mapping[str, Mapping[int, float]]) -> Ward:
-    """Ask the database for everything but the sparklines.
+    """Read everything from the database but the sparklines.
 
     Raises:
-        UnavailableError: the database is away.
+        UnavailableError: the database is unavailable.
     """
     async with context.database() as connection:
         patients = await board.patients(connection)
         values = await board.latest(connection)
         episodes = await board.active_episodes(connection)
-    by_patient: dict[str, dict[str, board.Value]] = defaultdict(dict)
+    values_of: dict[str, dict[str, board.Value]] = defaultdict(dict)
     for value in values:
-        by_patient[value.patient_id][value.signal] = value
-    stands: dict[str, list[board.Episode]] = defaultdict(list)
+        values_of[value.patient_id][value.signal] = value
+    episodes_of: dict[str, list[board.Episode]] = defaultdict(list)
     for episode in episodes:
-        stands[episode.patient_id].append(episode)
-    placed = [
-        _placed(
+        episodes_of[episode.patient_id].append(episode)
+    ranked = [
+        _rank_patient(
             patient,
-            by_patient.get(patient.patient_id, {}),
-            stands.get(patient.patient_id, []),
-            sparks.get(patient.patient_id, {}),
+            values=values_of.get(patient.patient_id, {}),
+            episodes=episodes_of.get(patient.patient_id, []),
+            spark=sparks.get(patient.patient_id, {}),
         )
         for patient in patients
     ]
-    return [seen for _, seen in sorted(placed, key=lambda one: one[0])]
+    return [one.snapshot for one in sorted(ranked, key=lambda one: one.sort_key)]
 
 
-def _placed(
+@dataclass(frozen=True, slots=True)
+class _RankedPatient:
+    sort_key: tuple[object, ...]
+    snapshot: PatientSnapshot
+
+
+def _rank_patient(
     patient: board.Patient,
+    *,
     values: Mapping[str, board.Value],
     episodes: Sequence[board.Episode],
     spark: Mapping[int, float],
-) -> tuple[tuple[object, ...], Seen]:
-    """A patient and their place. Of whom it cannot be said comes first: nobody knows how urgent."""
+) -> _RankedPatient:
+    """A patient and their sort key. One whose data is not valid comes first: nobody knows how
+    urgent they are.
+    """
 
-    def place() -> tuple[tuple[object, ...], Seen]:
-        stands = standing(episodes)
-        seen = Seen(patient, values, stands, spark)
-        return (1, *patient_key(stands, patient.display_name, patient.patient_id)), seen
+    def rank() -> _RankedPatient:
+        ranking = rank_episodes(episodes)
+        key = patient_key(ranking, patient.display_name, patient.patient_id)
+        snapshot = PatientSnapshot(patient=patient, values=values, ranking=ranking, spark=spark)
+        return _RankedPatient((1, *key), snapshot)
 
-    def unknown() -> tuple[tuple[object, ...], Seen]:
-        return (0, patient.patient_id), Seen(patient, {}, standing([]), {}, fault=True)
+    def unknown() -> _RankedPatient:
+        snapshot = PatientSnapshot(
+            patient=patient, values={}, ranking=rank_episodes([]), spark={}, fault=True
+        )
+        return _RankedPatient((0, patient.patient_id), snapshot)
 
-    return isolation.attempt("place on the board", patient.patient_id, place, unknown)
+    return isolation.attempt("place on the board", patient.patient_id, make=rank, otherwise=unknown)
 
 
 class Wards:
@@ -109,40 +125,41 @@ class Wards:
         self._context = context
         self._lock = asyncio.Lock()
         self._ward: Ward = ()
-        self._read = (-1, -1.0)
+        self._version, self._read_at = -1, -1.0
         self._sparks: dict[str, dict[int, float]] = {}
-        self._sparks_read = float("-inf")
-        self._failed: tuple[UnavailableError, float] | None = None
+        self._sparks_read_at = float("-inf")
+        self._error: UnavailableError | None = None
+        self._error_at = float("-inf")
 
-    async def now(self, fresh_seconds: float = 10.0) -> Ward:
-        """The ward, no older than the newest change that was heard, nor than so many seconds.
+    async def read(self, fresh_seconds: float = 10.0) -> Ward:
+        """The ward, no older than the newest known change, nor than so many seconds.
 
         Raises:
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
         async with self._lock:
-            version, when = self._read
-            heard, now = self._context.feed.version, time.monotonic()
-            if self._failed and now - self._failed[1] < FAILED_SECONDS:
-                raise self._failed[0]
-            if version == heard and now - when < fresh_seconds and self._context.feed.listening:
+            version, now = self._context.feed.version, time.monotonic()
+            if self._error is not None and now - self._error_at < RETRY_SECONDS:
+                raise self._error
+            fresh = version == self._version and now - self._read_at < fresh_seconds
+            if fresh and self._context.feed.listening:
                 return self._ward
             try:
                 await self._refresh(now)
             except UnavailableError as error:
-                self._failed = (error, time.monotonic())
+                self._error, self._error_at = error, time.monotonic()
                 raise
-            self._read, self._failed = (heard, now), None
+            self._version, self._read_at, self._error = version, now, None
             return self._ward
 
     async def _refresh(self, now: float) -> None:
         ward = await read_ward(self._context, self._sparks)
-        lacking = any("heart_rate" in seen.values and not seen.spark for seen in ward)
-        age = now - self._sparks_read
-        if age > (SOON_SECONDS if lacking else SPARKS_EVERY_SECONDS):
+        missing = any("heart_rate" in seen.values and not seen.spark for seen in ward)
+        age = now - self._sparks_read_at
+        if age > (MISSING_SPARK_SECONDS if missing else SPARKS_EVERY_SECONDS):
             self._sparks = await read_sparks(self._context)
-            self._sparks_read = now
+            self._sparks_read_at = now
             ward = [
-                seen._replace(spark=self._sparks.get(seen.patient.patient_id, {})) for seen in ward
+                replace(seen, spark=self._sparks.get(seen.patient.patient_id, {})) for seen in ward
             ]
         self._ward = ward

@@ -10,19 +10,19 @@ from vigil.domain import figures
 
 WIDTH, HEIGHT, PAD = 132, 32, 3
 LEAST_SPAN = 30.0
-"""Beats a minute from bottom to top at least, so that a calm line looks calm."""
+"""Smallest range of the axis, beats a minute, so that a steady line looks steady."""
 
 
 def _runs(points: Mapping[int, float], slices: int) -> list[list[tuple[int, float]]]:
-    """Points next to each other, together: a line is never drawn across a gap."""
+    """Adjacent points, grouped: a line is never drawn across a gap."""
     runs: list[list[tuple[int, float]]] = []
-    for place in range(slices):
-        if place not in points:
+    for index in range(slices):
+        if index not in points:
             continue
-        if runs and runs[-1][-1][0] == place - 1:
-            runs[-1].append((place, points[place]))
+        if runs and runs[-1][-1][0] == index - 1:
+            runs[-1].append((index, points[index]))
         else:
-            runs.append([(place, points[place])])
+            runs.append([(index, points[index])])
     return runs
 
 
@@ -32,7 +32,7 @@ def sparkline(points: Mapping[int, float], slices: int, label: str) -> Markup:
     Args:
         points: slice → mean value; a slice without readings is absent.
         slices: how many there are from left to right.
-        label: what a screen reader says, before the lowest and highest value.
+        label: the text for screen readers, before the lowest and highest value.
     """
     if not points:
         return Markup('<span class="muted">no readings</span>')

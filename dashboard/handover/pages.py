@@ -1,5 +1,5 @@
 """``/board/summary``: what happened in the last hours, for a ward or a patient. Works without a
-script, and on paper.
+script, and in print.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from dashboard.auth.door import SESSION
-from dashboard.auth.guard import database_away
-from dashboard.handover.view import View, shown_of
-from dashboard.shell.templating import page
+from dashboard.auth.guard import database_unavailable
+from dashboard.auth.session_lookup import SESSION
+from dashboard.handover.view import View, readable_summary
+from dashboard.shell.templating import render_page
 from explain.shift_summary.summary import Window
 from store.episodes import board
 from store.episodes.shift import Of, shift
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from dashboard.shell.context import WebContext
 
 HOURS = (8, 12)
-"""The lengths of a shift that can be chosen; another asks for the first."""
+"""The lengths of a shift that can be chosen; any other selects the first."""
 
 
 class SummaryPages:
-    """The summaries of shifts."""
+    """The page of the summary of a shift."""
 
     def __init__(self, context: WebContext):
         self._context = context
@@ -47,30 +47,30 @@ class SummaryPages:
                 everyone = await board.patients(connection)
                 if patient and one is None:
                     return self._nobody()
-                found = await shift(connection, of, window.start, window.end)
+                found = await shift(connection, of, start=window.start, end=window.end)
         except UnavailableError:
-            return database_away(self._context.settings.demo)
+            return database_unavailable(self._context.settings.demo)
         who = {known.patient_id: known for known in (*everyone, *([one] if one else []))}
-        made, unshown = shown_of(of, found, window)
-        return page(
-            "summary.html",
+        shown = readable_summary(of, found, window)
+        return render_page(
+            "handover/summary.html",
             demo=self._context.settings.demo,
             session=SESSION.get(),
             here="summary",
             now=window.end,
             window=window,
-            lines=View(found, who).lines(made),
+            lines=View(found, who).lines(shown.summary),
             of=of,
             patient=one,
-            synthetic=made.synthetic or (one is not None and one.synthetic),
-            unshown=[(one, who.get(one)) for one in sorted(unshown)],
+            synthetic=shown.summary.synthetic or (one is not None and one.synthetic),
+            not_shown=[(one, who.get(one)) for one in sorted(shown.not_shown)],
             hours=HOURS,
             wards=sorted({known.ward for known in everyone}),
         )
 
     def _nobody(self) -> Response:
-        return page(
-            "message.html",
+        return render_page(
+            "shell/message.html",
             404,
             demo=self._context.settings.demo,
             heading="There is no such patient",

@@ -1,38 +1,41 @@
-"""A summary as a page shows it: names for identifiers, a link from each figure to its source."""
+"""A summary as a page shows it: names for identifiers, links from figures to their sources."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 from urllib.parse import quote
 
 from explain.shift_summary.summary import Call, Episode, Measured, Summary, Window, summarise
 from explain.shift_summary.words import Segment, Sentence
 from store.episodes.board import Patient
-from store.episodes.shift import Of, Shift
+from store.episodes.shift import Of, Shift, ShiftCall, ShiftEpisode, ShiftReadings
 from vigil.domain.kinds import KINDS
 from vigil.service import isolation
 from vigil.values.bidi import isolated
 
 
-class Part(NamedTuple):
-    """A piece of a sentence; ``href`` empty: plain words."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a sentence; ``href`` empty: plain text."""
 
     text: str
     href: str = ""
 
 
-class Source(NamedTuple):
-    """One thing that a sentence counts or tells."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An episode, request or reading that a sentence is based on."""
 
     text: str
     href: str
     time: datetime | None
 
 
-class Line(NamedTuple):
-    """A sentence and what it rests on."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sentence and its sources."""
 
     number: int
     parts: list[Part]
@@ -40,46 +43,83 @@ class Line(NamedTuple):
     entry: str
 
 
-def shown_of(of: Of, shift: Shift, window: Window) -> tuple[Summary, frozenset[str]]:
-    """The summary of what the store has, and of which patients it tells nothing, because what is
-    stored of them is not what it must be."""
+@dataclass(frozen=True, slots=True)
+class ReadableSummary:
+    """A summary of all valid data."""
+
+    summary: Summary
+    not_shown: frozenset[str]
+    """Patients whose stored data is not valid, so that some of it is missing in the summary."""
+
+
+def readable_summary(of: Of, shift: Shift, window: Window) -> ReadableSummary:
+    """The summary of the stored data, without patients whose data is not valid."""
     try:
-        return summary_of(of, shift, window), shift.unread
-    except Exception:  # whose it is is found below
+        return ReadableSummary(build_summary(of, shift, window), shift.unread)
+    except Exception:  # the patient is found below
         who = {one.event.patient_id for one in shift.episodes}
         who |= {one.patient_id for one in shift.calls}
         who |= {one.patient_id for one in shift.readings}
-    broken = frozenset(one for one in who if not _summed(of, _only(shift, {one}), window, one))
-    return summary_of(of, _only(shift, who - broken), window), shift.unread | broken
+    broken = frozenset(one for one in who if not _is_readable(of, shift, window, patient_id=one))
+    summary = build_summary(of, _only(shift, who - broken), window)
+    return ReadableSummary(summary, shift.unread | broken)
 
 
-def _summed(of: Of, shift: Shift, window: Window, patient_id: str) -> bool:
-    """Whether there are words for what is stored of one patient."""
+def _is_readable(of: Of, shift: Shift, window: Window, *, patient_id: str) -> bool:
+    """Whether one patient's stored data can be summarised."""
+    own = _only(shift, {patient_id})
 
-    def told() -> bool:
-        View(shift, {}).lines(summary_of(of, shift, window))
+    def summarised() -> bool:
+        View(own, {}).lines(build_summary(of, own, window))
         return True
 
-    return isolation.attempt("patient of a summary", patient_id, told, lambda: False)
-
-
-def _only(shift: Shift, who: Collection[str]) -> Shift:
-    return shift._replace(
-        episodes=[one for one in shift.episodes if one.event.patient_id in who],
-        calls=[one for one in shift.calls if one.patient_id in who],
-        readings=[one for one in shift.readings if one.patient_id in who],
+    return isolation.attempt(
+        "patient of a summary", patient_id, make=summarised, otherwise=lambda: False
     )
 
 
-def summary_of(of: Of, shift: Shift, window: Window) -> Summary:
-    """The summary of what the store has."""
+def _only(shift: Shift, who: Collection[str]) -> Shift:
+    return Shift(
+        episodes=[one for one in shift.episodes if one.event.patient_id in who],
+        calls=[one for one in shift.calls if one.patient_id in who],
+        readings=[one for one in shift.readings if one.patient_id in who],
+        unread=shift.unread,
+    )
+
+
+def build_summary(of: Of, shift: Shift, window: Window) -> Summary:
+    """The summary of the stored data."""
     return summarise(
         "patient" if of.patient_id else "ward",
         of.patient_id or of.ward,
         window,
-        [Episode(*row) for row in shift.episodes],
-        [Call(*row) for row in shift.calls],
-        [Measured(*row) for row in shift.readings],
+        episodes=[_episode(row) for row in shift.episodes],
+        calls=[_call(row) for row in shift.calls],
+        measured=[_measured(row) for row in shift.readings],
+    )
+
+
+def _episode(row: ShiftEpisode) -> Episode:
+    return Episode(event=row.event, raised_at=row.raised_at, acknowledged=row.acknowledged)
+
+
+def _call(row: ShiftCall) -> Call:
+    return Call(
+        action_id=row.action_id,
+        event_id=row.event_id,
+        patient_id=row.patient_id,
+        time=row.time,
+        acknowledged=row.acknowledged,
+    )
+
+
+def _measured(row: ShiftReadings) -> Measured:
+    return Measured(
+        patient_id=row.patient_id,
+        readings=row.readings,
+        newest=row.newest,
+        lowest=row.lowest,
+        highest=row.highest,
     )
 
 
@@ -102,7 +142,9 @@ class View:
                 sources.setdefault(ident, self._source(ident))
         anchor = f"#sources-{number}"
         parts = [self._part(segment, anchor) for segment in sentence.segments]
-        return Line(number, parts, list(sources.values()), sentence.entry)
+        return Line(
+            number=number, parts=parts, sources=list(sources.values()), entry=sentence.entry
+        )
 
     def _part(self, segment: Segment, anchor: str) -> Part:
         match segment.what, segment.ids:

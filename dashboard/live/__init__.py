@@ -1,1 +1,1 @@
-"""Pages that keep themselves current."""
+"""Pages that update themselves."""

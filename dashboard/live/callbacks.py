@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,10 @@ from dash.exceptions import PreventUpdate
 
 from dashboard.live.stream import Stream
 from dashboard.live.views import Views
-from dashboard.patient import chart, chart_words
+from dashboard.patient.chart import build_figure
+from dashboard.patient.chart_theme import Theme, theme_for
+from dashboard.patient.chart_words import describe_chart
+from dashboard.patient.trend import DEFAULT_SPAN, Trend
 from vigil.service import isolation
 from vigil.service.errors import UnavailableError
 
@@ -34,22 +38,22 @@ def register(app: BoardDash, context: WebContext, views: Views) -> None:
 
 
 def _stream(app: BoardDash, context: WebContext, views: Views) -> None:
-    newest: dict[str, int] = {}  # page → its newest stream; an older one ends
+    newest: dict[str, int] = {}  # page → its newest stream; older ones end
 
     @app.callback(Input("start", "data"), websocket=True, persistent=True)  # type: ignore[untyped-decorator]
     async def stream(start: dict[str, Any] | None) -> None:
         if not start:
             raise PreventUpdate
-        line, number, page = ctx.websocket, int(start["stream"]), str(start["view"])
+        websocket, number, page = ctx.websocket, int(start["stream"]), str(start["view"])
         seen = {str(k): str(v) for k, v in dict(start.get("seen") or {}).items()}
-        made = Stream(context, views.reader(start), number, seen)
-        if line is None:
-            set_props("patch", {"data": await made.once()})
+        messages = Stream(context, views.reader(start), number=number, seen=seen)
+        if websocket is None:
+            set_props("patch", {"data": await messages.read_once()})
             return
         newest[page] = number
         try:
-            async for message in made.messages():
-                if line.is_shutdown or newest.get(page) != number:
+            async for message in messages.messages():
+                if websocket.is_shutdown or newest.get(page) != number:
                     return
                 set_props("patch", {"data": message})
         finally:
@@ -78,22 +82,35 @@ def _chart(app: BoardDash, views: Views) -> None:
         look: dict[str, Any] | None,
         client: dict[str, Any] | None,
     ) -> tuple[Any, Any]:
-        if not look or not client:  # the page has not begun yet
+        if not look or not client:  # the page has not started yet
             raise PreventUpdate
-        theme = chart.theme(str(look.get("theme")), str(look.get("timeZone")))
+        theme = theme_for(str(look.get("theme")), str(look.get("timeZone")))
         try:
-            trend = await views.trend(str(client["patient"]), span or chart.DEFAULT_SPAN)
+            trend = await views.trend(str(client["patient"]), span or DEFAULT_SPAN)
         except UnavailableError:
-            raise PreventUpdate from None  # the page says it; the chart stays as it was
-        patient = str(client["patient"])
-        drawn = isolation.attempt(
-            "chart",
-            patient,
-            partial(chart.figure, trend, theme),
-            partial(chart.figure, trend._replace(episodes=(), points=()), theme),
-        )
-        words = partial(chart_words.words, trend)
-        return drawn, isolation.attempt("chart in words", patient, words, lambda: "")
+            raise PreventUpdate from None  # the page shows it; the chart stays
+        patient_id = str(client["patient"])
+        return _drawn(patient_id, trend, theme), _in_words(patient_id, trend)
+
+
+def _drawn(patient_id: str, trend: Trend, theme: Theme) -> dict[str, Any]:
+    """The figure; an empty one where something in it cannot be drawn."""
+    empty = replace(trend, episodes=(), points=())
+    return isolation.attempt(
+        "chart",
+        patient_id,
+        make=partial(build_figure, trend, theme),
+        otherwise=partial(build_figure, empty, theme),
+    )
+
+
+def _in_words(patient_id: str, trend: Trend) -> str:
+    return isolation.attempt(
+        "chart in words",
+        patient_id,
+        make=partial(describe_chart, trend),
+        otherwise=lambda: "",
+    )
 
 
 def _panel() -> list[Any]:

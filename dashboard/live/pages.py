@@ -1,4 +1,4 @@
-"""``/board/`` and ``/board/patient/…``: whole pages, which then keep themselves current."""
+"""``/board/`` and ``/board/patient/…``: complete pages, which then update themselves."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
 
-from dashboard.auth.door import SESSION
-from dashboard.auth.guard import LIVE, database_away
+from dashboard.auth.guard import PROBE_PATH, database_unavailable
+from dashboard.auth.session_lookup import SESSION
 from dashboard.board import head
 from dashboard.handover.pages import SummaryPages
 from dashboard.live import stream as live
-from dashboard.patient import chart, phone_link
+from dashboard.patient import phone_link
 from dashboard.patient.question_pages import QuestionPages
-from dashboard.shell.templating import page
+from dashboard.patient.trend import DEFAULT_SPAN, SPANS
+from dashboard.shell.templating import render_page
 from store.episodes import board
 from vigil.service.errors import UnavailableError
 
 if TYPE_CHECKING:
     from dashboard.live.views import Views
     from dashboard.shell.context import WebContext
-    from dashboard.shell.dash_shell import Shell
+    from dashboard.shell.dash_shell import DashShell
 
 
-def not_found(demo: bool, what: str) -> Response:
-    """The page for an address that leads nowhere."""
-    return page(
-        "message.html",
+def page_not_found(demo: bool, what: str) -> Response:
+    """The page for an address without a page."""
+    return render_page(
+        "shell/message.html",
         404,
         demo=demo,
         heading=what,
@@ -43,7 +44,7 @@ def not_found(demo: bool, what: str) -> Response:
 class BoardPages:
     """The pages of the care team."""
 
-    def __init__(self, context: WebContext, views: Views, shell: Shell):
+    def __init__(self, context: WebContext, views: Views, shell: DashShell):
         self._context, self._views, self._shell = context, views, shell
         self._demo = context.settings.demo
 
@@ -53,7 +54,7 @@ class BoardPages:
         router.add_api_route("/board/", self.show_board, methods=["GET"])
         router.add_api_route("/board/patient/{patient_id}", self.show_patient, methods=["GET"])
         router.add_api_route("/board/patient/{patient_id}/phone", self.link_phone, methods=["POST"])
-        router.add_api_route(LIVE, self.alive, methods=["GET"])
+        router.add_api_route(PROBE_PATH, self.probe, methods=["GET"])
         router.include_router(SummaryPages(self._context).router())
         router.include_router(QuestionPages(self._context).router())
         return router
@@ -62,12 +63,12 @@ class BoardPages:
         """The ward, as it is now."""
         try:
             content = await self._views.board(ward)
-            names = head.ward_names(await self._views.wards.now())
+            names = head.ward_names(await self._views.wards.read())
         except UnavailableError:
-            return database_away(self._demo)
+            return database_unavailable(self._demo)
         return self._shell.page(
             request,
-            "board.html",
+            "board/board.html",
             **self._common("board"),
             rows=content.fragments,
             head=content.head,
@@ -80,39 +81,39 @@ class BoardPages:
         try:
             who = await self._who(patient_id)
             if who is None:
-                return not_found(self._demo, "There is no such patient")
+                return page_not_found(self._demo, "There is no such patient")
             content = await self._views.patient(patient_id)
         except UnavailableError:
-            return database_away(self._demo)
+            return database_unavailable(self._demo)
         return self._shell.page(
             request,
-            "patient.html",
+            "patient/patient.html",
             **self._common("patient"),
             rows=content.fragments,
             head=content.head,
             patient_id=patient_id,
             name=who.display_name or patient_id,
-            spans=chart.SPANS,
-            default_span=chart.DEFAULT_SPAN,
+            spans=SPANS,
+            default_span=DEFAULT_SPAN,
             at_most=board.AT_MOST,
         )
 
     async def link_phone(self, patient_id: str, csrf: Annotated[str, Form()] = "") -> Response:
-        """A new link for the patient's phone, shown this once."""
+        """Create a link for the patient's phone; it is shown once."""
         session = SESSION.get()
         if not compare_digest(session.csrf.encode(), csrf.encode()):
-            return not_found(self._demo, "This page is from an earlier sign-in")
+            return page_not_found(self._demo, "This page is from an earlier sign-in")
         try:
             who = await self._who(patient_id)
             if who is None or not who.active:
-                return not_found(self._demo, "There is no such patient")
-            link = await phone_link.make(self._context, patient_id, session.user_id)
+                return page_not_found(self._demo, "There is no such patient")
+            link = await phone_link.create_link(self._context, patient_id, session.user_id)
         except UnavailableError:
-            return database_away(self._demo)
-        return page("phone_link.html", **self._common("patient"), who=who, link=link)
+            return database_unavailable(self._demo)
+        return render_page("patient/phone_link.html", **self._common("patient"), who=who, link=link)
 
-    async def alive(self) -> Response:
-        """For a page that hears nothing: whether it is signed in and we are here."""
+    async def probe(self) -> Response:
+        """For a page that receives nothing: confirms that it is signed in."""
         return JSONResponse({"status": "signed in"})
 
     def _common(self, here: str) -> dict[str, Any]:

@@ -1,15 +1,16 @@
-"""What an open page is sent: the pieces that changed, a pulse while nothing does, and trouble.
+"""The messages to an open page: changed fragments, a pulse while nothing changes, and errors.
 
-Each message names every piece with its digest, and carries those that the browser has not. So no
-message depends on an earlier one having arrived: a browser that finds a piece missing asks again.
+Each message names every fragment with its digest, and contains those that the browser lacks. So no
+message depends on an earlier one: a browser that misses a fragment asks again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from dashboard.board.rows import Fragment
 from dashboard.shell import state_view
@@ -23,93 +24,97 @@ if TYPE_CHECKING:
     from dashboard.shell.context import WebContext
 
 PULSE_SECONDS = 5.0
-"""The browser knows by the pulse that it is connected; it warns after two were missed."""
+"""By the pulse the browser knows that it is connected; it warns when two are missed."""
 REFRESH_SECONDS = 15.0
-"""So often the database is asked although nobody said that anything changed."""
+"""How often the database is read although no change was notified."""
 RETRY_SECONDS = 2.0
 LEASE_SECONDS = 120.0
-"""A stream ends after this and is asked for again: what nobody reads any more ends with it."""
+"""A stream ends after this and is requested again, so that streams without a reader end."""
 POLL_SECONDS = 3
-"""How often a browser without a websocket asks: what has changed is there within five seconds."""
+"""How often a browser without a websocket asks: changes are shown within five seconds."""
 SLOW_SECONDS = 0.5
-"""While the database takes long to answer, so often it is asked whether the workers' state has
-changed: that is said meanwhile."""
+"""How often a change of the workers' state is checked for and sent while the database is slow."""
 
 Message = dict[str, Any]
 
 
-class Content(NamedTuple):
-    """All that a page shows now."""
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """Everything that a page shows now."""
 
     fragments: Sequence[Fragment]
     head: str
     turn: str = ""
-    """Changes when the chart should be drawn again."""
+    """Changes when the chart must be redrawn."""
 
 
-Read = Callable[[], Awaitable[Content]]
+ReadContent = Callable[[], Awaitable[PageContent]]
 
 
 class Stream:
     """The messages of one open page, in order."""
 
-    def __init__(self, context: WebContext, read: Read, number: int, seen: dict[str, str]):
+    def __init__(
+        self, context: WebContext, read: ReadContent, *, number: int, seen: Mapping[str, str]
+    ):
         self._context = context
         self._read = read
         self._number = number
         self._seen = dict(seen)
-        self._state: state_view.State | None = None
+        self._state: state_view.WorkerStateView | None = None
 
     def _message(self, **fields: Any) -> Message:
-        self._state = state_view.state(self._context)
+        self._state = state_view.worker_state_view(self._context)
         return {
             "stream": self._number,
             "at": timestamp(self._context.clock()),
-            "state": self._state._asdict(),
+            "state": {"html": self._state.html, "judged": self._state.judged},
             **fields,
         }
 
-    async def once(self) -> Message:
-        """Everything now, and when to ask again: for a browser without a websocket."""
-        message, _ = await self._refresh()
+    async def read_once(self) -> Message:
+        """The whole content, and when to ask again: for a browser without a websocket."""
+        message = await self._refresh()
         return {**message, "again": POLL_SECONDS}
 
     async def messages(self) -> AsyncIterator[Message]:
-        """Until the lease ends; the last one says so."""
+        """Every message until the lease ends; the last one has ``again``."""
         feed, ends = self._context.feed, time.monotonic() + LEASE_SECONDS
-        due, heard = 0.0, -1
+        due, version = 0.0, -1
         while (now := time.monotonic()) < ends:
-            if now >= due or feed.version != heard:
-                heard = feed.version
+            if now >= due or feed.version != version:
+                version = feed.version
                 reading = asyncio.ensure_future(self._refresh())
                 try:
-                    async for message in self._meanwhile(reading):
+                    async for message in self._state_changes(reading):
                         yield message
-                    message, worked = await reading
+                    message = await reading
                 finally:
                     reading.cancel()
-                due = time.monotonic() + (REFRESH_SECONDS if worked else RETRY_SECONDS)
+                due = time.monotonic() + (
+                    RETRY_SECONDS if "trouble" in message else REFRESH_SECONDS
+                )
                 yield message
             else:
                 yield self._message(pulse=True)
-            await feed.wait(heard, min(PULSE_SECONDS, max(0.05, due - time.monotonic())))
+            await feed.wait(version, min(PULSE_SECONDS, max(0.05, due - time.monotonic())))
         yield self._message(pulse=True, again=0)
 
-    async def _meanwhile(self, reading: asyncio.Future[Any]) -> AsyncIterator[Message]:
-        """What is to be said of the workers while the page is being read; ends with the reading."""
+    async def _state_changes(self, reading: asyncio.Future[Any]) -> AsyncIterator[Message]:
+        """Changes of the workers' state while the page is being read."""
         while not reading.done():
-            if self._state not in {None, state_view.state(self._context)}:
+            if self._state not in {None, state_view.worker_state_view(self._context)}:
                 yield self._message(meanwhile=True)
             await asyncio.wait({reading}, timeout=SLOW_SECONDS)
 
-    async def _refresh(self) -> tuple[Message, bool]:
+    async def _refresh(self) -> Message:
         try:
             content = await self._read()
         except UnavailableError as error:
-            return self._message(trouble=error.code), False
-        except Exception:  # a stream that ended would be asked for again, and end again
+            return self._message(trouble=error.code)
+        except Exception:  # a stream that ended would be requested again, and end again
             log.exception("a page cannot be read")
-            return self._message(trouble="unavailable.database"), False
+            return self._message(trouble="unavailable.database")
         digests = {piece.key: piece.digest for piece in content.fragments}
         pieces = {
             piece.key: {"css": piece.css, "html": piece.html}
@@ -122,4 +127,4 @@ class Stream:
             pieces=pieces,
             head=content.head,
             turn=content.turn,
-        ), True
+        )

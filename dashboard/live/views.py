@@ -1,19 +1,22 @@
-"""What each page shows: read from the store, rendered to pieces."""
+"""The content of each page: read from the store, rendered to fragments."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dashboard.board import head, rows
 from dashboard.board.rows import Fragment
-from dashboard.board.snapshot import Seen, Wards
-from dashboard.live.stream import Content, Read
-from dashboard.patient import cards, chart
+from dashboard.board.snapshot import PatientSnapshot, Wards
+from dashboard.live.stream import PageContent, ReadContent
+from dashboard.patient import cards
+from dashboard.patient.trend import DEFAULT_SPAN, SPANS, JudgedEpisode, Trend
 from store.episodes import board, evidence
+from store.episodes.board import Episode, Patient, Value
 from store.readings import trends
 from vigil.service import isolation
 
@@ -21,8 +24,17 @@ if TYPE_CHECKING:
     from dashboard.shell.context import WebContext
 
 LIVE_WITHIN = timedelta(hours=1)
-"""The chart ends now if the newest reading is so fresh, else with that reading."""
+"""The chart ends now where the newest reading is no older, else with that reading."""
 EPISODES_SINCE = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class _RenderedRow:
+    """A row, and what it was rendered from."""
+
+    seen: PatientSnapshot
+    judged: bool
+    fragment: Fragment
 
 
 class Views:
@@ -31,90 +43,108 @@ class Views:
     def __init__(self, context: WebContext):
         self._context = context
         self.wards = Wards(context)
-        self._rows: dict[str, tuple[Seen, bool, Fragment]] = {}
+        self._rows: dict[str, _RenderedRow] = {}
 
-    def reader(self, start: Mapping[str, Any]) -> Read:
-        """What a browser's stream shows, by what it asked for."""
+    def reader(self, start: Mapping[str, Any]) -> ReadContent:
+        """The function that reads the page which a browser asked for."""
         if start.get("page") == "patient":
             patient_id = str(start.get("patient", ""))
             return lambda: self.patient(patient_id)
         ward = str(start.get("ward") or "")
         return lambda: self.board(ward)
 
-    async def board(self, ward: str) -> Content:
-        """The ward board."""
-        everyone = await self.wards.now()
+    async def board(self, ward: str) -> PageContent:
+        """The content of the ward board; of all wards where the name is empty."""
+        everyone = await self.wards.read()
         judged = self._context.monitor.overview().judged
-        shown = [await self._row(seen, judged) for seen in head.of_ward(everyone, ward)]
-        return Content(shown, head.head(everyone, ward, judged=judged))
+        shown = [await self._row(seen, judged) for seen in head.patients_in_ward(everyone, ward)]
+        return PageContent(shown, head.render_head(everyone, ward, judged=judged))
 
-    async def _row(self, seen: Seen, judged: bool) -> Fragment:
-        """The patient's row, drawn again only where it changed; devices are let in between."""
-        drawn = self._rows.get(seen.patient.patient_id)
-        if drawn is None or drawn[:2] != (seen, judged):
+    async def _row(self, seen: PatientSnapshot, judged: bool) -> Fragment:
+        """The patient's row, rendered again only where it changed; requests of devices run in
+        between.
+        """
+        row = self._rows.get(seen.patient.patient_id)
+        if row is None or row.judged != judged or row.seen != seen:
             await asyncio.sleep(0)
-            who = seen.patient
-            made = isolation.attempt(
+            fragment = isolation.attempt(
                 "row",
-                who.patient_id,
-                partial(rows.row, seen, judged=judged),
-                partial(rows.unshown, who),
+                seen.patient.patient_id,
+                make=partial(rows.render_row, seen, judged=judged),
+                otherwise=partial(rows.render_row_placeholder, seen.patient),
             )
-            drawn = self._rows[who.patient_id] = (seen, judged, made)
-        return drawn[2]
+            row = self._rows[seen.patient.patient_id] = _RenderedRow(seen, judged, fragment)
+        return row.fragment
 
-    async def patient(self, patient_id: str) -> Content:
-        """A patient's page; nothing where there is no such patient."""
+    async def patient(self, patient_id: str) -> PageContent:
+        """The content of a patient's page; empty where there is no such patient."""
         async with self._context.database() as connection:
             who = await board.patient(connection, patient_id)
             if who is None:
-                return Content((), "")
+                return PageContent((), "")
             values = {v.signal: v for v in await board.latest(connection, patient_id)}
             until = _end(values, self._context.clock())
-            told = await board.episodes_of(connection, patient_id, until - EPISODES_SINCE)
-            ids = [episode.event_id for episode in told]
+            episodes = await board.episodes_of(connection, patient_id, until - EPISODES_SINCE)
+            ids = [episode.event_id for episode in episodes]
             bases = await evidence.bases(connection, ids)
-            deeds = await evidence.deeds(connection, ids)
-        pieces = [
-            isolation.attempt(
-                "card",
-                patient_id,
-                partial(cards.card, who, one, bases[one.event_id], deeds.get(one.event_id, [])),
-                partial(cards.unshown, one),
-            )
-            for one in told
+            actions = await evidence.deeds(connection, ids)
+        fragments = [
+            _card(who, one, basis=bases[one.event_id], actions=actions.get(one.event_id, []))
+            for one in episodes
             if one.event_id in bases
         ]
         newest = max((v.received_at for v in values.values()), default=None)
-        turn = f"{newest}:{len(pieces)}:{[piece.digest for piece in pieces[:20]]}"
-        judged = self._context.monitor.overview().judged
-        heading = isolation.attempt(
-            "patient's heading",
-            patient_id,
-            partial(cards.patient_head, who, values, told, judged=judged),
-            partial(cards.patient_head, who, {}, [], judged=judged, fault=True),
-        )
-        return Content(pieces, heading, rows.digest_of(turn))
+        turn = f"{newest}:{len(fragments)}:{[piece.digest for piece in fragments[:20]]}"
+        heading = self._heading(who, values, episodes)
+        return PageContent(fragments, heading, rows.digest_text(turn))
 
-    async def trend(self, patient_id: str, span: str) -> chart.Trend:
+    def _heading(
+        self, who: Patient, values: Mapping[str, Value], episodes: Sequence[Episode]
+    ) -> str:
+        judged = self._context.monitor.overview().judged
+        render = partial(cards.render_patient_head, who, judged=judged)
+        return isolation.attempt(
+            "patient's heading",
+            who.patient_id,
+            make=partial(render, values, episodes),
+            otherwise=partial(render, {}, [], fault=True),
+        )
+
+    async def trend(self, patient_id: str, span: str) -> Trend:
         """A patient's points and episodes over a span up to now, or to the newest reading."""
-        length = chart.SPANS.get(span, chart.SPANS[chart.DEFAULT_SPAN])
+        length = SPANS.get(span, SPANS[DEFAULT_SPAN])
         async with self._context.database() as connection:
             values = {v.signal: v for v in await board.latest(connection, patient_id)}
             end = _end(values, self._context.clock())
             start = end - length
-            points = await trends.trend(connection, patient_id, start, end)
-            told = await board.episodes_of(connection, patient_id, start)
-            bases = await evidence.bases(connection, [e.event_id for e in told])
-        return chart.Trend(
-            start,
-            end,
-            trends.zoom(start, end).width,
-            points,
-            [(e, bases[e.event_id]) for e in told if e.event_id in bases and e.onset < end],
+            points = await trends.trend(connection, patient_id, start=start, end=end)
+            episodes = await board.episodes_of(connection, patient_id, start)
+            bases = await evidence.bases(connection, [one.event_id for one in episodes])
+        return Trend(
+            start=start,
+            end=end,
+            width=trends.zoom(start, end).width,
+            points=points,
+            episodes=[
+                JudgedEpisode(one, bases[one.event_id])
+                for one in episodes
+                if one.event_id in bases and one.onset < end
+            ],
         )
 
 
-def _end(values: Mapping[str, board.Value], now: datetime) -> datetime:
+def _card(
+    who: Patient, episode: Episode, *, basis: evidence.Basis, actions: Sequence[evidence.Deed]
+) -> Fragment:
+    return isolation.attempt(
+        "card",
+        who.patient_id,
+        make=partial(cards.render_card, who, episode, basis=basis, actions=actions),
+        otherwise=partial(cards.render_card_placeholder, episode),
+    )
+
+
+def _end(values: Mapping[str, Value], now: datetime) -> datetime:
+    """Where a chart ends."""
     newest = max((value.time for value in values.values()), default=now)
     return now if now - LIVE_WITHIN < newest else newest + timedelta(minutes=1)

@@ -1,7 +1,7 @@
-"""What people do about an alert: checked, put on ``vitals.actions``, and then answered.
+"""Actions of people about an alert: checked, published on ``vitals.actions``, then answered.
 
-The answer says that the broker has it, not that the board shows it: that comes back through the
-store, as for everyone else's actions.
+The answer confirms that the broker has the action, not that the board shows it: it comes back
+through the store, like everyone else's actions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.auth.door import SESSION
+from dashboard.auth.session_lookup import SESSION
 from dashboard.shell.publishing import publish
 from store.episodes import board
 from vigil.contracts.wire import outgoing
@@ -25,10 +25,10 @@ from vigil.values.text import Line, Lines
 if TYPE_CHECKING:
     from dashboard.shell.context import WebContext
 
-AWAY = "{} does not answer, so nothing was recorded. Try again in a moment."
+UNAVAILABLE = "{} does not answer, so nothing was recorded. Try again in a moment."
 
 
-class Wanted(BaseModel):
+class ActionRequest(BaseModel):
     """The body of ``POST /board/actions``."""
 
     model_config = ConfigDict(extra="forbid")
@@ -42,24 +42,23 @@ def _refused(status: int, message: str) -> JSONResponse:
     return JSONResponse({"error": message}, status)
 
 
-async def act(context: WebContext, wanted: Wanted) -> JSONResponse:
-    """Publish an action of the signed-in user and answer when the broker has it."""
-    comment = wanted.comment.strip()
-    if wanted.verb == "comment" and not comment:
+async def record_action(context: WebContext, request: ActionRequest) -> JSONResponse:
+    """Publish an action of the signed-in user, and answer when the broker has it."""
+    comment = request.comment.strip()
+    if request.verb == "comment" and not comment:
         return _refused(422, "Write something first.")
     async with context.database() as connection:
-        patient_id = await board.patient_of(connection, wanted.event_id)
+        patient_id = await board.patient_of(connection, request.event_id)
     if patient_id is None:
         return _refused(404, "There is no such episode.")
     actor, now = SESSION.get().user_id, context.clock()
+    seed = ("action", request.event_id, actor, request.verb, comment, ids.timestamp(now))
     action = Action(
-        action_id=ids.derive(
-            "action", wanted.event_id, actor, wanted.verb, comment, ids.timestamp(now)
-        ),
-        event_id=wanted.event_id,
+        action_id=ids.derive(*seed),
+        event_id=request.event_id,
         patient_id=patient_id,
         actor=actor,
-        verb=wanted.verb,
+        verb=request.verb,
         time=now,
         comment=comment,
     )
@@ -72,14 +71,16 @@ def routes(context: WebContext) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.post("/board/actions")
-    async def take_action(wanted: Wanted, x_vigil_csrf: Annotated[str, Header()] = "") -> Any:
+    async def post_action(
+        request: ActionRequest, x_vigil_csrf: Annotated[str, Header()] = ""
+    ) -> Any:
         if not compare_digest(SESSION.get().csrf.encode(), x_vigil_csrf.encode()):
             return _refused(403, "This page is from an earlier sign-in. Reload it.")
         try:
-            return await act(context, wanted)
+            return await record_action(context, request)
         except UnavailableError as error:
             by_broker = error.code.startswith("unavailable.broker")
             part = "The message system" if by_broker else "The database"
-            return _refused(503, AWAY.format(part))
+            return _refused(503, UNAVAILABLE.format(part))
 
     return router

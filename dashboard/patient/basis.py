@@ -1,13 +1,15 @@
-"""What an alert rests on, as pairs of label and value: the sceptical clinician's questions."""
+"""The basis of an alert as pairs of label and value, for clinicians who want to check it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
-from dashboard.shell.wording import duration
+from dashboard.shell.wording import format_duration
+from explain.facts.evidence import number as evidence_number
 from store.episodes.evidence import Basis
 from vigil.domain import figures
 from vigil.domain.kinds import KINDS
@@ -15,7 +17,8 @@ from vigil.domain.signals import SIGNALS
 from vigil.values.rounding import half_up, written
 
 
-class Fact(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Fact:
     """One line of the basis."""
 
     label: str
@@ -23,10 +26,10 @@ class Fact(NamedTuple):
     code: bool = False
     """A hash or an identifier."""
     link: str = ""
-    """Where the value is explained; empty: nowhere."""
+    """The address of a page about the value; empty: none."""
 
 
-_TOLD = {
+_SHOWN_KEYS = {
     "rule",
     "signal",
     "direction",
@@ -51,36 +54,33 @@ _TOLD = {
     "average",
     "nights",
 }
-"""Evidence that has a line of its own; any other key is written as it is."""
+"""Evidence keys that have a line of their own; any other key is written as it is."""
 _DERIVED_UNITS = {
     "mean_arterial_pressure": "mmHg",
     "pulse_pressure": "mmHg",
     "resting_heart_rate": "bpm",
 }
 _LARGEST = 1e12
-"""Nothing measured or counted is larger; what claims to be is not shown."""
-_DEEPEST = 8
-"""Tables and lists within each other."""
+"""No measurement or count is larger; larger numbers are not shown."""
+_MAX_DEPTH = 8
+"""Of nested tables and lists."""
 _SIGN = {"above": "≥", "below": "≤"}
 
 
-def number(node: Any, *path: str) -> float | None:
-    """A finite number somewhere in the evidence, or None: any key may be absent or odd.
+def shown_number(node: Any, *path: str) -> float | None:
+    """The number at a path of keys of the evidence; None where there is none of plausible size.
 
-    >>> number({"baseline": {"median": 72}}, "baseline", "median")
+    >>> shown_number({"baseline": {"median": 72}}, "baseline", "median")
     72.0
     """
-    for key in path:
-        node = node.get(key) if isinstance(node, Mapping) else None
-    if isinstance(node, bool) or not isinstance(node, int | float) or not abs(node) < _LARGEST:
-        return None
-    return float(node)
+    value = evidence_number(node, *path)
+    return value if value is not None and abs(value) < _LARGEST else None
 
 
-def quantity(signal: str, value: float) -> str:
+def format_quantity(signal: str, value: float) -> str:
     """A value of a signal, or of a quantity derived from signals, with its unit.
 
-    >>> quantity("heart_rate", 118.5), quantity("shock_index", 1.2)
+    >>> format_quantity("heart_rate", 118.5), format_quantity("shock_index", 1.2)
     ('119 bpm', '1.20')
     """
     row = SIGNALS.get(signal)
@@ -93,33 +93,35 @@ def _percent(share: float) -> str:
 
 
 def _seconds(value: float | None) -> str | None:
-    return None if value is None else duration(timedelta(seconds=min(value, _LARGEST)))
+    return None if value is None else format_duration(timedelta(seconds=min(value, _LARGEST)))
 
 
 def _limit(evidence: Mapping[str, Any], signal: str) -> Iterator[Fact]:
-    limit = number(evidence, "limit")
+    limit = shown_number(evidence, "limit")
     if limit is None:
         return
     sign = _SIGN.get(str(evidence.get("direction")), "at")
-    text = f"{sign} {quantity(signal, limit)}"
-    held = _seconds(number(evidence, "persistence_seconds"))
+    text = f"{sign} {format_quantity(signal, limit)}"
+    held = _seconds(shown_number(evidence, "persistence_seconds"))
     if held:
         text += f", held for {held}"
-    clear = number(evidence, "limit_clear")
+    clear = shown_number(evidence, "limit_clear")
     if clear is not None:
-        text += f"; over at {quantity(signal, clear)} (hysteresis)"
+        text += f"; over at {format_quantity(signal, clear)} (hysteresis)"
     yield Fact("Limit in force", text)
 
 
 def _baseline(evidence: Mapping[str, Any], signal: str) -> Iterator[Fact]:
-    median, low, high = (number(evidence, "baseline", key) for key in ("median", "low", "high"))
+    median, low, high = (
+        shown_number(evidence, "baseline", key) for key in ("median", "low", "high")
+    )
     if median is None:
         yield Fact("Personal baseline", "none yet: too few readings of this person's own")
         return
-    text = f"about {quantity(signal, median)}"
+    text = f"about {format_quantity(signal, median)}"
     if low is not None and high is not None:
-        text += f", usually {quantity(signal, low)} to {quantity(signal, high)}"
-    spread, readings = (number(evidence, "baseline", key) for key in ("spread", "n"))
+        text += f", usually {format_quantity(signal, low)} to {format_quantity(signal, high)}"
+    spread, readings = (shown_number(evidence, "baseline", key) for key in ("spread", "n"))
     notes = []
     if spread is not None:
         notes.append(f"spread {spread:g}")
@@ -128,46 +130,49 @@ def _baseline(evidence: Mapping[str, Any], signal: str) -> Iterator[Fact]:
     period = evidence["baseline"].get("bin")
     if isinstance(period, str):
         notes.append(period.replace(":", ", "))
-    confidence = number(evidence, "baseline", "confidence")
+    confidence = shown_number(evidence, "baseline", "confidence")
     if confidence is not None:
         notes.append(f"confidence {_percent(confidence)}")
     yield Fact("Personal baseline", f"{text} ({'; '.join(notes)})" if notes else text)
 
 
 def _values(evidence: Mapping[str, Any], signal: str) -> Iterator[Fact]:
-    value, extreme = number(evidence, "value"), number(evidence, "extreme")
+    value, extreme = shown_number(evidence, "value"), shown_number(evidence, "extreme")
     if value is not None:
-        yield Fact("Value at this step", quantity(signal, value))
+        yield Fact("Value at this step", format_quantity(signal, value))
     if extreme is not None:
-        yield Fact("Furthest value", quantity(signal, extreme))
+        yield Fact("Furthest value", format_quantity(signal, extreme))
     together = evidence.get("values")
     if isinstance(together, Mapping) and together:
-        told = (
-            f"{SIGNALS[name].label} {quantity(name, value)}"
+        measured = (
+            f"{SIGNALS[name].label} {format_quantity(name, value)}"
             for name in SIGNALS
-            if (value := number(together, name)) is not None
+            if (value := shown_number(together, name)) is not None
         )
-        yield Fact("Measured at that moment", "; ".join(told))
+        yield Fact("Measured at that moment", "; ".join(measured))
 
 
 def _samples(evidence: Mapping[str, Any]) -> Iterator[Fact]:
-    samples, window = number(evidence, "samples"), _seconds(number(evidence, "window_seconds"))
+    samples, window = (
+        shown_number(evidence, "samples"),
+        _seconds(shown_number(evidence, "window_seconds")),
+    )
     if samples is not None:
         yield Fact("Readings used", f"{samples:.0f}" + (f" over {window}" if window else ""))
-    quality = number(evidence, "quality")
+    quality = shown_number(evidence, "quality")
     if quality is not None:
         yield Fact("Data quality", _percent(quality))
     for key, label in (
         ("condition_delay_seconds", "Condition delay (onset to detection)"),
         ("signal_delay_seconds", "Signal delay (measured to received)"),
     ):
-        delay = _seconds(number(evidence, key))
+        delay = _seconds(shown_number(evidence, key))
         if delay is not None:
             yield Fact(label, delay)
 
 
 def _together(evidence: Mapping[str, Any]) -> Iterator[Fact]:
-    """What else holds within the episode, and what a score or an average is made of."""
+    """Further findings of the episode, and the parts of a score or an average."""
     listed = evidence.get("parts")
     for part in listed if isinstance(listed, list) else ():
         kind = KINDS.get(str(part.get("kind"))) if isinstance(part, Mapping) else None
@@ -179,33 +184,35 @@ def _together(evidence: Mapping[str, Any]) -> Iterator[Fact]:
         yield Fact("Made of", "; ".join(f"{SIGNALS[name].label} {x:g}" for name, x in ranked))
     means = _by_signal(evidence.get("average"))
     if means:
-        told = (f"{SIGNALS[name].label} {quantity(name, mean)}" for name, mean in means.items())
-        yield Fact("Average", "; ".join(told))
+        measured = (
+            f"{SIGNALS[name].label} {format_quantity(name, mean)}" for name, mean in means.items()
+        )
+        yield Fact("Average", "; ".join(measured))
 
 
 def _nights(evidence: Mapping[str, Any]) -> Iterator[Fact]:
     """The last nights of a resting heart rate."""
     listed = evidence.get("nights")
-    told = [
-        f"{night.get('ended')}: {quantity('resting_heart_rate', value)}"
+    nights = [
+        f"{night.get('ended')}: {format_quantity('resting_heart_rate', value)}"
         for night in (listed if isinstance(listed, list) else ())
-        if (value := number(night, "value")) is not None
+        if (value := shown_number(night, "value")) is not None
     ]
-    if told:
-        yield Fact("Nights", "; ".join(told))
+    if nights:
+        yield Fact("Nights", "; ".join(nights))
 
 
 def _by_signal(node: Any) -> dict[str, float]:
-    """The figures that a table of the evidence has by signal."""
-    return {name: value for name in SIGNALS if (value := number(node, name)) is not None}
+    """The numbers of a table of the evidence, by signal."""
+    return {name: value for name in SIGNALS if (value := shown_number(node, name)) is not None}
 
 
 def _part(part: Mapping[str, Any]) -> str:
-    """A further finding's value and limit, as far as it has them."""
-    signal, value = str(part.get("signal") or ""), number(part, "value")
-    text = "" if value is None else f": {quantity(signal, value)}"
-    limit = number(part, "limit")
-    return text if limit is None else f"{text} (limit {quantity(signal, limit)})"
+    """The value and limit of a further finding, where it has them."""
+    signal, value = str(part.get("signal") or ""), shown_number(part, "value")
+    text = "" if value is None else f": {format_quantity(signal, value)}"
+    limit = shown_number(part, "limit")
+    return text if limit is None else f"{text} (limit {format_quantity(signal, limit)})"
 
 
 def _rest(evidence: Mapping[str, Any]) -> Iterator[Fact]:
@@ -215,17 +222,17 @@ def _rest(evidence: Mapping[str, Any]) -> Iterator[Fact]:
     reason = evidence.get("reason")
     if isinstance(reason, str):
         yield Fact("Reason", reason.replace("_", " "))
-    for key in sorted(evidence.keys() - _TOLD):
+    for key in sorted(evidence.keys() - _SHOWN_KEYS):
         yield Fact(key.replace("_", " ").capitalize(), _plain(evidence[key]))
 
 
 def _plain(value: Any, name: str = "", depth: int = 0) -> str:
-    """Any evidence as text; what is nested too deep to be read is left out.
+    """Any evidence as text; what is nested too deep is left out.
 
     Args:
-        name: the quantity that it is a value of, if it is one.
+        name: the quantity that it is a value of, if any.
     """
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return "…"
     if isinstance(value, Mapping):
         inner = ((key, _plain(item, str(key), depth + 1)) for key, item in value.items())
@@ -257,15 +264,15 @@ def _origin(basis: Basis) -> Iterator[Fact]:
                 yield Fact(label, str(made[key]), code=True)
 
 
-def facts(basis: Basis) -> list[Fact]:
-    """Everything that an episode's newest step rests on."""
+def list_facts(basis: Basis) -> list[Fact]:
+    """The lines of the basis of an episode's newest step."""
     evidence, signal = basis.evidence, str(basis.evidence.get("signal") or "")
     activity = basis.context.get("activity")
-    told = [*_limit(evidence, signal)]
+    shown = [*_limit(evidence, signal)]
     if "baseline" in evidence or signal in SIGNALS:
-        told += _baseline(evidence, signal)
-    told += [*_values(evidence, signal), *_together(evidence), *_nights(evidence)]
-    told += _samples(evidence)
+        shown += _baseline(evidence, signal)
+    shown += [*_values(evidence, signal), *_together(evidence), *_nights(evidence)]
+    shown += _samples(evidence)
     if isinstance(activity, str):
-        told.append(Fact("Activity", activity))
-    return [*told, *_rest(evidence), *_origin(basis)]
+        shown.append(Fact("Activity", activity))
+    return [*shown, *_rest(evidence), *_origin(basis)]

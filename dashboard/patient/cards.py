@@ -1,8 +1,10 @@
-"""A patient's page in pieces: the heading with the newest values, and a card an episode."""
+"""The fragments of a patient's page: the heading with the newest values, and a card an episode."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 from jinja2 import Template
@@ -30,56 +32,82 @@ VERBS: Mapping[str, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class ActionLine:
+    """Something that a person did about an episode, as its card shows it."""
+
+    actor: str
+    verb: str
+    time: datetime
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedQuestion:
+    """A question that an alert's card offers."""
+
+    intent: str
+    text: str
+
+
 @cache
 def _card() -> Template:
-    return environment().get_template("card.html")
+    return environment().get_template("patient/card.html")
 
 
-def card(patient: Patient, episode: Episode, basis: Basis, deeds: Sequence[Deed]) -> rows.Fragment:
-    """One episode: what we saw, what to do, what it rests on, and what people did."""
+def render_card(
+    patient: Patient, episode: Episode, *, basis: Basis, actions: Sequence[Deed]
+) -> rows.Fragment:
+    """Render one episode: what we saw, what to do, its basis, and what people did.
+
+    Args:
+        actions: what people did about it, oldest first.
+    """
     who = patient.display_name or patient.patient_id
-    opinions = [deed for deed in deeds if deed.verb in {"useful", "false_alarm"}]
+    level = ranking.priority_of(episode)
+    opinions = [action.verb for action in actions if action.verb in {"useful", "false_alarm"}]
     html = _card().render(
-        level=ranking.level(episode),
+        level=level,
         episode=episode,
-        told=rows.told(episode),
-        title=rows.title(episode),
+        summary=rows.row_episode(episode),
+        title=rows.episode_title(episode),
         text=episode.text or {},
-        lasted=wording.duration((episode.ended_at or episode.detected_at) - episode.onset),
-        facts=bases.facts(basis),
+        lasted=wording.format_duration((episode.ended_at or episode.detected_at) - episode.onset),
+        facts=bases.list_facts(basis),
         words_by_model=basis.provenance.get("author") == "model",
-        deeds=[
-            (
-                "The patient" if deed.actor == "patient" else deed.actor,
-                VERBS.get(deed.verb, deed.verb),
-                deed,
-            )
-            for deed in deeds
-        ],
-        opinion=opinions[-1].verb if opinions else "",
+        actions=[_action_line(action) for action in actions],
+        opinion=opinions[-1] if opinions else "",
         who=who,
-        asks=_asks(),
+        questions=_offered_questions(),
     )
-    css = f"episode {ranking.level(episode)} {'over' if episode.phase == 'closed' else 'active'}"
+    css = f"episode {level} {'over' if episode.phase == 'closed' else 'active'}"
     if not episode.acknowledged:
         css += " waiting"
-    return rows.fragment(episode.event_id, css, html)
+    return rows.make_fragment(episode.event_id, css, html)
 
 
-def unshown(episode: Episode) -> rows.Fragment:
-    """In the place of a card that cannot be drawn."""
-    html = render("card_unshown.html", episode=episode)
-    return rows.fragment(episode.event_id, "episode none active waiting unshown", html)
+def _action_line(action: Deed) -> ActionLine:
+    return ActionLine(
+        actor="The patient" if action.actor == "patient" else action.actor,
+        verb=VERBS.get(action.verb, action.verb),
+        time=action.time,
+        comment=action.comment,
+    )
+
+
+def render_card_placeholder(episode: Episode) -> rows.Fragment:
+    """The replacement of a card that cannot be rendered."""
+    html = render("patient/card_placeholder.html", episode=episode)
+    return rows.make_fragment(episode.event_id, "episode none active waiting placeholder", html)
 
 
 @cache
-def _asks() -> tuple[tuple[str, str], ...]:
-    """The questions that an alert's card offers."""
+def _offered_questions() -> tuple[OfferedQuestion, ...]:
     words = book("care_team")
-    return tuple((intent, words.say("ask", intent)) for intent in words.asks)
+    return tuple(OfferedQuestion(intent, words.say("ask", intent)) for intent in words.asks)
 
 
-def patient_head(
+def render_patient_head(
     patient: Patient,
     values: Mapping[str, Value],
     episodes: Sequence[Episode],
@@ -87,23 +115,23 @@ def patient_head(
     judged: bool,
     fault: bool = False,
 ) -> Markup:
-    """Who it is, and the newest values.
+    """Render who it is, and the newest values.
 
     Args:
-        judged: whether "no active alert" can be said.
-        fault: how they stand cannot be shown.
+        judged: whether "no active alert" is known to be true.
+        fault: the state of the patient cannot be shown.
     """
-    stands = ranking.standing(episode for episode in episodes if episode.phase != "closed")
+    ranked = ranking.rank_episodes(episode for episode in episodes if episode.phase != "closed")
     newest = max(values.values(), key=lambda value: (value.received_at, value.time), default=None)
     return Markup(  # noqa: S704  (a template of ours, which escapes)
         render(
-            "patient_head.html",
+            "patient/patient_head.html",
             patient=patient,
             fault=fault,
             judged=judged,
-            level=stands.level,
-            active=len(stands.episodes),
-            vitals=rows.vitals(values, stands.top),
+            level=ranked.level,
+            active=len(ranked.episodes),
+            vitals=rows.newest_vitals(values, ranked.top),
             newest=newest,
             apart=newest is not None
             and abs(newest.received_at - newest.time) > wording.APART_AFTER,

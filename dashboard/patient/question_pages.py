@@ -1,7 +1,6 @@
 """``/board/patient/…/questions/…``: the care team asks about an alert.
 
-What is typed is read, answered and forgotten: it is in no address, no log and no store, and it is
-not shown again.
+What is typed is answered and discarded: it is in no address, log or store, and is not shown again.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
-from dashboard.auth.door import SESSION
-from dashboard.auth.guard import database_away
-from dashboard.shell.templating import page
+from dashboard.auth.guard import database_unavailable
+from dashboard.auth.session_lookup import SESSION
+from dashboard.shell.templating import render_page
 from explain.questions.answers import REFUSED, answer, book
 from explain.questions.asking import LONGEST, intent_of
 from store.episodes import board, steps
@@ -29,7 +28,7 @@ PATH = "/board/patient/{patient_id}/questions/{event_id}"
 
 
 class QuestionPages:
-    """Questions about an alert."""
+    """The pages of questions about an alert."""
 
     def __init__(self, context: WebContext):
         self._context = context
@@ -39,7 +38,7 @@ class QuestionPages:
         """Their routes."""
         router = APIRouter(include_in_schema=False)
         router.add_api_route(PATH, self.show, methods=["GET"])
-        router.add_api_route(PATH, self.take, methods=["POST"])
+        router.add_api_route(PATH, self.post, methods=["POST"])
         return router
 
     async def show(self, patient_id: str, event_id: str, intent: str = "") -> Response:
@@ -47,10 +46,10 @@ class QuestionPages:
         known = intent if intent in book("care_team").asks else ""
         return await self._page(patient_id, event_id, known)
 
-    async def take(
+    async def post(
         self, patient_id: str, event_id: str, question: Annotated[str, Form()] = ""
     ) -> Response:
-        """The answer to a question in the reader's own words, or that there is none."""
+        """The answer to a question in the reader's own words, or a refusal."""
         return await self._page(
             patient_id, event_id, intent_of(question, "en", "care_team") or REFUSED
         )
@@ -61,25 +60,25 @@ class QuestionPages:
                 who = await board.patient(connection, patient_id)
                 step = await steps.told(connection, patient_id, event_id) if who else None
         except UnavailableError:
-            return database_away(self._demo)
+            return database_unavailable(self._demo)
         if who is None or step is None:
-            return self._nothing()
-        event, seen = step
-        told = None
+            return self._no_such_alert()
+        event = step.event
+        answered = None
         if intent:
-            asked = partial(answer, intent, event, "care_team", seen_at=seen)
-            told = isolation.attempt("answer", patient_id, asked, lambda: None)
-            if told is None:
-                return self._nothing()
+            ask = partial(answer, intent, event, audience="care_team", seen_at=step.acknowledged_at)
+            answered = isolation.attempt("answer", patient_id, make=ask, otherwise=lambda: None)
+            if answered is None:
+                return self._no_such_alert()
         shown: dict[str, Any] = {
-            "told": told,
+            "answer": answered,
             "kind": KINDS[event.kind].label if event.kind in KINDS else event.kind,
             "intents": book("care_team").asks,
-            "say": book("care_team").say,
+            "text": book("care_team").say,
             "longest": LONGEST,
         }
-        return page(
-            "question.html",
+        return render_page(
+            "patient/question.html",
             demo=self._demo,
             session=SESSION.get(),
             here="question",
@@ -88,9 +87,9 @@ class QuestionPages:
             **shown,
         )
 
-    def _nothing(self) -> Response:
-        return page(
-            "message.html",
+    def _no_such_alert(self) -> Response:
+        return render_page(
+            "shell/message.html",
             404,
             demo=self._demo,
             heading="There is no such alert",

@@ -1,7 +1,7 @@
-"""The patient's page: their messages, a way to answer, and push notifications on their phone.
+"""The patient's page: their messages, replies, and push notifications on their phone.
 
-It shows what was written for the patient and nothing else, works without a script for reading and
-answering, and asks no other site for anything.
+It shows only what was written for the patient, works without a script for reading and replying, and
+loads nothing from other sites.
 """
 
 from dashboard.phone.routes import install

@@ -1,24 +1,24 @@
 """The patient asks about a message.
 
-What is typed is read, answered and forgotten: it is in no address, no log and no store, and it is
-not shown again.
+What is typed is answered and discarded: it is in no address, log or store, and is not shown again.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from dashboard.phone import view
-from dashboard.phone.door import RefusedError, phone_of, require_same_origin, small_form
-from dashboard.phone.enrolling import stranger
-from dashboard.phone.pages import page
-from dashboard.phone.routing import router
+from dashboard.phone.access import RefusedError, find_phone, read_form, require_same_origin
+from dashboard.phone.enrolling import unknown_phone_page
+from dashboard.phone.pages import render_page
+from dashboard.phone.routing import phone_router
 from dashboard.phone.view import Message
-from dashboard.phone.words import words
+from dashboard.phone.words import words_for
 from explain.languages import LOCALES
 from explain.questions.answers import REFUSED, answer, book
 from explain.questions.asking import LONGEST, intent_of
@@ -32,77 +32,96 @@ if TYPE_CHECKING:
     from store.episodes.steps import Step
     from store.people.phones import Phone
 
-SHOWN = 20
+MAX_MESSAGES = 20
+"""Messages that the page shows."""
 _PAGE = ("heading", "field", "send", "limits")
 
 
-class Asks(NamedTuple):
-    """What stands under a message, in a locale."""
+@dataclass(frozen=True, slots=True)
+class OfferedQuestion:
+    """A question that can be asked by a button."""
+
+    intent: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionForm:
+    """The form under a message, in a locale."""
 
     heading: str
     field: str
     send: str
     limits: str
-    questions: tuple[tuple[str, str], ...]
-    """Intent and question."""
+    questions: tuple[OfferedQuestion, ...]
     longest: int = LONGEST
+    """Characters that may be typed."""
 
 
-def asks(locale: str) -> Asks:
-    """The questions and the words around them."""
-    table = book("patient", spoken(locale))
-    questions = tuple((intent, table.say("ask", intent)) for intent in table.asks)
+def question_form(locale: str) -> QuestionForm:
+    """The form for a phone's locale."""
+    table = book("patient", answer_locale(locale))
+    questions = tuple(OfferedQuestion(intent, table.say("ask", intent)) for intent in table.asks)
     heading, field, send, limits = (table.say("page", row) for row in _PAGE)
-    return Asks(heading, field, send, limits, questions)
+    return QuestionForm(heading=heading, field=field, send=send, limits=limits, questions=questions)
 
 
-def spoken(locale: str) -> str:
-    """The locale that questions are answered in for a phone's."""
+def answer_locale(locale: str) -> str:
+    """The locale in which questions of a phone's locale are answered."""
     return locale if locale in LOCALES else LOCALES[0]
 
 
 def routes(context: WebContext) -> APIRouter:
     """``/phone/questions``."""
-    here, settings = router(context.settings), context.settings
+    router, settings = phone_router(context.settings), context.settings
 
-    @here.post("/questions")
+    @router.post("/questions")
     async def ask(request: Request) -> Response:
         require_same_origin(request, settings)
-        phone = await phone_of(request, context)
+        phone = await find_phone(request, context)
         if phone is None:
-            return stranger(settings, request)
-        fields = await small_form(request)
-        locale = spoken(phone.locale)
+            return unknown_phone_page(settings, request)
+        fields = await read_form(request)
+        locale = answer_locale(phone.locale)
         intent = fields.get("intent") or intent_of(fields.get("question", ""), locale) or REFUSED
-        message, step = await _asked(context, phone, fields.get("event_id", ""))
-        asked = partial(answer, intent, step.event, "patient", locale, step.acknowledged_at)
-        told = isolation.attempt("answer", phone.patient_id, asked, lambda: None)
-        if told is None:
+        message, step = await _message_and_step(context, phone, fields.get("event_id", ""))
+        asked = partial(
+            answer,
+            intent,
+            step.event,
+            audience="patient",
+            locale=locale,
+            seen_at=step.acknowledged_at,
+        )
+        answered = isolation.attempt("answer", phone.patient_id, make=asked, otherwise=lambda: None)
+        if answered is None:
             raise RefusedError(404)
-        return page(
+        return render_page(
             "question.html",
             settings,
-            words=words(phone.locale),
+            words=words_for(phone.locale),
             message=message,
-            told=told,
-            say=book("patient", locale).say,
-            asks=asks(locale),
+            answer=answered,
+            text=book("patient", locale).say,
+            form=question_form(locale),
         )
 
-    return here
+    return router
 
 
-async def _asked(context: WebContext, phone: Phone, event_id: str) -> tuple[Message, Step]:
-    """The message that a question is about, and the step that it tells.
+async def _message_and_step(
+    context: WebContext, phone: Phone, event_id: str
+) -> tuple[Message, Step]:
+    """The message that a question is about, and its episode's step.
 
     Raises:
-        RefusedError: it is none of this patient's messages.
+        RefusedError: it is not a message of this patient.
     """
     with translated():
         async with context.pool.connection() as connection:
-            rows = await phones.messages(connection, phone.patient_id, SHOWN)
+            rows = await phones.messages(connection, phone.patient_id, MAX_MESSAGES)
             step = await steps.told(connection, phone.patient_id, event_id)
-    for message in view.messages(rows, [], phone.locale):
+    for message in view.list_messages(rows, [], phone.locale):
         if message.event_id == event_id and step is not None:
             return message, step
     raise RefusedError(404)

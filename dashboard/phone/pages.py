@@ -1,7 +1,9 @@
-"""The patient's pages as HTML: escaped, with the headers that keep them private."""
+"""Renders the patient's pages: escaped, with the headers that keep them private."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -12,7 +14,7 @@ from babel.dates import format_date
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dashboard.phone.words import EN, Words, direction
+from dashboard.phone.words import EN, Words, text_direction
 from vigil.domain.ids import timestamp
 
 if TYPE_CHECKING:
@@ -40,6 +42,14 @@ HEADERS: MappingProxyType[str, str] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    """A link to a page."""
+
+    address: str
+    label: str
+
+
 @cache
 def environment() -> Environment:
     """The templates, compiled once a process."""
@@ -51,15 +61,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["machine"] = timestamp
-    made.filters["person"] = in_words
-    made.filters["direction"] = direction
+    made.filters["person"] = format_time
+    made.filters["direction"] = text_direction
     return made
 
 
-def in_words(time: datetime, locale: str) -> str:
-    """What stands there until the browser writes it in the reader's own time zone.
+def format_time(time: datetime, locale: str) -> str:
+    """A time in UTC, shown until the browser writes it in the reader's time zone.
 
-    >>> in_words(datetime(2026, 11, 21, 6, 2, tzinfo=UTC), "es")
+    >>> format_time(datetime(2026, 11, 21, 6, 2, tzinfo=UTC), "es")
     '21 nov 2026, 06:02 UTC'
     """
     moment = time.astimezone(UTC)
@@ -67,30 +77,40 @@ def in_words(time: datetime, locale: str) -> str:
     return f"{day}, {moment:%H:%M} UTC"
 
 
-def page(
-    template: str, settings: Settings, status: int = 200, words: Words = EN, **values: Any
+def render_page(
+    template: str, settings: Settings, status: int = 200, *, words: Words = EN, **values: Any
 ) -> HTMLResponse:
-    """A template as a response."""
+    """Render a template as a response."""
     html = environment().get_template(template).render(w=words, demo=settings.demo, **values)
     return HTMLResponse(html, status, dict(HEADERS))
 
 
-def notice(
+def render_notice(
     settings: Settings,
     status: int,
+    *,
     title: str,
-    *lines: str,
-    link: tuple[str, str] | None = None,
-    words: Words = EN,
-    **values: Any,
+    lines: Sequence[str],
+    words: Words,
+    link: PageLink | None = None,
+    paste: bool = False,
+    urgent: bool = False,
 ) -> HTMLResponse:
-    """A page that says one thing. ``link``: address and label of the way on."""
-    shown = {
-        "title": title,
-        "lines": lines,
-        "link": link,
-        "paste": False,
-        "urgent": False,
-        **values,
-    }
-    return page("notice.html", settings, status, words, **shown)
+    """Render a page with one message.
+
+    Args:
+        lines: its paragraphs.
+        link: where to go next.
+        paste: whether to offer a field for an enrolment link.
+    """
+    return render_page(
+        "notice.html",
+        settings,
+        status,
+        words=words,
+        title=title,
+        lines=lines,
+        link=link,
+        paste=paste,
+        urgent=urgent,
+    )

@@ -1,22 +1,22 @@
-"""What the page's script and its service worker ask: subscriptions, receipts, their own files."""
+"""Routes for the page's script and its service worker: subscriptions, receipts, files."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from dashboard.phone.door import (
+from dashboard.phone.access import (
     RefusedError,
-    phone_of,
+    find_phone,
+    read_body,
+    requested_words,
     require_same_origin,
-    small_body,
-    spoken_by,
 )
-from dashboard.phone.pages import HEADERS, STATIC, page
-from dashboard.phone.routing import PREFIX, router
+from dashboard.phone.pages import HEADERS, STATIC, render_page
+from dashboard.phone.routing import PREFIX, phone_router
 from store.database.connections import translated
 from store.people import phones
 from store.people.phones import Phone, Subscription
@@ -26,88 +26,113 @@ if TYPE_CHECKING:
     from dashboard.shell.context import WebContext
 
 
-class Keys(msgspec.Struct, frozen=True):
+class BrowserKeys(msgspec.Struct, frozen=True):
     """A browser's keys (RFC 8291)."""
 
     p256dh: str
     auth: str
 
 
-class Offered(msgspec.Struct, frozen=True):
-    """What ``PushSubscription.toJSON()`` gives."""
+class BrowserSubscription(msgspec.Struct, frozen=True):
+    """The result of ``PushSubscription.toJSON()``."""
 
     endpoint: str
-    keys: Keys
+    keys: BrowserKeys
 
 
 def routes(context: WebContext) -> APIRouter:
     """``/phone/subscriptions``, ``/phone/receipts/…``, and the installed app's files."""
-    here, settings = router(context.settings), context.settings
+    router = PushRoutes(context).router()
+    _add_files(router, context)
+    return router
 
-    async def known(request: Request) -> Phone:
-        require_same_origin(request, settings)
-        phone = await phone_of(request, context)
+
+class PushRoutes:
+    """Subscriptions to push messages, and receipts of them."""
+
+    def __init__(self, context: WebContext):
+        self._context, self._settings = context, context.settings
+
+    def router(self) -> APIRouter:
+        """Their routes."""
+        router = phone_router(self._settings)
+        router.add_api_route("/subscriptions", self.subscribe, methods=["POST"])
+        router.add_api_route("/subscriptions", self.unsubscribe, methods=["DELETE"])
+        router.add_api_route("/receipts/{delivery_id}", self.record_receipt, methods=["POST"])
+        return router
+
+    async def _enrolled(self, request: Request) -> Phone:
+        """The phone that sent the request.
+
+        Raises:
+            RefusedError: it is not enrolled, or the request is another site's.
+        """
+        require_same_origin(request, self._settings)
+        phone = await find_phone(request, self._context)
         if phone is None:
             raise RefusedError(403)
         return phone
 
-    @here.post("/subscriptions")
-    async def subscribe(request: Request) -> Response:
-        phone = await known(request)
-        offered = _offered(await small_body(request))
-        if not endpoint_allowed(offered.endpoint, settings.push_hosts):
+    async def subscribe(self, request: Request) -> Response:
+        """Store the browser's subscription."""
+        phone = await self._enrolled(request)
+        offered = _decode_subscription(await read_body(request))
+        if not endpoint_allowed(offered.endpoint, self._settings.push_hosts):
             return JSONResponse({"error": "a push service that is not in VIGIL_PUSH_HOSTS"}, 422)
         if not keys_usable(offered.keys.p256dh, offered.keys.auth):
             return JSONResponse({"error": "keys that cannot be used"}, 422)
-        subscription = Subscription(offered.endpoint, offered.keys.p256dh, offered.keys.auth)
+        subscription = Subscription(
+            endpoint=offered.endpoint, p256dh=offered.keys.p256dh, auth=offered.keys.auth
+        )
         with translated():
-            async with context.pool.connection() as connection:
-                await phones.subscribe(connection, phone.phone_id, subscription, context.clock())
+            async with self._context.pool.connection() as connection:
+                await phones.subscribe(
+                    connection, phone.phone_id, subscription, now=self._context.clock()
+                )
         return Response(status_code=201)
 
-    @here.delete("/subscriptions")
-    async def unsubscribe(request: Request) -> Response:
-        phone = await known(request)
+    async def unsubscribe(self, request: Request) -> Response:
+        """Remove the browser's subscription."""
+        phone = await self._enrolled(request)
         with translated():
-            async with context.pool.connection() as connection:
-                await phones.unsubscribe(connection, phone.phone_id, "turned off", context.clock())
+            async with self._context.pool.connection() as connection:
+                await phones.unsubscribe(
+                    connection, phone.phone_id, because="turned off", now=self._context.clock()
+                )
         return Response(status_code=204)
 
-    @here.post("/receipts/{delivery_id}")
-    async def shown(delivery_id: str, request: Request) -> Response:
-        phone = await known(request)
+    async def record_receipt(self, delivery_id: str, request: Request) -> Response:
+        """Record that the browser has shown a push message."""
+        phone = await self._enrolled(request)
         with translated():
-            async with context.pool.connection() as connection:
-                noted = await phones.receipt(
-                    connection, delivery_id, phone.phone_id, context.clock()
+            async with self._context.pool.connection() as connection:
+                recorded = await phones.receipt(
+                    connection, delivery_id, phone.phone_id, now=self._context.clock()
                 )
-        return Response(status_code=204 if noted else 404)
-
-    _files(here, context)
-    return here
+        return Response(status_code=204 if recorded else 404)
 
 
-def _files(here: APIRouter, context: WebContext) -> None:
+def _add_files(router: APIRouter, context: WebContext) -> None:
     fresh = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 
-    @here.get("/sw.js")
+    @router.get("/sw.js")
     async def service_worker() -> Response:
         scope = {**HEADERS, **fresh, "Service-Worker-Allowed": PREFIX}
         return FileResponse(STATIC / "sw.js", media_type="text/javascript", headers=scope)
 
-    @here.get("/manifest.webmanifest")
+    @router.get("/manifest.webmanifest")
     async def manifest() -> Response:
         path = STATIC / "manifest.webmanifest"
         return FileResponse(path, media_type="application/manifest+json", headers=fresh)
 
-    @here.get("/offline")
+    @router.get("/offline")
     async def offline(request: Request) -> Response:
-        """What the service worker keeps for when there is no connection; about nobody."""
-        return page("offline.html", context.settings, words=spoken_by(request))
+        """The page without personal data that the service worker shows without a connection."""
+        return render_page("offline.html", context.settings, words=requested_words(request))
 
 
-def _offered(body: bytes) -> Any:
+def _decode_subscription(body: bytes) -> BrowserSubscription:
     try:
-        return msgspec.json.decode(body, type=Offered)
+        return msgspec.json.decode(body, type=BrowserSubscription)
     except msgspec.DecodeError:
         raise RefusedError(400) from None

@@ -1,9 +1,10 @@
-"""The patient's messages, and their answers to them."""
+"""The patient's messages, and their replies."""
 
 from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -11,22 +12,22 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from dashboard.phone import view
-from dashboard.phone.asking import SHOWN, asks
-from dashboard.phone.door import (
+from dashboard.phone.access import (
     RefusedError,
-    phone_of,
-    remember,
+    find_phone,
+    read_form,
     require_same_origin,
-    seal,
-    small_form,
+    set_phone_cookie,
+    sign_reply,
     token_of,
-    unseal,
+    verify_reply,
 )
-from dashboard.phone.enrolling import stranger
-from dashboard.phone.pages import page
-from dashboard.phone.routing import PREFIX, router
-from dashboard.phone.view import Sent
-from dashboard.phone.words import words
+from dashboard.phone.asking import MAX_MESSAGES, question_form
+from dashboard.phone.enrolling import unknown_phone_page
+from dashboard.phone.pages import render_page
+from dashboard.phone.routing import PREFIX, phone_router
+from dashboard.phone.view import SentReply
+from dashboard.phone.words import words_for
 from dashboard.shell.publishing import publish
 from store.database.connections import translated
 from store.people import phones
@@ -45,96 +46,132 @@ log = logs.get("phone")
 _NONCE = re.compile(r"[0-9a-f]{32}")
 
 
-def routes(context: WebContext) -> APIRouter:
-    """``/phone``, ``/phone/version`` and ``/phone/replies``."""
-    here, settings = router(context.settings), context.settings
-    private = private_key(settings)
-    push_key = public_key(private) if private else ""
+@dataclass(frozen=True, slots=True)
+class _StoredMessages:
+    rows: list[dict[str, Any]]
+    answers: list[dict[str, Any]]
+    """The patient's replies and the acknowledgements, oldest first."""
 
-    @here.get("")
-    async def read(request: Request, sent: str = "") -> Response:
-        phone = await phone_of(request, context)
+
+def routes(context: WebContext) -> APIRouter:
+    """``/phone``, ``/phone/version`` and ``/phone/replies``.
+
+    Raises:
+        SettingsError: the VAPID key is not valid.
+    """
+    return MessagePages(context).router()
+
+
+class MessagePages:
+    """The page of messages."""
+
+    def __init__(self, context: WebContext):
+        self._context, self._settings = context, context.settings
+        private = private_key(self._settings)
+        self._push_key = public_key(private) if private else ""
+
+    def router(self) -> APIRouter:
+        """Its routes."""
+        router = phone_router(self._settings)
+        router.add_api_route("", self.show, methods=["GET"])
+        router.add_api_route("/version", self.get_version, methods=["GET"])
+        router.add_api_route("/replies", self.post_reply, methods=["POST"])
+        return router
+
+    async def show(self, request: Request, sent: str = "") -> Response:
+        """The messages; ``sent`` is the note on a reply that was just sent."""
+        phone = await find_phone(request, self._context)
         if phone is None:
-            return stranger(settings, request)
-        token = token_of(request, settings)
-        rows, answers = await _rows(context, phone)
-        warning = view.warning(context.monitor.overview())
-        shown = view.messages(rows, answers, phone.locale, unseal(sent, token))
-        recorded = view.messages(rows, answers, phone.locale)
-        response = page(
+            return unknown_phone_page(self._settings, request)
+        token = token_of(request, self._settings)
+        stored = await _read_messages(self._context, phone)
+        warning = view.worker_warning(self._context.monitor.overview())
+        recorded = view.list_messages(stored.rows, stored.answers, phone.locale)
+        response = render_page(
             "messages.html",
-            settings,
-            words=words(phone.locale),
-            messages=shown,
+            self._settings,
+            words=words_for(phone.locale),
+            messages=view.list_messages(
+                stored.rows, stored.answers, phone.locale, sent=verify_reply(sent, token)
+            ),
             phone=phone,
-            version=view.version(recorded, warning),
-            push_key=push_key,
+            version=view.content_version(recorded, warning),
+            push_key=self._push_key,
             nonce=secrets.token_hex(16),
-            asks=asks(phone.locale),
+            form=question_form(phone.locale),
             warning=warning,
         )
-        remember(response, settings, token)
+        set_phone_cookie(response, self._settings, token)
         return response
 
-    @here.get("/version")
-    async def version(request: Request) -> Response:
-        """What an open page asks now and then: is there anything new?"""
-        phone = await phone_of(request, context)
+    async def get_version(self, request: Request) -> Response:
+        """The digest by which an open page knows whether there is anything new."""
+        phone = await find_phone(request, self._context)
         if phone is None:
             raise RefusedError(403)
-        recorded = view.messages(*await _rows(context, phone), phone.locale)
-        warning = view.warning(context.monitor.overview())
+        stored = await _read_messages(self._context, phone)
+        recorded = view.list_messages(stored.rows, stored.answers, phone.locale)
+        warning = view.worker_warning(self._context.monitor.overview())
         return JSONResponse(
-            {"version": view.version(recorded, warning)}, headers={"Cache-Control": "no-store"}
+            {"version": view.content_version(recorded, warning)},
+            headers={"Cache-Control": "no-store"},
         )
 
-    @here.post("/replies")
-    async def reply(request: Request) -> Response:
-        require_same_origin(request, settings)
-        phone = await phone_of(request, context)
+    async def post_reply(self, request: Request) -> Response:
+        """Publish a reply and return to the messages."""
+        require_same_origin(request, self._settings)
+        phone = await find_phone(request, self._context)
         if phone is None:
-            return stranger(settings, request)
-        fields = await small_form(request)
-        sent = await _checked(context, phone, fields)
+            return unknown_phone_page(self._settings, request)
+        fields = await read_form(request)
+        sent = await _check_reply(self._context, phone, fields)
         action = Action(
-            sent.action_id, sent.event_id, phone.patient_id, "patient", sent.verb, context.clock()
+            action_id=sent.action_id,
+            event_id=sent.event_id,
+            patient_id=phone.patient_id,
+            actor="patient",
+            verb=sent.verb,
+            time=self._context.clock(),
         )
         try:
-            await publish(context, [wire.outgoing(action, "dashboard")])
+            await publish(self._context, [wire.outgoing(action, "dashboard")])
         except UnavailableError as error:
             log.warning("reply not sent", code=error.code, verb=sent.verb)
-            return page("unsent.html", settings, 503, words(phone.locale), fields=fields)
-        note = seal(sent, token_of(request, settings))
+            return render_page(
+                "unsent.html", self._settings, 503, words=words_for(phone.locale), fields=fields
+            )
+        note = sign_reply(sent, token_of(request, self._settings))
         return RedirectResponse(f"{PREFIX}?sent={quote(note, safe='~')}", 303)
 
-    return here
 
-
-async def _rows(
-    context: WebContext, phone: Phone
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+async def _read_messages(context: WebContext, phone: Phone) -> _StoredMessages:
     """The patient's messages, and the answers to them."""
     with translated():
         async with context.pool.connection() as connection:
-            rows = await phones.messages(connection, phone.patient_id, SHOWN)
+            rows = await phones.messages(connection, phone.patient_id, MAX_MESSAGES)
             events = [row["event_id"] for row in rows]
-            return rows, await phones.answers(connection, phone.patient_id, events)
+            answers = await phones.answers(connection, phone.patient_id, events)
+            return _StoredMessages(rows, answers)
 
 
-async def _checked(context: WebContext, phone: Phone, fields: dict[str, str]) -> Sent:
-    """The reply in a form, if it is to a message that this patient can see.
+async def _check_reply(context: WebContext, phone: Phone, fields: dict[str, str]) -> SentReply:
+    """The reply in a form to a message of this patient.
 
-    The form's nonce makes a form that is sent twice one action.
+    By the form's nonce a form that is sent twice is one action.
 
     Raises:
-        RefusedError: no page of ours has such a form.
+        RefusedError: the form is not valid, or not for a message of this patient.
     """
     event_id, verb = fields.get("event_id", ""), fields.get("verb", "")
     nonce = fields.get("nonce", "")
     if verb not in {"ok", "need_help"} or not _NONCE.fullmatch(nonce):
         raise RefusedError(400)
-    rows, _ = await _rows(context, phone)
-    if event_id not in {row["event_id"] for row in rows}:
+    stored = await _read_messages(context, phone)
+    if event_id not in {row["event_id"] for row in stored.rows}:
         raise RefusedError(404)
-    action_id = ids.derive("reply", phone.phone_id, event_id, verb, nonce)
-    return Sent(action_id, event_id, "ok" if verb == "ok" else "need_help")
+    seed = ("reply", phone.phone_id, event_id, verb, nonce)
+    return SentReply(
+        action_id=ids.derive(*seed),
+        event_id=event_id,
+        verb="ok" if verb == "ok" else "need_help",
+    )

@@ -1,4 +1,4 @@
-"""Puts the patient's pages into the web process."""
+"""Adds the patient's pages to the web process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def install(api: FastAPI, context: WebContext) -> None:
     """Add everything under ``/phone``.
 
     Raises:
-        SettingsError: the VAPID key is set, and is none.
+        SettingsError: the VAPID key is not valid.
     """
     api.include_router(time_zone_pages.routes(context.now))
     for part in (enrolling, reading, asking, pushing):

@@ -1,4 +1,4 @@
-"""Turns what goes wrong in a route of the patient's pages into a page that says so."""
+"""Turns errors in a route of the patient's pages into a page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
-from dashboard.phone.door import RefusedError, spoken_by
-from dashboard.phone.pages import notice
+from dashboard.phone.access import RefusedError, requested_words
+from dashboard.phone.pages import PageLink, render_notice
 from vigil.service import logs
 from vigil.service.errors import UnavailableError
 
@@ -22,8 +22,8 @@ PREFIX = "/phone"
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def router(settings: Settings) -> APIRouter:
-    """A router whose routes answer errors in the form that was asked for."""
+def phone_router(settings: Settings) -> APIRouter:
+    """A router whose routes answer errors as HTML or JSON, as requested."""
 
     class PhoneRoute(APIRoute):
         def get_route_handler(self) -> Handler:
@@ -33,8 +33,8 @@ def router(settings: Settings) -> APIRouter:
                 try:
                     return await inner(request)
                 except UnavailableError as error:
-                    log.warning("not now", code=error.code)
-                    return _away(settings, request)
+                    log.warning("page unavailable", code=error.code)
+                    return _unavailable(settings, request)
                 except RefusedError as error:
                     return _refused(settings, request, error.status)
 
@@ -47,26 +47,40 @@ def _for_script(request: Request) -> bool:
     return "text/html" not in request.headers.get("accept", "")
 
 
-def _away(settings: Settings, request: Request) -> Response:
+def _unavailable(settings: Settings, request: Request) -> Response:
     if _for_script(request):
         return JSONResponse({"error": "unavailable"}, 503)
-    w = spoken_by(request)
-    return notice(
-        settings,
-        503,
-        w.away_title,
-        w.away,
-        w.emergency,
-        link=(PREFIX, w.try_again),
-        words=w,
-        urgent=True,
-    )
+    return unavailable_page(settings, request)
 
 
 def _refused(settings: Settings, request: Request, status: int) -> Response:
     if _for_script(request):
         return JSONResponse({"error": "refused"}, status)
-    w = spoken_by(request)
-    return notice(
-        settings, status, w.refused_title, w.refused, link=(PREFIX, w.to_messages), words=w
+    return refused_page(settings, request, status)
+
+
+def unavailable_page(settings: Settings, request: Request, status: int = 503) -> Response:
+    """The page while Vigil cannot answer."""
+    w = requested_words(request)
+    return render_notice(
+        settings,
+        status,
+        title=w.unavailable_title,
+        lines=[w.unavailable, w.emergency],
+        words=w,
+        link=PageLink(PREFIX, w.try_again),
+        urgent=True,
+    )
+
+
+def refused_page(settings: Settings, request: Request, status: int) -> Response:
+    """The page for a refused request."""
+    w = requested_words(request)
+    return render_notice(
+        settings,
+        status,
+        title=w.refused_title,
+        lines=[w.refused],
+        words=w,
+        link=PageLink(PREFIX, w.to_messages),
     )

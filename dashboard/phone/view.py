@@ -1,4 +1,4 @@
-"""What the patient's page shows, made of rows: plain values, no I/O."""
+"""The content of the patient's page, made of database rows: plain values, no I/O."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Literal
 
-from dashboard.phone.words import direction
+from dashboard.phone.words import text_direction
 from dashboard.worker_state.overview import Overview
 from store.writing.bounds import LATEST
 from vigil.service import isolation
 from vigil.values.clock import EARLIEST
 
 Reply = Literal["ok", "need_help"]
-Warned = Literal["", "unchecked", "maybe_unchecked", "messages_late"]
+WarningName = Literal["", "unchecked", "maybe_unchecked", "messages_late"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class Answer:
 
     verb: Reply
     time: datetime | None
-    """None: the broker has it, and the record does not show it yet."""
+    """None: the broker has it, and the database does not yet."""
     seen_at: datetime | None
     """When somebody of the staff acknowledged the alert after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message, in the patient's own words and direction."""
+    """One message, in the patient's language and its direction."""
 
     event_id: str
     title: str
@@ -47,19 +47,19 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A reply that the broker took a moment ago."""
+class SentReply:
+    """A reply that the broker accepted a moment ago."""
 
     action_id: str
     event_id: str
     verb: Reply
 
 
-def messages(
+def list_messages(
     rows: Iterable[Mapping[str, Any]],
     answers: Sequence[Mapping[str, Any]],
     locale: str,
-    sent: Sent | None = None,
+    sent: SentReply | None = None,
 ) -> list[Message]:
     """The messages to show, in the order of the rows.
 
@@ -72,39 +72,40 @@ def messages(
         isolation.attempt(
             "message on a phone",
             str(row["event_id"]),
-            partial(_message, row, answers, locale, sent),
-            lambda: None,
+            make=partial(_message, row, answers, locale=locale, sent=sent),
+            otherwise=lambda: None,
         )
         for row in rows
     )
     return [message for message in made if message is not None]
 
 
-def version(shown: Sequence[Message], warning: Warned = "") -> str:
-    """Changes when what is shown changes, so that an open page knows to load itself again."""
+def content_version(shown: Sequence[Message], warning: WarningName = "") -> str:
+    """A digest of what is shown, by which an open page knows when to reload."""
     return sha256(repr((warning, shown)).encode()).hexdigest()[:16]
 
 
-def warning(overview: Overview) -> Warned:
-    """What the patient must know of the workers; the name of its words.
+def worker_warning(overview: Overview) -> WarningName:
+    """What the patient must know about the workers: the name of its text.
 
-    While it is still being checked what runs, for some seconds after the web process has started,
-    nothing is said: a page must not alarm a person at each start and take it back.
+    While the state of the workers is not known yet, for some seconds after the web process has
+    started, there is no warning: a page must not alarm a person at each start.
     """
-    found = overview.of("detectors")
+    found = overview.state_of("detectors")
     if overview.unanswered or (found is not None and found.kind in {"part", "late"}):
         return "maybe_unchecked"
     if found is not None and found.kind == "down":
         return "unchecked"
-    others = (overview.of(service) for service in ("explain", "store"))
+    others = (overview.state_of(service) for service in ("explain", "store"))
     return "messages_late" if any(o is not None and o.kind != "checking" for o in others) else ""
 
 
 def _message(
     row: Mapping[str, Any],
     answers: Sequence[Mapping[str, Any]],
+    *,
     locale: str,
-    sent: Sent | None,
+    sent: SentReply | None,
 ) -> Message | None:
     texts: Mapping[str, Mapping[str, str]] = row["texts"] or {}
     chosen = next((name for name in (locale, "en", *texts) if name in texts), None)
@@ -112,14 +113,14 @@ def _message(
         return None
     text = texts[chosen]
     if not EARLIEST <= row["time"] < LATEST:
-        raise ValueError("a time that cannot be")
+        raise ValueError("a time out of range")
     return Message(
         event_id=row["event_id"],
         title=text["title"],
         body=text["body"],
         action=text["action"],
         locale=chosen,
-        dir=direction(chosen),
+        dir=text_direction(chosen),
         time=row["time"],
         over=row["phase"] == "closed",
         synthetic=row["synthetic"],
@@ -128,14 +129,14 @@ def _message(
 
 
 def _answer(
-    answers: Sequence[Mapping[str, Any]], row: Mapping[str, Any], sent: Sent | None
+    answers: Sequence[Mapping[str, Any]], row: Mapping[str, Any], sent: SentReply | None
 ) -> Answer | None:
     replies = [a for a in answers if a["verb"] != "acknowledge"]
     known = {reply["action_id"] for reply in replies}
     if sent is not None and sent.event_id == row["event_id"] and sent.action_id not in known:
-        return Answer(sent.verb, None, None)
+        return Answer(sent.verb, time=None, seen_at=None)
     if not replies:
         return None
     last = replies[-1]
     seen = [a["time"] for a in answers if a["verb"] == "acknowledge" and a["time"] >= last["time"]]
-    return Answer(last["verb"], last["time"], seen[0] if seen else None)
+    return Answer(last["verb"], time=last["time"], seen_at=seen[0] if seen else None)

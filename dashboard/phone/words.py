@@ -1,7 +1,7 @@
-"""Every word of the patient's page that is not a message. Reviewed; short, plain, one thing each.
+"""The reviewed texts of the patient's page that are not messages: short, plain, one thing each.
 
-English stands here, every other locale in its catalogue (:mod:`dashboard.phone.locales`). What a
-message says comes from the alert itself, in the patient's own locale.
+English is here, every other locale in its catalogue (:mod:`dashboard.phone.locales`). The texts of
+messages come from the alerts, in the patient's locale.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dashboard.phone import locales
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One locale's words."""
+    """The texts of a locale."""
 
     locale: str
     app_name: str = "Vigil"
@@ -33,7 +33,7 @@ class Words:
     messages_late: str = "Right now, new messages may not reach you."
     unchecked_more: str = "Do not wait for a message. If you feel unwell, call for help."
 
-    going_on: str = "Not over yet"
+    ongoing: str = "Not over yet"
     over: str = "Over"
     what_to_do: str = "What to do"
     earlier: str = "Earlier messages"
@@ -44,7 +44,7 @@ class Words:
     reply_ok: str = "I’m OK"
     reply_help: str = "I need help"
     reply_limits: str = "Your care team may not see your answer right away, or at night."
-    you_said: str = "You said:"
+    your_answer: str = "You said:"
     sent: str = "Sent to your care team."
     not_seen: str = "Nobody has marked it as seen yet."
     seen: str = "Your care team marked this message as seen:"
@@ -97,8 +97,8 @@ class Words:
     expired: str = "Ask your care team for a new one."
     unknown_title: str = "This link does not work"
     unknown: str = "Part of it may be missing. Copy all of it, or ask your care team for a new one."
-    stranger_title: str = "This phone is not connected yet"
-    stranger: str = "Open the link that your care team gave you, or paste it here."
+    not_connected_title: str = "This phone is not connected yet"
+    not_connected: str = "Open the link that your care team gave you, or paste it here."
     paste_label: str = "Your link"
     paste: str = "Go on"
     to_messages: str = "Open your messages"
@@ -106,8 +106,8 @@ class Words:
     not_sent_title: str = "Your answer may not have been sent"
     not_sent: str = "We could not reach your care team’s system."
     send_again: str = "Send again:"
-    away_title: str = "We cannot show your messages now"
-    away: str = "Our system does not answer. This does not mean that you are well or unwell."
+    unavailable_title: str = "We cannot show your messages now"
+    unavailable: str = "Our system does not answer. This does not mean that you are well or unwell."
     try_again: str = "Try again"
     refused_title: str = "That did not work"
     refused: str = "Please go back to your messages and try again."
@@ -122,47 +122,49 @@ _LONGEST_HEADER = 500
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
 
-def messages() -> tuple[str, ...]:
-    """The names of the words that a locale translates."""
+def word_names() -> tuple[str, ...]:
+    """The names of the texts that a locale translates."""
     return tuple(field.name for field in fields(Words) if field.name != "locale")
 
 
-def context(name: str) -> str:
-    """Where a catalogue has a word."""
+def message_context(name: str) -> str:
+    """The context of a text in a catalogue."""
     return f"phone.{name}"
 
 
 @cache
-def words(locale: str) -> Words:
-    """A locale's words; English where we have none of that locale.
+def words_for(locale: str) -> Words:
+    """The texts of a locale; English where there is no catalogue.
 
-    >>> words("xx").locale
+    >>> words_for("xx").locale
     'en'
     """
     if locale not in locales.LOCALES:
         return EN
-    say = locales.of(locale).say
-    return Words(locale, **{name: say(context(name), getattr(EN, name)) for name in messages()})
+    say = locales.catalogue_for(locale).say
+    return Words(
+        locale, **{name: say(message_context(name), getattr(EN, name)) for name in word_names()}
+    )
 
 
-def preferred(accept_language: str) -> Words:
-    """The words of the first language that a browser asks for and we have (RFC 9110, 12.5.4).
+def preferred_words(accept_language: str) -> Words:
+    """The texts of the first language that a browser asks for and that exists (RFC 9110, 12.5.4).
 
-    For pages that are shown before we know whose phone it is.
+    For pages that are shown before the phone is known.
 
-    >>> preferred("fr-CA, en;q=0.3, es-MX;q=0.8").locale
+    >>> preferred_words("fr-CA, en;q=0.3, es-MX;q=0.8").locale
     'es'
     """
     asked = _ASKED_FOR.findall(accept_language[:_LONGEST_HEADER])
     ranked = sorted(asked, key=lambda one: -float(one[1] or 1))
     wanted = (name.lower() for name, weight in ranked if float(weight or 1) > 0)
-    return words(next((name for name in wanted if name in locales.LOCALES), EN.locale))
+    return words_for(next((name for name in wanted if name in locales.LOCALES), EN.locale))
 
 
-def direction(locale: str) -> str:
-    """Which way a locale's text runs, for the ``dir`` attribute.
+def text_direction(locale: str) -> str:
+    """The direction of a locale's text, for the attribute ``dir``.
 
-    >>> direction("ar"), direction("en")
+    >>> text_direction("ar"), text_direction("en")
     ('rtl', 'ltr')
     """
     return "rtl" if locale.partition("-")[0] in RIGHT_TO_LEFT else "ltr"

@@ -1,9 +1,10 @@
-"""What the review page shows of a phrase, and what its addresses ask for."""
+"""Phrases as the review page shows them, and the queries of its addresses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,8 +15,8 @@ from explain.phrasebook.reviewing import Example
 from store.phrases.review import Line, Wanted
 
 
-class Asked(BaseModel):
-    """The address's query: which phrases, and which page of them."""
+class PhraseQuery(BaseModel):
+    """The query of an address: which phrases, and which page of them."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -26,55 +27,64 @@ class Asked(BaseModel):
     page: int = Field(1, ge=1, le=100_000)
 
     def wanted(self) -> Wanted:
-        """As the store is asked."""
-        return Wanted(self.reader, self.kind, self.status, self.q.strip())
+        """The query for the store."""
+        return Wanted(audience=self.reader, kind=self.kind, status=self.status, text=self.q.strip())
 
     def query(self, **changes: Any) -> dict[str, Any]:
-        """What differs from a page that asks for nothing."""
+        """The fields that differ from their defaults."""
         whole = {**self.model_dump(), **changes}
         return {name: value for name, value in whole.items() if value not in {"", 1}}
 
     def link(self, **changes: Any) -> str:
-        """The same page with something changed, as a query string."""
+        """The query string of the same page with changes."""
         return urlencode(self.query(**changes))
 
 
-class Card(NamedTuple):
-    """A phrase, ready to be shown."""
+@dataclass(frozen=True, slots=True)
+class PhraseCard:
+    """A phrase as the page shows it."""
 
     line: Line
-    told: tuple[str, ...]
+    description: tuple[str, ...]
     """Its signature in words."""
     slots: tuple[str, ...]
-    """Those that it must carry, once each."""
-    pieces: list[tuple[str, bool]]
+    """The slots that it must contain, once each."""
+    pieces: Sequence[tuple[str, bool]]
+    """Its text in parts, and whether each is a slot."""
     example: Example | None
-    """None: this version has no alert that it could stand in."""
+    """None: this version has no alert for it."""
 
 
-def card(line: Line) -> Card:
-    """A phrase as the page shows it; also one of another version's."""
+def phrase_card(line: Line) -> PhraseCard:
+    """Prepare a phrase; also one of another version."""
     pieces = reviewing.pieces(line.text)
     try:
-        told = signatures.parse(line.signature)
+        signature = signatures.parse(line.signature)
     except ValueError:
-        return Card(line, (line.signature,), (), pieces, None)
-    words, shown = reviewing.in_words(told), reviewing.example(told, line.text)
-    return Card(line, words, told.slots, pieces, shown)
+        return PhraseCard(
+            line=line, description=(line.signature,), slots=(), pieces=pieces, example=None
+        )
+    return PhraseCard(
+        line=line,
+        description=reviewing.in_words(signature),
+        slots=signature.slots,
+        pieces=pieces,
+        example=reviewing.example(signature, line.text),
+    )
 
 
-def asked_of(query: str) -> Asked:
-    """What an address asked for, from its query string; nothing where that makes no sense."""
+def parse_query(query: str) -> PhraseQuery:
+    """Parse the query string of an address; an invalid one is an empty query."""
     try:
-        return Asked.model_validate(dict(parse_qsl(query.replace("%00", ""))))
+        return PhraseQuery.model_validate(dict(parse_qsl(query.replace("%00", ""))))
     except ValidationError:
-        return Asked()
+        return PhraseQuery()
 
 
-def revisions_of(phrases: Iterable[str]) -> dict[str, int]:
+def parse_revisions(phrases: Iterable[str]) -> dict[str, int]:
     """``id:revision`` of a form → the revision of each id.
 
-    >>> revisions_of(["a:0", "b:12", "nonsense"])
+    >>> parse_revisions(["a:0", "b:12", "nonsense"])
     {'a': 0, 'b': 12, 'nonsense': -1}
     """
     found = {}

@@ -1,7 +1,7 @@
-"""What a reviewer does to a phrase: judged, put on ``vitals.phrases``, and seen coming back.
+"""Reviews of phrases: checked, published on ``vitals.phrases``, and awaited in the database.
 
-Each act is a revision that the whole of Vigil hears of; the database has it when the store has read
-it. So an answer waits a moment for that, and says so where it does not come.
+Each review is a revision that all workers receive; the database has it when the store has read it.
+So an answer waits a moment for that, and reports where it does not come.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
@@ -31,45 +32,51 @@ Verb = Literal["approve", "ban", "unban"]
 BECOMES: Mapping[Verb, phrases.Status] = MappingProxyType(
     {"approve": "approved", "ban": "banned", "unban": "draft"}
 )
-SEEN_SECONDS = 3.0
-"""How long an answer waits for the database to have heard."""
+CONFIRM_SECONDS = 3.0
+"""How long an answer waits for the database to have the review."""
 
 
-class Turned(NamedTuple):
-    """Why nothing was done."""
+@dataclass(frozen=True, slots=True)
+class ReviewRejected:
+    """Why nothing was recorded."""
 
     status: int
     message: str
     reasons: tuple[str, ...] = ()
 
 
-class Done(NamedTuple):
-    """What was done to how many, and whether the database has it yet."""
+@dataclass(frozen=True, slots=True)
+class ReviewRecorded:
+    """A published review."""
 
     number: int
-    seen: bool
+    """Phrases that the reviewer decided on."""
+    confirmed: bool
+    """Whether the database has it yet."""
 
 
-CHANGED = Turned(409, "Somebody has reviewed this meanwhile. Look again, then decide.")
-GONE = Turned(404, "There is no such sentence.")
-UNCHANGED = Turned(422, "That is the same sentence. Nothing was changed.")
-EMPTY = Turned(422, "Write a sentence first.")
+CHANGED = ReviewRejected(409, "Somebody has reviewed this meanwhile. Look again, then decide.")
+GONE = ReviewRejected(404, "There is no such sentence.")
+UNCHANGED = ReviewRejected(422, "That is the same sentence. Nothing was changed.")
+EMPTY = ReviewRejected(422, "Write a sentence first.")
 
 
-def reviewed(held: Phrase, verb: Verb, by: str, now: datetime) -> Phrase:
+def next_revision(held: Phrase, verb: Verb, *, by: str, now: datetime) -> Phrase:
     """The next revision of a phrase."""
     status = BECOMES[verb]
     return replace(held, status=status, revision=held.revision + 1, time=now, by=by)
 
 
-def edited(held: Phrase, text: str, same: Phrase | None, by: str, now: datetime) -> list[Phrase]:
-    """The edit as a phrase of its own, approved by who made it; what it replaces is banned.
+def edit_revisions(
+    held: Phrase, text: str, *, same: Phrase | None, by: str, now: datetime
+) -> list[Phrase]:
+    """The revisions of an edit: a new phrase, approved by its author, and the ban of the old one.
 
     Args:
-        same: a phrase of just these words that is there already: it is approved instead.
+        same: an existing phrase of exactly these words: it is approved instead.
     """
     if same is not None:
-        new = reviewed(same, "approve", by, now)
+        new = next_revision(same, "approve", by=by, now=now)
     else:
         new = Phrase(
             phrase_id=ids.phrase_id(held.signature, text),
@@ -82,24 +89,24 @@ def edited(held: Phrase, text: str, same: Phrase | None, by: str, now: datetime)
             by=by,
             replaces=held.phrase_id,
         )
-    return [new] if held.status == "banned" else [new, reviewed(held, "ban", by, now)]
+    return [new] if held.status == "banned" else [new, next_revision(held, "ban", by=by, now=now)]
 
 
-def in_words(codes: Sequence[str]) -> tuple[str, ...]:
-    """Reason codes as a reviewer reads them."""
+def reasons_in_words(codes: Sequence[str]) -> tuple[str, ...]:
+    """Reason codes in words."""
     return tuple(REASONS.get(code, code) for code in codes)
 
 
-async def review(
-    context: WebContext, verb: Verb, wanted: Mapping[str, int], by: str
-) -> Done | Turned:
+async def review_phrases(
+    context: WebContext, verb: Verb, *, wanted: Mapping[str, int], by: str
+) -> ReviewRecorded | ReviewRejected:
     """Approve, ban or un-ban phrases: all of them, or none.
 
     Args:
         wanted: id → the revision that the reviewer saw.
 
     Raises:
-        UnavailableError: broker or database are away; nothing was recorded.
+        UnavailableError: broker or database are unavailable; nothing was recorded.
     """
     async with context.database() as connection:
         held = await phrases.held(connection, list(wanted))
@@ -108,22 +115,25 @@ async def review(
     if any(held[each].revision != revision for each, revision in wanted.items()):
         return CHANGED
     now = context.clock()
-    made = [reviewed(held[each], verb, by, now) for each in sorted(held)]
+    made = [next_revision(held[each], verb, by=by, now=now) for each in sorted(held)]
     for each in made:
         codes = await asyncio.to_thread(faults, each)
         if codes:
             why = f"The verifier refuses this sentence now: “{each.text}”"
-            return Turned(422, why, in_words(codes))
+            return ReviewRejected(422, why, reasons_in_words(codes))
     return await _record(context, made)
 
 
-async def edit(
-    context: WebContext, phrase_id: str, revision: int, text: str, by: str
-) -> Done | Turned:
-    """Put a sentence in another's place, once the verifier passes it.
+async def edit_phrase(
+    context: WebContext, phrase_id: str, *, revision: int, text: str, by: str
+) -> ReviewRecorded | ReviewRejected:
+    """Replace a sentence by another one that the verifier passes.
+
+    Args:
+        revision: the revision that the reviewer saw.
 
     Raises:
-        UnavailableError: broker or database are away; nothing was recorded.
+        UnavailableError: broker or database are unavailable; nothing was recorded.
     """
     text = " ".join(text.split())
     async with context.database() as connection:
@@ -136,16 +146,20 @@ async def edit(
     if problem is not None:
         return problem
     try:
-        told = signatures.parse(held.signature)
+        signature = signatures.parse(held.signature)
     except ValueError:
-        return Turned(422, "This version of Vigil has no alert for it; it cannot be changed.")
-    codes = await asyncio.to_thread(judge, told, text)
+        return ReviewRejected(
+            422, "This version of Vigil has no alert for it; it cannot be changed."
+        )
+    codes = await asyncio.to_thread(judge, signature, text)
     if codes:
-        return Turned(422, "The verifier refuses this. Nothing was changed.", in_words(codes))
-    return await _record(context, edited(held, text, same, by, context.clock()))
+        return ReviewRejected(
+            422, "The verifier refuses this. Nothing was changed.", reasons_in_words(codes)
+        )
+    return await _record(context, edit_revisions(held, text, same=same, by=by, now=context.clock()))
 
 
-def _problem(held: Phrase, revision: int, text: str) -> Turned | None:
+def _problem(held: Phrase, revision: int, text: str) -> ReviewRejected | None:
     if not text:
         return EMPTY
     if held.revision != revision:
@@ -153,15 +167,15 @@ def _problem(held: Phrase, revision: int, text: str) -> Turned | None:
     return UNCHANGED if text == held.text else None
 
 
-async def _record(context: WebContext, made: Sequence[Phrase]) -> Done:
-    await publish(context, [outgoing(each, "dashboard") for each in made])
-    return Done(len(made), await _seen(context, made))
+async def _record(context: WebContext, revisions: Sequence[Phrase]) -> ReviewRecorded:
+    await publish(context, [outgoing(each, "dashboard") for each in revisions])
+    return ReviewRecorded(len(revisions), await _is_confirmed(context, revisions))
 
 
-async def _seen(context: WebContext, made: Sequence[Phrase]) -> bool:
+async def _is_confirmed(context: WebContext, revisions: Sequence[Phrase]) -> bool:
     """Whether the database has what was published, within a moment."""
-    wanted = {each.phrase_id: each.revision for each in made}
-    deadline = time.monotonic() + SEEN_SECONDS
+    wanted = {each.phrase_id: each.revision for each in revisions}
+    deadline = time.monotonic() + CONFIRM_SECONDS
     while time.monotonic() < deadline:
         async with context.database() as connection:
             held = await phrases.held(connection, list(wanted))

@@ -1,4 +1,4 @@
-"""What the pages share: the settings and the open connections of the web process."""
+"""The settings and open connections that the pages of the web process share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from dashboard.worker_state.monitor import Monitor
+from dashboard.worker_state.monitor import WorkerMonitor
 from store.database.connections import translated
 from vigil.values.clock import Clock, utc_now
 
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
     from vigil.kafka.clients import Publisher
     from vigil.service.settings import Settings
 
-PATIENCE_SECONDS = 2.5
-"""How long a page waits for a connection: a person is waiting …"""
-AWAY_SECONDS = 0.5
-"""… and so long while the database is known to be away, so that the board soon says so."""
+TIMEOUT_SECONDS = 2.5
+"""How long a page waits for a database connection."""
+UNAVAILABLE_TIMEOUT_SECONDS = 0.5
+"""The same while the database is known to be unavailable, so that the board soon shows it."""
 
 
 @dataclass(slots=True)
 class WebContext:
-    """One a process. Routes are installed with it before the server starts, and so before
-    anything is open: a route reads ``context.pool`` when it is called, never when it is defined.
+    """One for each process. Routes are installed before the server starts, so before anything is
+    open: a route reads ``context.pool`` when it is called, never when it is defined.
     """
 
     settings: Settings
     pool: AsyncPool
     """Opened when the server starts: ``async with context.pool.connection() as connection``.
-    Wrap what uses it in ``store.database.connections.translated()``: the database being away is
-    then an ``UnavailableError``, which the web process answers with status 503."""
+    Wrap what uses it in ``store.database.connections.translated()``: an unavailable
+    database is then an ``UnavailableError``, which the web process answers with status 503."""
     feed: BoardFeed
-    """Wakes whoever waits when something that the board shows has changed."""
+    """Wakes waiting streams when something that the board shows has changed."""
     clock: Clock = utc_now
     publisher: Publisher | None = field(default=None)
-    """None while the broker has not been reached yet. Its calls block: run them in a thread
+    """None until the broker has been reached. Its calls block: run them in a thread
     (``asyncio.to_thread``), or use :meth:`dashboard.shell.publishing.publish`."""
-    monitor: Monitor = field(init=False)
-    """Which workers run, as their statuses say."""
+    monitor: WorkerMonitor = field(init=False)
+    """Which workers run, by their statuses."""
 
     def __post_init__(self) -> None:
-        self.monitor = Monitor(self.settings, self.feed, self.now)
+        self.monitor = WorkerMonitor(self.settings, self.feed, self.now)
 
     def now(self) -> datetime:
-        """The present moment, by the clock that holds now."""
+        """The current time, by the clock that is set now."""
         return self.clock()
 
     @asynccontextmanager
@@ -56,9 +56,9 @@ class WebContext:
         """A connection; committed at the end, rolled back on an error.
 
         Raises:
-            UnavailableError: the database is away, or went away.
+            UnavailableError: the database is unavailable, or became so.
         """
-        patience = PATIENCE_SECONDS if self.feed.listening else AWAY_SECONDS
+        timeout = TIMEOUT_SECONDS if self.feed.listening else UNAVAILABLE_TIMEOUT_SECONDS
         with translated():
-            async with self.pool.connection(timeout=patience) as connection:
+            async with self.pool.connection(timeout=timeout) as connection:
                 yield connection

@@ -1,4 +1,4 @@
-"""Dash inside the page: its scripts, its websocket, and the callbacks that push.
+"""Dash inside the page: its scripts, its websocket, and the callbacks that push updates.
 
 The rows of the board are HTML of our own, made on the server: two hundred patients as Dash
 components take a browser a second to draw again, as HTML a few milliseconds, and what a person has
@@ -16,7 +16,7 @@ from dash import Dash, dcc, html
 from dash.backends._fastapi import reset_current_request, set_current_request
 from fastapi.responses import HTMLResponse
 
-from dashboard.shell.dash_door import CALLS, Calls, DashDoor
+from dashboard.shell.dash_guard import CALLS, AllowedCalls, DashGuard
 from dashboard.shell.templating import HEADERS, render
 from vigil.web.bodies import CheckedBodies
 
@@ -29,10 +29,10 @@ _PAGE: ContextVar[tuple[str, dict[str, Any]]] = ContextVar("vigil_page")
 
 
 class BoardDash(Dash):  # type: ignore[misc]
-    """Dash whose page is a template of ours."""
+    """Dash whose page is rendered by our template."""
 
     def interpolate_index(self, **parts: str) -> str:
-        """Put Dash's scripts into the page that is being answered."""
+        """Put Dash's scripts into the page that is being rendered."""
         template, values = _PAGE.get()
         return render(template, dash=parts, **values)
 
@@ -42,29 +42,29 @@ def _layout() -> Any:
     return html.Div([*(dcc.Store(id=name) for name in stores), html.Div(id="panel")])
 
 
-class Shell:
-    """Dash on an application, and the pages that carry it."""
+class DashShell:
+    """Dash in an application, and the pages that contain it."""
 
     def __init__(self) -> None:
         self._app: BoardDash | None = None
         self._headers: dict[str, str] = {}
 
     def mount(self, api: FastAPI, register: Callable[[BoardDash], None]) -> None:
-        """Add Dash's addresses, and the door before them; ``register`` adds the callbacks.
+        """Add Dash's routes and their guard; ``register`` adds the callbacks.
 
-        Our own pages must have their routes by then: Dash has one for ``/board/`` too, and the
-        first to match answers.
+        The routes of our own pages must be added before: Dash has one for ``/board/`` too, and the
+        first that matches answers.
         """
-        app = _make(api)
+        app = _make_dash(api)
         register(app)
         app._setup_server()
         self._app, self._headers = app, {**HEADERS, "Content-Security-Policy": _policy(app)}
-        calls = Calls(app.callback_map)
-        api.add_middleware(DashDoor, dash=app, calls=calls)
+        calls = AllowedCalls(app.callback_map)
+        api.add_middleware(DashGuard, dash=app, calls=calls)
         api.add_middleware(CheckedBodies, prefix=PREFIX, checks={CALLS: calls.refusal})
 
     def page(self, request: Request, template: str, **values: Any) -> HTMLResponse:
-        """A page with Dash in it."""
+        """Render a page that contains Dash."""
         assert self._app is not None  # noqa: S101  (mounted before anything is served)
         asked, shown = set_current_request(request), _PAGE.set((template, values))
         try:
@@ -75,7 +75,8 @@ class Shell:
 
 
 def _policy(app: BoardDash) -> str:
-    """Plotly and React write style attributes, so styles may be inline; scripts may not."""
+    """The content security policy. Plotly and React write style attributes, so styles may be
+    inline; scripts may not."""
     scripts = " ".join(["'self'", *app.csp_hashes()])
     return (
         f"default-src 'none'; script-src {scripts}; worker-src 'self'; connect-src 'self'; "
@@ -84,7 +85,7 @@ def _policy(app: BoardDash) -> str:
     )
 
 
-def _make(api: FastAPI) -> BoardDash:
+def _make_dash(api: FastAPI) -> BoardDash:
     app = BoardDash(
         "dashboard",
         server=api,

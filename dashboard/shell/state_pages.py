@@ -1,4 +1,4 @@
-"""``/state``: what the head of a page says of the workers, for pages that are not live."""
+"""``/state``: the state of the workers for the head of pages that are not live."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def routes(context: WebContext) -> APIRouter:
-    """The sentences, as the sign-in shows them to everybody; neither session nor database is
-    asked."""
+    """The sentences, which the sign-in shows to everybody; needs neither session nor database."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/state")
-    async def tell() -> Response:
-        """They, and the moment at which they hold."""
-        told = {"html": state_view.state(context).html, "at": wording.clock(context.clock())}
-        return JSONResponse(told, headers=HEADERS)
+    async def get_state() -> Response:
+        """The sentences as HTML, and the time at which they hold."""
+        body = {
+            "html": state_view.worker_state_view(context).html,
+            "at": wording.format_clock(context.clock()),
+        }
+        return JSONResponse(body, headers=HEADERS)
 
     return router

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from dashboard.shell import wording
 from dashboard.shell.roles import REVIEWERS
 from dashboard.worker_state.monitor import MONITOR
-from dashboard.worker_state.words import Notice, notices
+from dashboard.worker_state.words import Notice, head_notices
 from vigil.values import bidi
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""Of every page. The board's own policy, which lets Dash's scripts run, is in
+"""The headers of every page. The board's policy, which allows Dash's scripts, is in
 :mod:`dashboard.shell.dash_shell`."""
 
 
 def _worker_state() -> Any:
-    """The head; none on a page that refuses a request before anybody's page was asked for."""
+    """The sentences of the head; none on a page that refuses a request before the guard."""
     monitor = MONITOR.get(None)
-    return "" if monitor is None else head_of(monitor.overview())
+    return "" if monitor is None else worker_state_html(monitor.overview())
 
 
 def _judged() -> bool:
@@ -59,7 +59,7 @@ def _judged() -> bool:
 
 @cache
 def environment() -> Environment:
-    """The templates, compiled once a process."""
+    """The templates of ``templates/<room>/``, compiled once a process."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -72,28 +72,28 @@ def environment() -> Environment:
     made.globals["worker_state"] = _worker_state
     made.globals["judged"] = _judged
     made.filters["path"] = lambda text: quote(str(text), safe="")
-    made.filters["moment"] = wording.moment
-    made.filters["clock"] = wording.clock
+    made.filters["moment"] = wording.machine_time
+    made.filters["clock"] = wording.format_clock
     made.filters["bdi"] = bidi.element
     made.filters["isolated"] = bidi.isolated
     return made
 
 
 def render(template: str, **values: Any) -> str:
-    """A template as text."""
+    """Render a template as text."""
     return environment().get_template(template).render(values)
 
 
 @lru_cache(maxsize=64)
-def _drawn(said: tuple[Notice, ...]) -> Markup:
-    return Markup(render("state.html", notices=said).strip())  # noqa: S704  (it escapes)
+def _notices_html(shown: tuple[Notice, ...]) -> Markup:
+    return Markup(render("shell/state.html", notices=shown).strip())  # noqa: S704  (it escapes)
 
 
-def head_of(overview: Overview) -> Markup:
-    """What the head of a page says of the workers; empty: everything works."""
-    return _drawn(notices(overview))
+def worker_state_html(overview: Overview) -> Markup:
+    """The state of the workers for the head of a page; empty: everything works."""
+    return _notices_html(head_notices(overview))
 
 
-def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A template as a response, with the headers of a page."""
+def render_page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """Render a template as a response with the headers of a page."""
     return HTMLResponse(render(template, **values), status, dict(HEADERS))

@@ -1,4 +1,4 @@
-"""``/zone``: a time zone's offsets, for pages, which do not ask the browser's own table."""
+"""``/zone``: a time zone's offsets for pages, which do not use the browser's own table."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Name = Annotated[str, Query(max_length=64, pattern=r"^[A-Za-z0-9_+/-]*$")]
 
 
 def routes(clock: Clock) -> APIRouter:
-    """The offsets, and the script that reads them."""
+    """The routes of the offsets and of the script that reads them."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/zone")
     async def offsets(name: Name = "") -> Response:
-        """Of a zone by its IANA name; UTC's where there is no such zone."""
+        """The offsets of a zone by its IANA name; those of UTC where it is unknown."""
         found = time_zones.offsets(name, clock())
         return JSONResponse(found._asdict(), headers=FRESH)
 

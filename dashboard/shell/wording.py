@@ -1,7 +1,7 @@
-"""Times and values as the care team reads them.
+"""Times as the care team reads them.
 
-The browser knows the reader's time zone and goes on counting, so each time is written twice: in
-words for now, and in full for ``assets/board.js`` to count on from.
+The browser knows the reader's time zone and updates ages, so each time is written twice: as text
+for now, and in full for ``assets/board.js``.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from vigil.values.clock import EARLIEST
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 OLD_AFTER = timedelta(minutes=15)
-"""A newest reading older than this is marked: a device that uploads seldom, or a lost contact."""
+"""A newest reading older than this is marked: a device that rarely uploads, or a lost contact."""
 APART_AFTER = timedelta(minutes=2)
-"""Where a reading was measured so long before it came, both times are shown."""
+"""Where a reading was received so long after it was measured, both times are shown."""
 
 
-def ago(seconds: float) -> str:
+def format_age(seconds: float) -> str:
     """How long ago, in the largest whole unit.
 
-    >>> [ago(s) for s in (3, 59, 61, 7300, 200_000)]
+    >>> [format_age(s) for s in (3, 59, 61, 7300, 200_000)]
     ['just now', '59 s ago', '1 min ago', '2 h ago', '2 d ago']
     """
     whole = max(0, int(seconds))
@@ -34,10 +34,10 @@ def ago(seconds: float) -> str:
     return f"{whole} s ago"
 
 
-def duration(span: timedelta) -> str:
+def format_duration(span: timedelta) -> str:
     """A length of time in at most two units.
 
-    >>> [duration(timedelta(seconds=s)) for s in (40, 600, 5400, 90_000)]
+    >>> [format_duration(timedelta(seconds=s)) for s in (40, 600, 5400, 90_000)]
     ['40 s', '10 min', '1 h 30 min', '1 d 1 h']
     """
     seconds = max(0, int(span.total_seconds()))
@@ -54,17 +54,17 @@ def duration(span: timedelta) -> str:
     return " ".join(kept)
 
 
-def moment(time: datetime) -> str:
-    """The machine's spelling, for ``datetime=``."""
+def machine_time(time: datetime) -> str:
+    """A time in ISO 8601, for the attribute ``datetime``."""
     return timestamp(time)
 
 
-def clock(time: datetime) -> str:
-    """What stands there until the browser writes its own time zone's.
+def format_clock(time: datetime) -> str:
+    """A time in UTC, shown until the browser writes it in its own time zone.
 
-    >>> clock(datetime(2026, 11, 21, 6, 2, tzinfo=UTC))
+    >>> format_clock(datetime(2026, 11, 21, 6, 2, tzinfo=UTC))
     '21 Nov 06:02 UTC'
     """
     if not EARLIEST <= time < LATEST:
-        return "at a time that cannot be"
+        return "at an impossible time"
     return f"{time.astimezone(UTC):%d %b %H:%M} UTC"

@@ -1,19 +1,19 @@
-/* The head of a page that is not live: while it is open, it says what stands still as the board
-   does, and that nothing is heard any more. The rest of the page stays as it was loaded. */
+/* The head of a page that is not live: while the page is open, the head shows which workers do not
+   work, as the board does, and that the server does not answer. The rest stays as loaded. */
 "use strict";
 
 (() => {
   const EVERY_MS = 1000;
-  const PATIENCE_MS = 5000;
-  const QUIET_MS = 10_000;
+  const TIMEOUT_MS = 5000;
+  const SILENT_MS = 10_000;
   const list = document.getElementById("state");
-  const unheard = document.getElementById("unheard");
-  let heard = performance.now();
+  const disconnected = document.getElementById("disconnected");
+  let lastAnswer = performance.now();
   let at = "";
   let asking = false;
 
-  /* Only the sentences that changed are replaced, so that only they are read out. */
-  function tell(html) {
+  /* Only the sentences that changed are replaced, so that only those are read out. */
+  function showSentences(html) {
     const fresh = document.createElement("template");
     fresh.innerHTML = html; // made by our templates, which escape every value
     const wanted = [...fresh.content.children];
@@ -25,32 +25,32 @@
   }
 
   async function ask() {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
     const answer = await fetch("/state", { headers: { Accept: "application/json" }, signal });
     if (!answer.ok) return;
-    const told = await answer.json();
-    heard = performance.now();
-    at = told.at;
-    tell(told.html);
+    const state = await answer.json();
+    lastAnswer = performance.now();
+    at = state.at;
+    showSentences(state.html);
   }
 
-  function look() {
+  function poll() {
     if (document.visibilityState !== "visible") {
-      heard = performance.now(); // nobody is asked meanwhile
+      lastAnswer = performance.now(); // no request is sent meanwhile
       return;
     }
     if (!asking) {
       asking = true;
       ask().catch(() => undefined).finally(() => { asking = false; });
     }
-    const quiet = performance.now() - heard > QUIET_MS;
-    if (quiet === !unheard.hidden) return;
-    unheard.hidden = !quiet;
-    unheard.querySelector("span").textContent = !quiet ? ""
+    const silent = performance.now() - lastAnswer > SILENT_MS;
+    if (silent === !disconnected.hidden) return;
+    disconnected.hidden = !silent;
+    disconnected.querySelector("span").textContent = !silent ? ""
       : "Vigil has not answered" + (at ? " since " + at : "") + ": what you see here may be old. Watch your patients directly.";
   }
 
-  look();
-  setInterval(look, EVERY_MS);
-  document.addEventListener("visibilitychange", look);
+  poll();
+  setInterval(poll, EVERY_MS);
+  document.addEventListener("visibilitychange", poll);
 })();

@@ -1,5 +1,5 @@
-/* Clocks by the server's table of time zones: the browser tells only the zone's name, since its own
-   table may be older or newer, and then a chart and the text beside it would differ by an hour. */
+/* Times by the server's table of time zones. The browser sends only its zone's name: its own table
+   may be older or newer, and a chart and the text next to it would then differ by an hour. */
 "use strict";
 
 window.vigilZone = (() => {
@@ -11,7 +11,7 @@ window.vigilZone = (() => {
     return fetch("/zone?name=" + encodeURIComponent(name), { headers: { Accept: "application/json" } })
       .then((answer) => (answer.ok ? answer.json() : null))
       .then((found) => { table = found || table; })
-      .catch(() => undefined) // the server is away: times stay as it wrote them, in UTC
+      .catch(() => undefined) // the server is unavailable: times stay in UTC, as rendered
       .finally(() => { asking = null; });
   }
 

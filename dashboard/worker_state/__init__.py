@@ -1,1 +1,1 @@
-"""Which workers work, followed from their statuses, in words for the head of every page."""
+"""Which workers work, by their statuses, and the sentences on them for the head of every page."""

@@ -1,4 +1,4 @@
-"""Follows ``vitals.status`` from the web process itself, and wakes the open pages on a change."""
+"""Reads ``vitals.status`` in the web process, and wakes the open pages on a change."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from vigil.service.settings import Settings
     from vigil.values.clock import Clock
 
-MONITOR: ContextVar[Monitor] = ContextVar("vigil_monitor")
-"""What the head of the page that is being answered asks; set by the guard for every request."""
-BACK_SECONDS = 3600.0
-"""So far back the log is read at the start: since when a service stands still is known within it.
-At a status each two seconds of ten processes these are 18,000 messages."""
+MONITOR: ContextVar[WorkerMonitor] = ContextVar("vigil_monitor")
+"""The source of the head of the page that is being rendered; set by the guard for every request."""
+HISTORY_SECONDS = 3600.0
+"""How far back the log is read at the start, to find since when a service does not work. With a
+status every two seconds of ten processes these are 18,000 messages."""
 CHECK_SECONDS = 1.0
-LOOK_SECONDS = 0.25
-"""How often a silence is noticed to have become too long."""
+POLL_SECONDS = 0.25
+"""How often the states are checked for a change, as by a silence that is too long now."""
 COUNT_SECONDS = 30.0
-"""How often the partitions are counted: they are raised once in a year."""
+"""How often the partitions are counted: their number changes about once a year."""
 
 
-class Monitor:
-    """What runs, as the open pages are to say it."""
+class WorkerMonitor:
+    """Which workers run, for the open pages."""
 
     def __init__(self, settings: Settings, feed: BoardFeed, clock: Callable[[], datetime]):
         self._feed, self._clock = feed, clock
@@ -47,30 +47,30 @@ class Monitor:
             STATUS,
             self._begin,
             name="status-monitor",
-            back_seconds=BACK_SECONDS,
+            back_seconds=HISTORY_SECONDS,
             check_seconds=CHECK_SECONDS,
         )
 
-    def _begin(self) -> _Reading:
-        return _Reading(self.states, self._clock)
+    def _begin(self) -> _LogReading:
+        return _LogReading(self.states, self._clock)
 
     def overview(self) -> Overview:
-        """How things are now."""
+        """The services that do not work now."""
         return self.states.overview(time.monotonic(), self._clock())
 
     async def run(self, publisher: Callable[[], Publisher | None]) -> None:
-        """Follow until cancelled.
+        """Read the topic until cancelled.
 
         Args:
-            publisher: the web process's connection to the broker, while there is one; asked how
-                many partitions there are.
+            publisher: returns the web process's connection to the broker, or None; it is asked for
+                the number of partitions.
         """
         self._topic_reader.start()
         counting = asyncio.create_task(self._count(publisher), name="partitions")
         before = self.overview()
         try:
             while True:
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
                 now = self.overview()
                 if now != before:
                     before = now
@@ -85,32 +85,37 @@ class Monitor:
             if broker is not None:
                 with suppress(UnavailableError):
                     found = await asyncio.to_thread(broker.partitions, READINGS.name)
-                    self.states.expect({"detectors": len(found)})
+                    self.states.expect_partitions({"detectors": len(found)})
             await asyncio.sleep(COUNT_SECONDS if broker else 1.0)
 
 
-class _Reading:
-    """One reading of the log: what is before its end was said some time ago."""
+class _LogReading:
+    """One reading of the log: statuses before its end were sent some time ago."""
 
     def __init__(self, states: WorkerStates, clock: Clock):
         self._states, self._clock = states, clock
         self._live = False
 
     def apply_entry(self, entry: wire.Carried) -> None:
-        """A status."""
+        """Record a status."""
         if not isinstance(entry, Status):
             return
         now = self._clock()
         if self._live:
-            self._states.hear(entry, now)
+            self._states.record_status(entry, now)
         else:
             at = min(entry.time, now)
-            self._states.hear(entry, at, (now - at).total_seconds())
+            self._states.record_status(entry, at, (now - at).total_seconds())
 
     def delete_entry(self, key: str) -> None:
         """Nobody deletes a status."""
 
+<<<<<<< HEAD
     def reached_end(self) -> None:
         """Everything was heard."""
+=======
+    def at_end(self) -> None:
+        """The log was read to its end."""
+>>>>>>> rf
         self._live = True
-        self._states.confirm(time.monotonic(), self._clock())
+        self._states.confirm_read(time.monotonic(), self._clock())

@@ -1,12 +1,12 @@
-"""What the web process makes of the workers' statuses: who works, who does not, and since when.
+"""Which services work, which do not, and since when, by the statuses of their workers.
 
-It is judged from ``vitals.status`` alone, so that a database or a ``store`` worker that is down
-hides nothing. A worker says how it is doing every
-:data:`vigil.composition.status_reporter.EVERY_SECONDS` and at once when that changes; a process
-that was killed says nothing more, and is noticed by its silence.
+Judged from ``vitals.status`` alone, so that a database or a ``store`` worker that is down hides
+nothing. A worker reports its status every
+:data:`vigil.composition.status_reporter.EVERY_SECONDS` and at once when it changes; a process that
+was killed reports nothing more, and is noticed by its silence.
 
-Silence counts only while the log is read to its end. A broker, or a web process, that stands still
-is therefore never taken for four workers that died.
+Silence counts only while the log is read to its end. A broker, or a web process, that stalls is
+therefore never taken for four workers that died.
 """
 
 from __future__ import annotations
@@ -14,37 +14,39 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from vigil.domain.status import Status
 from vigil.service.health import ADVISORY
 
 SERVICES = ("detectors", "explain", "notify", "store")
-"""Those without which something that people rely on stands still, in the order of their worth."""
+"""The services that people depend on, the most important first."""
 SILENT_SECONDS = 4.5
-"""A process that said nothing for so long is taken to have died: two statuses in a row are missing
-and half a pause besides. With what the page's stream takes, a kill is on every open board within
+"""A process without a status for so long is taken to have died: two statuses in a row and half an
+interval are missing. Including the delay of the page's stream, every open board shows a kill within
 five seconds of the last status."""
 UNANSWERED_SECONDS = 4.5
-"""The same for the broker's answers, which are asked for every second."""
+"""The same for answers of the broker, which is asked every second."""
 LATE_SECONDS = 60.0
-"""Further behind than this is told. The shortest persistence delay of a limit is of this size, so
-an alarm that comes a minute late is one that came at all; beyond it "no alert" may be wrong."""
+"""A longer lag is shown. The shortest persistence delay of a limit is of this size; with a longer
+lag "no alert" may be wrong."""
 SETTLE_SECONDS = 2.0
-"""A trouble that passes within this is not told: a retry that worked."""
+"""A shorter trouble is not shown: a retry that succeeded."""
 REBALANCE_SECONDS = 10.0
-"""So long partitions may be without a worker before it is told: after a kill the group waits for
-the session to end (6 s) and shares them out anew, and the workers measure what they own."""
+"""How long partitions may have no worker before it is shown: after a kill the consumer group waits
+for the session timeout (6 s) and reassigns them, and the workers measure what they own."""
 STEP_SECONDS = 1.5
-"""Between two looks at the log. Longer, and nobody looked meanwhile: who lived before is given the
-whole time again, since a broker that stood still held their statuses up."""
-FORGOTTEN = timedelta(days=1)
+"""The longest interval between two checks of the log that counts. After a longer one, processes
+that ran before it get the whole :data:`SILENT_SECONDS` again, since a broker that stalled delayed
+their statuses."""
+FORGOTTEN_AFTER = timedelta(days=1)
 MANY = 64
-"""With more processes than this, those that were not heard of for so long are forgotten."""
+"""With more processes than this, those without a status for :data:`FORGOTTEN_AFTER` are removed."""
 
-SHARING = "partitions"
-"""The trouble of a worker whose partitions are being shared out
+REBALANCING = "partitions"
+"""The trouble of a worker whose partitions are being reassigned
 (:mod:`vigil.streaming.assignment`)."""
 HARMLESS: Mapping[str, frozenset[str]] = {
     "store": frozenset(
@@ -52,199 +54,224 @@ HARMLESS: Mapping[str, frozenset[str]] = {
     ),
     "explain": frozenset({"phrases", "beside.phrases", "beside.rewording"}),
 }
-"""Service → troubles that do not keep it from its work: readings are kept longer, a new enrolment
+"""Service → troubles that do not stop its work: readings are kept longer, a new enrolment
 waits, alerts are worded from the reviewed tables."""
 
 PARTIAL = frozenset({"stuck", "transaction", "stranger"})
-"""Troubles that may be of some partitions only (:mod:`vigil.liveness.progress`,
+"""Troubles that may concern some partitions only (:mod:`vigil.liveness.progress`,
 `vigil.liveness.group_watch`)."""
 
-Kind = Literal["checking", "down", "part", "late"]
+StateKind = Literal["checking", "down", "part", "late"]
 
 
-class State(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ServiceState:
     """A service that does not do all its work."""
 
     service: str
-    kind: Kind
-    """``checking``: not judged yet; ``down``: nothing is done; ``part``: for some patients nothing
+    kind: StateKind
+    """``checking``: not known yet; ``down``: nothing is done; ``part``: for some patients nothing
     is done; ``late``: done, but late."""
     since: datetime | None = None
-    """Since when; None: since before anything that is known."""
+    """None: since before the first status that is known."""
     minutes: int = 0
-    """How far behind, where ``late``."""
+    """The lag, where ``late``."""
 
 
-class Overview(NamedTuple):
-    """Everything that does not work now; nothing: all does."""
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The services that do not work now; empty: all work."""
 
-    states: tuple[State, ...] = ()
+    states: tuple[ServiceState, ...] = ()
     unanswered: bool = False
     """The broker does not answer, so that nothing is known."""
     since: datetime | None = None
-    """Since when it does not."""
+    """Since when it does not answer."""
 
-    def of(self, service: str) -> State | None:
-        """What is wrong with a service; None: nothing."""
+    def state_of(self, service: str) -> ServiceState | None:
+        """The state of a service that does not work; None: it works."""
         return next((state for state in self.states if state.service == service), None)
 
     @property
     def judged(self) -> bool:
-        """Whether "no active alert" can be said: somebody judges, and what is judged is stored."""
-        return not self.unanswered and not (self.of("detectors") or self.of("store"))
+        """Whether "no active alert" is known to be true: detection runs, and events are stored."""
+        return not self.unanswered and not (self.state_of("detectors") or self.state_of("store"))
 
 
-class Process(NamedTuple):
-    """One worker's process, by its last status."""
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """A worker's process and its last status."""
 
     status: Status
-    heard: float
-    """On the clock that only runs while the log is read to its end, seconds."""
-    heard_at: datetime
+    last_seen: float
+    """Seconds on the clock that runs only while the log is read to its end."""
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedProcess:
+    """A process, and whether it runs."""
+
+    process: WorkerProcess
+    running: bool
 
 
 class WorkerStates:
-    """Remembers what was heard. Safe to be told by one thread and asked by another.
+    """Remembers statuses. Thread-safe: one thread records, another asks.
 
     Args:
-        now: the monotonic clock's reading, seconds.
-        at: the wall clock's.
+        now: the time of the monotonic clock, seconds.
+        at: the time of the wall clock.
     """
 
     def __init__(self, now: float, at: datetime):
         self._lock = threading.Lock()
-        self._processes: dict[str, Process] = {}
-        self._well: dict[str, datetime] = {}
-        self._standing: dict[str, State] = {}
-        self._short: dict[str, tuple[float, datetime]] = {}
+        self._processes: dict[str, WorkerProcess] = {}
+        self._last_healthy: dict[str, datetime] = {}
+        self._ongoing: dict[str, ServiceState] = {}
+        self._unowned_since: dict[str, tuple[float, datetime]] = {}
         self._partitions: Mapping[str, int] = {}
-        self._listened = 0.0
-        self._since: float | None = None
+        self._read_clock = 0.0
+        self._read_began: float | None = None
         self._confirmed, self._confirmed_at = now, at
 
-    def hear(self, status: Status, at: datetime, ago: float = 0.0) -> None:
-        """A status was read.
+    def record_status(self, status: Status, at: datetime, ago: float = 0.0) -> None:
+        """Record a status.
 
         Args:
-            at: when it came.
-            ago: how many seconds ago that was, where it is read belatedly.
+            at: when it was received.
+            ago: how many seconds ago that was, where it is read late.
         """
         with self._lock:
-            known, heard = self._processes.get(status.instance), self._listened - ago
-            if known is not None and known.heard > heard:
+            known, seen = self._processes.get(status.instance), self._read_clock - ago
+            if known is not None and known.last_seen > seen:
                 return
-            self._processes[status.instance] = Process(status, heard, at)
+            self._processes[status.instance] = WorkerProcess(status, seen, at)
             if not _troubles(status):
-                self._well[status.service] = max(at, self._well.get(status.service, at))
+                self._last_healthy[status.service] = max(
+                    at, self._last_healthy.get(status.service, at)
+                )
             if len(self._processes) > MANY:
                 self._forget(at)
 
     def _forget(self, at: datetime) -> None:
         for instance, process in list(self._processes.items()):
-            if at - process.heard_at > FORGOTTEN:
+            if at - process.last_seen_at > FORGOTTEN_AFTER:
                 del self._processes[instance]
 
-    def confirm(self, now: float, at: datetime) -> None:
-        """The broker answered, and everything that the log holds was heard."""
+    def confirm_read(self, now: float, at: datetime) -> None:
+        """Record that the broker answered and that the log was read to its end."""
         with self._lock:
-            stood_still = now - self._confirmed > STEP_SECONDS
-            lived = [process for process in self._processes.values() if self._runs(process)]
-            self._listened += min(now - self._confirmed, STEP_SECONDS)
-            self._since = self._listened if self._since is None else self._since
-            for process in lived if stood_still else ():
-                fresh = process._replace(heard=self._listened)
-                self._processes[process.status.instance] = fresh
+            stalled = now - self._confirmed > STEP_SECONDS
+            running = [process for process in self._processes.values() if self._runs(process)]
+            self._read_clock += min(now - self._confirmed, STEP_SECONDS)
+            self._read_began = self._read_clock if self._read_began is None else self._read_began
+            for process in running if stalled else ():
+                self._processes[process.status.instance] = replace(
+                    process, last_seen=self._read_clock
+                )
             self._confirmed, self._confirmed_at = now, at
 
-    def expect(self, partitions: Mapping[str, int]) -> None:
-        """How many partitions a service's workers have among them, where that is known."""
+    def expect_partitions(self, partitions: Mapping[str, int]) -> None:
+        """Set how many partitions the workers of each service own together."""
         with self._lock:
             self._partitions = dict(partitions)
 
-    def processes(self) -> list[tuple[Process, bool]]:
-        """Every process, by service, the newest word first; and whether it runs."""
+    def processes(self) -> list[ObservedProcess]:
+        """Every process by service, the newest status first."""
         with self._lock:
-            found = sorted(self._processes.values(), key=lambda p: (p.status.service, -p.heard))
-            return [(process, self._runs(process)) for process in found]
+            found = sorted(self._processes.values(), key=lambda p: (p.status.service, -p.last_seen))
+            return [ObservedProcess(process, self._runs(process)) for process in found]
 
-    def _runs(self, process: Process) -> bool:
-        return not process.status.ended and self._listened - process.heard < SILENT_SECONDS
+    def _runs(self, process: WorkerProcess) -> bool:
+        return not process.status.ended and self._read_clock - process.last_seen < SILENT_SECONDS
 
     def overview(self, now: float, at: datetime) -> Overview:
-        """How things are."""
+        """The services that do not work now.
+
+        Args:
+            now: the time of the monotonic clock, seconds.
+            at: the time of the wall clock.
+        """
         with self._lock:
             if now - self._confirmed >= UNANSWERED_SECONDS:
                 return Overview((), unanswered=True, since=self._confirmed_at)
-            running: dict[str, list[Process]] = defaultdict(list)
+            running: dict[str, list[WorkerProcess]] = defaultdict(list)
             for process in self._processes.values():
                 if self._runs(process):
                     running[process.status.service].append(process)
-            states = (self._lasting(service, running[service], at) for service in SERVICES)
+            states = (self._continued_state(service, running[service], at) for service in SERVICES)
             return Overview(tuple(state for state in states if state))
 
-    def _lasting(self, service: str, running: list[Process], at: datetime) -> State | None:
-        """Its state; a standstill that goes on, as through a restart, has one beginning."""
-        before, state = self._standing.get(service), self._state(service, running, at)
+    def _continued_state(
+        self, service: str, running: list[WorkerProcess], at: datetime
+    ) -> ServiceState | None:
+        """The state of a service; one that continues through a restart keeps its beginning."""
+        before, state = self._ongoing.get(service), self._state(service, running, at)
         if state is None or state.kind not in {"down", "part"}:
-            self._standing.pop(service, None)
+            self._ongoing.pop(service, None)
             return state
         if before is not None and (before.kind, state.kind) != ("part", "down"):
-            state = state._replace(since=before.since)
-        self._standing[service] = state
+            state = replace(state, since=before.since)
+        self._ongoing[service] = state
         return state
 
-    def _state(self, service: str, running: list[Process], at: datetime) -> State | None:
+    def _state(
+        self, service: str, running: list[WorkerProcess], at: datetime
+    ) -> ServiceState | None:
         if not running:
-            self._short.pop(service, None)
-            if self._since is None or self._listened - self._since < SILENT_SECONDS:
-                return State(service, "checking")
-            return State(service, "down", self._well.get(service))
+            self._unowned_since.pop(service, None)
+            if self._read_began is None or self._read_clock - self._read_began < SILENT_SECONDS:
+                return ServiceState(service, "checking")
+            return ServiceState(service, "down", self._last_healthy.get(service))
         troubled = [process.status for process in running if self._troubled(process)]
         holding = [status for status in troubled if status.gauges.get("partitions", 1) > 0]
-        if len(troubled) == len(running) and all(map(_whole, troubled)):
-            return State(service, "down", self._last_well(service, troubled))
+        if len(troubled) == len(running) and all(map(_stops_all_work, troubled)):
+            return ServiceState(service, "down", self._healthy_until(service, troubled))
         if holding:
-            return State(service, "part", _earliest(holding))
-        if short := self._orphaned(service, running, at):
-            return State(service, "part", short)
+            return ServiceState(service, "part", _earliest(holding))
+        if unowned_since := self._partitions_unowned_since(service, running, at):
+            return ServiceState(service, "part", unowned_since)
         lag = max(process.status.gauges.get("lag_seconds", 0.0) for process in running)
-        return State(service, "late", minutes=int(lag // 60)) if lag > LATE_SECONDS else None
+        return ServiceState(service, "late", minutes=int(lag // 60)) if lag > LATE_SECONDS else None
 
-    def _troubled(self, process: Process) -> bool:
-        """Whether one of its troubles has lasted long enough to be told: any, where the service is
-        said to stand still."""
-        if process.status.service in self._standing:
+    def _troubled(self, process: WorkerProcess) -> bool:
+        """Whether one of its troubles has lasted long enough to be shown; any, where the service is
+        already shown as not working."""
+        if process.status.service in self._ongoing:
             return bool(_troubles(process.status))
-        status, waited = process.status, self._listened - process.heard
+        status, waited = process.status, self._read_clock - process.last_seen
         for part in _troubles(status):
             before = (status.time - status.since.get(part, status.time)).total_seconds()
-            if before + waited >= (REBALANCE_SECONDS if part == SHARING else SETTLE_SECONDS):
+            if before + waited >= (REBALANCE_SECONDS if part == REBALANCING else SETTLE_SECONDS):
                 return True
         return False
 
-    def _last_well(self, service: str, troubled: Iterable[Status]) -> datetime | None:
-        """When it was last heard to be well; exactly, where the troubles began after that."""
-        well, began = self._well.get(service), _earliest(troubled)
-        return max(well, began) if well and began else began or well
+    def _healthy_until(self, service: str, troubled: Iterable[Status]) -> datetime | None:
+        """The time of its last status without trouble, or when the troubles began, if later."""
+        healthy, began = self._last_healthy.get(service), _earliest(troubled)
+        return max(healthy, began) if healthy and began else began or healthy
 
-    def _orphaned(self, service: str, running: Iterable[Process], at: datetime) -> datetime | None:
-        """Since when some partitions have no worker, where that has lasted too long."""
+    def _partitions_unowned_since(
+        self, service: str, running: Iterable[WorkerProcess], at: datetime
+    ) -> datetime | None:
+        """Since when some partitions have no worker; None where that is not or too short."""
         owned = [process.status.gauges.get("partitions") for process in running]
         expected = self._partitions.get(service)
         if expected is None or None in owned or sum(each or 0 for each in owned) >= expected:
-            self._short.pop(service, None)
+            self._unowned_since.pop(service, None)
             return None
-        began, began_at = self._short.setdefault(service, (self._listened, at))
-        return began_at if self._listened - began > REBALANCE_SECONDS else None
+        began, began_at = self._unowned_since.setdefault(service, (self._read_clock, at))
+        return began_at if self._read_clock - began > REBALANCE_SECONDS else None
 
 
 def _troubles(status: Status) -> set[str]:
-    """The troubles that keep it from its work."""
+    """The troubles that stop its work."""
     return status.trouble.keys() - ADVISORY - HARMLESS.get(status.service, frozenset())
 
 
-def _whole(status: Status) -> bool:
-    """Whether its troubles keep it from all of its work, and not from some partitions only."""
+def _stops_all_work(status: Status) -> bool:
+    """Whether its troubles stop all of its work, and not only some partitions."""
     stuck, owned = (status.gauges.get(name, 0.0) for name in ("stuck_partitions", "partitions"))
     return not (
         _troubles(status) <= PARTIAL and (0 < stuck < owned or "stranger" in status.trouble)

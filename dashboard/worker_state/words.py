@@ -1,25 +1,26 @@
-"""What the head of every page says of workers that do not work: whole sentences, reviewed.
+"""The reviewed sentences on workers that do not work, for the head of every page.
 
-A moment stands in a sentence as ``{since}``, so that a page can write it as a ``<time>``.
+A time stands in a sentence as ``{since}``, so that a page can write it as a ``<time>``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from dashboard.worker_state.overview import Kind, Overview, State
+from dashboard.worker_state.overview import Overview, ServiceState, StateKind
 
 Level = Literal["severe", "caution", "neutral"]
-LEVELS: Mapping[Kind, Level] = {
+LEVELS: Mapping[StateKind, Level] = {
     "checking": "neutral",
     "down": "severe",
     "part": "severe",
     "late": "caution",
 }
-WORDS: Mapping[str, Mapping[Kind, str]] = {
+SENTENCES: Mapping[str, Mapping[StateKind, str]] = {
     "detectors": {
         "checking": "Vigil is checking whether detection runs.",
         "down": "Detection [has not been|is not] running{since}: nobody is being judged.",
@@ -48,7 +49,7 @@ WORDS: Mapping[str, Mapping[Kind, str]] = {
         "late": "Storing is {behind} behind: what you see here is as old.",
     },
 }
-"""Service → kind → sentence. In brackets: its wording with a moment, and without one."""
+"""Service → kind → sentence. In brackets: the wording with a time, and without one."""
 UNANSWERED = (
     "Nothing is known of detection, words, paging and storing{since}: the message broker does not"
     " answer. Watch your patients directly."
@@ -56,34 +57,39 @@ UNANSWERED = (
 _EITHER = re.compile(r"\[([^|\]]+)\|([^\]]+)\]")
 
 
-class Notice(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Notice:
     """One sentence of the head."""
 
     part: str
-    """What it is about: a service, or ``broker``."""
+    """A service, or ``broker``."""
     level: Level
     before: str
     since: datetime | None
     after: str
 
 
-def notices(overview: Overview) -> tuple[Notice, ...]:
-    """The sentences of everything that does not work, the worst first."""
+def head_notices(overview: Overview) -> tuple[Notice, ...]:
+    """The sentences on everything that does not work, the most severe first."""
     if overview.unanswered:
-        return (_notice("broker", "severe", UNANSWERED, overview.since),)
-    said = [
-        _notice(s.service, LEVELS[s.kind], _behind(WORDS[s.service][s.kind], s), s.since)
-        for s in overview.states
-    ]
+        return (_notice("broker", "severe", sentence=UNANSWERED, since=overview.since),)
+    found = [_service_notice(state) for state in overview.states]
     order: tuple[Level, ...] = ("severe", "caution", "neutral")
-    return tuple(sorted(said, key=lambda notice: order.index(notice.level)))
+    return tuple(sorted(found, key=lambda notice: order.index(notice.level)))
 
 
-def _behind(sentence: str, state: State) -> str:
-    minutes = state.minutes
-    return sentence.replace("{behind}", f"{minutes} minute{'' if minutes == 1 else 's'}")
+def _service_notice(state: ServiceState) -> Notice:
+    behind = f"{state.minutes} minute{'' if state.minutes == 1 else 's'}"
+    sentence = SENTENCES[state.service][state.kind].replace("{behind}", behind)
+    return _notice(state.service, LEVELS[state.kind], sentence=sentence, since=state.since)
 
 
-def _notice(part: str, level: Level, sentence: str, since: datetime | None) -> Notice:
+def _notice(part: str, level: Level, *, sentence: str, since: datetime | None) -> Notice:
     before, found, after = _EITHER.sub(r"\1" if since else r"\2", sentence).partition("{since}")
-    return Notice(part, level, before + (" since " if found and since else ""), since, after)
+    return Notice(
+        part=part,
+        level=level,
+        before=before + (" since " if found and since else ""),
+        since=since,
+        after=after,
+    )

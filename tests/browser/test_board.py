@@ -116,9 +116,9 @@ def test_an_alert_appears_by_itself_and_is_acknowledged_by_keyboard(
         said = page.get_by_label("Comment on Heart rate low")
         said.fill("Pulse by hand: 41.")
         said.press("Enter")
-        expect(page.locator(".deeds")).to_contain_text("Pulse by hand: 41.", timeout=15_000)
+        expect(page.locator(".actions")).to_contain_text("Pulse by hand: 41.", timeout=15_000)
         page.get_by_role("button", name="Useful: Heart rate low").click()
-        expect(page.locator(".deeds")).to_contain_text("marked it useful", timeout=15_000)
+        expect(page.locator(".actions")).to_contain_text("marked it useful", timeout=15_000)
     with connect(settings) as connection:
         verbs = connection.execute("SELECT verb, actor FROM actions ORDER BY time").fetchall()
     assert [(a["verb"], a["actor"]) for a in verbs] == [
@@ -133,7 +133,7 @@ def test_without_a_broker_an_action_says_that_it_was_not_recorded(
     with serving([build(away)], away) as url:
         sign_in(chromium_page, url)
         chromium_page.locator('li[data-key="p1"] .ack').click()
-        said = chromium_page.locator('li[data-key="p1"] .said')
+        said = chromium_page.locator('li[data-key="p1"] .feedback')
         expect(said).to_contain_text("nothing was recorded")
         expect(chromium_page.locator('li[data-key="p1"] .ack')).to_have_text("Acknowledge")
 

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from dashboard.phone.locales import LOCALES
-from dashboard.phone.words import EN, direction, messages, words
+from dashboard.phone.words import EN, text_direction, word_names, words_for
 from explain.questions.answers import answer
 from explain.tables import read
 from explain.templates.compose import compose
@@ -37,7 +37,7 @@ EARLIER = event(
     onset=ONSET - timedelta(hours=2),
     evidence={"signal": "systolic", "value": 182, "values": {"systolic": 182, "diastolic": 121}},
 )
-ENGLISH = {getattr(EN, name) for name in messages()} - {EN.app_name} | {
+ENGLISH = {getattr(EN, name) for name in word_names()} - {EN.app_name} | {
     text
     for section in ("ask", "page", "basis")
     for text in read("en/questions.toml")[section].values()
@@ -96,8 +96,8 @@ def test_a_patient_reads_their_own_language_and_no_english(
     with at_home(page, database_url) as phone:
         reading(phone, locale)
         assert page.get_attribute("html", "lang") == locale
-        assert page.get_attribute("html", "dir") == direction(locale)
-        w = words(locale)
+        assert page.get_attribute("html", "dir") == text_direction(locale)
+        w = words_for(locale)
         assert page.get_by_role("heading", name=w.page_title).is_visible()
         assert page.get_by_role("button", name=w.reply_help).is_visible()
         shown = texts(page)
@@ -158,7 +158,7 @@ def test_an_english_message_on_an_arabic_page_runs_its_own_way(
         assert newest.get_attribute("lang") == "en"
         assert newest.evaluate("(e) => getComputedStyle(e).direction") == "ltr"
         what_to_do = page.locator(".newest .do h3")
-        assert what_to_do.inner_text() == words("ar").what_to_do
+        assert what_to_do.inner_text() == words_for("ar").what_to_do
         assert what_to_do.evaluate("(e) => getComputedStyle(e).direction") == "rtl"
 
 

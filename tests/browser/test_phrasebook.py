@@ -101,7 +101,7 @@ def test_a_nurse_finds_approves_changes_and_bans_a_sentence_by_keyboard(
         approve = mine.get_by_role("button", name="Approve")
         approve.focus()
         page.keyboard.press("Enter")
-        expect(page.locator("#said")).to_have_text("1 sentence is approved.")
+        expect(page.locator("#outcome")).to_have_text("1 sentence is approved.")
         expect(mine.locator(".status")).to_have_text("Approved")
         expect(mine).to_contain_text("approved by Kim Berg")
         expect(page.get_by_label("Words")).to_have_value("now {")  # the filter stays
@@ -120,7 +120,7 @@ def test_a_nurse_finds_approves_changes_and_bans_a_sentence_by_keyboard(
         box.fill("Your heart rate is high, {heart_rate} now.")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        expect(page.locator("#said")).to_have_text("1 sentence is changed.")
+        expect(page.locator("#outcome")).to_have_text("1 sentence is changed.")
         expect(mine.locator(".status")).to_have_text("Banned")
 
         page.goto(f"{url}/board/phrasebook?q=rate+is+high%2C+%7Bheart_rate%7D+now")
@@ -134,7 +134,7 @@ def test_a_nurse_finds_approves_changes_and_bans_a_sentence_by_keyboard(
         page.goto(f"{url}/board/phrasebook?status=draft&reader=care_team")
         expect(page.locator(".status.draft")).to_have_count(20)
         page.get_by_role("button", name="Approve the 20 drafts on this page").click()
-        expect(page.locator("#said")).to_have_text("20 sentences are approved.")
+        expect(page.locator("#outcome")).to_have_text("20 sentences are approved.")
     with connect(settings) as connection:
         row = connection.execute("SELECT count(*) AS n FROM phrases WHERE by = 'kim'").fetchone()
     assert row == {"n": 24}

@@ -60,7 +60,7 @@ def ask_by_button(page: Page) -> None:
         page.get_by_role("button", name=book("patient").say("ask", intent)).first.click()
         made = answer(intent, TOLD, "patient")
         expect(page.get_by_role("heading", name=made.question)).to_be_visible()
-        expect(page.locator(".told")).to_have_text(made.text)
+        expect(page.locator(".answer-text")).to_have_text(made.text)
         page.get_by_text("What this rests on").click()
         expect(page.locator(".grounds > div").first).to_be_visible()
         page.get_by_role("link", name="Back to your messages").click()
@@ -85,13 +85,17 @@ def test_own_words_by_keyboard(chromium_page: Page, database_url: str) -> None:
         page.get_by_text("Ask about this message").first.click()
         page.get_by_label("Your own question").first.fill("am i going to be ok")
         page.keyboard.press("Enter")
-        expect(page.locator(".told")).to_contain_text("I can't answer that; your care team can.")
-        expect(page.locator(".told")).to_contain_text("call for emergency help")
+        expect(page.locator(".answer-text")).to_contain_text(
+            "I can't answer that; your care team can."
+        )
+        expect(page.locator(".answer-text")).to_contain_text("call for emergency help")
         assert page.url == f"{base}/phone/questions"  # the address does not carry the question
         assert "going to be ok" not in page.content()
         page.get_by_label("Your own question").fill("what is my usual heart rate?")
         page.keyboard.press("Enter")
-        expect(page.locator(".told")).to_contain_text("Your usual is 58 to 75 beats a minute.")
+        expect(page.locator(".answer-text")).to_contain_text(
+            "Your usual is 58 to 75 beats a minute."
+        )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

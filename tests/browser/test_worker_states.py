@@ -44,7 +44,7 @@ def board(away: Settings) -> Iterator[tuple[Dashboard, str]]:
 def say(part: Dashboard, **how: Any) -> float:
     """Detection says how it is doing; when that was."""
     now = datetime.now(UTC)
-    part.context.monitor.states.hear(status("detectors", time=now, **how), now)
+    part.context.monitor.states.record_status(status("detectors", time=now, **how), now)
     return time.monotonic()
 
 
@@ -102,7 +102,7 @@ def test_only_a_sentence_that_changed_is_drawn_again(away: Settings, chromium_pa
             " { childList: true })"
         )
         now = datetime.now(UTC)
-        part.context.monitor.states.hear(
+        part.context.monitor.states.record_status(
             status("notify", time=now, gauges={"lag_seconds": 100.0}), now
         )
         expect(page.locator('#state [data-part="notify"]')).to_be_visible()

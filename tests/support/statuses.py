@@ -14,7 +14,7 @@ from vigil.domain.status import Status
 from vigil.values.clock import utc_now
 
 if TYPE_CHECKING:
-    from dashboard.worker_state.monitor import Monitor
+    from dashboard.worker_state.monitor import WorkerMonitor
 
 
 def status(service: str, seconds: float = 0, instance: str = "", **rest: Any) -> Status:
@@ -38,13 +38,13 @@ def working(at: datetime) -> tuple[Status, ...]:
 
 
 @contextmanager
-def heard(monitor: Monitor, *said: Status) -> Iterator[None]:
+def heard(monitor: WorkerMonitor, *said: Status) -> Iterator[None]:
     """A monitor without a broker for which these statuses came just now, and nothing since."""
     before, now, at = monitor.states, time.monotonic(), utc_now()
     monitor.states = WorkerStates(now, at)
-    monitor.states.confirm(now + 3600, at)  # no later question is waited for
+    monitor.states.confirm_read(now + 3600, at)  # no later question is waited for
     for each in said:
-        monitor.states.hear(each, at)
+        monitor.states.record_status(each, at)
     try:
         yield
     finally:

@@ -15,6 +15,6 @@ __all__ = ["FOLDER", "LOCALES", "of"]
 FOLDER = Path(__file__).parent
 
 
-def of(locale: str) -> Catalogue:
+def catalogue_for(locale: str) -> Catalogue:
     """The catalogue of a locale."""
     return catalogue(FOLDER, locale)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dashboard.phone import locales
-from dashboard.phone.words import EN, context, messages
+from dashboard.phone.words import EN, message_context, word_names
 from vigil.values import catalog_files
 from vigil.values.catalog_files import Message
 
@@ -18,8 +18,8 @@ COMMENT = """# The patient's page, but for the messages on it. Context: the word
 
 def template() -> Iterator[Message]:
     """Context and English of every word."""
-    for name in messages():
-        yield context(name), getattr(EN, name)
+    for name in word_names():
+        yield message_context(name), getattr(EN, name)
 
 
 def main() -> None:

@@ -1,22 +1,22 @@
-// The patient's page: times in the reader's own zone, news without reloading by hand, and push.
+// The patient's page: times in the reader's own zone, automatic reload on news, and push.
 // Reading and answering work without it.
 "use strict";
 
-const LOOK_MS = 20_000;
+const CHECK_MS = 20_000;
 const main = document.getElementById("main");
 const apple = /iPad|iPhone|iPod/.test(navigator.userAgent)
   || (navigator.platform === "MacIntel" && navigator.maxTouchPoints > 1);
 const installed = matchMedia("(display-mode: standalone)").matches;
 
 // As the reader's browser writes times in the page's language. Messages have the digits of ar-EG.
-const spoken = document.documentElement.lang;
-const language = spoken === "ar" ? "ar-EG"
-  : navigator.languages.find((one) => one.split("-")[0] === spoken) ?? spoken;
+const pageLanguage = document.documentElement.lang;
+const language = pageLanguage === "ar" ? "ar-EG"
+  : navigator.languages.find((one) => one.split("-")[0] === pageLanguage) ?? pageLanguage;
 
 async function writeTimes() {
   const zone = window.vigilZone; // by the server's table of zones
   await zone.load();
-  if (!zone.known()) return; // they stay as the server wrote them, in UTC
+  if (!zone.known()) return; // they stay in UTC, as rendered by the server
   const form = { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" };
   const written = new Intl.DateTimeFormat(language, form);
   for (const time of document.querySelectorAll("time[data-local]")) {
@@ -24,7 +24,7 @@ async function writeTimes() {
   }
 }
 
-async function lookForNews() {
+async function checkForNews() {
   if (document.visibilityState !== "visible") return;
   const typed = [...document.querySelectorAll("input[name=question]")].some((one) => one.value);
   if (typed) return; // a question that is being written is not lost
@@ -33,10 +33,10 @@ async function lookForNews() {
 }
 
 function keepFresh() {
-  const look = () => lookForNews().catch(() => undefined); // offline: the next look may do
-  setInterval(look, LOOK_MS);
-  document.addEventListener("visibilitychange", look);
-  navigator.serviceWorker?.addEventListener("message", look);
+  const check = () => checkForNews().catch(() => undefined); // offline: the next check may do
+  setInterval(check, CHECK_MS);
+  document.addEventListener("visibilitychange", check);
+  navigator.serviceWorker?.addEventListener("message", check);
 }
 
 // Push -------------------------------------------------------------------------------------------
@@ -54,12 +54,12 @@ function keyBytes() {
 
 function sameKey(subscription) {
   const given = subscription.options?.applicationServerKey;
-  if (!given) return true; // the browser does not tell
+  if (!given) return true; // the browser does not provide it
   const theirs = new Uint8Array(given);
   return keyBytes().every((byte, n) => byte === theirs[n]);
 }
 
-async function tell(subscription) {
+async function sendSubscription(subscription) {
   const answer = await fetch("/phone/subscriptions", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -70,7 +70,7 @@ async function tell(subscription) {
 
 async function turnOn(registration) {
   if (await Notification.requestPermission() !== "granted") return "blocked";
-  await tell(await registration.pushManager.subscribe({
+  await sendSubscription(await registration.pushManager.subscribe({
     userVisibleOnly: true,
     applicationServerKey: keyBytes(),
   }));
@@ -93,7 +93,7 @@ async function stateNow(registration) {
     await subscription.unsubscribe();
     return "off";
   }
-  await tell(subscription); // it may have changed, or this phone may be another patient's now
+  await sendSubscription(subscription); // it may have changed, or this phone may be another patient's now
   return "on";
 }
 

@@ -1,5 +1,5 @@
-// The service worker of the patient's page: shows notifications and tells that they were shown.
-// It keeps one page, which is about nobody, for when there is no connection; never a message.
+// The service worker of the patient's page: shows notifications and reports that they were shown.
+// It caches one page without personal data for use without a connection; never a message.
 "use strict";
 
 const KEPT = "vigil-phone-1";
@@ -44,7 +44,7 @@ async function show(message) {
     body: message.body,
     icon: "/phone/static/icon-192.png",
     badge: "/phone/static/icon-192.png",
-    // A repeat takes the place of the first, and is heard.
+    // A repeat replaces the first and sounds again.
     ...(message.alert_id ? { tag: message.alert_id, renotify: true } : {}),
   });
   const windows = await self.clients.matchAll({ type: "window" });
@@ -53,7 +53,7 @@ async function show(message) {
     await fetch(`/phone/receipts/${encodeURIComponent(message.delivery_id)}`, {
       method: "POST",
       credentials: "same-origin",
-    }).catch(() => undefined); // no receipt: the log then says "sent", and not "shown"
+    }).catch(() => undefined); // no receipt: the log then has "sent" and not "shown"
   }
 }
 

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from dashboard.board.rows import row
-from dashboard.board.snapshot import Seen, Wards
+from dashboard.board.rows import render_row
+from dashboard.board.snapshot import PatientSnapshot, Wards
 from dashboard.live.views import Views
 from dashboard.shell.context import WebContext
 from store.database.connections import async_pool, connect
@@ -31,14 +31,14 @@ def seed(database_url: str) -> Iterator[Seed]:
         yield Seed(connection, datetime.now(UTC))
 
 
-def ward(database_url: str) -> dict[str, Seen]:
+def ward(database_url: str) -> dict[str, PatientSnapshot]:
     """Patients in the board's order."""
 
-    async def read() -> dict[str, Seen]:
+    async def read() -> dict[str, PatientSnapshot]:
         settings = Settings(demo=True, database_url=database_url)
         async with async_pool(settings) as pool:
             made = WebContext(settings=settings, pool=pool, feed=BoardFeed(settings))
-            return {seen.patient.patient_id: seen for seen in await Wards(made).now()}
+            return {seen.patient.patient_id: seen for seen in await Wards(made).read()}
 
     return asyncio.run(read())
 
@@ -73,7 +73,7 @@ def test_the_board_names_the_most_urgent_and_counts_the_rest(seed: Seed, databas
     seed.commit()
     seed.action(acknowledged, "acknowledge", "kim")
     seed.commit()
-    stands = ward(database_url)["p1"].stands
+    stands = ward(database_url)["p1"].ranking
     assert [e.kind for e in stands.episodes] == [
         "heart_rate_high", "blood_pressure_high", "heart_rate_unusual",
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def test_the_words_are_those_of_the_highest_revision(seed: Seed, database_url: s
     update = seed.event("p1", "heart_rate_high", phase="updated", sequence=1)
     assert update.event_id == event.event_id
     seed.commit()
-    top = ward(database_url)["p1"].stands.top
+    top = ward(database_url)["p1"].ranking.top
     assert top is not None
     assert top.text is not None
     assert top.text["title"] == "Reworded"
@@ -100,7 +100,7 @@ def test_steps_that_come_twice_or_late_change_nothing(seed: Seed, database_url: 
     seed.event("p1", "heart_rate_high", phase="updated", sequence=1, priority="high")
     seed.event("p1", "heart_rate_high", sequence=0, priority="medium")
     seed.commit()
-    top = ward(database_url)["p1"].stands.top
+    top = ward(database_url)["p1"].ranking.top
     assert top is not None
     assert (top.phase, top.priority) == ("updated", "high")
 
@@ -122,7 +122,7 @@ def test_a_closed_episode_leaves_unless_nobody_saw_it(seed: Seed, database_url: 
     seed.commit()
     seed.action(events["seen"], "acknowledge", "kim")
     seed.commit()
-    shown = {name for name, one in ward(database_url).items() if one.stands.episodes}
+    shown = {name for name, one in ward(database_url).items() if one.ranking.episodes}
     assert shown == {"unseen"}
 
 
@@ -132,16 +132,16 @@ def test_an_acknowledgement_ends_when_the_priority_rises(seed: Seed, database_ur
     seed.commit()
     seed.action(event, "acknowledge", "kim")
     seed.commit()
-    assert ward(database_url)["p1"].stands.unacknowledged == 0
+    assert ward(database_url)["p1"].ranking.unacknowledged == 0
     seed.event("p1", "heart_rate_high", phase="updated", sequence=1, priority="medium")
     seed.commit()
-    assert ward(database_url)["p1"].stands.unacknowledged == 0
+    assert ward(database_url)["p1"].ranking.unacknowledged == 0
     seed.event("p1", "heart_rate_high", phase="updated", sequence=2, priority="high")
     seed.commit()
-    assert ward(database_url)["p1"].stands.unacknowledged == 1
+    assert ward(database_url)["p1"].ranking.unacknowledged == 1
     seed.action(event, "acknowledge", "lee")
     seed.commit()
-    top = ward(database_url)["p1"].stands.top
+    top = ward(database_url)["p1"].ranking.top
     assert top is not None
     assert top.acknowledged_by == "lee"
 
@@ -161,15 +161,15 @@ def test_a_patient_who_asks_for_help_comes_first_until_someone_answers(
     seed.commit()
     shown = ward(database_url)
     assert list(shown) == ["b", "c", "a"]
-    assert shown["b"].stands.level == "high"
-    assert shown["b"].stands.unacknowledged == 1
+    assert shown["b"].ranking.level == "high"
+    assert shown["b"].ranking.unacknowledged == 1
     seed.action(low, "acknowledge", "kim")
     seed.action(over, "acknowledge", "kim")
     seed.commit()
     shown = ward(database_url)
     assert list(shown) == ["a", "b", "c"]
-    assert shown["b"].stands.level == "low"
-    assert not shown["c"].stands.episodes
+    assert shown["b"].ranking.level == "low"
+    assert not shown["c"].ranking.episodes
 
 
 def test_a_patient_cannot_acknowledge_for_the_team(seed: Seed, database_url: str) -> None:
@@ -178,7 +178,7 @@ def test_a_patient_cannot_acknowledge_for_the_team(seed: Seed, database_url: str
     seed.commit()
     seed.action(event, "acknowledge", "patient")
     seed.commit()
-    assert ward(database_url)["p1"].stands.unacknowledged == 1
+    assert ward(database_url)["p1"].ranking.unacknowledged == 1
 
 
 def test_removed_patients_are_not_on_the_board(seed: Seed, database_url: str) -> None:
@@ -254,7 +254,8 @@ def test_two_hundred_patients_are_read_with_as_many_questions_as_one(
         seed.connection.commit()
         asked.clear()
         assert (
-            len([row(seen, judged=True) for seen in ward(database_url).values()]) == patients.stop
+            len([render_row(seen, judged=True) for seen in ward(database_url).values()])
+            == patients.stop
         )
         return len(asked)
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -16,9 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.auth import passwords, signin
-from dashboard.auth.attempts import FREE, KEPT, LONGEST_SECONDS, Failures, Places, source
-from dashboard.auth.passwords import BusyError, Checked, Checker
-from dashboard.auth.signin import BUSY, WRONG, Asked, Refused, SignedIn, SignIn
+from dashboard.auth.attempts import (
+    FREE,
+    LONGEST_SECONDS,
+    MAX_REMEMBERED,
+    FailureRates,
+    Failures,
+    network_of,
+)
+from dashboard.auth.passwords import BusyError, PasswordCheck, PasswordChecker
+from dashboard.auth.signin import BUSY, WRONG, SignedIn, SignIn, SignInAttempt, SignInRefused
 from dashboard.shell.context import WebContext
 from store.database.connections import async_pool
 from store.episodes.feed import BoardFeed
@@ -73,7 +81,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     made: list[str | None] = []
     real = passwords.check_password
 
-    def counted(password_hash: str | None, password: str) -> Checked:
+    def counted(password_hash: str | None, password: str) -> PasswordCheck:
         made.append(password_hash)
         return real(password_hash, password)
 
@@ -118,16 +126,16 @@ def test_whoever_guesses_keeps_only_himself_out(board: Board) -> None:
         seed.user("nina", PASSWORD)
 
     async def work(door: SignIn) -> None:
-        first = await door.attempt(Asked("nina", PASSWORD, "ward"))
+        first = await door.attempt(SignInAttempt("nina", PASSWORD, "ward"))
         assert isinstance(first, SignedIn)
         for _ in range(12):
-            await door.attempt(Asked("nina", "wrong", "attacker"))
-        kept_out = await door.attempt(Asked("nina", PASSWORD, "attacker"))
-        assert isinstance(kept_out, Refused)
+            await door.attempt(SignInAttempt("nina", "wrong", "attacker"))
+        kept_out = await door.attempt(SignInAttempt("nina", PASSWORD, "attacker"))
+        assert isinstance(kept_out, SignInRefused)
         assert (kept_out.status, kept_out.retry_after) == (429, 30)
-        assert isinstance(await door.attempt(Asked("nina", PASSWORD, "ward")), SignedIn)
+        assert isinstance(await door.attempt(SignInAttempt("nina", PASSWORD, "ward")), SignedIn)
         # and from the attacker's own address, in the browser that she uses
-        known = Asked("nina", PASSWORD, "attacker", first.browser)
+        known = SignInAttempt("nina", PASSWORD, "attacker", first.browser)
         assert isinstance(await door.attempt(known), SignedIn)
 
     at_the_door(board, work, lambda: NOW)
@@ -144,11 +152,13 @@ def test_many_places_together_hold_an_account_up_for_a_minute_at_most(board: Boa
     moment = [NOW]
 
     async def work(door: SignIn) -> None:
-        refused = await door.attempt(Asked("mona", PASSWORD, "new place"))
-        assert isinstance(refused, Refused)
+        refused = await door.attempt(SignInAttempt("mona", PASSWORD, "new place"))
+        assert isinstance(refused, SignInRefused)
         assert (refused.status, refused.retry_after) == (429, 60)
         moment[0] += timedelta(seconds=61)
-        assert isinstance(await door.attempt(Asked("mona", PASSWORD, "new place")), SignedIn)
+        assert isinstance(
+            await door.attempt(SignInAttempt("mona", PASSWORD, "new place")), SignedIn
+        )
 
     at_the_door(board, work, lambda: moment[0])
 
@@ -158,8 +168,8 @@ def test_many_places_do_not_guess_fast(board: Board) -> None:
         seed.user("petra", PASSWORD)
 
     async def work(door: SignIn) -> list[int]:
-        answers = [await door.attempt(Asked("petra", "wrong", f"p{n}")) for n in range(70)]
-        return [one.status for one in answers if isinstance(one, Refused)]
+        answers = [await door.attempt(SignInAttempt("petra", "wrong", f"p{n}")) for n in range(70)]
+        return [one.status for one in answers if isinstance(one, SignInRefused)]
 
     told = at_the_door(board, work, lambda: NOW)
     assert told == [401] * signin.ACCOUNT_RULE.free + [429] * 20
@@ -168,8 +178,8 @@ def test_many_places_do_not_guess_fast(board: Board) -> None:
 
 
 async def _guesses(door: SignIn, user: str) -> list[int]:
-    answers = [await door.attempt(Asked(user, "wrong", f"p{n}")) for n in range(70)]
-    return [one.status for one in answers if isinstance(one, Refused)]
+    answers = [await door.attempt(SignInAttempt(user, "wrong", f"p{n}")) for n in range(70)]
+    return [one.status for one in answers if isinstance(one, SignInRefused)]
 
 
 def test_a_known_browser_guesses_no_faster_than_any(board: Board) -> None:
@@ -177,12 +187,12 @@ def test_a_known_browser_guesses_no_faster_than_any(board: Board) -> None:
         seed.user("otto", PASSWORD)
 
     async def work(door: SignIn) -> list[int]:
-        first = await door.attempt(Asked("otto", PASSWORD, "ward"))
+        first = await door.attempt(SignInAttempt("otto", PASSWORD, "ward"))
         assert isinstance(first, SignedIn)
-        asked = Asked("otto", "wrong", "anywhere", first.browser)
-        answers = [await door.attempt(asked._replace(place=f"p{n}")) for n in range(8)]
-        assert isinstance(await door.attempt(Asked("otto", PASSWORD, "ward")), SignedIn)
-        return [one.status for one in answers if isinstance(one, Refused)]
+        asked = SignInAttempt("otto", "wrong", "anywhere", first.browser)
+        answers = [await door.attempt(replace(asked, network=f"p{n}")) for n in range(8)]
+        assert isinstance(await door.attempt(SignInAttempt("otto", PASSWORD, "ward")), SignedIn)
+        return [one.status for one in answers if isinstance(one, SignInRefused)]
 
     assert at_the_door(board, work, lambda: NOW) == [401] * 5 + [429] * 3
 
@@ -192,13 +202,15 @@ def test_a_new_password_forgets_browsers_and_failures(board: Board) -> None:
         seed.user("rosa", PASSWORD)
 
     async def before(door: SignIn) -> str:
-        first = await door.attempt(Asked("rosa", PASSWORD, "ward"))
+        first = await door.attempt(SignInAttempt("rosa", PASSWORD, "ward"))
         assert isinstance(first, SignedIn)
         for _ in range(9):
-            await door.attempt(Asked("rosa", "wrong", "ward"))
+            await door.attempt(SignInAttempt("rosa", "wrong", "ward"))
         with board.seed() as seed:
             seed.user("rosa", "another long sentence")
-        again = await door.attempt(Asked("rosa", "another long sentence", "ward", first.browser))
+        again = await door.attempt(
+            SignInAttempt("rosa", "another long sentence", "ward", first.browser)
+        )
         assert isinstance(again, SignedIn)
         return again.browser
 
@@ -207,10 +219,10 @@ def test_a_new_password_forgets_browsers_and_failures(board: Board) -> None:
 
 def test_invented_names_cost_no_hash(board: Board, checks: list[str | None]) -> None:
     async def work(door: SignIn) -> None:
-        assert isinstance(await door.attempt(Asked("kim", PASSWORD, "ward")), SignedIn)
+        assert isinstance(await door.attempt(SignInAttempt("kim", PASSWORD, "ward")), SignedIn)
         for number in range(50):
-            answer = await door.attempt(Asked(f"nobody-{number}", PASSWORD, f"p{number}"))
-            assert answer == Refused(WRONG, 401)
+            answer = await door.attempt(SignInAttempt(f"nobody-{number}", PASSWORD, f"p{number}"))
+            assert answer == SignInRefused(WRONG, 401)
 
     at_the_door(board, work)
     assert len(checks) == 1
@@ -226,9 +238,9 @@ def test_the_time_of_a_refusal_tells_nothing(board: Board, paced: None) -> None:
         took = {}
         for user in ("kim", "left", "nobody", "not a name", "kim"):
             began = time.monotonic()
-            answer = await door.attempt(Asked(user, "wrong", f"from {user}"))
+            answer = await door.attempt(SignInAttempt(user, "wrong", f"from {user}"))
             took[user] = time.monotonic() - began
-            assert answer == Refused(WRONG, 401)
+            assert answer == SignInRefused(WRONG, 401)
         return took
 
     took = at_the_door(board, work)
@@ -243,26 +255,28 @@ def test_the_answer_is_true_when_too_many_are_checked(
     go_on, _ = slow
 
     async def work(door: SignIn) -> None:
-        door._checker = Checker(at_once=1, waiting=0)
-        first = asyncio.create_task(door.attempt(Asked("kim", "right", "a")))
+        door._checker = PasswordChecker(at_once=1, waiting=0)
+        first = asyncio.create_task(door.attempt(SignInAttempt("kim", "right", "a")))
         while door._checker._free:
             await asyncio.sleep(0.001)
         for user in ("ada", "nobody"):  # whether there is such a user or not
-            assert await door.attempt(Asked(user, "right", "b")) == BUSY
+            assert await door.attempt(SignInAttempt(user, "right", "b")) == BUSY
         go_on.set()
         assert isinstance(await first, SignedIn)
-        assert isinstance(await door.attempt(Asked("ada", "right", "b")), SignedIn)
+        assert isinstance(await door.attempt(SignInAttempt("ada", "right", "b")), SignedIn)
 
     at_the_door(board, work)
 
 
 def test_so_many_wait_and_no_more(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signin, "MOST_INSIDE", 0)
+    monkeypatch.setattr(signin, "MAX_ATTEMPTS", 0)
 
     async def work(door: SignIn) -> None:
-        assert await door.attempt(Asked("kim", PASSWORD, "a")) == BUSY
+        assert await door.attempt(SignInAttempt("kim", PASSWORD, "a")) == BUSY
         assert BUSY.status == 503
-        assert isinstance(await door.attempt(Asked("kim", PASSWORD, "a", "some cookie")), SignedIn)
+        assert isinstance(
+            await door.attempt(SignInAttempt("kim", PASSWORD, "a", "some cookie")), SignedIn
+        )
 
     at_the_door(board, work)
 
@@ -291,10 +305,10 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, lis
     """Checks that wait to be let go, and whose they were."""
     go_on, done = threading.Event(), list[str]()
 
-    def check(password_hash: str | None, password: str) -> Checked:
+    def check(password_hash: str | None, password: str) -> PasswordCheck:
         go_on.wait(20)
         done.append(str(password_hash))
-        return Checked(password == "right")
+        return PasswordCheck(password == "right")
 
     monkeypatch.setattr(passwords, "check_password", check)
     yield go_on, done
@@ -307,29 +321,29 @@ def test_the_most_trusted_are_checked_first_and_the_least_let_go(
     go_on, done = slow
 
     async def work() -> list[Any]:
-        checker = Checker(at_once=1, waiting=3)
+        checker = PasswordChecker(at_once=1, waiting=3)
         names = [("running", 2), ("worst", 2), ("bad", 2), ("good", 1), ("known", 0)]
         tasks = []
         for name, rank in names:
             tasks.append(asyncio.create_task(checker.check(name, "right", rank)))
             await asyncio.sleep(0)
-        assert checker.full(2)
-        assert checker.full(1) is False
+        assert checker.is_full(2)
+        assert checker.is_full(1) is False
         go_on.set()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        assert await checker.check("after", "right") == Checked(True)
+        assert await checker.check("after", "right") == PasswordCheck(True)
         return results
 
     results = asyncio.run(work())
     assert done == ["running", "known", "good", "worst", "after"]
     assert isinstance(results[2], BusyError)  # the one that came last among the worst
-    assert [one for one in results if not isinstance(one, BusyError)] == [Checked(True)] * 4
+    assert [one for one in results if not isinstance(one, BusyError)] == [PasswordCheck(True)] * 4
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=12))
 def test_no_turn_is_lost_whoever_goes(asked: list[tuple[int, bool]]) -> None:
     async def work() -> None:
-        checker = Checker(at_once=2, waiting=4)
+        checker = PasswordChecker(at_once=2, waiting=4)
         held = [asyncio.create_task(checker._turn(0)) for _ in range(2)]
         await asyncio.gather(*held)
         tasks = []
@@ -348,7 +362,7 @@ def test_no_turn_is_lost_whoever_goes(asked: list[tuple[int, bool]]) -> None:
                 if not task.cancelled() and task.exception() is None:
                     checker._next()
         assert checker._free == 2
-        assert not checker._line
+        assert not checker._queue
 
     asyncio.run(work())
 
@@ -361,27 +375,27 @@ def test_waits_grow_end_and_are_forgiven(gaps: list[int]) -> None:
     rule, failures, now = Backoff(), Failures(), NOW
     for gap in gaps:
         now += timedelta(seconds=gap)
-        again_at = failures.begin("kim", now, rule)
+        again_at = failures.begin_attempt("kim", now, rule)
         assert again_at is None or now < again_at <= now + rule.longest
-    assert failures.begin("kim", now + rule.longest, rule) is None  # nobody is out for ever
-    assert failures.begin("ada", now, rule) is None
+    assert failures.begin_attempt("kim", now + rule.longest, rule) is None  # nobody is out for ever
+    assert failures.begin_attempt("ada", now, rule) is None
 
 
 def test_a_flood_is_forgotten_before_memory_ends() -> None:
-    failures, places = Failures(), Places(lambda: 0.0)
-    for number in range(KEPT + 500):
-        failures.begin(f"user-{number}", NOW, Backoff())
-        places.failed(f"place-{number}")
-    assert len(failures._times) == len(places._scores) == KEPT
+    failures, places = Failures(), FailureRates(lambda: 0.0)
+    for number in range(MAX_REMEMBERED + 500):
+        failures.begin_attempt(f"user-{number}", NOW, Backoff())
+        places.record_failure(f"place-{number}")
+    assert len(failures._times) == len(places._scores) == MAX_REMEMBERED
 
 
 def test_a_place_that_fails_much_hears_later_and_is_forgiven(paced: None) -> None:
     del paced
     clock = [0.0]
-    places = Places(lambda: clock[0])
+    places = FailureRates(lambda: clock[0])
     delays = []
     for _ in range(400):
-        places.failed("here")
+        places.record_failure("here")
         delays.append(places.delay("here"))
     assert delays[int(FREE) - 1] == 0
     assert delays == sorted(delays)
@@ -392,10 +406,10 @@ def test_a_place_that_fails_much_hears_later_and_is_forgiven(paced: None) -> Non
 
 @given(st.ip_addresses())
 def test_every_address_counts_as_something(address: Any) -> None:
-    assert source(str(address))
-    assert source(source(str(address)).partition("/")[0])
+    assert network_of(str(address))
+    assert network_of(network_of(str(address)).partition("/")[0])
 
 
 def test_what_is_no_address_counts_as_itself() -> None:
-    assert source("") == ""
-    assert source("a unix socket") == "a unix socket"
+    assert network_of("") == ""
+    assert network_of("a unix socket") == "a unix socket"

@@ -13,7 +13,7 @@ from websockets.sync.client import connect as connect_websocket
 from websockets.typing import Origin
 
 from cli.services import web_app
-from dashboard.auth import door
+from dashboard.auth import session_lookup
 from dashboard.service import build
 from tests.integration.dashboard.conftest import Board, form_token
 from tests.support.crawl import flat
@@ -164,7 +164,7 @@ def test_a_database_that_hangs_holds_no_open_page_up(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who was known is let in meanwhile, and no longer than until the database answers."""
-    monkeypatch.setattr(door, "REMEMBERED_SECONDS", 0.0)
+    monkeypatch.setattr(session_lookup, "REMEMBERED_SECONDS", 0.0)
     with (
         board.sign_in() as client,
         psycopg.connect(board.settings.database()) as connection,

@@ -133,9 +133,9 @@ def _templates() -> list[tuple[Any, str]]:
         (dashboard.phone.pages.environment(), dashboard.phone.pages.FOLDER / "templates"),
     )
     return [
-        (made, path.name)
+        (made, path.relative_to(folder).as_posix())
         for made, folder in folders
-        for path in sorted(Path(folder).glob("*.html"))
+        for path in sorted(Path(folder).rglob("*.html"))
     ]
 
 

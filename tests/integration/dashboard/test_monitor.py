@@ -13,7 +13,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 
 import pytest
 
-from dashboard.live.stream import Content, Message, Stream
+from dashboard.live.stream import Message, PageContent, Stream
 from dashboard.shell.context import WebContext
 from dashboard.worker_state.overview import SERVICES, Overview
 from store.database.connections import async_pool
@@ -89,8 +89,8 @@ async def until(
             await asyncio.sleep(0.05)
 
 
-async def nothing() -> Content:
-    return Content((), "")
+async def nothing() -> PageContent:
+    return PageContent((), "")
 
 
 async def message(stream: Stream, right: Callable[[Message], bool], seconds: float) -> Message:
@@ -109,11 +109,11 @@ def test_a_killed_worker_is_on_the_open_pages_within_five_seconds(broker: str) -
             await until(context, lambda seen: seen == Overview())
             killed.send_signal(signal.SIGKILL)
             began = time.monotonic()
-            stream = Stream(context, nothing, 1, {})
+            stream = Stream(context, nothing, number=1, seen={})
             said = await message(stream, lambda m: not m["state"]["judged"], WITHIN + 1)
             took = time.monotonic() - began
             assert "Detection has not been running since" in said["state"]["html"]
-            polled = await Stream(context, nothing, 2, {}).once()
+            polled = await Stream(context, nothing, number=2, seen={}).read_once()
             assert polled["state"] == said["state"]
             return took
 
@@ -130,7 +130,7 @@ def test_a_worker_that_is_well_or_stops_or_is_in_trouble_is_shown_so(broker: str
         async with watching(settings) as context:
             await until(context, lambda seen: seen == Overview())
             health.trouble("unavailable.database", "It does not answer.")
-            await until(context, lambda seen: seen.of("store") is not None)
+            await until(context, lambda seen: seen.state_of("store") is not None)
             health.trouble("unavailable.database", None)
             await until(context, lambda seen: seen == Overview())
 

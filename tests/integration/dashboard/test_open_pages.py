@@ -49,13 +49,13 @@ def test_an_open_page_says_what_stands_still_and_takes_it_back(
 def test_an_open_page_says_that_nothing_is_heard_any_more(
     board: Board, chromium_page: Page
 ) -> None:
-    unheard = chromium_page.locator("#unheard")
+    disconnected = chromium_page.locator("#disconnected")
     with board.workers():
         with chromium_page.expect_response("**/state"):
             chromium_page.goto(f"{board.url}/login")
         chromium_page.fill("#user", "ada")
         chromium_page.route("**/state", lambda route: route.abort())
-        unheard.filter(has_text="Vigil has not answered since").wait_for()
+        disconnected.filter(has_text="Vigil has not answered since").wait_for()
         chromium_page.unroute("**/state")
-        unheard.wait_for(state="hidden", timeout=5_000)
+        disconnected.wait_for(state="hidden", timeout=5_000)
         assert chromium_page.input_value("#user") == "ada"

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from dashboard.phrase_review import review as phrase_review
-from dashboard.phrase_review.cards import asked_of
-from dashboard.phrase_review.review import edited, reviewed
+from dashboard.phrase_review.cards import parse_query
+from dashboard.phrase_review.review import edit_revisions, next_revision
 from dashboard.service import build
 from store import service as store_service
 from store.database.connections import connect
@@ -54,30 +54,30 @@ AT = NOON + timedelta(hours=1)
 
 
 def test_a_review_is_the_next_revision_by_name() -> None:
-    approved = reviewed(DRAFT, "approve", "kim", AT)
+    approved = next_revision(DRAFT, "approve", by="kim", now=AT)
     assert (approved.status, approved.revision, approved.by, approved.time) == (
         "approved", 1, "kim", AT,
     )  # fmt: skip
     assert (approved.text, approved.model, approved.adapter) == (
         DRAFT.text, DRAFT.model, DRAFT.adapter,
     )  # fmt: skip
-    assert reviewed(approved, "ban", "ada", AT).revision == 2
-    assert reviewed(BANNED, "unban", "kim", AT).status == "draft"
+    assert next_revision(approved, "ban", by="ada", now=AT).revision == 2
+    assert next_revision(BANNED, "unban", by="kim", now=AT).status == "draft"
 
 
 def test_an_edit_is_a_phrase_of_its_own_and_bans_what_it_replaces() -> None:
-    new, old = edited(DRAFT, EDIT, None, "kim", AT)
+    new, old = edit_revisions(DRAFT, EDIT, same=None, by="kim", now=AT)
     assert (new.author, new.status, new.revision, new.by) == ("person", "approved", 0, "kim")
     assert new.phrase_id == ids.phrase_id(SIGNATURE, EDIT)
     assert (new.replaces, new.model, new.prompt_hash) == (DRAFT.phrase_id, "", "")
     assert (old.phrase_id, old.status, old.revision) == (DRAFT.phrase_id, "banned", 1)
-    assert edited(BANNED, EDIT, None, "kim", AT) == [
-        edited(BANNED, EDIT, None, "kim", AT)[0]
+    assert edit_revisions(BANNED, EDIT, same=None, by="kim", now=AT) == [
+        edit_revisions(BANNED, EDIT, same=None, by="kim", now=AT)[0]
     ]  # banned already
 
 
 def test_an_edit_to_words_that_are_there_approves_those() -> None:
-    new, old = edited(DRAFT, BANNED.text, BANNED, "kim", AT)
+    new, old = edit_revisions(DRAFT, BANNED.text, same=BANNED, by="kim", now=AT)
     assert (new.phrase_id, new.status, new.revision) == (BANNED.phrase_id, "approved", 2)
     assert new.author == "model"
     assert old.status == "banned"
@@ -87,11 +87,11 @@ def test_an_edit_to_words_that_are_there_approves_those() -> None:
     "query", ["page=0", "page=x", "reader=everyone", "status=good", "kind=" + "x" * 99, "%00=%00"]
 )
 def test_an_address_that_makes_no_sense_asks_for_all(query: str) -> None:
-    assert asked_of(query).query() == {}
+    assert parse_query(query).query() == {}
 
 
 def test_an_address_keeps_what_it_asks_for() -> None:
-    asked = asked_of("reader=patient&q=fast+heart&page=3&other=1")
+    asked = parse_query("reader=patient&q=fast+heart&page=3&other=1")
     assert asked.link(page=4) == "reader=patient&q=fast+heart&page=4"
     assert asked.link(page=1) == "reader=patient&q=fast+heart"
 
@@ -308,7 +308,7 @@ def test_reviews_go_to_the_topic_and_come_back(settings: Settings) -> None:
         data = fields(client, ref(DRAFT), ref(SECOND), back="reader=patient", at=1)
         answer = client.post(f"{PATH}/review", data=data)
         assert "2 sentences are approved." in answer.text
-        assert "not heard" not in answer.text
+        assert "does not have it yet" not in answer.text
         assert answer.url.params["reader"] == "patient"
         assert "approved by Kim Berg" in answer.text
 
@@ -352,4 +352,4 @@ def test_where_the_store_is_slow_it_says_so(
         eventually(lambda: part.context.publisher)
         submit_login(client, "kim", PASSWORD)
         answer = client.post(f"{PATH}/review", data=fields(client, ref(DRAFT)))
-        assert "1 sentence is approved. The database has not heard yet" in answer.text
+        assert "1 sentence is approved. The database does not have it yet" in answer.text

@@ -22,7 +22,8 @@ from psycopg import sql
 
 from cli.services import web_app
 from dashboard.live.views import Views
-from dashboard.patient import chart, chart_words
+from dashboard.patient import chart, chart_theme, chart_words
+from dashboard.patient.trend import SPANS
 from dashboard.phone import view
 from dashboard.service import build
 from dashboard.shell.context import WebContext
@@ -181,19 +182,19 @@ async def everything(settings: Settings, told: Mapping[str, Event]) -> None:
         content = await views.board("")
         rows = {piece.key: piece for piece in content.fragments}
         assert rows.keys() == {GOOD, BAD}
-        assert "unshown" not in rows[GOOD].css
+        assert "placeholder" not in rows[GOOD].css
         assert "Heart rate has" in (await views.patient(GOOD)).fragments[0].html
         for patient in told:
             await views.patient(patient)
-            for span in chart.SPANS:
+            for span in SPANS:
                 trend = await views.trend(patient, span)
-                look = chart.theme("light", "UTC")
-                figure = chart.figure(trend, look)
+                look = chart_theme.theme_for("light", "UTC")
+                figure = chart.build_figure(trend, look)
                 assert patient == BAD or len(figure["layout"]["shapes"]) >= 4
-                chart_words.words(trend)
+                chart_words.describe_chart(trend)
             async with pool.connection() as connection:
                 found = await phones.messages(connection, patient, 20)
-                assert view.messages(found, [], "en") or patient == BAD
+                assert view.list_messages(found, [], "en") or patient == BAD
 
 
 CASES = [(kind, poison) for kind, poisons in POISON.items() for poison in poisons]

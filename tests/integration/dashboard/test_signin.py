@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard.auth.passwords import check_password, hash_password
+from dashboard.auth.passwords import PasswordCheck, check_password, hash_password
 from dashboard.auth.signin import WRONG, safe_next
 from store.database.connections import connect
 from tests.integration.dashboard.conftest import PASSWORD, Board, form_token, submit_login
@@ -29,7 +29,7 @@ def test_a_hash_with_older_parameters_is_renewed() -> None:
     checked = check_password(old, "a long sentence")
     assert checked.right
     assert checked.rehashed is not None
-    assert check_password(checked.rehashed, "a long sentence") == (True, None)
+    assert check_password(checked.rehashed, "a long sentence") == PasswordCheck(right=True)
 
 
 def test_sign_in_opens_the_board_and_sign_out_closes_it(board: Board) -> None:
@@ -64,7 +64,8 @@ def test_the_database_holds_no_token_and_no_password(board: Board) -> None:
 
 
 def test_cookie_is_bound_to_https_where_there_is_https() -> None:
-    from dashboard.auth.door import cookie_name, secure
+    from dashboard.auth.session_lookup import cookie_name
+    from dashboard.shell.cookies import secure
     from vigil.service.settings import Settings
 
     settings = Settings(public_url="https://vigil.example")

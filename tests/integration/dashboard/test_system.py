@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from dashboard.administration.system import EXPECTED, Process, missing, processes, words
+from dashboard.administration.system import (
+    EXPECTED,
+    ShownProcess,
+    alert_wording,
+    list_processes,
+    missing_services,
+)
 from dashboard.worker_state.overview import WorkerStates
 from tests.integration.dashboard.conftest import Board
 from tests.support.messages import NOON
@@ -12,28 +18,28 @@ from tests.support.statuses import status
 from vigil.domain.status import Status
 
 
-def shown(*said: Status) -> list[Process]:
+def shown(*said: Status) -> list[ShownProcess]:
     """What the page shows of statuses, each said so many seconds after noon as it says."""
     states = WorkerStates(0.0, NOON)
-    states.confirm(0.0, NOON)
+    states.confirm_read(0.0, NOON)
     for each in said:
-        states.hear(each, each.time, (NOON - each.time).total_seconds())
-    return processes(states.processes())
+        states.record_status(each, each.time, (NOON - each.time).total_seconds())
+    return list_processes(states.processes())
 
 
 def test_who_was_not_heard_of_is_missing() -> None:
     found = shown(status("detectors"), status("explain", -5), status("store", -4))
     assert [(each.status.service, each.state) for each in found] == [
-        ("detectors", "working"), ("explain", "not heard of"), ("store", "working"),
+        ("detectors", "working"), ("explain", "no status"), ("store", "working"),
     ]  # fmt: skip
-    assert missing(found) == ["explain", "notify"]
-    assert missing(shown(*(status(service) for service in EXPECTED))) == []
+    assert missing_services(found) == ["explain", "notify"]
+    assert missing_services(shown(*(status(service) for service in EXPECTED))) == []
 
 
 def test_who_stopped_by_itself_is_said_to_have_stopped() -> None:
     (found,) = shown(status("store", ended=True))
     assert found.state == "stopped"
-    assert "store" in missing([found])
+    assert "store" in missing_services([found])
 
 
 def test_a_process_that_another_has_followed_is_not_shown() -> None:
@@ -54,15 +60,15 @@ def test_words_are_summed_over_the_processes_that_run() -> None:
     }  # fmt: skip
     one = status("explain", counters=counters)
     other = status("explain", -1, instance="other", counters={"alerts": 1})
-    said = words(shown(one, other))
+    said = alert_wording(shown(one, other))
     assert said is not None
     assert said.alerts == 6
-    assert dict(said.sources)["told by the phrasebook"] == 4
-    assert [(name, times) for name, _, times in said.fallbacks] == [
+    assert {each.meaning: each.times for each in said.sources}["worded by the phrasebook"] == 4
+    assert [(each.counter, each.times) for each in said.fallbacks] == [
         ("model_missing", 2), ("rewordings_refused_direction", 3),
     ]  # fmt: skip
-    assert all(meaning for _, meaning, _ in said.fallbacks)
-    assert words(shown(status("store"))) is None
+    assert all(each.meaning for each in said.fallbacks)
+    assert alert_wording(shown(status("store"))) is None
 
 
 def test_whether_a_model_answers() -> None:
@@ -71,7 +77,7 @@ def test_whether_a_model_answers() -> None:
         ({"model_ready": 1.0}, "answers"),
         ({"model_ready": 0.0}, "does not answer"),
     ):
-        said = words(shown(status("explain", gauges=gauges)))
+        said = alert_wording(shown(status("explain", gauges=gauges)))
         assert said is not None
         assert said.model == model
 

@@ -30,7 +30,7 @@ SEEN_OTHERWISE = {
     "dashboard/worker_state/monitor.py": "counts partitions; the last count stands, it is watched",
     "vigil/liveness/group_watch.py": "catches everything; what it says last stands",
     "local/supervisor.py": "passes on what supervisord says; ends with its output",
-    "dashboard/auth/door.py": "one look at a session, awaited or done without",
+    "dashboard/auth/session_lookup.py": "one look at a session, awaited or done without",
     "explain/language_model/process.py": "ends with the child; each answer has a deadline",
 }
 

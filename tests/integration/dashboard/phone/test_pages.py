@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from dashboard.phone.locales import LOCALES
-from dashboard.phone.words import EN, words
+from dashboard.phone.words import EN, words_for
 from store.database.connections import Connection, connect
 from store.notifications import deliveries
 from tests.support.notify_examples import NOW, action, alert, planned
@@ -90,12 +90,12 @@ def test_before_we_know_whose_phone_it_is_its_browser_chooses_the_language(
     house: House, locale: str
 ) -> None:
     house.browser.headers["accept-language"] = f"fr, {locale}-XX;q=0.9, en;q=0.1"
-    spoken = words(locale)
+    spoken = words_for(locale)
     way = "rtl" if locale == "ar" else "ltr"
     for path, told in (
         (f"/phone/enrol/{link_for(house.settings)}", spoken.enrol_title),
         (f"/phone/enrol/{'x' * 43}", spoken.unknown_title),
-        ("/phone", spoken.stranger_title),
+        ("/phone", spoken.not_connected_title),
         ("/phone/offline", spoken.offline_title),
     ):
         html = unescape(house.browser.get(path).text)
@@ -110,7 +110,11 @@ def test_the_patients_own_language_comes_before_the_browsers(house: House, local
     house.enrol("p2")
     html = house.read()
     assert f'<html lang="{locale}"' in html
-    for told in (words(locale).no_messages, words(locale).emergency, words(locale).limits):
+    for told in (
+        words_for(locale).no_messages,
+        words_for(locale).emergency,
+        words_for(locale).limits,
+    ):
         assert told in html
 
 
@@ -194,7 +198,7 @@ def test_a_stranger_sees_nothing(house: House) -> None:
         house.browser.cookies.set("vigil_phone", cookie)
         answer = house.browser.get("/phone")
         assert answer.status_code == 403
-        assert EN.stranger_title in answer.text
+        assert EN.not_connected_title in answer.text
         assert house.browser.get("/phone/version").status_code == 403
 
 
@@ -235,7 +239,7 @@ def test_what_goes_on_comes_before_what_is_over(house: House) -> None:
     stored(house.connection, alert(), over, on)
     page = house.read()
     assert page.index("About shock_index_high") < page.index("About heart_rate_high")
-    assert EN.going_on in page
+    assert EN.ongoing in page
     assert EN.over in page
 
 
@@ -324,7 +328,7 @@ def test_the_database_away_is_a_page_that_promises_nothing() -> None:
         browser.cookies.set("vigil_phone", "x" * 43)
         answer = browser.get("/phone")
         assert answer.status_code == 503
-        assert EN.away in answer.text
+        assert EN.unavailable in answer.text
         assert EN.emergency in answer.text
         asked = browser.get("/phone/version", headers={"Accept": "application/json"})
         assert (asked.status_code, asked.json()) == (503, {"error": "unavailable"})

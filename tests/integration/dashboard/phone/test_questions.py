@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 from fastapi.testclient import TestClient
 
-from dashboard.phone.asking import asks
+from dashboard.phone.asking import question_form
 from dashboard.phone.words import EN
 from explain.languages import LOCALES
 from explain.questions.answers import answer, book
@@ -63,7 +63,8 @@ def home(database_url: str) -> Iterator[Home]:
 def test_each_button_is_answered_with_what_it_rests_on(home: Home) -> None:
     told = home.told()
     page = unescape(home.browser.get("/phone").text)
-    for intent, question in asks("en").questions:
+    for asked in question_form("en").questions:
+        intent, question = asked.intent, asked.text
         assert f'<button name="intent" value="{intent}" class="slight">{question}</button>' in page
         shown = home.ask(told, intent=intent)
         made = answer(intent, told, "patient")
@@ -142,8 +143,8 @@ def test_each_locale_asks_and_answers_in_its_own_words(home: Home, locale: str) 
     home.connection.execute("UPDATE patients SET locale = %s", (locale,))
     told = home.told()
     page = unescape(home.browser.get("/phone").text)
-    for _, question in asks(locale).questions:
-        assert question in page
+    for asked in question_form(locale).questions:
+        assert asked.text in page
     shown = home.ask(told, question=book("patient", locale).say("ask", "usual"))
     assert answer("usual", told, "patient", locale).text in shown
     assert 'dir="rtl"' in shown or locale != "ar"

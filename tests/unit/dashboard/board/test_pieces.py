@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.board import rows
-from dashboard.board.ranking import standing
-from dashboard.board.snapshot import Seen
+from dashboard.board.ranking import rank_episodes
+from dashboard.board.snapshot import PatientSnapshot
 from dashboard.board.spark import sparkline
 from dashboard.patient import cards
-from dashboard.patient.basis import facts
+from dashboard.patient.basis import list_facts
 from store.episodes.board import SPARK_POINTS, Episode, Patient, Value
 from store.episodes.evidence import Basis, Deed
 from tests.support.seed import evidence
@@ -52,7 +52,9 @@ def values(**more: float) -> dict[str, Value]:
 
 
 def row(told: list[Episode], shown: dict[str, Value] | None = None, **who: Any) -> rows.Fragment:
-    return rows.row(Seen(patient(**who), shown or {}, standing(told), {}), judged=True)
+    return rows.render_row(
+        PatientSnapshot(patient(**who), shown or {}, rank_episodes(told), {}), judged=True
+    )
 
 
 def basis(**more: Any) -> Basis:
@@ -118,7 +120,7 @@ def test_a_late_measurement_shows_when_it_was_measured() -> None:
 def test_an_old_value_beside_a_new_one_shows_its_own_age() -> None:
     shown = values(heart_rate=70)
     shown["spo2"] = Value("p1", "spo2", 96, NOON - timedelta(hours=3), NOON - timedelta(hours=3))
-    vitals = {vital.name: vital for vital in rows.vitals(shown, None)}
+    vitals = {vital.name: vital for vital in rows.newest_vitals(shown, None)}
     assert vitals["spo2"].received_at is not None
     assert vitals["heart_rate"].received_at is None
 
@@ -139,12 +141,14 @@ def test_whatever_people_typed_is_text() -> None:
         text={"title": EVIL, "body": EVIL, "action": EVIL},
     )  # fmt: skip
     who: dict[str, Any] = {"patient_id": EVIL, "display_name": EVIL, "ward": EVIL}
-    deed = Deed("e1", EVIL, "comment", NOON, EVIL)
+    action = Deed("e1", EVIL, "comment", NOON, EVIL)
     made = [
         row([told], **who).html,
         row([told._replace(acknowledged_by=None, acknowledged_at=None)], **who).html,
-        cards.card(patient(**who), told, basis(evidence={EVIL: EVIL}), [deed]).html,
-        cards.patient_head(patient(**who), {}, [told], judged=True),
+        cards.render_card(
+            patient(**who), told, basis=basis(evidence={EVIL: EVIL}), actions=[action]
+        ).html,
+        cards.render_patient_head(patient(**who), {}, [told], judged=True),
     ]
     for html in made:
         assert "<img" not in html
@@ -153,13 +157,15 @@ def test_whatever_people_typed_is_text() -> None:
 
 def test_the_values_of_a_patient_are_marked_in_the_colour_of_what_is_told_of_them() -> None:
     told = episode(priority="low")
-    assert 'class="vitals large low"' in cards.patient_head(patient(), {}, [told], judged=True)
+    assert 'class="vitals large low"' in cards.render_patient_head(
+        patient(), {}, [told], judged=True
+    )
     over = told._replace(phase="closed")
-    assert 'class="vitals large"' in cards.patient_head(patient(), {}, [over], judged=True)
+    assert 'class="vitals large"' in cards.render_patient_head(patient(), {}, [over], judged=True)
 
 
 def test_a_card_opens_to_its_basis() -> None:
-    piece = cards.card(patient(), episode(), basis(), [])
+    piece = cards.render_card(patient(), episode(), basis=basis(), actions=[])
     text = text_of(piece.html)
     for part in (
         "It is.", "Look.", "Limit in force", "≥ 120 bpm, held for 10 min",
@@ -172,13 +178,16 @@ def test_a_card_opens_to_its_basis() -> None:
 
 def test_words_of_a_model_are_marked_with_model_and_prompt() -> None:
     made = {"author": "model", "entry": "x", "model": "smollm2@b7", "prompt_hash": "c0ffee"}
-    html = cards.card(patient(), episode(), basis(provenance=made), []).html
+    html = cards.render_card(patient(), episode(), basis=basis(provenance=made), actions=[]).html
     text = text_of(html)
     assert "worded by a language model, verified" in text
     assert "smollm2@b7" in text
     assert "c0ffee" in text
     assert '<a href="/board/phrasebook/x">' in html  # where it can be banned
-    assert "/board/phrasebook" not in cards.card(patient(), episode(), basis(), []).html
+    assert (
+        "/board/phrasebook"
+        not in cards.render_card(patient(), episode(), basis=basis(), actions=[]).html
+    )
 
 
 leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -189,8 +198,8 @@ KEYS = sorted(evidence("heart_rate_high"))
 
 @given(st.dictionaries(st.sampled_from([*KEYS, "new_key"]), json))
 def test_no_evidence_breaks_a_card(found: dict[str, Any]) -> None:
-    assert facts(basis(evidence=found))
-    assert cards.card(patient(), episode(), basis(evidence=found), []).html
+    assert list_facts(basis(evidence=found))
+    assert cards.render_card(patient(), episode(), basis=basis(evidence=found), actions=[]).html
 
 
 points = st.dictionaries(st.integers(0, SPARK_POINTS - 1), st.floats(20, 300))
@@ -221,7 +230,7 @@ def test_the_basis_says_what_else_holds_and_what_a_score_is_made_of() -> None:
         "parts": [part, {"kind": EVIL}, EVIL], "average": {"systolic": 138, "diastolic": 86},
         "contributions": {"heart_rate": 1, "respiratory_rate": 3, EVIL: 2},
     }  # fmt: skip
-    told = {fact.label: fact.value for fact in facts(basis(evidence=evidence))}
+    told = {fact.label: fact.value for fact in list_facts(basis(evidence=evidence))}
     assert told["With it"] == "Shock index high: 1.20 (limit 1.00)"
     assert told["Made of"] == "Respiratory rate 3; Heart rate 1"
     assert told["Average"] == "Systolic blood pressure 138 mmHg; Diastolic blood pressure 86 mmHg"

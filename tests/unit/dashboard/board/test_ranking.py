@@ -8,9 +8,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.board.head import counts, head
-from dashboard.board.ranking import LEVELS, level, patient_key, standing
-from dashboard.board.snapshot import Seen
+from dashboard.board.head import count_by_level, render_head
+from dashboard.board.ranking import LEVELS, patient_key, priority_of, rank_episodes
+from dashboard.board.snapshot import PatientSnapshot
 from store.episodes.board import Episode, Patient
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -37,23 +37,23 @@ episodes = st.builds(
 wards = st.lists(st.tuples(st.sampled_from(["A", "B"]), st.lists(episodes, max_size=5)))
 
 
-def seen(ward: list[tuple[str, list[Episode]]]) -> list[Seen]:
+def seen(ward: list[tuple[str, list[Episode]]]) -> list[PatientSnapshot]:
     made = [
-        Seen(Patient(f"p{n}", "", name, "en", True, False), {}, standing(told), {})
+        PatientSnapshot(Patient(f"p{n}", "", name, "en", True, False), {}, rank_episodes(told), {})
         for n, (name, told) in enumerate(ward)
     ]
-    return sorted(made, key=lambda s: patient_key(s.stands, "", s.patient.patient_id))
+    return sorted(made, key=lambda s: patient_key(s.ranking, "", s.patient.patient_id))
 
 
 @given(st.lists(episodes, max_size=8))
 def test_the_named_episode_is_of_the_highest_priority(told: list[Episode]) -> None:
-    stands = standing(told)
+    stands = rank_episodes(told)
     if not told:
         assert stands.top is None
         assert stands.level == "none"
     else:
-        assert stands.level == min((level(e) for e in told), key=LEVELS.index)
-        urgent = [e for e in told if level(e) == stands.level]
+        assert stands.level == min((priority_of(e) for e in told), key=LEVELS.index)
+        urgent = [e for e in told if priority_of(e) == stands.level]
         assert stands.top is not None
         assert stands.top.acknowledged == all(e.acknowledged for e in urgent)
 
@@ -64,7 +64,7 @@ def test_the_order_does_not_depend_on_how_the_rows_came(
 ) -> None:
     shuffled = list(told)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert standing(told) == standing(shuffled)
+    assert rank_episodes(told) == rank_episodes(shuffled)
 
 
 @given(wards)
@@ -72,17 +72,17 @@ def test_nobody_urgent_stands_below_somebody_less_urgent(
     ward: list[tuple[str, list[Episode]]],
 ) -> None:
     order = seen(ward)
-    places = [LEVELS.index(one.stands.level) for one in order]
+    places = [LEVELS.index(one.ranking.level) for one in order]
     assert places == sorted(places)
     for first, second in pairwise(order):
-        if first.stands.top and second.stands.top and first.stands.level == second.stands.level:
-            assert first.stands.top.acknowledged <= second.stands.top.acknowledged
+        if first.ranking.top and second.ranking.top and first.ranking.level == second.ranking.level:
+            assert first.ranking.top.acknowledged <= second.ranking.top.acknowledged
 
 
 @given(wards)
 def test_counts_are_of_everyone_once(ward: list[tuple[str, list[Episode]]]) -> None:
     order = seen(ward)
-    assert sum(counts(order).values()) == len(order)
+    assert sum(count_by_level(order).values()) == len(order)
 
 
 @given(wards)
@@ -91,6 +91,6 @@ def test_a_filter_never_hides_that_somebody_urgent_is_elsewhere(
 ) -> None:
     order = seen(ward)
     hidden = [one for one in order if one.patient.ward != "A"]
-    urgent = any(one.stands.level in {"high", "medium"} for one in hidden)
-    assert ("In other wards, not shown" in head(order, "A", judged=True)) == urgent
-    assert "In other wards" not in head(order, "", judged=True)
+    urgent = any(one.ranking.level in {"high", "medium"} for one in hidden)
+    assert ("In other wards, not shown" in render_head(order, "A", judged=True)) == urgent
+    assert "In other wards" not in render_head(order, "", judged=True)

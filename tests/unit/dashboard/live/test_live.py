@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.board.rows import Fragment, fragment
+from dashboard.board.rows import Fragment, make_fragment
 from dashboard.live import stream as live
-from dashboard.live.stream import Content, Message, Stream
+from dashboard.live.stream import Message, PageContent, Stream
 from dashboard.shell.context import WebContext
 from store.database.connections import async_pool
 from store.database.troubles import unavailable
@@ -27,7 +27,7 @@ def made() -> WebContext:
 
 
 def pieces(**texts: str) -> list[Fragment]:
-    return [fragment(key, "row", html) for key, html in texts.items()]
+    return [make_fragment(key, "row", html) for key, html in texts.items()]
 
 
 class Browser:
@@ -66,20 +66,20 @@ async def some(stream: Stream, count: int, between: Callable[[int], None]) -> li
 
 def test_only_what_changed_is_sent_again() -> None:
     contents = [
-        Content(pieces(a="1", b="1"), "h1"),
-        Content(pieces(b="1", a="2"), "h2"),
-        Content(pieces(b="1"), "h3"),
+        PageContent(pieces(a="1", b="1"), "h1"),
+        PageContent(pieces(b="1", a="2"), "h2"),
+        PageContent(pieces(b="1"), "h3"),
     ]
     context, place = made(), [0]
 
-    async def read() -> Content:
+    async def read() -> PageContent:
         return contents[place[0]]
 
     def change(number: int) -> None:
         place[0] = number
         context.feed._advance()
 
-    first, second, third = asyncio.run(some(Stream(context, read, 7, {}), 3, change))
+    first, second, third = asyncio.run(some(Stream(context, read, number=7, seen={}), 3, change))
     assert first["stream"] == 7
     assert set(first["pieces"]) == {"a", "b"}
     assert set(second["pieces"]) == {"a"}
@@ -91,23 +91,27 @@ def test_only_what_changed_is_sent_again() -> None:
 
 
 def test_what_the_browser_already_has_is_not_sent() -> None:
-    content = Content(pieces(a="1", b="1"), "h")
+    content = PageContent(pieces(a="1", b="1"), "h")
 
-    async def read() -> Content:
+    async def read() -> PageContent:
         return content
 
     seen = {"a": content.fragments[0].digest, "gone": "x"}
-    message = asyncio.run(some(Stream(made(), read, 1, seen), 1, lambda _: None))[0]
+    message = asyncio.run(some(Stream(made(), read, number=1, seen=seen), 1, lambda _: None))[0]
     assert set(message["pieces"]) == {"b"}
 
 
 def test_quiet_has_a_pulse_and_trouble_is_told_and_passes(monkeypatch: Any) -> None:
     monkeypatch.setattr(live, "PULSE_SECONDS", 0.01)
     monkeypatch.setattr(live, "RETRY_SECONDS", 0.02)
-    answers: list[Content | None] = [Content(pieces(a="1"), "h"), None, Content(pieces(a="2"), "h")]
+    answers: list[PageContent | None] = [
+        PageContent(pieces(a="1"), "h"),
+        None,
+        PageContent(pieces(a="2"), "h"),
+    ]
     context = made()
 
-    async def read() -> Content:
+    async def read() -> PageContent:
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if answer is None:
             raise unavailable("gone")
@@ -117,7 +121,7 @@ def test_quiet_has_a_pulse_and_trouble_is_told_and_passes(monkeypatch: Any) -> N
         if number == 2:
             context.feed._advance()
 
-    messages = asyncio.run(some(Stream(context, read, 1, {}), 6, nudge))
+    messages = asyncio.run(some(Stream(context, read, number=1, seen={}), 6, nudge))
     assert messages[1].get("pulse")
     trouble = next(message for message in messages if "trouble" in message)
     assert trouble["trouble"] == "unavailable.database"
@@ -130,11 +134,11 @@ def test_a_stream_ends_with_its_lease_and_says_so(monkeypatch: Any) -> None:
     monkeypatch.setattr(live, "PULSE_SECONDS", 0.01)
     monkeypatch.setattr(live, "LEASE_SECONDS", 0.05)
 
-    async def read() -> Content:
-        return Content((), "")
+    async def read() -> PageContent:
+        return PageContent((), "")
 
     async def all_of() -> list[Message]:
-        return [message async for message in Stream(made(), read, 1, {}).messages()]
+        return [message async for message in Stream(made(), read, number=1, seen={}).messages()]
 
     messages = asyncio.run(all_of())
     assert messages[-1]["again"] == 0
@@ -142,10 +146,10 @@ def test_a_stream_ends_with_its_lease_and_says_so(monkeypatch: Any) -> None:
 
 
 def test_without_a_websocket_one_answer_says_when_to_ask_again() -> None:
-    async def read() -> Content:
-        return Content(pieces(a="1"), "h")
+    async def read() -> PageContent:
+        return PageContent(pieces(a="1"), "h")
 
-    message = asyncio.run(Stream(made(), read, 1, {}).once())
+    message = asyncio.run(Stream(made(), read, number=1, seen={}).read_once())
     assert message["again"] == live.POLL_SECONDS
     assert set(message["pieces"]) == {"a"}
 
@@ -161,18 +165,18 @@ def test_lost_messages_are_noticed_and_asking_again_mends(
 ) -> None:
     browser, place, context = Browser(), [0], made()
 
-    async def read() -> Content:
-        return Content(pieces(**ward[place[0]]), "h")
+    async def read() -> PageContent:
+        return PageContent(pieces(**ward[place[0]]), "h")
 
     async def go() -> bool:
-        stream, whole = Stream(context, read, 1, {}), True
+        stream, whole = Stream(context, read, number=1, seen={}), True
         for number in range(len(ward)):
             place[0] = number
-            message, _ = await stream._refresh()
+            message = await stream._refresh()
             if not data.draw(st.booleans(), label="lost"):
                 whole = browser.take(message)
         if not whole or browser.seen() != {p.key: p.digest for p in (await read()).fragments}:
-            message, _ = await Stream(context, read, 2, browser.seen())._refresh()
+            message = await Stream(context, read, number=2, seen=browser.seen())._refresh()
             whole = browser.take(message)
         return whole
 

@@ -10,8 +10,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.patient.chart import DARK, LIGHT, Trend, figure, theme
-from dashboard.patient.chart_words import words
+from dashboard.patient.chart import build_figure
+from dashboard.patient.chart_theme import DARK, LIGHT, theme_for
+from dashboard.patient.chart_words import describe_chart
+from dashboard.patient.trend import JudgedEpisode, Trend
 from store.episodes.board import Episode
 from store.episodes.evidence import Basis
 from tests.support.seed import evidence
@@ -34,7 +36,13 @@ def point(minutes: float, **values: float | None) -> dict[str, Any]:
 def trend(
     points: Sequence[Mapping[str, Any]], told: list[tuple[Episode, Basis]] | None = None
 ) -> Trend:
-    return Trend(NOON, NOON + timedelta(hours=6), MINUTE, points, told or [])
+    return Trend(
+        NOON,
+        NOON + timedelta(hours=6),
+        MINUTE,
+        points,
+        [JudgedEpisode(*pair) for pair in told or []],
+    )
 
 
 def trace(drawn: Mapping[str, Any], name: str) -> Any:
@@ -43,32 +51,32 @@ def trace(drawn: Mapping[str, Any], name: str) -> Any:
 
 def test_a_line_is_not_drawn_over_a_time_without_readings() -> None:
     points = [point(m, heart_rate=70) for m in (0, 1, 2, 40, 41)]
-    line = trace(figure(trend(points), LIGHT), "Heart rate")
+    line = trace(build_figure(trend(points), LIGHT), "Heart rate")
     assert line["y"] == [70, 70, 70, None, 70, 70]
 
 
 def test_of_what_was_not_measured_there_is_no_panel() -> None:
     rate, pressure = {"heart_rate": 70.0}, {"systolic": 120.0, "diastolic": 80.0}
     for measured, axes in ((rate, {"yaxis"}), (pressure, {"yaxis2"}), (rate | pressure, BOTH)):
-        layout = figure(trend([point(5, **measured)]), LIGHT)["layout"]
+        layout = build_figure(trend([point(5, **measured)]), LIGHT)["layout"]
         assert BOTH & layout.keys() == axes
         assert layout["xaxis"]["anchor"] == max(axes).replace("axis", "")
-    assert figure(trend([]), LIGHT)["layout"].keys() >= BOTH
+    assert build_figure(trend([]), LIGHT)["layout"].keys() >= BOTH
     lasting = episode(onset=NOON - 30 * MINUTE)  # judged by heart rates before the window
-    layout = figure(trend([point(5, **pressure)], [(lasting, basis())]), LIGHT)["layout"]
+    layout = build_figure(trend([point(5, **pressure)], [(lasting, basis())]), LIGHT)["layout"]
     assert layout.keys() >= BOTH
 
 
 def test_a_cuff_a_few_times_a_day_is_one_line() -> None:
     points = [point(m, systolic=120, diastolic=80) for m in (0, 120, 300)]
-    assert None not in trace(figure(trend(points), LIGHT), "Systolic")["y"]
+    assert None not in trace(build_figure(trend(points), LIGHT), "Systolic")["y"]
 
 
 def test_an_episode_is_shaded_over_its_own_time_with_the_limits_it_was_judged_by() -> None:
     told = episode(
         onset=NOON + 30 * MINUTE, ended_at=NOON + 90 * MINUTE, phase="closed", priority="medium"
     )
-    shapes = figure(trend([], [(told, basis())]), LIGHT)["layout"]["shapes"]
+    shapes = build_figure(trend([], [(told, basis())]), LIGHT)["layout"]["shapes"]
     shade, onset, usual, limit = shapes
     assert (shade["x0"], shade["x1"]) == ("2026-11-21 12:30:00", "2026-11-21 13:30:00")
     assert shade["fillcolor"] == LIGHT.medium
@@ -79,33 +87,33 @@ def test_an_episode_is_shaded_over_its_own_time_with_the_limits_it_was_judged_by
 
 def test_an_episode_that_goes_on_is_shaded_to_the_edge() -> None:
     told = episode(onset=NOON - 30 * MINUTE)
-    shade = figure(trend([], [(told, basis())]), LIGHT)["layout"]["shapes"][0]
+    shade = build_figure(trend([], [(told, basis())]), LIGHT)["layout"]["shapes"][0]
     assert (shade["x0"], shade["x1"]) == ("2026-11-21 12:00:00", "2026-11-21 18:00:00")
 
 
 def test_a_limit_on_a_quantity_that_the_chart_does_not_show_is_not_drawn() -> None:
     facts = evidence("heart_rate_high", signal="shock_index", limit=1.0)
     told = episode(kind="shock_index_high", onset=NOON)
-    shapes = figure(trend([], [(told, basis(evidence=facts))]), LIGHT)["layout"]["shapes"]
+    shapes = build_figure(trend([], [(told, basis(evidence=facts))]), LIGHT)["layout"]["shapes"]
     assert len(shapes) == 2
     assert shapes[0]["yref"] == "paper"
 
 
 def test_times_are_the_readers() -> None:
-    look = theme("dark", "Asia/Tokyo")
-    drawn = figure(trend([point(0, heart_rate=70)]), look)
+    look = theme_for("dark", "Asia/Tokyo")
+    drawn = build_figure(trend([point(0, heart_rate=70)]), look)
     assert trace(drawn, "Heart rate")["x"] == ["2026-11-21 21:00:00"]
     assert "Asia/Tokyo" in drawn["layout"]["xaxis"]["title"]["text"]
     for unknown in ("Not/AZone", "", "../../etc/passwd"):
-        assert theme("light", unknown).zone is None
-    assert theme("dark", "UTC").ink == DARK.ink
+        assert theme_for("light", unknown).zone is None
+    assert theme_for("dark", "UTC").ink == DARK.ink
 
 
 def test_many_episodes_keep_their_marks_and_lose_their_words() -> None:
     told = [(episode(onset=NOON + m * MINUTE), basis()) for m in range(20)]
     labels = [
         shape["label"]["text"]
-        for shape in figure(trend([], told), LIGHT)["layout"]["shapes"]
+        for shape in build_figure(trend([], told), LIGHT)["layout"]["shapes"]
         if "label" in shape
     ]
     assert labels == ["▲"] * 20
@@ -113,8 +121,8 @@ def test_many_episodes_keep_their_marks_and_lose_their_words() -> None:
 
 def test_the_words_say_range_and_median() -> None:
     points = [point(m, heart_rate=rate) for m, rate in enumerate((60, 70, 128))]
-    assert words(trend(points)) == "In this window: heart rate 60 to 128 bpm, median 70."
-    assert "No readings" in words(trend([]))
+    assert describe_chart(trend(points)) == "In this window: heart rate 60 to 128 bpm, median 70."
+    assert "No readings" in describe_chart(trend([]))
 
 
 def banded(minutes: float, low: float, high: float) -> dict[str, Any]:
@@ -131,7 +139,7 @@ def test_where_there_are_percentiles_a_darker_band_lies_within_the_light_one() -
     shown = Trend(
         NOON, NOON + 2 * 60 * MINUTE, 15 * MINUTE, [banded(0, 60, 80), banded(15, 62, 90)], []
     )
-    drawn = figure(shown, LIGHT)["data"]
+    drawn = build_figure(shown, LIGHT)["data"]
     lowest, highest, tenth, ninetieth, line = drawn[:5]
     assert [lowest["y"], highest["y"]] == [[60, 62], [80, 90]]
     assert [tenth["y"], ninetieth["y"]] == [[65, 69], [75, 83]]
@@ -139,17 +147,17 @@ def test_where_there_are_percentiles_a_darker_band_lies_within_the_light_one() -
     assert highest["fill"] == ninetieth["fill"] == "tonexty"  # each to the line before it
     assert ninetieth["name"] == "Middle 80 %"
     assert line["name"] == "Heart rate"
-    assert "the middle 80 % of each quarter of an hour." in words(shown)
+    assert "the middle 80 % of each quarter of an hour." in describe_chart(shown)
 
 
 def test_of_single_readings_there_is_no_band() -> None:
     shown = trend([point(m, heart_rate=70 + m) for m in range(5)])
-    assert [row.get("name") for row in figure(shown, LIGHT)["data"]] == ["Heart rate"]
-    assert "80 %" not in words(shown)
+    assert [row.get("name") for row in build_figure(shown, LIGHT)["data"]] == ["Heart rate"]
+    assert "80 %" not in describe_chart(shown)
 
 
 def test_a_band_has_no_edge_where_there_was_no_reading() -> None:
-    drawn = figure(trend([banded(0, 60, 80), banded(15, 60, 80), banded(300, 60, 80)]), LIGHT)
+    drawn = build_figure(trend([banded(0, 60, 80), banded(15, 60, 80), banded(300, 60, 80)]), LIGHT)
     assert [row["y"].count(None) for row in drawn["data"][:4]] == [1, 1, 1, 1]
 
 
@@ -166,7 +174,7 @@ def test_every_value_is_drawn_once_and_the_figure_is_json(
         point(minute, heart_rate=rate, systolic=pressure)
         for minute, rate, pressure in sorted(found, key=lambda t: t[0])
     ]
-    drawn = figure(trend(points), LIGHT)
+    drawn = build_figure(trend(points), LIGHT)
     json.dumps(drawn, allow_nan=False)
     for name, place in (("Heart rate", 1), ("Systolic", 2)):
         measured = sum(item[place] is not None for item in found)

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import dashboard
-from dashboard.board.rows import vitals
+from dashboard.board.rows import newest_vitals
 from dashboard.board.spark import sparkline
-from dashboard.patient.basis import facts, quantity
-from dashboard.patient.chart import LIGHT, figure
-from dashboard.patient.chart_words import words
+from dashboard.patient.basis import format_quantity, list_facts
+from dashboard.patient.chart import build_figure
+from dashboard.patient.chart_theme import LIGHT
+from dashboard.patient.chart_words import describe_chart
 from detectors.configuration.loading import from_tables, load
 from detectors.contract import BEYOND, CLEAR
 from detectors.early_warning.news2 import points
@@ -72,10 +73,10 @@ def sayings(name: str, value: float) -> set[str]:
     """What the row, the basis and the words of every locale say of a value."""
     row = SIGNALS[name]
     told = event(evidence={"values": {name: value}, "signal": name, "value": value})
-    shown = {fact.label: fact.value for fact in facts(basis(evidence=dict(told.evidence)))}
+    shown = {fact.label: fact.value for fact in list_facts(basis(evidence=dict(told.evidence)))}
     found = {
-        vitals(newest(**{name: value}), None)[0].value,
-        quantity(name, value).removesuffix(f" {row.unit_label}"),
+        newest_vitals(newest(**{name: value}), None)[0].value,
+        format_quantity(name, value).removesuffix(f" {row.unit_label}"),
         shown["Value at this step"].split(" ")[0],
         shown["Measured at that moment"].removeprefix(f"{row.label} ").split(" ")[0],
     }
@@ -88,9 +89,9 @@ def sayings(name: str, value: float) -> set[str]:
 def drawings(name: str, value: float) -> set[str]:
     """What the chart, its words, the sparkline and the summary of a shift say."""
     shown = trend([point(0, **{name: value})])
-    line = trace(figure(shown, LIGHT), NAMED[name])
+    line = trace(build_figure(shown, LIGHT), NAMED[name])
     assert float(line["text"][0]) == line["y"][0]
-    found = {*line["text"], *digits(words(shown)).split(" ")}
+    found = {*line["text"], *digits(describe_chart(shown)).split(" ")}
     if name == "heart_rate":
         spark = re.search(
             r'aria-label="Heart rate, ([^"]*)"', sparkline({0: value}, 9, "Heart rate")
@@ -177,7 +178,7 @@ def test_a_line_that_only_rounding_makes_flat_is_not_stuck() -> None:
 
 
 def test_the_browser_rounds_nothing() -> None:
-    drawn = figure(trend([point(0, heart_rate=90.5, systolic=120, diastolic=80)]), LIGHT)
+    drawn = build_figure(trend([point(0, heart_rate=90.5, systolic=120, diastolic=80)]), LIGHT)
     told = [t["hovertemplate"] for t in drawn["data"] if t["hoverinfo"] != "skip"]
     assert told == ["%{text} bpm", "%{text} mmHg", "%{text} mmHg"]
     scripts = [*Path(dashboard.__file__).parent.rglob("*.js")]

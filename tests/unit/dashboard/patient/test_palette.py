@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dashboard.patient.chart import DARK, LIGHT
+from dashboard.patient.chart_theme import DARK, LIGHT
 from dashboard.shell.templating import STATIC
 
 TEXT, PARTS = 4.5, 3.0

@@ -12,11 +12,11 @@ import pytest
 
 import dashboard.phone
 from dashboard.phone import view
-from dashboard.phone.door import seal, unseal
+from dashboard.phone.access import sign_reply, verify_reply
 from dashboard.phone.locales import LOCALES
-from dashboard.phone.view import Answer, Sent
-from dashboard.phone.words import EN, messages, preferred, words
-from dashboard.worker_state.overview import Overview, State
+from dashboard.phone.view import Answer, SentReply
+from dashboard.phone.words import EN, preferred_words, word_names, words_for
+from dashboard.worker_state.overview import Overview, ServiceState
 from tests.support.notify_examples import NOW
 from vigil.domain import ids
 
@@ -60,68 +60,68 @@ def answer(verb: str, minutes: int, action_id: str = "") -> dict[str, Any]:
 def test_the_patients_own_locale_then_english(
     locale: str, texts: dict[str, Any], shown: str, runs: str
 ) -> None:
-    [message] = view.messages([row(texts=texts)], [], locale)
+    [message] = view.list_messages([row(texts=texts)], [], locale)
     assert (message.locale, message.dir) == (shown, runs)
     assert message.title == texts[shown]["title"]
 
 
 @pytest.mark.parametrize("texts", [None, {}])
 def test_without_a_patients_text_there_is_no_message(texts: Any) -> None:
-    assert view.messages([row(texts=texts)], [], "en") == []
+    assert view.list_messages([row(texts=texts)], [], "en") == []
 
 
 def test_the_latest_reply_counts_and_is_seen_only_by_what_came_after_it() -> None:
     before, after = answer("acknowledge", 1), answer("acknowledge", 9)
     replies = [before, answer("ok", 2), answer("need_help", 5)]
-    [message] = view.messages([row()], replies, "en")
+    [message] = view.list_messages([row()], replies, "en")
     assert message.answer == Answer("need_help", NOW + 5 * MINUTE, None)
-    [message] = view.messages([row()], [*replies, after], "en")
+    [message] = view.list_messages([row()], [*replies, after], "en")
     assert message.answer == Answer("need_help", NOW + 5 * MINUTE, NOW + 9 * MINUTE)
-    [message] = view.messages([row()], [before], "en")
+    [message] = view.list_messages([row()], [before], "en")
     assert message.answer is None
-    [message] = view.messages([row(event_id="another")], replies, "en")
+    [message] = view.list_messages([row(event_id="another")], replies, "en")
     assert message.answer is None
 
 
 def test_a_reply_that_was_just_taken_shows_until_the_record_has_it() -> None:
-    sent = Sent("new", "e", "need_help")
-    [message] = view.messages([row()], [answer("ok", 2)], "en", sent)
+    sent = SentReply("new", "e", "need_help")
+    [message] = view.list_messages([row()], [answer("ok", 2)], "en", sent)
     assert message.answer == Answer("need_help", None, None)
     on_record = [answer("ok", 2), answer("need_help", 3, "new")]
-    [message] = view.messages([row()], on_record, "en", sent)
+    [message] = view.list_messages([row()], on_record, "en", sent)
     assert message.answer == Answer("need_help", NOW + 3 * MINUTE, None)
-    [message] = view.messages([row(event_id="another")], [], "en", sent)
+    [message] = view.list_messages([row(event_id="another")], [], "en", sent)
     assert message.answer is None
 
 
 def test_the_version_changes_with_all_that_is_shown() -> None:
     shapes = [
-        view.messages([], [], "en"),
-        view.messages([row()], [], "en"),
-        view.messages([row(phase="closed")], [], "en"),
-        view.messages([row()], [answer("ok", 1)], "en"),
-        view.messages([row()], [answer("ok", 1), answer("acknowledge", 2)], "en"),
+        view.list_messages([], [], "en"),
+        view.list_messages([row()], [], "en"),
+        view.list_messages([row(phase="closed")], [], "en"),
+        view.list_messages([row()], [answer("ok", 1)], "en"),
+        view.list_messages([row()], [answer("ok", 1), answer("acknowledge", 2)], "en"),
     ]
-    assert len({view.version(shape) for shape in shapes}) == len(shapes)
-    assert view.version(view.messages([row()], [], "en")) == view.version(
-        view.messages([row()], [], "en")
+    assert len({view.content_version(shape) for shape in shapes}) == len(shapes)
+    assert view.content_version(view.list_messages([row()], [], "en")) == view.content_version(
+        view.list_messages([row()], [], "en")
     )
 
 
 def test_only_we_can_say_that_a_reply_was_sent() -> None:
-    sent = Sent(ids.derive("reply"), ids.derive("event"), "need_help")
-    note = seal(sent, "token")
-    assert unseal(note, "token") == sent
-    assert unseal(note, "another phone") is None
-    assert unseal(note.replace("need_help", "ok"), "token") is None
-    assert unseal("", "token") is None
+    sent = SentReply(ids.derive("reply"), ids.derive("event"), "need_help")
+    note = sign_reply(sent, "token")
+    assert verify_reply(note, "token") == sent
+    assert verify_reply(note, "another phone") is None
+    assert verify_reply(note.replace("need_help", "ok"), "token") is None
+    assert verify_reply("", "token") is None
 
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_the_words_around_a_message_are_plain(locale: str) -> None:
-    assert words(locale).locale == locale
-    for name in messages():
-        text = getattr(words(locale), name)
+    assert words_for(locale).locale == locale
+    for name in word_names():
+        text = getattr(words_for(locale), name)
         assert text, name
         assert "<" not in text
         for sentence in re.split(r"(?<=[.?!:।。؟])\s*", text):
@@ -132,7 +132,7 @@ def test_every_word_is_shown_somewhere() -> None:
     folder = Path(dashboard.phone.__file__).parent
     files = [*folder.glob("templates/*.html"), *folder.glob("*.py")]
     source = "".join(path.read_text() for path in files)
-    for name in messages():
+    for name in word_names():
         assert re.search(rf"\b(w|EN|spoken)\.{name}\b", source), name
 
 
@@ -151,27 +151,30 @@ def test_no_word_of_ours_reassures() -> None:
     ],
 )  # fmt: skip
 def test_a_browsers_first_language_that_we_have(asked: str, locale: str) -> None:
-    assert preferred(asked).locale == locale
+    assert preferred_words(asked).locale == locale
 
 
 @pytest.mark.parametrize(
     ("overview", "said"),
     [
         (Overview(), ""),
-        (Overview((State("detectors", "checking"),)), ""),
-        (Overview((State("detectors", "down"),)), "unchecked"),
-        (Overview((State("detectors", "part"),)), "maybe_unchecked"),
-        (Overview((State("detectors", "late", minutes=5),)), "maybe_unchecked"),
+        (Overview((ServiceState("detectors", "checking"),)), ""),
+        (Overview((ServiceState("detectors", "down"),)), "unchecked"),
+        (Overview((ServiceState("detectors", "part"),)), "maybe_unchecked"),
+        (Overview((ServiceState("detectors", "late", minutes=5),)), "maybe_unchecked"),
         (Overview(unanswered=True), "maybe_unchecked"),
-        (Overview((State("store", "down"), State("explain", "late"))), "messages_late"),
-        (Overview((State("notify", "down"),)), ""),
+        (
+            Overview((ServiceState("store", "down"), ServiceState("explain", "late"))),
+            "messages_late",
+        ),
+        (Overview((ServiceState("notify", "down"),)), ""),
     ],
 )
 def test_a_patient_is_told_when_nobody_looks_at_their_readings(
     overview: Overview, said: str
 ) -> None:
-    found = view.warning(overview)
+    found = view.worker_warning(overview)
     assert found == said
     if said:
-        assert all(getattr(words(locale), found) for locale in LOCALES)
-    assert (view.version([], found) == view.version([])) == (not said)
+        assert all(getattr(words_for(locale), found) for locale in LOCALES)
+    assert (view.content_version([], found) == view.content_version([])) == (not said)

@@ -16,10 +16,10 @@ from dashboard.worker_state.overview import (
     SILENT_SECONDS,
     UNANSWERED_SECONDS,
     Overview,
-    State,
+    ServiceState,
     WorkerStates,
 )
-from dashboard.worker_state.words import WORDS, notices
+from dashboard.worker_state.words import SENTENCES, head_notices
 from tests.support.messages import NOON
 from tests.support.statuses import status
 from vigil.domain.status import Status
@@ -38,7 +38,7 @@ class Told:
     def __init__(self) -> None:
         self.states = WorkerStates(0.0, NOON)
         self.now = 0.0
-        self.states.confirm(0.0, NOON)
+        self.states.confirm_read(0.0, NOON)
 
     def until(self, seconds: float, *said: Status, step: float = 0.5) -> Overview:
         """The broker answers up to a moment; these processes say the same again meanwhile."""
@@ -48,7 +48,7 @@ class Told:
                 self.say(*said)
                 spoken += EVERY
             self.now = min(seconds, self.now + step)
-            self.states.confirm(self.now, at(self.now))
+            self.states.confirm_read(self.now, at(self.now))
             self.overview()
         return self.overview()
 
@@ -56,7 +56,7 @@ class Told:
         for each in said:
             now = Status(**{name: getattr(each, name) for name in each.__struct_fields__}
                          | {"time": at(self.now)})  # fmt: skip
-            self.states.hear(now, at(self.now))
+            self.states.record_status(now, at(self.now))
 
     def overview(self) -> Overview:
         return self.states.overview(self.now, at(self.now))
@@ -71,7 +71,7 @@ def test_while_all_speak_nothing_is_said() -> None:
     told.until(20, *all_but())
     assert told.overview() == Overview()
     assert told.overview().judged
-    assert notices(told.overview()) == ()
+    assert head_notices(told.overview()) == ()
 
 
 def test_at_the_start_it_is_being_checked_and_no_tick_stands() -> None:
@@ -87,7 +87,7 @@ def test_a_killed_service_is_said_within_five_seconds_of_its_last_status(service
     told.say(status(service))
     assert told.until(20 + SILENT_SECONDS - 0.1, *all_but(service), step=0.1) == Overview()
     found = told.until(20 + SILENT_SECONDS + 0.2, *all_but(service), step=0.1)
-    assert found.states == (State(service, "down", at(20)),)
+    assert found.states == (ServiceState(service, "down", at(20)),)
     assert found.judged == (service not in {"detectors", "store"})
     told.until(30, *all_but())
     assert told.overview() == Overview()
@@ -97,7 +97,7 @@ def test_one_that_stopped_by_itself_is_not_running_at_once() -> None:
     told = Told()
     told.until(20, *all_but())
     told.say(status("detectors", ended=True))
-    assert told.overview().states == (State("detectors", "down", at(20)),)
+    assert told.overview().states == (ServiceState("detectors", "down", at(20)),)
 
 
 def test_a_service_is_down_since_it_was_last_well_through_its_restart() -> None:
@@ -108,12 +108,12 @@ def test_a_service_is_down_since_it_was_last_well_through_its_restart() -> None:
     )
     told.until(29, *all_but("detectors"))
     since = at(18)  # the last that was heard
-    assert told.overview().states == (State("detectors", "down", since),)
+    assert told.overview().states == (ServiceState("detectors", "down", since),)
     told.say(starting)
-    assert told.overview().states == (State("detectors", "down", since),)
+    assert told.overview().states == (ServiceState("detectors", "down", since),)
     sharing = status("detectors", instance="new", trouble={"partitions": "none assigned yet"})
     told.until(33, *all_but("detectors"), sharing)
-    assert told.overview().states == (State("detectors", "down", since),)
+    assert told.overview().states == (ServiceState("detectors", "down", since),)
     assert told.until(40, *all_but("detectors"), status("detectors", instance="new")) == Overview()
 
 
@@ -125,7 +125,7 @@ def test_a_trouble_is_said_unless_it_passes_at_once_or_is_harmless() -> None:
     told.say(away)
     assert told.overview() == Overview()
     found = told.until(23, *all_but("detectors"), away)
-    assert found.states == (State("detectors", "down", at(19.5)),)
+    assert found.states == (ServiceState("detectors", "down", at(19.5)),)
     for service, parts in worker_states.HARMLESS.items():
         told = Told()
         harmless = status(service, trouble=dict.fromkeys(parts, "so"))
@@ -139,7 +139,7 @@ def test_partitions_that_are_being_shared_out_are_given_time() -> None:
     told.until(20, *all_but())
     assert told.until(20 + REBALANCE_SECONDS - 1, *all_but("detectors"), sharing) == Overview()
     found = told.until(20 + REBALANCE_SECONDS + 3, *all_but("detectors"), sharing)
-    assert found.of("detectors") == State("detectors", "down", at(20))
+    assert found.state_of("detectors") == ServiceState("detectors", "down", at(20))
 
 
 def test_one_of_two_in_trouble_is_a_part_if_it_has_partitions() -> None:
@@ -147,7 +147,7 @@ def test_one_of_two_in_trouble_is_a_part_if_it_has_partitions() -> None:
                       gauges={"partitions": 3.0})  # fmt: skip
     told = Told()
     found = told.until(20, *all_but(), troubled)
-    assert found.states == (State("detectors", "part", at(0)),)
+    assert found.states == (ServiceState("detectors", "part", at(0)),)
     assert not found.judged
     idle = status("detectors", instance="b", trouble={"stuck": "x"}, gauges={"partitions": 0.0})
     told = Told()
@@ -168,17 +168,17 @@ def test_some_partitions_that_stand_still_are_a_part(
     said = status("detectors", trouble=dict.fromkeys(parts, "x"), since=dict.fromkeys(parts, NOON),
                   gauges={"partitions": 6.0, "stuck_partitions": stuck})  # fmt: skip
     found = Told().until(20, *all_but("detectors"), said)
-    assert found.states == (State("detectors", kind, NOON),)  # type: ignore[arg-type]
+    assert found.states == (ServiceState("detectors", kind, NOON),)  # type: ignore[arg-type]
 
 
 def test_partitions_without_a_worker_are_a_part() -> None:
     told = Told()
-    told.states.expect({"detectors": 6})
+    told.states.expect_partitions({"detectors": 6})
     half = status("detectors", gauges={"partitions": 3.0})
     other = status("detectors", instance="b", gauges={"partitions": 3.0})
     assert told.until(20, *all_but("detectors"), half, other) == Overview()
     found = told.until(40, *all_but("detectors"), half)
-    assert found.of("detectors") == State("detectors", "part", found.states[0].since)
+    assert found.state_of("detectors") == ServiceState("detectors", "part", found.states[0].since)
     assert found.states[0].since is not None
     whole = status("detectors", gauges={"partitions": 6.0})
     assert told.until(45, *all_but("detectors"), whole) == Overview()
@@ -188,7 +188,9 @@ def test_partitions_without_a_worker_are_a_part() -> None:
 def test_more_than_a_minute_behind_is_late(lag: float) -> None:
     told = Told()
     found = told.until(6, *all_but("detectors"), status("detectors", gauges={"lag_seconds": lag}))
-    late = (State("detectors", "late", minutes=int(lag // 60)),) if lag > LATE_SECONDS else ()
+    late = (
+        (ServiceState("detectors", "late", minutes=int(lag // 60)),) if lag > LATE_SECONDS else ()
+    )
     assert found.states == late
     assert found.judged == (lag <= LATE_SECONDS)
 
@@ -198,10 +200,10 @@ def test_a_broker_that_does_not_answer_is_said_and_no_worker_blamed_for_it() -> 
     told.until(20, *all_but())
     told.now = 20 + UNANSWERED_SECONDS
     assert told.overview() == Overview(unanswered=True, since=at(20))
-    (said,) = notices(told.overview())
+    (said,) = head_notices(told.overview())
     assert (said.part, said.since) == ("broker", at(20))
     told.now = 80
-    told.states.confirm(80, at(80))
+    told.states.confirm_read(80, at(80))
     assert {s.kind for s in told.overview().states} <= {"checking"}
     assert told.until(90, *all_but()) == Overview()
 
@@ -220,7 +222,7 @@ def test_whoever_stands_still_no_worker_that_speaks_is_ever_said_to_be_down(
     for gap in gaps:
         told.say(*all_but())
         told.now += gap
-        told.states.confirm(told.now, at(told.now))
+        told.states.confirm_read(told.now, at(told.now))
         assert told.overview() == Overview()
         assert told.until(told.now + pause) == Overview()
 
@@ -232,37 +234,37 @@ def test_what_is_read_again_changes_nothing(order: list[int]) -> None:
     before = told.overview()
     for number in order:
         said = status("detectors", number, trouble={"start": "starting"})
-        told.states.hear(said, said.time, 20.0 - number)
+        told.states.record_status(said, said.time, 20.0 - number)
     assert told.overview() == before
 
 
 def test_old_statuses_read_at_the_start_say_since_when() -> None:
     states = WorkerStates(0.0, NOON)
     for seconds in (-900, -898):
-        states.hear(status("detectors", seconds), at(seconds), -seconds)
-    states.confirm(0.0, NOON)
+        states.record_status(status("detectors", seconds), at(seconds), -seconds)
+    states.confirm_read(0.0, NOON)
     for step in range(1, 11):
-        states.confirm(step / 2, at(step / 2))
-    found = states.overview(5.0, at(5.0)).of("detectors")
-    assert found == State("detectors", "down", at(-898))
+        states.confirm_read(step / 2, at(step / 2))
+    found = states.overview(5.0, at(5.0)).state_of("detectors")
+    assert found == ServiceState("detectors", "down", at(-898))
 
 
 def test_every_state_has_a_whole_sentence_with_and_without_a_moment() -> None:
     for service in SERVICES:
-        assert set(WORDS[service]) == {"checking", "down", "part", "late"}
-        for kind in WORDS[service]:
+        assert set(SENTENCES[service]) == {"checking", "down", "part", "late"}
+        for kind in SENTENCES[service]:
             for since in (None, NOON):
-                if since and "{since}" not in WORDS[service][kind]:
+                if since and "{since}" not in SENTENCES[service][kind]:
                     continue
-                state = State(service, kind, since, minutes=6)
-                (said,) = notices(Overview((state,)))
+                state = ServiceState(service, kind, since, minutes=6)
+                (said,) = head_notices(Overview((state,)))
                 text = f"{said.before}{'00:20' if said.since else ''}{said.after}"
                 assert not set("[]{}|") & set(text), text
                 assert text.endswith(".")
                 assert "since" not in text or since is not None
-    (said,) = notices(Overview((State("detectors", "late", minutes=6),)))
+    (said,) = head_notices(Overview((ServiceState("detectors", "late", minutes=6),)))
     assert said.before == "Detection is 6 minutes behind: alerts come late."
-    (said,) = notices(Overview((State("detectors", "down", NOON),)))
+    (said,) = head_notices(Overview((ServiceState("detectors", "down", NOON),)))
     assert said.before + "00:20" + said.after == (
         "Detection has not been running since 00:20: nobody is being judged."
     )

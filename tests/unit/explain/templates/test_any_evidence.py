@@ -93,7 +93,7 @@ def test_whatever_an_event_claims_its_alert_its_answers_and_its_basis_are_made(s
             answer(intent, claim, audience)
         context = msgspec.to_builtins(claim.context)
         shown = Basis("e", 0, list(claim.signals), claim.evidence, context, "1", "2", {}, {}, 0)
-        told = basis_module.facts(shown)
+        told = basis_module.list_facts(shown)
         assert all(isinstance(fact.value, str) for fact in told)
 
 

@@ -1,4 +1,4 @@
-"""Who is asking: the phone's cookie, the site that a request comes from, and what it may carry."""
+"""Access to the patient's pages: the phone's cookie, the origin and the size of a request."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import Request
 from fastapi.responses import Response
 
-from dashboard.phone.view import Sent
-from dashboard.phone.words import Words, preferred
+from dashboard.phone.view import SentReply
+from dashboard.phone.words import Words, preferred_words
+from dashboard.shell.cookies import delete_cookie, host_cookie, set_cookie
 from store.database.connections import translated
 from store.people import phones
 from store.people.phones import Phone
@@ -22,53 +23,45 @@ if TYPE_CHECKING:
     from dashboard.shell.context import WebContext
     from vigil.service.settings import Settings
 
-LARGEST_BODY = 8192
-KEPT_SECONDS = 400 * 86_400
+MAX_BODY_BYTES = 8192
+COOKIE_SECONDS = 400 * 86_400
 """Browsers keep no cookie longer; each visit renews it."""
 _SENT = re.compile(r"([0-9a-f-]{36})~([0-9a-f-]{36})~(ok|need_help)~([0-9a-f]{64})")
 
 
 class RefusedError(Exception):
-    """A request that no page of ours makes."""
+    """A request that no page of Vigil makes."""
 
     def __init__(self, status: int):
         super().__init__(status)
         self.status = status
 
 
-def secure(settings: Settings) -> bool:
-    """Whether people reach us over HTTPS."""
-    return settings.public_url.startswith("https://")
-
-
 def cookie_name(settings: Settings) -> str:
-    """The phone's cookie. ``__Host-`` ties it to this very host, where there is HTTPS."""
-    return "__Host-vigil_phone" if secure(settings) else "vigil_phone"
+    """The name of the phone's cookie."""
+    return host_cookie(settings, "vigil_phone")
 
 
-def remember(response: Response, settings: Settings, token: str) -> None:
-    """Give the phone its token, or renew it."""
-    response.set_cookie(
-        cookie_name(settings),
-        token,
-        max_age=KEPT_SECONDS,
-        path="/",
-        httponly=True,
-        secure=secure(settings),
-        samesite="lax",
+def set_phone_cookie(response: Response, settings: Settings, token: str) -> None:
+    """Set or renew the phone's token."""
+    set_cookie(
+        response,
+        settings,
+        name=cookie_name(settings),
+        value=token,
+        same_site="lax",
+        max_age=COOKIE_SECONDS,
     )
 
 
-def forget(response: Response, settings: Settings) -> None:
-    """Take the token away."""
-    response.delete_cookie(
-        cookie_name(settings), path="/", secure=secure(settings), httponly=True, samesite="lax"
-    )
+def clear_phone_cookie(response: Response, settings: Settings) -> None:
+    """Delete the phone's token."""
+    delete_cookie(response, settings, cookie_name(settings))
 
 
-def spoken_by(request: Request) -> Words:
-    """The words for somebody whom we do not know: in the language that their browser asks for."""
-    return preferred(request.headers.get("accept-language", ""))
+def requested_words(request: Request) -> Words:
+    """The words for an unknown visitor, in the language that their browser asks for."""
+    return preferred_words(request.headers.get("accept-language", ""))
 
 
 def token_of(request: Request, settings: Settings) -> str:
@@ -76,11 +69,11 @@ def token_of(request: Request, settings: Settings) -> str:
     return request.cookies.get(cookie_name(settings), "")
 
 
-async def phone_of(request: Request, context: WebContext) -> Phone | None:
-    """The enrolled phone that asks; None: a stranger.
+async def find_phone(request: Request, context: WebContext) -> Phone | None:
+    """The enrolled phone that sent the request; None: an unknown visitor.
 
     Raises:
-        UnavailableError: the database is away.
+        UnavailableError: the database is unavailable.
     """
     token = token_of(request, context.settings)
     if not token:
@@ -91,10 +84,10 @@ async def phone_of(request: Request, context: WebContext) -> Phone | None:
 
 
 def require_same_origin(request: Request, settings: Settings) -> None:
-    """Refuse what another site's page asks for in this browser's name.
+    """Refuse requests that another site's page makes in this browser.
 
     Raises:
-        RefusedError: the request does not say that it comes from a page of ours.
+        RefusedError: the request does not have the origin of a page of Vigil.
     """
     origin = request.headers.get("origin", "")
     own = {request.headers.get("host"), urlsplit(settings.public_url).netloc} - {None, ""}
@@ -102,8 +95,8 @@ def require_same_origin(request: Request, settings: Settings) -> None:
         raise RefusedError(403)
 
 
-async def small_body(request: Request) -> bytes:
-    """The body.
+async def read_body(request: Request) -> bytes:
+    """Read the body.
 
     Raises:
         RefusedError: it is larger than anything that our pages send.
@@ -111,33 +104,33 @@ async def small_body(request: Request) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > LARGEST_BODY:
+        if len(body) > MAX_BODY_BYTES:
             raise RefusedError(413)
     return bytes(body)
 
 
-async def small_form(request: Request) -> dict[str, str]:
-    """The fields of a form; of a repeated one, the first.
+async def read_form(request: Request) -> dict[str, str]:
+    """Read the fields of a form; of a repeated field, the first.
 
     Raises:
-        RefusedError: it is not such a form.
+        RefusedError: the body is not a form.
     """
     try:
-        text = (await small_body(request)).decode()
+        text = (await read_body(request)).decode()
         fields = parse_qs(text, max_num_fields=20)
     except ValueError:
         raise RefusedError(400) from None
     return {name: values[0] for name, values in fields.items()}
 
 
-def seal(sent: Sent, token: str) -> str:
-    """A note, for the address of the next page, that a reply was taken; only we can write it."""
+def sign_reply(sent: SentReply, token: str) -> str:
+    """A signed note for the address of the next page that a reply was sent."""
     text = f"{sent.action_id}~{sent.event_id}~{sent.verb}"
     return f"{text}~{_signature(text, token)}"
 
 
-def unseal(note: str, token: str) -> Sent | None:
-    """The reply that a note tells of; None: it is not our note, or not to this phone."""
+def verify_reply(note: str, token: str) -> SentReply | None:
+    """The reply of a note; None: the note is not ours, or not for this phone."""
     found = _SENT.fullmatch(note)
     if found is None:
         return None
@@ -145,7 +138,9 @@ def unseal(note: str, token: str) -> Sent | None:
     text = f"{action_id}~{event_id}~{verb}"
     if not hmac.compare_digest(signature, _signature(text, token)):
         return None
-    return Sent(action_id, event_id, "ok" if verb == "ok" else "need_help")
+    return SentReply(
+        action_id=action_id, event_id=event_id, verb="ok" if verb == "ok" else "need_help"
+    )
 
 
 def _signature(text: str, token: str) -> str:
