@@ -110,12 +110,7 @@ class _LogReading:
     def delete_entry(self, key: str) -> None:
         """Nobody deletes a status."""
 
-<<<<<<< HEAD
     def reached_end(self) -> None:
-        """Everything was heard."""
-=======
-    def at_end(self) -> None:
         """The log was read to its end."""
->>>>>>> rf
         self._live = True
         self._states.confirm_read(time.monotonic(), self._clock())
