@@ -15,8 +15,8 @@ from dashboard.auth.door import SESSION
 from dashboard.auth.guard import administrators_only
 from dashboard.shell.templating import page
 from dashboard.worker_state import overview as worker_states
-from explain.language_model import reasons as model_reasons
-from explain.phrasebook.reviewing import REASONS as REFUSALS
+from explain.language_model.reasons import counted_failures
+from explain.phrasebook.reviewing import REFUSAL_REASONS as REFUSALS
 from store.workers import status_rows
 from store.writing.bounds import LARGEST_NUMBER
 from vigil.service import isolation
@@ -111,7 +111,7 @@ def words(shown: Iterable[Process]) -> Words | None:
         counted["alerts"],
         [(what, counted[name]) for what, name in sources],
         model,
-        [*model_reasons.counted(counted), *_refusals(counted)],
+        [*counted_failures(counted), *_refusals(counted)],
     )
 
 

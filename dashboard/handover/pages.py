@@ -13,7 +13,7 @@ from dashboard.auth.door import SESSION
 from dashboard.auth.guard import database_away
 from dashboard.handover.view import View, shown_of
 from dashboard.shell.templating import page
-from explain.shift_summary.summary import Window
+from explain.shift_summary.records import Window
 from store.episodes import board
 from store.episodes.shift import Of, shift
 from vigil.service.errors import UnavailableError

@@ -12,7 +12,7 @@ from dashboard.board import ranking, rows
 from dashboard.patient import basis as bases
 from dashboard.shell import wording
 from dashboard.shell.templating import environment, render
-from explain.questions.answers import book
+from explain.questions.table import question_table
 from store.episodes.board import Episode, Patient, Value
 from store.episodes.evidence import Basis, Deed
 
@@ -75,8 +75,8 @@ def unshown(episode: Episode) -> rows.Fragment:
 @cache
 def _asks() -> tuple[tuple[str, str], ...]:
     """The questions that an alert's card offers."""
-    words = book("care_team")
-    return tuple((intent, words.say("ask", intent)) for intent in words.asks)
+    words = question_table("care_team")
+    return tuple((intent, words.text("ask", intent)) for intent in words.intents)
 
 
 def patient_head(

@@ -15,8 +15,9 @@ from fastapi.responses import Response
 from dashboard.auth.door import SESSION
 from dashboard.auth.guard import database_away
 from dashboard.shell.templating import page
-from explain.questions.answers import REFUSED, answer, book
-from explain.questions.asking import LONGEST, intent_of
+from explain.questions.answers import REFUSED, answer
+from explain.questions.asking import MAX_QUESTION_CHARACTERS, intent_of
+from explain.questions.table import question_table
 from store.episodes import board, steps
 from vigil.domain.kinds import KINDS
 from vigil.service import isolation
@@ -44,7 +45,7 @@ class QuestionPages:
 
     async def show(self, patient_id: str, event_id: str, intent: str = "") -> Response:
         """The answer to one of the reviewed questions; without one, the questions."""
-        known = intent if intent in book("care_team").asks else ""
+        known = intent if intent in question_table("care_team").intents else ""
         return await self._page(patient_id, event_id, known)
 
     async def take(
@@ -74,9 +75,9 @@ class QuestionPages:
         shown: dict[str, Any] = {
             "told": told,
             "kind": KINDS[event.kind].label if event.kind in KINDS else event.kind,
-            "intents": book("care_team").asks,
-            "say": book("care_team").say,
-            "longest": LONGEST,
+            "intents": question_table("care_team").intents,
+            "say": question_table("care_team").text,
+            "longest": MAX_QUESTION_CHARACTERS,
         }
         return page(
             "question.html",

@@ -20,8 +20,9 @@ from dashboard.phone.routing import router
 from dashboard.phone.view import Message
 from dashboard.phone.words import words
 from explain.languages import LOCALES
-from explain.questions.answers import REFUSED, answer, book
-from explain.questions.asking import LONGEST, intent_of
+from explain.questions.answers import REFUSED, answer
+from explain.questions.asking import MAX_QUESTION_CHARACTERS, intent_of
+from explain.questions.table import question_table
 from store.database.connections import translated
 from store.episodes import steps
 from store.people import phones
@@ -45,14 +46,14 @@ class Asks(NamedTuple):
     limits: str
     questions: tuple[tuple[str, str], ...]
     """Intent and question."""
-    longest: int = LONGEST
+    longest: int = MAX_QUESTION_CHARACTERS
 
 
 def asks(locale: str) -> Asks:
     """The questions and the words around them."""
-    table = book("patient", spoken(locale))
-    questions = tuple((intent, table.say("ask", intent)) for intent in table.asks)
-    heading, field, send, limits = (table.say("page", row) for row in _PAGE)
+    table = question_table("patient", spoken(locale))
+    questions = tuple((intent, table.text("ask", intent)) for intent in table.intents)
+    heading, field, send, limits = (table.text("page", row) for row in _PAGE)
     return Asks(heading, field, send, limits, questions)
 
 
@@ -85,7 +86,7 @@ def routes(context: WebContext) -> APIRouter:
             words=words(phone.locale),
             message=message,
             told=told,
-            say=book("patient", locale).say,
+            say=question_table("patient", locale).text,
             asks=asks(locale),
         )
 

@@ -8,9 +8,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from explain.facts import signature as signatures
-from explain.phrasebook import reviewing
-from explain.phrasebook.reviewing import Example
+from explain.facts.signature import parse_signature
+from explain.phrasebook.reviewing import Example, describe_signature, make_example, split_at_slots
 from store.phrases.review import Line, Wanted
 
 
@@ -54,12 +53,12 @@ class Card(NamedTuple):
 
 def card(line: Line) -> Card:
     """A phrase as the page shows it; also one of another version's."""
-    pieces = reviewing.pieces(line.text)
+    pieces = split_at_slots(line.text)
     try:
-        told = signatures.parse(line.signature)
+        told = parse_signature(line.signature)
     except ValueError:
         return Card(line, (line.signature,), (), pieces, None)
-    words, shown = reviewing.in_words(told), reviewing.example(told, line.text)
+    words, shown = describe_signature(told), make_example(told, line.text)
     return Card(line, words, told.slots, pieces, shown)
 
 

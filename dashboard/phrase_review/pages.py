@@ -20,7 +20,7 @@ from dashboard.phrase_review.cards import Asked
 from dashboard.phrase_review.review import Done, Turned, Verb
 from dashboard.shell.roles import REVIEWERS
 from dashboard.shell.templating import page
-from explain.phrasebook.reviewing import label
+from explain.phrasebook.reviewing import kind_label
 from store.phrases import review as phrases
 from vigil.service.errors import UnavailableError
 from vigil.values.text import Lines
@@ -146,7 +146,7 @@ class PhrasePages:
             said=said,
             totals=totals,
             count=count,
-            kinds=[(kind, label(kind)) for kind in kinds],
+            kinds=[(kind, kind_label(kind)) for kind in kinds],
             cards=[phrase_cards.card(line) for line in lines],
             pages=max(1, -(-count // PAGE_SIZE)),
             size=PAGE_SIZE,

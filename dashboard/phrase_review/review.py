@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from msgspec.structs import replace
 
 from dashboard.shell.publishing import publish
-from explain.facts import signature as signatures
-from explain.phrasebook.book import faults, judge
-from explain.phrasebook.reviewing import REASONS
+from explain.facts.signature import parse_signature
+from explain.phrasebook.book import find_faults, judge_sentence
+from explain.phrasebook.reviewing import REFUSAL_REASONS
 from store.phrases import review as phrases
 from vigil.contracts.wire import outgoing
 from vigil.domain import ids
@@ -87,7 +87,7 @@ def edited(held: Phrase, text: str, same: Phrase | None, by: str, now: datetime)
 
 def in_words(codes: Sequence[str]) -> tuple[str, ...]:
     """Reason codes as a reviewer reads them."""
-    return tuple(REASONS.get(code, code) for code in codes)
+    return tuple(REFUSAL_REASONS.get(code, code) for code in codes)
 
 
 async def review(
@@ -110,7 +110,7 @@ async def review(
     now = context.clock()
     made = [reviewed(held[each], verb, by, now) for each in sorted(held)]
     for each in made:
-        codes = await asyncio.to_thread(faults, each)
+        codes = await asyncio.to_thread(find_faults, each)
         if codes:
             why = f"The verifier refuses this sentence now: “{each.text}”"
             return Turned(422, why, in_words(codes))
@@ -136,10 +136,10 @@ async def edit(
     if problem is not None:
         return problem
     try:
-        told = signatures.parse(held.signature)
+        told = parse_signature(held.signature)
     except ValueError:
         return Turned(422, "This version of Vigil has no alert for it; it cannot be changed.")
-    codes = await asyncio.to_thread(judge, told, text)
+    codes = await asyncio.to_thread(judge_sentence, told, text)
     if codes:
         return Turned(422, "The verifier refuses this. Nothing was changed.", in_words(codes))
     return await _record(context, edited(held, text, same, by, context.clock()))

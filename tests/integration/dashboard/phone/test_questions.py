@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from dashboard.phone.asking import asks
 from dashboard.phone.words import EN
 from explain.languages import LOCALES
-from explain.questions.answers import answer, book
+from explain.questions.answers import answer
+from explain.questions.table import question_table
 from explain.templates.compose import compose
 from store.database.connections import Connection, connect
 from store.writing.writer import write
@@ -144,6 +145,6 @@ def test_each_locale_asks_and_answers_in_its_own_words(home: Home, locale: str) 
     page = unescape(home.browser.get("/phone").text)
     for _, question in asks(locale).questions:
         assert question in page
-    shown = home.ask(told, question=book("patient", locale).say("ask", "usual"))
+    shown = home.ask(told, question=question_table("patient", locale).text("ask", "usual"))
     assert answer("usual", told, "patient", locale).text in shown
     assert 'dir="rtl"' in shown or locale != "ar"
