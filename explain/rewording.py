@@ -1,10 +1,10 @@
-"""Words for what the phrasebook has none for, later: a thread that asks the model process.
+"""Writes sentences for signatures that no phrase covers: a thread that asks the model process.
 
-What the verifier passes becomes a phrase, which everyone has from then on, and a revision of the
-alert that wanted it. Nothing here can touch an alert that has gone out, or delay one. Where the
-queue is full the oldest offer is dropped, answers that come late are dropped, a process that dies
-is started again after growing pauses; each is counted (``rewordings_…``), and the words that went
-out stand. Of one signature one question is asked, whatever the number of events.
+What the verifier passes becomes a phrase, which every worker then uses, and a revision of the alert
+that asked for it. Nothing here can change or delay an alert that has been published. From a full
+queue the oldest request is dropped, late answers are dropped, and a process that ends is restarted
+after growing pauses; each case has a counter (``rewordings_…``), and the published words stay.
+A signature is asked for once, however many events have it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
-from explain.facts.signature import Signature, facts_for
-from explain.language_model.process import ModelDown, ModelProcess
-from explain.language_model.reasons import counter
-from explain.phrasebook import writing
+from explain.facts.signature import Signature, facts_of_signature
+from explain.language_model.process import LanguageModelProcess, LanguageModelUnavailable
+from explain.language_model.reasons import counter_name
 from explain.phrasebook.book import Phrasebook, refusals
-from explain.phrasebook.writing import Author
+from explain.phrasebook.writing import Author, make_phrase, question_for
 from explain.templates.compose import reword, signatures_of
 from explain.templates.drafts import choice_of, sentences_for
 from vigil.domain.alert import Alert, Audience
@@ -34,15 +34,16 @@ from vigil.values.clock import Clock, utc_now
 
 log = logs.get("rewording")
 FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 60.0
-LONGEST_SECONDS = 900.0
-"""A model may load for minutes, and an offer is four questions at most."""
+MAX_PAUSE_SECONDS = 60.0
+MAX_SILENT_SECONDS = 900.0
+"""Without a beat for longer, the thread counts as stuck: loading may take minutes, and a request is
+four questions at most."""
 SEEDS = (0, 1)
-"""Of a question and, where the answer is refused, of the same question once more: the likeliest
-words, then words drawn by chance."""
+"""Of a question and, where the answer is refused, of the same question once more: 0 takes the most
+probable words, another seed samples them."""
 
 
-class Known(Protocol):
+class SharedPhrasebook(Protocol):
     """The part of :class:`explain.phrasebook.topic.PhraseTopic` that is used here."""
 
     book: Phrasebook
@@ -51,57 +52,61 @@ class Known(Protocol):
         """A phrase that may be shown."""
 
     def add(self, phrase: Phrase) -> None:
-        """Take a phrase that was written here, for everyone."""
+        """Accept a phrase that was written here, for every worker."""
 
 
-class Offer(NamedTuple):
-    """An event whose alert is out, what no phrase was there for, and when (monotonic seconds)."""
+@dataclass(frozen=True, slots=True)
+class RewordingRequest:
+    """An event whose alert is published, and what is to be written for it."""
 
     event: Event
-    unseen: dict[Audience, Signature]
-    offered: float
+    uncovered: dict[Audience, Signature]
+    """The signatures that no phrase covers."""
+    requested_at: float
+    """Monotonic seconds."""
 
 
 class Reworder:
-    """Asks the model for each offered event, in order, on a thread of its own.
+    """Asks the language model for each event offered, in order, on a thread of its own.
 
     Args:
-        known: the phrasebook; it takes what is written.
+        phrases: the phrasebook, which also receives what is written.
         publish: sends a revision; called from this thread.
         deadline_seconds: from the offer to the revision.
-        bound: offers that may wait at once.
+        bound: requests that may wait at once.
     """
 
     def __init__(
         self,
-        process: ModelProcess,
-        known: Known,
+        process: LanguageModelProcess,
+        phrases: SharedPhrasebook,
         publish: Callable[[Alert], None],
         health: Health,
+        *,
         deadline_seconds: float,
         bound: int,
         clock: Clock = utc_now,
     ):
         self._process = process
-        self._known = known
+        self._phrases = phrases
         self._publish = publish
         self._health = health
         self._deadline_seconds = deadline_seconds
         self._clock = clock
         self._given_up: set[Signature] = set()
-        """What the model could not say; it is not asked again as long as this process lives."""
-        self._offers: queue.Queue[Offer] = queue.Queue(bound)
+        """What the model could not word; it is not asked again as long as this worker runs."""
+        self._requests: queue.Queue[RewordingRequest] = queue.Queue(bound)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rewording", daemon=True)
-        self._pulse = Pulse("rewording", self._thread, LONGEST_SECONDS)
+        self._pulse = Pulse("rewording", self._thread, MAX_SILENT_SECONDS)
         health.watch("rewording", self._pulse.look)
 
     def start(self) -> None:
-        """Begin; the model loads meanwhile."""
+        """Start the thread; the model loads on it."""
         self._thread.start()
 
     def close(self) -> None:
-        """End, letting go of what waits and of the model process."""
+        """Stop the thread and the model process; waiting requests are discarded."""
         self._pulse.done()
         self._stop.set()
         self._process.abort()  # wakes a thread that waits for an answer
@@ -109,31 +114,36 @@ class Reworder:
         self._process.close()
 
     def offer(self, event: Event) -> None:
-        """Ask for words where there are none. Never waits: from a full queue the oldest gives way.
+        """Request sentences where no phrase covers an event. Never waits: a full queue drops its
+        oldest request.
 
-        To be called from one thread. What is history is not worth a second of the processor.
+        To be called from one thread. History (``retrospective``) is not worth the processor time.
         """
         if event.retrospective:
             return
-        unseen = {who: told for who, told in signatures_of(event).items() if self._wanted(told)}
-        if not unseen:
+        uncovered = {
+            audience: signature
+            for audience, signature in signatures_of(event).items()
+            if self._is_wanted(signature)
+        }
+        if not uncovered:
             return
-        offer = Offer(event, unseen, time.monotonic())
+        request = RewordingRequest(event, uncovered, time.monotonic())
         while True:
             try:
-                self._offers.put_nowait(offer)
+                self._requests.put_nowait(request)
             except queue.Full:
-                self._make_room()
+                self._drop_oldest()
             else:
                 return
 
-    def _wanted(self, told: Signature) -> bool:
-        return told not in self._given_up and not self._known.book.has(told)
+    def _is_wanted(self, signature: Signature) -> bool:
+        return signature not in self._given_up and not self._phrases.book.has(signature)
 
-    def _make_room(self) -> None:
+    def _drop_oldest(self) -> None:
         try:
-            self._offers.get_nowait()
-        except queue.Empty:  # taken meanwhile
+            self._requests.get_nowait()
+        except queue.Empty:  # the thread was faster
             return
         self._health.count("rewordings_dropped")
 
@@ -144,73 +154,73 @@ class Reworder:
             try:
                 self._process.start()
                 self._health.gauge("model_ready", 1)
-                self._next()
+                self._process_next()
                 pause = FIRST_PAUSE_SECONDS
-            except ModelDown as down:
+            except LanguageModelUnavailable as error:
                 if self._stop.is_set():
                     return
                 self._health.gauge("model_ready", 0)
-                self._health.count(counter(down.reason))
-                log.warning("model down", reason=down.reason, detail=down.detail)
+                self._health.count(counter_name(error.reason))
+                log.warning("language model unavailable", reason=error.reason, detail=error.detail)
                 self._stop.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            except Exception as error:  # whatever it is: a thread that ended would go unseen
+                pause = min(2 * pause, MAX_PAUSE_SECONDS)
+            except Exception as error:  # any: a thread that ended would go unnoticed
                 self._health.count("rewordings_failed")
-                log.warning("a rewording failed", error=type(error).__name__)
+                log.warning("rewording failed", error=type(error).__name__)
 
-    def _next(self) -> None:
-        """Take one offer, if any comes soon."""
+    def _process_next(self) -> None:
+        """Process one request, if any arrives soon."""
         try:
-            event, unseen, offered = self._offers.get(timeout=0.2)
+            request = self._requests.get(timeout=0.2)
         except queue.Empty:
             return
-        deadline = offered + self._deadline_seconds
-        choice, found = choice_of(event.event_id), dict[Audience, Phrase]()
-        for audience, told in unseen.items():
+        deadline = request.requested_at + self._deadline_seconds
+        choice, found = choice_of(request.event.event_id), dict[Audience, Phrase]()
+        for audience, signature in request.uncovered.items():
             if time.monotonic() >= deadline:
                 self._health.count("rewordings_late")
                 break
-            phrase = self._say(told, choice, deadline)
+            phrase = self._find_or_write(signature, choice, deadline)
             if phrase is not None:
                 found[audience] = phrase
         if found:
-            self._send(reword(event, found, self._known))
+            self._send(reword(request.event, found, self._phrases))
 
-    def _say(self, told: Signature, choice: int, deadline: float) -> Phrase | None:
-        """A phrase for this very signature that may be shown, new or written for another event."""
-        if self._wanted(told) and not self._write(told, deadline):
+    def _find_or_write(self, signature: Signature, choice: int, deadline: float) -> Phrase | None:
+        """A phrase for exactly this signature that may be shown, whoever it was written for."""
+        if self._is_wanted(signature) and not self._write(signature, deadline):
             return None
-        phrase = self._known.find(told, choice)
-        return phrase if phrase is not None and phrase.signature == told.key else None
+        phrase = self._phrases.find(signature, choice)
+        return phrase if phrase is not None and phrase.signature == signature.key else None
 
-    def _write(self, told: Signature, deadline: float) -> bool:
-        """Ask for a sentence, twice at most, and give it to the phrasebook.
+    def _write(self, signature: Signature, deadline: float) -> bool:
+        """Ask for a sentence, twice at most, and add it to the phrasebook.
 
         Returns:
-            Whether there is one, and it says more than the tables do.
+            Whether there is one, and it is not the tables' own wording.
         """
-        author = Author(self._process.model, self._process.tuned)
-        question = writing.question(told, author)
+        author = Author(self._process.identity, self._process.tuned)
+        question = question_for(signature, author)
         for seed in SEEDS:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            seconds_left = deadline - time.monotonic()
+            if seconds_left <= 0:
                 return False
-            sentence = self._process.ask(question, left, seed)
+            sentence = self._process.ask(question, seconds_left, seed)
             self._health.count("rewordings_asked")
-            phrase = writing.phrase(told, sentence, author, self._clock())
-            held = self._known.book.get(phrase.phrase_id)
-            refused = refusals(told, sentence, held)
-            if not refused:
-                self._known.add(phrase)
-                return not self._the_tables_own(told, phrase)
-            for code in refused:
+            phrase = make_phrase(signature, sentence, author=author, now=self._clock())
+            codes = refusals(signature, sentence, self._phrases.book.get(phrase.phrase_id))
+            if not codes:
+                self._phrases.add(phrase)
+                return not self._is_table_wording(signature, phrase)
+            for code in codes:
                 self._health.count(f"rewordings_refused_{code}")
         self._health.count("rewordings_refused")
-        self._given_up.add(told)
+        self._given_up.add(signature)
         return False
 
-    def _the_tables_own(self, told: Signature, phrase: Phrase) -> bool:
-        same = phrase.text in {sentence.text for sentence in sentences_for(facts_for(told))}
+    def _is_table_wording(self, signature: Signature, phrase: Phrase) -> bool:
+        table_sentences = sentences_for(facts_of_signature(signature))
+        same = phrase.text in {sentence.text for sentence in table_sentences}
         if same:
             self._health.count("rewordings_same")
         return same

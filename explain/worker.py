@@ -1,8 +1,8 @@
-"""The worker: an event comes, its alert goes out at once; better words may follow.
+"""The worker: publishes an alert for each event at once; a better worded revision may come later.
 
 Reads ``vitals.events``, writes ``vitals.alerts``. An alert is a pure function of its event and of
-the phrasebook, which ``vitals.phrases`` keeps alike in every worker. An event that comes twice
-gives the same revision; whoever stores alerts keeps the first.
+the phrasebook, which the topic ``vitals.phrases`` keeps equal in every worker. An event that is
+delivered twice gives the same revision; a consumer that stores alerts keeps the first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
-from explain.phrasebook import files as phrase_files
+from explain.phrasebook.files import shipped_phrases
 from explain.phrasebook.topic import PhraseTopic
 from explain.templates.compose import compose
 from vigil.contracts import wire
@@ -42,7 +42,7 @@ class Offers(Protocol):
     """The part of :class:`explain.rewording.Reworder` that is used here."""
 
     def offer(self, event: Event) -> None:
-        """Ask for better words. Never waits."""
+        """Request a better sentence. Never waits."""
 
 
 class ExplainHandler(Stateless):
@@ -59,7 +59,7 @@ class ExplainHandler(Stateless):
         self._phrases = phrases
 
     def handle(self, batch: Sequence[Received]) -> Handled:
-        """An alert for each event; once they are out, what had no phrase goes to the model."""
+        """Compose an alert for each event; offer the events to rewording once all are published."""
         events = [received.message for received in batch if isinstance(received.message, Event)]
         alerts = [
             self._compose(received) for received in batch if isinstance(received.message, Event)
@@ -96,8 +96,8 @@ class ExplainWorker:
     """The service ``explain``.
 
     Args:
-        model_command: what runs the model; None: the one that the settings name.
-        shipped: the phrases to begin with; None: those that come with Vigil.
+        model_command: what runs the language model; None: the one that the settings name.
+        shipped: the initial phrases; None: those shipped with Vigil.
     """
 
     name = NAME
@@ -113,10 +113,15 @@ class ExplainWorker:
         self._shipped = shipped
 
     def run(self, stop: threading.Event, health: Health) -> None:
-        """Work until ``stop``; ends the model process with it."""
+        """Run until ``stop`` is set; the model process ends with it."""
         publisher = Publisher(self._settings, NAME)
-        shipped = _shipped(health) if self._shipped is None else self._shipped
-        phrases = PhraseTopic(self._settings, shipped, lambda new: _publish(publisher, new), health)
+        shipped = _load_shipped_phrases(health) if self._shipped is None else self._shipped
+        phrases = PhraseTopic(
+            settings=self._settings,
+            shipped=shipped,
+            publish=lambda new: _publish_messages(publisher, new),
+            health=health,
+        )
         phrases.start()
         try:
             phrases.wait(stop)
@@ -131,27 +136,29 @@ class ExplainWorker:
             publisher.close()
 
     def _reworder(self, publisher: Publisher, phrases: PhraseTopic, health: Health) -> Reworder:
-        from explain.language_model.process import ModelProcess, for_settings  # noqa: PLC0415  (if wanted)
+        from explain.language_model.process import LanguageModelProcess, process_for_settings  # noqa: PLC0415  (if wanted)
         from explain.rewording import Reworder  # noqa: PLC0415
 
         return Reworder(
-            ModelProcess(self._command) if self._command else for_settings(self._settings),
-            phrases,
-            lambda alert: _publish(publisher, [alert]),
-            health,
-            self._settings.llm_deadline_seconds,
-            self._settings.llm_queue,
+            process=LanguageModelProcess(self._command)
+            if self._command
+            else process_for_settings(self._settings),
+            phrases=phrases,
+            publish=lambda alert: _publish_messages(publisher, [alert]),
+            health=health,
+            deadline_seconds=self._settings.llm_deadline_seconds,
+            bound=self._settings.llm_queue,
         )
 
 
-def _publish(publisher: Publisher, messages: Sequence[Alert | Phrase]) -> None:
+def _publish_messages(publisher: Publisher, messages: Sequence[Alert | Phrase]) -> None:
     publisher.publish([wire.outgoing(message, NAME) for message in messages])
 
 
-def _shipped(health: Health) -> tuple[Phrase, ...]:
-    """The shipped phrases; none where the file is damaged: alerts go out all the same."""
+def _load_shipped_phrases(health: Health) -> tuple[Phrase, ...]:
+    """The shipped phrases; none where the file is damaged: alerts are published all the same."""
     try:
-        return phrase_files.shipped()
+        return shipped_phrases()
     except InputError as error:
         health.count("phrasebook_damaged")
         log.warning("the shipped phrasebook cannot be used", code=error.code)

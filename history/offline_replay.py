@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from detectors.playing import Player
 from explain.phrasebook.book import Phrasebook
-from explain.phrasebook.files import shipped
+from explain.phrasebook.files import shipped_phrases
 from explain.templates.compose import compose
 from vigil.domain.alert import Alert
 from vigil.domain.encoding import encode
@@ -43,7 +43,7 @@ def detect(
 def phrasebook(settings: Settings) -> Phrasebook:
     """The phrasebook as it was shipped; what reviewers changed since is in the running system."""
 
-    return Phrasebook(shipped(), settings.patient_text)
+    return Phrasebook(shipped_phrases(), settings.patient_text)
 
 
 def lines(event: Event, phrases: Phrasebook) -> Iterator[bytes]:

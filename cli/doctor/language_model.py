@@ -43,14 +43,14 @@ def language_model(settings: Settings) -> Iterator[Finding]:
 def _endpoint(settings: Settings, lacking: State) -> Finding:
     """Whether anything answers there; its key and what it says are not shown."""
     from explain.language_model.endpoint import Endpoint, EndpointError
-    from explain.language_model.reasons import REASONS
+    from explain.language_model.reasons import FAILURE_REASONS
 
     key = settings.llm_endpoint_key.get_secret_value() if settings.llm_endpoint_key else ""
     where = f"{settings.llm_endpoint_model} at {settings.llm_endpoint}"
     try:
         Endpoint(settings.llm_endpoint or "", settings.llm_endpoint_model or "", key).reach()
     except EndpointError as error:
-        why = f"{where}: {REASONS[error.reason]} ({error.detail})"
+        why = f"{where}: {FAILURE_REASONS[error.reason]} ({error.detail})"
         how_to_fix = "Check VIGIL_LLM_ENDPOINT, its model and key; alerts go out in template words."
         return Finding(MODEL, lacking, why, how_to_fix)
     return Finding(MODEL, "ok", f"{where}{_off(settings)}")
@@ -64,30 +64,32 @@ def _other(settings: Settings) -> Iterator[Finding]:
 
 
 def _installed(settings: Settings) -> Iterator[Finding]:
-    from explain.language_model import adapter as model_adapter
-    from explain.language_model import files as model_files
+    from explain.language_model.adapter import SHIPPED, adapter_identity, check_adapter
+    from explain.language_model.files import SMOLLM2, check_gguf
 
-    path = model_files.checked(settings.model_dir)
+    path = check_gguf(settings.model_dir)
     yield Finding(MODEL, "ok", f"{path}{_off(settings)}")
-    manifest = model_adapter.checked(model_adapter.SHIPPED, model_files.SMOLLM2.sha256)
+    manifest = check_adapter(SHIPPED, SMOLLM2.sha256)
     if manifest is None:
         yield Finding(ADAPTER, "note", "there is none: the model is untuned", "Reinstall Vigil.")
     else:
-        yield Finding(ADAPTER, "ok", model_adapter.identity(manifest))
+        yield Finding(ADAPTER, "ok", adapter_identity(manifest))
 
 
 def _loads(settings: Settings) -> Finding:
     """Start it as the worker would, and end it."""
-    from explain.language_model.process import ModelDown, for_settings
-    from explain.language_model.reasons import REASONS
+    from explain.language_model.process import LanguageModelUnavailable, process_for_settings
+    from explain.language_model.reasons import FAILURE_REASONS
 
-    with closing(for_settings(settings, LOAD_SECONDS)) as process:
+    with closing(process_for_settings(settings, LOAD_SECONDS)) as process:
         try:
             process.start()
-        except ModelDown as down:
+        except LanguageModelUnavailable as down:
             how_to_fix = "Alerts go out in template words meanwhile."
-            return Finding("model process", "wrong", f"{REASONS[down.reason]} ({down})", how_to_fix)
-        return Finding("model process", "ok", f"loads: {process.model}")
+            return Finding(
+                "model process", "wrong", f"{FAILURE_REASONS[down.reason]} ({down})", how_to_fix
+            )
+        return Finding("model process", "ok", f"loads: {process.identity}")
 
 
 def _off(settings: Settings) -> str:

@@ -132,11 +132,11 @@ def _name(said: Said) -> str:
 
 
 def _words(running: Sequence[Said]) -> Iterator[Finding]:
-    from explain.language_model.reasons import counted
+    from explain.language_model.reasons import counted_failures
     from store.workers.status_rows import summed
 
     total = summed(each.status for each in running)
-    for _, meaning, times in counted(total):
+    for _, meaning, times in counted_failures(total):
         yield Finding("words", "note", f"{times} times without the model: {meaning}")
     if refused := total["rewordings_refused"]:
         yield Finding("words", "note", f"{refused} sentences of the model were refused")

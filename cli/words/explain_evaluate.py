@@ -38,7 +38,7 @@ def evaluate(
     Everything is made from seeds, so a second run gives the same figures but for the speeds.
     """
     from cli.words import evaluating
-    from explain.evaluation import report
+    from explain.evaluation.report import replace_report, to_markdown
     from vigil.service.settings import Settings
 
     for path in recordings or ():
@@ -50,10 +50,10 @@ def evaluate(
             )
     asked = evaluating.Asked(tuple(recordings or ()), Settings() if model else None, blind)
     tables, failed = evaluating.run(asked, lambda what: typer.echo(what, err=True))
-    block = report.markdown(tables)
+    block = to_markdown(tables)
     typer.echo(block)
     for line in failed:
         typer.echo(line, err=True)
     if results is not None:
         text = results.read_text("utf-8")
-        results.write_text(report.replaced(text, block, str(results)), "utf-8")
+        results.write_text(replace_report(text, block, str(results)), "utf-8")

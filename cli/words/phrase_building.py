@@ -28,19 +28,19 @@ def build(path: Path, part: str, candidates: int, seed: int, threads: int) -> No
         UnavailableError: there is no language model, or it is not the pinned one.
         InputError: the file is there and is no phrasebook.
     """
-    from explain.facts.signature import everything
-    from explain.phrasebook.building import Build, todo
+    from explain.facts.signature import every_signature
+    from explain.phrasebook.building import Build, pending_groups
     from explain.phrasebook.writing import Author
 
     writer = _writer(threads)
-    wanted = [told for told in everything() if part in told.key]
+    wanted = [told for told in every_signature() if part in told.key]
     author = Author(writer.identity, writer.tuned)
     kept = _kept(path, author)
     making = Build(writer, kept, candidates, seed, moment())
     typer.echo(f"{len(wanted)} signatures, {writer.identity}{'' if writer.tuned else ', untuned'}")
     if kept:
         typer.echo(f"{len(kept)} phrases of an earlier build stay")
-    _run(making, todo(wanted, kept), path)
+    _run(making, pending_groups(wanted, kept), path)
     _fill(making, wanted, path)
     _tell(making, wanted, path)
 
@@ -52,7 +52,7 @@ def moment() -> datetime:
 
 
 def _writer(threads: int) -> Writer:
-    from explain.language_model.model import LanguageModel
+    from explain.language_model.inference import LanguageModel
     from vigil.service.settings import Settings
 
     settings = Settings()
@@ -62,20 +62,20 @@ def _writer(threads: int) -> Writer:
 
 
 def _kept(path: Path, author: Author) -> list[Phrase]:
-    from explain.phrasebook.building import keep
-    from explain.phrasebook.files import read
+    from explain.phrasebook.building import kept_phrases
+    from explain.phrasebook.files import read_phrases
 
-    return keep(read(path), author) if path.exists() else []
+    return kept_phrases(read_phrases(path), author) if path.exists() else []
 
 
 def _run(making: Build, groups: Sequence[tuple[Signature, ...]], path: Path) -> None:
-    from explain.phrasebook.files import write
+    from explain.phrasebook.files import write_phrases
 
     written, refused, started = 0, Counter[str](), time.monotonic()
     for number, group in enumerate(making.run(groups), 1):
         written += group.written
         refused += group.refused
-        write(path, making.phrases.values())
+        write_phrases(path, making.phrases.values())
         seconds = time.monotonic() - started
         left = seconds / number * (len(groups) - number)
         typer.echo(
@@ -83,7 +83,7 @@ def _run(making: Build, groups: Sequence[tuple[Signature, ...]], path: Path) -> 
             f" pass; {seconds:.0f} s, about {left:.0f} s left"
         )
     if not groups:
-        write(path, making.phrases.values())
+        write_phrases(path, making.phrases.values())
     passed = len(making.phrases)
     typer.echo(f"{written} sentences were written; the file holds {passed}")
     for code, count in refused.most_common():
@@ -92,22 +92,23 @@ def _run(making: Build, groups: Sequence[tuple[Signature, ...]], path: Path) -> 
 
 def _fill(making: Build, wanted: Sequence[Signature], path: Path) -> None:
     """Sentences written by hand, where the model has none that may go out."""
-    from explain.phrasebook.building import by_hand
-    from explain.phrasebook.files import write
+    from explain.phrasebook.building import reference_phrases
+    from explain.phrasebook.files import write_phrases
 
-    found = by_hand(wanted, making.phrases.values(), moment())
+    found = reference_phrases(wanted, making.phrases.values(), moment())
     making.phrases.update((phrase.phrase_id, phrase) for phrase in found)
-    write(path, making.phrases.values())
+    write_phrases(path, making.phrases.values())
     said = len({phrase.signature for phrase in found})
     typer.echo(f"{said} signatures are said by {len(found)} sentences written by hand")
 
 
 def _tell(making: Build, wanted: Sequence[Signature], path: Path) -> None:
-    from explain.phrasebook.building import coverage
+    from explain.phrasebook.building import measure_coverage
 
     phrases = making.phrases.values()
-    for reader, covered, count in coverage(wanted, phrases):
-        typer.echo(f"{reader}: {covered} of {count} signatures, {covered / count:.1%}")
+    for each in measure_coverage(wanted, phrases):
+        share = each.covered / each.signatures
+        typer.echo(f"{each.reader}: {each.covered} of {each.signatures} signatures, {share:.1%}")
     said = {each.signature for each in phrases if each.status != "banned"}
     for told in wanted:
         if told.key not in said:

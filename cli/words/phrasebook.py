@@ -45,10 +45,10 @@ def check(
     ] = None,
 ) -> None:
     """Hold every line of a phrasebook to the verifier; status 1 where one is refused."""
-    from explain.phrasebook.files import checked, shipped_path
+    from explain.phrasebook.files import check_phrases, shipped_path
 
     count, refused = 0, 0
-    for number, phrase, codes in checked(file or shipped_path()):
+    for number, phrase, codes in check_phrases(file or shipped_path()):
         count += 1
         if codes:
             refused += 1
@@ -69,12 +69,12 @@ def listing(
     ] = "",
 ) -> None:
     """The phrases of a file, by signature. What a running system has is on its board."""
-    from explain.phrasebook.files import read, shipped_path
+    from explain.phrasebook.files import read_phrases, shipped_path
 
     if status not in {"", "draft", "approved", "banned"}:
         raise typer.BadParameter(f"{status!r} is no status; known: draft, approved, banned.")
     shown = ""
-    for phrase in read(file or shipped_path()):
+    for phrase in read_phrases(file or shipped_path()):
         if signature in phrase.signature and status in {"", phrase.status}:
             if phrase.signature != shown:
                 shown = phrase.signature

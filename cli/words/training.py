@@ -17,8 +17,8 @@ from vigil.service.errors import InputError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from explain.training.checkpoint import State
-    from explain.training.options import Options
+    from explain.training.fitting.checkpoint import State
+    from explain.training.fitting.options import Options
 
 LOG = "training.jsonl"
 INTERRUPTED = 130
@@ -69,11 +69,11 @@ def train(options: Options, out: Path, threads: int, *, resume: bool) -> None:
     )
 
     from explain.training import run
-    from explain.training.fit import Stopped
+    from explain.training.fitting.fit import Stopped
     from vigil.service.settings import Settings
 
     _writable(out, resume=resume)
-    place = run.Place(Settings().model_dir, out, threads=threads)
+    place = run.RunPaths(Settings().model_dir, out, threads=threads)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

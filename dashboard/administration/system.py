@@ -16,8 +16,8 @@ from dashboard.auth.guard import administrators_only
 from dashboard.auth.session_lookup import SESSION
 from dashboard.shell.templating import render_page
 from dashboard.worker_state import overview as worker_states
-from explain.language_model import reasons as model_reasons
-from explain.phrasebook.reviewing import REASONS as REFUSALS
+from explain.language_model.reasons import counted_failures
+from explain.phrasebook.reviewing import REFUSAL_REASONS as REFUSALS
 from store.workers import status_rows
 from store.writing.bounds import LARGEST_NUMBER
 from vigil.service import isolation

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from explain.shift_summary.summary import Call, Episode, Measured, Summary, Window, summarise
+from explain.shift_summary.records import Call, Episode, Measured, Summary, Window
+from explain.shift_summary.summary import summarise
 from explain.shift_summary.words import Segment, Sentence
 from store.episodes.board import Patient
 from store.episodes.shift import Of, Shift, ShiftCall, ShiftEpisode, ShiftReadings

@@ -14,7 +14,7 @@ from dashboard.board import ranking, rows
 from dashboard.patient import basis as bases
 from dashboard.shell import wording
 from dashboard.shell.templating import environment, render
-from explain.questions.answers import book
+from explain.questions.table import question_table
 from store.episodes.board import Episode, Patient, Value
 from store.episodes.evidence import Basis, Deed
 

@@ -43,7 +43,7 @@ class QuestionPages:
 
     async def show(self, patient_id: str, event_id: str, intent: str = "") -> Response:
         """The answer to one of the reviewed questions; without one, the questions."""
-        known = intent if intent in book("care_team").asks else ""
+        known = intent if intent in question_table("care_team").intents else ""
         return await self._page(patient_id, event_id, known)
 
     async def post(

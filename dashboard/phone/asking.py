@@ -20,8 +20,9 @@ from dashboard.phone.routing import phone_router
 from dashboard.phone.view import Message
 from dashboard.phone.words import words_for
 from explain.languages import LOCALES
-from explain.questions.answers import REFUSED, answer, book
-from explain.questions.asking import LONGEST, intent_of
+from explain.questions.answers import REFUSED, answer
+from explain.questions.asking import MAX_QUESTION_CHARACTERS, intent_of
+from explain.questions.table import question_table
 from store.database.connections import translated
 from store.episodes import steps
 from store.people import phones

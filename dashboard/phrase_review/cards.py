@@ -9,9 +9,8 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from explain.facts import signature as signatures
-from explain.phrasebook import reviewing
-from explain.phrasebook.reviewing import Example
+from explain.facts.signature import parse_signature
+from explain.phrasebook.reviewing import Example, describe_signature, make_example, split_at_slots
 from store.phrases.review import Line, Wanted
 
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from dashboard.shell.publishing import publish
-from explain.facts import signature as signatures
-from explain.phrasebook.book import faults, judge
-from explain.phrasebook.reviewing import REASONS
+from explain.facts.signature import parse_signature
+from explain.phrasebook.book import find_faults, judge_sentence
+from explain.phrasebook.reviewing import REFUSAL_REASONS
 from store.phrases import review as phrases
 from vigil.contracts.wire import outgoing
 from vigil.domain import ids
@@ -117,7 +117,7 @@ async def review_phrases(
     now = context.clock()
     made = [next_revision(held[each], verb, by=by, now=now) for each in sorted(held)]
     for each in made:
-        codes = await asyncio.to_thread(faults, each)
+        codes = await asyncio.to_thread(find_faults, each)
         if codes:
             why = f"The verifier refuses this sentence now: “{each.text}”"
             return ReviewRejected(422, why, reasons_in_words(codes))

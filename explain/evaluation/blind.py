@@ -1,13 +1,12 @@
-"""A sheet to judge by eye: the phrasebook's wording beside the tables', shuffled, the key apart."""
+"""A sheet for blind judging: wordings of phrasebook and tables, shuffled, with a separate key."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-
-from msgspec import Struct
 
 from explain.templates.compose import AUDIENCES, Phrases, compose
 from vigil.domain.episode import Event
@@ -16,8 +15,9 @@ EVENTS = 100
 SHEET, KEY = "blind-sheet.csv", "blind-key.csv"
 
 
-class Pair(Struct, frozen=True):
-    """Two ways to say the same event to the same reader."""
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two wordings of the same event for the same reader."""
 
     event: str
     reader: str
@@ -26,7 +26,7 @@ class Pair(Struct, frozen=True):
     phrase_first: bool
 
 
-def pairs(events: Iterable[Event], phrases: Phrases, seed: int) -> list[Pair]:
+def make_pairs(events: Iterable[Event], phrases: Phrases, seed: int) -> list[Pair]:
     """Pairs of texts that differ, for the first events that have them; readers in turn."""
     random, found = Random(seed), list[Pair]()
     for event in events:
@@ -40,11 +40,19 @@ def pairs(events: Iterable[Event], phrases: Phrases, seed: int) -> list[Pair]:
         phrase_first = random.random() < 0.5
         first, second = texts if phrase_first else texts[::-1]
         about = f"{event.kind}, {event.phase}, {event.priority}"
-        found.append(Pair(about, reader.replace("_", " "), first, second, phrase_first))
+        found.append(
+            Pair(
+                event=about,
+                reader=reader.replace("_", " "),
+                first=first,
+                second=second,
+                phrase_first=phrase_first,
+            )
+        )
     return found
 
 
-def write(folder: Path, sheet: list[Pair]) -> None:
+def write_sheet(folder: Path, sheet: list[Pair]) -> None:
     """The sheet to be filled in, and the key, each a file."""
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[list[object]] = [["number", "event", "reader", "A", "B", "better (A, B or equal)"]]

@@ -1,4 +1,4 @@
-"""What an alert is held against, apart from the verifier: counted afresh, from the other end.
+"""Checks of finished alerts, independent of the verifier.
 
 The verifier judges sentences before their slots are filled; this judges what a person reads.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from explain import tables
 from explain.facts.extraction import Facts
-from explain.facts.slots import render
+from explain.facts.slots import render_slots
 from explain.verifier.rules.form import grade
 from vigil.domain.alert import Alert, Audience, Text
 from vigil.domain.episode import Event
@@ -46,7 +46,9 @@ def failures(event: Event, alert: Alert, facts: dict[Audience, Facts]) -> Iterat
     """What is wrong with an alert: names of metrics, each as often as a text fails it."""
     for audience, texts in alert.texts.items():
         for locale, text in texts.items():
-            yield from _of_text(event, alert, audience, locale, text, facts[audience])
+            yield from _of_text(
+                event, alert, audience=audience, locale=locale, text=text, facts=facts[audience]
+            )
     if (alert.priority, alert.kind, alert.phase) != (event.priority, event.kind, event.phase):
         yield "urgency"
 
@@ -58,8 +60,8 @@ def _of_text(
     whole = f"{text.title} {text.body} {text.action}"
     if "{" in whole or "}" in whole:
         yield "slots"
-    told = render(event, locale)
-    if any(told.get(name) != said for name, said in shown.items()):
+    rendered = render_slots(event, locale)
+    if any(rendered.get(name) != slot_text for name, slot_text in shown.items()):
         yield "slots"
     if _untraced(text, shown):
         yield "numerals"
@@ -79,25 +81,25 @@ def _of_text(
 def _untraced(text: Text, shown: dict[str, str]) -> bool:
     """Whether a numeral stands where no slot put it."""
     rest = f"{text.title} {text.body} {text.action}"
-    for said in sorted(shown.values(), key=len, reverse=True):
-        rest = rest.replace(said, " ")
+    for slot_text in sorted(shown.values(), key=len, reverse=True):
+        rest = rest.replace(slot_text, " ")
     return any(unicodedata.category(character)[0] == "N" for character in rest)
 
 
 def contradicts(body: str, facts: Facts) -> bool:
-    """Whether the first sentence that speaks of a direction speaks of the other one, or denies it.
+    """Whether the first sentence that names a direction names the opposite one, or denies it.
 
-    Only while a finding lasts or lasted, and of the lead finding alone: an end is said with words
-    of the way back.
+    Only for steps before the end, and for the leading finding: an end is worded with the direction
+    of the return.
     """
-    if facts.direction == "none" or facts.telling not in {"opened", "updated", "late"}:
+    if facts.direction == "none" or facts.announcement not in {"opened", "updated", "late"}:
         return False
     wanted, other = (UP, DOWN) if facts.direction == "above" else (DOWN, UP)
     for sentence in _SENTENCE.split(body):
         words = re.findall(r"[a-z']+", sentence.lower())
-        said = [place for place, word in enumerate(words) if word in wanted]
-        if said:
-            return all(DENIED & set(words[max(0, place - REACH) : place]) for place in said)
+        places = [place for place, word in enumerate(words) if word in wanted]
+        if places:
+            return all(DENIED & set(words[max(0, place - REACH) : place]) for place in places)
         if other & set(words):
             return True
     return False

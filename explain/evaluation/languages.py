@@ -1,22 +1,21 @@
-"""Patients' texts in the other languages, held against English and the rules of each locale."""
+"""Checks patients' texts in other languages against English and the rules of each locale."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, replace
 from itertools import islice
 
-from msgspec import Struct
-from msgspec.structs import replace
-
 from explain import languages
-from explain.evaluation import sets
+from explain.evaluation.events import sets
+from explain.evaluation.texts import facts_of
+from explain.evaluation.translations import verify_local
 from explain.tables import slots_of
-from explain.templates.compose import facts_of
-from explain.templates.drafts import choice_of, draft
-from explain.verifier.translations import verify_local
+from explain.templates.drafts import choice_of, draft_text
 
 
-class Language(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Language:
     """One locale's texts."""
 
     locale: str
@@ -27,10 +26,10 @@ class Language(Struct, frozen=True):
     """Reason code of the locale's rules → texts."""
 
 
-def measure(count: int = sets.LANGUAGES) -> list[Language]:
+def measure_languages(count: int = sets.LANGUAGES) -> list[Language]:
     """The core grid's events, ``count`` of them evenly apart, in each locale but English."""
     step = sets.CORE // count
-    events = list(islice(sets.core(), 0, None, step))[:count]
+    events = list(islice(sets.core_events(), 0, None, step))[:count]
     found = []
     for locale in languages.LOCALES[1:]:
         unlike, refused = 0, Counter[str]()
@@ -38,8 +37,8 @@ def measure(count: int = sets.LANGUAGES) -> list[Language]:
             english = facts_of(event, "patient")
             local = replace(english, locale=locale)
             choice = choice_of(event.event_id)
-            theirs, ours = draft(english, choice), draft(local, choice)
+            theirs, ours = draft_text(english, choice), draft_text(local, choice)
             unlike += slots_of(theirs.message) != slots_of(ours.message)
             refused.update(verify_local(ours, local, theirs.seen.slots))
-        found.append(Language(locale, len(events), unlike, refused))
+        found.append(Language(locale=locale, texts=len(events), unlike=unlike, refused=refused))
     return found

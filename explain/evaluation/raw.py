@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from explain.facts.signature import Signature
-from explain.phrasebook.book import judge
+from explain.phrasebook.book import judge_sentence
 from explain.templates.compose import signatures_of
 from vigil.domain.episode import Event
 
@@ -29,7 +28,8 @@ Ask = Callable[[Sequence[Signature]], list[str]]
 """One greedy answer to each."""
 
 
-class RawOutcome(Struct):
+@dataclass(slots=True)
+class RawOutcome:
     """What a model wrote for some signatures."""
 
     name: str
@@ -45,12 +45,14 @@ class RawOutcome(Struct):
     """Signature, sentence and codes, of each signature that was refused."""
 
 
-def wanted(events: Iterable[Event]) -> Counter[Signature]:
+def wanted_signatures(events: Iterable[Event]) -> Counter[Signature]:
     """The signatures that events ask for, and how often."""
-    return Counter(told for event in events for told in signatures_of(event).values())
+    return Counter(signature for event in events for signature in signatures_of(event).values())
 
 
-def measure(name: str, ask: Ask, wishes: Mapping[Signature, int], known: set[str]) -> RawOutcome:
+def measure_raw(
+    name: str, ask: Ask, wishes: Mapping[Signature, int], known: set[str]
+) -> RawOutcome:
     """Ask for a sentence of each signature and judge it.
 
     Args:
@@ -61,7 +63,7 @@ def measure(name: str, ask: Ask, wishes: Mapping[Signature, int], known: set[str
     refused: list[tuple[str, str, str]] = []
     copied = 0
     for signature, sentence in zip(signatures, ask(signatures), strict=True):
-        times, found = wishes[signature], set(judge(signature, sentence))
+        times, found = wishes[signature], set(judge_sentence(signature, sentence))
         copied += times * (sentence in known)
         for code in found:
             codes[code] += times
@@ -71,4 +73,12 @@ def measure(name: str, ask: Ask, wishes: Mapping[Signature, int], known: set[str
         if found:
             refused.append((signature.key, sentence, " ".join(sorted(found))))
     total = sum(wishes.values())
-    return RawOutcome(name, total, len(signatures), dict(errors), dict(codes), copied, refused)
+    return RawOutcome(
+        name=name,
+        sentences=total,
+        signatures=len(signatures),
+        errors=dict(errors),
+        codes=dict(codes),
+        copied=copied,
+        refused=refused,
+    )

@@ -1,17 +1,17 @@
-"""A report as plain text for the terminal and as Markdown for a file with markers."""
+"""A report as Markdown, for the terminal or for a file with markers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from vigil.service.errors import InputError
 
 BEGIN, END = "<!-- words -->", "<!-- /words -->"
 
 
-class Table(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Table:
     """One table of the report."""
 
     title: str
@@ -20,10 +20,10 @@ class Table(Struct, frozen=True):
     note: str = ""
 
 
-def share(part: int, whole: int) -> str:
+def format_share(part: int, whole: int) -> str:
     """``3 of 400 (0.75 %)``.
 
-    >>> share(3, 400), share(0, 400), share(0, 0)
+    >>> format_share(3, 400), format_share(0, 400), format_share(0, 0)
     ('3 of 400 (0.75 %)', '0 of 400', 'none asked')
     """
     if not whole:
@@ -32,7 +32,7 @@ def share(part: int, whole: int) -> str:
     return f"{text} ({100 * part / whole:.2f} %)" if part else text
 
 
-def markdown(tables: Iterable[Table]) -> str:
+def to_markdown(tables: Iterable[Table]) -> str:
     """All tables, each below its heading."""
     return "\n\n".join(_one(table) for table in tables)
 
@@ -51,22 +51,23 @@ def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(escaped) + " |"
 
 
-def replaced(text: str, block: str, where: str) -> str:
+def replace_report(text: str, block: str, where: str) -> str:
     """A file's text with another report between its markers.
 
     Raises:
         InputError: the file has no markers.
 
-    >>> replaced(f"a {BEGIN} old {END} b", "new", "x.md") == f"a {BEGIN}\\n\\nnew\\n\\n{END} b"
+    >>> found = replace_report(f"a {BEGIN} old {END} b", "new", "x.md")
+    >>> found == f"a {BEGIN}\\n\\nnew\\n\\n{END} b"
     True
     """
     head, begun, rest = text.partition(BEGIN)
     _, ended, tail = rest.partition(END)
     if not begun or not ended:
         raise InputError(
-            f"{where} has no place for the report.",
+            f"{where} has no markers for the report.",
             code="input.missing_field",
             field="--results",
-            how_to_fix=f"Put the lines {BEGIN} and {END} where it should stand.",
+            how_to_fix=f"Put the lines {BEGIN} and {END} where the report belongs.",
         )
     return f"{head}{BEGIN}\n\n{block}\n\n{END}{tail}"

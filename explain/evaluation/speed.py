@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import psutil
-from msgspec import Struct
 
 from explain.language_model.prompt import Message
 from explain.templates.compose import Phrases, compose
@@ -17,7 +17,8 @@ from vigil.domain.episode import Event
 PASSES = 7
 
 
-class Composing(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Composing:
     """Alerts on one core: processor time, the fastest of some passes."""
 
     alerts: int
@@ -25,10 +26,11 @@ class Composing(Struct, frozen=True):
     encoded_per_second: float
     """With the JSON bytes that go to the topic."""
     hits: float
-    """Share of texts that a phrase told."""
+    """Share of texts worded by a phrase."""
 
 
-class Asking(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Asking:
     """Sentences of the model, asked one at a time in its own process."""
 
     sentences: int
@@ -39,9 +41,9 @@ class Asking(Struct, frozen=True):
     """The model process's memory at its highest."""
 
 
-def composing(events: Sequence[Event], phrases: Phrases | None) -> Composing:
+def time_composing(events: Sequence[Event], phrases: Phrases | None) -> Composing:
     """Time :func:`explain.templates.compose.compose`; the first pass, which plans, is apart."""
-    told = [
+    authors = [
         source.author for event in events for source in compose(event, phrases).provenance.values()
     ]
     gc.collect()
@@ -52,21 +54,21 @@ def composing(events: Sequence[Event], phrases: Phrases | None) -> Composing:
     )
     gc.unfreeze()
     return Composing(
-        len(events),
-        len(events) / plain,
-        len(events) / bytes_too,
-        sum(author != "template" for author in told) / len(told),
+        alerts=len(events),
+        per_second=len(events) / plain,
+        encoded_per_second=len(events) / bytes_too,
+        hits=sum(author != "template" for author in authors) / len(authors),
     )
 
 
-def _pass(events: Sequence[Event], say: Callable[[Event], object]) -> float:
+def _pass(events: Sequence[Event], process: Callable[[Event], object]) -> float:
     start = time.process_time()
     for event in events:
-        say(event)
+        process(event)
     return time.process_time() - start
 
 
-def asking(
+def time_asking(
     ask: Callable[[list[Message]], str], pid: int, prompts: Sequence[list[Message]]
 ) -> Asking:
     """Time each question to the model process; ``pid`` is that process's."""
@@ -78,5 +80,9 @@ def asking(
         resident = max(resident, process.memory_info().rss / 1e6)
     taken.sort()
     return Asking(
-        len(taken), taken[len(taken) // 2], taken[int(0.95 * len(taken))], taken[-1], resident
+        sentences=len(taken),
+        median_seconds=taken[len(taken) // 2],
+        p95_seconds=taken[int(0.95 * len(taken))],
+        longest_seconds=taken[-1],
+        resident_mb=resident,
     )

@@ -1,4 +1,4 @@
-"""Outcomes as tables, each figure beside what it must be."""
+"""Outcomes as tables, each figure next to its required value."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from explain.evaluation.languages import Language
 from explain.evaluation.raw import RawOutcome
-from explain.evaluation.report import Table, share
+from explain.evaluation.report import Table, format_share
 from explain.evaluation.speed import Asking, Composing
 from explain.evaluation.texts import Outcome
 from explain.evaluation.verifying import Trial
 
 WHAT = {
-    "slots": "a slot missing, doubled, unknown, or not as its source says",
+    "slots": "a slot missing, doubled, unknown, or different from its source",
     "numerals": "a numeral that no slot put there",
     "direction": "a direction that the facts do not have",
     "action": "an action that is not the table's",
@@ -25,20 +25,17 @@ WHAT = {
 
 
 def of_texts(outcomes: Sequence[Outcome]) -> Table:
-    """Every set, said by the tables alone and by the phrasebook: texts that fail each check."""
+    """Every set, worded by the tables alone and by the phrasebook: texts that fail each check."""
     rows: list[tuple[str, ...]] = []
     for check, what in WHAT.items():
         rows.append((what, "0", *(str(outcome.failed[check]) for outcome in outcomes)))
     rows.append(("hardest text, grade", "≤ 6", *(f"{o.hardest:.1f}" for o in outcomes)))
     return Table(
-        "What goes out",
-        ("texts that have …", "must be", *(f"{o.name}, {o.source}" for o in outcomes)),
-        rows,
-        "Counted in the finished texts, apart from the verifier (`explain/evaluation/checks.py`): "
-        + "; ".join(
-            f"{o.name}, {o.source}: {o.events:,} events, {o.texts:,} texts" for o in outcomes
-        )
-        + ".",
+        title="What goes out",
+        columns=("texts that have …", "must be", *(f"{o.name}, {o.source}" for o in outcomes)),
+        rows=rows,
+        note="Counted in the finished texts, apart from the verifier"
+        f" (`explain/evaluation/checks.py`): {'; '.join(map(_size, outcomes))}.",
     )
 
 
@@ -47,18 +44,23 @@ def _size(outcome: Outcome) -> str:
 
 
 def of_fallback(outcomes: Iterable[Outcome]) -> Table:
-    """How often the tables had to speak because the phrasebook had nothing."""
+    """How often the tables' words were used because the phrasebook had no phrase."""
     rows: list[tuple[str, ...]] = [
-        (f"{outcome.name}, {who.replace('_', ' ')}", "≤ 2 %", share(outcome.fallback[who], asked))
+        (
+            f"{outcome.name}, {who.replace('_', ' ')}",
+            "≤ 2 %",
+            format_share(outcome.fallback[who], asked),
+        )
         for outcome in outcomes
         for who, asked in sorted(outcome.asked.items())
     ]
     return Table(
-        "Fallback to the tables' words",
-        ("set, reader", "must be", "alerts"),
-        rows,
-        "Of alerts whose sentence on what we saw can be a phrase. `VIGIL_PATIENT_TEXT=verified`;"
-        " under `approved` a patient reads the tables' words until a reviewer approves a phrase.",
+        title="Fallback to the tables' words",
+        columns=("set, reader", "must be", "alerts"),
+        rows=rows,
+        note="Of alerts whose sentence on what we saw can be a phrase."
+        " `VIGIL_PATIENT_TEXT=verified`; under `approved` a patient reads the tables' words until a"
+        " reviewer approves a phrase.",
     )
 
 
@@ -73,19 +75,24 @@ def of_raw(outcomes: Sequence[RawOutcome]) -> Table:
         "any": "refused for any reason",
     }
     rows: list[tuple[str, ...]] = [
-        (text, must.get(group, ""), *(share(o.errors[group], o.sentences) for o in outcomes))
+        (text, must.get(group, ""), *(format_share(o.errors[group], o.sentences) for o in outcomes))
         for group, text in what.items()
     ]
     rows.append(
-        ("word for word as in training", "", *(share(o.copied, o.sentences) for o in outcomes))
+        (
+            "word for word as in training",
+            "",
+            *(format_share(o.copied, o.sentences) for o in outcomes),
+        )
     )
     rows.append(("distinct signatures", "", *(str(o.signatures) for o in outcomes)))
     return Table(
-        "The model alone",
-        ("sentences with …", "must be", *(outcome.name for outcome in outcomes)),
-        rows,
-        "One greedy sentence a signature, counted as often as the set has it; the verifier judges."
-        " That no slot errs is the decoding's doing (`explain/language_model/slot_grammar.py`).",
+        title="The model alone",
+        columns=("sentences with …", "must be", *(outcome.name for outcome in outcomes)),
+        rows=rows,
+        note="One greedy sentence a signature, counted as often as the set has it;"
+        " the verifier judges. That no slot errs is the decoding's doing"
+        " (`explain/language_model/slot_grammar.py`).",
     )
 
 
@@ -94,7 +101,7 @@ def of_speed(composing: Composing, asking: Asking | None) -> Table:
     rows: list[tuple[str, ...]] = [
         ("alerts a second, one core, phrasebook", "≥ 20,000", f"{composing.per_second:,.0f}"),
         ("… with their JSON", "", f"{composing.encoded_per_second:,.0f}"),
-        ("… texts told by a phrase", "", f"{100 * composing.hits:.1f} %"),
+        ("… texts worded by a phrase", "", f"{100 * composing.hits:.1f} %"),
     ]
     if asking is not None:
         rows += [
@@ -120,19 +127,23 @@ def of_trials(trials: Sequence[Trial]) -> Table:
     """The verifier: wrong sentences caught by kind, and good ones refused."""
     kinds = sorted({kind for trial in trials for kind in trial.wrong})
     rows: list[tuple[str, ...]] = [
-        ("good sentences refused", "≤ 2 %", *(share(len(t.refused), t.good) for t in trials)),
+        (
+            "good sentences refused",
+            "≤ 2 %",
+            *(format_share(len(t.refused), t.good) for t in trials),
+        ),
         ("wrong sentences caught", "≥ 99 %", *(_caught(trial) for trial in trials)),
     ]
     for kind in kinds:
         row = (_caught(trial, kind) if kind in trial.wrong else "" for trial in trials)
         rows.append((f"… {kind.replace('_', ' ')}", "≥ 99 %", *row))
     return Table(
-        "The verifier",
-        ("what", "must be", *(t.name for t in trials)),
-        rows,
-        "Sentences by hand are by people who had not read the rules. The rules were mended with the"
-        " first set. The fresh ones are the proof; two of them were mended afterwards: before that"
-        " 10 of 160 good ones were refused and 285 of 289 wrong ones caught.",
+        title="The verifier",
+        columns=("what", "must be", *(t.name for t in trials)),
+        rows=rows,
+        note="Sentences by hand are by people who had not read the rules. The rules were corrected"
+        " with the first set. The fresh ones are the proof; two of them were corrected later:"
+        " before that 10 of 160 good ones were refused and 285 of 289 wrong ones caught.",
     )
 
 
@@ -150,8 +161,8 @@ def of_languages(found: Sequence[Language]) -> Table:
         rows.append(
             (
                 language.locale,
-                share(language.unlike, language.texts),
-                share(sum(language.refused.values()), language.texts),
+                format_share(language.unlike, language.texts),
+                format_share(sum(language.refused.values()), language.texts),
                 codes or "none",
             )
         )

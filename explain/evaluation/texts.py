@@ -1,22 +1,24 @@
-"""What goes out, held against what must hold: with the tables alone, and with the phrasebook."""
+"""Checks finished alerts, composed with the tables alone and with the phrasebook."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-
-from msgspec import Struct, field
+from dataclasses import dataclass, field
 
 from explain import tables
 from explain.evaluation.checks import failures
-from explain.templates.compose import AUDIENCES, Phrases, compose, facts_of
+from explain.facts.extraction import Facts, extract_facts
+from explain.facts.slots import measure_slots
+from explain.templates.compose import AUDIENCES, Phrases, compose
 from explain.verifier.rules.form import grade
-from vigil.domain.alert import Alert
+from vigil.domain.alert import Alert, Audience
 from vigil.domain.episode import Event
 
 
-class Outcome(Struct):
-    """One set of events, said by one source of words."""
+@dataclass(slots=True)
+class Outcome:
+    """One set of events, worded by one source."""
 
     name: str
     source: str
@@ -27,17 +29,22 @@ class Outcome(Struct):
     fallback: Counter[str] = field(default_factory=Counter)
     """Reader → alerts in the tables' words."""
     asked: Counter[str] = field(default_factory=Counter)
-    """Reader → alerts that a phrase could have told (an end without recovery has none)."""
+    """Reader → alerts that a phrase could have worded (an end without recovery has none)."""
     hardest: float = 0.0
     """Highest reading grade of a patient's English text."""
-    examples: dict[str, str] = {}
+    examples: dict[str, str] = field(default_factory=dict)
     """Check → the first text that fails it."""
 
 
-def measure(
+def facts_of(event: Event, audience: Audience, locale: str = "en") -> Facts:
+    """The facts of an event for an audience, with every slot that the event can fill."""
+    return extract_facts(event, audience, locale=locale, slots=measure_slots(event))
+
+
+def measure_texts(
     name: str, source: str, events: Iterable[Event], phrases: Phrases | None = None
 ) -> Outcome:
-    """Say every event and hold every text against every check."""
+    """Compose an alert for every event and run every check on every text."""
     found = Outcome(name, source)
     for event in events:
         alert = compose(event, phrases)
@@ -48,7 +55,7 @@ def measure(
             found.failed[failure] += 1
             found.examples.setdefault(failure, _shown(alert))
         for audience in AUDIENCES:
-            if facts[audience].telling in tables.TELLINGS:
+            if facts[audience].announcement in tables.ANNOUNCEMENTS:
                 found.asked[audience] += 1
                 found.fallback[audience] += alert.provenance[audience].author == "template"
         read = alert.texts["patient"]["en"]
@@ -57,20 +64,20 @@ def measure(
 
 
 def same_for_all(groups: Iterable[list[Event]], phrases: Phrases | None = None) -> tuple[int, int]:
-    """Events, and those of which a variant reads otherwise by a single byte."""
+    """The number of events, and of those with a variant whose text differs by any byte."""
     events = differing = 0
     for variants in groups:
-        said = {repr(_read(compose(variant, phrases))) for variant in variants}
+        readings = {repr(_read(compose(variant, phrases))) for variant in variants}
         events += 1
-        differing += len(said) > 1
+        differing += len(readings) > 1
     return events, differing
 
 
 def _read(alert: Alert) -> tuple[object, ...]:
-    """All that a person could read, and where it is from."""
+    """All that a person could read, and its provenance."""
     return alert.texts, alert.slots, alert.local_slots, alert.provenance, alert.priority
 
 
 def _shown(alert: Alert) -> str:
-    said = alert.texts["patient"]["en"]
-    return f"{alert.kind} {alert.phase}: {said.title} | {said.body} | {said.action}"
+    text = alert.texts["patient"]["en"]
+    return f"{alert.kind} {alert.phase}: {text.title} | {text.body} | {text.action}"

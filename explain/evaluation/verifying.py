@@ -1,4 +1,4 @@
-"""The verifier itself on trial: good sentences that it refuses, wrong ones that it lets through.
+"""Measures the verifier: good sentences that it refuses, wrong ones that it passes.
 
 Two trials: mutations of our references, each wrong in one named way, and sentences that were
 written by hand by somebody who had not read the rules (:mod:`explain.evaluation.held_out`).
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from explain.facts.signature import Signature
-from explain.phrasebook.book import judge
+from explain.phrasebook.book import judge_sentence
 
 
-class Trial(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Trial:
     """Sentences judged, and those that were judged wrongly."""
 
     name: str
@@ -25,14 +25,14 @@ class Trial(Struct, frozen=True):
     wrong: dict[str, int]
     """Kind of error → sentences with it."""
     missed: list[tuple[str, str, str]]
-    """Wrong sentences let through: kind of error, signature, sentence."""
+    """Wrong sentences that passed: kind of error, signature, sentence."""
 
     def missed_of(self, kind: str) -> int:
-        """Sentences of a kind of error that were let through."""
+        """How many sentences with a kind of error passed."""
         return sum(kind == each for each, _, _ in self.missed)
 
 
-def judged(
+def run_trial(
     name: str,
     good: Iterable[tuple[Signature, str]],
     wrong: Iterable[tuple[str, Signature, str]],
@@ -42,11 +42,13 @@ def judged(
     counted, kinds = 0, Counter[str]()
     for signature, text in good:
         counted += 1
-        codes = judge(signature, text)
+        codes = judge_sentence(signature, text)
         if codes:
             refused.append((signature.key, text, " ".join(codes)))
     for kind, signature, text in wrong:
         kinds[kind] += 1
-        if not judge(signature, text):
+        if not judge_sentence(signature, text):
             missed.append((kind, signature.key, text))
-    return Trial(name, counted, refused, dict(sorted(kinds.items())), missed)
+    return Trial(
+        name=name, good=counted, refused=refused, wrong=dict(sorted(kinds.items())), missed=missed
+    )

@@ -1,1 +1,1 @@
-"""What an event says: facts without figures, and the slots that hold the figures."""
+"""The content of an event: facts without figures, and the slots that hold the figures."""

@@ -1,7 +1,7 @@
-"""Reads numbers from an event's evidence, where they are what they should be.
+"""Reads numbers from an event's evidence, where they have the expected type.
 
 Evidence is written by detectors, this version's and others', so every key may be absent or of
-another type. What is not a plain finite number does not exist here; nothing is ever guessed.
+another type. Anything but a plain finite number is treated as absent; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def number(evidence: Mapping[str, Any], *path: str) -> float | None:
         if not isinstance(node, dict):  # as JSON decodes to; quicker than asking for a Mapping
             return None
         node = node.get(key)
-    return plain(node)
+    return finite_number(node)
 
 
-def plain(node: Any) -> float | None:
+def finite_number(node: Any) -> float | None:
     """A node as a number, or None where it is no plain finite one.
 
-    >>> plain(118), plain(True), plain("118")
+    >>> finite_number(118), finite_number(True), finite_number("118")
     (118.0, None, None)
     """
     if type(node) is float:
@@ -43,10 +43,10 @@ def plain(node: Any) -> float | None:
         return None
 
 
-def within(value: float | None, lowest: float, highest: float) -> float | None:
+def within_range(value: float | None, lowest: float, highest: float) -> float | None:
     """The value if it lies in the range, else None.
 
-    >>> within(118.0, 20, 300), within(1180.0, 20, 300)
+    >>> within_range(118.0, 20, 300), within_range(1180.0, 20, 300)
     (118.0, None)
     """
     return value if value is not None and lowest <= value <= highest else None

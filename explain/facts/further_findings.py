@@ -1,5 +1,5 @@
-"""What else an event's evidence names, as one list: further findings that are told within its
-episode, and the signals that make up a score.
+"""Reads what else the evidence of an event names: further findings announced within its episode,
+and the signals that make up a score.
 """
 
 from __future__ import annotations
@@ -8,37 +8,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from explain import tables
-from explain.facts import speech
 from explain.facts.evidence import number
-from explain.facts.speech import Said
+from explain.facts.slot_formatting import PARTS, SIGNALS, SlotValue
 from explain.facts.units import UNITS
 
-MOST_PARTS = 4
-MOST_SIGNALS = 3
+MAX_PARTS = 4
+MAX_SIGNALS = 3
 
 
-def parts(evidence: Mapping[str, Any]) -> Said | None:
+def read_parts(evidence: Mapping[str, Any]) -> SlotValue | None:
     """The further findings, the most urgent first; those of kinds that the tables know."""
     listed = evidence.get("parts")
     if not isinstance(listed, list):
         return None
     known = tables.words("en")["parts"]
-    told: list[str] = []
+    rows: list[str] = []
     for part in listed:
         kind = part.get("kind") if isinstance(part, Mapping) else None
         if isinstance(kind, str) and kind in known:
-            told += (kind, *_figure(part))
-    return (speech.PARTS, *told[: 3 * MOST_PARTS]) if told else None
+            rows += (kind, *_figure(part))
+    return (PARTS, *rows[: 3 * MAX_PARTS]) if rows else None
 
 
-def contributors(evidence: Mapping[str, Any]) -> Said | None:
+def read_contributors(evidence: Mapping[str, Any]) -> SlotValue | None:
     """What a score is made of, the largest share first."""
     shares = evidence.get("contributions")
     if not isinstance(shares, Mapping):
         return None
     known = {name: number(shares, name) or 0.0 for name in tables.words("en")["signals"]}
     ranked = sorted((-share, name) for name, share in known.items() if share > 0)
-    return (speech.SIGNALS, *(name for _, name in ranked[:MOST_SIGNALS])) if ranked else None
+    return (SIGNALS, *(name for _, name in ranked[:MAX_SIGNALS])) if ranked else None
 
 
 def _figure(part: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,8 +1,8 @@
-"""What a sentence of the phrasebook can say: the closed set of signatures that events have.
+"""Signatures: the closed set of contents that a sentence of the phrasebook can have.
 
-A signature is what is left of an event for the choice of a sentence: kind, direction, how it is
-told, reader, locale, what the person was doing, what else was found, and the slots to be filled.
-There are finitely many, so sentences for them can be written, verified and reviewed ahead.
+A signature is the part of an event that selects a sentence: kind, direction, how the step is
+announced, reader, locale, activity, further finding, and the slots to be filled. Their number is
+finite, so sentences for them can be written, verified and reviewed in advance.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from explain import tables
 from explain.facts.extraction import Facts
-from explain.tables import Direction, Situation, Telling
+from explain.tables import Announcement, Direction, Situation
 from vigil.domain.alert import Audience
 from vigil.domain.episode import Phase
 from vigil.domain.kinds import KINDS, Category
@@ -23,22 +23,22 @@ from vigil.domain.reading import Activity
 
 NONE = "-"
 """Stands for an empty part in a key."""
-TOLD_ACTIVITIES: tuple[Activity, ...] = ("rest", "asleep", "active")
-LASTING: tuple[Telling, ...] = ("opened", "updated")
-"""While these hold, what the person was doing and what else was found can be told."""
+ANNOUNCED_ACTIVITIES: tuple[Activity, ...] = ("rest", "asleep", "active")
+LASTING: tuple[Announcement, ...] = ("opened", "updated")
+"""Announcements of which a sentence can also name the activity and a further finding."""
 _WAYS = ("above", "below")
 
 
 class Signature(Struct, frozen=True, order=True):
-    """One thing that a sentence can say. Every field is one of a closed set of words."""
+    """The content of a sentence. Every field has a closed set of values."""
 
     locale: str
     audience: Audience
     kind: str
     direction: Direction
-    telling: Telling
+    announcement: Announcement
     activity: str = ""
-    """Of :data:`TOLD_ACTIVITIES`, or empty: it is not told."""
+    """Of :data:`ANNOUNCED_ACTIVITIES`, or empty: not named."""
     also: str = ""
     """``kind.direction`` of a further finding that the sentence names too, or empty."""
     slots: tuple[str, ...] = ()
@@ -52,73 +52,75 @@ class Signature(Struct, frozen=True, order=True):
         'en/patient/no_data.none/opened/-/-/duration'
         """
         kind, slots = f"{self.kind}.{self.direction}", "+".join(self.slots)
-        told = (self.activity or NONE, self.also or NONE, slots or NONE)
-        return "/".join((self.locale, self.audience, kind, self.telling, *told))
+        optional = (self.activity or NONE, self.also or NONE, slots or NONE)
+        return "/".join((self.locale, self.audience, kind, self.announcement, *optional))
 
 
-def parse(key: str) -> Signature:
+def parse_signature(key: str) -> Signature:
     """The signature of a key.
 
     Raises:
         ValueError: it is none of this version's.
 
-    >>> parse("en/patient/heart_rate_high.above/opened/rest/-/duration+heart_rate").slots
+    >>> parse_signature("en/patient/heart_rate_high.above/opened/rest/-/duration+heart_rate").slots
     ('duration', 'heart_rate')
     """
     parts = ["" if part == NONE else part for part in key.split("/")]
     if len(parts) != 7:
-        raise ValueError(f"{key!r} is no signature")
-    locale, who, named, telling, activity, also, slots = parts
+        raise ValueError(f"{key!r} is not a signature")
+    locale, who, named, announcement, activity, also, slots = parts
     kind, _, direction = named.partition(".")
-    made = Signature(
-        locale,
-        who,  # type: ignore[arg-type]
-        kind,
-        direction,  # type: ignore[arg-type]
-        telling,  # type: ignore[arg-type]
-        activity,
-        also,
-        tuple(slots.split("+")) if slots else (),
+    signature = Signature(
+        locale=locale,
+        audience=who,  # type: ignore[arg-type]
+        kind=kind,
+        direction=direction,  # type: ignore[arg-type]
+        announcement=announcement,  # type: ignore[arg-type]
+        activity=activity,
+        also=also,
+        slots=tuple(slots.split("+")) if slots else (),
     )
-    if not _known(made):
-        raise ValueError(f"{key!r} is no signature of this version")
-    return made
+    if not _is_known(signature):
+        raise ValueError(f"{key!r} is not a signature of this version")
+    return signature
 
 
-def of(facts: Facts, slots: Iterable[str]) -> Signature:
+def signature_of(facts: Facts, slots: Iterable[str]) -> Signature:
     """The signature of facts, for a sentence that carries these slots."""
-    lasting = facts.audience == "patient" and facts.telling in LASTING
-    told = lasting and facts.activity in TOLD_ACTIVITIES and _of_the_moment(facts.kind)
+    lasting = facts.audience == "patient" and facts.announcement in LASTING
+    names_activity = (
+        lasting and facts.activity in ANNOUNCED_ACTIVITIES and _depends_on_activity(facts.kind)
+    )
     return Signature(
-        facts.locale,
-        facts.audience,
-        facts.kind,
-        facts.direction,
-        facts.telling,
-        facts.activity if told else "",
-        facts.also if lasting else "",
-        tuple(sorted(slots)),
+        locale=facts.locale,
+        audience=facts.audience,
+        kind=facts.kind,
+        direction=facts.direction,
+        announcement=facts.announcement,
+        activity=facts.activity if names_activity else "",
+        also=facts.also if lasting else "",
+        slots=tuple(sorted(slots)),
     )
 
 
-def wider(signature: Signature) -> Iterator[Signature]:
-    """The signature, then those that say less and may stand in for it."""
+def fallback_signatures(signature: Signature) -> Iterator[Signature]:
+    """The signature, then the less specific ones that may be used instead of it."""
     yield signature
     if signature.also:
         both = replace(signature, activity="")
         if signature.activity:
             yield both
-        yield replace(both, slots=_shorter(signature.slots))
+        yield replace(both, slots=_without_duration(signature.slots))
         yield replace(signature, also="")
     if signature.activity:
         yield replace(signature, activity="", also="")
 
 
-def facts_for(signature: Signature) -> Facts:
+def facts_of_signature(signature: Signature) -> Facts:
     """Facts that have this signature: what a sentence is asked for and verified with."""
-    telling = signature.telling
-    phase: Phase = "opened" if telling == "late" else telling  # type: ignore[assignment]
-    situation: Situation = {"late": "late", "closed": "ended"}.get(telling, "now")  # type: ignore[assignment]
+    announcement = signature.announcement
+    phase: Phase = "opened" if announcement == "late" else announcement  # type: ignore[assignment]
+    situation: Situation = {"late": "late", "closed": "ended"}.get(announcement, "now")  # type: ignore[assignment]
     known = KINDS.get(signature.kind)
     unknown: Category = "technical" if signature.kind == "other_technical" else "clinical"
     return Facts(
@@ -127,8 +129,8 @@ def facts_for(signature: Signature) -> Facts:
         direction=signature.direction,
         phase=phase,
         situation=situation,
-        late=telling == "late",
-        telling=telling,
+        late=announcement == "late",
+        announcement=announcement,
         priority="high",  # the longest action, so that no other makes a text too long
         activity=signature.activity or "unknown",  # type: ignore[arg-type]
         reason="",
@@ -140,7 +142,7 @@ def facts_for(signature: Signature) -> Facts:
     )
 
 
-def everything(locale: str = "en") -> Iterator[Signature]:
+def every_signature(locale: str = "en") -> Iterator[Signature]:
     """Every signature that the phrasebook is built for, in a fixed order.
 
     Each sentence that the tables have gives one. For patients come, while a clinical finding lasts,
@@ -149,55 +151,61 @@ def everything(locale: str = "en") -> Iterator[Signature]:
     """
     for who in get_args(Audience):
         for (kind, direction), block in tables.audience(locale, who).blocks.items():
-            for telling, sentences in block.seen.items():
-                plain = Signature(locale, who, kind, direction, telling)
+            for announcement, sentences in block.seen.items():
+                plain = Signature(
+                    locale=locale,
+                    audience=who,
+                    kind=kind,
+                    direction=direction,
+                    announcement=announcement,
+                )
                 sets = dict.fromkeys(tuple(sorted(sentence.slots)) for sentence in sentences)
                 for slots in sets:
                     yield replace(plain, slots=slots)
-                if who == "patient" and telling in LASTING:
-                    yield from _fuller(replace(plain, slots=next(iter(sets))))
+                if who == "patient" and announcement in LASTING:
+                    yield from _with_circumstances(replace(plain, slots=next(iter(sets))))
 
 
-def _fuller(plain: Signature) -> Iterator[Signature]:
-    """What the person was doing, or what else was found, told with it."""
-    if _of_the_moment(plain.kind):
-        for activity in TOLD_ACTIVITIES:
+def _with_circumstances(plain: Signature) -> Iterator[Signature]:
+    """The signatures that also name the activity or a further finding."""
+    if _depends_on_activity(plain.kind):
+        for activity in ANNOUNCED_ACTIVITIES:
             yield replace(plain, activity=activity)
-    if plain.kind in tables.TOLD_TOGETHER and plain.direction in _WAYS:
+    if plain.kind in tables.COMBINED_KINDS and plain.direction in _WAYS:
         for also in companions(plain.kind):
-            yield replace(plain, also=also, slots=_shorter(plain.slots))
+            yield replace(plain, also=also, slots=_without_duration(plain.slots))
 
 
-def _of_the_moment(kind: str) -> bool:
-    """Whether what the person is doing says anything of a finding: not of a trend over days."""
+def _depends_on_activity(kind: str) -> bool:
+    """Whether the activity is relevant to a finding: not to a trend over days."""
     known = KINDS.get(kind)
     return known is not None and known.category == "clinical" and known.cause != "trend"
 
 
-def _shorter(slots: tuple[str, ...]) -> tuple[str, ...]:
+def _without_duration(slots: tuple[str, ...]) -> tuple[str, ...]:
     """Without the span: two findings and both slots are too much for one sentence."""
     return tuple(slot for slot in slots if slot != "duration")
 
 
 def companions(kind: str) -> Iterator[str]:
-    """The findings that can be told with a kind: those that are about other signals."""
+    """The findings that can be announced with a kind: those about other signals."""
     for other, row in KINDS.items():
         direction = tables.kinds()[other].direction
         apart = set(row.signals).isdisjoint(KINDS[kind].signals)
-        if not apart or row.category != "clinical" or other not in tables.TOLD_TOGETHER:
+        if not apart or row.category != "clinical" or other not in tables.COMBINED_KINDS:
             continue
         for way in _WAYS if direction == "measured" else (direction,):
             yield f"{other}.{way}"
 
 
-def _known(made: Signature) -> bool:
-    if made.locale not in tables.LOCALES or made.audience not in get_args(Audience):
+def _is_known(signature: Signature) -> bool:
+    if signature.locale not in tables.LOCALES or signature.audience not in get_args(Audience):
         return False
-    blocks = tables.audience(made.locale, made.audience).blocks
-    also = tuple(made.also.split("."))
+    blocks = tables.audience(signature.locale, signature.audience).blocks
+    also = tuple(signature.also.split("."))
     return (
-        (made.kind, made.direction) in blocks
-        and (not made.also or also in blocks)
-        and made.telling in tables.TELLINGS
-        and made.activity in {"", *TOLD_ACTIVITIES}
+        (signature.kind, signature.direction) in blocks
+        and (not signature.also or also in blocks)
+        and signature.announcement in tables.ANNOUNCEMENTS
+        and signature.activity in {"", *ANNOUNCED_ACTIVITIES}
     )

@@ -1,18 +1,19 @@
-"""What each quantity can be and how finely it is told, in no language."""
+"""The plausible range and the rounding of each quantity."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
 
-from explain.facts.evidence import within
+from explain.facts.evidence import within_range
 from vigil.domain.figures import DECIMALS
 from vigil.domain.signals import SIGNALS
 from vigil.values.rounding import half_up
 
 
-class Unit(NamedTuple):
-    """What a quantity can be and how finely it is told."""
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The plausible range of a quantity, and the decimals that it is shown with."""
 
     lowest: float
     highest: float
@@ -21,7 +22,7 @@ class Unit(NamedTuple):
     def figure(self, value: float | None) -> str | None:
         """The figure alone, with a decimal point, or None where there is none that can be true."""
         read = None if value is None else half_up(value, self.decimals)
-        known = within(read, self.lowest, self.highest)
+        known = within_range(read, self.lowest, self.highest)
         return None if known is None else f"{known:.{self.decimals}f}"
 
 

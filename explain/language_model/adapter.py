@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from explain.language_model.files import digest
+from explain.language_model.files import sha256_of_file
 from vigil.service.errors import UnavailableError
 
 SHIPPED = Path(__file__).parent / "adapter"
@@ -47,7 +47,7 @@ class Manifest(Struct, frozen=True):
     """File → SHA-256."""
 
 
-def checked(folder: Path, base_sha256: str) -> Manifest | None:
+def check_adapter(folder: Path, base_sha256: str) -> Manifest | None:
     """The adapter's manifest, once its files are whole and fit the base; None: there is none.
 
     Raises:
@@ -66,17 +66,17 @@ def checked(folder: Path, base_sha256: str) -> Manifest | None:
         path = folder / name
         if not path.is_file():
             raise AdapterRefusedError(f"The adapter's file {path} is not there.")
-        if digest(path) != found.files.get(name):
+        if sha256_of_file(path) != found.files.get(name):
             raise AdapterRefusedError(f"{path} is not the file that its manifest names.")
     return found
 
 
-def identity(manifest: Manifest) -> str:
+def adapter_identity(manifest: Manifest) -> str:
     """Name and digest, as provenance carries them."""
     return f"{manifest.name}@sha256:{manifest.files[WEIGHTS][:16]}"
 
 
-def merge(model: Any, folder: Path) -> None:
+def merge_adapter(model: Any, folder: Path) -> None:
     """Add the adapter's update to the weights of a plain model, in full precision, in place.
 
     Raises:

@@ -28,11 +28,11 @@ from explain.language_model.prompt import Message
 from vigil.service.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from explain.language_model.model import LanguageModel
+    from explain.language_model.inference import LanguageModel
 
 NICENESS = 10
 NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "bad_alloc", "out of memory")
-"""How torch and the system say it; torch raises it as a RuntimeError."""
+"""Message parts of torch (a RuntimeError) and the system where memory ran out."""
 KEY = "VIGIL_LLM_ENDPOINT_KEY"
 
 
@@ -41,7 +41,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
 
     model: str
     tuned: bool = False
-    """It is asked with :func:`explain.language_model.prompt.request`, not with a conversation."""
+    """Expects :func:`explain.language_model.prompt.tuned_request`, not a conversation."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -75,7 +75,7 @@ class Writer(Protocol):
     identity: str
     tuned: bool
 
-    def write(self, said: list[Message], seconds: float = 0, seed: int = 0) -> str:
+    def write(self, messages: list[Message], seconds: float = 0, seed: int = 0) -> str:
         """The answer to a conversation."""
 
 
@@ -84,22 +84,22 @@ _ask = msgspec.json.Decoder(Ask)
 
 def serve(load: Callable[[], Writer]) -> int:
     """Load a writer and answer until stdin ends. Returns the process's exit status."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     os.nice(NICENESS)
     answers = _own_stdout()
     try:
         writer = load()
-        _say(answers, Ready(writer.identity, writer.tuned))
+        _send(answers, Ready(writer.identity, writer.tuned))
         for line in sys.stdin.buffer:
             ask = _ask.decode(line)
-            _say(answers, Answer(ask.number, writer.write(ask.messages, ask.seconds, ask.seed)))
-    except Exception as error:  # a torch that does not fit, say: all the same to alerts
-        return _say(answers, failed(error), status=1)
+            _send(answers, Answer(ask.number, writer.write(ask.messages, ask.seconds, ask.seed)))
+    except Exception as error:  # any, as a torch that does not fit the machine
+        return _send(answers, failure_of(error), status=1)
     return 0
 
 
-def failed(error: Exception) -> Failed:
-    """Why there is no answer, as one of :data:`explain.language_model.process.REASONS`."""
+def failure_of(error: Exception) -> Failed:
+    """Why there is no answer, as one of :data:`explain.language_model.reasons.FAILURE_REASONS`."""
     if isinstance(error, AdapterRefusedError):
         return Failed("adapter_refused", error.message)
     if isinstance(error, UnavailableError):
@@ -120,7 +120,7 @@ def _own_stdout() -> BinaryIO:
     return answers
 
 
-def _say(answers: BinaryIO, what: msgspec.Struct, status: int = 0) -> int:
+def _send(answers: BinaryIO, what: msgspec.Struct, status: int = 0) -> int:
     answers.write(msgspec.json.encode(what) + b"\n")
     answers.flush()
     return status
@@ -140,7 +140,7 @@ def main() -> int:
 
 
 def _local() -> type[LanguageModel]:
-    from explain.language_model.model import LanguageModel  # noqa: PLC0415  (torch)
+    from explain.language_model.inference import LanguageModel  # noqa: PLC0415  (torch)
 
     return LanguageModel
 

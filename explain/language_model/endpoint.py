@@ -15,19 +15,19 @@ import httpx
 from explain.language_model.prompt import Message
 
 MAX_BYTES = 65_536
-"""An answer that is larger is none: a sentence has some hundred bytes."""
+"""A larger answer is invalid: a sentence has some hundred bytes."""
 MAX_TOKENS = 80
 TEMPERATURE = 0.8
 """Of words that are drawn."""
 TIMEOUT_SECONDS = 60.0
 """Where the question names none."""
-SHARE = 0.9
-"""Of a question's time that the endpoint has, so that its slowness is told as such."""
+TIME_SHARE = 0.9
+"""Share of a question's time that the endpoint has, so that its slowness is reported as such."""
 
 
 class EndpointError(Exception):
     """The endpoint gives no answer. ``reason`` is one of
-    :data:`explain.language_model.process.REASONS`."""
+    :data:`explain.language_model.reasons.FAILURE_REASONS`."""
 
     def __init__(self, reason: str, detail: str):
         super().__init__(detail)
@@ -51,16 +51,23 @@ class Endpoint:
         self._client = httpx.Client(headers={"Authorization": f"Bearer {key}"} if key else {})
         self.identity = f"{model}@{urlsplit(url).netloc.rpartition('@')[2]}"
 
-    def write(self, said: list[Message], seconds: float = 0, seed: int = 0) -> str:
+    def write(self, messages: list[Message], seconds: float = 0, seed: int = 0) -> str:
         """The answer, as it is: the likeliest words, or words drawn by a seed above 0.
 
         Raises:
             EndpointError: there is none in time, or it is no answer.
         """
-        asked = {"model": self._model, "messages": said, "temperature": 0, "max_tokens": MAX_TOKENS}
+        asked = {
+            "model": self._model,
+            "messages": messages,
+            "temperature": 0,
+            "max_tokens": MAX_TOKENS,
+        }
         if seed:
             asked |= {"temperature": TEMPERATURE, "seed": seed}
-        return _content(self._post("chat/completions", asked, seconds * SHARE or TIMEOUT_SECONDS))
+        return _content(
+            self._post("chat/completions", asked, seconds * TIME_SHARE or TIMEOUT_SECONDS)
+        )
 
     def reach(self, seconds: float = 5) -> None:
         """Ask for the list of models, to see whether anything answers.
@@ -77,7 +84,7 @@ class Endpoint:
             with self._client.stream(
                 method, f"{self._url}/{path}", json=body, timeout=seconds
             ) as response:
-                _accept(response.status_code)
+                _check_status(response.status_code)
                 return _read(response, end)
         except httpx.TimeoutException as error:
             raise EndpointError("endpoint_slow", type(error).__name__) from None
@@ -87,7 +94,7 @@ class Endpoint:
             raise EndpointError("endpoint_down", type(error).__name__) from None
 
 
-def _accept(status: int) -> None:
+def _check_status(status: int) -> None:
     if status >= 500:
         raise EndpointError("endpoint_failed", f"status {status}")
     if status != 200:
@@ -95,14 +102,14 @@ def _accept(status: int) -> None:
 
 
 def _read(response: httpx.Response, end: float) -> bytes:
-    """The body, if it is small and comes in time, however slowly it drips."""
+    """The body, if it is small and complete before ``end``, however slowly it arrives."""
     body = b""
     for chunk in response.iter_bytes():
         body += chunk
         if len(body) > MAX_BYTES:
             raise EndpointError("endpoint_nonsense", f"more than {MAX_BYTES} bytes")
         if time.monotonic() > end:
-            raise EndpointError("endpoint_slow", "the answer drips")
+            raise EndpointError("endpoint_slow", "the body arrives too slowly")
     return body
 
 

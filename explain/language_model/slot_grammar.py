@@ -37,7 +37,7 @@ class Vocabulary:
         """Outside a slot, once all are there."""
 
     def text(self, tokens: Sequence[int]) -> str:
-        """What the tokens say, up to the end."""
+        """The text of the tokens, up to the end."""
         pieces = []
         for token in tokens:
             if token == self.end:
@@ -58,7 +58,7 @@ class Vocabulary:
         return sorted(allowed)
 
     def _closed(self, rest: str, *, last: bool) -> list[int]:
-        """Tokens that close the slot and bring a comma, say, or a full stop after the last."""
+        """Tokens that close the slot and add punctuation; a full stop only after the last slot."""
         found = []
         for number in self.closing:
             piece = self.pieces[number]

@@ -14,11 +14,11 @@ __all__ = ["FOLDER", "LOCALES", "of", "space"]
 FOLDER = Path(__file__).parent
 
 
-def space(locale: str) -> str:
+def sentence_separator(locale: str) -> str:
     """What stands between two sentences: nothing in Chinese."""
     return "" if locale == "zh" else " "
 
 
-def of(locale: str) -> Catalogue:
+def catalogue_for(locale: str) -> Catalogue:
     """The catalogue of a locale."""
     return catalogue(FOLDER, locale)

@@ -1,35 +1,34 @@
-"""Builds the phrasebook: sentences for every signature, each past the verifier or not at all.
+"""Builds the phrasebook: sentences for every signature, all of which the verifier has passed.
 
 Signatures are asked for in fixed groups, in a fixed order, and a group is written anew only as a
 whole: so the same model, adapter, seed and number of candidates give the same sentences, whether or
-not a build was interrupted. What reviewers said and people wrote is kept, whatever the model is.
+not a build was interrupted. What people reviewed or wrote is kept, whatever the model is.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from explain.facts import signature as signatures
-from explain.facts.signature import Signature
+from explain.facts.signature import Signature, parse_signature
 from explain.language_model.prompt import Message
-from explain.phrasebook import writing
 from explain.phrasebook.book import refusals
-from explain.phrasebook.writing import Author
-from explain.training import references
+from explain.phrasebook.writing import Author, make_phrase, question_for
+from explain.training.references import load_references
 from vigil.domain import ids
 from vigil.domain.phrase import Phrase
 
 GROUP = 32
 """Signatures that are asked for together."""
 AGAIN = 1000
-"""Added to the seed where every candidate for a signature was refused: it is asked once more."""
+"""Added to the seed where every candidate for a signature was refused and it is asked again."""
 
 
 class Writer(Protocol):
-    """The part of :class:`explain.language_model.model.LanguageModel` that is used here."""
+    """The part of :class:`explain.language_model.inference.LanguageModel` that is used here."""
 
     identity: str
     tuned: bool
@@ -40,8 +39,9 @@ class Writer(Protocol):
         """Different answers to each prompt, the likeliest first."""
 
 
-class Group(NamedTuple):
-    """What became of a group of signatures."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The outcome of a group of signatures."""
 
     asked: tuple[Signature, ...]
     phrases: list[Phrase]
@@ -51,49 +51,52 @@ class Group(NamedTuple):
     """Different sentences that the model wrote."""
 
 
-class Coverage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Coverage:
     """How many of a reader's signatures have a sentence that is not banned."""
 
     reader: str
     covered: int
-    all: int
+    signatures: int
 
 
-def keep(old: Iterable[Phrase], author: Author) -> list[Phrase]:
-    """The phrases of an earlier build that stay: this model's own, and any that a person touched.
+def kept_phrases(old: Iterable[Phrase], author: Author) -> list[Phrase]:
+    """The phrases of an earlier build to keep: this model's own, and any that a person edited.
 
     A draft of another model, another adapter or another prompt is written anew.
     """
-    return [each for each in old if _touched(each) or _current(each, author)]
+    return [each for each in old if _touched_by_person(each) or _written_by(each, author)]
 
 
-def _touched(phrase: Phrase) -> bool:
+def _touched_by_person(phrase: Phrase) -> bool:
     return phrase.author == "person" or phrase.revision > 0
 
 
-def _current(phrase: Phrase, author: Author) -> bool:
+def _written_by(phrase: Phrase, author: Author) -> bool:
     try:
-        told = signatures.parse(phrase.signature)
-        now = writing.phrase(told, phrase.text, author, phrase.time)
+        signature = parse_signature(phrase.signature)
+        expected = make_phrase(signature, phrase.text, author=author, now=phrase.time)
     except ValueError:  # a signature of another version
         return False
-    return phrase == now
+    return phrase == expected
 
 
-def todo(wanted: Iterable[Signature], kept: Iterable[Phrase]) -> list[tuple[Signature, ...]]:
-    """The groups in which a signature has no draft of the present model yet, whole."""
-    done = {each.signature for each in kept if not _touched(each)}
-    whole = tuple(wanted)
-    groups = [whole[start : start + GROUP] for start in range(0, len(whole), GROUP)]
-    return [group for group in groups if any(told.key not in done for told in group)]
+def pending_groups(
+    wanted: Iterable[Signature], kept: Iterable[Phrase]
+) -> list[tuple[Signature, ...]]:
+    """The complete groups in which a signature has no draft of the present model yet."""
+    done = {each.signature for each in kept if not _touched_by_person(each)}
+    signatures = tuple(wanted)
+    groups = [signatures[start : start + GROUP] for start in range(0, len(signatures), GROUP)]
+    return [group for group in groups if any(signature.key not in done for signature in group)]
 
 
 class Build:
     """One build with a writer.
 
     Args:
-        kept: what stays of an earlier one; see :func:`keep`.
-        now: the time that new phrases bear.
+        kept: the phrases of an earlier build; see :func:`kept_phrases`.
+        now: the time of new phrases.
     """
 
     def __init__(
@@ -103,75 +106,81 @@ class Build:
         self._author = Author(writer.identity, writer.tuned)
         self._candidates, self._seed, self._now = candidates, seed, now
         self.phrases = {each.phrase_id: each for each in kept}
-        """Everything that the phrasebook holds by now."""
+        """By id: all phrases of the phrasebook so far."""
 
     def run(self, groups: Iterable[tuple[Signature, ...]]) -> Iterator[Group]:
-        """Write group by group; between two of them it may be stopped."""
+        """Write group by group; the build may be stopped between two groups."""
         for group in groups:
             first = self._ask(group, self._seed)
             found = {each.signature for each in first.phrases}
-            again = tuple(told for told in group if told.key not in found)
+            again = tuple(signature for signature in group if signature.key not in found)
             if again:
                 second = self._ask(again, self._seed + AGAIN)
                 first = Group(
-                    group,
-                    first.phrases + second.phrases,
-                    first.refused + second.refused,
-                    first.written + second.written,
+                    asked=group,
+                    phrases=first.phrases + second.phrases,
+                    refused=first.refused + second.refused,
+                    written=first.written + second.written,
                 )
             for phrase in first.phrases:
                 self.phrases.setdefault(phrase.phrase_id, phrase)
             yield first
 
     def _ask(self, group: tuple[Signature, ...], seed: int) -> Group:
-        asked = [writing.question(told, self._author) for told in group]
+        asked = [question_for(signature, self._author) for signature in group]
         answers = self._writer.write_many(asked, self._candidates, seed)
         phrases, refused, written = [], Counter[str](), 0
-        for told, sentences in zip(group, answers, strict=True):
+        for signature, sentences in zip(group, answers, strict=True):
             for sentence in dict.fromkeys(sentences):
                 written += 1
-                phrase = writing.phrase(told, sentence, self._author, self._now)
-                codes = refusals(told, sentence, self.phrases.get(phrase.phrase_id))
+                phrase = make_phrase(signature, sentence, author=self._author, now=self._now)
+                codes = refusals(signature, sentence, self.phrases.get(phrase.phrase_id))
                 refused.update(codes)
                 if not codes:
                     phrases.append(phrase)
-        return Group(group, phrases, refused, written)
+        return Group(asked=group, phrases=phrases, refused=refused, written=written)
 
 
-def by_hand(wanted: Iterable[Signature], phrases: Iterable[Phrase], now: datetime) -> list[Phrase]:
-    """Our own reference sentences for signatures that no phrase says yet: drafts as any other.
+def reference_phrases(
+    wanted: Iterable[Signature], phrases: Iterable[Phrase], now: datetime
+) -> list[Phrase]:
+    """Reference sentences for signatures that no phrase covers yet: drafts like any other.
 
-    They are what the model was taught with, and are held to the same rules.
+    The model was trained with them; the same rules apply to them.
     """
-    held = list(phrases)
-    known = {each.phrase_id: each for each in held}
-    silent = {told.key for told in wanted} - {x.signature for x in held if x.status != "banned"}
+    existing = list(phrases)
+    known = {each.phrase_id: each for each in existing}
+    uncovered = {signature.key for signature in wanted} - {
+        x.signature for x in existing if x.status != "banned"
+    }
     found = []
-    for reference in references.load():
-        told, text = reference.signature, reference.text
+    for reference in load_references():
+        signature, text = reference.signature, reference.text
         phrase = Phrase(
-            phrase_id=ids.phrase_id(told.key, text),
-            signature=told.key,
+            phrase_id=ids.phrase_id(signature.key, text),
+            signature=signature.key,
             text=text,
             status="draft",
             author="person",
             revision=0,
             time=now,
         )
-        if told.key in silent and not refusals(told, text, known.get(phrase.phrase_id)):
+        if signature.key in uncovered and not refusals(
+            signature, text, known.get(phrase.phrase_id)
+        ):
             found.append(phrase)
     return found
 
 
-def coverage(wanted: Sequence[Signature], phrases: Iterable[Phrase]) -> list[Coverage]:
-    """How far the phrases reach, by reader."""
-    said = {each.signature for each in phrases if each.status != "banned"}
-    readers = dict.fromkeys(told.audience for told in wanted)
+def measure_coverage(wanted: Sequence[Signature], phrases: Iterable[Phrase]) -> list[Coverage]:
+    """How many signatures the phrases cover, by reader."""
+    covered = {each.signature for each in phrases if each.status != "banned"}
+    readers = dict.fromkeys(signature.audience for signature in wanted)
     return [
         Coverage(
             reader,
-            sum(told.audience == reader and told.key in said for told in wanted),
-            sum(told.audience == reader for told in wanted),
+            sum(signature.audience == reader and signature.key in covered for signature in wanted),
+            sum(signature.audience == reader for signature in wanted),
         )
         for reader in readers
     ]

@@ -1,32 +1,33 @@
-"""What a reviewer of the phrasebook reads: a signature in words, a sentence as it would be read.
+"""What a reviewer of the phrasebook reads: a signature in words, a sentence in its message.
 
-The figures of an example are made up, plain ones that fit the finding; nobody's.
+The figures of an example are invented to fit the finding; they are no patient's.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from explain import tables
-from explain.facts import extraction as facts
-from explain.facts import slots
+from explain.facts.extraction import extract_event_facts, facts_for_reader
 from explain.facts.signature import Signature
-from explain.language_model.prompt import DOING, TOLD
-from explain.phrasebook import book as phrasebook
+from explain.facts.slots import measure_slots, render_slots
+from explain.language_model.prompt import ACTIVITIES, STATES
+from explain.phrasebook.book import UNKNOWN_SIGNATURE, WRONG_ID
 from explain.tables import SLOT
-from explain.templates.drafts import around, sentence_of
+from explain.templates.drafts import draft_around, make_sentence
 from explain.verifier import RULES
 from vigil.domain.episode import Event, Phase
 from vigil.domain.kinds import KINDS, Category, Priority
 from vigil.domain.reading import Context
 
-MOMENT = datetime(2026, 3, 2, 10, 40, tzinfo=UTC)
-"""When the example is told; it began 40 minutes before."""
-LASTED = timedelta(minutes=40)
-CALM: MappingProxyType[str, float] = MappingProxyType(
+EXAMPLE_TIME = datetime(2026, 3, 2, 10, 40, tzinfo=UTC)
+"""When the example was detected; its onset is 40 minutes earlier."""
+EXAMPLE_DURATION = timedelta(minutes=40)
+USUAL_FIGURES: MappingProxyType[str, float] = MappingProxyType(
     {
         "heart_rate": 74,
         "systolic": 124,
@@ -40,7 +41,7 @@ CALM: MappingProxyType[str, float] = MappingProxyType(
         "score": 1,
     }
 )
-FOUND: MappingProxyType[tuple[str, str], float] = MappingProxyType(
+FINDING_FIGURES: MappingProxyType[tuple[str, str], float] = MappingProxyType(
     {
         ("heart_rate", "above"): 118,
         ("heart_rate", "below"): 44,
@@ -56,20 +57,21 @@ FOUND: MappingProxyType[tuple[str, str], float] = MappingProxyType(
     }
 )
 """Quantity and direction → a figure that such a finding could have."""
-NEAREST = 0.94
+LIMIT_SHARE = 0.94
 """The limit of an example, as a share of what was found above it; the inverse below."""
-REASONS: MappingProxyType[str, str] = MappingProxyType(
+REFUSAL_REASONS: MappingProxyType[str, str] = MappingProxyType(
     {
         **{rule.code: rule.what for rule in RULES},
-        phrasebook.UNKNOWN_SIGNATURE: "It says what this version has no alert for.",
-        phrasebook.WRONG_ID: "Its name is not that of its words.",
+        UNKNOWN_SIGNATURE: "It says what this version has no alert for.",
+        WRONG_ID: "Its name is not that of its words.",
     }
 )
 """Reason code → what it means to a reader."""
 
 
-class Example(NamedTuple):
-    """A sentence as it would be read, and the message that it would stand in."""
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A sentence with its slots filled, and the message around it."""
 
     sentence: str
     title: str
@@ -77,70 +79,78 @@ class Example(NamedTuple):
     action: str
 
 
-def in_words(signature: Signature) -> tuple[str, ...]:
-    """What a sentence must say, part by part.
+def describe_signature(signature: Signature) -> tuple[str, ...]:
+    """The content of a signature in words, part by part.
 
-    >>> from explain.facts.signature import parse
-    >>> in_words(parse("en/patient/heart_rate_high.above/opened/rest/-/heart_rate"))
+    >>> from explain.facts.signature import parse_signature
+    >>> signature = parse_signature("en/patient/heart_rate_high.above/opened/rest/-/heart_rate")
+    >>> describe_signature(signature)
     ('Patient', 'Heart rate high', 'new', 'at rest')
     """
     parts = [
         signature.audience.replace("_", " ").capitalize(),
         _finding(signature.kind, signature.direction),
-        TOLD[signature.telling],
+        STATES[signature.announcement],
     ]
     if signature.activity:
-        parts.append(DOING[signature.activity])
+        parts.append(ACTIVITIES[signature.activity])
     if signature.also:
         parts.append("told with: " + _finding(*signature.also.split(".")))
     return tuple(parts)
 
 
-def label(kind: str) -> str:
-    """A kind's name, also where this version has no row for it."""
+def kind_label(kind: str) -> str:
+    """A kind's label, also where this version does not know the kind."""
     return KINDS[kind].label if kind in KINDS else kind.replace("_", " ").capitalize()
 
 
 def _finding(kind: str, direction: str) -> str:
     row = tables.kinds().get(kind)
-    told = direction if row and row.direction == "measured" and direction != "none" else ""
-    return f"{label(kind)}, {told}" if told else label(kind)
+    side = direction if row and row.direction == "measured" and direction != "none" else ""
+    return f"{kind_label(kind)}, {side}" if side else kind_label(kind)
 
 
-def example(signature: Signature, text: str) -> Example:
-    """A sentence with plain figures, on its own and in the message around it."""
-    event = event_for(signature)
-    measured = slots.measure(event)
-    told = facts.for_reader(facts.told(event, measured), signature.audience, signature.locale)
-    draft = around(told, sentence_of(text, ""), also_told=bool(signature.also))
-    rendered = slots.render(event, signature.locale)
+def make_example(signature: Signature, text: str) -> Example:
+    """Fill a sentence with plausible figures, alone and in the message around it."""
+    event = example_event(signature)
+    measured = measure_slots(event)
+    facts = facts_for_reader(
+        extract_event_facts(event, measured), signature.audience, signature.locale
+    )
+    draft = draft_around(facts, make_sentence(text, ""), names_further_finding=bool(signature.also))
+    rendered = render_slots(event, signature.locale)
     return Example(
-        _filled(text, rendered), draft.title, _filled(draft.body, rendered), draft.action
+        sentence=_filled(text, rendered),
+        title=draft.title,
+        body=_filled(draft.body, rendered),
+        action=draft.action,
     )
 
 
 def _filled(text: str, rendered: dict[str, str]) -> str:
-    """Filled as far as it can be: what a reviewer looks at may be wrong."""
+    """Filled as far as possible: a sentence under review may have unknown slots."""
     return SLOT.sub(lambda match: rendered.get(match[1], match[0]), text)
 
 
-def pieces(text: str) -> list[tuple[str, bool]]:
+def split_at_slots(text: str) -> list[tuple[str, bool]]:
     """The parts of a sentence, each with whether it is a slot.
 
-    >>> pieces("Now {heart_rate}.")
+    >>> split_at_slots("Now {heart_rate}.")
     [('Now ', False), ('{heart_rate}', True), ('.', False)]
     """
     found = re.split(f"({SLOT.pattern.replace('(', '(?:')})", text)
     return [(part, bool(SLOT.fullmatch(part))) for part in found if part]
 
 
-def event_for(signature: Signature) -> Event:
+def example_event(signature: Signature) -> Event:
     """An event that the signature could be of."""
     known = KINDS.get(signature.kind)
     category: Category = "technical" if signature.kind == "other_technical" else "clinical"
     priority: Priority = known.priority if known else "medium"
-    closed = signature.telling not in {"opened", "updated", "late"}
-    phase: Phase = "closed" if closed else "updated" if signature.telling == "updated" else "opened"
+    closed = signature.announcement not in {"opened", "updated", "late"}
+    phase: Phase = (
+        "closed" if closed else "updated" if signature.announcement == "updated" else "opened"
+    )
     return Event(
         event_id="example",
         patient_id="example",
@@ -149,10 +159,10 @@ def event_for(signature: Signature) -> Event:
         phase=phase,
         sequence=0,
         priority=priority,
-        onset=MOMENT - LASTED,
-        detected_at=MOMENT,
-        ended_at=MOMENT if closed else None,
-        retrospective=signature.telling == "late",
+        onset=EXAMPLE_TIME - EXAMPLE_DURATION,
+        detected_at=EXAMPLE_TIME,
+        ended_at=EXAMPLE_TIME if closed else None,
+        retrospective=signature.announcement == "late",
         signals=known.signals if known else (),
         evidence=_evidence(signature),
         context=Context(signature.activity or "unknown"),  # type: ignore[arg-type]
@@ -162,29 +172,31 @@ def event_for(signature: Signature) -> Event:
 
 
 def _evidence(signature: Signature) -> dict[str, Any]:
-    values = dict(CALM)
+    values = dict(USUAL_FIGURES)
     findings: list[tuple[str, str]] = [(signature.kind, signature.direction)]
     if signature.also:
         kind, _, direction = signature.also.partition(".")
         findings.insert(0, (kind, direction))  # the finding itself has the last word
     for kind, direction in findings:
         for quantity in (*(KINDS[kind].signals if kind in KINDS else ()), _quantity(kind)):
-            values[quantity] = FOUND.get((quantity, direction), CALM.get(quantity, 0))
+            values[quantity] = FINDING_FIGURES.get(
+                (quantity, direction), USUAL_FIGURES.get(quantity, 0)
+            )
     signal = _quantity(signature.kind)
-    made: dict[str, Any] = {
-        "values": {name: value for name, value in values.items() if name in CALM},
+    evidence: dict[str, Any] = {
+        "values": {name: value for name, value in values.items() if name in USUAL_FIGURES},
         "average": {"systolic": values["systolic"], "diastolic": values["diastolic"]},
         "samples": 41,
-        "duration_seconds": LASTED.total_seconds(),
+        "duration_seconds": EXAMPLE_DURATION.total_seconds(),
         "contributions": {"heart_rate": 2, "respiratory_rate": 1},
         "direction": signature.direction,
         "parts": [{"kind": "shock_index_high", "signal": "shock_index", "value": 1.2}],
     }
     if signal:
-        made |= {"signal": signal, **_judged(signal, values[signal], signature.direction)}
+        evidence |= {"signal": signal, **_judged(signal, values[signal], signature.direction)}
     if signature.also:
-        made["parts"] = [_part(signature.also)]
-    return made
+        evidence["parts"] = [_part(signature.also)]
+    return evidence
 
 
 def _quantity(kind: str) -> str:
@@ -194,16 +206,16 @@ def _quantity(kind: str) -> str:
 
 
 def _judged(signal: str, value: float, direction: str) -> dict[str, Any]:
-    calm = CALM[signal]
-    nearest = value / NEAREST if direction == "below" else value * NEAREST
+    calm = USUAL_FIGURES[signal]
+    nearest = value / LIMIT_SHARE if direction == "below" else value * LIMIT_SHARE
     return {
         "value": value,
         "extreme": value,
         "limit": nearest,
         "baseline": {
             "median": calm,
-            "low": calm * NEAREST,
-            "high": calm / NEAREST,
+            "low": calm * LIMIT_SHARE,
+            "high": calm / LIMIT_SHARE,
             "confidence": 1.0,
         },
     }
@@ -214,6 +226,6 @@ def _part(also: str) -> dict[str, Any]:
     signal = _quantity(kind)
     if not signal:
         return {"kind": kind}
-    value = FOUND.get((signal, direction), CALM[signal])
-    limit = CALM[signal]
+    value = FINDING_FIGURES.get((signal, direction), USUAL_FIGURES[signal])
+    limit = USUAL_FIGURES[signal]
     return {"kind": kind, "signal": signal, "value": value, "limit": limit}

@@ -1,13 +1,13 @@
-"""The worker's phrasebook: the shipped one and what ``vitals.phrases`` says of it, kept equal.
+"""The worker's phrasebook: the shipped phrases, kept in step with the topic ``vitals.phrases``.
 
-The topic is followed on a thread; what it lacks of what is known here is published on it: the
-shipped phrases at the start, a model's new ones as they come, everything to a log that was made
-anew. A topic keeps the *last* message of a phrase and not the highest revision, so a draft that a
-starting worker sent behind a reviewer's word would undo it: who sees that sends the word again.
+A thread reads the topic and publishes what it does not have: the shipped phrases at the start, new
+phrases as they are written, and everything to a log that was created anew. A compacted topic keeps
+the *last* message of a phrase and not its highest revision, so the draft of a starting worker could
+replace a reviewer's decision: every worker that sees this publishes the higher revision again.
 
-Until the topic was read once nothing is found here, because a reviewer may have banned any of it;
-alerts go out in the tables' words meanwhile. A worker that starts gives it a few seconds, so that
-an event which comes again after a crash gets the words that it had.
+Until the topic has been read once, no phrase is found, because a reviewer may have banned any of
+them; alerts use the tables' words meanwhile. A starting worker waits a few seconds for this, so
+that an event delivered again after a crash gets the words that it had before.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from explain.phrasebook.book import Phrasebook, faults
+from explain.phrasebook.book import Phrasebook, find_faults
 from vigil.contracts.topics import PHRASES
 from vigil.domain.phrase import Phrase, precedence
 from vigil.kafka.compacted_topic import CompactedTopicReader
@@ -70,38 +70,38 @@ class PhraseTopic:
         self._topic_reader.stop()
 
     def wait(self, stop: threading.Event) -> None:
-        """Until the topic was read, for :data:`START_SECONDS` at most: no alert waits longer."""
+        """Wait until the topic has been read, for :data:`START_SECONDS` at most."""
         deadline = time.monotonic() + START_SECONDS
         while not stop.is_set() and time.monotonic() < deadline and not self._read.wait(0.1):
             pass
 
     def find(self, signature: Signature, choice: int) -> Phrase | None:
-        """As :meth:`Phrasebook.find`, once the topic was read."""
+        """As :meth:`Phrasebook.find`, once the topic has been read; None before."""
         return self.book.find(signature, choice) if self._read.is_set() else None
 
     def add(self, phrase: Phrase) -> None:
-        """A phrase that was written here; it is on the topic soon."""
-        self.book.put(phrase)
+        """Add a phrase that was written here; it is published soon."""
+        self.book.add(phrase)
         self.changes += 1
 
-    def take(self, phrase: Phrase) -> None:
-        """A phrase that the topic brought: used if it may be, whoever sent it."""
-        held = self.book.get(phrase.phrase_id)
-        known = held is not None and held.status != "banned" and _same(held, phrase)
-        reasons = () if known else faults(phrase)
+    def receive(self, phrase: Phrase) -> None:
+        """Process a phrase from the topic: it is used if it is valid, whoever sent it."""
+        existing = self.book.get(phrase.phrase_id)
+        known = existing is not None and existing.status != "banned" and _same(existing, phrase)
+        reasons = () if known else find_faults(phrase)
         if not reasons:
-            self.book.put(phrase)
+            self.book.add(phrase)
             return
         self._health.count("phrases_refused")
-        log.warning("a phrase was not taken", phrase_id=phrase.phrase_id, reasons=list(reasons))
+        log.warning("phrase refused", phrase_id=phrase.phrase_id, reasons=list(reasons))
 
-    def send(self, phrases: list[Phrase]) -> None:
-        """Publish what the topic lacks."""
+    def publish(self, phrases: list[Phrase]) -> None:
+        """Publish phrases that the topic does not have."""
         self._publish(phrases)
         self._health.count("phrases_published", len(phrases))
 
-    def whole(self) -> None:
-        """The topic was read to its end."""
+    def mark_read(self) -> None:
+        """The topic has been read to its end."""
         self._health.gauge("phrases_held", len(self.book))
         if not self._read.is_set():
             self._read.set()
@@ -119,7 +119,7 @@ class _Log:
     def __init__(self, topic: PhraseTopic):
         self._topic = topic
         self._last: dict[str, Phrase] = {}
-        """What a reader of this log would be left with."""
+        """By id: the last message of each phrase in this log."""
         self._compared: int | None = None
 
     def apply_entry(self, entry: Carried) -> None:
@@ -127,7 +127,7 @@ class _Log:
         if isinstance(entry, Phrase):
             self._last[entry.phrase_id] = entry
             self._compared = None
-            self._topic.take(entry)
+            self._topic.receive(entry)
 
     def delete_entry(self, key: str) -> None:
         """Phrases are banned and not deleted: what is known here is sent again."""
@@ -142,10 +142,10 @@ class _Log:
             return
         lacking = [phrase for phrase in self._topic.book if self._behind(phrase)]
         if lacking:
-            self._topic.send(lacking)
+            self._topic.publish(lacking)
             self._last |= {phrase.phrase_id: phrase for phrase in lacking}
         self._compared = changes
 
-    def _behind(self, held: Phrase) -> bool:
-        last = self._last.get(held.phrase_id)
-        return last is None or precedence(last) < precedence(held)
+    def _behind(self, phrase: Phrase) -> bool:
+        last = self._last.get(phrase.phrase_id)
+        return last is None or precedence(last) < precedence(phrase)

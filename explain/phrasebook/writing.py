@@ -1,25 +1,25 @@
-"""What a model is asked for a phrase, and the phrase that its answer makes: built ahead or live."""
+"""The question that asks a model for a phrase, and the phrase made of its answer."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
-from explain.facts.signature import Signature, facts_for
-from explain.language_model import prompt
-from explain.language_model.prompt import Message
-from explain.templates.drafts import draft
+from explain.facts.signature import Signature, facts_of_signature
+from explain.language_model.prompt import Message, chat_messages, prompt_digest, tuned_request
+from explain.templates.drafts import draft_text
 from vigil.domain import ids
 from vigil.domain.phrase import Phrase
 
 
-class Author(NamedTuple):
-    """Which model writes."""
+@dataclass(frozen=True, slots=True)
+class Author:
+    """The model that writes."""
 
     identity: str
     """Name and digest; of a tuned one, its adapter's behind a ``+``."""
     tuned: bool
-    """It has learnt :func:`explain.language_model.prompt.request`."""
+    """It has learnt :func:`explain.language_model.prompt.tuned_request`."""
 
     @property
     def model(self) -> str:
@@ -32,19 +32,19 @@ class Author(NamedTuple):
         return self.identity.partition("+")[2] if self.tuned else ""
 
 
-def question(told: Signature, author: Author) -> list[Message]:
-    """What asks for a sentence, in the form that the model has learnt, or any model understands."""
+def question_for(signature: Signature, author: Author) -> list[Message]:
+    """The prompt for a sentence, in the form that the tuned model has learnt, or for any model."""
     if author.tuned:
-        return [{"role": "user", "content": prompt.request(told)}]
-    facts = facts_for(told)
-    return prompt.messages(facts, draft(facts, 0))
+        return [{"role": "user", "content": tuned_request(signature)}]
+    facts = facts_of_signature(signature)
+    return chat_messages(facts, draft_text(facts, 0))
 
 
-def phrase(told: Signature, sentence: str, author: Author, now: datetime) -> Phrase:
-    """A draft: what the model answered, and from what."""
+def make_phrase(signature: Signature, sentence: str, author: Author, now: datetime) -> Phrase:
+    """A draft of the model's answer, with its provenance."""
     return Phrase(
-        phrase_id=ids.phrase_id(told.key, sentence),
-        signature=told.key,
+        phrase_id=ids.phrase_id(signature.key, sentence),
+        signature=signature.key,
         text=sentence,
         status="draft",
         author="model",
@@ -52,5 +52,5 @@ def phrase(told: Signature, sentence: str, author: Author, now: datetime) -> Phr
         time=now,
         model=author.model,
         adapter=author.adapter,
-        prompt_hash=prompt.digest(question(told, author)),
+        prompt_hash=prompt_digest(question_for(signature, author)),
     )

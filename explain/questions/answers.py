@@ -1,50 +1,37 @@
 """Questions about an alert, answered from its facts, its slots and the reviewed tables alone.
 
 An answer is a few sentences of the tables with slots filled in, and its *basis*: each figure with
-the key of the evidence that it is from, and the name of each sentence. What is not known is said
-to be not known; what is not asked for here (:mod:`explain.questions.asking`) is refused, with what
-to do.
+the key of the evidence that it is from, and the name of each sentence. What is not known is
+reported as not known; other questions (:mod:`explain.questions.asking`) are refused, with what to
+do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from hashlib import sha256
 from types import MappingProxyType
-from typing import Literal, NamedTuple, get_args
-
-from msgspec import Struct
 
 from explain import languages, tables
-from explain.facts import extraction as facts
-from explain.facts.extraction import Facts
-from explain.facts.slots import fill
-from explain.questions import slots as question_slots
-from explain.templates import drafts
+from explain.facts.extraction import Facts, extract_facts
+from explain.facts.slots import fill_slots
+from explain.questions.slots import (
+    question_groups,
+    render_answer_slots,
+    share_used,
+    slot_source,
+    withholds_usual_range,
+)
+from explain.questions.table import Piece, QuestionTable, question_table
+from explain.templates.drafts import block_for, choice_of, most_informative, sentences_for
 from vigil.domain.alert import Audience
 from vigil.domain.episode import Event
 
-Intent = Literal[
-    "why",
-    "action",
-    "meaning",
-    "measured",
-    "usual",
-    "when",
-    "over",
-    "who",
-    "sure",
-    "rule",
-    "parts",
-    "scores",
-]
-INTENTS: tuple[Intent, ...] = get_args(Intent)
 REFUSED = "refused"
-MOST_SENTENCES = 5
-POOR = 0.8
-"""A share of usable readings below this is told to a patient as "some could not be used"."""
+MAX_SENTENCES = 5
+POOR_SHARE = 0.8
+"""A share of usable readings below this is reported to a patient as "some could not be used"."""
 _MEASURED = (
     *("score", "heart_rate", "blood_pressure", "blood_pressure_mmhg"),
     *("average_blood_pressure", "average_blood_pressure_mmhg", "mean_arterial_pressure"),
@@ -53,33 +40,23 @@ _MEASURED = (
 """What an answer lists of what was measured, in this order, as far as it is known."""
 
 
-class Piece(NamedTuple):
-    """A sentence or two of the tables, in the reader's locale, slots unfilled."""
-
-    context: str
-    """Where it stands in the tables."""
-    text: str
-    locale: str
-
-    @property
-    def entry(self) -> str:
-        """Its name, with a digest of its wording."""
-        return f"{self.locale}.{self.context}#{sha256(self.text.encode()).hexdigest()[:8]}"
-
-
-class Notes(NamedTuple):
-    """What an answer depends on beyond the facts. Yes or no, no figure."""
+@dataclass(frozen=True, slots=True)
+class AnswerContext:
+    """What an answer depends on beyond the facts; no measured value."""
 
     seen: bool = False
-    """Somebody of the care team has acknowledged it as it stands."""
+    """A member of the care team has acknowledged the present step."""
     unused: bool = False
-    """Less than :data:`POOR` of the recent readings could be used."""
+    """Less than :data:`POOR_SHARE` of the recent readings could be used."""
     kept_back: bool = False
-    """There is a usual, and this reader is not shown it."""
+    """A usual range is known, and this reader is not shown it."""
+    choice: int = 0
+    """Selects among equal sentences of the tables (:func:`explain.templates.drafts.choice_of`)."""
 
 
-class Ground(Struct, frozen=True):
-    """One thing that an answer rests on."""
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One source of an answer: a figure or a sentence."""
 
     label: str
     """In the reader's words."""
@@ -88,8 +65,9 @@ class Ground(Struct, frozen=True):
     value: str
 
 
-class Answer(Struct, frozen=True):
-    """What is answered, and what it rests on."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer and its sources."""
 
     intent: str
     """One of :data:`INTENTS`, or ``refused``."""
@@ -99,44 +77,6 @@ class Answer(Struct, frozen=True):
     basis: tuple[Ground, ...]
 
 
-class Book:
-    """The tables of questions for a reader in a locale."""
-
-    def __init__(self, audience: Audience, locale: str):
-        name = "questions" if audience == "patient" else "questions_care_team"
-        self.audience, self.locale, self._name = audience, locale, name
-        self._table = tables.read(f"en/{name}.toml")
-
-    def has(self, section: str, row: str) -> bool:
-        """Whether there is such a row."""
-        return row in self._table.get(section, {})
-
-    def piece(self, section: str, row: str) -> Piece:
-        """A row in the reader's words.
-
-        Raises:
-            KeyError: there is no such row.
-        """
-        context = f"{self._name}.{section}.{row}"
-        text = self._table[section][row]
-        return Piece(context, languages.of(self.locale).say(context, text), self.locale)
-
-    def say(self, section: str, row: str) -> str:
-        """Its text alone."""
-        return self.piece(section, row).text
-
-    @property
-    def asks(self) -> tuple[Intent, ...]:
-        """What this reader can ask, in the order of the buttons."""
-        return tuple(self._table["ask"])
-
-
-@cache
-def book(audience: Audience, locale: str = "en") -> Book:
-    """The tables of questions for a reader; the care team's are English."""
-    return Book(audience, locale if audience == "patient" else "en")
-
-
 def answer(
     intent: str,
     event: Event,
@@ -144,167 +84,178 @@ def answer(
     locale: str = "en",
     seen_at: datetime | None = None,
 ) -> Answer:
-    """Answer a question about an event's step.
+    """Answer a question about a step of an episode.
 
     Args:
-        intent: one of the reader's :attr:`Book.asks`; anything else is refused.
-        seen_at: when somebody of the care team acknowledged the alert as it stands.
+        intent: one of the reader's :attr:`QuestionTable.intents`; anything else is refused.
+        seen_at: when a member of the care team acknowledged the present step; None: nobody did.
     """
-    words = book(audience, locale)
-    rendered = question_slots.render(event, audience, words.locale)
-    known = facts.of(event, audience, words.locale, rendered)
-    share = question_slots.share_used(event)
-    notes = Notes(
-        seen_at is not None,
-        share is not None and share < POOR,
-        audience == "patient" and question_slots.kept_back(event),
+    table = question_table(audience, locale)
+    rendered = render_answer_slots(event, audience, table.locale)
+    facts = extract_facts(event, audience, locale=table.locale, slots=rendered)
+    share = share_used(event)
+    context = AnswerContext(
+        seen=seen_at is not None,
+        unused=share is not None and share < POOR_SHARE,
+        kept_back=audience == "patient" and withholds_usual_range(event),
+        choice=choice_of(event.event_id),
     )
-    asked = intent if intent in words.asks else REFUSED
-    said = pieces(asked, known, notes, drafts.choice_of(event.event_id))
+    asked = intent if intent in table.intents else REFUSED
+    pieces = answer_pieces(asked, facts, context)
     return Answer(
-        asked,
-        words.say("ask", asked) if asked != REFUSED else "",
-        languages.space(words.locale).join(fill(piece.text, rendered) for piece in said),
-        tuple(_basis(words, said, rendered)),
+        intent=asked,
+        question=table.text("ask", asked) if asked != REFUSED else "",
+        text=languages.sentence_separator(table.locale).join(
+            fill_slots(piece.text, rendered) for piece in pieces
+        ),
+        basis=tuple(_basis(table, pieces, rendered)),
     )
 
 
-def pieces(intent: str, known: Facts, notes: Notes, choice: int = 0) -> list[Piece]:
+def answer_pieces(intent: str, facts: Facts, context: AnswerContext) -> list[Piece]:
     """The sentences of an answer, before their slots are filled: what the verifier judges."""
-    words = book(known.audience, known.locale)
-    return ANSWERS.get(intent, _refused)(words, known, notes, choice)
+    table = question_table(facts.audience, facts.locale)
+    return ANSWERS.get(intent, _refused)(table, facts, context)
 
 
-# ---- what each question is answered with
+# ---- one writer for each question
 
-Speak = Callable[[Book, Facts, Notes, int], list[Piece]]
+AnswerWriter = Callable[[QuestionTable, Facts, AnswerContext], list[Piece]]
 
 
-def _seen(words: Book, known: Facts, choice: int) -> Piece:
+def _seen_piece(table: QuestionTable, facts: Facts, choice: int) -> Piece:
     """What we saw, in the tables' words."""
-    equal = drafts.richest(drafts.sentences_for(known), frozenset(known.slots))
+    equal = most_informative(sentences_for(facts), frozenset(facts.slots))
     sentence = equal[choice % len(equal)]
-    return Piece(f"{words.audience}.{sentence.entry.split('#')[0]}", sentence.text, words.locale)
+    return Piece(f"{table.audience}.{sentence.entry.split('#')[0]}", sentence.text, table.locale)
 
 
-def _action(words: Book, known: Facts) -> Piece:
-    """What to do, word for word."""
-    place = (known.audience, known.category, known.situation)
-    text = tables.actions(words.locale)[place][known.priority]
-    return Piece(".".join(("actions", *place, known.priority)), text, words.locale)
+def _action(table: QuestionTable, facts: Facts) -> Piece:
+    """The action of the tables, word for word."""
+    place = (facts.audience, facts.category, facts.situation)
+    text = tables.actions(table.locale)[place][facts.priority]
+    return Piece(".".join(("actions", *place, facts.priority)), text, table.locale)
 
 
-def _why(words: Book, known: Facts, _notes: Notes, choice: int) -> list[Piece]:
-    row = question_slots.groups()["why"].get(known.kind, "other")
-    told = [_seen(words, known, choice)]
-    if row == "limit" and "limit" in known.slots:
-        return [*told, words.piece("why", "limit_known")]
-    told.append(words.piece("why", row))
-    if row == "usual" and "usual_range" in known.slots:
-        told.append(words.piece("usual", "known"))
-    return told
+def _why(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[Piece]:
+    row = question_groups()["why"].get(facts.kind, "other")
+    pieces = [_seen_piece(table, facts, context.choice)]
+    if row == "limit" and "limit" in facts.slots:
+        return [*pieces, table.piece("why", "limit_known")]
+    pieces.append(table.piece("why", row))
+    if row == "usual" and "usual_range" in facts.slots:
+        pieces.append(table.piece("usual", "known"))
+    return pieces
 
 
-def _do(words: Book, known: Facts, _notes: Notes, _choice: int) -> list[Piece]:
-    return [_action(words, known)]
+def _do(table: QuestionTable, facts: Facts, _context: AnswerContext) -> list[Piece]:
+    return [_action(table, facts)]
 
 
-def _meaning(words: Book, known: Facts, _notes: Notes, choice: int) -> list[Piece]:
+def _meaning(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[Piece]:
     """What the finding is, while it lasts; no cause, no disease."""
-    if known.situation == "now":
-        block = drafts.block_for(known)
-        context = f"{known.audience}.{known.kind}.{known.direction}.meaning"
-        first = Piece(context, block.meaning, words.locale)
+    if facts.situation == "now":
+        block = block_for(facts)
+        entry = f"{facts.audience}.{facts.kind}.{facts.direction}.meaning"
+        first = Piece(entry, block.meaning, table.locale)
     else:
-        first = _seen(words, known, choice)
-    return [first, words.piece("meaning", "reason"), _action(words, known)]
+        first = _seen_piece(table, facts, context.choice)
+    return [first, table.piece("meaning", "reason"), _action(table, facts)]
 
 
-def _measured(words: Book, known: Facts, _notes: Notes, _choice: int) -> list[Piece]:
-    if known.category == "technical":
-        return [words.piece("measured", "no_data" if known.kind == "no_data" else "device")]
-    listed = [*_MEASURED, *(["extreme"] if "extreme" in known.slots else [])]
-    if known.kind == "resting_heart_rate_raised":
+def _measured(table: QuestionTable, facts: Facts, _context: AnswerContext) -> list[Piece]:
+    if facts.category == "technical":
+        return [table.piece("measured", "no_data" if facts.kind == "no_data" else "device")]
+    listed = [*_MEASURED, *(["extreme"] if "extreme" in facts.slots else [])]
+    if facts.kind == "resting_heart_rate_raised":
         listed = ["resting", "extreme"]
-    told = [words.piece("measured", row) for row in listed if words.has("measured", row)]
-    told = [piece for piece in told if tables.slots_of(piece.text) <= set(known.slots)]
-    if not told:
-        return [words.piece("measured", "unknown")]
-    head = words.piece("measured", "end" if known.situation == "ended" else "last")
-    return [head, *told[: MOST_SENTENCES - 1]]
+    pieces = [table.piece("measured", row) for row in listed if table.has("measured", row)]
+    pieces = [piece for piece in pieces if tables.slots_of(piece.text) <= set(facts.slots)]
+    if not pieces:
+        return [table.piece("measured", "unknown")]
+    head = table.piece("measured", "end" if facts.situation == "ended" else "last")
+    return [head, *pieces[: MAX_SENTENCES - 1]]
 
 
-def _usual(words: Book, known: Facts, notes: Notes, _choice: int) -> list[Piece]:
-    if "usual_range" in known.slots:
-        return [words.piece("usual", "known"), words.piece("usual", "learned")]
-    if notes.kept_back and words.has("usual", "elsewhere"):
-        return [words.piece("usual", "elsewhere")]
-    row = tables.kinds()[known.kind]
-    compared = known.category == "clinical" and row.quantity not in {"", "score"}
-    return [words.piece("usual", "unknown" if compared else "none")]
+def _usual(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[Piece]:
+    if "usual_range" in facts.slots:
+        return [table.piece("usual", "known"), table.piece("usual", "learned")]
+    if context.kept_back and table.has("usual", "elsewhere"):
+        return [table.piece("usual", "elsewhere")]
+    row = tables.kinds()[facts.kind]
+    compared = facts.category == "clinical" and row.quantity not in {"", "score"}
+    return [table.piece("usual", "unknown" if compared else "none")]
 
 
-def _when(words: Book, known: Facts, _notes: Notes, choice: int) -> list[Piece]:
+def _when(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[Piece]:
     rows = {"now": ("since", "lasting"), "ended": ("since", "until", "lasted")}
-    wanted = rows.get("" if known.telling in tables.ENDS else known.situation, ("since",))
-    told = [words.piece("when", row) for row in wanted if _fits(words, "when", row, known)]
-    if known.telling in tables.ENDS:
-        told.append(_seen(words, known, choice))
-    return told or [words.piece("other", "unknown")]
+    wanted = rows.get("" if facts.announcement in tables.ENDS else facts.situation, ("since",))
+    pieces = [
+        table.piece("when", row) for row in wanted if _fits(table, "when", row=row, facts=facts)
+    ]
+    if facts.announcement in tables.ENDS:
+        pieces.append(_seen_piece(table, facts, context.choice))
+    return pieces or [table.piece("other", "unknown")]
 
 
-def _over(words: Book, known: Facts, _notes: Notes, choice: int) -> list[Piece]:
-    if known.telling in tables.ENDS:
-        told = [_seen(words, known, choice), words.piece("over", "unknown")]
-    elif known.situation == "ended":
-        told = [
-            words.piece("over", "yes") if "until" in known.slots else _seen(words, known, choice)
+def _over(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[Piece]:
+    if facts.announcement in tables.ENDS:
+        pieces = [_seen_piece(table, facts, context.choice), table.piece("over", "unknown")]
+    elif facts.situation == "ended":
+        pieces = [
+            table.piece("over", "yes")
+            if "until" in facts.slots
+            else _seen_piece(table, facts, context.choice)
         ]
     else:
-        told = [words.piece("over", "no" if known.situation == "now" else "unknown")]
-    return [*told, _action(words, known)]
+        pieces = [table.piece("over", "no" if facts.situation == "now" else "unknown")]
+    return [*pieces, _action(table, facts)]
 
 
-def _who(words: Book, _known: Facts, notes: Notes, _choice: int) -> list[Piece]:
-    both = [words.piece("who", "both")] if words.has("who", "both") else []
-    return [*both, words.piece("who", "seen" if notes.seen else "unseen")]
+def _who(table: QuestionTable, _facts: Facts, context: AnswerContext) -> list[Piece]:
+    both = [table.piece("who", "both")] if table.has("who", "both") else []
+    return [*both, table.piece("who", "seen" if context.seen else "unseen")]
 
 
-def _sure(words: Book, known: Facts, notes: Notes, _choice: int) -> list[Piece]:
-    if known.category == "technical":
-        return [words.piece("sure", "device")]
-    rows = ["samples"] if "samples" in known.slots else []
-    rows += [row for row in ("quality", "delay") if _fits(words, "sure", row, known)]
-    if notes.unused and "quality" not in known.slots:
+def _sure(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[Piece]:
+    if facts.category == "technical":
+        return [table.piece("sure", "device")]
+    rows = ["samples"] if "samples" in facts.slots else []
+    rows += [row for row in ("quality", "delay") if _fits(table, "sure", row=row, facts=facts)]
+    if context.unused and "quality" not in facts.slots:
         rows.append("unused")
-    return [words.piece("sure", row) for row in (*rows, "checked")]
+    return [table.piece("sure", row) for row in (*rows, "checked")]
 
 
-def _rule(words: Book, known: Facts, _notes: Notes, _choice: int) -> list[Piece]:
-    rows = [row for row in ("rule", "limit", "clear", "delay") if _fits(words, "rule", row, known)]
-    return [words.piece("rule", row) for row in rows or ["unknown"]]
+def _rule(table: QuestionTable, facts: Facts, _context: AnswerContext) -> list[Piece]:
+    rows = [
+        row
+        for row in ("rule", "limit", "clear", "delay")
+        if _fits(table, "rule", row=row, facts=facts)
+    ]
+    return [table.piece("rule", row) for row in rows or ["unknown"]]
 
 
-def _parts(words: Book, known: Facts, _notes: Notes, _choice: int) -> list[Piece]:
-    return [words.piece("parts", "known" if "parts" in known.slots else "none")]
+def _parts(table: QuestionTable, facts: Facts, _context: AnswerContext) -> list[Piece]:
+    return [table.piece("parts", "known" if "parts" in facts.slots else "none")]
 
 
-def _scores(words: Book, known: Facts, _notes: Notes, _choice: int) -> list[Piece]:
+def _scores(table: QuestionTable, facts: Facts, _context: AnswerContext) -> list[Piece]:
     rows = ("score", "known", "contributors")
-    found = [row for row in rows if _fits(words, "scores", row, known)]
-    return [words.piece("scores", row) for row in found or ["none"]]
+    found = [row for row in rows if _fits(table, "scores", row=row, facts=facts)]
+    return [table.piece("scores", row) for row in found or ["none"]]
 
 
-def _refused(words: Book, known: Facts, _notes: Notes, _choice: int) -> list[Piece]:
-    return [words.piece("other", "refused"), _action(words, known)]
+def _refused(table: QuestionTable, facts: Facts, _context: AnswerContext) -> list[Piece]:
+    return [table.piece("other", "refused"), _action(table, facts)]
 
 
-def _fits(words: Book, section: str, row: str, known: Facts) -> bool:
-    """There is such a row, and its slots are known."""
-    return words.has(section, row) and tables.slots_of(words.say(section, row)) <= set(known.slots)
+def _fits(table: QuestionTable, section: str, row: str, facts: Facts) -> bool:
+    """Whether there is such a row, and all its slots are known."""
+    return table.has(section, row) and tables.slots_of(table.text(section, row)) <= set(facts.slots)
 
 
-ANSWERS: MappingProxyType[str, Speak] = MappingProxyType(
+ANSWERS: MappingProxyType[str, AnswerWriter] = MappingProxyType(
     {
         "why": _why,
         "action": _do,
@@ -323,12 +274,12 @@ ANSWERS: MappingProxyType[str, Speak] = MappingProxyType(
 """Intent → how it is answered; any other is refused."""
 
 
-def _basis(words: Book, said: list[Piece], rendered: dict[str, str]) -> Iterator[Ground]:
-    """Each figure once, in the order that it stands, then the words."""
-    told: dict[str, None] = {}
-    for piece in said:
-        told |= dict.fromkeys(tables.SLOT.findall(piece.text))
-    for slot in told:
-        yield Ground(words.say("basis", slot), question_slots.source(slot), rendered[slot])
-    for piece in said:
-        yield Ground(words.say("basis", "words"), "", piece.entry)
+def _basis(table: QuestionTable, pieces: list[Piece], rendered: dict[str, str]) -> Iterator[Ground]:
+    """Each figure once, in the order of the text, then the sentences."""
+    slots: dict[str, None] = {}
+    for piece in pieces:
+        slots |= dict.fromkeys(tables.SLOT.findall(piece.text))
+    for slot in slots:
+        yield Ground(table.text("basis", slot), slot_source(slot), rendered[slot])
+    for piece in pieces:
+        yield Ground(table.text("basis", "words"), "", piece.entry)

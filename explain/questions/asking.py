@@ -1,9 +1,9 @@
-"""What a person asked in their own words: one of the questions that we answer, or none of them.
+"""Recognises a question in free text as one of the intents that are answered, or as none.
 
-No model reads it. A question is known where the patterns of one intent alone cover it: it holds
-nothing of what we never answer, and *every other word* is one that changes nothing (``asking.toml``
-of the locale). All else is refused, so what an unknown word means cannot matter: "what is my usual
-dose" holds a known question and a word too many.
+No model reads it. A question is recognised where the patterns of exactly one intent cover it: it
+contains nothing that is never answered, and *every other word* is a filler word (``asking.toml`` of
+the locale). Everything else is refused, so that the meaning of an unknown word cannot matter: "what
+is my usual dose" contains a known question and one unknown word.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 
-from msgspec import Struct
-
 from explain import languages, tables
-from explain.questions.answers import Intent, book
+from explain.questions.table import Intent, question_table
 from vigil.domain.alert import Audience
 
-LONGEST = 300
-"""Characters; a longer text is no question of ours."""
+MAX_QUESTION_CHARACTERS = 300
+"""A longer text is not recognised."""
 GAP = "_"
-"""In a pattern: any number of words that change nothing."""
+"""In a pattern: any number of filler words."""
 _NO_SPACES = ("zh",)
 _DOTLESS = str.maketrans("أإآٱىةؤئ", "اااايهوي")
 _ARABIC_MARKS = re.compile("[\u0610-\u061a\u0640\u064b-\u065f\u0670]")
@@ -30,7 +29,8 @@ _NUKTA, _NASAL = "\u093c", ("\u0901", "\u0902")
 """Hindi is written with and without the dot below, and with either sign of a nasal vowel."""
 
 
-class Patterns(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Patterns:
     """One locale's, compiled."""
 
     never: re.Pattern[str]
@@ -41,15 +41,15 @@ class Patterns(Struct, frozen=True):
 
 
 def intent_of(text: str, locale: str, audience: Audience = "patient") -> Intent | None:
-    """The one intent that a question has, or None: it is not answered.
+    """The only intent of a question; None: the question is not answered.
 
     >>> intent_of("Why was I told this?", "en"), intent_of("Can I take aspirin?", "en")
     ('why', None)
     """
-    if len(text) > LONGEST or locale not in languages.LOCALES:
+    if len(text) > MAX_QUESTION_CHARACTERS or locale not in languages.LOCALES:
         return None
-    known = patterns(locale, audience)
-    asked = normalised(text, locale)
+    known = question_patterns(locale, audience)
+    asked = normalise_question(text, locale)
     if asked in known.reviewed:
         return known.reviewed[asked]
     if known.never.search(asked):
@@ -62,10 +62,10 @@ def intent_of(text: str, locale: str, audience: Audience = "patient") -> Intent 
     return found[0] if len(found) == 1 else None
 
 
-def normalised(text: str, locale: str) -> str:
+def normalise_question(text: str, locale: str) -> str:
     """The question's letters alone, folded, between spaces; Chinese without any.
 
-    >>> normalised("  What’s MY usual?!", "en")
+    >>> normalise_question("  What’s MY usual?!", "en")
     ' whats my usual '
     """
     letters = []
@@ -91,24 +91,31 @@ def _folded(text: str, locale: str) -> str:
 
 
 @cache
-def patterns(locale: str, audience: Audience = "patient") -> Patterns:
+def question_patterns(locale: str, audience: Audience = "patient") -> Patterns:
     """The patterns of a locale; the care team, which asks in English, has some more."""
-    raw = tables.read(f"{locale}/asking.toml")
+    raw = tables.read_table(f"{locale}/asking.toml")
     more = raw.get("care_team", {}) if audience == "care_team" else {}
     filler = _either([*raw["filler"], *more.get("filler", ())], locale)
     # atomic: one way to read a row of them, so that no text takes long
     gap = f"(?>{filler})*" if locale in _NO_SPACES else f"(?>(?:{filler}) )*"
     intents = {
         intent: _compiled((_spaced(row, gap, locale) for row in rows), locale)
-        for intent, rows in _together(raw["intents"], more.get("intents", {})).items()
+        for intent, rows in _merged_intents(raw["intents"], more.get("intents", {})).items()
     }
     never = [_folded(row, locale) for row in raw["never"]]
-    words = book(audience, locale)
-    reviewed = {normalised(words.say("ask", intent), locale): intent for intent in words.asks}
-    return Patterns(_compiled(never, locale), intents, reviewed, _compiled([filler], locale))
+    words = question_table(audience, locale)
+    reviewed = {
+        normalise_question(words.text("ask", intent), locale): intent for intent in words.intents
+    }
+    return Patterns(
+        never=_compiled(never, locale),
+        intents=intents,
+        reviewed=reviewed,
+        filler=_compiled([filler], locale),
+    )
 
 
-def _together(
+def _merged_intents(
     everyone: Mapping[Intent, list[str]], more: Mapping[Intent, list[str]]
 ) -> dict[Intent, list[str]]:
     return {

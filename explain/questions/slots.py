@@ -1,7 +1,7 @@
-"""What an answer may fill in: an event's slots, fewer for a patient, a few more for the care team.
+"""The slots of an answer: an event's slots, fewer for a patient, some more for the care team.
 
-The care team asks for the rule, the delay, the scores: each is checked and brought to a plain form
-here, and is told to nobody else.
+The care team can ask for the rule, the delay and the scores: each is checked and formatted here,
+and is shown to nobody else.
 """
 
 from __future__ import annotations
@@ -15,57 +15,58 @@ from typing import Any
 from msgspec.structs import replace
 
 from explain import tables
-from explain.facts import slots, speech
-from explain.facts.evidence import number, within
+from explain.facts.evidence import number, within_range
+from explain.facts.slot_formatting import slot_formatter
+from explain.facts.slots import SLOTS, judged_quantity, render_slots
 from vigil.domain.alert import Audience
 from vigil.domain.episode import Event
 from vigil.values.rounding import half_up, written
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
-"""A rule's or detector's name; what is none is not shown."""
+"""The name of a rule or detector; anything else is not shown."""
 MOST_SCORES = 6
 LONGEST_SECONDS = 366 * 86_400.0
 _OF_ONE_QUANTITY = ("value", "limit", "extreme", "usual_range")
 
 
-def render(event: Event, audience: Audience, locale: str) -> dict[str, str]:
+def render_answer_slots(event: Event, audience: Audience, locale: str) -> dict[str, str]:
     """The slots that an answer to this reader can fill, in the locale's words."""
-    found = slots.render(event, locale)
+    found = render_slots(event, locale)
     if found.get("extreme") == found.get("value"):
-        found.pop("extreme", None)  # the same figure twice says nothing
+        found.pop("extreme", None)  # the same figure twice adds nothing
     if audience == "patient":
         return {name: text for name, text in found.items() if _for_patient(event, name)}
-    for name, (_, read) in EXTRA.items():
+    for name, (_, read) in CARE_TEAM_SLOTS.items():
         text = read(event)
         if text is not None:
             found[name] = text
     return found
 
 
-def source(name: str) -> str:
+def slot_source(name: str) -> str:
     """Where a slot comes from: evidence keys, or the event's own times."""
-    return EXTRA[name][0] if name in EXTRA else slots.SLOTS[name]
+    return CARE_TEAM_SLOTS[name][0] if name in CARE_TEAM_SLOTS else SLOTS[name]
 
 
-def kept_back(event: Event) -> bool:
-    """A usual is known, and is not one that a patient is shown."""
-    return "usual_range" in slots.render(event, "en") and not _for_patient(event, "usual_range")
+def withholds_usual_range(event: Event) -> bool:
+    """Whether a usual range is known that a patient is not shown."""
+    return "usual_range" in render_slots(event, "en") and not _for_patient(event, "usual_range")
 
 
 def share_used(event: Event) -> float | None:
     """The share of the recent readings that could be used, 0 to 1; None: not recorded."""
-    return within(number(event.evidence, "quality"), 0, 1)
+    return within_range(number(event.evidence, "quality"), 0, 1)
 
 
 @cache
-def groups() -> Mapping[str, Any]:
+def question_groups() -> Mapping[str, Any]:
     """The table ``question_groups.toml``."""
-    return MappingProxyType(tables.read("question_groups.toml"))
+    return MappingProxyType(tables.read_table("question_groups.toml"))
 
 
 def _for_patient(event: Event, name: str) -> bool:
-    plain = groups()["patient"]["quantities"]
-    return name not in _OF_ONE_QUANTITY or slots.judged(event) in plain
+    plain = question_groups()["patient"]["quantities"]
+    return name not in _OF_ONE_QUANTITY or judged_quantity(event) in plain
 
 
 def _rule(event: Event) -> str | None:
@@ -76,12 +77,12 @@ def _rule(event: Event) -> str | None:
 def _clear(event: Event) -> str | None:
     """The limit's own unit and rounding, for the value at which an episode ends."""
     changed = {**event.evidence, "limit": event.evidence.get("limit_clear")}
-    return slots.render(replace(event, evidence=changed), "en").get("limit")
+    return render_slots(replace(event, evidence=changed), "en").get("limit")
 
 
 def _seconds(key: str) -> Callable[[Event], str | None]:
     def read(event: Event) -> str | None:
-        seconds = within(number(event.evidence, key), 1, LONGEST_SECONDS)
+        seconds = within_range(number(event.evidence, key), 1, LONGEST_SECONDS)
         if seconds is None:
             return None
         if seconds < 120:
@@ -96,12 +97,12 @@ def _scores(event: Event) -> str | None:
     scores = event.evidence.get("scores")
     if not isinstance(scores, Mapping):
         return None
-    told = []
+    listed = []
     for name in sorted(name for name in scores if isinstance(name, str)):
-        value = within(number(scores, name), -1e6, 1e6)
+        value = within_range(number(scores, name), -1e6, 1e6)
         if value is not None and _NAME.fullmatch(name):
-            told.append(f"{name} {written(value, 2)}")
-    return "; ".join(told[:MOST_SCORES]) or None
+            listed.append(f"{name} {written(value, 2)}")
+    return "; ".join(listed[:MOST_SCORES]) or None
 
 
 def _quality(event: Event) -> str | None:
@@ -109,11 +110,11 @@ def _quality(event: Event) -> str | None:
     return (
         None
         if share is None
-        else speech.of("en").quantity("spo2", written(half_up(100 * share, 6)))
+        else slot_formatter("en").quantity("spo2", written(half_up(100 * share, 6)))
     )
 
 
-EXTRA: Mapping[str, tuple[str, Callable[[Event], str | None]]] = MappingProxyType(
+CARE_TEAM_SLOTS: Mapping[str, tuple[str, Callable[[Event], str | None]]] = MappingProxyType(
     {
         "rule": ("rule", _rule),
         "limit_clear": ("limit_clear", _clear),
@@ -123,4 +124,4 @@ EXTRA: Mapping[str, tuple[str, Callable[[Event], str | None]]] = MappingProxyTyp
         "signal_delay": ("signal_delay_seconds", _seconds("signal_delay_seconds")),
     }
 )
-"""The care team's own: slot → its source in the evidence, and how it is read."""
+"""Slots for the care team alone: slot → its source in the evidence, and its reader."""

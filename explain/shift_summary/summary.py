@@ -2,109 +2,39 @@
 
 The selection and its order are fixed: what is open and urgent, who asked for help, what nobody has
 acknowledged, what was raised, what ended, what is technical, what data there was. The same input
-gives the same words, in whatever order it comes. Nothing is judged: there is no "quiet" night here,
-only "no alert was raised", and how much was measured.
+gives the same words, in whatever order it comes. Nothing is interpreted: there is no "quiet" night,
+only "no alert was raised" and the number of readings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from msgspec import Struct
-
-from explain.facts import extraction as facts
-from explain.facts import slots, speech
+from explain.facts.extraction import extract_facts
+from explain.facts.slot_formatting import slot_formatter
+from explain.facts.slots import SLOTS, render_slots, time_of_day
+from explain.shift_summary.records import Call, Episode, Measured, Summary, Window
 from explain.shift_summary.words import (
     Scope,
     Segment,
     Sentence,
     Slots,
-    count,
-    counted_as,
-    patients,
-    sentence,
-    table,
-    words,
+    build_sentence,
+    count_segments,
+    counted_noun,
+    patient_segments,
+    summary_table,
+    text_segment,
 )
-from explain.templates import drafts
+from explain.templates.drafts import block_for
 from vigil.domain import figures
 from vigil.domain.episode import Event
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
 
-MOST_SENTENCES = 8
-NAMED_ALERTS = 2
+MAX_SENTENCES = 8
+MAX_NAMED_ALERTS = 2
 """Open alerts that have a sentence of their own; of more, one has, and one counts the rest."""
-
-
-class Episode(Struct, frozen=True):
-    """An episode as it stands."""
-
-    event: Event
-    """Its newest step."""
-    raised_at: datetime
-    """When its first step was told, in event time."""
-    acknowledged: bool
-
-    @property
-    def open(self) -> bool:
-        """Whether it goes on."""
-        return self.event.phase != "closed"
-
-
-class Call(Struct, frozen=True):
-    """A patient's request for help."""
-
-    action_id: str
-    event_id: str
-    patient_id: str
-    time: datetime
-    acknowledged: bool
-
-
-class Measured(Struct, frozen=True):
-    """What came from an enrolled patient in the window; a count of 0: nothing."""
-
-    patient_id: str
-    readings: int
-    newest: datetime | None = None
-    """When the newest of them was measured."""
-    lowest: float | None = None
-    """Of the heart rates, beats a minute."""
-    highest: float | None = None
-
-
-class Window(Struct, frozen=True):
-    """The last hours."""
-
-    end: datetime
-    hours: int
-
-    @property
-    def start(self) -> datetime:
-        """Its first moment."""
-        return self.end - timedelta(hours=self.hours)
-
-    def holds(self, moment: datetime | None) -> bool:
-        """Whether a moment lies in it."""
-        return moment is not None and self.start < moment <= self.end
-
-
-class Summary(Struct, frozen=True):
-    """The sentences, in order."""
-
-    scope: Scope
-    name: str
-    """The ward, empty for all; or the patient's id."""
-    window: Window
-    sentences: tuple[Sentence, ...]
-    synthetic: bool
-    """Some of it rests on simulated data."""
-
-    @property
-    def text(self) -> str:
-        """As it reads, patients by id."""
-        return " ".join(sentence.text for sentence in self.sentences)
 
 
 def summarise(
@@ -123,25 +53,27 @@ def summarise(
         calls: requests for help; those outside the window are left out.
         measured: one for each enrolled patient.
     """
-    teller = _Teller(scope, name, window)
+    writer = _SummaryWriter(scope, name, window)
     relevant = sorted(
-        {e.event.event_id: e for e in episodes if teller.concerns(e)}.values(), key=_urgency
+        {e.event.event_id: e for e in episodes if writer.concerns(e)}.values(), key=_urgency
     )
     asked = sorted({c.action_id: c for c in calls if window.holds(c.time)}.values(), key=_when)
     enrolled = sorted(measured, key=lambda one: one.patient_id)
     clinical = [e for e in relevant if e.event.category == "clinical"]
     technical = [e for e in relevant if e.event.category == "technical"]
-    told = [
-        *teller.open(clinical),
-        *teller.help(asked),
-        *teller.unanswered(clinical),
-        teller.raised(clinical, technical),
-        *teller.ended(clinical),
-        *teller.technical([e for e in technical if e.open]),
-        teller.data(enrolled),
+    sentences = [
+        *writer.open(clinical),
+        *writer.help(asked),
+        *writer.unanswered(clinical),
+        writer.raised(clinical, technical),
+        *writer.ended(clinical),
+        *writer.technical([e for e in technical if e.open]),
+        writer.data(enrolled),
     ]
     synthetic = any(e.event.synthetic for e in relevant)
-    return Summary(scope, name, window, tuple(told), synthetic)
+    return Summary(
+        scope=scope, name=name, window=window, sentences=tuple(sentences), synthetic=synthetic
+    )
 
 
 def _urgency(episode: Episode) -> tuple[int, bool, datetime, str]:
@@ -153,7 +85,7 @@ def _when(call: Call) -> tuple[datetime, str]:
     return call.time, call.action_id
 
 
-class _Teller:
+class _SummaryWriter:
     """One summary's sentences."""
 
     def __init__(self, scope: Scope, name: str, window: Window):
@@ -172,12 +104,12 @@ class _Teller:
             for e in clinical
             if e.open and (self._scope == "patient" or e.event.priority == "high")
         ]
-        named = urgent if len(urgent) <= NAMED_ALERTS else urgent[: NAMED_ALERTS - 1]
-        told = [self._say("open", self._episode(one)) for one in named]
+        named = urgent if len(urgent) <= MAX_NAMED_ALERTS else urgent[: MAX_NAMED_ALERTS - 1]
+        sentences = [self._say("open", self._episode(one)) for one in named]
         rest = urgent[len(named) :]
         if rest:
-            told.append(self._say("open_more", self._alerts(rest)))
-        return told
+            sentences.append(self._say("open_more", self._alerts(rest)))
+        return sentences
 
     def help(self, calls: list[Call]) -> list[Sentence]:
         """Who asked for help."""
@@ -189,10 +121,10 @@ class _Teller:
             self._say(
                 "help",
                 {
-                    "calls": count((call.action_id for call in calls), "actions", "calls"),
-                    "waiting": count(waiting, "actions"),
-                    "patients": patients(call.patient_id for call in calls),
-                    "time": [_time(last.time, self._window, last.action_id, "time")],
+                    "calls": count_segments((call.action_id for call in calls), "actions", "calls"),
+                    "waiting": count_segments(waiting, "actions"),
+                    "patients": patient_segments(call.patient_id for call in calls),
+                    "time": [_time(last.time, self._window, ident=last.action_id, key="time")],
                 },
             )
         ]
@@ -203,14 +135,16 @@ class _Teller:
         return [self._say("unanswered", self._alerts(left) | self._oldest(left))] if left else []
 
     def raised(self, clinical: list[Episode], technical: list[Episode]) -> Sentence:
-        """What was told first in the window, by priority, or that nothing was."""
+        """What was raised in the window, by priority, or that nothing was."""
         fresh = [e for e in clinical if self._window.holds(e.raised_at)]
         if not fresh:
             other = any(self._window.holds(e.raised_at) for e in technical)
             return self._say("none_clinical" if other else "none", {})
         late = [e.event.event_id for e in fresh if e.event.retrospective]
         known = self._alerts(fresh) | {"priorities": _priorities(fresh)}
-        return self._say("raised", known | ({"late": count(late, "events")} if late else {}))
+        return self._say(
+            "raised", known | ({"late": count_segments(late, "events")} if late else {})
+        )
 
     def ended(self, clinical: list[Episode]) -> list[Sentence]:
         """What ended in the window."""
@@ -218,14 +152,16 @@ class _Teller:
         if not over:
             return []
         unseen = [e.event.event_id for e in over if not e.acknowledged]
-        return [self._say("ended", self._alerts(over) | {"unseen": count(unseen, "events")})]
+        return [
+            self._say("ended", self._alerts(over) | {"unseen": count_segments(unseen, "events")})
+        ]
 
     def technical(self, found: list[Episode]) -> list[Sentence]:
         """What is open about devices and data."""
         if not found:
             return []
         ids = (e.event.event_id for e in found)
-        known = {**self._alerts(found), "findings": count(ids, "events", "findings")}
+        known = {**self._alerts(found), "findings": count_segments(ids, "events", "findings")}
         return [self._say("technical", known | self._oldest(found))]
 
     def data(self, measured: list[Measured]) -> Sentence:
@@ -241,55 +177,65 @@ class _Teller:
             return self._nobody()
         silent = [one.patient_id for one in measured if one.readings <= 0]
         known: dict[str, list[Segment]] = {
-            "sending": count((one.patient_id for one in sending), "patients"),
-            "everyone": count((one.patient_id for one in measured), "patients", "everyone"),
+            "sending": count_segments((one.patient_id for one in sending), "patients"),
+            "everyone": count_segments(
+                (one.patient_id for one in measured), "patients", "everyone"
+            ),
         }
-        return self._say("data", known | ({"patients": patients(silent)} if silent else {}))
+        return self._say("data", known | ({"patients": patient_segments(silent)} if silent else {}))
 
     def _nobody(self) -> Sentence:
         return self._say("nobody", {})
 
     def _say(self, kind: str, known: Slots) -> Sentence:
-        spanned = [Segment(counted_as(self._window.hours, "hours"), "span", (), "window")]
-        return sentence(self._scope, kind, {**known, "hours": spanned}, self._choice)
+        spanned = [
+            Segment(
+                text=counted_noun(self._window.hours, "hours"), what="span", ids=(), key="window"
+            )
+        ]
+        return build_sentence(
+            self._scope, kind, slots={**known, "hours": spanned}, choice=self._choice
+        )
 
     def _alerts(self, episodes: list[Episode]) -> dict[str, list[Segment]]:
         return {
-            "alerts": count((e.event.event_id for e in episodes), "events", "alerts"),
-            "patients": patients(e.event.patient_id for e in episodes),
+            "alerts": count_segments((e.event.event_id for e in episodes), "events", "alerts"),
+            "patients": patient_segments(e.event.patient_id for e in episodes),
         }
 
     def _oldest(self, episodes: list[Episode]) -> dict[str, list[Segment]]:
         first = min(episodes, key=lambda e: (e.event.onset, e.event.event_id)).event
         name = "since" if len(episodes) == 1 else "oldest"
-        return {name: [_time(first.onset, self._window, first.event_id, "onset")]}
+        return {name: [_time(first.onset, self._window, ident=first.event_id, key="onset")]}
 
     def _episode(self, episode: Episode) -> dict[str, list[Segment]]:
         """What is found, since when, the last value, and whether anybody has seen it."""
         event = episode.event
         state = "acknowledged" if episode.acknowledged else "waiting"
         known = {
-            "patient": patients([event.patient_id]),
-            "finding": [words(_finding(event))],
-            "since": [_time(event.onset, self._window, event.event_id, "onset")],
-            "state": [words(table()["words"][state])],
+            "patient": patient_segments([event.patient_id]),
+            "finding": [text_segment(_finding(event))],
+            "since": [_time(event.onset, self._window, ident=event.event_id, key="onset")],
+            "state": [text_segment(summary_table()["words"][state])],
         }
         name = _value_slot(event)
-        text = slots.render(event, "en").get(name)
+        text = render_slots(event, "en").get(name)
         if text is not None:
-            known["value"] = [Segment(text, "value", (event.event_id,), slots.SLOTS[name])]
+            known["value"] = [
+                Segment(text=text, what="value", ids=(event.event_id,), key=SLOTS[name])
+            ]
         return known
 
 
 def _time(moment: datetime, window: Window, ident: str, key: str) -> Segment:
     """A time, with its day where that is not the day of the window's end."""
-    text = speech.of("en").say(slots.clock(moment, window.end))
-    return Segment(text, "time", (ident,), key)
+    text = slot_formatter("en").format(time_of_day(moment, window.end))
+    return Segment(text=text, what="time", ids=(ident,), key=key)
 
 
 def _finding(event: Event) -> str:
     """The alert's title, within a sentence."""
-    block = drafts.block_for(facts.of(event, "care_team", "en", ()))
+    block = block_for(extract_facts(event, "care_team", locale="en", slots=()))
     return block.title[:1].lower() + block.title[1:]
 
 
@@ -302,29 +248,34 @@ def _value_slot(event: Event) -> str:
 
 def _priorities(episodes: list[Episode]) -> list[Segment]:
     """``2 high, 1 low``."""
-    made: list[Segment] = []
+    segments: list[Segment] = []
     for priority in PRIORITY_ORDER:
         ids = [e.event.event_id for e in episodes if e.event.priority == priority]
         if ids:
-            made += [words(", ")] if made else []
-            made += [*count(ids, "events"), words(f" {table()['words'][priority]}")]
-    return made
+            segments += [text_segment(", ")] if segments else []
+            segments += [
+                *count_segments(ids, "events"),
+                text_segment(f" {summary_table()['words'][priority]}"),
+            ]
+    return segments
 
 
 def _readings(one: Measured, window: Window) -> dict[str, list[Segment]]:
     """How many readings of a patient came, the newest, and the span of the heart rate."""
-    text = counted_as(one.readings, "readings")
-    known = {"readings": [Segment(text, "count", (one.patient_id,), "readings")]}
+    text = counted_noun(one.readings, "readings")
+    known = {"readings": [Segment(text=text, what="count", ids=(one.patient_id,), key="readings")]}
     if one.newest is not None:
-        known["time"] = [_time(one.newest, window, one.patient_id, "readings.time")]
+        known["time"] = [_time(one.newest, window, ident=one.patient_id, key="readings.time")]
     if one.lowest is not None and one.highest is not None:
-        say = speech.of("en").quantity
+        quantity = slot_formatter("en").quantity
         ends = {
             "low": figures.text("heart_rate", one.lowest),
-            "high": say("heart_rate", figures.text("heart_rate", one.highest)),
+            "high": quantity("heart_rate", figures.text("heart_rate", one.highest)),
         }
         known |= {
-            name: [Segment(text, "value", (one.patient_id,), "readings.heart_rate")]
+            name: [
+                Segment(text=text, what="value", ids=(one.patient_id,), key="readings.heart_rate")
+            ]
             for name, text in ends.items()
         }
     return known

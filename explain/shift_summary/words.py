@@ -1,4 +1,4 @@
-"""The words of a summary: wordings of the reviewed table, cut into segments.
+"""The sentences of a summary: wordings of the reviewed table, split into segments.
 
 A segment is words, or something that has a source: a count and the things that it counts, a value,
 a time, a patient. Every figure that a reader sees is in a segment with a source.
@@ -7,21 +7,21 @@ a time, a patient. Every figure that a reader sees is in a segment with a source
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from typing import Any, Literal
-
-from msgspec import Struct
 
 from explain import tables
 
 What = Literal["words", "count", "value", "time", "patient", "span"]
 Scope = Literal["ward", "patient"]
-MOST_NAMED = 5
+MAX_NAMED_PATIENTS = 5
 """Patients that a list names; how many more there are is counted."""
 
 
-class Segment(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Segment:
     """A piece of a sentence."""
 
     text: str
@@ -33,7 +33,8 @@ class Segment(Struct, frozen=True):
     """What the ids are, or which key of the one event; empty for words."""
 
 
-class Sentence(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Sentence:
     """A sentence of a summary."""
 
     kind: str
@@ -44,7 +45,7 @@ class Sentence(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """As it reads."""
+        """The whole text."""
         return "".join(segment.text for segment in self.segments)
 
 
@@ -53,20 +54,20 @@ Slots = Mapping[str, Sequence[Segment]]
 
 
 @cache
-def table() -> dict[str, Any]:
+def summary_table() -> dict[str, Any]:
     """The table ``summary.toml``."""
-    return tables.read("en/summary.toml")
+    return tables.read_table("en/summary.toml")
 
 
 def wordings(scope: Scope, kind: str, known: Iterable[str]) -> list[str]:
-    """Of the equal wordings whose slots are known, those that say the most."""
+    """Of the equal wordings whose slots are known, those with the most slots."""
     names = set(known)
-    possible = [text for text in table()[scope][kind] if tables.slots_of(text) <= names]
+    possible = [text for text in summary_table()[scope][kind] if tables.slots_of(text) <= names]
     most = max(len(tables.slots_of(text)) for text in possible)
     return [text for text in possible if len(tables.slots_of(text)) == most]
 
 
-def sentence(scope: Scope, kind: str, slots: Slots, choice: str) -> Sentence:
+def build_sentence(scope: Scope, kind: str, slots: Slots, choice: str) -> Sentence:
     """One sentence; ``choice`` (whom and which window it is about) settles its wording."""
     equal = wordings(scope, kind, slots)
     digest = sha256(f"{choice}|{kind}".encode()).digest()
@@ -94,37 +95,45 @@ def _upper(segments: list[Segment]) -> list[Segment]:
     return segments
 
 
-def words(text: str) -> Segment:
+def text_segment(text: str) -> Segment:
     """Plain words."""
     return Segment(text)
 
 
-def count(ids: Iterable[str], key: str, noun: str = "") -> list[Segment]:
+def count_segments(ids: Iterable[str], key: str, noun: str = "") -> list[Segment]:
     """How many there are, and what: ``3 alerts``.
 
     Args:
         noun: a row of ``[words.plurals]``; empty: the number alone.
     """
     counted = tuple(sorted(set(ids)))
-    return [Segment(counted_as(len(counted), noun), "count", counted, key)]
+    return [Segment(text=counted_noun(len(counted), noun), what="count", ids=counted, key=key)]
 
 
-def counted_as(number: int, noun: str) -> str:
+def counted_noun(number: int, noun: str) -> str:
     """``3 alerts``, or ``3`` where the noun is empty."""
     if not noun:
         return str(number)
-    return f"{number} {table()['words']['plurals'][noun]['one' if number == 1 else 'other']}"
+    return (
+        f"{number} {summary_table()['words']['plurals'][noun]['one' if number == 1 else 'other']}"
+    )
 
 
-def patients(ids: Iterable[str]) -> list[Segment]:
+def patient_segments(ids: Iterable[str]) -> list[Segment]:
     """``p1, p2 and 3 more``: the first in order of id are named."""
     ordered = sorted(set(ids))
-    made: list[Segment] = []
-    for patient_id in ordered[:MOST_NAMED]:
-        if made:
-            made.append(words(", "))
-        made.append(Segment(patient_id, "patient", (patient_id,), "patient_id"))
-    rest = ordered[MOST_NAMED:]
+    segments: list[Segment] = []
+    for patient_id in ordered[:MAX_NAMED_PATIENTS]:
+        if segments:
+            segments.append(text_segment(", "))
+        segments.append(
+            Segment(text=patient_id, what="patient", ids=(patient_id,), key="patient_id")
+        )
+    rest = ordered[MAX_NAMED_PATIENTS:]
     if rest:
-        made += [words(" and "), *count(rest, "patients"), words(f" {table()['words']['more']}")]
-    return made
+        segments += [
+            text_segment(" and "),
+            *count_segments(rest, "patients"),
+            text_segment(f" {summary_table()['words']['more']}"),
+        ]
+    return segments

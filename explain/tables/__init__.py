@@ -1,21 +1,20 @@
-"""The reviewed tables: every sentence that can go out, as data a clinician can read.
+"""The reviewed tables: every sentence that can be published, as data a clinician can read.
 
-Read once, on first use, from the TOML files beside this module. What a patient reads has other
-locales too: the same tables, each sentence in the words of the locale's catalogue. A mistake in
-them is a mistake of ours, found by ``tests/unit/explain/facts/test_tables.py``, never by a patient.
+Read once, on first use, from the TOML files of this folder. What a patient reads exists in other
+locales too: the same tables, each sentence translated by the locale's catalogue. Mistakes in them
+are found by ``tests/unit/explain/facts/test_tables.py``, never by a patient.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal
-
-from msgspec import Struct
 
 from explain import languages
 from vigil.domain.alert import Audience
@@ -24,22 +23,23 @@ from vigil.domain.kinds import Category, Priority
 LOCALES = languages.LOCALES
 Direction = Literal["above", "below", "none"]
 Situation = Literal["now", "late", "ended"]
-Telling = Literal["opened", "updated", "late", "closed", "withdrawn", "gone"]
-TELLINGS: tuple[Telling, ...] = ("opened", "updated", "late", "closed")
-"""What a block has sentences for. Ends that are no recovery, :data:`ENDS`, are said in the same
+Announcement = Literal["opened", "updated", "late", "closed", "withdrawn", "gone"]
+ANNOUNCEMENTS: tuple[Announcement, ...] = ("opened", "updated", "late", "closed")
+"""What a block has sentences for. Ends that are not a recovery, :data:`ENDS`, have the same
 words for every kind."""
-ENDS: tuple[Telling, ...] = ("withdrawn", "gone")
+ENDS: tuple[Announcement, ...] = ("withdrawn", "gone")
 """No rule judges it any more; nothing more is expected of the device."""
-TOLD_TOGETHER = (
+COMBINED_KINDS = (
     *("heart_rate_high", "heart_rate_low", "heart_rate_unusual", "heart_rate_irregular"),
     *("blood_pressure_high", "blood_pressure_low", "blood_pressure_unusual"),
 )
-"""The kinds of which one may be told to a patient together with another, in one sentence or two."""
+"""The kinds that may be announced to a patient together with another, in one sentence or two."""
 SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 """A named slot. Anything else with a brace is malformed, and the verifier refuses it."""
 
 
-class Sentence(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Sentence:
     """A delexicalised sentence, the slots that it needs, and the name that provenance gives it."""
 
     text: str
@@ -47,38 +47,42 @@ class Sentence(Struct, frozen=True):
     entry: str
 
 
-class Block(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Block:
     """All wordings of one kind in one direction for one audience."""
 
     title: str
     title_past: str
     meaning: str
     details: tuple[Sentence, ...]
-    seen: dict[Telling, tuple[Sentence, ...]]
+    seen: dict[Announcement, tuple[Sentence, ...]]
 
 
-class Frame(Struct, frozen=True):
-    """What stands around a block's sentences, whatever the kind."""
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The texts around a block's sentences, for every kind."""
 
     synthetic: str
     late: str
-    ends: dict[Telling, tuple[Sentence, ...]]
-    """What is said of each of :data:`ENDS`."""
+    ends: dict[Announcement, tuple[Sentence, ...]]
+    """The sentences for each of :data:`ENDS`."""
     details: tuple[Sentence, ...]
     activity: dict[str, str]
-    """What the person was doing → a sentence; empty for an audience that is not told."""
+    """What the person was doing → a sentence; empty for an audience that is not shown it."""
     reason: dict[str, str]
     """The ``reason`` of a technical finding → a sentence."""
 
 
-class AudienceTable(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class AudienceTable:
     """Everything that one audience can read in one locale, but for the actions."""
 
     frame: Frame
     blocks: dict[tuple[str, Direction], Block]
 
 
-class KindRow(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class KindRow:
     """What a kind measures and which way it points, in no language."""
 
     direction: Literal["above", "below", "none", "measured"]
@@ -88,21 +92,23 @@ class KindRow(Struct, frozen=True):
 Actions = MappingProxyType[tuple[Audience, Category, Situation], dict[Priority, str]]
 
 
-def read(name: str) -> dict[str, Any]:
-    """One table as it stands in its file."""
+def read_table(name: str) -> dict[str, Any]:
+    """One table as in its file."""
     return tomllib.loads(files(__name__).joinpath(name).read_text("utf-8"))
 
 
 @cache
 def kinds() -> MappingProxyType[str, KindRow]:
     """Kind → what it measures."""
-    return MappingProxyType({name: KindRow(**row) for name, row in read("kinds.toml").items()})
+    return MappingProxyType(
+        {name: KindRow(**row) for name, row in read_table("kinds.toml").items()}
+    )
 
 
 @cache
 def words(locale: str) -> dict[str, Any]:
     """How slots read in a locale."""
-    return read(f"{locale}/words.toml")
+    return read_table(f"{locale}/words.toml")
 
 
 @cache
@@ -114,19 +120,19 @@ def audience(locale: str, who: Audience) -> AudienceTable:
     """
     if locale not in locales_of(who):
         raise LookupError(f"{who} has no words in {locale!r}")
-    raw = _in_locale(locale, str(who), read(f"en/{who}.toml"))
+    raw = _in_locale(locale, str(who), read_table(f"en/{who}.toml"))
     frame = raw.pop("frame")
     blocks: dict[tuple[str, Direction], Block] = {}
     for kind, directions in raw.items():
         for direction, block in directions.items():
             blocks[kind, direction] = _block(f"{kind}.{direction}", block)
     whole = Frame(
-        frame["synthetic"],
-        frame["late"],
-        {end: _sentences(end, [frame[end]]) for end in ENDS},
-        _sentences("detail", frame.get("details", [])),
-        frame.get("activity", {}),
-        frame.get("reason", {}),
+        synthetic=frame["synthetic"],
+        late=frame["late"],
+        ends={end: _sentences(end, [frame[end]]) for end in ENDS},
+        details=_sentences("detail", frame.get("details", [])),
+        activity=frame.get("activity", {}),
+        reason=frame.get("reason", {}),
     )
     return AudienceTable(whole, blocks)
 
@@ -135,7 +141,7 @@ def audience(locale: str, who: Audience) -> AudienceTable:
 def actions(locale: str) -> Actions:
     """(audience, category, situation) → priority → what to do, word for word."""
     raw: dict[Audience, dict[Category, dict[Situation, dict[Priority, str]]]] = _in_locale(
-        locale, "actions", read("en/actions.toml")
+        locale, "actions", read_table("en/actions.toml")
     )
     return MappingProxyType(
         {
@@ -156,7 +162,7 @@ def locales_of(who: Audience) -> tuple[str, ...]:
 def _in_locale(locale: str, path: str, node: Any) -> Any:
     """A part of the tables with each of its texts in the locale's words."""
     if isinstance(node, str):
-        return languages.of(locale).say(path, node)
+        return languages.catalogue_for(locale).say(path, node)
     if isinstance(node, list):
         return [_in_locale(locale, path, text) for text in node]
     return {name: _in_locale(locale, f"{path}.{name}", below) for name, below in node.items()}
@@ -164,11 +170,14 @@ def _in_locale(locale: str, path: str, node: Any) -> Any:
 
 def _block(name: str, raw: dict[str, Any]) -> Block:
     return Block(
-        raw["title"],
-        raw["title_past"],
-        raw["meaning"],
-        _sentences(f"{name}.detail", raw.get("details", [])),
-        {telling: _sentences(f"{name}.{telling}", raw[telling]) for telling in TELLINGS},
+        title=raw["title"],
+        title_past=raw["title_past"],
+        meaning=raw["meaning"],
+        details=_sentences(f"{name}.detail", raw.get("details", [])),
+        seen={
+            announcement: _sentences(f"{name}.{announcement}", raw[announcement])
+            for announcement in ANNOUNCEMENTS
+        },
     )
 
 

@@ -22,9 +22,9 @@ COMMENT = """# What a patient reads. Context: where the message stands in explai
 def messages() -> Iterator[Message]:
     """Context and English of every message; a pair where it has plural forms."""
     for name in TABLES:
-        yield from _leaves(name, tables.read(f"en/{name}.toml"))
-    yield from _leaves("actions.patient", tables.read("en/actions.toml")["patient"])
-    words = tables.read("en/words.toml")
+        yield from _leaves(name, tables.read_table(f"en/{name}.toml"))
+    yield from _leaves("actions.patient", tables.read_table("en/actions.toml")["patient"])
+    words = tables.read_table("en/words.toml")
     yield from _leaves("words.units", words["units"])
     for unit, forms in words["plurals"].items():
         yield f"words.plurals.{unit}", (forms["one"], forms["other"])

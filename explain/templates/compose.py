@@ -1,9 +1,9 @@
-"""An event to an alert: pure, deterministic, at once.
+"""Composes the alert of an event: pure, deterministic, without waiting.
 
-``compose`` is what every alert goes out with: words of the reviewed tables or, for *what we saw*
-in English, of the phrasebook. ``reword`` is the same alert with a sentence that a language model
-wrote just now, once that has passed the verifier. Titles, what it means, and what to do always
-come from the reviewed tables, word for word, in every locale.
+``compose`` makes the first revision of every alert: words of the reviewed tables or, for *what we
+saw* in English, of the phrasebook. ``reword`` makes a later revision with a sentence that a
+language model has written and the verifier has passed. Titles, meanings and actions always come
+from the reviewed tables, word for word, in every locale.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from explain.facts import extraction as facts_module
-from explain.facts import slots
-from explain.facts.extraction import Facts
+from explain.facts.extraction import extract_event_facts
 from explain.facts.signature import Signature
-from explain.facts.speech import Said
+from explain.facts.slot_formatting import SlotValue
+from explain.facts.slots import measure_slots
 from explain.templates.drafts import choice_of
-from explain.templates.wordings import Plan, Wording, plans
+from explain.templates.wordings import Plan, Wording, plans_for
 from vigil.domain import ids
 from vigil.domain.alert import Alert, Audience, Provenance, Text
 from vigil.domain.episode import Event
@@ -37,36 +36,31 @@ class Phrases(Protocol):
 def compose(event: Event, phrases: Phrases | None = None) -> Alert:
     """The alert of an event. The same event and phrases always give the same alert."""
     choice = choice_of(event.event_id)
-    said = _Said(event)
-    for audience, planned in said.plans.items():
-        said.add(audience, _found(planned, phrases, choice))
-    return said.alert(2 * event.sequence)
+    builder = _AlertBuilder(event)
+    for audience, planned in builder.plans.items():
+        builder.add(audience, _choose_wording(planned, phrases, choice))
+    return builder.alert(2 * event.sequence)
 
 
 def reword(event: Event, by: Mapping[Audience, Phrase], phrases: Phrases | None = None) -> Alert:
     """The same alert, one revision later, with sentences for *what we saw* that a model wrote."""
     choice = choice_of(event.event_id)
-    said = _Said(event)
-    for audience, planned in said.plans.items():
+    builder = _AlertBuilder(event)
+    for audience, planned in builder.plans.items():
         if audience in by:
-            said.add(audience, planned.phrased(by[audience], choice, "model"))
+            builder.add(audience, planned.phrased(by[audience], choice, "model"))
         else:
-            said.add(audience, _found(planned, phrases, choice))
-    return said.alert(2 * event.sequence + 1)
+            builder.add(audience, _choose_wording(planned, phrases, choice))
+    return builder.alert(2 * event.sequence + 1)
 
 
 def signatures_of(event: Event) -> dict[Audience, Signature]:
-    """What a phrase must say of an event to each reader; none for an end told alike of all."""
-    planned = plans(facts_module.told(event, slots.measure(event)))
+    """The signature of an event for each reader; none for an end that every kind words alike."""
+    planned = plans_for(extract_event_facts(event, measure_slots(event)))
     return {who: plan.signature for who, plan in planned.items() if plan.signature is not None}
 
 
-def facts_of(event: Event, audience: Audience, locale: str = "en") -> Facts:
-    """The facts of an event for an audience."""
-    return facts_module.of(event, audience, locale, slots.measure(event))
-
-
-def _found(planned: Plan, phrases: Phrases | None, choice: int) -> Wording:
+def _choose_wording(planned: Plan, phrases: Phrases | None, choice: int) -> Wording:
     """A phrase where there is one, else the tables' words."""
     if phrases is not None and planned.signature is not None:
         phrase = phrases.find(planned.signature, choice)
@@ -75,36 +69,36 @@ def _found(planned: Plan, phrases: Phrases | None, choice: int) -> Wording:
     return planned.template(choice)
 
 
-class _Said:
-    """What an alert says to everyone, as it is put together."""
+class _AlertBuilder:
+    """Collects the texts of one alert."""
 
     def __init__(self, event: Event):
         self._event = event
-        self._measured: dict[str, Said] = slots.measure(event)
-        self.plans = plans(facts_module.told(event, self._measured))
+        self._measured: dict[str, SlotValue] = measure_slots(event)
+        self.plans = plans_for(extract_event_facts(event, self._measured))
         self._texts: dict[Audience, dict[str, Text]] = {}
         self._provenance: dict[Audience, Provenance] = {}
         self._slots: dict[str, dict[str, str]] = {}
 
     def add(self, audience: Audience, wording: Wording) -> None:
-        """Say it to an audience."""
+        """Add the text for an audience."""
         self._provenance[audience] = wording.provenance
         self._texts[audience] = self._filled(wording)
 
     def _filled(self, wording: Wording) -> dict[str, Text]:
         texts, measured, slots_of = {}, self._measured, self._slots
         for version in wording.versions:
-            locale, body, say = version.locale, version.body, version.say
-            said = {name: say(measured[name]) for name in body.slots}
-            texts[locale] = Text(version.title, body.filled(said), version.action)
+            locale, body, format_slot = version.locale, version.body, version.format_slot
+            slot_texts = {name: format_slot(measured[name]) for name in body.slots}
+            texts[locale] = Text(version.title, body.fill(slot_texts), version.action)
             if locale in slots_of:  # English, which both audiences read
-                slots_of[locale].update(said)
+                slots_of[locale].update(slot_texts)
             else:
-                slots_of[locale] = said
+                slots_of[locale] = slot_texts
         return texts
 
     def alert(self, revision: int) -> Alert:
-        """The whole."""
+        """The alert with all texts added so far."""
         event = self._event
         shown = self._slots
         return Alert(

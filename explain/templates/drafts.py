@@ -5,17 +5,17 @@ A draft is what the verifier judges. It depends on facts alone, so there are fin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
-
-from msgspec import Struct
 
 from explain import languages, tables
 from explain.facts.extraction import Facts
-from explain.facts.slots import fill
+from explain.facts.slots import fill_slots
 from explain.tables import Block, Frame, Sentence
 
 
-class Draft(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Draft:
     """A text before its slots are filled: what the verifier judges."""
 
     title: str
@@ -24,7 +24,7 @@ class Draft(Struct, frozen=True):
     after: tuple[str, ...]
     action: str
     space: str = " "
-    """What stands between two sentences."""
+    """The separator between two sentences."""
 
     @property
     def body(self) -> str:
@@ -37,13 +37,13 @@ class Draft(Struct, frozen=True):
         return f"{self.body}{self.space}{self.action}"
 
 
-def draft(facts: Facts, choice: int) -> Draft:
+def draft_text(facts: Facts, choice: int) -> Draft:
     """The delexicalised text for these facts; ``choice`` settles it among equal sentences."""
-    equal = richest(sentences_for(facts), frozenset(facts.slots))
-    return around(facts, equal[choice % len(equal)], also_told=False)
+    equal = most_informative(sentences_for(facts), frozenset(facts.slots))
+    return draft_around(facts, equal[choice % len(equal)], names_further_finding=False)
 
 
-def around(facts: Facts, seen: Sentence, *, also_told: bool) -> Draft:
+def draft_around(facts: Facts, seen: Sentence, *, names_further_finding: bool) -> Draft:
     """The tables' words around a sentence on what we saw.
 
     Args:
@@ -53,8 +53,8 @@ def around(facts: Facts, seen: Sentence, *, also_told: bool) -> Draft:
     block = block_for(facts)
     used = set(seen.slots)
     after = []
-    if facts.also and not also_told:
-        after.append(_plainly(facts))
+    if facts.also and not names_further_finding:
+        after.append(_further_finding_sentence(facts))
     for detail in (*block.details, *table.frame.details):
         if used.isdisjoint(detail.slots) and detail.slots.issubset(facts.slots):
             after.append(detail.text)
@@ -64,22 +64,23 @@ def around(facts: Facts, seen: Sentence, *, also_told: bool) -> Draft:
         after.append(block.meaning)
     title = block.title if facts.situation == "now" else block.title_past
     if facts.synthetic:
-        title = fill(table.frame.synthetic, {"title": title})
+        title = fill_slots(table.frame.synthetic, {"title": title})
     before = (table.frame.late,) if facts.late else ()
     action = tables.actions(facts.locale)[facts.audience, facts.category, facts.situation]
-    space = languages.space(facts.locale)
-    return Draft(title, before, seen, tuple(after), action[facts.priority], space)
+    space = languages.sentence_separator(facts.locale)
+    return Draft(
+        title=title,
+        before=before,
+        seen=seen,
+        after=tuple(after),
+        action=action[facts.priority],
+        space=space,
+    )
 
 
-def sentence_of(text: str, entry: str) -> Sentence:
-    """A sentence that is none of the tables': a phrase, or what a model wrote."""
+def make_sentence(text: str, entry: str) -> Sentence:
+    """A sentence that is not from the tables: a phrase, or a model's."""
     return Sentence(text, tables.slots_of(text), entry)
-
-
-def with_sentence(words: Draft, sentence: str) -> Draft:
-    """The draft with another sentence for *what we saw*; all else stays."""
-    seen = sentence_of(sentence, words.seen.entry)
-    return Draft(words.title, words.before, seen, words.after, words.action, words.space)
 
 
 def block_for(facts: Facts) -> Block:
@@ -88,15 +89,15 @@ def block_for(facts: Facts) -> Block:
 
 
 def sentences_for(facts: Facts) -> tuple[Sentence, ...]:
-    """The sentences that can say what we saw."""
-    if facts.telling in tables.ENDS:
-        return tables.audience(facts.locale, facts.audience).frame.ends[facts.telling]
-    return block_for(facts).seen[facts.telling]
+    """The tables' sentences for what we saw."""
+    if facts.announcement in tables.ENDS:
+        return tables.audience(facts.locale, facts.audience).frame.ends[facts.announcement]
+    return block_for(facts).seen[facts.announcement]
 
 
-def richest(sentences: tuple[Sentence, ...], known: frozenset[str]) -> list[Sentence]:
-    """Of the sentences whose slots are all known, those that say the most: of the first such
-    set of slots, so that each of them says the same.
+def most_informative(sentences: tuple[Sentence, ...], known: frozenset[str]) -> list[Sentence]:
+    """Of the sentences whose slots are all known, those with the most slots: with the first such
+    set of slots, so that all of them have the same content.
     """
     possible = [s for s in sentences if s.slots <= known]
     first = max(possible, key=lambda s: len(s.slots))
@@ -104,11 +105,11 @@ def richest(sentences: tuple[Sentence, ...], known: frozenset[str]) -> list[Sent
 
 
 def choice_of(event_id: str) -> int:
-    """A number that an event's id settles, spread evenly."""
+    """A uniformly distributed number derived from an event's id."""
     return int.from_bytes(sha256(event_id.encode()).digest()[:8])
 
 
-def _plainly(facts: Facts) -> str:
+def _further_finding_sentence(facts: Facts) -> str:
     """The further finding in a sentence of its own, without slots."""
     kind, _, direction = facts.also.partition(".")
     blocks = tables.audience(facts.locale, facts.audience).blocks
@@ -119,7 +120,7 @@ def _plainly(facts: Facts) -> str:
 def _circumstances(facts: Facts, frame: Frame) -> list[str]:
     """What the person was doing, for a clinical finding; what is wrong, for a technical one."""
     if facts.category == "clinical":
-        told = frame.activity.get(facts.activity)
+        sentence = frame.activity.get(facts.activity)
     else:
-        told = None if facts.phase == "closed" else frame.reason.get(facts.reason)
-    return [told] if told else []
+        sentence = None if facts.phase == "closed" else frame.reason.get(facts.reason)
+    return [sentence] if sentence else []

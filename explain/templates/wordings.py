@@ -7,28 +7,32 @@ it is done once for each: a :class:`Plan` is kept for all events with the same f
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal, get_args
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from explain import tables
-from explain.facts import signature as signatures
-from explain.facts import speech
-from explain.facts.extraction import Facts, Told, for_reader
-from explain.facts.signature import Signature
-from explain.facts.speech import Said
+from explain.facts.extraction import EventFacts, Facts, facts_for_reader
+from explain.facts.signature import Signature, parse_signature, signature_of
+from explain.facts.slot_formatting import SlotValue, slot_formatter
 from explain.tables import SLOT, Sentence
-from explain.templates.drafts import Draft, around, richest, sentence_of, sentences_for
+from explain.templates.drafts import (
+    Draft,
+    draft_around,
+    make_sentence,
+    most_informative,
+    sentences_for,
+)
 from vigil.domain.alert import Audience, Provenance
 from vigil.domain.phrase import Phrase
 
 PhraseAuthor = Literal["phrasebook", "model"]
-PLANS = 4_096
-"""What is told, to all readers, for which plans are kept; each takes about 10 kB."""
-PHRASED = 64
-"""Phrases that a plan remembers; more than any signature has."""
+MAX_PLANS = 4_096
+"""Combinations of facts whose plans are cached; each takes about 10 kB."""
+MAX_PHRASED = 64
+"""Phrases that a plan caches; more than any signature has."""
 
 
 class Body:
@@ -41,11 +45,11 @@ class Body:
         self._places = [(i, self._parts[i]) for i in range(1, len(self._parts), 2)]
         self.slots = tuple(dict.fromkeys(name for _, name in self._places))
 
-    def filled(self, said: dict[str, str]) -> str:
-        """The text; ``said`` has every slot of it."""
+    def fill(self, slot_texts: dict[str, str]) -> str:
+        """The text; ``slot_texts`` has every slot of it."""
         parts = self._parts.copy()
         for place, name in self._places:
-            parts[place] = said[name]
+            parts[place] = slot_texts[name]
         return "".join(parts)
 
 
@@ -56,8 +60,8 @@ class Version(Struct, frozen=True, gc=False):
     title: str
     body: Body
     action: str
-    say: Callable[[Said], str]
-    """How the locale says what a slot holds."""
+    format_slot: Callable[[SlotValue], str]
+    """Writes the value of a slot in the locale."""
 
 
 class Wording(Struct, frozen=True, gc=False):
@@ -69,17 +73,17 @@ class Wording(Struct, frozen=True, gc=False):
 
 
 class Plan:
-    """What can be said of some facts: the tables' equal wordings, and any phrase instead."""
+    """The possible wordings of some facts: the tables' equal ones, and any phrase instead."""
 
     def __init__(self, facts: Facts):
         self._facts = facts
-        self._table = tuple(_equal(facts))
+        self._table = tuple(_table_wordings(facts))
         self._phrased: dict[tuple[str, PhraseAuthor, int], Wording] = {}
         self.signature: Signature | None = None
-        """What a phrase must say; None for an end that every kind has in the same words."""
-        if facts.telling in tables.TELLINGS:
-            slots = richest(sentences_for(facts), frozenset(facts.slots))[0].slots
-            self.signature = signatures.of(facts, slots)
+        """The signature that a phrase must have; None for an end that every kind words alike."""
+        if facts.announcement in tables.ANNOUNCEMENTS:
+            slots = most_informative(sentences_for(facts), frozenset(facts.slots))[0].slots
+            self.signature = signature_of(facts, slots)
 
     def template(self, choice: int) -> Wording:
         """The tables' words."""
@@ -95,43 +99,52 @@ class Plan:
         key = (phrase.phrase_id, author, place)
         wording = self._phrased.get(key)
         if wording is None:
-            if len(self._phrased) >= PHRASED:
+            if len(self._phrased) >= MAX_PHRASED:
                 self._phrased.clear()
             wording = self._phrased[key] = self._with(phrase, self._table[place], author)
         return wording
 
     def _with(self, phrase: Phrase, below: Wording, author: PhraseAuthor) -> Wording:
-        seen = sentence_of(phrase.text, phrase.phrase_id)
-        named = bool(signatures.parse(phrase.signature).also)
-        said = around(self._facts, seen, also_told=named)
+        seen = make_sentence(phrase.text, phrase.phrase_id)
+        named = bool(parse_signature(phrase.signature).also)
+        draft = draft_around(self._facts, seen, names_further_finding=named)
         wrote = "+".join(part for part in (phrase.model, phrase.adapter) if part)
         origin = Provenance(author, phrase.phrase_id, model=wrote, prompt_hash=phrase.prompt_hash)
-        return Wording(origin, (_version("en", said), *below.versions[1:]))
+        return Wording(origin, (_make_version("en", draft), *below.versions[1:]))
 
 
-@lru_cache(maxsize=PLANS)
-def plans(told: Told) -> dict[Audience, Plan]:
-    """What can be said of an event to each reader."""
-    return {audience: Plan(for_reader(told, audience, "en")) for audience in get_args(Audience)}
+@lru_cache(maxsize=MAX_PLANS)
+def plans_for(event_facts: EventFacts) -> dict[Audience, Plan]:
+    """The possible wordings of an event for each reader."""
+    return {
+        audience: Plan(facts_for_reader(event_facts, audience, "en"))
+        for audience in get_args(Audience)
+    }
 
 
-def _equal(facts: Facts) -> list[Wording]:
-    """One wording for each sentence that says the most; the tables are parallel in all locales."""
+def _table_wordings(facts: Facts) -> list[Wording]:
+    """One wording for each most informative sentence; the tables are parallel in all locales."""
     known = frozenset(facts.slots)
-    english = richest(sentences_for(facts), known)
-    return [_in_all(facts, sentence) for sentence in english]
+    english = most_informative(sentences_for(facts), known)
+    return [_wording_in_all_locales(facts, sentence) for sentence in english]
 
 
-def _in_all(facts: Facts, sentence: Sentence) -> Wording:
+def _wording_in_all_locales(facts: Facts, sentence: Sentence) -> Wording:
     place = sentences_for(facts).index(sentence)
     versions = []
     for locale in tables.locales_of(facts.audience):
         local = replace(facts, locale=locale)
-        said = around(local, sentences_for(local)[place], also_told=False)
-        versions.append(_version(locale, said))
+        draft = draft_around(local, sentences_for(local)[place], names_further_finding=False)
+        versions.append(_make_version(locale, draft))
     entry = f"{facts.locale}.{facts.audience}.{sentence.entry}"
     return Wording(Provenance("template", entry), tuple(versions))
 
 
-def _version(locale: str, said: Draft) -> Version:
-    return Version(locale, said.title, Body(said.body), said.action, speech.of(locale).say)
+def _make_version(locale: str, draft: Draft) -> Version:
+    return Version(
+        locale=locale,
+        title=draft.title,
+        body=Body(draft.body),
+        action=draft.action,
+        format_slot=slot_formatter(locale).format,
+    )

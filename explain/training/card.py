@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from explain.language_model.adapter import MANIFEST, WEIGHTS
-from explain.training.checkpoint import Check, State
-from explain.training.options import Options
+from explain.training.fitting.checkpoint import Check, State
+from explain.training.fitting.options import Options
 from explain.training.probe import Figures
 
 NAME = "vigil-words"
@@ -34,11 +34,24 @@ class Trained(Struct, frozen=True):
         """Of a finished run."""
         minutes = round(state.seconds / 60, 1)
         checks = [_rounded(check) for check in state.checks]
-        return cls(device, threads, state.step, of_steps, minutes, _rounded(state.best), checks)
+        return cls(
+            device=device,
+            threads=threads,
+            steps=state.step,
+            of_steps=of_steps,
+            minutes=minutes,
+            best=_rounded(state.best),
+            checks=checks,
+        )
 
 
 def _rounded(check: Check) -> Check:
-    return Check(check.step, round(check.learnt, 4), round(check.loss, 4), round(check.passed, 4))
+    return Check(
+        step=check.step,
+        learnt=round(check.learnt, 4),
+        loss=round(check.loss, 4),
+        passed=round(check.passed, 4),
+    )
 
 
 class Manifest(Struct, frozen=True):
@@ -54,19 +67,19 @@ class Manifest(Struct, frozen=True):
     sentences_sha256: dict[str, str]
     training: Trained
     measured: dict[str, Figures] = {}
-    """Part → what the verifier said of the likeliest answers."""
+    """Part → how the verifier judged the most probable answers."""
     note: str = ""
     """What else a reader of the card should know of this run."""
 
 
-def write(folder: Path, manifest: Manifest) -> None:
+def write_card(folder: Path, manifest: Manifest) -> None:
     """Write both papers."""
     plain = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     (folder / MANIFEST).write_bytes(plain + b"\n")
-    (folder / README).write_text(readme(manifest))
+    (folder / README).write_text(render_card(manifest))
 
 
-def readme(manifest: Manifest) -> str:
+def render_card(manifest: Manifest) -> str:
     """The card."""
     form = files(__package__).joinpath("card.md").read_text("utf-8")
     options, trained = manifest.options, manifest.training
@@ -102,8 +115,8 @@ def _sentences(manifest: Manifest) -> str:
     head = "| part | sentences | of the tables | families | kinds | signatures | SHA-256 |"
     rows = [head, "|---|---|---|---|---|---|---|"]
     for part, row in manifest.sentences.items():
-        told = " | ".join(str(number) for number in row.values())
-        rows.append(f"| {part} | {told} | `{manifest.sentences_sha256[part][:16]}` |")
+        cells = " | ".join(str(number) for number in row.values())
+        rows.append(f"| {part} | {cells} | `{manifest.sentences_sha256[part][:16]}` |")
     return "\n".join(rows)
 
 
@@ -114,6 +127,6 @@ def _figures(manifest: Manifest) -> str:
     ]
     for part, found in manifest.measured.items():
         shares = (found.passed, found.slot_errors, found.contradictions, found.numerals)
-        told = " | ".join(f"{100 * share:.1f} %" for share in shares)
-        rows.append(f"| {part} | {found.signatures} | {told} |")
+        cells = " | ".join(f"{100 * share:.1f} %" for share in shares)
+        rows.append(f"| {part} | {found.signatures} | {cells} |")
     return "\n".join(rows)

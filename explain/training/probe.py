@@ -11,17 +11,17 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from explain.facts.signature import Signature, facts_for
-from explain.language_model.prompt import request
+from explain.facts.signature import Signature, facts_of_signature
+from explain.language_model.prompt import tuned_request
 from explain.training.references import Reference
 from explain.verifier import verify
 from explain.verifier.candidate import Candidate
 
 SLOTS = frozenset({"slot_malformed", "slot_unknown", "slot_missing", "slot_repeated"})
-SAYS_OTHERWISE = frozenset({"event_unnamed", "direction", "negation", "phase"})
+CONTRADICTIONS = frozenset({"event_unnamed", "direction", "negation", "phase"})
 
 
-class Writes(Protocol):
+class BatchWriter(Protocol):
     """What answers many requests."""
 
     def write_many(self, prompts: Sequence[str], candidates: int = 1) -> list[list[str]]:
@@ -42,24 +42,26 @@ class Figures(Struct, frozen=True):
     """Reason code → sentences."""
 
 
-def signatures_of(examples: Iterable[Reference]) -> list[Signature]:
-    """What a part's sentences say, each once, in order."""
+def unique_signatures(examples: Iterable[Reference]) -> list[Signature]:
+    """The signatures of a part's sentences, each once, in order."""
     return list(dict.fromkeys(example.signature for example in examples))
 
 
-def codes(signature: Signature, sentence: str) -> tuple[str, ...]:
-    """What the verifier says to a sentence alone."""
-    facts, slots = facts_for(signature), frozenset(signature.slots)
-    return verify(Candidate(sentence, facts, "seen", slots))
+def judge_answer(signature: Signature, sentence: str) -> tuple[str, ...]:
+    """The reason codes for which the verifier refuses a sentence alone."""
+    facts, slots = facts_of_signature(signature), frozenset(signature.slots)
+    return verify(Candidate(text=sentence, facts=facts, part="seen", required=slots))
 
 
-def probe(model: Writes, asked: Sequence[Signature]) -> Figures:
+def probe_answers(model: BatchWriter, asked: Sequence[Signature]) -> Figures:
     """Ask once for each signature and judge the answers."""
-    answers = model.write_many([request(signature) for signature in asked])
-    return figures([codes(said, texts[0]) for said, texts in zip(asked, answers, strict=True)])
+    answers = model.write_many([tuned_request(signature) for signature in asked])
+    return summarise_refusals(
+        [judge_answer(signature, texts[0]) for signature, texts in zip(asked, answers, strict=True)]
+    )
 
 
-def figures(refused: Sequence[tuple[str, ...]]) -> Figures:
+def summarise_refusals(refused: Sequence[tuple[str, ...]]) -> Figures:
     """The shares of judged sentences."""
     count = max(len(refused), 1)
 
@@ -70,7 +72,7 @@ def figures(refused: Sequence[tuple[str, ...]]) -> Figures:
         signatures=len(refused),
         passed=round(sum(not found for found in refused) / count, 4),
         slot_errors=share(SLOTS),
-        contradictions=share(SAYS_OTHERWISE),
+        contradictions=share(CONTRADICTIONS),
         numerals=share(frozenset({"numeral"})),
         refused=dict(Counter(code for found in refused for code in found).most_common()),
     )

@@ -5,26 +5,29 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from explain.language_model.adapter import CONFIG, WEIGHTS
-from explain.language_model.files import SMOLLM2, Source, digest, unavailable
-from explain.language_model.model import LanguageModel, offline, prepare
-from explain.training import card, checkpoint, lora
-from explain.training.examples import encode, of_tables
-from explain.training.fit import Report, Training
-from explain.training.options import Options
-from explain.training.probe import probe, signatures_of
-from explain.training.references import Reference, load
-from explain.training.split import Split, counts, split
+from explain.language_model.files import SMOLLM2, Source, language_model_unavailable, sha256_of_file
+from explain.language_model.inference import LanguageModel, keep_offline, prepare_weights
+from explain.training.card import NAME, Manifest, Trained, write_card
+from explain.training.examples import encode_examples, table_examples
+from explain.training.fitting.checkpoint import FILE as CHECKPOINT_FILE
+from explain.training.fitting.fit import Report, Training
+from explain.training.fitting.lora import add_adapter, save_adapter
+from explain.training.fitting.options import Options
+from explain.training.probe import probe_answers, unique_signatures
+from explain.training.references import Reference, load_references
+from explain.training.split import Split, part_counts, split_references
 
 
-class Place(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunPaths:
     """Where a run reads and writes."""
 
     models: Path
@@ -35,81 +38,95 @@ class Place(Struct, frozen=True):
     threads: int = 2
 
 
-def data() -> Split:
+def training_data() -> Split:
     """All references and the tables' own sentences, divided."""
-    return split(load(), of_tables())
+    return split_references(load_references(), table_examples())
 
 
-def digest_of(examples: Sequence[Reference]) -> str:
+def examples_digest(examples: Sequence[Reference]) -> str:
     """Names the sentences, in their order."""
     lines = (f"{x.signature.key}\t{x.family}\t{x.text}\n" for x in examples)
     return sha256("".join(lines).encode()).hexdigest()
 
 
 def train(
-    place: Place,
+    paths: RunPaths,
     options: Options,
     report: Report,
     *,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
     divided: Split | None = None,
-) -> card.Manifest:
+) -> Manifest:
     """Fit an adapter, write it, and measure it as it will be used.
 
     Raises:
         UnavailableError: the base or the extra ``llm`` is missing.
         InputError: there is no checkpoint of this run to resume.
-        explain.training.fit.Stopped: ``stop`` said so; ``resume`` goes on from there.
+        explain.training.fitting.fit.Stopped: ``stop`` returned True; ``resume`` continues.
     """
-    divided = divided or data()
-    tokenizer, base, torch = _base(place)
+    divided = divided or training_data()
+    digests = {
+        "train": examples_digest(divided.train),
+        "validation": examples_digest(divided.validation),
+    }
+    run = _make_training(paths, options, divided, digests)
+    if resume:
+        run.resume()
+    state = run.run(report, stop)
+    save_adapter(run.model, paths.out, paths.source.name)
+    manifest = Manifest(
+        name=NAME,
+        base=paths.source.name,
+        base_sha256=paths.source.sha256,
+        files={name: sha256_of_file(paths.out / name) for name in (WEIGHTS, CONFIG)},
+        made=time.strftime("%Y-%m-%d", time.gmtime()),
+        options=options,
+        sentences=part_counts(divided),
+        sentences_sha256={**digests, "test": examples_digest(divided.test)},
+        training=Trained.of(state, device=run.device, threads=paths.threads, of_steps=run.steps),
+    )
+    write_card(paths.out, manifest)
+    manifest = msgspec.structs.replace(manifest, measured=_measure_adapter(paths, divided))
+    write_card(paths.out, manifest)
+    (paths.out / CHECKPOINT_FILE).unlink()
+    return manifest
+
+
+def _make_training(
+    paths: RunPaths, options: Options, divided: Split, digests: dict[str, str]
+) -> Training:
+    """A run from the start: the base with a new adapter, the encoded sentences, the check.
+
+    Args:
+        digests: SHA-256 of the sentences of each part, for the checkpoint's fingerprint.
+    """
+    tokenizer, base, torch = _load_base(paths)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = lora.adapted(base, options)
-    digests = {"train": digest_of(divided.train), "validation": digest_of(divided.validation)}
-    named = msgspec.json.encode([options, digests, place.source.sha256])
-    judged = signatures_of(divided.validation)
+    model = add_adapter(base, options)
+    named = msgspec.json.encode([options, digests, paths.source.sha256])
+    judged = unique_signatures(divided.validation)
 
     def passes() -> float:
         """Asked in the precision in which it is trained."""
         with torch.autocast(device, dtype=torch.bfloat16):
-            return probe(LanguageModel.in_training(model, tokenizer), judged).passed
+            return probe_answers(LanguageModel.in_training(model, tokenizer), judged).passed
 
-    run = Training(
-        model,
-        encode(tokenizer, divided.train),
-        encode(tokenizer, divided.validation),
-        options,
-        place.out,
-        sha256(named).hexdigest(),
-        passes,
-        device,
-    )
-    if resume:
-        run.resume()
-    state = run.run(report, stop)
-    lora.save(model, place.out, place.source.name)
-    manifest = card.Manifest(
-        name=card.NAME,
-        base=place.source.name,
-        base_sha256=place.source.sha256,
-        files={name: digest(place.out / name) for name in (WEIGHTS, CONFIG)},
-        made=time.strftime("%Y-%m-%d", time.gmtime()),
+    return Training(
+        model=model,
+        learn=encode_examples(tokenizer, divided.train),
+        judge=encode_examples(tokenizer, divided.validation),
         options=options,
-        sentences=counts(divided),
-        sentences_sha256={**digests, "test": digest_of(divided.test)},
-        training=card.Trained.of(state, device, place.threads, run.steps),
+        folder=paths.out,
+        fingerprint=sha256(named).hexdigest(),
+        passes=passes,
+        device=device,
     )
-    card.write(place.out, manifest)
-    manifest = msgspec.structs.replace(manifest, measured=_measured(place, divided))
-    card.write(place.out, manifest)
-    (place.out / checkpoint.FILE).unlink()
-    return manifest
 
 
-def _base(place: Place) -> tuple[Any, Any, Any]:
+def _load_base(paths: RunPaths) -> tuple[Any, Any, Any]:
     """The tokenizer, the base in full precision, and torch, set to the threads it may use."""
-    offline()
+    keep_offline()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve those that work
     try:
         import peft  # noqa: F401, PLC0415
@@ -117,9 +134,9 @@ def _base(place: Place) -> tuple[Any, Any, Any]:
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
     except ImportError as error:
         why = f"Training needs the extra `llm`: there is no {error.name}."
-        raise unavailable(why, "pip install 'vigil[llm]'") from None
-    torch.set_num_threads(place.threads)
-    folder = prepare(place.models, place.source)
+        raise language_model_unavailable(why, "pip install 'vigil[llm]'") from None
+    torch.set_num_threads(paths.threads)
+    folder = prepare_weights(paths.models, paths.source)
     base = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=torch.float32,
@@ -128,8 +145,8 @@ def _base(place: Place) -> tuple[Any, Any, Any]:
     return AutoTokenizer.from_pretrained(folder, padding_side="left"), base, torch
 
 
-def _measured(place: Place, divided: Split) -> dict[str, Any]:
+def _measure_adapter(paths: RunPaths, divided: Split) -> dict[str, Any]:
     """What the adapter, loaded as it will be used, writes for signatures that it has not seen."""
-    model = LanguageModel(place.models, place.source, place.threads, adapter=place.out)
+    model = LanguageModel(paths.models, paths.source, paths.threads, adapter=paths.out)
     asked = {"validation": divided.validation, "test": divided.test}
-    return {name: probe(model, signatures_of(part)) for name, part in asked.items()}
+    return {name: probe_answers(model, unique_signatures(part)) for name, part in asked.items()}

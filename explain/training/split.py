@@ -1,15 +1,15 @@
 """Which sentences the model learns from, which end its training, and which only judge it.
 
-Whole kinds and whole families of phrasing are held out, so that a test sentence is put as no
-training sentence is, or is about what none is about. All is written down here; nothing is drawn.
+Whole kinds and whole families of phrasing are held out, so that no test sentence is phrased
+like a training sentence, or none in training is about its kind. The division is fixed here; nothing
+is random.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
-
-from msgspec import Struct
 
 from explain.facts.signature import Signature
 from explain.training.examples import TABLE
@@ -22,7 +22,8 @@ TEST_FAMILIES = frozenset({"earlier", "limit", "pair_with", "persist", "was_then
 VALIDATION_FAMILIES = frozenset({"clock", "inset", "lasted"})
 
 
-class Split(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Split:
     """The three parts, each in the order in which its sentences were given."""
 
     train: tuple[Reference, ...]
@@ -40,7 +41,7 @@ def part_of(example: Reference) -> Part:
     return "train"
 
 
-def split(references: Iterable[Reference], own: Iterable[Reference] = ()) -> Split:
+def split_references(references: Iterable[Reference], own: Iterable[Reference] = ()) -> Split:
     """Divide the references; the tables' own sentences are only learnt from.
 
     A wording that is judged is not learnt from, whatever its family there or here.
@@ -53,13 +54,13 @@ def split(references: Iterable[Reference], own: Iterable[Reference] = ()) -> Spl
     judged = tested | {example.text for example in parts["validation"]}
     learnt = [*parts["train"], *(x for x in own if part_of(x) == "train")]
     return Split(
-        tuple(x for x in _once(learnt) if x.text not in judged),
-        tuple(_once(parts["validation"])),
-        tuple(_once(parts["test"])),
+        tuple(x for x in _without_repeats(learnt) if x.text not in judged),
+        tuple(_without_repeats(parts["validation"])),
+        tuple(_without_repeats(parts["test"])),
     )
 
 
-def _once(examples: Iterable[Reference]) -> Iterable[Reference]:
+def _without_repeats(examples: Iterable[Reference]) -> Iterable[Reference]:
     """Each signature and wording once: as it came first."""
     found: dict[tuple[Signature, str], Reference] = {}
     for example in examples:
@@ -67,7 +68,7 @@ def _once(examples: Iterable[Reference]) -> Iterable[Reference]:
     return found.values()
 
 
-def counts(divided: Split) -> dict[str, dict[str, int]]:
+def part_counts(divided: Split) -> dict[str, dict[str, int]]:
     """How many sentences, families and kinds each part has; the tables' own apart."""
     return {
         name: {

@@ -1,4 +1,4 @@
-"""The verifier: what no text gets past. Pure, and the same for a template and for a model's words.
+"""The verifier, which every text must pass. Pure; the same for a template and a model's sentence.
 
 A rule is a function of a :class:`~explain.verifier.candidate.Candidate` that answers whether the
 text must be refused. The table below is the whole verifier; ``docs/explanation.md`` carries it, and
@@ -8,9 +8,8 @@ a test holds the two together.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
-
-from msgspec.structs import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from explain.tables import slots_of
 from explain.verifier.candidate import Candidate
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from explain.templates.drafts import Draft
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rule:
     """One rule: its reason code, what it asks, and what it refuses."""
 
     code: str
@@ -99,17 +99,24 @@ def verify_draft(draft: Draft, facts: Facts, required: frozenset[str]) -> tuple[
     Args:
         required: the slots that the sentence on what we saw must carry.
     """
-    seen = Candidate(draft.seen.text, _said_by(draft.seen.text, facts), "seen", required)
-    message = Candidate(draft.message, facts, "message", slots_of(draft.message))
-    title = Candidate(draft.title, facts, "title", frozenset())
+    seen = Candidate(
+        text=draft.seen.text,
+        facts=_facts_in_sentence(draft.seen.text, facts),
+        part="seen",
+        required=required,
+    )
+    message = Candidate(
+        text=draft.message, facts=facts, part="message", required=slots_of(draft.message)
+    )
+    title = Candidate(text=draft.title, facts=facts, part="title", required=frozenset())
     codes = [code for part in (title, seen, message) for code in verify(part)]
     return tuple(dict.fromkeys(codes))
 
 
-def _said_by(sentence: str, facts: Facts) -> Facts:
-    """The facts that the one sentence has to say: a further finding only where it is named there,
-    because the message may say it in a sentence of its own."""
-    told = Candidate(sentence, facts, "seen", frozenset())
-    if facts.also and not event.named(told, findings(told)[1]):
+def _facts_in_sentence(sentence: str, facts: Facts) -> Facts:
+    """The facts that the one sentence must contain: a further finding only where it is named there,
+    because the message may name it in another sentence."""
+    candidate = Candidate(text=sentence, facts=facts, part="seen", required=frozenset())
+    if facts.also and not event.is_named(candidate, findings(candidate)[1]):
         return replace(facts, also="")
     return facts

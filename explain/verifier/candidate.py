@@ -1,4 +1,4 @@
-"""A text on trial, and the views of it that the rules take."""
+"""A text to be verified, and the views of it that the rules use."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Literal
 
 from explain.facts.extraction import Facts
 from explain.tables import SLOT
-from explain.verifier import lexicon
-from explain.verifier.lexicon import Lexicon
+from explain.verifier.lexicon import Lexicon, load_lexicon
 
 Part = Literal["seen", "message", "title"]
 PLACEHOLDER = "\N{SECTION SIGN}"
 UNTIL = "\N{PILCROW SIGN}"
-"""Stands for the slot that says when it ended: a finding that was "until" then is over."""
+"""Replaces the slot of the time of the end: a finding that was "until" then is over."""
 MARKS = PLACEHOLDER + UNTIL
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 class Candidate:
-    """A delexicalised text that claims to say these facts.
+    """A delexicalised text, and the facts that it must express.
 
     Args:
         part: ``seen``, the one sentence on what we saw (all that a model writes); ``message``,
@@ -38,7 +37,7 @@ class Candidate:
     @cached_property
     def lexicon(self) -> Lexicon:
         """The words of its locale."""
-        return lexicon.load(self.facts.locale)
+        return load_lexicon(self.facts.locale)
 
     @cached_property
     def slots(self) -> list[str]:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from explain.verifier import lexicon, subjects
 from explain.verifier.candidate import SENTENCE_END, Candidate
-from explain.verifier.lexicon import Lexicon
-from explain.verifier.subjects import Subject
+from explain.verifier.lexicon import Lexicon, load_lexicon
+from explain.verifier.subjects import Subject, find_subjects, subject_of_claim
 
 What = Literal["above", "below", "rise", "fall", "end", "span", "condition", "same"]
 SIDE = {"above": "above", "rise": "above", "below": "below", "fall": "below"}
@@ -31,13 +31,14 @@ _AGAIN = re.compile(r"again|once more", re.IGNORECASE)
 _AWAY = re.compile(r"\b(?:from|after|below|under|within|inside|since|of)\b", re.IGNORECASE)
 
 
-class Claim(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Claim:
     """One place in a text that claims something."""
 
     what: What
-    """``span``: how long it was ("lasted"), which says that it is over, or was told late."""
+    """``span``: how long it was ("lasted"), which means that it is over, or is late data."""
     about: frozenset[str]
-    """The topics that it speaks of; empty where the text has named none."""
+    """The topics that it is about; empty where the text has named none."""
     own: bool
     """Said in words that are the kind's alone."""
     negated: bool
@@ -45,7 +46,7 @@ class Claim(NamedTuple):
     past: bool
     """It was so; or it is denied from behind, and was never so."""
     again: bool
-    """Its clause says "again"."""
+    """Its clause contains "again"."""
 
     @property
     def side(self) -> str:
@@ -58,35 +59,37 @@ class Claim(NamedTuple):
         return self.what in {"rise", "fall"}
 
 
-class Reading(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reading:
     """All that a text claims, in order."""
 
     claims: tuple[Claim, ...]
     denied: bool
-    """A clause denies without saying what: "which is not true"."""
+    """A clause denies without naming what: "which is not true"."""
     present: bool
-    """It says "now": what was is so still."""
+    """It contains "now": what was so is still so."""
     named: tuple[tuple[str, tuple[Subject, ...]], ...]
-    """Each sentence, and what it speaks of."""
+    """Each sentence, and its subjects."""
 
 
-class _Token(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class _Token:
     start: int
     end: int
     what: str
     own: bool
 
 
-def read(candidate: Candidate) -> Reading:
+def read_claims(candidate: Candidate) -> Reading:
     """What a text claims."""
     facts = candidate.facts
     also = facts.also.partition(".")[0] if candidate.part != "title" else ""
-    return _read(candidate.plain, facts.kind, also, facts.locale)
+    return _read(candidate.plain, facts.kind, also=also, locale=facts.locale)
 
 
 @lru_cache(maxsize=256)
 def _read(text: str, kind: str, also: str, locale: str) -> Reading:
-    words = lexicon.load(locale)
+    words = load_lexicon(locale)
     claims: list[Claim] = []
     named: list[tuple[str, tuple[Subject, ...]]] = []
     denied = present = False
@@ -98,15 +101,17 @@ def _read(text: str, kind: str, also: str, locale: str) -> Reading:
             for token in tokens
             if token.what in _CLAIMS and token.what != "same"
         ]
-        spoken = subjects.find(sentence, words.kinds[kind].subjects, words, claimed)
-        named.append((sentence, tuple(spoken)))
+        mentioned = find_subjects(
+            sentence, words.kinds[kind].subjects, words=words, claimed=claimed
+        )
+        named.append((sentence, tuple(mentioned)))
         present |= any(token.what == "present" for token in tokens)
         for clause in _clauses(sentence, tokens, words):
             denied |= _denies(clause)
-            claims.extend(_claims(sentence, clause, spoken, last))
-        if spoken and (claimed or last is None):  # what is named for its value alone is not "it"
-            last = spoken[-1]
-    return Reading(tuple(_same(claims)), denied, present, tuple(named))
+            claims.extend(_claims(sentence, clause, named=mentioned, last=last))
+        if mentioned and (claimed or last is None):  # what is named for its value alone is not "it"
+            last = mentioned[-1]
+    return Reading(claims=tuple(_same(claims)), denied=denied, present=present, named=tuple(named))
 
 
 def _tokens(sentence: str, kinds: list[str], words: Lexicon) -> list[_Token]:
@@ -131,7 +136,7 @@ def _back(sentence: str, tokens: list[_Token]) -> list[_Token]:
         before, token = tokens[n - 1], tokens[n]
         near = token.start - before.end <= 1
         if before.what == "end" and token.what in _MOVED and near:
-            moved[n] = token._replace(what=_MOVED[token.what])
+            moved[n] = replace(token, what=_MOVED[token.what])
     return moved
 
 
@@ -158,27 +163,30 @@ def _denies(clause: list[_Token]) -> bool:
 def _claims(
     sentence: str, clause: list[_Token], named: list[Subject], last: Subject | None
 ) -> Iterator[Claim]:
-    said = [token for token in clause if token.what in _CLAIMS]
-    ends = [token for token in said if token.what == "end"]
+    claiming = [token for token in clause if token.what in _CLAIMS]
+    ends = [token for token in claiming if token.what == "end"]
     again = any(_AGAIN.search(sentence, end.start, end.end) for end in ends)
-    ceased = bool(said) and _CEASED.search(sentence, clause[0].start) is not None
-    for token in said:
+    ceased = bool(claiming) and _CEASED.search(sentence, clause[0].start) is not None
+    for token in claiming:
         tense = _tense(clause, token)
-        own = subjects.owner(sentence, (token.start, token.end), named, token.what) or last
+        own = (
+            subject_of_claim(sentence, (token.start, token.end), subjects=named, what=token.what)
+            or last
+        )
         yield Claim(
-            token.what,  # type: ignore[arg-type]
-            own.together if own else frozenset(),
-            token.own,
-            _turns(sentence, clause, token) % 2 == 1,
-            tense == "lasting" or _relapses(sentence, clause, token),
-            (tense == "past" or _behind(clause, token) > 0) and not ceased,
-            again,
+            what=token.what,  # type: ignore[arg-type]
+            about=own.together if own else frozenset(),
+            own=token.own,
+            negated=_turns(sentence, clause, token) % 2 == 1,
+            lasting=tense == "lasting" or _relapses(sentence, clause, token),
+            past=(tense == "past" or _behind(clause, token) > 0) and not ceased,
+            again=again,
         )
 
 
 def _turns(sentence: str, clause: list[_Token], token: _Token) -> int:
     """How often a claim is turned around: by the negators before it in its clause, by those after
-    the last one, and an end by a condition that says "no" itself ("no data are coming in").
+    the last one, and an end by a condition that contains "no" itself ("no data are coming in").
     """
     turns = [other for other in clause if other.what in {"negator", "after"}]
     led = [other.end for other in clause if other.what == "history" and other.end <= token.start]
@@ -198,9 +206,9 @@ def _behind(clause: list[_Token], token: _Token) -> int:
 
 
 def _tense(clause: list[_Token], token: _Token) -> str:
-    """``lasting``, ``past`` or empty: as the nearest word before says it."""
-    said = [t.what for t in clause if t.end <= token.start and t.what in _TENSES]
-    return _TENSES[said[-1]] if said else ""
+    """``lasting``, ``past`` or empty: by the nearest word before it."""
+    tenses = [t.what for t in clause if t.end <= token.start and t.what in _TENSES]
+    return _TENSES[tenses[-1]] if tenses else ""
 
 
 def _relapses(sentence: str, clause: list[_Token], token: _Token) -> bool:
@@ -223,4 +231,4 @@ def _same(claims: list[Claim]) -> Iterator[Claim]:
             before = claim
             yield claim
         elif before is not None:
-            yield before._replace(about=claim.about)
+            yield replace(before, about=claim.about)

@@ -1,16 +1,17 @@
-"""The findings that a text has to tell, and which of them each of its claims is about."""
+"""The findings that a text must express, and which of them each of its claims is about."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from explain.verifier.candidate import Candidate
-from explain.verifier.claims import Claim, read
+from explain.verifier.claims import Claim, read_claims
 from explain.verifier.lexicon import Row
 
 
-class Finding(NamedTuple):
-    """One finding of the facts: the one that the event is about, or the one told with it."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding of the facts: the one that the event is about, or the further one."""
 
     kind: str
     direction: str
@@ -18,35 +19,35 @@ class Finding(NamedTuple):
 
 
 def findings(candidate: Candidate) -> tuple[Finding, ...]:
-    """The leading finding, then what else is told with it (never in a title)."""
+    """The leading finding, then the further one (never in a title)."""
     facts, kinds = candidate.facts, candidate.lexicon.kinds
-    told = [Finding(facts.kind, facts.direction, kinds[facts.kind])]
+    found = [Finding(facts.kind, facts.direction, kinds[facts.kind])]
     if facts.also and candidate.part != "title":
         kind, _, direction = facts.also.partition(".")
-        told.append(Finding(kind, direction, kinds[kind]))
-    return tuple(told)
+        found.append(Finding(kind, direction, kinds[kind]))
+    return tuple(found)
 
 
 def belongs(claim: Claim, finding: Finding) -> bool:
-    """Whether a claim speaks of a finding."""
+    """Whether a claim is about a finding."""
     row = finding.row
     if claim.about & row.topics:
         return True
     loose = claim.own or claim.what in {"end", "span"}
-    return loose and bool(claim.about & row.spoken)
+    return loose and bool(claim.about & row.further_topics)
 
 
 def claims_of(candidate: Candidate, finding: Finding) -> list[Claim]:
-    """What a text claims of a finding; what it claims of nothing named is about the leading one."""
+    """A text's claims about a finding; a claim without a subject is about the leading one."""
     leads = finding.kind == candidate.facts.kind
     return [
         claim
-        for claim in read(candidate).claims
+        for claim in read_claims(candidate).claims
         if belongs(claim, finding) or (leads and not claim.about)
     ]
 
 
 def known_topics(candidate: Candidate) -> frozenset[str]:
-    """All that a text on these facts may speak of."""
+    """All topics that a text on these facts may have."""
     rows = [finding.row for finding in findings(candidate)]
-    return frozenset().union(*(row.topics | row.spoken for row in rows))
+    return frozenset().union(*(row.topics | row.further_topics for row in rows))

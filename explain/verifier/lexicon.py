@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
-
-from msgspec import Struct
 
 from explain import tables
 
@@ -17,7 +16,8 @@ TIMES = ("duration", "since", "until")
 _NEVER = re.compile(r"(?!)")
 
 
-class Limits(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Limits:
     """How long a text for an audience may be; ``grade`` None: any reading grade."""
 
     sentences: int
@@ -25,23 +25,25 @@ class Limits(Struct, frozen=True):
     grade: float | None = None
 
 
-class Row(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Row:
     """What the verifier knows of one kind."""
 
     topics: frozenset[str]
     """What it is about: one of them must be named."""
-    spoken: frozenset[str]
-    """Of what else its text may speak."""
+    further_topics: frozenset[str]
+    """What else its text may be about."""
     words: Pattern
     """Words that assert it, or a direction of it, for this kind alone: groups ``condition``,
     ``end``, ``rise``, ``fall``, ``above`` and ``below``."""
     subjects: Pattern
     """Every subject that a text on this kind may name, its topic as the group's name."""
     reference: Pattern | None
-    """What it is measured against, without which it would say something else."""
+    """What it is measured against, without which it would mean something else."""
 
 
-class Lexicon(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Lexicon:
     """The word lists of one locale, each as one pattern."""
 
     neutral: Pattern
@@ -61,10 +63,10 @@ class Lexicon(Struct, frozen=True):
     """Groups named by activity, and ``other``."""
     context_negated: Pattern
     context_free: frozenset[str]
-    """Kinds that may say that they were measured at rest or in sleep."""
+    """Kinds whose text may name rest or sleep as their circumstance."""
     times: Pattern
     times_of_days: Pattern
-    """What the kinds in ``judged_over_days`` may say of the time."""
+    """The words of time that the kinds in ``judged_over_days`` may use."""
     judged_over_days: frozenset[str]
     doubt: Pattern
     degree: Pattern
@@ -89,10 +91,10 @@ class Lexicon(Struct, frozen=True):
     """Slot → words that stand for it where reading ease and length are measured."""
 
 
-def pattern(words: Iterable[str]) -> Pattern:
+def compile_words(words: Iterable[str]) -> Pattern:
     """One pattern that finds any of the words, the longest first, as whole words.
 
-    >>> pattern(["no", "no longer"]).findall("It is no longer so; no, not.")
+    >>> compile_words(["no", "no longer"]).findall("It is no longer so; no, not.")
     ['no longer', 'no']
     """
     return re.compile(_either(words), re.IGNORECASE)
@@ -104,70 +106,70 @@ def _either(words: Iterable[str]) -> str:
 
 
 def _grouped(groups: Mapping[str, Iterable[str]]) -> Pattern:
-    """One pattern whose matches say by their group what they are; earlier groups win."""
+    """One pattern with a named group for each list of words; earlier groups win."""
     listed = ((name, list(words)) for name, words in groups.items())
     return re.compile("|".join(f"(?P<{k}>{_either(v)})" for k, v in listed if v), re.I)
 
 
 @cache
-def load(locale: str) -> Lexicon:
+def load_lexicon(locale: str) -> Lexicon:
     """The lexicon of a locale."""
-    raw = tables.read(f"{locale}/lexicon.toml")
+    raw = tables.read_table(f"{locale}/lexicon.toml")
     return Lexicon(
-        **_of_claims(raw),
-        **_of_contents(raw),
-        **_of_places(raw),
+        **_claim_patterns(raw),
+        **_content_patterns(raw),
+        **_place_patterns(raw),
         vocabulary=_vocabulary(locale),
         limits={who: Limits(**row) for who, row in raw["limits"].items()},
         neutral_words=tables.words(locale)["neutral"],
     )
 
 
-def _of_claims(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _claim_patterns(raw: Mapping[str, Any]) -> dict[str, Any]:
     topics, generic = raw["topics"], raw["generic"]
     return {
-        "neutral": pattern(raw["neutral"]),
+        "neutral": compile_words(raw["neutral"]),
         "breaks": _breaks(raw["breaks"]),
-        "joins": pattern(raw["joins"]),
+        "joins": compile_words(raw["joins"]),
         "signals": _signals(raw),
-        "unfinished": pattern(raw["ends"]["unfinished"]),
+        "unfinished": compile_words(raw["ends"]["unfinished"]),
         "vitals": _topics(topics, topics.keys() - set(generic), {}),
         "kinds": {kind: _row(row, topics, generic) for kind, row in raw["kinds"].items()},
-        "elsewhere": {where: pattern(listed) for where, listed in raw["elsewhere"].items()},
+        "elsewhere": {where: compile_words(listed) for where, listed in raw["elsewhere"].items()},
     }
 
 
-def _of_contents(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _content_patterns(raw: Mapping[str, Any]) -> dict[str, Any]:
     context, times = raw["context"], raw["times"]
     return {
         "context": _grouped({k: context[k] for k in ("other", "rest", "asleep", "active")}),
         "context_negated": re.compile(_either(context["negated"]) + r"\s*$", re.I),
         "context_free": frozenset(context["free"]),
-        "times": pattern(times["words"]),
-        "times_of_days": pattern(times["days_words"]),
+        "times": compile_words(times["words"]),
+        "times_of_days": compile_words(times["days_words"]),
         "judged_over_days": frozenset(times["days"]),
-        "doubt": pattern(raw["doubt"]["words"]),
-        "degree": pattern(raw["degree"]["words"]),
-        "forbidden": {what: pattern(listed) for what, listed in raw["forbidden"].items()},
-        "audiences": {who: pattern(listed) for who, listed in raw["audiences"].items()},
+        "doubt": compile_words(raw["doubt"]["words"]),
+        "degree": compile_words(raw["degree"]["words"]),
+        "forbidden": {what: compile_words(listed) for what, listed in raw["forbidden"].items()},
+        "audiences": {who: compile_words(listed) for who, listed in raw["audiences"].items()},
     }
 
 
-def _of_places(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _place_patterns(raw: Mapping[str, Any]) -> dict[str, Any]:
     places, capitals = raw["places"], raw["capitals"]
     return {
         "places": {slot: frozenset(places[slot]) for slot in TIMES},
-        "duration_after": pattern(places["duration_after"]),
+        "duration_after": compile_words(places["duration_after"]),
         "duration_terse": frozenset(places["duration_terse"]),
         "quantity_never": frozenset(places["quantity_never"]),
-        "numerals": pattern(raw["numerals"]["words"]),
+        "numerals": compile_words(raw["numerals"]["words"]),
         "capitals": frozenset(capitals["words"]),
         "openers": frozenset(capitals["openers"]),
     }
 
 
 def _vocabulary(locale: str) -> dict[str, frozenset[str]]:
-    words = tables.read(f"{locale}/vocabulary.toml")
+    words = tables.read_table(f"{locale}/vocabulary.toml")
     everyday = frozenset(words["everyday"].split())
     return {"patient": everyday, "care_team": everyday | frozenset(words["care_team"].split())}
 
@@ -178,14 +180,14 @@ def _row(raw: Mapping[str, Any], topics: Mapping[str, list[str]], generic: list[
     asserted = {
         name: raw.get(name, []) for name in ("condition", "end", "rise", "fall", "above", "below")
     }
-    spoken = (topics.keys() - set(generic)) | own | more
+    named_topics = (topics.keys() - set(generic)) | own | more
     reference = raw.get("reference")
     return Row(
         topics=own,
-        spoken=more,
+        further_topics=more,
         words=_grouped(asserted) if any(asserted.values()) else _NEVER,
-        subjects=_topics(topics, spoken, named),
-        reference=pattern(reference) if reference else None,
+        subjects=_topics(topics, named_topics, named),
+        reference=compile_words(reference) if reference else None,
     )
 
 

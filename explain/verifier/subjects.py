@@ -1,14 +1,14 @@
-"""What a sentence speaks of, and which of it each word belongs to.
+"""The subjects of a sentence, and which of them each claim belongs to.
 
 A *subject* is a topic of the lexicon where it is named ("your heart rate"). Two that are joined
-("your heart rate and your blood pressure") are spoken of as one. One that only qualifies another
+("your heart rate and your blood pressure") count as one. One that only qualifies another
 ("for your blood pressure") is *oblique*: what follows belongs to the other.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from explain.verifier.lexicon import Lexicon, Pattern, topic_of
 
@@ -25,41 +25,52 @@ _MOVE_OF = re.compile(
 _GAPS = {"rise": _MOVE_OF, "fall": _MOVE_OF, "same": _SAME}
 
 
-class Subject(NamedTuple):
-    """One place that names what is spoken of."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One place that names a topic."""
 
     start: int
     end: int
     topic: str
     together: frozenset[str]
-    """The topics that it is spoken of together with, its own among them."""
+    """The topics that it is joined with, its own among them."""
     oblique: bool
 
 
-def find(
+def find_subjects(
     sentence: str, subjects: Pattern, words: Lexicon, claimed: list[tuple[int, int]]
 ) -> list[Subject]:
     """The subjects of a sentence, in order.
 
     Args:
         claimed: where the sentence claims something. What has a claim of its own, right before it
-            or between it and the next, is not spoken of together with the next.
+            or between it and the next, is not joined with the next.
     """
     found: list[Subject] = []
     for match in subjects.finditer(sentence):
         topic, together = topic_of(match), frozenset({topic_of(match)})
         oblique = _OBLIQUE.search(sentence, 0, match.start()) is not None
-        if found and _joined(sentence, found[-1], match.start(), words, claimed):
+        if found and _joined(
+            sentence, found[-1], start=match.start(), words=words, claimed=claimed
+        ):
             together |= found[-1].together
             oblique |= found[-1].oblique
-        found.append(Subject(match.start(), match.end(), topic, together, oblique))
+        found.append(
+            Subject(
+                start=match.start(),
+                end=match.end(),
+                topic=topic,
+                together=together,
+                oblique=oblique,
+            )
+        )
     return found
 
 
 def _joined(
     sentence: str, before: Subject, start: int, words: Lexicon, claimed: list[tuple[int, int]]
 ) -> bool:
-    """Whether a subject that starts there is spoken of together with the one before it."""
+    """Whether a subject that starts there is joined with the one before it."""
     between = sentence[before.end : start]
     if not words.joins.search(between):
         return False
@@ -70,10 +81,10 @@ def _joined(
     return True
 
 
-def owner(
+def subject_of_claim(
     sentence: str, span: tuple[int, int], subjects: list[Subject], what: str
 ) -> Subject | None:
-    """The subject that words at a place speak of; None: the sentence names none.
+    """The subject that words at a place belong to; None: the sentence names none.
 
     The one right after an attribute ("a high heart rate", "a drop in your blood pressure"), else
     the last named before, else the first named after.

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from dashboard.phone.locales import LOCALES
 from dashboard.phone.words import EN, text_direction, word_names, words_for
 from explain.questions.answers import answer
-from explain.tables import read
+from explain.tables import read_table
 from explain.templates.compose import compose
 from tests.browser.test_phone import WCAG, Phone, at_home
 from tests.support.notify_examples import action
@@ -40,7 +40,7 @@ EARLIER = event(
 ENGLISH = {getattr(EN, name) for name in word_names()} - {EN.app_name} | {
     text
     for section in ("ask", "page", "basis")
-    for text in read("en/questions.toml")[section].values()
+    for text in read_table("en/questions.toml")[section].values()
 }
 NAMES = re.compile(r"Vigil|UTC|mmHg|JavaScript|iPhone|iPad|\b[ap]m\b")
 """Latin letters that stay in every language; Hindi writes am and pm so (CLDR)."""

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from dashboard.service import build
-from explain.facts.signature import everything, facts_for
+from explain.facts.signature import every_signature, facts_of_signature
 from explain.templates.drafts import sentences_for
 from local.parts import free_port
 from store import service as store_service
@@ -32,8 +32,8 @@ pytestmark = pytest.mark.browser
 def some() -> list[Phrase]:
     """A page or two of what the tables say, as if a model had written it."""
     found = []
-    for told in list(everything())[::9]:
-        for sentence in sentences_for(facts_for(told)):
+    for told in list(every_signature())[::9]:
+        for sentence in sentences_for(facts_of_signature(told)):
             if tuple(sorted(sentence.slots)) == told.slots:
                 found.append(
                     phrase(

@@ -10,7 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from explain.questions.answers import answer, book
+from explain.questions.answers import answer
+from explain.questions.table import question_table
 from explain.templates.compose import compose
 from local.parts import free_port
 from store.database.connections import Connection, connect
@@ -55,9 +56,9 @@ def store_message(connection: Connection) -> None:
 
 def ask_by_button(page: Page) -> None:
     """Open what is under the message and press each button in turn."""
-    for intent in book("patient").asks:
+    for intent in question_table("patient").intents:
         page.get_by_text("Ask about this message").first.click()
-        page.get_by_role("button", name=book("patient").say("ask", intent)).first.click()
+        page.get_by_role("button", name=question_table("patient").text("ask", intent)).first.click()
         made = answer(intent, TOLD, "patient")
         expect(page.get_by_role("heading", name=made.question)).to_be_visible()
         expect(page.locator(".answer-text")).to_have_text(made.text)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from explain.language_model.child import Writer, serve
-from explain.language_model.files import unavailable
+from explain.language_model.files import language_model_unavailable
 from explain.language_model.prompt import Message
 
 TABLE = "Your heart rate has been high for {duration}, now at {heart_rate}."
@@ -79,7 +79,7 @@ def load() -> Writer:
             starts = len(file.readlines())
     match script:
         case "missing":
-            raise unavailable("There is no language model.")
+            raise language_model_unavailable("There is no language model.")
         case "no_extra":
             raise ImportError("no module", name="torch")
         case "no_memory":

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from explain.language_model.child import serve
-from explain.language_model.files import Source, digest
+from explain.language_model.files import Source, sha256_of_file
 
 WORDS = (
     "patient care team | => your heart rate blood pressure is was has been high low now at for"
@@ -48,14 +48,14 @@ def make(models: Path, source: Source = SOURCE, seed: int = 1) -> Path:
     folder = models / f"{source.name}-{source.sha256[:12]}-bf16"
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    digests = {path.name: digest(path) for path in sorted(folder.iterdir())}
+    digests = {path.name: sha256_of_file(path) for path in sorted(folder.iterdir())}
     (folder / "vigil.json").write_text(json.dumps({"from": source.sha256, "files": digests}))
     return folder
 
 
 def main(models: str, adapter: str, limit_mib: str = "0") -> int:
     """Serve it."""
-    from explain.language_model.model import LanguageModel
+    from explain.language_model.inference import LanguageModel
 
     def load() -> LanguageModel:
         if int(limit_mib):

@@ -11,8 +11,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from explain import tables
-from explain.facts import signature
 from explain.facts.extraction import Facts
+from explain.facts.signature import signature_of
 from explain.facts.slots import SLOTS
 from vigil.domain import ids
 from vigil.domain.alert import Audience
@@ -24,13 +24,13 @@ from vigil.domain.reading import Context
 ONSET = datetime(2026, 11, 21, 6, 2, tzinfo=UTC)
 AUDIENCES: tuple[Audience, ...] = ("patient", "care_team")
 SITUATIONS: tuple[dict[str, Any], ...] = (
-    {"telling": "opened", "phase": "opened", "situation": "now"},
-    {"telling": "updated", "phase": "updated", "situation": "now"},
-    {"telling": "late", "phase": "opened", "situation": "late", "late": True},
-    {"telling": "closed", "phase": "closed", "situation": "ended"},
-    {"telling": "closed", "phase": "closed", "situation": "ended", "late": True},
-    {"telling": "withdrawn", "phase": "closed", "situation": "ended"},
-    {"telling": "gone", "phase": "closed", "situation": "ended"},
+    {"announcement": "opened", "phase": "opened", "situation": "now"},
+    {"announcement": "updated", "phase": "updated", "situation": "now"},
+    {"announcement": "late", "phase": "opened", "situation": "late", "late": True},
+    {"announcement": "closed", "phase": "closed", "situation": "ended"},
+    {"announcement": "closed", "phase": "closed", "situation": "ended", "late": True},
+    {"announcement": "withdrawn", "phase": "closed", "situation": "ended"},
+    {"announcement": "gone", "phase": "closed", "situation": "ended"},
 )
 
 _PLAIN = Event(
@@ -71,7 +71,7 @@ def facts(**changes: Any) -> Facts:
     """The facts of that event for the patient, with what differs."""
     plain: dict[str, Any] = {
         "kind": "heart_rate_high", "category": "clinical", "direction": "above",
-        "phase": "opened", "situation": "now", "late": False, "telling": "opened",
+        "phase": "opened", "situation": "now", "late": False, "announcement": "opened",
         "priority": "medium", "activity": "rest", "reason": "", "audience": "patient",
         "locale": "en", "synthetic": False, "slots": ("duration", "heart_rate", "since"),
     }  # fmt: skip
@@ -80,7 +80,7 @@ def facts(**changes: Any) -> Facts:
 
 def phrase(text: str, **changes: Any) -> Phrase:
     """A drafted sentence for the plain event's signature, with what differs."""
-    key = signature.of(facts(**changes), tables.slots_of(text)).key
+    key = signature_of(facts(**changes), tables.slots_of(text)).key
     return Phrase(
         phrase_id=ids.phrase_id(key, text), signature=key, text=text, status="draft",
         author="model", revision=0, time=ONSET, model="m@1", prompt_hash="h",
@@ -89,7 +89,7 @@ def phrase(text: str, **changes: Any) -> Phrase:
 
 def closed(**changes: Any) -> Facts:
     """The same, over."""
-    return facts(**({"phase": "closed", "situation": "ended", "telling": "closed"} | changes))
+    return facts(**({"phase": "closed", "situation": "ended", "announcement": "closed"} | changes))
 
 
 def category_of(kind: str) -> Category:

@@ -1,34 +1,35 @@
 """Sentences that the verifier is measured on and was not written against: good ones and bad ones.
 
 They were written by hand, by somebody who had not read the verifier, its words or its tests, and
-stay out of what the model learns from. A good sentence may say its signature; a bad one may not,
+are not in the training data. A good sentence may be used for its signature; a bad one may not,
 for the one reason that it is filed under.
 
-There are two sets. The verifier's rules were mended with what they judged wrongly of the first. Of
-the second, the fresh one, two wrong sentences were mended after its figures had been taken.
+There are two sets. The verifier's rules were corrected with what they judged wrongly of the first.
+Of the second, the fresh one, two wrong sentences were corrected after its figures had been taken.
 """
 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from msgspec import Struct
-
-from explain.facts.signature import Signature, parse
+from explain.facts.signature import Signature, parse_signature
 
 
-class Good(Struct, frozen=True):
-    """A sentence that may say its signature."""
+@dataclass(frozen=True, slots=True)
+class Good:
+    """A sentence that may be used for its signature."""
 
     signature: Signature
     text: str
 
 
-class Bad(Struct, frozen=True):
-    """A sentence that claims a signature and may not say it."""
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A sentence that may not be used for its signature."""
 
     signature: Signature
     text: str
@@ -58,7 +59,7 @@ def bad() -> tuple[Bad, ...]:
 
 @cache
 def fresh_good() -> tuple[Good, ...]:
-    """Every good sentence that nobody mended the rules with, in the order of the file.
+    """Every good sentence that the rules were not corrected with, in the order of the file.
 
     Written after the rules, without a look at them or at the first set, and judged only then.
 
@@ -70,7 +71,7 @@ def fresh_good() -> tuple[Good, ...]:
 
 @cache
 def fresh_bad() -> tuple[Bad, ...]:
-    """Every bad sentence that nobody mended the rules with, in the order of the file.
+    """Every bad sentence that the rules were not corrected with, in the order of the file.
 
     Written as those of :func:`fresh_good`.
 
@@ -82,13 +83,13 @@ def fresh_bad() -> tuple[Bad, ...]:
 
 def _good(name: str) -> tuple[Good, ...]:
     lists: dict[str, list[str]] = _read(name)
-    return tuple(Good(parse(key), text) for key, texts in lists.items() for text in texts)
+    return tuple(Good(parse_signature(key), text) for key, texts in lists.items() for text in texts)
 
 
 def _bad(name: str) -> tuple[Bad, ...]:
     kinds: dict[str, dict[str, list[str]]] = _read(name)
     return tuple(
-        Bad(parse(key), text, kind)
+        Bad(parse_signature(key), text, kind)
         for kind, lists in kinds.items()
         for key, texts in lists.items()
         for text in texts

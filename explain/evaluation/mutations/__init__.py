@@ -2,7 +2,7 @@
 
 The good ones are our references and the sentences of the tables. A mutation is made only where the
 result is an error for certain; where a changed sentence could still be true it is not made, and the
-function says so by returning None.
+function returns None.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from explain.evaluation.mutations import claims, slots
 from explain.evaluation.mutations import forms as form
 from explain.evaluation.mutations.insertions import INSERTED, inserted
 from explain.facts.signature import Signature
-from explain.training import references
+from explain.training.references import load_references
 from vigil.domain.alert import Audience
 
 Mutation = Callable[[Signature, str, Random], str | None]
@@ -59,25 +59,25 @@ def mutate(seed: int, count: int) -> list[tuple[str, Signature, str]]:
     twice for one kind.
     """
     chance = Random(seed)
-    made: dict[tuple[str, str, str], tuple[str, Signature, str]] = {}
+    mutated: dict[tuple[str, str, str], tuple[str, Signature, str]] = {}
     exhausted: set[str] = set()
     for kind in cycle(MUTATIONS):
-        if len(made) >= count or len(exhausted) == len(MUTATIONS):
+        if len(mutated) >= count or len(exhausted) == len(MUTATIONS):
             break
         if kind not in exhausted:
             for signature, text in _mutated(kind, chance):
                 key = (kind, signature.key, text)
-                if key not in made:
-                    made[key] = (kind, signature, text)
+                if key not in mutated:
+                    mutated[key] = (kind, signature, text)
                     break
             else:
                 exhausted.add(kind)
-    return list(made.values())
+    return list(mutated.values())
 
 
 def _mutated(kind: str, chance: Random) -> Iterator[tuple[Signature, str]]:
     """Good sentences drawn by chance and made wrong in one way."""
-    every = good()
+    every = good_sentences()
     for _ in range(TRIES):
         signature, text = chance.choice(every)
         wrong = MUTATIONS[kind](signature, text, chance)
@@ -86,19 +86,26 @@ def _mutated(kind: str, chance: Random) -> Iterator[tuple[Signature, str]]:
 
 
 @cache
-def good() -> tuple[tuple[Signature, str], ...]:
+def good_sentences() -> tuple[tuple[Signature, str], ...]:
     """Every good sentence that there is: the references', then the tables'."""
-    written = [(one.signature, one.text) for one in references.load()]
-    return tuple(dict.fromkeys([*written, *_of_the_tables()]))
+    written = [(one.signature, one.text) for one in load_references()]
+    return tuple(dict.fromkeys([*written, *_table_sentences()]))
 
 
-def _of_the_tables() -> Iterator[tuple[Signature, str]]:
+def _table_sentences() -> Iterator[tuple[Signature, str]]:
     for who in get_args(Audience):
         for (kind, direction), block in tables.audience("en", who).blocks.items():
-            for telling, sentences in block.seen.items():
+            for announcement, sentences in block.seen.items():
                 for sentence in sentences:
                     used = tuple(sorted(sentence.slots))
                     yield (
-                        Signature("en", who, kind, direction, telling, slots=used),
+                        Signature(
+                            locale="en",
+                            audience=who,
+                            kind=kind,
+                            direction=direction,
+                            announcement=announcement,
+                            slots=used,
+                        ),
                         sentence.text,
                     )

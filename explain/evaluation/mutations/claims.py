@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from random import Random
 
-from explain.facts.signature import LASTING, TOLD_ACTIVITIES, Signature
+from explain.facts.signature import ANNOUNCED_ACTIVITIES, LASTING, Signature
 
 _PAIRS = (
     ("high", "low"),
@@ -102,7 +102,7 @@ def negation_removed(signature: Signature, text: str, chance: Random) -> str | N
 
 def end_claimed(signature: Signature, text: str, chance: Random) -> str | None:
     """Over, of what lasts."""
-    if signature.telling not in LASTING:
+    if signature.announcement not in LASTING:
         return None
     return text.removesuffix(".") + chance.choice(ENDS) + "."
 
@@ -110,7 +110,7 @@ def end_claimed(signature: Signature, text: str, chance: Random) -> str | None:
 def end_removed(signature: Signature, text: str, chance: Random) -> str | None:
     """ "Still" for "no longer", or the end cut off, of what is over; not where it "lasted"."""
     del chance
-    if signature.telling != "closed" or "lasted" in text:
+    if signature.announcement != "closed" or "lasted" in text:
         return None
     if "no longer" in text:
         return text.replace("no longer", "still", 1)
@@ -118,7 +118,7 @@ def end_removed(signature: Signature, text: str, chance: Random) -> str | None:
 
 
 def other_event_named(signature: Signature, text: str, chance: Random) -> str | None:
-    """Another vital sign in the place of ours, or beside it; not where both are told."""
+    """Another vital sign instead of or next to the right one; not where both are named."""
     if signature.also or signature.kind == "shock_index_high":
         return None
     group = _group(signature)
@@ -126,10 +126,10 @@ def other_event_named(signature: Signature, text: str, chance: Random) -> str | 
     if swap and chance.random() < 0.5:
         pattern, other = swap
         return pattern.sub(lambda match: _like(match[0], other), text)
-    beside = ELSEWHERE[group]
+    claim = ELSEWHERE[group]
     if signature.audience == "care_team":
-        beside = beside.replace("your ", "")
-    return text.removesuffix(".") + beside + "."
+        claim = claim.replace("your ", "")
+    return text.removesuffix(".") + claim + "."
 
 
 def event_unnamed(signature: Signature, text: str, chance: Random) -> str | None:
@@ -153,7 +153,7 @@ def _group(signature: Signature) -> str:
 
 
 def wrong_audience(signature: Signature, text: str, chance: Random) -> str | None:
-    """The patient spoken of, or the care team spoken to."""
+    """The patient in the third person, or the care team addressed directly."""
     if signature.audience == "patient":
         other = chance.choice(("this person's", "the patient's", "her", "his"))
         return re.sub(r"\byour\b", other, text, flags=re.IGNORECASE)
@@ -163,14 +163,14 @@ def wrong_audience(signature: Signature, text: str, chance: Random) -> str | Non
 
 
 def context_claimed(signature: Signature, text: str, chance: Random) -> str | None:
-    """What the person was doing, where the facts say otherwise or nothing.
+    """An activity where the facts have another or none.
 
     Not at rest or asleep for a kind that is measured then.
     """
-    possible = [doing for doing in TOLD_ACTIVITIES if doing != signature.activity]
+    possible = [doing for doing in ANNOUNCED_ACTIVITIES if doing != signature.activity]
     if signature.kind == "resting_heart_rate_raised":
         possible = ["active"] if signature.activity != "active" else []
     if not possible:
         return None
-    said = CIRCUMSTANCES[signature.audience][chance.choice(possible)]
-    return text.removesuffix(".") + chance.choice(said) + "."
+    endings = CIRCUMSTANCES[signature.audience][chance.choice(possible)]
+    return text.removesuffix(".") + chance.choice(endings) + "."

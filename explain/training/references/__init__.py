@@ -1,32 +1,33 @@
-"""Sentences for *what we saw*, written by hand: what the language model learns and is held to.
+"""Sentences for *what we saw*, written by hand: training and test data of the language model.
 
-The files beside this module are described in ``README.md`` there.
+The files of this folder are described in its ``README.md``.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from explain import tables
-from explain.facts.signature import TOLD_ACTIVITIES, Signature
-from explain.tables import Direction, Telling
+from explain.facts.signature import ANNOUNCED_ACTIVITIES, Signature
+from explain.tables import Announcement, Direction
 from vigil.domain.alert import Audience
 
 _Lists = dict[str, list[tuple[str, str]]]
-_File = dict[Audience, dict[str, dict[Direction, dict[Telling, _Lists]]]]
+_File = dict[Audience, dict[str, dict[Direction, dict[Announcement, _Lists]]]]
 
 ALSO = "with."
 """Begins the key of sentences that name a further finding: ``with.<kind>.<direction>``."""
 
 
-class Reference(Struct, frozen=True):
-    """One sentence, what it says, and the family of phrasing that it belongs to."""
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One sentence, its signature, and the family of phrasing that it belongs to."""
 
     signature: Signature
     family: str
@@ -34,29 +35,35 @@ class Reference(Struct, frozen=True):
 
 
 @cache
-def load() -> tuple[Reference, ...]:
+def load_references() -> tuple[Reference, ...]:
     """Every reference, file by file in the order of their names, each as it stands there.
 
     Raises:
         ValueError: a file holds a key that is none of the format's.
     """
     names = sorted(f.name for f in files(__name__).iterdir() if f.name.endswith(".toml"))
-    return tuple(reference for name in names for reference in _of(name))
+    return tuple(reference for name in names for reference in _read_file(name))
 
 
-def _of(name: str) -> Iterator[Reference]:
+def _read_file(name: str) -> Iterator[Reference]:
     text = files(__name__).joinpath(name).read_text("utf-8")
     raw: _File = tomllib.loads(text)  # type: ignore[assignment]
     for who, kinds in raw.items():
         for kind, directions in kinds.items():
-            for direction, tellings in directions.items():
-                for telling, lists in tellings.items():
-                    plain = Signature("en", who, kind, direction, telling)
-                    yield from _told(plain, lists)
+            for direction, announcements in directions.items():
+                for announcement, lists in announcements.items():
+                    plain = Signature(
+                        locale="en",
+                        audience=who,
+                        kind=kind,
+                        direction=direction,
+                        announcement=announcement,
+                    )
+                    yield from _references_of_block(plain, lists)
 
 
-def _told(plain: Signature, lists: _Lists) -> Iterator[Reference]:
-    """The sentences of one block and telling, in any of its circumstances."""
+def _references_of_block(plain: Signature, lists: _Lists) -> Iterator[Reference]:
+    """The sentences of one block and announcement, in any of its circumstances."""
     for key, sentences in lists.items():
         base = _circumstance(plain, key)
         for family, text in sentences:
@@ -67,7 +74,7 @@ def _told(plain: Signature, lists: _Lists) -> Iterator[Reference]:
 def _circumstance(plain: Signature, key: str) -> Signature:
     if key == "sentences":
         return plain
-    if key in TOLD_ACTIVITIES:
+    if key in ANNOUNCED_ACTIVITIES:
         return replace(plain, activity=key)
     if key.startswith(ALSO):
         return replace(plain, also=key.removeprefix(ALSO))

@@ -29,7 +29,7 @@ def advice(candidate: Candidate) -> bool:
 
 
 def doubt(candidate: Candidate) -> bool:
-    """May, might, if, will: what we saw is known, or it is not said."""
+    """May, might, if, will: what we saw is certain, or it is left out."""
     return (
         candidate.part != "message" and candidate.lexicon.doubt.search(candidate.bare) is not None
     )
@@ -41,13 +41,13 @@ def question(candidate: Candidate) -> bool:
 
 
 def degree(candidate: Candidate) -> bool:
-    """Slightly, very: how much is a slot's to say."""
+    """Slightly, very: a degree is expressed by a slot."""
     found = candidate.lexicon.degree.search(candidate.plain)
     return candidate.part != "message" and found is not None
 
 
 def audience(candidate: Candidate) -> bool:
-    """Words that speak to, or of, somebody else than the reader; or tersely to a patient."""
+    """Words that address or mean another person than the reader; or a terse style for a patient."""
     words, facts = candidate.lexicon.audiences, candidate.facts
     other = "care_team" if facts.audience == "patient" else "patient"
     if words[other].search(candidate.bare) is not None:
@@ -56,7 +56,7 @@ def audience(candidate: Candidate) -> bool:
     return (
         spoken_to
         and candidate.part == "seen"
-        and facts.telling not in tables.ENDS
+        and facts.announcement not in tables.ENDS
         and not any(words[way].search(candidate.bare) for way in ("patient", "whole"))
     )
 

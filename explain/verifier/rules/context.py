@@ -1,4 +1,4 @@
-"""Context: what the person was doing, and when, are told only as the facts have them."""
+"""Context: activity and time appear only as in the facts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from explain.verifier.candidate import Candidate
 
 
 def context(candidate: Candidate) -> bool:
-    """Resting, asleep or active, where the facts say otherwise or nothing."""
+    """Resting, asleep or active, where the facts have another activity or none."""
     words, facts = candidate.lexicon, candidate.facts
-    if candidate.part == "message" and facts.telling in {"withdrawn", "gone"}:
+    if candidate.part == "message" and facts.announcement in {"withdrawn", "gone"}:
         return False
     allowed = {facts.activity}
     if facts.kind in words.context_free:

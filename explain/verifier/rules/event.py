@@ -6,8 +6,7 @@ import re
 
 from explain import tables
 from explain.verifier.candidate import MARKS, Candidate
-from explain.verifier.claims import Claim
-from explain.verifier.claims import read as read_claims
+from explain.verifier.claims import Claim, read_claims
 from explain.verifier.findings import (
     Finding,
     belongs,
@@ -23,18 +22,18 @@ _ITS_VALUE = re.compile(
 
 
 def event_unnamed(candidate: Candidate) -> bool:
-    """A finding is not named or, while it lasts, not said to be there."""
+    """A finding is not named or, while it lasts, not asserted."""
     facts = candidate.facts
-    if facts.telling in tables.ENDS and candidate.part != "title":
+    if facts.announcement in tables.ENDS and candidate.part != "title":
         return False
     return any(
-        not named(candidate, finding)
+        not is_named(candidate, finding)
         or (facts.phase != "closed" and not _asserted(candidate, finding))
         for finding in findings(candidate)
     )
 
 
-def named(candidate: Candidate, finding: Finding) -> bool:
+def is_named(candidate: Candidate, finding: Finding) -> bool:
     """Whether a text names what a finding is about, and what that is measured against."""
     row, text = finding.row, candidate.bare
     if not any(topic_of(match) in row.topics for match in row.subjects.finditer(text)):
@@ -46,8 +45,8 @@ def _asserted(candidate: Candidate, finding: Finding) -> bool:
     found = claims_of(candidate, finding)
     if any(asserts(claim, finding.direction) for claim in found):
         return True
-    # "Has not come down yet" says of what was told before that it goes on.
-    again = candidate.facts.telling == "updated"
+    # "Has not come down yet": what was announced before still lasts.
+    again = candidate.facts.announcement == "updated"
     return again and any(claim.negated and goes_back(claim, finding.direction) for claim in found)
 
 
@@ -68,10 +67,10 @@ def event_unknown(candidate: Candidate) -> bool:
 
 def _claimed(candidate: Candidate) -> bool:
     """A direction or a condition of another subject."""
-    told = findings(candidate)
-    allowed = frozenset().union(*(finding.row.topics for finding in told))
+    expected = findings(candidate)
+    allowed = frozenset().union(*(finding.row.topics for finding in expected))
     for claim in read_claims(candidate).claims:
-        ours = [finding for finding in told if belongs(claim, finding)]
+        ours = [finding for finding in expected if belongs(claim, finding)]
         if claim.about and not ours:
             return True
         if claim.side and not claim.own and claim.about - allowed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from explain import tables
 from explain.verifier.candidate import Candidate
-from explain.verifier.claims import Claim, read
+from explain.verifier.claims import Claim, read_claims
 from explain.verifier.findings import claims_of, findings
 from explain.verifier.rules.event import asserts, goes_back
 
@@ -21,7 +21,7 @@ def direction(candidate: Candidate) -> bool:
             if claim.side in {"", finding.direction}:
                 continue
             back = returning and claim.move
-            if not back and (closed or not claim.negated):  # "no longer low" says that it was low
+            if not back and (closed or not claim.negated):  # "no longer low" means that it was low
                 return True
     return False
 
@@ -29,7 +29,11 @@ def direction(candidate: Candidate) -> bool:
 def negation(candidate: Candidate) -> bool:
     """The finding denied while it lasts, or its end denied when it is over."""
     facts = candidate.facts
-    if candidate.part != "message" and facts.telling not in tables.ENDS and read(candidate).denied:
+    if (
+        candidate.part != "message"
+        and facts.announcement not in tables.ENDS
+        and read_claims(candidate).denied
+    ):
         return True
     for finding in findings(candidate):
         for claim in claims_of(candidate, finding):
@@ -45,7 +49,7 @@ def negation(candidate: Candidate) -> bool:
 
 
 def phase(candidate: Candidate) -> bool:
-    """An end told of what lasts, or what is over told as lasting, or not told as over."""
+    """An end claimed of what lasts; or of what is over, that it lasts, or no end."""
     closed = candidate.facts.phase == "closed"
     if closed and _unfinished(candidate):
         return True
@@ -65,7 +69,7 @@ def _unfinished(candidate: Candidate) -> bool:
 def _not_over(candidate: Candidate, claims: list[Claim], wanted: str) -> bool:
     if _goes_on(claims, wanted):
         return True
-    quiet = candidate.part == "title" or candidate.facts.telling in tables.ENDS
+    quiet = candidate.part == "title" or candidate.facts.announcement in tables.ENDS
     return not quiet and not any(_over(claim, wanted) for claim in claims)
 
 
@@ -75,13 +79,13 @@ def _not_lasting(candidate: Candidate, claims: list[Claim], wanted: str) -> bool
 
 
 def _ended(claim: Claim, candidate: Candidate) -> bool:
-    """Says that the finding has ended, or how long it was; of what is told late, that is known."""
+    """Whether a claim is an end or a duration; the duration of late data is known."""
     late = candidate.facts.situation == "late"
     return not claim.negated and (claim.what == "end" or (claim.what == "span" and not late))
 
 
 def _goes_on(claims: list[Claim], wanted: str) -> bool:
-    """Says that the finding is there still, or that it has come again after its end."""
+    """Whether the claims assert that the finding lasts, or has returned after its end."""
     ended = False
     for claim in claims:
         again = claim.again and not claim.past
@@ -94,7 +98,7 @@ def _goes_on(claims: list[Claim], wanted: str) -> bool:
 
 
 def _over(claim: Claim, wanted: str) -> bool:
-    """Says that the finding is gone: ended, denied, or moved the other way."""
+    """Whether a claim denies the finding now: ended, denied, or moved the other way."""
     if claim.what in {"end", "span"}:
         return not claim.negated
     if claim.negated:
@@ -103,12 +107,12 @@ def _over(claim: Claim, wanted: str) -> bool:
 
 
 def _wrong_tense(candidate: Candidate, claims: list[Claim], wanted: str) -> bool:
-    """Only "was" of what lasts; or "is" of what was told late, and may be over."""
+    """Only "was" of what lasts; or "is" of late data, which may be over."""
     if candidate.part == "message":
         return False
-    said = [claim for claim in claims if asserts(claim, wanted)]
+    asserted = [claim for claim in claims if asserts(claim, wanted)]
     if candidate.facts.situation == "late":
-        return bool(said) and all(claim.lasting for claim in said)
-    if read(candidate).present or any(c.negated and goes_back(c, wanted) for c in claims):
+        return bool(asserted) and all(claim.lasting for claim in asserted)
+    if read_claims(candidate).present or any(c.negated and goes_back(c, wanted) for c in claims):
         return False
-    return bool(said) and all(claim.past and not claim.lasting for claim in said)
+    return bool(asserted) and all(claim.past and not claim.lasting for claim in asserted)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from explain.tables import SLOT
 from explain.verifier.candidate import MARKS, Candidate
-from explain.verifier.claims import read
+from explain.verifier.claims import read_claims
 from explain.verifier.subjects import Subject
 
 _INSIDE = re.compile(rf"[\w'’-][{MARKS}]|[{MARKS}][\w'’{MARKS}-]")
@@ -16,7 +16,7 @@ _PLACE = re.compile(r"([^\W\d_]+)?\W*\{([a-z][a-z0-9_]*)\}")
 
 _MARK = re.compile(f"[{MARKS}]")
 _ITS_OWN = re.compile(r"\bof\s*$", re.IGNORECASE)
-_BESIDE = re.compile(r"^\W*(?:(?:now|at|is|was|reading)\W+)*$", re.IGNORECASE)
+_NEXT_TO = re.compile(r"^\W*(?:(?:now|at|is|was|reading)\W+)*$", re.IGNORECASE)
 _PRESSURES = frozenset({"blood_pressure", "mean_pressure", "pulse_pressure"})
 OF = MappingProxyType(
     {
@@ -70,7 +70,7 @@ def misplaced(candidate: Candidate) -> bool:
         before, slot = (match[1] or "").lower(), match[2]
         if slot in words.places:
             if before not in words.places[slot] and not _spans(
-                candidate, slot, before, match.end()
+                candidate, slot, before=before, end=match.end()
             ):
                 return True
         elif before in words.quantity_never:
@@ -79,7 +79,7 @@ def misplaced(candidate: Candidate) -> bool:
 
 
 def _spans(candidate: Candidate, slot: str, before: str, end: int) -> bool:
-    """Whether a duration is told as one by what follows it, or tersely to the care team."""
+    """Whether the words after it make it a duration, or it is terse text for the care team."""
     if slot != "duration":
         return False
     if candidate.lexicon.duration_after.match(candidate.text, end + 1):
@@ -89,17 +89,21 @@ def _spans(candidate: Candidate, slot: str, before: str, end: int) -> bool:
 
 
 def _beside_another(candidate: Candidate) -> bool:
-    """A value beside another subject: "your heart rate is high, at {blood_pressure}"."""
+    """A value next to another subject: "your heart rate is high, at {blood_pressure}"."""
     slots = iter(candidate.slots)
     lead = candidate.lexicon.kinds[candidate.facts.kind]
-    for sentence, named in read(candidate).named:
+    for sentence, named in read_claims(candidate).named:
         for mark in _MARK.finditer(sentence):
             slot = next(slots, "")
             wanted = lead.topics if slot in _LEADS else OF.get(slot)
             later = candidate.slots[candidate.slots.index(slot) :] if slot in _SYSTOLIC else []
             if _DERIVED & {*later} and _OWN_FIRST.search(sentence, 0, mark.start()):
                 wanted = frozenset({"blood_pressure"})  # what is named already has its own later
-            if wanted and named and not _fits(candidate, sentence, mark.start(), named, wanted):
+            if (
+                wanted
+                and named
+                and not _fits(candidate, sentence, at=mark.start(), named=named, wanted=wanted)
+            ):
                 return True
     return False
 
@@ -120,7 +124,7 @@ def _fits(
     after = [subject for subject in named if at < subject.start < end]
     if clause and _ITS_OWN.search(sentence, 0, at):
         return bool(clause[-1].together & wanted)
-    if before and _BESIDE.match(sentence[before[-1].end : at]):
+    if before and _NEXT_TO.match(sentence[before[-1].end : at]):
         return bool(before[-1].together & wanted)
     upright = [subject for subject in clause or before if not subject.oblique]
     possible = (*clause[-1:], *upright[-1:], *(() if clause else after[:1]))

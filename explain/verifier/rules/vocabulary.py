@@ -25,7 +25,7 @@ def vocabulary(candidate: Candidate) -> bool:
 def unknown_words(candidate: Candidate) -> Iterator[str]:
     """The words of a sentence on what we saw that the vocabulary lacks."""
     known = candidate.lexicon.vocabulary[candidate.facts.audience]
-    if candidate.part == "seen" and candidate.facts.telling not in tables.ENDS:
+    if candidate.part == "seen" and candidate.facts.announcement not in tables.ENDS:
         for word in _WORD.findall(candidate.bare.replace("’", "'")):
             if not _known(word.lower(), known):
                 yield word

@@ -11,11 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from explain.language_model import prompt
+from explain.evaluation.texts import facts_of
 from explain.language_model.endpoint import Endpoint, EndpointError
-from explain.language_model.process import ModelDown, ModelProcess, for_settings
-from explain.templates.compose import facts_of
-from explain.templates.drafts import choice_of, draft
+from explain.language_model.process import (
+    LanguageModelProcess,
+    LanguageModelUnavailable,
+    process_for_settings,
+)
+from explain.language_model.prompt import chat_messages
+from explain.templates.drafts import choice_of, draft_text
 from tests.support import endpoint as served
 from tests.support.wording import event
 from vigil.service.errors import SettingsError
@@ -26,14 +30,14 @@ QUESTION = [{"role": "user", "content": "Say it."}]
 
 
 @contextmanager
-def asking(url: str, key: str | None = KEY) -> Iterator[ModelProcess]:
+def asking(url: str, key: str | None = KEY) -> Iterator[LanguageModelProcess]:
     settings = Settings(llm_endpoint=url, llm_endpoint_model="some-model", llm_endpoint_key=key)
-    with closing(for_settings(settings)) as process:
+    with closing(process_for_settings(settings)) as process:
         yield process
 
 
 def reason(url: str, seconds: float = 20) -> str:
-    with asking(url) as process, pytest.raises(ModelDown) as down:
+    with asking(url) as process, pytest.raises(LanguageModelUnavailable) as down:
         process.ask(QUESTION, seconds)
     return down.value.reason
 
@@ -41,7 +45,7 @@ def reason(url: str, seconds: float = 20) -> str:
 def test_it_is_asked_as_openai_s_and_answers() -> None:
     with served.serving("good") as server, asking(server.url) as process:
         assert process.ask(QUESTION, 20) == served.GOOD
-        assert process.model == f"some-model@127.0.0.1:{server.server_port}"
+        assert process.identity == f"some-model@127.0.0.1:{server.server_port}"
         assert not process.tuned
         ((path, headers, body),) = server.asked
     assert path == "/v1/chat/completions"
@@ -70,7 +74,7 @@ def test_the_key_stands_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_no_value_and_no_identity_is_sent() -> None:
     facts = facts_of(event(), "patient")
-    said = prompt.messages(facts, draft(facts, choice_of(event().event_id)))
+    said = chat_messages(facts, draft_text(facts, choice_of(event().event_id)))
     with served.serving("good") as server, asking(server.url) as process:
         process.ask(said, 20)
         sent = str(server.asked[0][2]["messages"])
@@ -95,7 +99,7 @@ def test_what_is_no_answer_has_its_reason(script: str, expected: str) -> None:
 def test_a_slow_endpoint_is_told_before_the_deadline_ends_the_process(script: str) -> None:
     with served.serving(script) as server, asking(server.url) as process:
         process.start()
-        with pytest.raises(ModelDown) as down:
+        with pytest.raises(LanguageModelUnavailable) as down:
             process.ask(QUESTION, 3)
     assert down.value.reason == "endpoint_slow"
 
@@ -110,7 +114,7 @@ def test_an_endpoint_that_is_not_there() -> None:
 
 def test_after_a_failure_another_question_is_asked_anew() -> None:
     with served.serving("fails") as server, asking(server.url) as process:
-        with pytest.raises(ModelDown):
+        with pytest.raises(LanguageModelUnavailable):
             process.ask(QUESTION, 20)
         server.script = "good"
         assert process.ask(QUESTION, 20) == served.GOOD
@@ -140,5 +144,11 @@ def test_settings_that_do_not_go_together(given: dict[str, str], field: str) -> 
 
 
 def test_the_command_names_what_the_settings_name(tmp_path: Path) -> None:
-    assert for_settings(Settings(model_dir=tmp_path))._command[-2:] == ["installed", str(tmp_path)]
-    assert for_settings(Settings(llm_model=tmp_path))._command[-2:] == ["other", str(tmp_path)]
+    assert process_for_settings(Settings(model_dir=tmp_path))._command[-2:] == [
+        "installed",
+        str(tmp_path),
+    ]
+    assert process_for_settings(Settings(llm_model=tmp_path))._command[-2:] == [
+        "other",
+        str(tmp_path),
+    ]

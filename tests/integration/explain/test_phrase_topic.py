@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from explain.facts import signature as signatures
+from explain.facts.signature import parse_signature
 from explain.phrasebook.topic import PhraseTopic
 from local import parts
 from tests.support.messages import SIGNATURE, phrase
@@ -22,7 +22,7 @@ from vigil.service.errors import UnavailableError
 from vigil.service.health import Health
 from vigil.service.settings import Settings
 
-TOLD = signatures.parse(SIGNATURE)
+TOLD = parse_signature(SIGNATURE)
 ONE = phrase()
 OTHER = phrase("Your heart has been fast, at {heart_rate}.")
 NEW = phrase("Your pulse has been high, at {heart_rate}.")

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from explain.facts.signature import Signature
-from explain.training import checkpoint, lora, loss
-from explain.training.batches import batches, by_length
-from explain.training.checkpoint import State
-from explain.training.examples import Encoded, encode
-from explain.training.fit import Stopped, Training
-from explain.training.options import Options
+from explain.training.examples import Encoded, encode_examples
+from explain.training.fitting.batches import batches_by_length, shuffled_batches
+from explain.training.fitting.checkpoint import FILE, State, load_checkpoint
+from explain.training.fitting.fit import Stopped, Training
+from explain.training.fitting.lora import adapter_weights, add_adapter, mean_weights
+from explain.training.fitting.loss import batch_loss, mean_loss
+from explain.training.fitting.options import Options
 from explain.training.references import Reference
 from tests.support import tiny_model
 from vigil.service.errors import InputError
@@ -72,7 +73,7 @@ def training(base: Path, tmp_path: Path) -> Callable[..., tuple[Training, Any]]:
         from transformers import AutoModelForCausalLM
 
         torch.set_num_threads(1)
-        model = lora.adapted(
+        model = add_adapter(
             AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), options
         )
         folder = tmp_path / name
@@ -95,7 +96,9 @@ def test_it_learns_and_keeps_the_best(training: Any) -> None:
     found = [check.loss for check in state.checks]
     assert found[-1] < found[0]
     assert state.best.loss == min(found)
-    assert loss.mean(model, by_length(LEARN, 4), "cpu") == pytest.approx(state.best.loss, rel=1e-5)
+    assert mean_loss(model, batches_by_length(LEARN, 4), "cpu") == pytest.approx(
+        state.best.loss, rel=1e-5
+    )
 
 
 @needs_torch
@@ -106,7 +109,7 @@ def test_a_resumed_run_gives_the_weights_of_one_that_was_not_interrupted(
     training = partial(training, replace(OPTIONS, mean_of=2))
     whole, model = training(name="whole")
     whole.run(Silent())
-    wanted = lora.weights(model)
+    wanted = adapter_weights(model)
     ticks = count()
     broken, _ = training(name="broken")
     with pytest.raises(Stopped):
@@ -116,7 +119,7 @@ def test_a_resumed_run_gives_the_weights_of_one_that_was_not_interrupted(
     assert again.state.step == at
     state = again.run(Silent())
     assert state.checks == whole.state.checks
-    assert same(lora.weights(model), wanted)
+    assert same(adapter_weights(model), wanted)
 
 
 @needs_torch
@@ -125,7 +128,7 @@ def test_another_seed_gives_other_weights(training: Any) -> None:
     for seed in (1, 1, 2):
         run, model = training(replace(OPTIONS, seed=seed, epochs=1))
         run.run(Silent())
-        found.append(lora.weights(model))
+        found.append(adapter_weights(model))
     assert same(found[0], found[1])
     assert not same(found[0], found[2])
 
@@ -147,12 +150,12 @@ def test_of_two_checks_the_one_whose_answers_pass_is_kept_whatever_the_loss(trai
 
     class Keeping(Silent):
         def step(self, state: State, steps: int, loss: float, rate: float) -> None:
-            kept[state.step] = lora.weights(model)
+            kept[state.step] = adapter_weights(model)
 
     state = run.run(Keeping())
     alike = [check for check in state.checks if check.passed == 0.9]
     assert state.best == min(alike, key=lambda check: check.loss)
-    assert same(lora.weights(model), kept[state.best.step])
+    assert same(adapter_weights(model), kept[state.best.step])
 
 
 @needs_torch
@@ -166,14 +169,14 @@ def test_the_mean_of_the_last_checks_is_kept_and_training_goes_on_from_the_weigh
 
         class Keeping(Silent):
             def step(self, state: State, steps: int, loss: float, rate: float) -> None:
-                after.append(lora.weights(model))  # noqa: B023
+                after.append(adapter_weights(model))  # noqa: B023
 
         run.run(Keeping())
-        found.append((after, lora.weights(model)))
+        found.append((after, adapter_weights(model)))
     (one, last), (other, mean) = found
     assert all(same(a, b) for a, b in zip(one, other, strict=True))
     assert same(last, one[11])
-    assert same(mean, lora.mean([other[3], other[7], other[11]]))
+    assert same(mean, mean_weights([other[3], other[7], other[11]]))
 
 
 @needs_torch
@@ -185,8 +188,8 @@ def test_a_checkpoint_of_another_run_or_a_broken_one_is_refused(
         run.resume()
     run.run(Silent())
     with pytest.raises(InputError, match="other sentences, options or another base"):
-        checkpoint.load(tmp_path / "run", "another run")
-    (tmp_path / "run" / checkpoint.FILE).write_bytes(b"PK, or so")
+        load_checkpoint(tmp_path / "run", "another run")
+    (tmp_path / "run" / FILE).write_bytes(b"PK, or so")
     with pytest.raises(InputError, match="cannot be read") as caught:
         run.resume()
     assert caught.value.code == "input.broken_checkpoint"
@@ -196,8 +199,8 @@ def test_a_checkpoint_of_another_run_or_a_broken_one_is_refused(
 def test_padding_changes_no_loss(training: Any) -> None:
     _, model = training()
     model.eval()
-    apart = [loss.of_batch(model, [example], "cpu") for example in JUDGE]
-    summed, tokens = loss.of_batch(model, JUDGE, "cpu")
+    apart = [batch_loss(model, [example], "cpu") for example in JUDGE]
+    summed, tokens = batch_loss(model, JUDGE, "cpu")
     assert tokens == sum(count for _, count in apart) == 7
     assert float(summed.detach()) == pytest.approx(
         sum(float(x.detach()) for x, _ in apart), rel=2e-2
@@ -211,7 +214,7 @@ def test_the_loss_is_on_the_answer_alone(base: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(base)
     said = Signature("en", "patient", "heart_rate_high", "above", "opened", slots=("heart_rate",))
     text = "Your heart rate is high , at {heart_rate} ."
-    (found,) = encode(tokenizer, [Reference(said, "now", text)])
+    (found,) = encode_examples(tokenizer, [Reference(said, "now", text)])
     asked, answer = found.tokens[: found.start], found.tokens[found.start :]
     assert tokenizer.convert_ids_to_tokens(asked)[-1] == "=>"
     assert answer[-1] == tokenizer.eos_token_id
@@ -227,11 +230,11 @@ def test_every_example_is_in_one_batch_and_the_order_is_the_seed_s(
     lengths: list[int], size: int, seed: int
 ) -> None:
     examples = [Encoded([at, *range(length)], 1) for at, length in enumerate(lengths)]
-    made = batches(examples, size, seed, epoch=2)
-    assert made == batches(examples, size, seed, epoch=2)
+    made = shuffled_batches(examples, size, seed, epoch=2)
+    assert made == shuffled_batches(examples, size, seed, epoch=2)
     assert sorted(x.tokens for x in chain(*made)) == sorted(x.tokens for x in examples)
     assert len(made) == -(-len(examples) // size)
     assert all(len(batch) <= size for batch in made)
-    assert sorted(x.tokens for x in chain(*by_length(examples, size))) == sorted(
+    assert sorted(x.tokens for x in chain(*batches_by_length(examples, size))) == sorted(
         x.tokens for x in examples
     )

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from explain.facts.signature import Signature
-from explain.language_model.process import ModelDown, ModelProcess
-from explain.language_model.prompt import request
-from explain.training.options import Options
+from explain.language_model.process import LanguageModelProcess, LanguageModelUnavailable
+from explain.language_model.prompt import tuned_request
+from explain.training.fitting.options import Options
 from explain.training.references import Reference
 from explain.training.split import Split
 from tests.integration.explain.test_training_fit import Silent
@@ -53,7 +53,7 @@ def fitted(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from explain.training import run
 
     out = tmp_path_factory.mktemp("fitted") / "adapter"
-    place = run.Place(models, out, tiny_model.SOURCE, threads=1)
+    place = run.RunPaths(models, out, tiny_model.SOURCE, threads=1)
     run.train(place, OPTIONS, Silent(), divided=DIVIDED)
     return out
 
@@ -63,21 +63,21 @@ def adapter(fitted: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(fitted, tmp_path / "adapter"))
 
 
-def child(models: Path, adapter: Path, limit_mib: int = 0) -> ModelProcess:
+def child(models: Path, adapter: Path, limit_mib: int = 0) -> LanguageModelProcess:
     script = str(Path(tiny_model.__file__))
-    return ModelProcess([sys.executable, script, str(models), str(adapter), str(limit_mib)])
+    return LanguageModelProcess([sys.executable, script, str(models), str(adapter), str(limit_mib)])
 
 
 @pytest.fixture
-def started(models: Path, adapter: Path) -> Iterator[ModelProcess]:
+def started(models: Path, adapter: Path) -> Iterator[LanguageModelProcess]:
     with closing(child(models, adapter)) as process:
         process.start()
         yield process
 
 
-def down(models: Path, adapter: Path, limit_mib: int = 0) -> ModelDown:
+def down(models: Path, adapter: Path, limit_mib: int = 0) -> LanguageModelUnavailable:
     with closing(child(models, adapter, limit_mib)) as process:
-        with pytest.raises(ModelDown) as caught:
+        with pytest.raises(LanguageModelUnavailable) as caught:
             process.start()
         return caught.value
 
@@ -114,12 +114,12 @@ def test_merged_at_load_it_is_what_peft_makes_of_it(fitted: Path, models: Path) 
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM
 
-    from explain.language_model.adapter import merge
+    from explain.language_model.adapter import merge_adapter
 
     (base,) = models.iterdir()
     ours, theirs = (AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32) for _ in "12")
     before = {name: value.clone() for name, value in ours.state_dict().items()}
-    merge(ours, fitted)
+    merge_adapter(ours, fitted)
     with warnings.catch_warnings(action="ignore", category=FutureWarning):  # peft's
         theirs = PeftModel.from_pretrained(theirs, fitted).merge_and_unload()
     wanted = theirs.state_dict()
@@ -134,7 +134,7 @@ def test_merged_at_load_it_is_what_peft_makes_of_it(fitted: Path, models: Path) 
 def test_the_same_run_gives_the_same_adapter(fitted: Path, models: Path, tmp_path: Path) -> None:
     from explain.training import run
 
-    place = run.Place(models, tmp_path / "again", tiny_model.SOURCE, threads=1)
+    place = run.RunPaths(models, tmp_path / "again", tiny_model.SOURCE, threads=1)
     run.train(place, OPTIONS, Silent(), divided=DIVIDED)
     name = "adapter_model.safetensors"
     assert (tmp_path / "again" / name).read_bytes() == (fitted / name).read_bytes()
@@ -142,9 +142,9 @@ def test_the_same_run_gives_the_same_adapter(fitted: Path, models: Path, tmp_pat
 
 def test_a_checkpoint_of_other_sentences_is_not_gone_on_from(models: Path, tmp_path: Path) -> None:
     from explain.training import run
-    from explain.training.fit import Stopped
+    from explain.training.fitting.fit import Stopped
 
-    place = run.Place(models, tmp_path, tiny_model.SOURCE, threads=1)
+    place = run.RunPaths(models, tmp_path, tiny_model.SOURCE, threads=1)
     with pytest.raises(Stopped):
         run.train(place, OPTIONS, Silent(), divided=DIVIDED, stop=lambda: True)
     fewer = Split(SENTENCES[:2], DIVIDED.validation, DIVIDED.test)
@@ -154,20 +154,20 @@ def test_a_checkpoint_of_other_sentences_is_not_gone_on_from(models: Path, tmp_p
 
 
 def test_the_child_says_base_and_adapter_and_that_it_is_tuned(
-    started: ModelProcess, adapter: Path
+    started: LanguageModelProcess, adapter: Path
 ) -> None:
     digest = json.loads((adapter / "adapter.json").read_text())["files"]
     weights = digest["adapter_model.safetensors"][:16]
-    assert started.model == f"{tiny_model.SOURCE.identity}+vigil-words@sha256:{weights}"
+    assert started.identity == f"{tiny_model.SOURCE.identity}+vigil-words@sha256:{weights}"
     assert started.tuned
-    question = [{"role": "user", "content": request(SAID)}]
+    question = [{"role": "user", "content": tuned_request(SAID)}]
     assert started.ask(question, 60) == started.ask(question, 60)
 
 
 def test_without_an_adapter_it_is_untuned(models: Path, tmp_path: Path) -> None:
     with closing(child(models, tmp_path / "none")) as process:
         process.start()
-        assert process.model == tiny_model.SOURCE.identity
+        assert process.identity == tiny_model.SOURCE.identity
         assert not process.tuned
 
 

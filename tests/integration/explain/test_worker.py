@@ -178,9 +178,9 @@ def test_a_damaged_file_of_phrases_costs_no_alert(
     damaged.write_text("{")
     monkeypatch.setattr(phrase_files, "shipped_path", lambda: damaged)
     health = Health("explain")
-    assert worker._shipped(health) == ()
+    assert worker._load_shipped_phrases(health) == ()
     damaged.write_bytes(encode(phrase(signature="en/patient/x.above/opened/-/-/-")) + b"\n")
-    assert worker._shipped(health) == ()
+    assert worker._load_shipped_phrases(health) == ()
     assert "vigil_phrasebook_damaged_total" in health.metrics()
 
 

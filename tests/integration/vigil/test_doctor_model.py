@@ -36,7 +36,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     source = model_files.SMOLLM2._replace(sha256=sha256(b"GGUF").hexdigest())
     (tmp_path / source.file).write_bytes(b"GGUF")
     monkeypatch.setattr(model_files, "SMOLLM2", source)
-    monkeypatch.setattr(model_files.checked, "__defaults__", (source,))
+    monkeypatch.setattr(model_files.check_gguf, "__defaults__", (source,))
     return tmp_path
 
 
@@ -49,7 +49,7 @@ def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         folder.mkdir()
         for name in (model_adapter.WEIGHTS, model_adapter.CONFIG):
             (folder / name).write_bytes(b"{}")
-        files = {path.name: model_files.digest(path) for path in folder.iterdir()}
+        files = {path.name: model_files.sha256_of_file(path) for path in folder.iterdir()}
         papers = {"name": "words", "base_sha256": base_sha256, "files": files}
         (folder / model_adapter.MANIFEST).write_text(json.dumps(papers))
         monkeypatch.setattr(model_adapter, "SHIPPED", folder)

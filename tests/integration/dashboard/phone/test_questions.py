@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from dashboard.phone.asking import question_form
 from dashboard.phone.words import EN
 from explain.languages import LOCALES
-from explain.questions.answers import answer, book
+from explain.questions.answers import answer
+from explain.questions.table import question_table
 from explain.templates.compose import compose
 from store.database.connections import Connection, connect
 from store.writing.writer import write

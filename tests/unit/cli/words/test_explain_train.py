@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.words.training import INTERRUPTED, LOG
 from explain.training import run
-from explain.training.checkpoint import Check, State
-from explain.training.fit import Report, Stopped
-from explain.training.options import Options
+from explain.training.fitting.checkpoint import Check, State
+from explain.training.fitting.fit import Report, Stopped
+from explain.training.fitting.options import Options
 from vigil.service.errors import InputError, UnavailableError
 
 pytestmark = pytest.mark.skipif(
@@ -61,7 +61,7 @@ def test_ctrl_c_is_obeyed_between_two_steps_and_the_log_is_kept(
     asked: dict[str, Any] = {}
 
     def train(
-        place: run.Place, options: Options, report: Report, *, resume: bool,
+        place: run.RunPaths, options: Options, report: Report, *, resume: bool,
         stop: Callable[[], bool],
     ) -> None:  # fmt: skip
         asked.update(place=place, options=options, resume=resume)

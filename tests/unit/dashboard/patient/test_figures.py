@@ -24,8 +24,9 @@ from detectors.contract import BEYOND, CLEAR
 from detectors.early_warning.news2 import points
 from detectors.limits.detector import Limits
 from explain import languages
-from explain.facts import slots
-from explain.shift_summary.summary import Measured, Window, summarise
+from explain.facts.slots import render_slots
+from explain.shift_summary.records import Measured, Window
+from explain.shift_summary.summary import summarise
 from tests.support.figures import exact, of_signal
 from tests.support.vitals import cuff, detect, heart, moment
 from tests.support.wording import event
@@ -81,7 +82,7 @@ def sayings(name: str, value: float) -> set[str]:
         shown["Measured at that moment"].removeprefix(f"{row.label} ").split(" ")[0],
     }
     for locale in languages.LOCALES:
-        rendered = slots.render(told, locale)
+        rendered = render_slots(told, locale)
         found |= {digits(rendered[slot]) for slot in ("value", name) if slot in rendered}
     return found
 
@@ -151,7 +152,7 @@ def test_a_pressure_in_kpa_opens_what_its_figure_says() -> None:
         evidence = opened.evidence
         assert (evidence["value"], evidence["extreme"], evidence["limit"]) == (value,) * 3
         assert evidence["values"] == {"systolic": value, "diastolic": round(pair[1])}
-        assert slots.render(opened, "en")["value"] == f"systolic {value:.0f} mmHg"
+        assert render_slots(opened, "en")["value"] == f"systolic {value:.0f} mmHg"
 
 
 def test_combined_figures_are_made_of_figures_and_judged_as_figures() -> None:

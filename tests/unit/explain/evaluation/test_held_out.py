@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from explain import tables
 from explain.evaluation.held_out import Bad, Good, bad, fresh_bad, fresh_good, good
-from explain.facts import signature
-from explain.training import references
+from explain.facts.signature import every_signature, parse_signature
+from explain.training.references import load_references
 from tests.support.wording import AUDIENCES
 
-ALLOWED = frozenset(signature.everything())
+ALLOWED = frozenset(every_signature())
 KINDS = frozenset(
     {
         *("direction_flipped", "negation_added", "negation_removed", "end_claimed", "end_removed"),
@@ -69,7 +69,7 @@ def test_every_signature_is_one_that_can_be_asked_for() -> None:
     circumstances = {replace(x, slots=()) for x in ALLOWED}
     for x in every():
         said = x.signature
-        assert signature.parse(said.key) == said
+        assert parse_signature(said.key) == said
         assert replace(said, activity="", also="") in ALLOWED, (said.key, x.text)
         assert replace(said, slots=()) in circumstances, (said.key, x.text)
 
@@ -81,7 +81,7 @@ def test_every_block_and_every_telling_has_a_good_sentence(
     for who in AUDIENCES:
         told = {x.signature for x in read() if x.signature.audience == who}
         assert {x.kind for x in told} == {kind for kind, _ in tables.audience("en", who).blocks}
-        assert {"opened", "updated", "late", "closed"} <= {x.telling for x in told}
+        assert {"opened", "updated", "late", "closed"} <= {x.announcement for x in told}
     patients = {x.signature for x in read() if x.signature.audience == "patient"}
     assert {x.activity for x in patients} == {"", "rest", "asleep", "active"}
     assert len({x.also for x in patients}) > 5
@@ -94,7 +94,7 @@ def test_no_sentence_stands_there_twice() -> None:
 
 def test_no_sentence_is_a_reference_or_one_of_the_tables() -> None:
     """What was learned from, or written with the rules, measures nothing."""
-    known = {x.text for x in references.load()}
+    known = {x.text for x in load_references()}
     for who in AUDIENCES:
         for block in tables.audience("en", who).blocks.values():
             known |= {sentence.text for told in block.seen.values() for sentence in told}

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from explain.evaluation.mutations import MUTATIONS, claims, good, mutate
+from explain.evaluation.mutations import MUTATIONS, claims, good_sentences, mutate
 from explain.facts.signature import Signature
 
 HIGH = Signature("en", "patient", "heart_rate_high", "above", "opened", slots=("heart_rate",))
@@ -26,7 +26,7 @@ def test_the_same_seed_gives_the_same_and_all_kinds_alike() -> None:
 
 
 def test_no_mutation_is_a_good_sentence() -> None:
-    fine = set(good())
+    fine = set(good_sentences())
     assert not [row for row in mutate(9, 1_000) if (row[1], row[2]) in fine]
 
 

@@ -10,14 +10,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from explain.facts import extraction as facts
-from explain.templates.compose import facts_of
+from explain.evaluation.texts import facts_of
+from explain.facts.extraction import direction_of
 from tests.support.wording import HOSTILE, event, events
 from vigil.domain.episode import Event
 
 
 def pointing(kind: str, **evidence: Any) -> str:
-    return facts.direction_of(event(kind=kind, evidence=evidence))
+    return direction_of(event(kind=kind, evidence=evidence))
 
 
 def test_a_kind_s_own_direction_needs_no_numbers() -> None:
@@ -47,7 +47,7 @@ def test_a_measured_direction_comes_from_the_numbers(
 
 
 @pytest.mark.parametrize(
-    ("changes", "telling", "situation"),
+    ("changes", "announcement", "situation"),
     [
         ({}, "opened", "now"),
         ({"phase": "updated"}, "updated", "now"),
@@ -59,9 +59,9 @@ def test_a_measured_direction_comes_from_the_numbers(
         ({"phase": "closed", "evidence": {"reason": {}}}, "closed", "ended"),
     ],
 )
-def test_how_it_is_told(changes: dict[str, Any], telling: str, situation: str) -> None:
+def test_how_it_is_told(changes: dict[str, Any], announcement: str, situation: str) -> None:
     found = facts_of(event(**changes), "patient")
-    assert (found.telling, found.situation) == (telling, situation)
+    assert (found.announcement, found.situation) == (announcement, situation)
 
 
 def test_an_unknown_kind_is_told_by_its_category() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from explain.facts.slots import fill, render
+from explain.facts.slots import fill_slots, render_slots
 from tests.support.wording import ONSET, event
 
 
 def told(**evidence: Any) -> dict[str, str]:
-    return render(event(evidence=evidence), "en")
+    return render_slots(event(evidence=evidence), "en")
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_without_a_signal_the_kind_says_what_is_judged() -> None:
 
 def test_a_derived_value_is_told_by_name() -> None:
     shock = event(kind="shock_index_high", evidence={"signal": "shock_index", "value": 1.123})
-    assert render(shock, "en")["shock_index"] == "1.12"
-    assert "heart_rate" not in render(shock, "en")
+    assert render_slots(shock, "en")["shock_index"] == "1.12"
+    assert "heart_rate" not in render_slots(shock, "en")
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_without_a_duration_the_event_s_own_times_give_it() -> None:
 def test_times_are_utc_and_name_the_day_where_it_is_another() -> None:
     assert told()["since"] == "06:02 UTC"
     days = event(onset=ONSET - timedelta(days=2))
-    assert render(days, "en")["since"] == "06:02 UTC on 19 November"
+    assert render_slots(days, "en")["since"] == "06:02 UTC on 19 November"
     elsewhere = datetime.fromisoformat("2026-11-21T08:02:00+02:00")
-    assert render(event(onset=elsewhere), "en")["since"] == "06:02 UTC"
+    assert render_slots(event(onset=elsewhere), "en")["since"] == "06:02 UTC"
     over = event(phase="closed", ended_at=datetime(2026, 11, 21, 6, 30, tzinfo=UTC))
-    assert render(over, "en")["until"] == "06:30 UTC"
-    assert "until" not in render(event(ended_at=over.ended_at), "en")
+    assert render_slots(over, "en")["until"] == "06:30 UTC"
+    assert "until" not in render_slots(event(ended_at=over.ended_at), "en")
 
 
 def test_a_usual_range_is_told_once_it_is_the_person_s_own() -> None:
@@ -129,12 +129,12 @@ def test_a_trend_rests_on_its_nights_or_days_not_on_the_reading_that_made_it_kno
 
 @pytest.mark.parametrize("value", ["{x.__class__}", "{limit}", "<b>", "\u202e", r"\1 \g<0>"])
 def test_a_slot_s_value_is_never_read_again(value: str) -> None:
-    assert fill("Now {heart_rate}.", {"heart_rate": value, "limit": "no"}) == f"Now {value}."
+    assert fill_slots("Now {heart_rate}.", {"heart_rate": value, "limit": "no"}) == f"Now {value}."
 
 
 def test_a_slot_that_is_not_there_is_a_mistake_of_ours() -> None:
     with pytest.raises(KeyError):
-        fill("Now {heart_rate}.", {})
+        fill_slots("Now {heart_rate}.", {})
 
 
 def test_what_else_holds_is_listed_with_its_values() -> None:
@@ -142,15 +142,15 @@ def test_what_else_holds_is_listed_with_its_values() -> None:
     bare = {"kind": "pattern_unusual", "signal": None}
     hostile = [{"kind": "<b>"}, "shock", {"kind": ["x"]}, {"kind": "heart_rate_high",
                 "signal": "heart_rate", "value": 9000}]  # fmt: skip
-    told = render(event(evidence={"parts": [known, bare, *hostile]}), "en")["parts"]
+    told = render_slots(event(evidence={"parts": [known, bare, *hostile]}), "en")["parts"]
     assert told == "shock index high, 1.20; pattern unusual; heart rate high"
-    assert "parts" not in render(event(evidence={"parts": hostile[:3]}), "en")
-    assert "parts" not in render(event(evidence={"parts": {"heart_rate": 3}}), "en")
+    assert "parts" not in render_slots(event(evidence={"parts": hostile[:3]}), "en")
+    assert "parts" not in render_slots(event(evidence={"parts": {"heart_rate": 3}}), "en")
 
 
 def test_a_scores_signals_are_named_by_their_share() -> None:
     shares = {"heart_rate": 1, "respiratory_rate": 3, "spo2": 0, "temperature": -1, "<b>": 9}
-    told = render(event(evidence={"contributions": shares}), "en")
+    told = render_slots(event(evidence={"contributions": shares}), "en")
     assert told["contributors"] == "breathing, heart rate"
-    assert "contributors" not in render(event(evidence={"contributions": {"spo2": 0}}), "en")
-    assert "contributors" not in render(event(evidence={"contributions": [1]}), "en")
+    assert "contributors" not in render_slots(event(evidence={"contributions": {"spo2": 0}}), "en")
+    assert "contributors" not in render_slots(event(evidence={"contributions": [1]}), "en")

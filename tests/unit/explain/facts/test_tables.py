@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
-from msgspec.structs import replace
 
 from explain import tables
-from explain.facts.extraction import REASONS
+from explain.facts.extraction import TECHNICAL_REASONS
 from explain.facts.slots import SLOTS
 from explain.facts.units import UNITS
-from explain.templates.drafts import draft, sentences_for
-from explain.verifier import lexicon, verify_draft
+from explain.templates.drafts import draft_text, sentences_for
+from explain.verifier import verify_draft
 from explain.verifier.candidate import Candidate
+from explain.verifier.lexicon import load_lexicon
 from tests.support.wording import AUDIENCES, category_of, cells, directions_of
 from vigil.domain.alert import Audience
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER, Priority
@@ -37,9 +38,9 @@ def test_every_kind_and_direction_has_words(audience: Audience) -> None:
 @pytest.mark.parametrize("audience", AUDIENCES)
 def test_every_list_ends_with_a_sentence_that_needs_no_slot(audience: Audience) -> None:
     for place, block in tables.audience("en", audience).blocks.items():
-        for telling, sentences in block.seen.items():
-            assert not sentences[-1].slots, (place, telling)
-            assert len({s.text for s in sentences}) == len(sentences), (place, telling)
+        for announcement, sentences in block.seen.items():
+            assert not sentences[-1].slots, (place, announcement)
+            assert len({s.text for s in sentences}) == len(sentences), (place, announcement)
 
 
 def test_every_slot_in_the_tables_is_known() -> None:
@@ -53,7 +54,7 @@ def test_every_slot_in_the_tables_is_known() -> None:
 
 
 def test_every_slot_has_neutral_words() -> None:
-    assert set(lexicon.load("en").neutral_words) == set(SLOTS)
+    assert set(load_lexicon("en").neutral_words) == set(SLOTS)
 
 
 def test_there_is_an_action_for_every_audience_category_situation_and_priority() -> None:
@@ -84,7 +85,7 @@ def test_every_text_that_can_be_made_passes_the_verifier(kind: str) -> None:
         some = [(), *((s,) for s in known), *(tuple(k for k in known if k != s) for s in known)]
         for slots, choice in product((known, *some), range(len(sentences_for(facts)))):
             changed = replace(facts, slots=slots)
-            words = draft(changed, choice)
+            words = draft_text(changed, choice)
             if words.message not in tried:
                 tried.add(words.message)
                 assert verify_draft(words, changed, words.seen.slots) == (), words.message
@@ -97,15 +98,15 @@ def test_every_action_passes_the_verifier(audience: Audience, priority: Priority
         for facts in cells(kind):
             if facts.audience == audience:
                 changed = replace(facts, priority=priority, category=category_of(kind))
-                words = draft(changed, 0)
+                words = draft_text(changed, 0)
                 assert verify_draft(words, changed, words.seen.slots) == (), words.message
 
 
-@pytest.mark.parametrize("reason", REASONS)
+@pytest.mark.parametrize("reason", TECHNICAL_REASONS)
 def test_every_reason_is_told_to_the_care_team(reason: str) -> None:
     for facts in cells("sensor_fault"):
         if facts.audience == "care_team" and facts.situation == "now":
-            words = draft(replace(facts, reason=reason), 0)
+            words = draft_text(replace(facts, reason=reason), 0)
             assert tables.audience("en", "care_team").frame.reason[reason] in words.body
             assert verify_draft(words, facts, words.seen.slots) == ()
 
@@ -131,6 +132,6 @@ def test_neutral_words_are_as_many_as_a_slot_can_render() -> None:
 
 def test_a_draft_has_a_place_for_each_slot_once() -> None:
     for facts in cells("heart_rate_high"):
-        words = draft(facts, 1)
+        words = draft_text(facts, 1)
         message = Candidate(words.message, facts, "message", tables.slots_of(words.message))
         assert len(message.slots) == len(set(message.slots))

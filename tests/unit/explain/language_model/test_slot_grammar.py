@@ -90,7 +90,7 @@ def test_copies_of_a_prompt_have_its_slots() -> None:
 
 @pytest.mark.skipif(find_spec("transformers") is None, reason="the extra `llm` is not installed")
 def test_a_tuned_model_of_random_weights_keeps_to_it(tmp_path: Path) -> None:
-    from explain.language_model.model import LanguageModel
+    from explain.language_model.inference import LanguageModel
     from tests.support import tiny_model
 
     tiny_model.make(tmp_path)

@@ -12,19 +12,27 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.words import phrase_building as terminal
-from explain.facts.signature import everything, facts_for
-from explain.language_model.prompt import Message, request
-from explain.phrasebook import files as phrase_files
-from explain.phrasebook.book import judge
-from explain.phrasebook.building import GROUP, Build, by_hand, coverage, keep, todo
+from explain.facts.signature import every_signature, facts_of_signature
+from explain.language_model.prompt import Message, tuned_request
+from explain.phrasebook.book import judge_sentence
+from explain.phrasebook.building import (
+    GROUP,
+    Build,
+    Coverage,
+    kept_phrases,
+    measure_coverage,
+    pending_groups,
+    reference_phrases,
+)
+from explain.phrasebook.files import write_phrases
 from explain.phrasebook.writing import Author
 from explain.templates.drafts import sentences_for
 from tests.support.messages import NOON, phrase
 from vigil.domain.phrase import Phrase
 
-ALL = list(everything())
+ALL = list(every_signature())
 SOME = ALL[:40]
-BY_REQUEST = {request(told): told for told in ALL}
+BY_REQUEST = {tuned_request(told): told for told in ALL}
 
 
 class Tables:
@@ -46,7 +54,7 @@ class Tables:
             told = BY_REQUEST[prompt[0]["content"]]
             possible = [
                 s.text
-                for s in sentences_for(facts_for(told))
+                for s in sentences_for(facts_of_signature(told))
                 if tuple(sorted(s.slots)) == told.slots
             ]
             bad = number < self.refusing
@@ -56,38 +64,40 @@ class Tables:
 
 def built(writer: Tables, kept: Sequence[Phrase] = (), wanted: Sequence = SOME) -> Build:  # type: ignore[type-arg]
     made = Build(writer, kept, candidates=3, seed=7, now=NOON)
-    list(made.run(todo(wanted, kept)))
+    list(made.run(pending_groups(wanted, kept)))
     return made
 
 
 def test_only_what_the_verifier_passes_is_kept() -> None:
     making = Build(Tables(), [], candidates=3, seed=7, now=NOON)
-    groups = list(making.run(todo(SOME, [])))
+    groups = list(making.run(pending_groups(SOME, [])))
     assert [len(group.asked) for group in groups] == [GROUP, len(SOME) - GROUP]
     assert groups[0].refused["reassurance"] == GROUP
     for made in making.phrases.values():
         told = next(each for each in SOME if each.key == made.signature)
-        assert judge(told, made.text) == ()
+        assert judge_sentence(told, made.text) == ()
         assert (made.model, made.adapter, made.status) == ("base@1", "words@1", "draft")
         assert (made.time, made.revision, made.author) == (NOON, 0, "model")
-    (reach,) = coverage(SOME, making.phrases.values())
-    assert reach == ("care_team", 40, 40)
+    (reach,) = measure_coverage(SOME, making.phrases.values())
+    assert reach == Coverage("care_team", 40, 40)
 
 
 def test_what_was_refused_whole_is_asked_once_more_with_another_seed() -> None:
     writer = Tables(refusing=2)
     making = built(writer)
     assert writer.asked == [(GROUP, 7), (2, 1007), (8, 7), (2, 1007)]
-    (reach,) = coverage(SOME, making.phrases.values())
+    (reach,) = measure_coverage(SOME, making.phrases.values())
     assert reach.covered == 36
 
 
 def test_a_build_that_was_stopped_goes_on_and_gives_the_same() -> None:
     whole = built(Tables()).phrases
     making = Build(Tables(), [], candidates=3, seed=7, now=NOON)
-    next(iter(making.run(todo(SOME, []))))  # stopped after the first group
+    next(iter(making.run(pending_groups(SOME, []))))  # stopped after the first group
     writer = Tables()
-    again = built(writer, keep(making.phrases.values(), Author(writer.identity, writer.tuned)))
+    again = built(
+        writer, kept_phrases(making.phrases.values(), Author(writer.identity, writer.tuned))
+    )
     assert again.phrases == whole
     assert writer.asked == [(8, 7)]
     writer = Tables()
@@ -105,7 +115,7 @@ def test_another_adapter_writes_anew_and_a_persons_word_stays() -> None:
         phrase("Written by hand.", signature=old[2].signature, author="person", status="approved"),
     ]
     author = Author("base@1+words@2", tuned=True)
-    kept = keep([*reviewed, *old[2:]], author)
+    kept = kept_phrases([*reviewed, *old[2:]], author)
     assert kept == reviewed
     new = built(Tables("base@1+words@2"), kept)
     held = new.phrases.values()
@@ -117,18 +127,22 @@ def test_another_adapter_writes_anew_and_a_persons_word_stays() -> None:
 
 def test_a_banned_sentence_is_not_written_again() -> None:
     told = SOME[0]
-    texts = [s.text for s in sentences_for(facts_for(told)) if tuple(sorted(s.slots)) == told.slots]
+    texts = [
+        s.text
+        for s in sentences_for(facts_of_signature(told))
+        if tuple(sorted(s.slots)) == told.slots
+    ]
     banned = [
         phrase(text, signature=told.key, status="banned", revision=1, by="kim") for text in texts
     ]
     making = built(Tables(), banned, [told])
     assert list(making.phrases.values()) == banned
-    assert coverage([told], making.phrases.values()) == [("care_team", 0, 1)]
+    assert measure_coverage([told], making.phrases.values()) == [Coverage("care_team", 0, 1)]
 
 
 def test_a_draft_of_another_version_is_let_go() -> None:
     strange = phrase("X.", signature="en/patient/x.above/opened/-/-/-")
-    assert keep([strange], Author("scripted@test", tuned=False)) == []
+    assert kept_phrases([strange], Author("scripted@test", tuned=False)) == []
 
 
 # ---- at the terminal
@@ -176,7 +190,7 @@ def test_build_check_and_list(written: Path) -> None:
 
 def test_check_names_the_line(written: Path) -> None:
     good = phrase()
-    phrase_files.write(written, [good, phrase("Your heart rate is low, at {heart_rate}.")])
+    write_phrases(written, [good, phrase("Your heart rate is low, at {heart_rate}.")])
     code, told = vigil("check", str(written))
     assert code == 1
     assert "direction" in told
@@ -188,10 +202,10 @@ def test_what_the_model_cannot_say_is_said_by_hand() -> None:
     making = built(Tables(refusing=2))
     silent = {told.key for told in SOME} - {each.signature for each in making.phrases.values()}
     assert silent
-    filled = by_hand(SOME, making.phrases.values(), NOON)
+    filled = reference_phrases(SOME, making.phrases.values(), NOON)
     assert {each.signature for each in filled} == silent
     assert {(each.author, each.status, each.model) for each in filled} == {("person", "draft", "")}
     everything_now = [*making.phrases.values(), *filled]
-    assert by_hand(SOME, everything_now, NOON) == []
+    assert reference_phrases(SOME, everything_now, NOON) == []
     banned = [replace(each, status="banned", revision=1) for each in filled]
-    assert by_hand(SOME, [*making.phrases.values(), *banned], NOON) == []
+    assert reference_phrases(SOME, [*making.phrases.values(), *banned], NOON) == []

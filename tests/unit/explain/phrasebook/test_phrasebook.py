@@ -13,16 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explain.facts import signature as signatures
-from explain.facts.signature import Signature, everything
-from explain.phrasebook import files as phrase_files
-from explain.phrasebook.book import PatientText, Phrasebook, faults, judge
+from explain.facts.signature import Signature, every_signature, facts_of_signature, parse_signature
+from explain.phrasebook.book import PatientText, Phrasebook, find_faults, judge_sentence
+from explain.phrasebook.files import check_phrases, read_phrases, shipped_path, write_phrases
 from explain.templates.drafts import sentences_for
 from tests.support.messages import NOON, SIGNATURE, phrase
 from vigil.domain.phrase import Phrase, precedence
 from vigil.service.errors import InputError
 
-TOLD = signatures.parse(SIGNATURE)
+TOLD = parse_signature(SIGNATURE)
 GOOD = "Your heart rate is high, now {heart_rate}."
 OTHER = "Your heart has been fast, at {heart_rate}."
 TEAM = "en/care_team/heart_rate_high.above/opened/-/-/heart_rate"
@@ -42,13 +41,13 @@ def test_a_patient_reads_what_a_reviewer_approved_unless_the_verifier_is_enough(
     assert careful.find(TOLD, 0) is None
     assert free.find(TOLD, 0) == draft
     assert careful.has(TOLD)  # a draft is there: the model need not be asked for another
-    careful.put(approved)
+    careful.add(approved)
     assert {careful.find(TOLD, choice) for choice in range(9)} == {approved}
 
 
 def test_the_care_team_reads_drafts_too() -> None:
     draft = phrase("Heart rate high, {heart_rate}.", signature=TEAM)
-    assert book(draft, patient_text="approved").find(signatures.parse(TEAM), 5) == draft
+    assert book(draft, patient_text="approved").find(parse_signature(TEAM), 5) == draft
 
 
 def test_what_is_banned_is_never_found_and_an_older_draft_does_not_bring_it_back() -> None:
@@ -56,10 +55,10 @@ def test_what_is_banned_is_never_found_and_an_older_draft_does_not_bring_it_back
     found = book(banned)
     assert found.find(TOLD, 0) is None
     assert not found.has(TOLD)
-    assert not found.put(phrase(GOOD))
-    assert not found.put(phrase(GOOD, status="approved", revision=2, by="ada"))
+    assert not found.add(phrase(GOOD))
+    assert not found.add(phrase(GOOD, status="approved", revision=2, by="ada"))
     assert found.find(TOLD, 0) is None
-    assert found.put(phrase(GOOD, revision=4, by="ada"))
+    assert found.add(phrase(GOOD, revision=4, by="ada"))
     assert found.find(TOLD, 0) is not None
 
 
@@ -71,15 +70,15 @@ def test_of_several_the_choice_settles_which_and_each_has_its_turn() -> None:
 
 
 def test_what_says_less_stands_in_where_nothing_says_it_all() -> None:
-    told = signatures.parse(key("rest", "blood_pressure_low.below"))
+    told = parse_signature(key("rest", "blood_pressure_low.below"))
     found = book(phrase(GOOD, signature=key()))
     assert found.find(told, 0) == phrase(GOOD, signature=key())
     assert not found.has(told)
     with_it = phrase(GOOD, signature=key("-", "blood_pressure_low.below"))
-    found.put(with_it)
+    found.add(with_it)
     assert found.find(told, 0) == with_it
-    assert found.find(signatures.parse(key("rest")), 0) == phrase(GOOD, signature=key())
-    assert found.find(signatures.parse(key("asleep", who="care_team")), 0) is None
+    assert found.find(parse_signature(key("rest")), 0) == phrase(GOOD, signature=key())
+    assert found.find(parse_signature(key("asleep", who="care_team")), 0) is None
 
 
 def test_what_says_more_never_stands_in_for_what_says_less() -> None:
@@ -116,14 +115,14 @@ def test_every_worker_agrees_whatever_the_order(
 
 
 def test_what_cannot_be_used_says_why() -> None:
-    assert faults(phrase(GOOD)) == ()
-    assert faults(phrase(GOOD, phrase_id="another")) == ("phrase_id",)
-    assert faults(phrase(GOOD, signature="en/patient/x.above/opened/-/-/-")) == (
+    assert find_faults(phrase(GOOD)) == ()
+    assert find_faults(phrase(GOOD, phrase_id="another")) == ("phrase_id",)
+    assert find_faults(phrase(GOOD, signature="en/patient/x.above/opened/-/-/-")) == (
         "signature_unknown",
     )
-    assert "direction" in faults(phrase("Your heart rate is low, now {heart_rate}."))
-    assert faults(phrase("Nonsense {heart_rate", status="banned")) == ()  # a ban always holds
-    assert judge(TOLD, GOOD[:-1] + " " * 400 + ".") == ("sentence_length",)
+    assert "direction" in find_faults(phrase("Your heart rate is low, now {heart_rate}."))
+    assert find_faults(phrase("Nonsense {heart_rate", status="banned")) == ()  # a ban always holds
+    assert judge_sentence(TOLD, GOOD[:-1] + " " * 400 + ".") == ("sentence_length",)
 
 
 def test_a_signature_of_another_version_is_not_taken() -> None:
@@ -134,16 +133,16 @@ def test_a_signature_of_another_version_is_not_taken() -> None:
 @pytest.mark.parametrize("activity", ["-", "rest"])
 def test_the_tables_own_sentences_pass(activity: str) -> None:
     """What the judge puts around a sentence is never what it refuses."""
-    for told in everything():
+    for told in every_signature():
         if told.also or (told.activity or "-") != activity:
             continue
-        for sentence in sentences_for(signatures.facts_for(told)):
+        for sentence in sentences_for(facts_of_signature(told)):
             if tuple(sorted(sentence.slots)) == told.slots:
-                assert judge(told, sentence.text) == (), (told.key, sentence.text)
+                assert judge_sentence(told, sentence.text) == (), (told.key, sentence.text)
 
 
 def test_every_shipped_phrase_passes_the_verifier_and_is_written_once() -> None:
-    lines = list(phrase_files.checked(phrase_files.shipped_path()))
+    lines = list(check_phrases(shipped_path()))
     assert [line for line in lines if line[2]] == []
     phrases = [line[1] for line in lines]
     in_order = sorted(phrases, key=lambda p: (p.signature, p.phrase_id))
@@ -156,10 +155,10 @@ def test_every_shipped_phrase_passes_the_verifier_and_is_written_once() -> None:
 )
 def test_a_bad_line_is_named(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "p.jsonl"
-    phrase_files.write(path, [phrase(GOOD)])
+    write_phrases(path, [phrase(GOOD)])
     path.write_bytes(path.read_bytes() + line + b"\n")
     with pytest.raises(InputError, match="line 2"):
-        list(phrase_files.read(path))
+        list(read_phrases(path))
 
 
 def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
@@ -169,13 +168,13 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
         phrase(OTHER, status="banned", revision=1, by="kim"),
         phrase(GOOD, signature=TEAM),
     ]
-    phrase_files.write(path, made)
-    assert set(phrase_files.read(path)) == set(made)
+    write_phrases(path, made)
+    assert set(read_phrases(path)) == set(made)
     again = path.read_bytes()
-    phrase_files.write(path, reversed(list(phrase_files.read(path))))
+    write_phrases(path, reversed(list(read_phrases(path))))
     assert path.read_bytes() == again
     with pytest.raises(InputError, match="nowhere"):
-        list(phrase_files.read(tmp_path / "nowhere.jsonl"))
+        list(read_phrases(tmp_path / "nowhere.jsonl"))
 
 
 def test_a_lookup_takes_as_many_steps_in_a_book_of_everything_as_in_a_book_of_one() -> None:
@@ -202,5 +201,5 @@ def test_a_lookup_takes_as_many_steps_in_a_book_of_everything_as_in_a_book_of_on
         assert None not in shown
         return steps
 
-    every = list(everything())
+    every = list(every_signature())
     assert taken(*every) < 1.1 * sum(taken(told) for told in every)

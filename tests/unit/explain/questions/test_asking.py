@@ -13,8 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explain.languages import LOCALES
-from explain.questions.answers import INTENTS, book
-from explain.questions.asking import LONGEST, intent_of, normalised, patterns
+from explain.questions.asking import (
+    MAX_QUESTION_CHARACTERS,
+    intent_of,
+    normalise_question,
+    question_patterns,
+)
+from explain.questions.table import INTENTS, question_table
 from tests.support.wording import HOSTILE
 
 FOLDER = Path(__file__).parent / "asking"
@@ -34,7 +39,7 @@ def test_there_are_enough_questions() -> None:
         asked = [text for rows in questions(locale).values() for text in rows]
         assert len(asked) >= (150 if locale == "en" else 40)
         assert len(set(asked)) == len(asked)
-        assert set(questions(locale)) == {*book("patient").asks, "refused"}
+        assert set(questions(locale)) == {*question_table("patient").intents, "refused"}
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -54,8 +59,8 @@ def test_most_of_what_can_be_answered_is_known(locale: str) -> None:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_the_questions_on_the_buttons_are_known_in_every_locale(locale: str) -> None:
-    for intent in book("patient", locale).asks:
-        assert intent_of(book("patient", locale).say("ask", intent), locale) == intent
+    for intent in question_table("patient", locale).intents:
+        assert intent_of(question_table("patient", locale).text("ask", intent), locale) == intent
 
 
 @pytest.mark.parametrize(
@@ -76,13 +81,13 @@ def test_the_care_teams_own_words(text: str, intent: str | None) -> None:
 
 def test_what_only_the_care_team_asks_is_not_known_of_a_patient() -> None:
     assert intent_of("Which rule fired?", "en") is None
-    for known in book("care_team").asks:
-        assert intent_of(book("care_team").say("ask", known), "en", "care_team") == known
+    for known in question_table("care_team").intents:
+        assert intent_of(question_table("care_team").text("ask", known), "en", "care_team") == known
 
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_intent_of_a_patient_has_patterns(locale: str) -> None:
-    assert set(patterns(locale).intents) == set(book("patient").asks)
+    assert set(question_patterns(locale).intents) == set(question_table("patient").intents)
 
 
 @pytest.mark.parametrize(
@@ -124,9 +129,9 @@ def test_a_word_too_many_is_refused(locale: str) -> None:
 
 def test_a_long_text_is_refused_and_the_longest_is_read() -> None:
     text = "please " * 41 + "what now"
-    assert len(text) <= LONGEST
+    assert len(text) <= MAX_QUESTION_CHARACTERS
     assert intent_of(text, "en") == "action"
-    assert intent_of(text + " " * LONGEST, "en") is None
+    assert intent_of(text + " " * MAX_QUESTION_CHARACTERS, "en") is None
 
 
 def test_how_it_is_written_does_not_matter() -> None:
@@ -138,10 +143,10 @@ def test_how_it_is_written_does_not_matter() -> None:
     ):
         assert intent_of(text, "en") == "usual"
     assert intent_of("ماذا يعني هذا؟", "ar") == intent_of("مَاذَا يَعْنِي هٰذَا", "ar") == "meaning"
-    assert normalised("¿Qué\u202e pasó?", "es") == " que paso "
+    assert normalise_question("¿Qué\u202e pasó?", "es") == " que paso "
 
 
-@given(st.text(max_size=LONGEST + 20), st.sampled_from([*LOCALES, "xx"]))
+@given(st.text(max_size=MAX_QUESTION_CHARACTERS + 20), st.sampled_from([*LOCALES, "xx"]))
 def test_any_text_has_an_intent_or_none(text: str, locale: str) -> None:
     assert intent_of(text, locale) in {None, *INTENTS}
 
@@ -155,5 +160,7 @@ def test_no_text_takes_long(locale: str) -> None:
     began = time.perf_counter()
     for word in raw["filler"]:
         for start in ("", "what is ", "is ", "why did ", "هل ", "क्या "):
-            intent_of((start + f"{word} " * LONGEST)[:LONGEST], locale)
+            intent_of(
+                (start + f"{word} " * MAX_QUESTION_CHARACTERS)[:MAX_QUESTION_CHARACTERS], locale
+            )
     assert time.perf_counter() - began < 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -10,16 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from explain import tables
-from explain.facts import extraction as facts
+from explain.evaluation import translations
+from explain.facts.extraction import Facts
 from explain.languages import LOCALES
-from explain.questions import answers as questions
-from explain.questions import slots as question_slots
-from explain.questions.answers import INTENTS, Notes, answer, book, pieces
-from explain.templates import drafts
-from explain.verifier import translations, verify
+from explain.questions.answers import MAX_SENTENCES, AnswerContext, answer, answer_pieces
+from explain.questions.slots import CARE_TEAM_SLOTS, question_groups
+from explain.questions.table import INTENTS, question_table
+from explain.templates.drafts import choice_of
+from explain.verifier import verify
 from explain.verifier.candidate import Candidate
 from explain.verifier.rules.form import grade
 from tests.support.wording import AUDIENCES, HOSTILE, ONSET, cells, event, events
@@ -37,20 +38,20 @@ OTHERS_WORDS: dict[Audience, re.Pattern[str]] = {
     "patient": re.compile(r"\b(this person|the patient|patient|he|she|his|her|their)\b", re.I),
     "care_team": re.compile(r"\b(you|your|yours|yourself)\b", re.I),
 }
-EXTRA = tuple(question_slots.EXTRA)
-NOTES = [Notes(), Notes(seen=True, unused=True, kept_back=True)]
+EXTRA = tuple(CARE_TEAM_SLOTS)
+NOTES = [AnswerContext(), AnswerContext(seen=True, unused=True, kept_back=True)]
 
 
-def askable(known: facts.Facts) -> facts.Facts:
+def askable(known: Facts) -> Facts:
     """The facts as an answer to this reader has them."""
-    plain = question_slots.groups()["patient"]["quantities"]
+    plain = question_groups()["patient"]["quantities"]
     if known.audience == "care_team" or tables.kinds()[known.kind].quantity in plain:
         return known
     shown = set(known.slots) - {"value", "limit", "extreme", "usual_range"}
     return replace(known, slots=tuple(sorted(shown)))
 
 
-def refused(text: str, known: facts.Facts) -> set[str]:
+def refused(text: str, known: Facts) -> set[str]:
     text = OF_ASKING.sub("We told you that", text)
     candidate = Candidate(text, known, "message", tables.slots_of(text))
     codes = set(verify(candidate)) - OF_THE_FINDING
@@ -64,10 +65,12 @@ def test_every_answer_that_can_be_made_passes_the_verifier(kind: str) -> None:
     for known in map(askable, cells(kind)):
         own = known.slots + (EXTRA if known.audience == "care_team" else ())
         some = [(), *((s,) for s in own), *(tuple(k for k in own if k != s) for s in own)]
-        for slots, intent in product((own, *some), (*book(known.audience).asks, "refused")):
+        for slots, intent in product(
+            (own, *some), (*question_table(known.audience).intents, "refused")
+        ):
             changed = replace(known, slots=tuple(sorted(slots)))
             for notes in NOTES:
-                said = pieces(intent, changed, notes)
+                said = answer_pieces(intent, changed, notes)
                 text = " ".join(piece.text for piece in said)
                 if text and (text, known.direction) not in tried:
                     tried.add((text, known.direction))
@@ -81,36 +84,38 @@ def test_a_patients_answer_is_short_and_easy() -> None:
         for known in map(askable, cells(kind)):
             if known.audience == "care_team":
                 continue
-            for intent in (*book("patient").asks, "refused"):
-                text = " ".join(piece.text for piece in pieces(intent, known, Notes()))
+            for intent in (*question_table("patient").intents, "refused"):
+                text = " ".join(
+                    piece.text for piece in answer_pieces(intent, known, AnswerContext())
+                )
                 candidate = Candidate(text, known, "message", tables.slots_of(text))
-                assert len(candidate.sentences) <= questions.MOST_SENTENCES, text
+                assert len(candidate.sentences) <= MAX_SENTENCES, text
                 assert all(len(s.split()) <= 18 for s in candidate.sentences), text
                 assert grade(candidate.neutral) <= 6.0, text
 
 
 @pytest.mark.parametrize("audience", AUDIENCES)
 def test_every_intent_has_a_question_and_an_answer(audience: Audience) -> None:
-    asks = book(audience).asks
+    asks = question_table(audience).intents
     assert set(asks) <= set(INTENTS)
-    assert set(INTENTS) == set(book("care_team").asks)
+    assert set(INTENTS) == set(question_table("care_team").intents)
     for intent in asks:
         told = answer(intent, event(), audience)
         assert told.intent == intent
         assert told.text
-        assert told.question == book(audience).say("ask", intent)
+        assert told.question == question_table(audience).text("ask", intent)
 
 
 @pytest.mark.parametrize("locale", LOCALES[1:])
 def test_every_translated_answer_passes_what_is_known_of_its_language(locale: str) -> None:
-    tried, words = set(), translations.load(locale)
+    tried, words = set(), translations.load_word_lists(locale)
     for kind in KINDS_TOLD:
         for known in map(askable, cells(kind)):
             if known.audience == "care_team":
                 continue
             here = replace(known, locale=locale)
-            for intent, notes in product((*book("patient").asks, "refused"), NOTES):
-                said = pieces(intent, here, notes)
+            for intent, notes in product((*question_table("patient").intents, "refused"), NOTES):
+                said = answer_pieces(intent, here, notes)
                 text = ("" if locale == "zh" else " ").join(piece.text for piece in said)
                 if text not in tried:
                     tried.add(text)
@@ -122,16 +127,16 @@ def test_every_translated_answer_passes_what_is_known_of_its_language(locale: st
 
 
 def test_every_kind_says_why() -> None:
-    assert set(question_slots.groups()["why"]) == set(tables.kinds())
+    assert set(question_groups()["why"]) == set(tables.kinds())
     for audience in AUDIENCES:
-        for row in question_slots.groups()["why"].values():
-            assert book(audience).has("why", row)
+        for row in question_groups()["why"].values():
+            assert question_table(audience).has("why", row)
 
 
 @pytest.mark.parametrize("audience", AUDIENCES)
 def test_every_slot_that_an_answer_can_fill_has_a_label(audience: Audience) -> None:
     name = "questions" if audience == "patient" else "questions_care_team"
-    table = tables.read(f"en/{name}.toml")
+    table = tables.read_table(f"en/{name}.toml")
     used: set[str] = set()
     for section, rows in table.items():
         if section not in {"ask", "page", "basis"}:
@@ -239,4 +244,4 @@ def test_every_locale_answers_any_event(told: Any, locale: str, intent: str) -> 
 
 def test_the_same_question_has_the_same_answer() -> None:
     assert answer("why", event(), "patient") == answer("why", event(), "patient")
-    assert drafts.choice_of("a") == drafts.choice_of("a")
+    assert choice_of("a") == choice_of("a")

@@ -12,17 +12,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from explain import tables
-from explain.facts import slots
-from explain.shift_summary.summary import (
-    MOST_SENTENCES,
-    Call,
-    Episode,
-    Measured,
-    Summary,
-    Window,
-    summarise,
-)
-from explain.shift_summary.words import MOST_NAMED, Scope, table
+from explain.facts.slots import render_slots
+from explain.shift_summary.records import Call, Episode, Measured, Summary, Window
+from explain.shift_summary.summary import MAX_SENTENCES, summarise
+from explain.shift_summary.words import MAX_NAMED_PATIENTS, Scope, summary_table
 from explain.verifier import verify
 from explain.verifier.candidate import Candidate
 from tests.support.wording import ONSET, event, events, facts
@@ -85,7 +78,7 @@ def test_of_many_urgent_ones_the_rest_are_counted() -> None:
     more = summary.sentences[1].text
     assert "8 alerts" in more
     assert "p01, p02, p03, p04, p05 and 3 more" in more
-    assert more.count("p0") == MOST_NAMED
+    assert more.count("p0") == MAX_NAMED_PATIENTS
 
 
 def test_what_ended_came_late_or_is_technical_has_its_own_words() -> None:
@@ -147,7 +140,7 @@ def test_equal_wordings_change_with_the_hour_and_not_with_the_minute() -> None:
 
 @pytest.mark.parametrize("scope", ["ward", "patient"])
 def test_every_wording_passes_the_verifier_and_calms_nobody(scope: Scope) -> None:
-    for kind, rows in table()[scope].items():
+    for kind, rows in summary_table()[scope].items():
         by_slots: dict[frozenset[str], int] = {}
         for text in rows:
             named = tables.slots_of(text)
@@ -225,7 +218,7 @@ def recounted(
                 case "value", "readings.heart_rate":
                     assert segment.text in {"58", "131 beats a minute"}
                 case "value", _:
-                    rendered = slots.render(by_event[segment.ids[0]], "en")
+                    rendered = render_slots(by_event[segment.ids[0]], "en")
                     assert segment.text in rendered.values()
 
 
@@ -235,7 +228,7 @@ def test_every_figure_can_be_counted_again(night: Any, scope: Any, hours: int, r
     found, calls, measured = night
     window = Window(NOW, hours)
     summary = summarise(scope, "A", window, found, calls, measured)
-    assert len(summary.sentences) <= MOST_SENTENCES
+    assert len(summary.sentences) <= MAX_SENTENCES
     assert not CALM.search(summary.text)
     assert "{" not in summary.text
     recounted(summary, found, calls, measured)

@@ -10,8 +10,10 @@ import msgspec
 import pytest
 
 from dashboard.patient import basis as basis_module
-from explain.questions.answers import answer, book
-from explain.templates.compose import AUDIENCES, compose, facts_of
+from explain.evaluation.texts import facts_of
+from explain.questions.answers import answer
+from explain.questions.table import question_table
+from explain.templates.compose import AUDIENCES, compose
 from store.episodes.evidence import Basis
 from tests.support.messages import NOON, event
 from vigil.contracts import wire
@@ -89,7 +91,7 @@ def test_whatever_an_event_claims_its_alert_its_answers_and_its_basis_are_made(s
         assert msgspec.json.decode(encode(alert), type=Alert) == alert
         for audience in AUDIENCES:
             facts_of(claim, audience)
-            intent = source.choice(tuple(book(audience).asks))
+            intent = source.choice(tuple(question_table(audience).intents))
             answer(intent, claim, audience)
         context = msgspec.to_builtins(claim.context)
         shown = Basis("e", 0, list(claim.signals), claim.evidence, context, "1", "2", {}, {}, 0)

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 
 from explain import tables
-from explain.facts.slots import SLOTS, fill, render
-from explain.templates.compose import AUDIENCES, compose, facts_of, reword
-from explain.templates.drafts import choice_of, draft
+from explain.evaluation.texts import facts_of
+from explain.facts.slots import SLOTS, fill_slots, render_slots
+from explain.templates.compose import AUDIENCES, compose, reword
+from explain.templates.drafts import choice_of, draft_text
 from explain.verifier import verify_draft
 from explain.verifier.rules.form import grade
 from tests.support.wording import HOSTILE, event, events, phrase
@@ -141,7 +142,7 @@ def test_every_numeral_traces_to_a_slot_and_every_slot_to_the_event(any_event: E
     for audience, texts in alert.texts.items():
         assert tuple(texts) == tables.locales_of(audience)
         for locale, text in texts.items():
-            told = render(any_event, locale)
+            told = render_slots(any_event, locale)
             shown = alert.slots if locale == "en" else alert.local_slots[locale]
             assert shown.items() <= told.items()
             known = {numeral for said in shown.values() for numeral in NUMERAL.findall(said)}
@@ -155,10 +156,10 @@ def test_a_text_is_its_draft_filled(any_event: Event) -> None:
     for audience in AUDIENCES:
         for locale in tables.locales_of(audience):
             facts = facts_of(any_event, audience, locale)
-            words = draft(facts, choice_of(any_event.event_id))
+            words = draft_text(facts, choice_of(any_event.event_id))
             text = alert.texts[audience][locale]
             assert not NUMERAL.findall(SLOT.sub("", words.title + words.message))
-            assert text.body == fill(words.body, render(any_event, locale))
+            assert text.body == fill_slots(words.body, render_slots(any_event, locale))
             if locale == "en":
                 assert verify_draft(words, facts, words.seen.slots) == ()
 
@@ -216,8 +217,8 @@ def test_slots_follow_their_sources() -> None:
             "parts": [{"kind": "shock_index_high", "signal": "shock_index", "value": 1.2}],
         },
     )  # fmt: skip
-    assert set(render(full, "en")) == set(SLOTS) - {"score"}
-    assert set(render(event(evidence={}), "en")) == {"since", "duration"}
+    assert set(render_slots(full, "en")) == set(SLOTS) - {"score"}
+    assert set(render_slots(event(evidence={}), "en")) == {"since", "duration"}
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

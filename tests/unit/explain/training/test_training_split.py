@@ -6,20 +6,20 @@ from msgspec.structs import replace
 
 from explain import tables
 from explain.facts.signature import Signature
-from explain.training.examples import TABLE, of_tables
-from explain.training.references import Reference, load
+from explain.training.examples import TABLE, table_examples
+from explain.training.references import Reference, load_references
 from explain.training.split import (
     TEST_FAMILIES,
     TEST_KINDS,
     VALIDATION_FAMILIES,
     VALIDATION_KINDS,
     Split,
-    counts,
+    part_counts,
     part_of,
-    split,
+    split_references,
 )
 
-SPLIT = split(load(), of_tables())
+SPLIT = split_references(load_references(), table_examples())
 PARTS = {"train": SPLIT.train, "validation": SPLIT.validation, "test": SPLIT.test}
 
 
@@ -49,7 +49,7 @@ def test_no_wording_stands_in_two_parts() -> None:
 
 def test_what_is_held_out_is_there() -> None:
     assert set(tables.kinds()) >= TEST_KINDS | VALIDATION_KINDS
-    assert families(load()) >= TEST_FAMILIES | VALIDATION_FAMILIES
+    assert families(load_references()) >= TEST_FAMILIES | VALIDATION_FAMILIES
     assert not TEST_KINDS & VALIDATION_KINDS
     assert not TEST_FAMILIES & VALIDATION_FAMILIES
     for part in (SPLIT.validation, SPLIT.test):
@@ -58,7 +58,7 @@ def test_what_is_held_out_is_there() -> None:
 
 
 def test_every_reference_is_in_one_part_and_the_tables_own_are_only_learnt() -> None:
-    assert {x.text for part in PARTS.values() for x in part} >= {x.text for x in load()}
+    assert {x.text for part in PARTS.values() for x in part} >= {x.text for x in load_references()}
     assert all(x.family != TABLE for x in (*SPLIT.validation, *SPLIT.test))
     assert sum(x.family == TABLE for x in SPLIT.train) > 300
 
@@ -74,11 +74,11 @@ def test_a_wording_that_is_judged_is_not_learnt_under_another_name() -> None:
     said = Signature("en", "patient", "heart_rate_high", "above", "opened")
     same = "Your heart rate is high."
     judged = Reference(said, "you", same)
-    got = split([Reference(said, "now", same), judged], [Reference(said, TABLE, same)])
+    got = split_references([Reference(said, "now", same), judged], [Reference(said, TABLE, same)])
     assert got == Split((), (), (judged,))
 
 
 def test_counts_say_what_there_is() -> None:
-    assert {name: row["sentences"] for name, row in counts(SPLIT).items()} == {
+    assert {name: row["sentences"] for name, row in part_counts(SPLIT).items()} == {
         name: len(part) for name, part in PARTS.items()
     }

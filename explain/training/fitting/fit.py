@@ -12,18 +12,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from explain.training import checkpoint, lora, loss
-from explain.training.batches import batches, by_length
-from explain.training.checkpoint import Check, State
 from explain.training.examples import Encoded
-from explain.training.options import Options
+from explain.training.fitting.batches import batches_by_length, shuffled_batches
+from explain.training.fitting.checkpoint import Check, State, load_checkpoint, save_checkpoint
+from explain.training.fitting.lora import adapter_weights, mean_weights, restore_weights
+from explain.training.fitting.loss import batch_loss, mean_loss
+from explain.training.fitting.options import Options
 
 FLOOR = 0.1
 """The rate at the end, as a share of the highest."""
 
 
 class Report(Protocol):
-    """Who is told how it goes."""
+    """Receives the progress of a run."""
 
     def step(self, state: State, steps: int, loss: float, rate: float) -> None:
         """After each step; ``steps`` is how many there are at most."""
@@ -33,19 +34,19 @@ class Report(Protocol):
 
 
 class Stopped(Exception):  # noqa: N818  (a state, not a mistake)
-    """The run was asked to end; the checkpoint says where it stood."""
+    """The run was asked to stop; its state is in the checkpoint."""
 
 
 class Training:
     """One run of fitting an adapter.
 
     Args:
-        model: the base with the adapter, from :func:`explain.training.lora.adapted`.
+        model: the base with the adapter, from :func:`explain.training.fitting.lora.add_adapter`.
         learn: what it learns from.
         judge: what it does not learn from; its loss settles between checks that pass alike.
-        passes: the share of its answers that pass. This, and not the loss, tells which weights are
-            the best and when to stop: the loss of phrasings that it has not learnt rises after the
-            third epoch, while it still learns to put every slot where it belongs.
+        passes: the share of its answers that pass. This, and not the loss, decides which weights
+            are the best and when to stop: the loss of phrasings that it has not learnt rises after
+            the third epoch, while it still learns to place every slot correctly.
         fingerprint: names data, options and base, so that no other run's checkpoint is taken.
     """
 
@@ -63,10 +64,10 @@ class Training:
         import torch  # noqa: PLC0415
 
         self._torch: Any = torch
-        self._model = model.to(device)
-        self._learn, self._options, self._device = learn, options, device
+        self.model = model.to(device)
+        self._learn, self._options, self.device = learn, options, device
         self._passes = passes
-        self._judge = by_length(judge, 2 * options.batch)
+        self._judge = batches_by_length(judge, 2 * options.batch)
         self._folder, self._fingerprint = folder, fingerprint
         self._trained = [value for value in model.parameters() if value.requires_grad]
         self._optimizer = torch.optim.AdamW(
@@ -76,7 +77,7 @@ class Training:
         self.steps = self._per_epoch * options.epochs
         """How many steps there are at most."""
         self.state = State()
-        self._best: dict[str, Any] = lora.weights(model)
+        self._best: dict[str, Any] = adapter_weights(model)
         self._recent: list[dict[str, Any]] = []
         self._since_check: list[float] = []
 
@@ -86,8 +87,8 @@ class Training:
         Raises:
             InputError: there is none of this run.
         """
-        self.state, tensors = checkpoint.load(self._folder, self._fingerprint)
-        lora.restore(self._model, tensors["weights"])
+        self.state, tensors = load_checkpoint(self._folder, self._fingerprint)
+        restore_weights(self.model, tensors["weights"])
         self._best, self._recent = tensors["best"], tensors["recent"]
         self._since_check = tensors["since_check"]
         self._optimizer.load_state_dict(tensors["optimizer"])
@@ -96,9 +97,9 @@ class Training:
         """Train until the end, or until nothing gets better; the model is then the best one seen.
 
         Raises:
-            Stopped: ``stop`` said so; a checkpoint was written.
+            Stopped: ``stop`` returned True; a checkpoint was written.
         """
-        self._model.train()
+        self.model.train()
         while not self._finished():
             if stop():
                 self._save()
@@ -112,7 +113,7 @@ class Training:
             if self.state.step % self._options.checkpoint_steps == 0:
                 self._save()
         self._save()
-        lora.restore(self._model, self._best)
+        restore_weights(self.model, self._best)
         return self.state
 
     def _finished(self) -> bool:
@@ -121,12 +122,14 @@ class Training:
     def _step(self) -> tuple[float, float]:
         """Learn from one batch; its loss a token, and the rate."""
         epoch, at = divmod(self.state.step, self._per_epoch)
-        batch = batches(self._learn, self._options.batch, self._options.seed, epoch)[at]
+        batch = shuffled_batches(
+            self._learn, self._options.batch, seed=self._options.seed, epoch=epoch
+        )[at]
         self._torch.manual_seed(self._options.seed * 1_000_003 + self.state.step)  # for dropout
         rate = rate_at(self.state.step, self.steps, self._options)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        summed, tokens = loss.of_batch(self._model, batch, self._device)
+        summed, tokens = batch_loss(self.model, batch, self.device)
         mean = summed / tokens
         mean.backward()
         self._torch.nn.utils.clip_grad_norm_(self._trained, self._options.clip)
@@ -143,12 +146,12 @@ class Training:
     def _check(self, report: Report) -> None:
         """Judge the mean of the last weights; those that are trained go on as they were."""
         started = time.monotonic()
-        state, now = self.state, lora.weights(self._model)
+        state, now = self.state, adapter_weights(self.model)
         self._recent = [*self._recent, now][-self._options.mean_of :]
-        mean = lora.mean(self._recent)
-        lora.restore(self._model, mean)
+        mean = mean_weights(self._recent)
+        restore_weights(self.model, mean)
         check = self._judged()
-        lora.restore(self._model, now)
+        restore_weights(self.model, now)
         state.checks.append(check)
         if (check.passed, -check.loss) > (state.best.passed, -state.best.loss):
             state.best, state.waited, self._best = check, 0, mean
@@ -160,21 +163,21 @@ class Training:
     def _judged(self) -> Check:
         learnt = sum(self._since_check) / len(self._since_check)
         self._since_check = []
-        found = loss.mean(self._model, self._judge, self._device)
-        self._model.eval()
-        check = Check(self.state.step, learnt, found, self._passes())
-        self._model.train()
+        found = mean_loss(self.model, self._judge, self.device)
+        self.model.eval()
+        check = Check(step=self.state.step, learnt=learnt, loss=found, passed=self._passes())
+        self.model.train()
         return check
 
     def _save(self) -> None:
         tensors = {
-            "weights": lora.weights(self._model),
+            "weights": adapter_weights(self.model),
             "best": self._best,
             "recent": self._recent,
             "since_check": self._since_check,
             "optimizer": self._optimizer.state_dict(),
         }
-        checkpoint.save(self._folder, self._fingerprint, self.state, tensors)
+        save_checkpoint(self._folder, self._fingerprint, state=self.state, tensors=tensors)
 
 
 def rate_at(step: int, steps: int, options: Options) -> float:

@@ -1,13 +1,14 @@
-"""Events for the evaluation: every kind, direction and telling, with figures that are possible.
+"""Events for the evaluation: every kind, direction and announcement, with possible figures.
 
 All are made from a seed, so a report can be repeated; nothing here is anybody's measurement.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 from explain import tables
 from explain.tables import Direction
@@ -20,8 +21,9 @@ START = datetime(2026, 11, 16, tzinfo=UTC)
 VERSION = "evaluation"
 
 
-class Situation(NamedTuple):
-    """How an event is told."""
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How an event is announced."""
 
     phase: Phase
     late: bool = False
@@ -39,7 +41,8 @@ SITUATIONS = (
 )
 
 
-class Judged(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Judged:
     """What a kind judges: the signal, and what it measures when above or below."""
 
     signal: str
@@ -49,31 +52,45 @@ class Judged(NamedTuple):
     """Of a finding above and of one below."""
 
 
-_HEART = Judged("heart_rate", (111, 178), (32, 49), (110, 50))
-_PRESSURE = Judged("systolic", (181, 225), (70, 89), (180, 90))
+_HEART = Judged(signal="heart_rate", above=(111, 178), below=(32, 49), limits=(110, 50))
+_PRESSURE = Judged(signal="systolic", above=(181, 225), below=(70, 89), limits=(180, 90))
 JUDGED: dict[str, Judged] = {
     "heart_rate_high": _HEART,
     "heart_rate_low": _HEART,
-    "heart_rate_unusual": Judged("heart_rate", (88, 109), (44, 55), (86, 56)),
-    "resting_heart_rate_raised": Judged("heart_rate", (66, 84), (44, 50), (65, 50)),
+    "heart_rate_unusual": Judged(
+        signal="heart_rate", above=(88, 109), below=(44, 55), limits=(86, 56)
+    ),
+    "resting_heart_rate_raised": Judged(
+        signal="heart_rate", above=(66, 84), below=(44, 50), limits=(65, 50)
+    ),
     "heart_rate_irregular": _HEART,
     "blood_pressure_high": _PRESSURE,
     "blood_pressure_low": _PRESSURE,
-    "blood_pressure_unusual": Judged("systolic", (150, 175), (92, 104), (148, 106)),
-    "blood_pressure_raised_over_days": Judged("systolic", (136, 158), (92, 104), (135, 106)),
-    "pulse_pressure_abnormal": Judged("pulse_pressure", (62, 110), (12, 24), (60, 25)),
-    "mean_arterial_pressure_low": Judged("mean_arterial_pressure", (110, 130), (45, 64), (110, 65)),
-    "shock_index_high": Judged("shock_index", (0.91, 1.6), (0.3, 0.4), (0.9, 0.4)),
-    "early_warning_score": Judged("score", (5, 14), (0, 1), (5, 1)),
+    "blood_pressure_unusual": Judged(
+        signal="systolic", above=(150, 175), below=(92, 104), limits=(148, 106)
+    ),
+    "blood_pressure_raised_over_days": Judged(
+        signal="systolic", above=(136, 158), below=(92, 104), limits=(135, 106)
+    ),
+    "pulse_pressure_abnormal": Judged(
+        signal="pulse_pressure", above=(62, 110), below=(12, 24), limits=(60, 25)
+    ),
+    "mean_arterial_pressure_low": Judged(
+        signal="mean_arterial_pressure", above=(110, 130), below=(45, 64), limits=(110, 65)
+    ),
+    "shock_index_high": Judged(
+        signal="shock_index", above=(0.91, 1.6), below=(0.3, 0.4), limits=(0.9, 0.4)
+    ),
+    "early_warning_score": Judged(signal="score", above=(5, 14), below=(0, 1), limits=(5, 1)),
 }
 
 
-def blocks() -> list[tuple[str, Direction]]:
+def all_blocks() -> list[tuple[str, Direction]]:
     """Every kind and direction that the tables know, in their order."""
     return list(tables.audience("en", "patient").blocks)
 
 
-def event(
+def make_event(
     number: int,
     kind: str,
     direction: Direction,
@@ -84,7 +101,7 @@ def event(
 ) -> Event:
     """One event; the number and the seed settle its figures and times."""
     random = Random(f"{seed}/{number}")
-    known = KINDS.get(kind)
+    row = KINDS.get(kind)
     onset = START + timedelta(minutes=random.randrange(4 * 1440))
     length = timedelta(minutes=random.choice((1, 5, 11, 38, 74, 100, 190, 900, 3000)))
     patient = f"evaluation-{number}"
@@ -100,8 +117,8 @@ def event(
         detected_at=onset + length,
         ended_at=onset + length if situation.phase == "closed" else None,
         retrospective=situation.late,
-        signals=known.signals if known else (),
-        evidence=_evidence(random, kind, direction, situation, length),
+        signals=row.signals if row else (),
+        evidence=_evidence(random, kind, direction=direction, situation=situation, length=length),
         context=Context(activity),
         detector_version=VERSION,
         config_hash=VERSION,
@@ -131,7 +148,7 @@ def _evidence(
 
 
 def _measured(random: Random, judged: Judged, direction: Direction) -> dict[str, Any]:
-    """Values on the side that is told; of no side, the value is the usual one."""
+    """Values on the side of the finding; for no side, the value is the usual one."""
     below = direction == "below"
     low, high = judged.below if below else judged.above
     value = round(random.uniform(low, high), 2)
@@ -141,7 +158,7 @@ def _measured(random: Random, judged: Judged, direction: Direction) -> dict[str,
         "value": value,
         "extreme": min(value, low) if below else max(value, high),
         "limit": limit,
-        "values": _values(random, judged.signal, value, below),
+        "values": _values(random, judged.signal, value=value, below=below),
         "baseline": {"low": 52.0, "high": 71.0, "median": 61.0, "confidence": 1.0},
     }
     if direction == "none":

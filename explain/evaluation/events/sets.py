@@ -1,4 +1,4 @@
-"""The sets of events that the words are held against. Each is made from a seed, in full."""
+"""The sets of events that the words are evaluated with, each generated from a seed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from typing import Any, get_args
 from msgspec.structs import replace
 
 from explain import tables
-from explain.evaluation.events import JUDGED, SITUATIONS, Situation, blocks, event
-from explain.facts import signature as signatures
+from explain.evaluation.events.generation import (
+    JUDGED,
+    SITUATIONS,
+    Situation,
+    all_blocks,
+    make_event,
+)
+from explain.facts.signature import companions
 from vigil.domain.episode import Event
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
 from vigil.domain.reading import Activity
@@ -22,27 +28,43 @@ ACTIVITIES: tuple[Activity, ...] = get_args(Activity)
 CORE, TWO, MISSING, ADVERSARIAL, PEOPLE, VARIANTS, LANGUAGES = 3000, 400, 300, 600, 200, 32, 200
 
 
-def core(count: int = CORE) -> Iterator[Event]:
-    """Every kind, direction, telling, priority and activity, again and again with other figures."""
-    grid = product(ACTIVITIES, PRIORITIES, SITUATIONS, blocks())
+def core_events(count: int = CORE) -> Iterator[Event]:
+    """Every kind, direction, announcement, priority and activity, repeatedly with new figures."""
+    grid = product(ACTIVITIES, PRIORITIES, SITUATIONS, all_blocks())
     for number, cell in enumerate(islice(cycle(grid), count)):
         activity, priority, situation, (kind, direction) = cell
-        yield event(number, kind, direction, situation, priority, activity, SEED)
+        yield make_event(
+            number,
+            kind,
+            direction=direction,
+            situation=situation,
+            priority=priority,
+            activity=activity,
+            seed=SEED,
+        )
 
 
-def two(count: int = TWO) -> Iterator[Event]:
+def combined_events(count: int = TWO) -> Iterator[Event]:
     """A finding and a further one of other signals, while both last."""
     pairs = [
         (kind, direction, also)
-        for kind, direction in blocks()
-        if kind in tables.TOLD_TOGETHER and direction != "none"
-        for also in signatures.companions(kind)
+        for kind, direction in all_blocks()
+        if kind in tables.COMBINED_KINDS and direction != "none"
+        for also in companions(kind)
     ]
-    tellings = (Situation("opened"), Situation("updated"))
-    grid = product(tellings, PRIORITIES, ACTIVITIES, pairs)
+    announcements = (Situation("opened"), Situation("updated"))
+    grid = product(announcements, PRIORITIES, ACTIVITIES, pairs)
     for number, cell in enumerate(islice(cycle(grid), count)):
         situation, priority, activity, (kind, direction, also) = cell
-        made = event(number, kind, direction, situation, priority, activity, SEED + 1)
+        made = make_event(
+            number,
+            kind,
+            direction=direction,
+            situation=situation,
+            priority=priority,
+            activity=activity,
+            seed=SEED + 1,
+        )
         yield with_evidence(made, parts=[_part(also)])
 
 
@@ -62,9 +84,9 @@ def _part(also: str) -> dict[str, Any]:
     }
 
 
-def missing(count: int = MISSING) -> Iterator[Event]:
+def incomplete_events(count: int = MISSING) -> Iterator[Event]:
     """Events of which parts of the evidence are not there, as from another version's detectors."""
-    for number, made in enumerate(core(count)):
+    for number, made in enumerate(core_events(count)):
         random = Random(f"{SEED}/missing/{number}")
         gone = {key for key in made.evidence if random.random() < 0.5}
         yield replace(made, evidence={k: v for k, v in made.evidence.items() if k not in gone})
@@ -108,7 +130,7 @@ IMPOSSIBLE: tuple[Any, ...] = (
 )
 
 
-def adversarial(count: int = ADVERSARIAL) -> Iterator[Event]:
+def adversarial_events(count: int = ADVERSARIAL) -> Iterator[Event]:
     """Hostile text and impossible values wherever an event can hold them, and traps of meaning."""
     attacks: tuple[Callable[[Event, Random], Event], ...] = (
         _hostile_text,
@@ -118,7 +140,7 @@ def adversarial(count: int = ADVERSARIAL) -> Iterator[Event]:
         _recovered,
         _contradicting,
     )
-    for number, made in enumerate(core(count)):
+    for number, made in enumerate(core_events(count)):
         random = Random(f"{SEED}/adversarial/{number}")
         yield attacks[number % len(attacks)](made, random)
 
@@ -152,7 +174,7 @@ def _impossible(made: Event, random: Random) -> Event:
 
 
 def _kilopascal(made: Event, random: Random) -> Event:
-    """16 kPa is 120 mmHg: told as 16 mmHg it would be a lie, and it is below what is possible."""
+    """16 kPa is 120 mmHg: shown as 16 mmHg it would be wrong; it is out of the possible range."""
     return with_evidence(made, values={"systolic": 16.0, "diastolic": 10.7}, value=16.0)
 
 
@@ -168,17 +190,17 @@ def _recovered(made: Event, random: Random) -> Event:
 
 
 def _contradicting(made: Event, random: Random) -> Event:
-    """Evidence whose direction is a word that nobody gave, beside values of the other side."""
+    """Evidence with an invalid direction, next to values of the opposite side."""
     odd = random.choice(("not above", "up", "BELOW", 1, None, {"above": 1}))
     return with_evidence(made, direction=odd, signal=random.choice(HOSTILE))
 
 
-def people(count: int = PEOPLE, variants: int = VARIANTS) -> Iterator[list[Event]]:
+def people_events(count: int = PEOPLE, variants: int = VARIANTS) -> Iterator[list[Event]]:
     """The same event of people and devices that differ in all but what was measured."""
     sexes, ages = ("female", "male", "other", ""), (19, 47, 71, 93)
     origins = ("A", "B")
     others = list(islice(cycle(product(sexes, ages, origins)), variants))
-    for made in core(count):
+    for made in core_events(count):
         yield [
             replace(
                 with_evidence(

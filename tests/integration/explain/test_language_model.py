@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from explain.facts import signature
+from explain.evaluation.texts import facts_of
+from explain.facts.signature import signature_of
 from explain.language_model.files import SMOLLM2
-from explain.language_model.process import ModelProcess
-from explain.phrasebook import writing
-from explain.phrasebook.writing import Author
-from explain.templates.compose import facts_of
-from explain.templates.drafts import choice_of, draft, with_sentence
+from explain.language_model.process import LanguageModelProcess
+from explain.phrasebook.writing import Author, question_for
+from explain.templates.drafts import choice_of, draft_text, make_sentence
 from explain.verifier import RULES, verify_draft
 from tests.support.wording import event
 
@@ -34,15 +34,17 @@ pytestmark = [
 @pytest.mark.timeout(300)
 def test_it_answers_the_same_each_time_and_the_verifier_has_the_last_word() -> None:
     facts = facts_of(event(), "patient")
-    words = draft(facts, choice_of(event().event_id))
-    told = signature.of(facts, words.seen.slots)
+    words = draft_text(facts, choice_of(event().event_id))
+    told = signature_of(facts, words.seen.slots)
     command = [sys.executable, "-m", "explain.language_model.child", "installed", str(FOLDER)]
-    with closing(ModelProcess(command, load_seconds=240)) as process:
+    with closing(LanguageModelProcess(command, load_seconds=240)) as process:
         process.start()
-        assert process.model.startswith(SMOLLM2.identity)
-        question = writing.question(told, Author(process.model, process.tuned))
+        assert process.identity.startswith(SMOLLM2.identity)
+        question = question_for(told, Author(process.identity, process.tuned))
         first, second = process.ask(question, 120), process.ask(question, 120)
     assert first == second
     assert first
-    refused = verify_draft(with_sentence(words, first), facts, words.seen.slots)
+    refused = verify_draft(
+        replace(words, seen=make_sentence(first, words.seen.entry)), facts, words.seen.slots
+    )
     assert set(refused) <= {rule.code for rule in RULES}

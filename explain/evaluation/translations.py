@@ -1,7 +1,7 @@
-"""What can be verified of a text in another language than English: reviewed translations.
+"""Verifies texts in languages other than English: reviewed translations.
 
-Nobody writes these texts but our translators, and a catalogue has one for each English sentence, so
-this is a second look at what a person has written, not the guard of a model's words. It sees form
+Only translators write these texts, one for each English sentence, so this is a second check of a
+person's work, not a guard for a model's sentences. It sees form
 (slots, characters, script, lengths) as well as the English verifier does. Of the meaning it sees
 single words: a word of the finding's direction and none of the other, a word of an end where it is
 over and none where it lasts, no word of the forbidden lists. It does not see negation, which
@@ -13,17 +13,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
-
-from msgspec import Struct
 
 from explain import tables
 from explain.facts.extraction import Facts
 from explain.tables import SLOT
 from explain.templates.drafts import Draft
-from explain.verifier import lexicon
-from explain.verifier.lexicon import Pattern
+from explain.verifier.lexicon import Pattern, compile_words
 
 PUNCTUATION = frozenset(" .,;:'’()?-–¿，。、；：（）？।،؛؟")
 LATIN_NAMES = re.compile(r"\b(?:UTC|Vigil)\b")
@@ -31,7 +28,8 @@ LATIN_NAMES = re.compile(r"\b(?:UTC|Vigil)\b")
 _SENTENCE_END = re.compile(r"(?<=[.?।؟])\s+|(?<=[。？])")
 
 
-class Local(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class LocaleWords:
     """The word lists of one locale, each as one pattern."""
 
     script: tuple[str, ...]
@@ -45,14 +43,15 @@ class Local(Struct, frozen=True):
     """Of one sentence, besides slots."""
 
 
-class Piece(NamedTuple):
-    """One part of a text on trial."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One part of a text to be verified."""
 
     text: str
     part: str
     facts: Facts
     required: frozenset[str]
-    words: Local
+    words: LocaleWords
 
     @property
     def bare(self) -> str:
@@ -71,12 +70,12 @@ class Piece(NamedTuple):
 
 
 @cache
-def load(locale: str) -> Local:
+def load_word_lists(locale: str) -> LocaleWords:
     """The lexicon of a locale other than English."""
-    raw = tables.read(f"{locale}/lexicon.toml")
+    raw = tables.read_table(f"{locale}/lexicon.toml")
     limits = raw["limits"]["patient"]
-    compiled = lexicon.pattern if raw["word_boundaries"] else _anywhere
-    return Local(
+    compiled = compile_words if raw["word_boundaries"] else _anywhere
+    return LocaleWords(
         script=tuple(raw["script"]),
         states={side: compiled(raw["states"][side]) for side in ("above", "below")},
         ends=compiled(raw["ends"]["words"]),
@@ -151,24 +150,24 @@ def language(piece: Piece) -> bool:
 def direction(piece: Piece) -> bool:
     """While it lasts: no word of the finding's side, or one of a side that no finding has.
 
-    Once it is over a word of either side may say so ("has come back down").
+    An end may be worded with either direction ("has come back down").
     """
     facts = piece.facts
-    if piece.part == "message" or facts.telling in tables.ENDS:
+    if piece.part == "message" or facts.announcement in tables.ENDS:
         return False
     if facts.phase == "closed" and piece.part == "seen":
         return False
     sides = {facts.direction}
     if facts.also and piece.part == "seen":
         sides.add(facts.also.partition(".")[2])  # type: ignore[arg-type]
-    said = {side for side, words in piece.words.states.items() if words.search(piece.bare)}
-    own = facts.direction == "none" or facts.direction in said
-    return not own or bool(said - sides)
+    sides_named = {side for side, words in piece.words.states.items() if words.search(piece.bare)}
+    own = facts.direction == "none" or facts.direction in sides_named
+    return not own or bool(sides_named - sides)
 
 
 def phase(piece: Piece) -> bool:
     """Over, without a word of an end; or such a word for what lasts."""
-    if piece.part != "seen" or piece.facts.telling in tables.ENDS:
+    if piece.part != "seen" or piece.facts.announcement in tables.ENDS:
         return False
     over = piece.words.ends.search(piece.bare) is not None
     return over != (piece.facts.phase == "closed")
@@ -210,11 +209,17 @@ def verify_local(draft: Draft, facts: Facts, required: frozenset[str]) -> tuple[
         facts: with the locale of the text.
         required: the slots that the sentence on what we saw must carry.
     """
-    words = load(facts.locale)
+    words = load_word_lists(facts.locale)
     pieces = (
-        Piece(draft.title, "title", facts, frozenset(), words),
-        Piece(draft.seen.text, "seen", facts, required, words),
-        Piece(draft.message, "message", facts, tables.slots_of(draft.message), words),
+        Piece(text=draft.title, part="title", facts=facts, required=frozenset(), words=words),
+        Piece(text=draft.seen.text, part="seen", facts=facts, required=required, words=words),
+        Piece(
+            text=draft.message,
+            part="message",
+            facts=facts,
+            required=tables.slots_of(draft.message),
+            words=words,
+        ),
     )
     found = (code for piece in pieces for code, refuses in RULES.items() if refuses(piece))
     return tuple(dict.fromkeys(found))

@@ -1,8 +1,8 @@
 """The language model itself (extra ``llm``). Imported by the model process alone: torch is heavy.
 
 transformers reads a GGUF by unpacking it in Python: some 17 s, and 1 GB at its peak. That is done
-once: the bf16 weights are kept beside the GGUF as safetensors, which load in 3 s, with the digest
-of each file in ``vigil.json``; a copy that does not match is made again.
+once: the bf16 weights are stored next to the GGUF as safetensors, which load in 3 s, with the
+digest of each file in ``vigil.json``; a copy that does not match is made again.
 """
 
 from __future__ import annotations
@@ -14,19 +14,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from explain.language_model.adapter import SHIPPED, merge
-from explain.language_model.adapter import checked as checked_adapter
-from explain.language_model.adapter import identity as adapter_identity
-from explain.language_model.files import SMOLLM2, Source, checked, digest, local_identity
-from explain.language_model.frame import framed
-from explain.language_model.prompt import Message
+from explain.language_model.adapter import SHIPPED, adapter_identity, merge_adapter
+from explain.language_model.adapter import check_adapter as checked_adapter
+from explain.language_model.files import SMOLLM2, Source, check_gguf, local_identity, sha256_of_file
+from explain.language_model.prompt import Message, framed
 from explain.language_model.slot_grammar import SlotGrammar, Vocabulary
 from vigil.service import logs
 
 log = logs.get("model")
 THREADS = 1
 """Two are a third faster on idle cores and many times slower on busy ones, where they wait for each
-other; this process runs beside the whole of Vigil."""
+other; this process shares the machine with all of Vigil."""
 MAX_NEW_TOKENS = 48
 BATCH = 32
 """Prompts that are answered together."""
@@ -35,7 +33,7 @@ SAMPLED = {"do_sample": True, "temperature": 0.8, "top_p": 0.95, "top_k": 0}
 MANIFEST = "vigil.json"
 
 
-def offline() -> None:
+def keep_offline() -> None:
     """Keep transformers from the network and from the terminal. Before its first import."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
@@ -43,7 +41,7 @@ def offline() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
-def prepare(folder: Path, source: Source = SMOLLM2) -> Path:
+def prepare_weights(folder: Path, source: Source = SMOLLM2) -> Path:
     """The folder of bf16 weights and tokenizer, made from the pinned GGUF where it is not yet.
 
     Raises:
@@ -53,22 +51,24 @@ def prepare(folder: Path, source: Source = SMOLLM2) -> Path:
     ready = folder / f"{source.name}-{source.sha256[:12]}-bf16"
     if _intact(ready):
         return ready
-    gguf = checked(folder, source)
+    gguf = check_gguf(folder, source)
     with TemporaryDirectory(dir=folder, prefix=".convert-") as scratch:
-        made = Path(scratch) / "model"
-        _convert(gguf, made)
-        digests = {path.name: digest(path) for path in sorted(made.iterdir())}
-        (made / MANIFEST).write_text(json.dumps({"from": source.sha256, "files": digests}))
+        converted = Path(scratch) / "model"
+        _convert(gguf, converted)
+        digests = {path.name: sha256_of_file(path) for path in sorted(converted.iterdir())}
+        (converted / MANIFEST).write_text(json.dumps({"from": source.sha256, "files": digests}))
         if ready.exists():  # damaged
             ready.rename(Path(scratch) / "old")
-        made.rename(ready)
+        converted.rename(ready)
     return ready
 
 
 def _intact(folder: Path) -> bool:
     try:
         files = json.loads((folder / MANIFEST).read_text())["files"]
-        return bool(files) and all(digest(folder / name) == found for name, found in files.items())
+        return bool(files) and all(
+            sha256_of_file(folder / name) == found for name, found in files.items()
+        )
     except (OSError, ValueError, KeyError, AttributeError):
         return False
 
@@ -88,7 +88,7 @@ def _convert(gguf: Path, target: Path) -> None:
 
 
 Prompt = str | list[Message]
-"""A request in one line, as :func:`explain.language_model.prompt.request` makes it, or a
+"""A request in one line, as :func:`explain.language_model.prompt.tuned_request` makes it, or a
 conversation."""
 
 
@@ -97,7 +97,7 @@ class LanguageModel:
 
     Args:
         folder: where the pinned model is kept.
-        adapter: what it was taught by; where the folder holds none, the model is untuned.
+        adapter: the folder of the adapter; where it holds none, the model is untuned.
 
     Raises:
         UnavailableError: the model is missing or not the pinned one.
@@ -114,13 +114,13 @@ class LanguageModel:
         adapter: Path = SHIPPED,
     ):
         manifest = checked_adapter(adapter, source.sha256)
-        self._load(prepare(folder, source), threads)
+        self._load(prepare_weights(folder, source), threads)
         self.identity = source.identity
         if manifest is not None:
-            merge(self._model, adapter)
+            merge_adapter(self._model, adapter)
             self.identity += f"+{adapter_identity(manifest)}"
         self.tuned = manifest is not None
-        """Whether it is asked with :func:`explain.language_model.prompt.request`, not with a
+        """Whether it is asked with :func:`explain.language_model.prompt.tuned_request`, not with a
         conversation."""
 
     @classmethod
@@ -130,23 +130,27 @@ class LanguageModel:
         Raises:
             UnavailableError: the folder holds no such model.
         """
-        made = cls.__new__(cls)
-        made.identity, made.tuned = local_identity(folder), False
-        made._load(folder.expanduser(), threads)
-        return made
+        model = cls.__new__(cls)
+        model.identity, model.tuned = local_identity(folder), False
+        model._load(folder.expanduser(), threads)
+        return model
 
     @classmethod
     def in_training(cls, model: Any, tokenizer: Any) -> LanguageModel:
         """One whose adapter is being fitted, to be asked in between."""
         import torch  # noqa: PLC0415
 
-        made = cls.__new__(cls)
-        made.identity, made.tuned, made._torch = "in training", True, torch
-        made._model, made._tokenizer = model, tokenizer
-        return made
+        language_model = cls.__new__(cls)
+        language_model.identity, language_model.tuned, language_model._torch = (
+            "in training",
+            True,
+            torch,
+        )
+        language_model._model, language_model._tokenizer = model, tokenizer
+        return language_model
 
     def _load(self, folder: Path, threads: int) -> None:
-        offline()
+        keep_offline()
         import torch  # noqa: PLC0415
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
 
@@ -160,7 +164,7 @@ class LanguageModel:
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
 
-    def write(self, said: Prompt, seconds: float = 0, seed: int = 0) -> str:
+    def write(self, prompt: Prompt, seconds: float = 0, seed: int = 0) -> str:
         """What the model answers, as it is: its likeliest words, or words drawn by a seed.
 
         Args:
@@ -169,7 +173,7 @@ class LanguageModel:
         """
         drawn = SAMPLED if seed else {}
         self._torch.manual_seed(seed)
-        return self._generate([said], max_time=seconds or None, **drawn)[0]
+        return self._generate([prompt], max_time=seconds or None, **drawn)[0]
 
     def write_many(
         self, prompts: Sequence[Prompt], candidates: int = 1, seed: int = 7, batch: int = BATCH
@@ -211,15 +215,20 @@ class LanguageModel:
         if self._vocabulary is None:
             self._vocabulary = Vocabulary(self._tokenizer, self._model.config.vocab_size)
         asked = [self._framed(prompt) for prompt in prompts]
-        return SlotGrammar(self._vocabulary, asked, begin, how.get("num_return_sequences", 1))
+        return SlotGrammar(
+            vocabulary=self._vocabulary,
+            asked=asked,
+            begin=begin,
+            copies=how.get("num_return_sequences", 1),
+        )
 
     def _framed(self, prompt: Prompt) -> str:
         if self.tuned:
             return framed(prompt if isinstance(prompt, str) else prompt[-1]["content"])
-        said = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
         if self._tokenizer.chat_template is None:
-            return "\n".join(f"{turn['content']}" for turn in said) + "\n"
-        whole = self._tokenizer.apply_chat_template(
-            said, add_generation_prompt=True, tokenize=False
+            return "\n".join(f"{turn['content']}" for turn in messages) + "\n"
+        text = self._tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False
         )
-        return str(whole)
+        return str(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import explain
 from explain.facts.slots import SLOTS
-from explain.language_model.reasons import REASONS
+from explain.language_model.reasons import FAILURE_REASONS
 from explain.verifier import RULES
 
 PAGE = (Path(explain.__file__).parents[1] / "docs" / "explanation.md").read_text("utf-8")
@@ -27,7 +27,7 @@ def test_the_slots_are_those_of_the_table_in_their_order() -> None:
 
 
 def test_every_reason_for_a_model_to_be_down_has_its_counter() -> None:
-    for reason in REASONS:
+    for reason in FAILURE_REASONS:
         assert f"`model_{reason.removeprefix('model_')}`" in section("Language model")
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from explain import rewording
-from explain.language_model import prompt
-from explain.language_model.process import ModelProcess
+from explain.language_model.process import LanguageModelProcess
+from explain.language_model.prompt import prompt_digest, tuned_request
 from explain.phrasebook.book import PatientText, Phrasebook, refusals
 from explain.rewording import Reworder
 from explain.templates.compose import compose, signatures_of
@@ -49,7 +49,7 @@ class Desk:
 
     def add(self, phrase: Phrase) -> None:
         self.added.append(phrase)
-        self.book.put(phrase)
+        self.book.add(phrase)
 
     def count(self, name: str) -> int:
         counters = self.health.report()["counters"]
@@ -65,8 +65,16 @@ def reworder(
     script: str, desk: Desk, deadline: float = 20, bound: int = 8, file: Path | None = None
 ) -> Iterator[Reworder]:
     command = [sys.executable, SCRIPT, script, *([str(file)] if file else [])]
-    process = ModelProcess(command, load_seconds=20)
-    found = Reworder(process, desk, desk.publish, desk.health, deadline, bound, clock=lambda: NOON)
+    process = LanguageModelProcess(command, load_seconds=20)
+    found = Reworder(
+        process,
+        desk,
+        desk.publish,
+        desk.health,
+        deadline_seconds=deadline,
+        bound=bound,
+        clock=lambda: NOON,
+    )
     found.start()
     try:
         yield found
@@ -229,8 +237,8 @@ def test_a_tuned_model_is_asked_as_it_was_taught_and_named_in_two_parts() -> Non
         eventually(lambda: desk.alerts)
     (written,) = desk.added
     assert (written.model, written.adapter) == ("scripted@test", "words@1")
-    asked = [{"role": "user", "content": prompt.request(signatures_of(told)["patient"])}]
-    assert written.prompt_hash == prompt.digest(asked)
+    asked = [{"role": "user", "content": tuned_request(signatures_of(told)["patient"])}]
+    assert written.prompt_hash == prompt_digest(asked)
     assert desk.alerts[0].provenance["patient"].model == "scripted@test+words@1"
 
 
@@ -278,8 +286,8 @@ def test_offers_never_wait_and_the_queue_is_bounded(monkeypatch: pytest.MonkeyPa
 
 def test_the_newest_offers_are_kept() -> None:
     desk = Desk()
-    process = ModelProcess([sys.executable, SCRIPT, "good"], load_seconds=20)
-    words = Reworder(process, desk, desk.publish, desk.health, 40, bound=2)
+    process = LanguageModelProcess([sys.executable, SCRIPT, "good"], load_seconds=20)
+    words = Reworder(process, desk, desk.publish, desk.health, deadline_seconds=40, bound=2)
     for number in range(5):
         words.offer(event(event_id=f"e{number}"))
     words.start()

@@ -8,7 +8,7 @@ from typing import Any
 from explain.training.examples import Encoded
 
 
-def of_batch(model: Any, batch: Sequence[Encoded], device: str) -> tuple[Any, int]:
+def batch_loss(model: Any, batch: Sequence[Encoded], device: str) -> tuple[Any, int]:
     """The summed cross-entropy of the answers' tokens, and how many they are.
 
     Only where an answer stands are words predicted at all: the vocabulary is the largest layer.
@@ -32,7 +32,7 @@ def of_batch(model: Any, batch: Sequence[Encoded], device: str) -> tuple[Any, in
     return torch.nn.functional.cross_entropy(scores.float(), wanted, reduction="sum"), len(wanted)
 
 
-def mean(model: Any, batches: Sequence[Sequence[Encoded]], device: str) -> float:
+def mean_loss(model: Any, batches: Sequence[Sequence[Encoded]], device: str) -> float:
     """The mean loss a token over batches; the model is not changed."""
     import torch  # noqa: PLC0415
 
@@ -40,7 +40,7 @@ def mean(model: Any, batches: Sequence[Sequence[Encoded]], device: str) -> float
     total, count = 0.0, 0
     with torch.inference_mode():
         for batch in batches:
-            loss, tokens = of_batch(model, batch, device)
+            loss, tokens = batch_loss(model, batch, device)
             total, count = total + float(loss), count + tokens
     model.train()
     return total / max(count, 1)

@@ -11,7 +11,9 @@ POOL = 12
 """Batches whose examples are sorted by length together: less padding, and still a mixed order."""
 
 
-def batches(examples: Sequence[Encoded], size: int, seed: int, epoch: int) -> list[list[Encoded]]:
+def shuffled_batches(
+    examples: Sequence[Encoded], size: int, seed: int, epoch: int
+) -> list[list[Encoded]]:
     """All examples once, in batches of ``size``; the last may be smaller."""
     draw = random.Random(f"{seed}:{epoch}")  # noqa: S311  (an order, no secret)
     order = list(examples)
@@ -27,7 +29,7 @@ def batches(examples: Sequence[Encoded], size: int, seed: int, epoch: int) -> li
     return made
 
 
-def by_length(examples: Sequence[Encoded], size: int) -> list[list[Encoded]]:
+def batches_by_length(examples: Sequence[Encoded], size: int) -> list[list[Encoded]]:
     """All examples once, the shortest first: for judging, where the order does not matter."""
     order = sorted(examples, key=lambda x: len(x.tokens))
     return [order[at : at + size] for at in range(0, len(order), size)]

@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 from explain import tables
 from explain.evaluation import mutations
 from explain.facts.extraction import Facts
-from explain.facts.signature import facts_for
-from explain.training import references
+from explain.facts.signature import facts_of_signature
+from explain.training.references import load_references
 from explain.verifier import RULES, verify
 from explain.verifier.candidate import Candidate
-from explain.verifier.claims import read
+from explain.verifier.claims import read_claims
 from tests.support.wording import closed, facts
 
 HIGH, OVER = facts(activity="unknown"), closed(activity="unknown")
 LOW = facts(kind="heart_rate_low", direction="below", activity="unknown")
 LOW_OVER = closed(kind="heart_rate_low", direction="below", activity="unknown")
-LATE = facts(telling="late", situation="late", late=True, activity="unknown")
-UPDATED = facts(telling="updated", phase="updated", activity="unknown")
+LATE = facts(announcement="late", situation="late", late=True, activity="unknown")
+UPDATED = facts(announcement="updated", phase="updated", activity="unknown")
 UNEVEN = facts(kind="heart_rate_irregular", direction="none", activity="unknown")
 UNUSUAL = facts(kind="heart_rate_unusual", activity="unknown")
 RESTING = facts(kind="resting_heart_rate_raised", activity="unknown")
@@ -222,7 +222,7 @@ def test_characters_slots_and_words(code: str, text: str) -> None:
 
 def test_a_claim_knows_its_subject() -> None:
     text = "Your heart rate is high, and your blood pressure is no longer low."
-    high, low = read(Candidate(text, BOTH, "seen", frozenset())).claims
+    high, low = read_claims(Candidate(text, BOTH, "seen", frozenset())).claims
     assert (high.what, set(high.about), high.negated) == ("above", {"heart_rate"}, False)
     assert (low.what, set(low.about), low.negated) == ("below", {"blood_pressure"}, True)
 
@@ -230,7 +230,7 @@ def test_a_claim_knows_its_subject() -> None:
 @pytest.mark.parametrize("kind", mutations.MUTATIONS)
 def test_of_each_kind_of_error_at_most_one_in_a_hundred_passes(kind: str) -> None:
     made = [row for row in mutations.mutate(11, 1_000) if row[0] == kind]
-    missed = [row for row in made if not codes(row[2], facts_for(row[1]), row[1].slots)]
+    missed = [row for row in made if not codes(row[2], facts_of_signature(row[1]), row[1].slots)]
     assert len(made) == 40
     assert not missed
 
@@ -238,8 +238,8 @@ def test_of_each_kind_of_error_at_most_one_in_a_hundred_passes(kind: str) -> Non
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_reference_passes_and_any_insertion_into_it_does_not(data: st.DataObject) -> None:
-    reference = data.draw(st.sampled_from(references.load()))
-    about, used = facts_for(reference.signature), reference.signature.slots
+    reference = data.draw(st.sampled_from(load_references()))
+    about, used = facts_of_signature(reference.signature), reference.signature.slots
     assert codes(reference.text, about, used) == ()
     what = data.draw(st.sampled_from(["118", "§", "<b>", "\u202e", "{x}", "John", "sepsis", "не"]))
     words = reference.text.split(" ")
@@ -260,9 +260,11 @@ def test_any_text_is_judged(text: str, about: Facts) -> None:
 
 def test_a_sentence_takes_milliseconds() -> None:
     """Measured at 0.6 ms (median, 21 November 2026); an edit in the phrasebook is one of these."""
-    sentences = references.load()[:: max(1, len(references.load()) // 100)]
-    trials = [Candidate(r.text, facts_for(r.signature), "seen", frozenset(r.signature.slots))
-              for r in sentences]  # fmt: skip
+    sentences = load_references()[:: max(1, len(load_references()) // 100)]
+    trials = [
+        Candidate(r.text, facts_of_signature(r.signature), "seen", frozenset(r.signature.slots))
+        for r in sentences
+    ]
     started = time.process_time()
     for trial in trials:
         verify(trial)

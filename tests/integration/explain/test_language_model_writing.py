@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from explain.facts.signature import LASTING, Signature
-from explain.language_model.process import ModelDown, for_settings
-from explain.language_model.prompt import request
+from explain.language_model.process import LanguageModelUnavailable, process_for_settings
+from explain.language_model.prompt import tuned_request
 from tests.support import tiny_model
 from vigil.service.errors import UnavailableError
 from vigil.service.settings import Settings
 
 if TYPE_CHECKING:
-    from explain.language_model.model import LanguageModel
+    from explain.language_model.inference import LanguageModel
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("torch", "transformers")),
     reason="the extra `llm` is not installed",
 )
 ASKED = [
-    request(Signature("en", "patient", "heart_rate_high", "above", telling, slots=slots))
-    for telling in LASTING
+    tuned_request(Signature("en", "patient", "heart_rate_high", "above", announcement, slots=slots))
+    for announcement in LASTING
     for slots in ((), ("duration", "heart_rate"))
 ]
 TALK = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "heart rate"}]
@@ -41,7 +41,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(models: Path) -> LanguageModel:
-    from explain.language_model.model import LanguageModel
+    from explain.language_model.inference import LanguageModel
 
     return LanguageModel(models, tiny_model.SOURCE, adapter=models / "none")
 
@@ -75,16 +75,16 @@ def test_a_conversation_without_a_chat_template_is_read_as_lines(model: Language
 
 def test_another_folder_is_served_by_the_real_child(models: Path) -> None:
     (folder,) = models.iterdir()
-    with closing(for_settings(Settings(llm_model=folder))) as process:
+    with closing(process_for_settings(Settings(llm_model=folder))) as process:
         first = process.ask(TALK, 60)
-        assert process.model.startswith(f"{folder.name}@sha256:")
+        assert process.identity.startswith(f"{folder.name}@sha256:")
         assert not process.tuned
         assert process.ask(TALK, 60) == first
 
 
 def test_a_folder_without_safetensors_is_no_model(models: Path, tmp_path: Path) -> None:
     """Weights in Python's pickle format could run anything when they are read."""
-    from explain.language_model.model import LanguageModel
+    from explain.language_model.inference import LanguageModel
 
     (folder,) = models.iterdir()
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
@@ -92,8 +92,8 @@ def test_a_folder_without_safetensors_is_no_model(models: Path, tmp_path: Path) 
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04N.")
     with pytest.raises(UnavailableError, match=r"safetensors are needed"):
         LanguageModel.other(tmp_path)
-    with closing(for_settings(Settings(llm_model=tmp_path))) as process:
-        with pytest.raises(ModelDown) as down:
+    with closing(process_for_settings(Settings(llm_model=tmp_path))) as process:
+        with pytest.raises(LanguageModelUnavailable) as down:
             process.start()
         assert down.value.reason == "model_missing"
 
@@ -107,8 +107,8 @@ def test_code_in_a_folder_is_not_run(models: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     ran = tmp_path / "ran"
     (tmp_path / "own.py").write_text(f"open({str(ran)!r}, 'w')")
-    with closing(for_settings(Settings(llm_model=tmp_path))) as process:
-        with pytest.raises(ModelDown) as down:
+    with closing(process_for_settings(Settings(llm_model=tmp_path))) as process:
+        with pytest.raises(LanguageModelUnavailable) as down:
             process.start()
         assert down.value.reason == "load_failed"
     assert not ran.exists()

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from explain.language_model.process import ModelDown, ModelProcess
-from explain.language_model.reasons import REASONS
+from explain.language_model.process import LanguageModelProcess, LanguageModelUnavailable
+from explain.language_model.reasons import FAILURE_REASONS
 from tests.support import scripted_model
 from tests.support.running import eventually
 
@@ -23,24 +23,24 @@ QUESTION = [{"role": "user", "content": "Say it."}]
 @contextmanager
 def child(
     script: str, load_seconds: float = 20, file: Path | None = None
-) -> Iterator[ModelProcess]:
+) -> Iterator[LanguageModelProcess]:
     command = [sys.executable, SCRIPT, script, *([str(file)] if file else [])]
-    with closing(ModelProcess(command, load_seconds)) as process:
+    with closing(LanguageModelProcess(command, load_seconds)) as process:
         yield process
 
 
-def fails(process: ModelProcess, seconds: float = 20) -> str:
-    with pytest.raises(ModelDown) as down:
+def fails(process: LanguageModelProcess, seconds: float = 20) -> str:
+    with pytest.raises(LanguageModelUnavailable) as down:
         process.ask(QUESTION, seconds)
     assert process.pid is None
-    assert down.value.reason in REASONS
+    assert down.value.reason in FAILURE_REASONS
     return down.value.reason
 
 
 def test_it_answers_and_says_who() -> None:
     with child("good") as process:
         assert process.ask(QUESTION, 20) == scripted_model.GOOD
-        assert process.model == "scripted@test"
+        assert process.identity == "scripted@test"
         first = process.pid
         assert process.ask(QUESTION, 20) == scripted_model.GOOD
         assert process.pid == first
@@ -112,7 +112,7 @@ def test_a_slow_load_is_given_up() -> None:
 
 
 def test_a_command_that_is_not_there() -> None:
-    with closing(ModelProcess(["/nowhere/python"])) as process:
+    with closing(LanguageModelProcess(["/nowhere/python"])) as process:
         assert fails(process) == "load_failed"
 
 

@@ -1,6 +1,6 @@
-"""How what a slot holds is said in a locale: digits, decimal mark, unit, plural, time of day.
+"""Writes the value of a slot in a locale: digits, decimal mark, unit, plural, time of day.
 
-A slot holds a :data:`Said`: what it is, then its figures as plain digits. The words are the
+A :data:`SlotValue` names its unit or form, then its figures as plain digits. The words are the
 tables' (``en/words.toml``) in the locale's catalogue; digits, decimal mark and names of months are
 the Unicode CLDR's, by Babel.
 """
@@ -15,7 +15,7 @@ from babel import Locale
 from explain import languages, tables
 from vigil.values.catalogs import Catalogue
 
-Said = tuple[str, ...]
+SlotValue = tuple[str, ...]
 """``("heart_rate", "118")``, ``("minutes", "40")``, ``("blood_pressure", "182", "121")``: a row of
 the locale's units or plurals and its figures; or one of the forms below."""
 RANGE, TIME, DAY = "range", "time", "time_and_day"
@@ -25,14 +25,14 @@ PARTS, SIGNALS = "parts", "signals"
 CLDR = {"ar": "ar_EG"}
 """Whose digits and months: plain ``ar`` is the world's, which CLDR writes with Latin digits."""
 MONTHS = {"zh": "abbreviated"}
-"""Which width of a month's name stands beside a day in figures, where not wide: 11月19日."""
+"""Locale → width of the month's name in a date, where it is not wide: 11月19日."""
 
 
-class Speech:
-    """How one locale speaks."""
+class SlotFormatter:
+    """Writes slot values in one locale."""
 
     def __init__(self, locale: str):
-        self._catalogue: Catalogue = languages.of(locale)
+        self._catalogue: Catalogue = languages.catalogue_for(locale)
         self._words: dict[str, Any] = tables.words(languages.LOCALES[0])
         cldr = Locale.parse(CLDR.get(locale, locale))
         system = cldr.default_numbering_system
@@ -40,11 +40,11 @@ class Speech:
         zero = _ZEROS.get(system, "0")
         marks = {ord("."): cldr.number_symbols[system]["decimal"]}
         self._figures = {ord(str(digit)): chr(ord(zero) + digit) for digit in range(10)} | marks
-        self.say = lru_cache(maxsize=16_384)(self._say)
-        """A :data:`Said` in words."""
+        self.format = lru_cache(maxsize=16_384)(self._format)
+        """A :data:`SlotValue` in words."""
 
-    def _say(self, said: Said) -> str:  # noqa: PLR0911  (one return a form)
-        match said:
+    def _format(self, value: SlotValue) -> str:  # noqa: PLR0911  (one return a form)
+        match value:
             case ("range", unit, low, high):
                 return self._range(unit, low, high)
             case ("time", hour, minute):
@@ -60,7 +60,7 @@ class Speech:
                 return self._unit(unit, systolic=systolic, diastolic=diastolic)
             case (unit, figure):
                 return self.quantity(unit, figure)
-        raise ValueError(f"{said!r} cannot be said")
+        raise ValueError(f"{value!r} cannot be formatted")
 
     def figure(self, digits: str) -> str:
         """Plain digits as the locale writes them."""
@@ -88,11 +88,11 @@ class Speech:
 
     def _parts(self, rest: list[str]) -> list[str]:
         """``shock index high, 1.20``: kind, unit and figure, three by three."""
-        told = []
+        texts = []
         for kind, unit, figure in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
             name = str(self._words["parts"][kind])
-            told.append(f"{name}, {self.quantity(unit, figure)}" if unit else name)
-        return told
+            texts.append(f"{name}, {self.quantity(unit, figure)}" if unit else name)
+        return texts
 
 
 _ZEROS = {"arab": "\u0660", "deva": "\u0966"}
@@ -100,6 +100,6 @@ _ZEROS = {"arab": "\u0660", "deva": "\u0966"}
 
 
 @cache
-def of(locale: str) -> Speech:
+def slot_formatter(locale: str) -> SlotFormatter:
     """A locale's speech."""
-    return Speech(locale)
+    return SlotFormatter(locale)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from msgspec.structs import replace
 
 from explain import tables
+from explain.evaluation.translations import RULES, verify_local
 from explain.facts.extraction import Facts
 from explain.tables import Sentence, slots_of
-from explain.templates.drafts import Draft, draft
+from explain.templates.drafts import Draft, draft_text
 from explain.verifier import RULES as ENGLISH
-from explain.verifier.translations import RULES, verify_local
 from tests.support.wording import cells, closed, facts
 from vigil.values.catalogs import LOCALES
 
@@ -21,7 +22,7 @@ SLOTS = frozenset({"heart_rate"})
 def codes(locale: str, about: Facts, **changes: str) -> tuple[str, ...]:
     """Codes for the table's own text with the sentence, title or action changed."""
     about = replace(about, locale=locale, slots=("heart_rate",))
-    plain = draft(about, 0)
+    plain = draft_text(about, 0)
     text = changes.get("seen", plain.seen.text)
     seen = Sentence(text, slots_of(text), "changed")
     title, action = changes.get("title", plain.title), changes.get("action", plain.action)
@@ -31,7 +32,7 @@ def codes(locale: str, about: Facts, **changes: str) -> tuple[str, ...]:
 
 def told(locale: str, about: Facts) -> str:
     """The table's own sentence."""
-    return draft(replace(about, locale=locale, slots=("heart_rate",)), 0).seen.text
+    return draft_text(replace(about, locale=locale, slots=("heart_rate",)), 0).seen.text
 
 
 @pytest.mark.parametrize("locale", TRANSLATED)
@@ -40,7 +41,7 @@ def test_every_text_of_the_tables_passes(locale: str) -> None:
         for cell in cells(kind):
             if cell.audience == "patient":
                 about = replace(cell, locale=locale)
-                words = draft(about, 0)
+                words = draft_text(about, 0)
                 assert verify_local(words, about, words.seen.slots) == (), words.message
 
 
@@ -74,7 +75,7 @@ def test_the_other_direction_is_refused(locale: str) -> None:
     assert "direction" in codes(locale, low, seen=told(locale, facts()))
     uneven = facts(kind="heart_rate_irregular", direction="none")
     assert "direction" in codes(locale, uneven, seen=told(locale, low))
-    title = draft(replace(low, locale=locale), 0).title
+    title = draft_text(replace(low, locale=locale), 0).title
     assert "direction" in codes(locale, facts(), title=title)
 
 

@@ -7,10 +7,9 @@ import unicodedata
 import pytest
 
 from explain import languages, tables
-from explain.facts import speech
-from explain.facts.speech import Said
+from explain.facts.slot_formatting import SlotValue, slot_formatter
 
-FORMS: tuple[Said, ...] = (
+FORMS: tuple[SlotValue, ...] = (
     *((unit, "118") for unit in ("heart_rate", "respiratory_rate", "spo2", "pressure")),
     ("temperature", "38.4"),
     ("shock_index", "1.12"),
@@ -35,17 +34,20 @@ def figures(text: str) -> list[str]:
 
 @pytest.mark.parametrize("locale", languages.LOCALES)
 @pytest.mark.parametrize("said", FORMS)
-def test_every_locale_says_the_same_figures(locale: str, said: Said) -> None:
+def test_every_locale_says_the_same_figures(locale: str, said: SlotValue) -> None:
     wanted = [part for figure in said[1:] if figure[0].isdigit() for part in figure.split(".")]
     if said[0] == "time_and_day" and locale != "zh":
         wanted.pop()  # the month has a name; in Chinese its name is its number
-    text = speech.of(locale).say(said)
+    text = slot_formatter(locale).format(said)
     assert sorted(figures(text)) == sorted(wanted), text
     assert "{" not in text
 
 
 def test_digits_and_marks_are_the_locale_s_own() -> None:
-    said = {locale: speech.of(locale).say(("temperature", "38.4")) for locale in languages.LOCALES}
+    said = {
+        locale: slot_formatter(locale).format(("temperature", "38.4"))
+        for locale in languages.LOCALES
+    }
     assert "38.4" in said["en"]
     assert "38,4" in said["es"]
     assert "٣٨٫٤" in said["ar"]
@@ -53,15 +55,18 @@ def test_digits_and_marks_are_the_locale_s_own() -> None:
 
 def test_months_have_names() -> None:
     day = ("time_and_day", "02", "10", "19", "11")
-    assert "19 November" in speech.of("en").say(day)
-    assert "noviembre" in speech.of("es").say(day)
+    assert "19 November" in slot_formatter("en").format(day)
+    assert "noviembre" in slot_formatter("es").format(day)
 
 
 def test_plurals_follow_the_count_in_every_locale() -> None:
-    assert speech.of("en").say(("minutes", "1")) == "about 1 minute"
+    assert slot_formatter("en").format(("minutes", "1")) == "about 1 minute"
     for locale in languages.LOCALES:
-        forms = {speech.of(locale).say(("days", str(n))).replace(_digits(locale, n), "#") for n in
-                 (1, 2, 5, 11, 100)}  # fmt: skip
+        formatter = slot_formatter(locale)
+        forms = {
+            formatter.format(("days", str(n))).replace(_digits(locale, n), "#")
+            for n in (1, 2, 5, 11, 100)
+        }
         assert len(forms) >= {"en": 2, "es": 2, "zh": 1, "hi": 1, "ar": 3}[locale], forms
 
 
@@ -82,13 +87,13 @@ def test_plurals_follow_the_count_in_every_locale() -> None:
     ],
 )
 def test_a_noun_stands_in_the_number_that_its_count_asks_for(
-    locale: str, said: speech.Said, words: str
+    locale: str, said: SlotValue, words: str
 ) -> None:
-    assert speech.of(locale).say(said) == words
+    assert slot_formatter(locale).format(said) == words
 
 
 def _digits(locale: str, count: int) -> str:
-    return speech.of(locale).figure(str(count))
+    return slot_formatter(locale).figure(str(count))
 
 
 def test_the_care_team_reads_english_only() -> None:
@@ -100,4 +105,4 @@ def test_the_care_team_reads_english_only() -> None:
 
 def test_what_cannot_be_said_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="cannot be said"):
-        speech.of("en").say(("heart_rate", "1", "2", "3"))
+        slot_formatter("en").format(("heart_rate", "1", "2", "3"))

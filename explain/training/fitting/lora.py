@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from explain.language_model.adapter import CONFIG, WEIGHTS
-from explain.training.options import Options
+from explain.training.fitting.options import Options
 
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
-def adapted(base: Any, options: Options) -> Any:
+def add_adapter(base: Any, options: Options) -> Any:
     """The base with an adapter that changes nothing yet; only the adapter is trained.
 
     The base's linear layers go to bf16, in which they came and in which autocast multiplies.
@@ -38,7 +38,7 @@ def adapted(base: Any, options: Options) -> Any:
     return model
 
 
-def weights(model: Any) -> dict[str, Any]:
+def adapter_weights(model: Any) -> dict[str, Any]:
     """The adapter's weights by name, a copy."""
     return {
         name: value.detach().clone()
@@ -47,8 +47,8 @@ def weights(model: Any) -> dict[str, Any]:
     }
 
 
-def restore(model: Any, found: dict[str, Any]) -> None:
-    """Put weights back that :func:`weights` took."""
+def restore_weights(model: Any, found: dict[str, Any]) -> None:
+    """Put weights back that :func:`adapter_weights` took."""
     import torch  # noqa: PLC0415
 
     with torch.no_grad():
@@ -57,12 +57,12 @@ def restore(model: Any, found: dict[str, Any]) -> None:
                 value.copy_(found[name])
 
 
-def mean(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def mean_weights(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The mean of several weights, name by name."""
     return {name: sum(each[name] for each in found) / len(found) for name in found[0]}
 
 
-def save(model: Any, folder: Path, base: str) -> None:
+def save_adapter(model: Any, folder: Path, base: str) -> None:
     """Write weights (fp16) and configuration, without a path of this machine.
 
     Args:
@@ -78,7 +78,7 @@ def save(model: Any, folder: Path, base: str) -> None:
         {name: value.to(torch.float16).cpu().contiguous() for name, value in state.items()},
         folder / WEIGHTS,
     )
-    (folder / WEIGHTS).chmod(0o644)  # it is packed as it lies there
+    (folder / WEIGHTS).chmod(0o644)  # the package keeps the file mode
     config = model.peft_config["default"].to_dict()
     config.update(base_model_name_or_path=base, inference_mode=True)
     config["target_modules"] = sorted(config["target_modules"])

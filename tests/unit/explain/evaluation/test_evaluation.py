@@ -12,11 +12,16 @@ import pytest
 from msgspec.structs import replace
 
 from explain import tables
-from explain.evaluation import blind, raw, report, sets, speed, texts
+from explain.evaluation import speed
+from explain.evaluation.blind import KEY, SHEET, make_pairs, write_sheet
 from explain.evaluation.checks import failures
-from explain.facts.signature import Signature, parse
+from explain.evaluation.events import sets
+from explain.evaluation.raw import measure_raw, wanted_signatures
+from explain.evaluation.report import Table, replace_report, to_markdown
+from explain.evaluation.texts import facts_of, measure_texts, same_for_all
+from explain.facts.signature import Signature, parse_signature
 from explain.phrasebook.book import Phrasebook
-from explain.templates.compose import AUDIENCES, compose, facts_of
+from explain.templates.compose import AUDIENCES, compose
 from tests.support.wording import event, phrase
 from vigil.domain.alert import Alert, Text
 from vigil.domain.encoding import encode
@@ -25,10 +30,10 @@ from vigil.domain.phrase import Phrase
 from vigil.service.errors import InputError
 
 NAMED = {
-    "core": (sets.core, 3000),
-    "two": (sets.two, 400),
-    "missing": (sets.missing, 300),
-    "adversarial": (sets.adversarial, 600),
+    "core": (sets.core_events, 3000),
+    "two": (sets.combined_events, 400),
+    "missing": (sets.incomplete_events, 300),
+    "adversarial": (sets.adversarial_events, 600),
 }
 
 
@@ -41,28 +46,28 @@ def test_a_set_is_as_large_as_it_says_and_always_the_same(name: str) -> None:
 
 
 def test_the_core_grid_has_every_kind_direction_and_telling() -> None:
-    told = {(made.kind, made.phase, made.retrospective) for made in sets.core()}
+    told = {(made.kind, made.phase, made.retrospective) for made in sets.core_events()}
     assert {kind for kind, *_ in told} == set(tables.kinds())
     for phase, late in (("opened", False), ("updated", False), ("opened", True), ("closed", False)):
         assert {kind for kind, *rest in told if rest == [phase, late]} == set(tables.kinds())
 
 
 def test_every_event_of_two_findings_tells_both() -> None:
-    for made in islice(sets.two(), 100):
+    for made in islice(sets.combined_events(), 100):
         facts = facts_of(made, "patient")
         assert facts.also.startswith(made.evidence["parts"][0]["kind"])
 
 
 def test_people_differ_in_all_but_what_was_measured() -> None:
-    variants = next(sets.people(1))
+    variants = next(sets.people_events(1))
     assert len({encode(variant) for variant in variants}) == sets.VARIANTS
     assert len({encode(compose(variant).texts) for variant in variants}) == 1
 
 
 def test_a_text_that_depends_on_who_reads_it_would_be_seen() -> None:
-    variants = next(sets.people(1))
+    variants = next(sets.people_events(1))
     slower = replace(variants[1], evidence={**variants[1].evidence, "duration_seconds": 9e4})
-    assert texts.same_for_all([[variants[0], slower]]) == (1, 1)
+    assert same_for_all([[variants[0], slower]]) == (1, 1)
 
 
 def fails(alert: Alert, said: Event | None = None) -> set[str]:
@@ -113,7 +118,7 @@ def test_each_check_sees_what_it_is_for(alert: Alert, failure: str) -> None:
 def test_fallback_is_counted_where_the_phrasebook_has_nothing() -> None:
     ours = phrase("Your heart rate is now high, at {heart_rate}, for {duration}.", activity="rest")
     book = Phrasebook([ours], "verified")
-    found = texts.measure("one", "phrasebook", [event(), event(kind="heart_rate_low")], book)
+    found = measure_texts("one", "phrasebook", [event(), event(kind="heart_rate_low")], book)
     assert found.asked == Counter(patient=2, care_team=2)
     assert found.fallback == Counter(patient=1, care_team=2)
     assert not found.failed
@@ -122,8 +127,8 @@ def test_fallback_is_counted_where_the_phrasebook_has_nothing() -> None:
 def test_what_a_model_writes_is_judged_once_a_signature_and_counted_as_often_as_it_is_wanted() -> (
     None
 ):
-    told = parse("en/patient/heart_rate_high.above/opened/-/-/heart_rate")
-    other = parse("en/patient/heart_rate_low.below/opened/-/-/heart_rate")
+    told = parse_signature("en/patient/heart_rate_high.above/opened/-/-/heart_rate")
+    other = parse_signature("en/patient/heart_rate_low.below/opened/-/-/heart_rate")
     answers = {told: "Your heart rate is low, at {heart_rate}.", other: "It is {heart_rate} 5."}
     asked: list[Signature] = []
 
@@ -131,7 +136,7 @@ def test_what_a_model_writes_is_judged_once_a_signature_and_counted_as_often_as_
         asked.extend(signatures)
         return [answers[each] for each in signatures]
 
-    found = raw.measure("trial", ask, {told: 3, other: 2}, {answers[other]})
+    found = measure_raw("trial", ask, {told: 3, other: 2}, {answers[other]})
     assert sorted(asked) == sorted(answers)
     assert (found.sentences, found.signatures, found.copied) == (5, 2, 2)
     assert found.errors["contradiction"] == 5
@@ -140,20 +145,20 @@ def test_what_a_model_writes_is_judged_once_a_signature_and_counted_as_often_as_
 
 
 def test_the_blind_sheet_hides_which_is_which(tmp_path: Any) -> None:
-    book = Phrasebook(_one_each(sets.core(200)), "verified")
-    pairs = blind.pairs(sets.core(200), book, 1)
+    book = Phrasebook(_one_each(sets.core_events(200)), "verified")
+    pairs = make_pairs(sets.core_events(200), book, 1)
     assert len(pairs) > 20
     assert {pair.phrase_first for pair in pairs} == {True, False}
-    blind.write(tmp_path, pairs)
-    sheet = (tmp_path / blind.SHEET).read_text("utf-8")
+    write_sheet(tmp_path, pairs)
+    sheet = (tmp_path / SHEET).read_text("utf-8")
     assert "phrasebook" not in sheet
-    assert len((tmp_path / blind.KEY).read_text("utf-8").splitlines()) == len(pairs) + 1
+    assert len((tmp_path / KEY).read_text("utf-8").splitlines()) == len(pairs) + 1
 
 
 def _one_each(events: Any) -> list[Phrase]:
     """A phrase of other words for each signature that events ask for."""
     made = []
-    for told in raw.wanted(events):
+    for told in wanted_signatures(events):
         slots = " ".join(f"{{{slot}}}" for slot in told.slots)
         made.append(
             replace(phrase("x"), phrase_id=told.key, signature=told.key, text=f"Ours {slots}.")
@@ -176,7 +181,7 @@ def test_composing_is_timed_on_the_processor_s_clock(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(time, "process_time", lambda: seconds)
     monkeypatch.setattr(speed, "compose", a_second(compose))
     monkeypatch.setattr(speed, "encode", a_second(encode))
-    found = speed.composing(list(sets.core(50)), None)
+    found = speed.time_composing(list(sets.core_events(50)), None)
     assert found.alerts == 50
     assert found.per_second > found.encoded_per_second > 0
     assert (found.per_second, found.encoded_per_second) == (1.0, 0.5)
@@ -184,7 +189,7 @@ def test_composing_is_timed_on_the_processor_s_clock(monkeypatch: pytest.MonkeyP
 
 
 def test_a_report_has_a_place_of_its_own() -> None:
-    table = report.Table("T", ("a", "b"), [("1|2", "3")], "Note.")
-    assert report.markdown([table]) == "### T\n\nNote.\n\n| a | b |\n| --- | --- |\n| 1\\|2 | 3 |"
+    table = Table("T", ("a", "b"), [("1|2", "3")], "Note.")
+    assert to_markdown([table]) == "### T\n\nNote.\n\n| a | b |\n| --- | --- |\n| 1\\|2 | 3 |"
     with pytest.raises(InputError, match=r"x\.md has no place"):
-        report.replaced("nothing", "new", "x.md")
+        replace_report("nothing", "new", "x.md")

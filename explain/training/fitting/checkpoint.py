@@ -1,4 +1,4 @@
-"""Where a training run stands, on disk, so that it can be interrupted at any step."""
+"""The state of a training run on disk, so that it can be interrupted at any step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class State(Struct):
     """What changes from step to step, besides weights and optimizer."""
 
     step: int = 0
-    best: Check = Check(0, 0.0, 1e30, -1.0)
+    best: Check = Check(step=0, learnt=0.0, loss=1e30, passed=-1.0)
     """The check whose weights are kept; before the first, one that is worse than any."""
     waited: int = 0
     """Checks in a row that brought nothing better."""
@@ -37,7 +37,7 @@ class State(Struct):
     checks: list[Check] = []
 
 
-def save(folder: Path, fingerprint: str, state: State, tensors: dict[str, Any]) -> None:
+def save_checkpoint(folder: Path, fingerprint: str, state: State, tensors: dict[str, Any]) -> None:
     """Write a checkpoint in place of the last; a crash meanwhile leaves that whole."""
     import msgspec  # noqa: PLC0415
     import torch  # noqa: PLC0415
@@ -49,7 +49,7 @@ def save(folder: Path, fingerprint: str, state: State, tensors: dict[str, Any]) 
     fresh.replace(folder / FILE)
 
 
-def load(folder: Path, fingerprint: str) -> tuple[State, dict[str, Any]]:
+def load_checkpoint(folder: Path, fingerprint: str) -> tuple[State, dict[str, Any]]:
     """The checkpoint of a folder.
 
     Raises:
@@ -64,18 +64,20 @@ def load(folder: Path, fingerprint: str) -> tuple[State, dict[str, Any]]:
         state = msgspec.json.decode(found.pop("state"), type=State)
         same = found.pop("fingerprint") == fingerprint
     except FileNotFoundError:
-        raise refused(f"There is no checkpoint in {folder}.", "Train without --resume.") from None
-    except Exception as error:  # whatever a damaged file makes torch say
+        raise checkpoint_refused(
+            f"There is no checkpoint in {folder}.", "Train without --resume."
+        ) from None
+    except Exception as error:  # a damaged file can make torch raise anything
         why = f"{path} cannot be read: {type(error).__name__}."
-        raise refused(why, "Delete it and train without --resume.") from None
+        raise checkpoint_refused(why, "Delete it and train without --resume.") from None
     if not same:
-        raise refused(
+        raise checkpoint_refused(
             f"{path} is of a run with other sentences, options or another base model.",
             "Give the same options as then, or train without --resume.",
         )
     return state, found
 
 
-def refused(why: str, how_to_fix: str) -> InputError:
+def checkpoint_refused(why: str, how_to_fix: str) -> InputError:
     """The error for a checkpoint that cannot be gone on from."""
     return InputError(why, code="input.broken_checkpoint", field="--resume", how_to_fix=how_to_fix)

@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po
 from dashboard.phone import locales as phone_locales
 from dashboard.phone.locales import extract as phone_extract
 from explain import languages, tables
-from explain.facts import speech
+from explain.facts.slot_formatting import SlotValue, slot_formatter
 from explain.languages import LOCALES
 from explain.tables import extract
 from explain.templates.compose import compose
@@ -48,7 +48,7 @@ URGENCY = {
 """What makes an action urgent or conditional in English → by locale, what says the same."""
 SAME_END = {".": ".。।", "?": "?？؟", ":": ":："}
 SENTENCE_END = re.compile(r"(?<=[.。।?？؟])\s*")
-TYPICAL: dict[str, speech.Said] = {
+TYPICAL: dict[str, SlotValue] = {
     "value": ("heart_rate", "66"),
     "heart_rate": ("heart_rate", "118"),
     "blood_pressure": ("blood_pressure", "182", "121"),
@@ -104,7 +104,7 @@ def bare(text: str) -> str:
 
 @cache
 def lexicon(locale: str) -> dict[str, Any]:
-    return tables.read(f"{locale}/lexicon.toml")
+    return tables.read_table(f"{locale}/lexicon.toml")
 
 
 def finds(locale: str, words: list[str], text: str) -> str:
@@ -264,7 +264,7 @@ def test_what_english_tells_apart_is_told_apart(locale: str) -> None:
 
 
 def _texts(block: tables.Block) -> list[str]:
-    seen = chain.from_iterable(block.seen[telling] for telling in tables.TELLINGS)
+    seen = chain.from_iterable(block.seen[announcement] for announcement in tables.ANNOUNCEMENTS)
     return [block.title, block.title_past, block.meaning, *(sentence.text for sentence in seen)]
 
 
@@ -273,9 +273,9 @@ def test_a_finding_points_the_way_that_it_points_in_english(locale: str) -> None
     states = lexicon(locale)["states"]
     for kind, direction, block in blocks(locale):
         lasting = [block.title, block.title_past]
-        for telling in tables.TELLINGS:
-            if telling != "closed":
-                lasting += [sentence.text for sentence in block.seen[telling]]
+        for announcement in tables.ANNOUNCEMENTS:
+            if announcement != "closed":
+                lasting += [sentence.text for sentence in block.seen[announcement]]
         for text in lasting:
             for side in ("above", "below"):
                 said = bool(finds(locale, states[side], text))
@@ -288,10 +288,10 @@ def test_an_end_is_told_as_an_end_and_nothing_else_is(locale: str) -> None:
     for kind, direction, block in blocks(locale):
         for text in (block.title, block.title_past, block.meaning):
             assert not finds(locale, ends, text), f"{kind}.{direction}: {text}"
-        for telling in tables.TELLINGS:
-            for sentence in block.seen[telling]:
+        for announcement in tables.ANNOUNCEMENTS:
+            for sentence in block.seen[announcement]:
                 over = bool(finds(locale, ends, sentence.text))
-                assert over == (telling == "closed"), f"{kind}.{direction}: {sentence.text}"
+                assert over == (announcement == "closed"), f"{kind}.{direction}: {sentence.text}"
 
 
 @pytest.mark.parametrize("locale", TRANSLATED)
@@ -320,7 +320,7 @@ def test_a_lexicon_has_what_a_verifier_needs(locale: str) -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 def test_sentences_are_short(locale: str) -> None:
     limits = lexicon(locale)["limits"]["patient"]
-    say = speech.of(locale).say
+    say = slot_formatter(locale).format
     filled = {name: say(said) for name, said in TYPICAL.items()}
     for said, form in forms_of(locale):
         if said.context.startswith("words."):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from explain.language_model import model
+from explain.language_model import inference
 from explain.language_model.files import Source
 from vigil.service.errors import UnavailableError
 
@@ -27,26 +27,28 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (target / "model.safetensors").write_bytes(b"weights")
         (target / "tokenizer.json").write_bytes(b"words")
 
-    monkeypatch.setattr(model, "_convert", convert)
+    monkeypatch.setattr(inference, "_convert", convert)
     return found
 
 
 def test_it_is_made_once(made: list[Path], tmp_path: Path) -> None:
-    assert model.prepare(tmp_path, SOURCE) == model.prepare(tmp_path, SOURCE)
+    assert inference.prepare_weights(tmp_path, SOURCE) == inference.prepare_weights(
+        tmp_path, SOURCE
+    )
     assert len(made) == 1
     assert len(list(tmp_path.iterdir())) == 2  # the GGUF and its copy
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", model.MANIFEST])
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", inference.MANIFEST])
 @pytest.mark.parametrize("harm", ["gone", "changed"])
 def test_a_copy_that_is_not_whole_is_made_again(
     made: list[Path], tmp_path: Path, name: str, harm: str
 ) -> None:
-    file = model.prepare(tmp_path, SOURCE) / name
+    file = inference.prepare_weights(tmp_path, SOURCE) / name
     file.unlink()
     if harm == "changed":
         file.write_bytes(b"{}")
-    ready = model.prepare(tmp_path, SOURCE)
+    ready = inference.prepare_weights(tmp_path, SOURCE)
     assert len(made) == 2
     assert (ready / "model.safetensors").read_bytes() == b"weights"
     assert len(list(tmp_path.iterdir())) == 2
@@ -55,8 +57,8 @@ def test_a_copy_that_is_not_whole_is_made_again(
 def test_it_is_never_made_from_another_file(made: list[Path], tmp_path: Path) -> None:
     (tmp_path / SOURCE.file).write_bytes(b"something else")
     with pytest.raises(UnavailableError, match="not the file that Vigil pins"):
-        model.prepare(tmp_path, SOURCE)
+        inference.prepare_weights(tmp_path, SOURCE)
     (tmp_path / SOURCE.file).unlink()
     with pytest.raises(UnavailableError, match="There is no language model"):
-        model.prepare(tmp_path, SOURCE)
+        inference.prepare_weights(tmp_path, SOURCE)
     assert made == []

@@ -1,0 +1,1 @@
+"""Events for the evaluation, generated from a seed, and the sets made of them."""

@@ -1,0 +1,1 @@
+"""One training run of the adapter: batches, loss, LoRA weights, loop, checkpoints."""
