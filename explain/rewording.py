@@ -17,12 +17,13 @@ from typing import NamedTuple, Protocol
 
 from explain.facts.signature import Signature, facts_for
 from explain.language_model.process import ModelDown, ModelProcess
-from explain.language_model.reasons import counter
+from explain.language_model.reasons import REASONS, counter
 from explain.phrasebook import writing
-from explain.phrasebook.book import Phrasebook, refusals
+from explain.phrasebook.book import BANNED, Phrasebook, refusals
 from explain.phrasebook.writing import Author
 from explain.templates.compose import reword, signatures_of
 from explain.templates.drafts import choice_of, sentences_for
+from explain.verifier import RULES
 from vigil.domain.alert import Alert, Audience
 from vigil.domain.episode import Event
 from vigil.domain.phrase import Phrase
@@ -95,6 +96,8 @@ class Reworder:
         self._thread = threading.Thread(target=self._run, name="rewording", daemon=True)
         self._pulse = Pulse("rewording", self._thread, LONGEST_SECONDS)
         health.watch("rewording", self._pulse.look)
+        health.declare(counter(reason) for reason in REASONS)
+        health.declare(f"rewordings_refused_{code}" for code in (*(r.code for r in RULES), BANNED))
 
     def start(self) -> None:
         """Begin; the model loads meanwhile."""

@@ -70,7 +70,7 @@ class Reporter:
 
     def status(self, *, ended: bool = False) -> Status:
         """How the process is doing now."""
-        found = self._health.now()
+        found = self._health.snapshot()
         return Status(
             self._instance,
             self._health.service,

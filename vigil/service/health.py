@@ -2,7 +2,7 @@
 
 ``/health/live`` says that the process turns (503 once its loop has stood still for minutes),
 ``/health/ready`` that it can do its work now (503 if not), ``/metrics`` gives its counters in the
-Prometheus text form. No figure is about a patient.
+Prometheus text format (:mod:`vigil.service.metrics`). No figure is about a patient.
 
 What a part says of itself is noted here as it says so (:meth:`Health.trouble`). A part that hangs
 says nothing: what must be seen then is *watched* (:meth:`Health.watch`), which is asked on the
@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +22,7 @@ from typing import NamedTuple
 
 from vigil.domain.ids import timestamp
 from vigil.service.errors import SettingsError
+from vigil.service.metrics import CONTENT_TYPE, Metrics
 from vigil.values.clock import Clock, utc_now
 
 STALLED_SECONDS = 180.0
@@ -51,7 +51,7 @@ class Look(NamedTuple):
     gauges: Mapping[str, float] = _NONE
 
 
-class Figures(NamedTuple):
+class Snapshot(NamedTuple):
     """Everything that is known of a process at one moment."""
 
     troubles: dict[str, str]
@@ -72,8 +72,7 @@ class Health:
     def __init__(self, service: str, clock: Clock = utc_now):
         self.service = service
         self._lock = threading.Lock()
-        self._counters: Counter[str] = Counter()
-        self._gauges: dict[str, float] = {}
+        self._metrics = Metrics(service)
         self._trouble: dict[str, str] = {"start": "starting"}
         self._since: dict[str, datetime] = {"start": clock()}
         self._watches: dict[str, Callable[[], Look]] = {}
@@ -96,13 +95,15 @@ class Health:
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter, e.g. ``readings_stored``."""
-        with self._lock:
-            self._counters[name] += by
+        self._metrics.count(name, by)
+
+    def declare(self, names: Iterable[str]) -> None:
+        """Let counters that end in a reason code exist from now on, at 0."""
+        self._metrics.declare(names)
 
     def gauge(self, name: str, value: float) -> None:
         """Set a figure that goes up and down, e.g. ``lag_messages``."""
-        with self._lock:
-            self._gauges[name] = value
+        self._metrics.gauge(name, value)
 
     def trouble(self, part: str, what: str | None) -> None:
         """Say what keeps ``part`` from working; None: it works."""
@@ -134,7 +135,7 @@ class Health:
             else:
                 self._watches[name] = look
 
-    def now(self) -> Figures:
+    def snapshot(self) -> Snapshot:
         """Look at what is watched, and tell everything, as of one moment."""
         with self._lock:
             watches = list(self._watches.values())
@@ -147,20 +148,21 @@ class Health:
                 for part, (what, since) in look.troubles.items()
             }
             for look in looks:
-                self._gauges |= look.gauges
+                for name, value in look.gauges.items():
+                    self._metrics.gauge(name, value)
             troubles = {part: what for part, (what, _) in self._seen.items()} | self._trouble
             since = {part: since for part, (_, since) in self._seen.items()}
             for part, said in self._since.items():
                 since[part] = min(said, since.get(part, said))
-            return Figures(troubles, since, dict(self._counters), dict(self._gauges))
+            return Snapshot(troubles, since, self._metrics.counters(), self._metrics.gauges())
 
     def ready(self) -> bool:
         """Whether nothing is in trouble that keeps it from its work."""
-        return is_ready(self.now().troubles)
+        return is_ready(self.snapshot().troubles)
 
     def report(self) -> dict[str, object]:
         """Everything, as ``/health/ready`` answers it."""
-        found = self.now()
+        found = self.snapshot()
         return {
             "service": self.service,
             "status": "ready" if is_ready(found.troubles) else "not ready",
@@ -171,27 +173,10 @@ class Health:
             "gauges": found.gauges,
         }
 
-    def figures(self) -> tuple[dict[str, str], dict[str, int], dict[str, float]]:
-        """Troubles, counters and gauges as they are now."""
-        found = self.now()
-        return found.troubles, found.counters, found.gauges
-
-    def since(self) -> dict[str, datetime]:
-        """Part → since when it has been in trouble."""
-        return self.now().since
-
     def metrics(self) -> str:
-        """The Prometheus text form."""
-        found = self.now()
-        rows = [
-            *((f"vigil_{n}_total", "counter", v) for n, v in sorted(found.counters.items())),
-            *((f"vigil_{n}", "gauge", v) for n, v in sorted(found.gauges.items())),
-            ("vigil_ready", "gauge", int(is_ready(found.troubles))),
-            ("vigil_seconds_since_beat", "gauge", round(self.seconds_since_beat(), 1)),
-        ]
-        return "".join(
-            f'# TYPE {name} {kind}\n{name}{{service="{self.service}"}} {value}\n'
-            for name, kind, value in rows
+        """The Prometheus text format."""
+        return self._metrics.text(
+            ready=is_ready(self.snapshot().troubles), seconds_since_beat=self.seconds_since_beat()
         )
 
 
@@ -213,7 +198,7 @@ def serve(health: Health, host: str, port: int) -> ThreadingHTTPServer:
                     report = health.report()
                     self._answer(200 if report["status"] == "ready" else 503, json.dumps(report))
                 case "/metrics":
-                    self._answer(200, health.metrics(), "text/plain; version=0.0.4")
+                    self._answer(200, health.metrics(), CONTENT_TYPE)
                 case _:
                     self._answer(404, json.dumps({"error": "not found"}))
 

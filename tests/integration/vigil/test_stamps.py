@@ -148,8 +148,8 @@ def test_on_the_stream_no_message_is_of_the_future(broker: str) -> None:
         nines = beyond._replace(value=b'{"time":"9999-01-01T00:00:00Z"}')
         publisher.publish([nines, beyond])
         with looping(recorder, settings) as (health, _):
-            eventually(lambda: health.figures()[1].get("messages", 0) >= 7, 30)
-            counters = health.figures()[1]
+            eventually(lambda: health.snapshot().counters.get("messages", 0) >= 7, 30)
+            counters = health.snapshot().counters
             assert health.ready()
             assert "/vigil/somebody is" in health.report()["trouble"]["clock"]  # type: ignore[index]
     kept: list[Any] = [received.message for batch in batches for received in batch]

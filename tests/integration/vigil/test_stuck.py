@@ -67,16 +67,16 @@ def test_a_handler_that_hangs_is_seen_while_it_hangs(
         end.callback(go_on.set)
         publisher.publish(messages)
         assert hanging.wait(30)
-        told = eventually(lambda: health.now().troubles.get("stuck"))
+        told = eventually(lambda: health.snapshot().troubles.get("stuck"))
         assert "vitals.readings/" in str(told)
         assert "the handler has not come back from" in str(told)
-        assert 1 <= health.now().gauges["lag_messages"] <= 4
-        assert health.now().gauges["lag_seconds"] >= 2
+        assert 1 <= health.snapshot().gauges["lag_messages"] <= 4
+        assert health.snapshot().gauges["lag_seconds"] >= 2
         assert 'vigil_stuck_partitions{service="' in health.metrics()
         go_on.set()
         eventually(health.ready)
         eventually(lambda: len(recorder.seen) == 4)
-        assert health.now().gauges["lag_messages"] == 0
+        assert health.snapshot().gauges["lag_messages"] == 0
 
 
 def test_what_is_waited_for_is_why_it_stands_and_the_lag_grows_meanwhile(
@@ -92,14 +92,15 @@ def test_what_is_waited_for_is_why_it_stands_and_the_lag_grows_meanwhile(
     recorder = Recorder(prefix, before)
     with looping(recorder, stream) as (health, _):
         publisher.publish(messages[:1])
-        told = eventually(lambda: health.now().troubles.get("stuck"))
+        told = eventually(lambda: health.snapshot().troubles.get("stuck"))
         assert "The database is not there" in str(told)
-        assert set(health.now().troubles) == {"stuck", "unavailable.database"}
+        assert set(health.snapshot().troubles) == {"stuck", "unavailable.database"}
         publisher.publish(messages[1:])
-        eventually(lambda: health.now().gauges["lag_messages"] >= 2)  # Tansu counts them as one
+        # Tansu counts them as one
+        eventually(lambda: health.snapshot().gauges["lag_messages"] >= 2)
         back.set()
         eventually(health.ready)
-        eventually(lambda: health.now().gauges["lag_messages"] == 0)
+        eventually(lambda: health.snapshot().gauges["lag_messages"] == 0)
     assert len(set(recorder.seen)) == 30
 
 
@@ -129,12 +130,14 @@ def test_a_stranger_in_the_group_is_said_and_forgotten_when_it_leaves(
         )
         theirs.start()
         try:
-            told = eventually(lambda: health.now().troubles.get("stranger"), 60)
+            told = eventually(lambda: health.snapshot().troubles.get("stranger"), 60)
             eventually(lambda: owned)
             assert "none of Vigil's" in str(told)
             assert "client id 'their-own'" in str(told)
             if request.node.callspec.params["broker"] == "kafka":
-                eventually(lambda: "owns vitals.readings/" in health.now().troubles["stranger"])
+                eventually(
+                    lambda: "owns vitals.readings/" in health.snapshot().troubles["stranger"]
+                )
             assert not health.ready()
         finally:
             stop.set()
@@ -152,7 +155,7 @@ def test_workers_of_one_group_are_no_strangers_to_each_other(stream: Settings) -
             )
         time.sleep(1.5)  # three looks
         assert len(group.members) == 2 or group.members == ()  # type: ignore[union-attr]
-        assert "stranger" not in one.now().troubles | other.now().troubles
+        assert "stranger" not in one.snapshot().troubles | other.snapshot().troubles
 
 
 def test_a_consumer_of_the_newer_protocol_is_said(
@@ -170,12 +173,12 @@ def test_a_consumer_of_the_newer_protocol_is_said(
         theirs.subscribe([topics.READINGS.name])
         deadline = time.monotonic() + 60
         try:
-            while "stranger" not in health.now().troubles and time.monotonic() < deadline:
+            while "stranger" not in health.snapshot().troubles and time.monotonic() < deadline:
                 theirs.poll(0.2)
-            assert "newer protocol" in health.now().troubles["stranger"]
+            assert "newer protocol" in health.snapshot().troubles["stranger"]
         finally:
             theirs.close()
-        eventually(lambda: "stranger" not in health.now().troubles, 60)
+        eventually(lambda: "stranger" not in health.snapshot().troubles, 60)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +210,7 @@ def test_a_group_that_is_being_shared_out_changes_nothing(
     found = []
     for _ in range(4):
         watch._look(None)
-        found.append("stranger" in health.now().troubles)
+        found.append("stranger" in health.snapshot().troubles)
     assert found == [True, True, True, False]
 
 
