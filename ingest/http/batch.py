@@ -8,10 +8,11 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from ingest import validate
-from ingest.http.answers import Result, fault
+from ingest.http.answers import Result
 from vigil.domain.directory import DeviceEntry, PatientEntry
 from vigil.domain.reading import Measurement, Upload
 from vigil.service.errors import AccessError, InputError
+from vigil.web.problems import fault_of
 
 MAX_READINGS = 1000
 
@@ -94,7 +95,7 @@ def sort_out(found: Sequence[tuple[str, object]], door: Door) -> Batch:
         try:
             patient_id, measurement = _admit(words, where, door)
         except (InputError, AccessError) as error:
-            results.append(Result(index, "rejected", error=fault(error)))
+            results.append(Result(index, "rejected", error=fault_of(error)))
             continue
         key = (patient_id, measurement.time, measurement.reading_id)
         if key in keys or door.known(key):

@@ -103,7 +103,7 @@ class Gateway:
             await self._outbox.publish([wire.outgoing(u, "ingest") for u in batch.uploads])
             for key in batch.keys:
                 self._acknowledged.add(key)
-        return answers.of_results(batch.results)
+        return answers.answer(batch.results)
 
     def _authenticate(self, headers: Mapping[str, str]) -> DeviceEntry:
         key = _key(headers)

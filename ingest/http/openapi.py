@@ -7,12 +7,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ingest import validate
-from ingest.http.answers import Answer, Problem
+from ingest.http import answers
+from ingest.http.answers import Answer, Rejected, Result
 from ingest.http.batch import MAX_READINGS
 from vigil.domain.signals import SIGNALS as TABLE
 from vigil.domain.signals import STEPS_PER_MINUTE_RANGE, Signal
+from vigil.service.errors import AccessError, InputError, VigilError
+from vigil.web.problems import CONTENT_TYPE as PROBLEM
+from vigil.web.problems import Fault, Problem, fault_of, problem_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -153,123 +158,118 @@ REQUEST_EXAMPLES: dict[str, Any] = {
     },
 }
 
-_REJECTED: dict[str, Any] = {
-    "code": "input.impossible_value",
-    "message": "420 /min is outside what is possible (20 to 300).",
-    "how_to_fix": "Check the sensor and the unit; send the reading without a faulty value.",
-}
 _ID = "5b1c6f0e-6d0c-5a3f-9a51-1f4f3f1e2d10"
+_HOW = "Check the sensor and the unit; send the reading without a faulty value."
+_IMPOSSIBLE = Fault(
+    code="input.impossible_value",
+    message="420 /min is outside what is possible (20 to 300).",
+    how_to_fix=_HOW,
+    mend=_HOW,
+    field="values.heart_rate",
+)
+_TAKEN = Result(0, "accepted", _ID)
 
 
-def _response(description: str, schema: str, **examples: Any) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": _ref(schema)}
+def _response(description: str, kind: str, schema: Any, **examples: Any) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": schema}
     if examples:
-        content["examples"] = {name: {"value": value} for name, value in examples.items()}
-    return {"description": description, "content": {"application/json": content}}
+        shown = {name: {"value": msgspec.to_builtins(body)} for name, body in examples.items()}
+        content["examples"] = shown
+    return {"description": description, "content": {kind: content}}
 
 
-def _problem(
-    description: str, code: str, message: str, how_to_fix: str, field: str
-) -> dict[str, Any]:
-    error = {"code": code, "message": message, "how_to_fix": how_to_fix, "field": field}
-    return _response(description, "Problem", error={"error": error})
+def _answer(description: str, **examples: Answer) -> dict[str, Any]:
+    return _response(description, "application/json", _ref("Answer"), **examples)
 
 
-_TAKEN = {"index": 0, "status": "accepted", "reading_id": _ID}
+def _problem(description: str, error: VigilError) -> dict[str, Any]:
+    """An answer that is always this problem."""
+    status = answers.HTTP_STATUS[error.code]
+    example = problem_of(status, fault_of(error))
+    return _response(description, PROBLEM, _ref("Problem"), error=example)
+
+
+def _rejected_example(status: int, fault: Fault) -> Rejected:
+    body = Answer(
+        accepted=0, duplicates=0, rejected=1, results=[Result(0, "rejected", error=fault)]
+    )
+    return answers.rejected(status, fault, body)
+
+
 RESPONSES: dict[int, dict[str, Any]] = {
-    200: _response(
+    200: _answer(
         "Every reading was accepted, or is a duplicate of one that was.",
-        "Answer",
-        accepted={"accepted": 1, "duplicates": 0, "rejected": 0, "results": [_TAKEN]},
-        again={
-            "accepted": 0,
-            "duplicates": 1,
-            "rejected": 0,
-            "results": [_TAKEN | {"status": "duplicate"}],
-        },
+        accepted=Answer(accepted=1, duplicates=0, rejected=0, results=[_TAKEN]),
+        again=Answer(accepted=0, duplicates=1, rejected=0, results=[Result(0, "duplicate", _ID)]),
     ),
-    207: _response(
+    207: _answer(
         "Some were accepted, some rejected.",
-        "Answer",
-        mixed={
-            "accepted": 1,
-            "duplicates": 0,
-            "rejected": 1,
-            "results": [
+        mixed=Answer(
+            accepted=1,
+            duplicates=0,
+            rejected=1,
+            results=[
                 _TAKEN,
-                {
-                    "index": 1,
-                    "status": "rejected",
-                    "error": _REJECTED | {"field": "readings[1].values.heart_rate"},
-                },
+                Result(
+                    1,
+                    "rejected",
+                    error=replace(_IMPOSSIBLE, field="readings[1].values.heart_rate"),
+                ),
             ],
-        },
+        ),
     ),
     400: _problem(
         "The body is not JSON.",
-        "input.broken_json",
-        "The body is not JSON: JSON is malformed: trailing comma in array (byte 3).",
-        "Send UTF-8 JSON; numbers must be finite.",
-        "body",
+        InputError(
+            "The body is not JSON: JSON is malformed: trailing comma in array (byte 3).",
+            code="input.broken_json",
+            how_to_fix="Send UTF-8 JSON; numbers must be finite.",
+            field="body",
+        ),
     ),
     401: _problem(
         "No device key, or a wrong one.",
-        "access.no_key",
-        "The request carries no device key.",
-        "Send the header `Authorization: Bearer vk_…`, or `X-API-Key: vk_…`.",
-        "Authorization",
+        AccessError(
+            "The request carries no device key.",
+            code="access.no_key",
+            how_to_fix="Send the header `Authorization: Bearer vk_…`, or `X-API-Key: vk_…`.",
+            field="Authorization",
+        ),
     ),
-    403: _response("Every reading is for a patient whom the device is not assigned to.", "Answer"),
+    403: _response(
+        "Every reading is for a patient whom the device is not assigned to.",
+        PROBLEM,
+        _ref("Rejected"),
+    ),
     413: _problem(
         "The body or the list is too large.",
-        "input.too_large",
-        "The body is larger than 1048576 bytes.",
-        "Send fewer readings in a request.",
-        "body",
+        InputError(
+            "The body is larger than 1048576 bytes.",
+            code="input.too_large",
+            how_to_fix="Send fewer readings in a request.",
+            field="body",
+        ),
     ),
     415: _problem(
         "The body is not plain application/json.",
-        "input.wrong_content_type",
-        "The content type is text/plain.",
-        "Send application/json.",
-        "Content-Type",
+        InputError(
+            "The content type is text/plain.",
+            code="input.wrong_content_type",
+            how_to_fix="Send application/json.",
+            field="Content-Type",
+        ),
     ),
-    422: {
-        "description": "Every reading was rejected (Answer), or the body has the wrong form "
-        "(Problem). Both have `error`.",
-        "content": {
-            "application/json": {
-                "schema": {"anyOf": [_ref("Answer"), _ref("Problem")]},
-                "examples": {
-                    "rejected": {
-                        "value": {
-                            "accepted": 0,
-                            "duplicates": 0,
-                            "rejected": 1,
-                            "results": [
-                                {
-                                    "index": 0,
-                                    "status": "rejected",
-                                    "error": _REJECTED | {"field": "values.heart_rate"},
-                                }
-                            ],
-                            "error": _REJECTED | {"field": "values.heart_rate"},
-                        }
-                    }
-                },
-            }
-        },
-    },
+    422: _response(
+        "Every reading was rejected (Rejected), or the body has the wrong form (Problem).",
+        PROBLEM,
+        {"anyOf": [_ref("Rejected"), _ref("Problem")]},
+        rejected=_rejected_example(422, _IMPOSSIBLE),
+    ),
     503: _response(
-        "The broker is away: nothing was said about any reading, send all again.",
-        "Problem",
-        away={
-            "error": {
-                "code": "unavailable.broker",
-                "message": "Readings cannot be taken now; nothing of this request counts as taken.",
-                "how_to_fix": "Send the whole request again after Retry-After seconds.",
-            }
-        },
+        "The broker is unavailable. Nothing is known about any reading: send all again.",
+        PROBLEM,
+        _ref("Problem"),
+        unavailable=problem_of(503, fault_of(answers.UNAVAILABLE)),
     )
     | {"headers": {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}},
 }
@@ -349,7 +349,7 @@ _SECURITY = {
 
 def schemas() -> dict[str, Any]:
     """Every schema that the operations name."""
-    _, answered = msgspec.json.schema_components([Answer, Problem], ref_template=TEMPLATE)
+    _, answered = msgspec.json.schema_components([Answer, Problem, Rejected], ref_template=TEMPLATE)
     return {"Reading": _READING, "Readings": _READINGS, "Signal": _SIGNAL, **answered}
 
 

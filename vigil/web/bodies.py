@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 MOST_FIELDS = 200
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _TAKEN_CHARSETS = frozenset({"", "utf-8", "utf8", "us-ascii"})
-_MEND = "Remove it and send again."
 Check = Callable[[Any], Refusal | None]
 
 
@@ -30,7 +29,9 @@ class _BadTextError(ValueError):
 
 def unusable(why: str, field: str = "body") -> Refusal:
     """The refusal of a text."""
-    return Refusal(422, "input.bad_text", f"It contains {why}.", field, _MEND)
+    return Refusal(
+        422, "input.bad_text", f"It contains {why}.", field, how_to_fix="Remove it and send again."
+    )
 
 
 def decoded(raw: bytes, *, plus: bool = False) -> str:
@@ -86,7 +87,7 @@ def envelope(headers: Headers) -> Refusal | None:
         why, field = "Only UTF-8 is taken.", "Content-Type"
     else:
         return None
-    return Refusal(415, "input.wrong_content_type", why, field)
+    return Refusal(415, "input.wrong_content_type", why, field=field)
 
 
 def content(body: bytes, kind: str) -> tuple[Refusal | None, Any]:

@@ -39,14 +39,16 @@ BUSY = Refusal(
     503,
     "unavailable.busy",
     "Vigil is answering as many requests as it can.",
-    "",
-    f"Nothing was done. Try again in {BUSY_SECONDS} seconds.",
-    BUSY_SECONDS,
+    field="",
+    how_to_fix=f"Nothing was done. Try again in {BUSY_SECONDS} seconds.",
+    retry_after=BUSY_SECONDS,
 )
 TOO_SLOW = Refusal(
     408, "input.too_slow", "The request did not arrive in time.", how_to_fix="Send it again."
 )
-TOO_LONG = Refusal(414, "input.too_large", f"It is longer than {LONGEST_ADDRESS} bytes.", "path")
+TOO_LONG = Refusal(
+    414, "input.too_large", f"It is longer than {LONGEST_ADDRESS} bytes.", field="path"
+)
 
 
 def too_large(limit: int) -> Refusal:

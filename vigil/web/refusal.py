@@ -7,13 +7,16 @@ reports. So a refusal names a field of ours and a reason, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import Headers
+
+from vigil.web import problems
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -52,7 +55,8 @@ in the wrong place would come back as one."""
 _ELSEWHERE = "body"
 
 
-class Refusal(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Refusal:
     """Why a request is not taken."""
 
     status: int
@@ -99,13 +103,14 @@ def answer(scope: Scope, refusal: Refusal) -> Response:
     if refusal.status == 408:
         headers["Connection"] = "close"
     if path == DEVICES or path.startswith(DEVICES + "/"):
-        told = {
-            "code": refusal.code,
-            "message": refusal.message,
-            "how_to_fix": refusal.how_to_fix,
-            "field": refusal.field,
-        }
-        return JSONResponse({"error": told}, refusal.status, headers)
+        fault = problems.Fault(
+            code=refusal.code,
+            message=refusal.message,
+            how_to_fix=refusal.how_to_fix,
+            mend=refusal.how_to_fix,
+            field=refusal.field or None,
+        )
+        return problems.response(problems.problem_of(refusal.status, fault), headers)
     page = getattr(scope["app"].state, "refusal_page", None) if "app" in scope else None
     if page is not None and "text/html" in Headers(scope=scope).get("accept", ""):
         response: Response = page(Request(scope), refusal)
@@ -124,7 +129,8 @@ def of_errors(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     """The first of pydantic's errors as a refusal."""
     first: Mapping[str, Any] = errors[0] if errors else {"type": "", "loc": ()}
     place = [part for part in first.get("loc", ())[1:] if isinstance(part, str)]
-    return Refusal(422, "input.wrong_type", f"{_reason(first)}.", named(place[0] if place else ""))
+    field = named(place[0] if place else "")
+    return Refusal(422, "input.wrong_type", f"{_reason(first)}.", field=field)
 
 
 def _reason(error: Mapping[str, Any]) -> str:
