@@ -10,9 +10,7 @@ same sensor at the same moment and are not believed either.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from datetime import datetime
-from math import isfinite
 from typing import Any, NamedTuple, NoReturn, get_args
 
 from vigil.domain import ids
@@ -23,6 +21,7 @@ from vigil.domain.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE, Signal,
 from vigil.service.errors import InputError
 from vigil.values import timestamps
 from vigil.values.clock import EARLIEST
+from vigil.values.numbers import finite_number
 
 IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}"
 """The form of :data:`vigil.domain.reading.Identifier`."""
@@ -161,11 +160,8 @@ def moment(words: object, latest: datetime, field: str) -> datetime:
 
 def number(words: object, field: str) -> float:
     """A finite number; neither a boolean nor a text that looks like one."""
-    value = float("nan")
-    if isinstance(words, int | float) and not isinstance(words, bool):
-        with suppress(OverflowError):  # an integer of more than 308 digits
-            value = float(words)
-    if not isfinite(value):
+    value = finite_number(words)
+    if value is None:
         _refuse(
             "input.wrong_type",
             field,

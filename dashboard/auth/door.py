@@ -32,12 +32,7 @@ SESSION: ContextVar[Session] = ContextVar("vigil_session")
 
 def cookie_name(settings: Settings) -> str:
     """The session cookie. ``__Host-`` binds it to this host and to HTTPS, where there is HTTPS."""
-    return "__Host-vigil_session" if secure(settings) else "vigil_session"
-
-
-def secure(settings: Settings) -> bool:
-    """Whether people reach the board over HTTPS."""
-    return settings.public_url.startswith("https://")
+    return "__Host-vigil_session" if settings.served_over_https else "vigil_session"
 
 
 def cookie(header: str, name: str) -> str | None:

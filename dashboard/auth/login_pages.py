@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from dashboard.auth import known_browser
 from dashboard.auth.attempts import source
-from dashboard.auth.door import cookie_name, secure
+from dashboard.auth.door import cookie_name
 from dashboard.auth.guard import database_away
 from dashboard.auth.signin import HOME, Asked, Refused, SignedIn, SignIn, safe_next, valid_user_id
 from dashboard.shell.templating import page
@@ -38,7 +38,7 @@ class SignInPages:
     def __init__(self, context: WebContext, door: Door):
         self._context, self._door, self._sign_in = context, door, SignIn(context)
         self._demo = context.settings.demo
-        self._safe = secure(context.settings)
+        self._safe = context.settings.served_over_https
         self._session_cookie = cookie_name(context.settings)
 
     def router(self) -> APIRouter:

@@ -12,6 +12,7 @@ from store.episodes.evidence import Basis
 from vigil.domain import figures
 from vigil.domain.kinds import KINDS
 from vigil.domain.signals import SIGNALS
+from vigil.values.numbers import finite_number
 from vigil.values.rounding import half_up, written
 
 
@@ -72,9 +73,8 @@ def number(node: Any, *path: str) -> float | None:
     """
     for key in path:
         node = node.get(key) if isinstance(node, Mapping) else None
-    if isinstance(node, bool) or not isinstance(node, int | float) or not abs(node) < _LARGEST:
-        return None
-    return float(node)
+    value = finite_number(node)
+    return value if value is not None and abs(value) < _LARGEST else None
 
 
 def quantity(signal: str, value: float) -> str:

@@ -36,14 +36,9 @@ class RefusedError(Exception):
         self.status = status
 
 
-def secure(settings: Settings) -> bool:
-    """Whether people reach us over HTTPS."""
-    return settings.public_url.startswith("https://")
-
-
 def cookie_name(settings: Settings) -> str:
     """The phone's cookie. ``__Host-`` ties it to this very host, where there is HTTPS."""
-    return "__Host-vigil_phone" if secure(settings) else "vigil_phone"
+    return "__Host-vigil_phone" if settings.served_over_https else "vigil_phone"
 
 
 def remember(response: Response, settings: Settings, token: str) -> None:
@@ -54,7 +49,7 @@ def remember(response: Response, settings: Settings, token: str) -> None:
         max_age=KEPT_SECONDS,
         path="/",
         httponly=True,
-        secure=secure(settings),
+        secure=settings.served_over_https,
         samesite="lax",
     )
 
@@ -62,7 +57,11 @@ def remember(response: Response, settings: Settings, token: str) -> None:
 def forget(response: Response, settings: Settings) -> None:
     """Take the token away."""
     response.delete_cookie(
-        cookie_name(settings), path="/", secure=secure(settings), httponly=True, samesite="lax"
+        cookie_name(settings),
+        path="/",
+        secure=settings.served_over_https,
+        httponly=True,
+        samesite="lax",
     )
 
 

@@ -7,8 +7,9 @@ another type. What is not a plain finite number does not exist here; nothing is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
+
+from vigil.values.numbers import finite_number
 
 
 def number(evidence: Mapping[str, Any], *path: str) -> float | None:
@@ -24,23 +25,7 @@ def number(evidence: Mapping[str, Any], *path: str) -> float | None:
         if not isinstance(node, dict):  # as JSON decodes to; quicker than asking for a Mapping
             return None
         node = node.get(key)
-    return plain(node)
-
-
-def plain(node: Any) -> float | None:
-    """A node as a number, or None where it is no plain finite one.
-
-    >>> plain(118), plain(True), plain("118")
-    (118.0, None, None)
-    """
-    if type(node) is float:
-        return node if isfinite(node) else None
-    if type(node) is not int:
-        return None
-    try:
-        return float(node)
-    except OverflowError:  # a whole number of more than 308 digits
-        return None
+    return finite_number(node)
 
 
 def within(value: float | None, lowest: float, highest: float) -> float | None:

@@ -20,10 +20,11 @@ from typing import Any
 from explain import tables
 from explain.facts import extraction as facts
 from explain.facts import further_findings, speech
-from explain.facts.evidence import number, plain, within
+from explain.facts.evidence import number, within
 from explain.facts.speech import Said
 from explain.facts.units import UNITS
 from vigil.domain.episode import Event
+from vigil.values.numbers import finite_number
 from vigil.values.rounding import half_up, written
 
 SHORTEST_SECONDS = 60.0
@@ -116,7 +117,7 @@ def _values(view: View, found: dict[str, Said]) -> None:
     """The figures that were measured or derived, each by its name."""
     for name, value in view.values.items():
         if name in NAMED:
-            said = _figure(name, plain(value))
+            said = _figure(name, finite_number(value))
             if said is not None:
                 found[name] = said
     _pair(view.values, found, "")
@@ -127,7 +128,7 @@ def _value(view: View, found: dict[str, Said]) -> None:
     said = _figure(view.unit, number(view.evidence, "value")) if view.unit else None
     if said is not None:
         found["value"] = said
-        if view.unit in NAMED and plain(view.values.get(view.unit)) is None:
+        if view.unit in NAMED and finite_number(view.values.get(view.unit)) is None:
             found[view.unit] = said
 
 
@@ -139,8 +140,8 @@ def _pair(both: Any, found: dict[str, Said], prefix: str) -> None:
     """Both blood pressures, or none: half of one says nothing."""
     if not isinstance(both, dict) or "systolic" not in both:
         return
-    systolic = UNITS["systolic"].figure(plain(both["systolic"]))
-    diastolic = UNITS["diastolic"].figure(plain(both.get("diastolic")))
+    systolic = UNITS["systolic"].figure(finite_number(both["systolic"]))
+    diastolic = UNITS["diastolic"].figure(finite_number(both.get("diastolic")))
     if systolic is None or diastolic is None or float(systolic) <= float(diastolic):
         return
     for unit in ("blood_pressure", "blood_pressure_mmhg"):
@@ -162,11 +163,11 @@ def _usual_range(view: View, found: dict[str, Said]) -> None:
     baseline = view.evidence["baseline"]
     if not view.unit or not isinstance(baseline, dict):
         return
-    confidence = plain(baseline.get("confidence"))
+    confidence = finite_number(baseline.get("confidence"))
     if confidence is not None and confidence < SURE:
         return
-    low = UNITS[view.unit].figure(plain(baseline.get("low")))
-    high = UNITS[view.unit].figure(plain(baseline.get("high")))
+    low = UNITS[view.unit].figure(finite_number(baseline.get("low")))
+    high = UNITS[view.unit].figure(finite_number(baseline.get("high")))
     if low is None or high is None or float(low) > float(high):
         return
     same = (view.unit, high)

@@ -221,6 +221,11 @@ class Settings(BaseSettings):
             )
         return self
 
+    @property
+    def served_over_https(self) -> bool:
+        """Whether people reach the web process over HTTPS, so that cookies may be tied to it."""
+        return self.public_url.startswith("https://")
+
     def database(self) -> str:
         """The database's URL.
 
