@@ -23,7 +23,7 @@ NOT_TAKEN = "This was not taken"
 
 
 def pages(settings: Settings) -> Callable[[Request, Refusal], Response]:
-    """What :func:`vigil.web.refusal.answer` asks for a page."""
+    """What :func:`vigil.web.refusal.respond` asks for a page."""
 
     def refused(request: Request, refusal: Refusal) -> Response:
         path = request.scope["path"]

@@ -1,17 +1,17 @@
-"""A device's words → a :class:`~vigil.domain.reading.Measurement`. The one door: HTTP and replay
-share it.
+"""Validates a device's reading: decoded JSON → :class:`~vigil.domain.reading.Measurement`.
 
-Everything here is pure. Whatever the words are, the answer is either a reading that every later
-stage may trust or an :class:`~vigil.service.errors.InputError` that names the field and the mend. A
-reading is taken whole or refused whole: where one value is impossible, the others came from the
-same sensor at the same moment and are not believed either.
+HTTP and recordings share it. Everything here is pure. For any input the result is either a reading
+that every later stage may rely on or an :class:`~vigil.service.errors.InputError` that names the
+field and the fix. A reading is accepted or refused as a whole: where one value is impossible, the
+others came from the same sensor at the same moment and are not reliable either.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, NoReturn, get_args
+from typing import Any, NoReturn, get_args
 
 from vigil.domain import ids
 from vigil.domain.encoding import encode
@@ -26,7 +26,7 @@ from vigil.values.numbers import finite_number
 IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}"
 """The form of :data:`vigil.domain.reading.Identifier`."""
 POSTURE = r"[a-z][a-z_-]{0,31}"
-"""One word of the device's own, e.g. ``lying``; free text is not taken."""
+"""One word of the device's own, e.g. ``lying``; free text is not accepted."""
 DECIMALS_AFTER_CONVERSION = 4
 """A converted value is rounded so: far below any device's precision, and stable in ids. It is no
 figure yet (:mod:`vigil.domain.figures`): what is stored stays as fine as it was sent."""
@@ -40,8 +40,9 @@ _IDENTIFIER = re.compile(IDENTIFIER)
 _POSTURE = re.compile(POSTURE)
 
 
-class Admitted(NamedTuple):
-    """A reading that may pass, and whose it is."""
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A valid reading and its patient."""
 
     patient_id: str
     measurement: Measurement
@@ -53,11 +54,11 @@ def reading(
     """Check one reading.
 
     Args:
-        words: what the device said, as decoded from JSON.
-        device_id: which device said it; part of a derived ``reading_id``.
-        patient_id: whose it is when the words leave that out; None: they must say it.
-        latest: the latest time that a reading may carry (now and the tolerance).
-        where: put before the field in an error, e.g. ``readings[3].``
+        words: the reading as decoded from JSON.
+        device_id: the device that sent it; part of a derived ``reading_id``.
+        patient_id: its patient where ``words`` names none; None: ``words`` must name one.
+        latest: the latest time that a reading may have (now and the tolerance).
+        where: the prefix of the field in an error, e.g. ``readings[3].``
 
     Raises:
         InputError: any ``input.*`` code about a field; nothing else, whatever ``words`` is.
@@ -89,7 +90,7 @@ def reading(
 
 
 def canonical(values: dict[str, float], context: Context) -> str:
-    """What a reading says, in one spelling: equal content is equal text, whatever its order.
+    """The content of a reading as canonical JSON: equal content is equal text, whatever its order.
 
     >>> canonical({"systolic": 120.0, "diastolic": 80.0}, NO_CONTEXT)
     '[{"diastolic":80.0,"systolic":120.0},{}]'
@@ -172,7 +173,7 @@ def number(words: object, field: str) -> float:
 
 
 def shown(words: object) -> str:
-    """The words as an error repeats them to their sender: short, and never raising."""
+    """A value as an error repeats it to its sender: at most 40 characters; never raises."""
     try:
         text = repr(words)
     except (ValueError, RecursionError):  # an integer of thousands of digits; a bottomless list

@@ -31,7 +31,7 @@ UNAVAILABLE = UnavailableError(
     code="unavailable.broker",
     how_to_fix="Send the whole request again after Retry-After seconds.",
 )
-"""What a sender is told, whichever part of ours is unavailable."""
+"""The answer to a sender, whichever part of ours is unavailable."""
 
 
 class Result(Struct, frozen=True, omit_defaults=True):
@@ -64,7 +64,7 @@ class Rejected(Problem, frozen=True, kw_only=True):
 
 
 def problem(error: VigilError) -> Response:
-    """The response to a request that cannot be taken at all."""
+    """The response to a request that is refused as a whole."""
     headers = {}
     if isinstance(error, UnavailableError):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

@@ -1,8 +1,8 @@
 """Who is enrolled and which device may send for whom, kept in memory from ``vitals.directory``.
 
-The topic is followed (:mod:`vigil.kafka.compacted_topic`), so the door stays open while the
-database is away, and the broker too: what was known stays known. A log that was made anew is read
-beside the old one, which serves until then.
+The topic is consumed continuously (:mod:`vigil.kafka.compacted_topic`), so devices are recognised
+while the database is unavailable, and the broker too. A log that was created anew is read in
+parallel; the entries of the old one serve until it is read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logs.get("directory")
 
 
 class Book:
-    """The directory as far as it was read."""
+    """The entries of the directory that were read so far."""
 
     def __init__(self) -> None:
         self.patients: dict[str, PatientEntry] = {}
@@ -33,7 +33,7 @@ class Book:
         self._by_digest: dict[str, DeviceEntry] = {}
 
     def put(self, entry: PatientEntry | DeviceEntry) -> None:
-        """Add an entry, or replace the one of the same id: its old key is no key any more."""
+        """Add an entry, or replace the one of the same id; a device's old key is void."""
         if isinstance(entry, PatientEntry):
             self.patients[entry.patient_id] = entry
         else:
@@ -50,10 +50,10 @@ class Book:
             self._drop_device(name)
 
     def device(self, key: str) -> DeviceEntry | None:
-        """The device that a key opens the door for, if it is active.
+        """The active device of a key; None: there is none.
 
-        Found by the key's digest: the time that the search takes tells nothing about any key,
-        since nobody can choose a digest.
+        It is found by the key's digest. The time of the search reveals nothing about any key, since
+        nobody can choose a digest.
         """
         entry = self._by_digest.get(sha256(key.encode()).hexdigest())
         return entry if entry is not None and entry.active else None
@@ -68,25 +68,25 @@ class Book:
 
 
 class Directory:
-    """Follows the topic on a thread of its own; asked from any other."""
+    """Consumes the topic on a background thread; may be queried from any other."""
 
     def __init__(self, settings: Settings, health: Health | None = None):
         self._book = Book()
         self._health = health
         self._follower = Follower(settings, DIRECTORY, lambda: _Reading(self), "directory")
         self.trouble: str | None = "not read yet"
-        """Why nobody can be known now; None once the topic was read to its end."""
+        """Why no device can be recognised now; None once the topic was read to its end."""
 
     def start(self) -> None:
-        """Begin to read."""
+        """Start reading."""
         self._follower.start()
 
     def stop(self) -> None:
-        """End reading; what was known stays known."""
+        """Stop reading; the entries stay."""
         self._follower.stop()
 
     def unread(self) -> str | None:
-        """Why what is new, a revoked key too, is not known now; None: it is."""
+        """Why changes, such as a revoked key, are not known now; None: they are."""
         return self._follower.trouble()
 
     def device(self, key: str) -> DeviceEntry | None:
@@ -99,18 +99,18 @@ class Directory:
         return entry if entry is not None and entry.active else None
 
     def open(self, book: Book) -> None:
-        """The book was read to the end: ask it from now on.
+        """The book was read to the end: use it from now on.
 
-        A log made anew is empty until its publisher has seen that; until then the old one serves,
-        so that a broker that lost its memory does not turn known devices away.
+        A log that was created anew is empty until its publisher has noticed; until then the old
+        book serves, so that a broker that lost its data does not turn known devices away.
         """
         if book is self._book or (not len(book) and len(self._book)):
             return
         self._book, self.trouble = book, None
         log.info("directory read", entries=len(book))
 
-    def tell(self, book: Book) -> None:
-        """Say how far the book that is asked was read: what is revoked before that place is."""
+    def report_position(self, book: Book) -> None:
+        """Report how far the book in use was read; what was revoked before that is revoked."""
         place = self._follower.position
         if self._health is not None and place is not None and book is self._book:
             self._health.gauge("directory_log", crc32(place[0].encode()))
@@ -125,7 +125,7 @@ class _Reading:
         self._book = Book()
 
     def put(self, entry: Carried) -> None:
-        """An entry; the topic carries no other."""
+        """Take an entry; the topic carries no other content."""
         if isinstance(entry, PatientEntry | DeviceEntry):
             self._book.put(entry)
 
@@ -136,4 +136,4 @@ class _Reading:
     def at_end(self) -> None:
         """The book is whole."""
         self._directory.open(self._book)
-        self._directory.tell(self._book)
+        self._directory.report_position(self._book)

@@ -1,4 +1,4 @@
-"""What ``/openapi.json`` and ``/docs`` say of the gateway. Bodies are read by msgspec, not by
+"""The gateway's part of ``/openapi.json`` and ``/docs``. Bodies are read by msgspec, not by
 FastAPI, so their schemas are given here; the ranges and units come from the signals table.
 """
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
-from typing import NamedTuple
 
 from ingest.recordings.reader import SYNTHETIC_PREFIX
 from ingest.simulator.days import day, dice
@@ -50,7 +49,8 @@ WARDS = ("north", "south")
 _received = attrgetter("received_at")
 
 
-class Truth(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Truth:
     """What is known to happen to a simulated patient."""
 
     patient_id: str
@@ -202,7 +202,7 @@ def _hour(person: SimPatient, start: datetime) -> tuple[Upload, ...]:
 def _sent_with(person: SimPatient, start: datetime, minute: int) -> int:
     """The minute of the hour in which a minute's measurement is sent."""
     of_day = start.hour * 60 + minute
-    for first, last in day(person.seed, person.number, start.toordinal()).away:
+    for first, last in day(person.seed, person.number, start.toordinal()).disconnected:
         if first <= of_day < last:
             minute = min(59, int(last) - start.hour * 60)
             break

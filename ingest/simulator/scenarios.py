@@ -100,7 +100,7 @@ _ROWS = (
             "diastolic": 61,
             "respiratory_rate": 25,
             "spo2": 92,
-        },  # compensated: the pressure alone would not tell
+        },  # compensated: the pressure alone would not show it
         rise_minutes=20,
         activity="rest",
         cuff_minutes=5,
@@ -134,7 +134,7 @@ ORDER = (
     *("poor_contact", NOTHING, "shock", "bradycardia_asleep", "device_offline", NOTHING),
     "infection_drift",
 )
-"""Who gets which, unless it is said."""
+"""The order in which patients get scenarios where none are named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import msgspec
 
 from vigil.contracts import wire
 from vigil.contracts.topics import DEADLETTER
-from vigil.values.clock import of_millis
+from vigil.values.clock import from_millis
 
 if TYPE_CHECKING:
     from vigil.service.settings import Settings
@@ -107,7 +107,7 @@ class LocalLetters:
             except (OSError, msgspec.DecodeError):
                 continue
             message = wire.Outgoing(DEADLETTER.name, found.key, found.value, found.headers)
-            stamp = found.kept_at if of_millis(found.kept_at) else 0
+            stamp = found.kept_at if from_millis(found.kept_at) else 0
             yield Kept(path, message, stamp)
 
     def count(self) -> int:

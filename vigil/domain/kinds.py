@@ -4,7 +4,7 @@
 see ``docs/detection.md``); they give the kind's *default* priority. A detector may raise it with
 severity (a heart rate of 180 is not one of 125), never below the default's row.
 
-``cause`` names what may lie behind it: kinds of one cause that hold at the same time are told as
+``cause`` names the possible cause: kinds of one cause that hold at the same time are reported as
 one episode with parts (:mod:`detectors.episodes.tracker`).
 """
 

@@ -15,7 +15,7 @@ from vigil.values.rounding import half_up, written
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One vital sign: what it is called, in which unit, and what can be true at all."""
+    """One vital sign: its names, its unit and the range that is physically possible."""
 
     name: str
     label: str

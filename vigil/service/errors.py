@@ -9,8 +9,8 @@
     └── StaleOwnerError      another worker owns this partition by now        (stale_owner)
 
 Each carries a stable ``code`` (listed in ``docs/errors.md``; a test holds the two together), says
-*what* and *where*, and its ``mend`` says what the reader can do about it. Codes are API: they may
-be added, never renamed.
+*what* is wrong and *where*; its ``how_to_fix`` says what the reader can do about it. Codes are API:
+they may be added, never renamed.
 """
 
 from __future__ import annotations
@@ -85,7 +85,17 @@ CODES: dict[str, str] = {
 
 
 class VigilError(Exception):
-    """Root of the tree. ``str()`` reads as one sentence of what, where and how to mend it."""
+    """Root of the tree. ``str()`` is one line: where, what, how to fix it, and the code.
+
+    Args:
+        message: what is wrong, as a sentence.
+        code: one of :data:`CODES`.
+        how_to_fix: what the reader can do about it, as a sentence; empty: nothing.
+        field: the field, setting or header at fault.
+
+    Raises:
+        ValueError: the code is not in :data:`CODES`.
+    """
 
     code: str = ""
 
@@ -105,7 +115,7 @@ class VigilError(Exception):
 
 
 class InputError(VigilError):
-    """A reading, a body or a file that cannot be taken as it is. The sender can mend it."""
+    """A reading, a body or a file that cannot be accepted as it is. The sender can fix it."""
 
 
 class AccessError(VigilError):
@@ -121,11 +131,11 @@ class SettingsError(VigilError):
 
 
 class UnavailableError(VigilError):
-    """A part that Vigil needs does not answer now. Nothing is lost by trying again."""
+    """A part that Vigil needs does not answer now. Retrying loses nothing."""
 
 
 class StaleOwnerError(VigilError):
-    """Raised by the checkpoint store: a newer owner has claimed the partition."""
+    """A newer owner has claimed the partition; raised by the checkpoint store."""
 
     def __init__(self, message: str):
         super().__init__(

@@ -156,7 +156,7 @@ FAMILIES: MappingProxyType[str, str] = MappingProxyType(
 
 
 SCRAPED = frozenset({"ready", "seconds_since_beat"})
-"""Gauges that only the text has: a status tells the same in fields of its own."""
+"""Gauges that only the text has: a status has fields of its own for them."""
 
 
 def find(name: str, kind: Literal["counter", "gauge"]) -> Metric:

@@ -1,7 +1,7 @@
-"""How a request is refused: in the form that was asked for, and never with a word of what was sent.
+"""Responses that refuse a request, in the format asked for; they repeat nothing of what was sent.
 
-What is sent can be a password or about a patient, and an answer ends in logs, screenshots and bug
-reports. So a refusal names a field of ours and a reason, and nothing else.
+A request can hold a password or data of a patient, and responses end up in logs, screenshots and
+bug reports. So a refusal names a field of ours and a reason, and nothing else.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ FIELDS = frozenset(
         "until",
     }
 )
-"""Names that a refusal may repeat. A field of another name is not named: a password that was sent
-in the wrong place would come back as one."""
+"""Names that a refusal may repeat. No other name is: a password sent in the wrong place could be
+one."""
 _ELSEWHERE = "body"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not taken."""
+    """Why a request is not accepted."""
 
     status: int
     code: str
@@ -66,10 +66,10 @@ class Refusal:
     field: str = _ELSEWHERE
     how_to_fix: str = ""
     retry_after: int = 0
-    """Seconds; 0: trying again does not help."""
+    """Seconds; 0: a retry does not help."""
 
     def sentence(self) -> str:
-        """For a person."""
+        """The refusal as one sentence for a person."""
         where = f"{self.field}: " if self.field else ""
         return f"{where}{self.message} {self.how_to_fix}".strip()
 
@@ -86,15 +86,16 @@ def host_of(origin: str) -> str:
         return ""
 
 
-def named(field: object) -> str:
-    """The name of a field where it is one of ours, else where it stands."""
+def safe_field(field: object) -> str:
+    """The name of a field where it is one of ours, else ``body``."""
     return str(field) if field in FIELDS else _ELSEWHERE
 
 
-def answer(scope: Scope, refusal: Refusal) -> Response:
-    """The refusal as a response: a page for a browser that wants one, JSON for everybody else.
+def respond(scope: Scope, refusal: Refusal) -> Response:
+    """The refusal as a response: a problem (RFC 9457) below ``/v1``, a page for a browser that
+    accepts HTML, JSON otherwise.
 
-    A part of the web process that has pages says how one looks as ``app.state.refusal_page``.
+    A part of the web process that has pages sets ``app.state.refusal_page``, which renders one.
     """
     path = scope.get("path", "")
     headers = {"Cache-Control": "no-store"}
@@ -119,17 +120,17 @@ def answer(scope: Scope, refusal: Refusal) -> Response:
     return JSONResponse({"error": refusal.sentence()}, refusal.status, headers)
 
 
-async def invalid(request: Request, error: Exception) -> Response:
-    """FastAPI's handler for parameters that do not fit: its own repeats what was sent."""
+async def refuse_invalid(request: Request, error: Exception) -> Response:
+    """FastAPI's handler for invalid parameters; its own would repeat what was sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  (what it is registered for)
-    return answer(request.scope, of_errors(error.errors()))
+    return respond(request.scope, refusal_of(error.errors()))
 
 
-def of_errors(errors: Sequence[Mapping[str, Any]]) -> Refusal:
+def refusal_of(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     """The first of pydantic's errors as a refusal."""
     first: Mapping[str, Any] = errors[0] if errors else {"type": "", "loc": ()}
     place = [part for part in first.get("loc", ())[1:] if isinstance(part, str)]
-    field = named(place[0] if place else "")
+    field = safe_field(place[0] if place else "")
     return Refusal(422, "input.wrong_type", f"{_reason(first)}.", field=field)
 
 

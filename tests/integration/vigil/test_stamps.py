@@ -26,7 +26,7 @@ from vigil.kafka.records import Record
 from vigil.service.health import Health
 from vigil.service.settings import Settings
 from vigil.streaming.handler import Handled, Received
-from vigil.values.clock import of_millis
+from vigil.values.clock import from_millis
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -176,6 +176,6 @@ def test_the_broker_stamps_with_its_own_clock(broker: str, request: pytest.Fixtu
         ).get(10)  # fmt: skip
         with looping(recorder, settings):
             eventually(lambda: batches, 30)
-    assert abs((of_millis(batches[0][0].raw.timestamp) or EPOCH) - datetime.now(UTC)) < timedelta(
+    assert abs((from_millis(batches[0][0].raw.timestamp) or EPOCH) - datetime.now(UTC)) < timedelta(
         minutes=2
     )

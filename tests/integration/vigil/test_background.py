@@ -14,7 +14,7 @@ from local.parts import HOST, free_port
 from notify.sending.sender import Bell, Lane, Sender
 from store.readings.retention import Retention
 from tests.support.running import eventually
-from vigil.composition.status_reporter import Reporter
+from vigil.composition.status_reporter import StatusReporter
 from vigil.contracts.topics import DIRECTORY
 from vigil.kafka import compacted_topic
 from vigil.kafka.compacted_topic import Follower
@@ -119,7 +119,7 @@ def test_a_reporter_outlives_what_it_meets(
         raise LookupError
 
     monkeypatch.setattr("vigil.composition.status_reporter.Publisher", broken)
-    reporter = Reporter(away, health, every_seconds=0.01)
+    reporter = StatusReporter(away, health, every_seconds=0.01)
     reporter.start()
     eventually(lambda: len(tried) > 3)
     reporter.close()
