@@ -14,7 +14,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
-from ingest.http import answers, openapi
+from ingest.http import answers, openapi, schemas
 from ingest.http.batch import Door, Key, items, sort_out
 from ingest.http.directory import Directory
 from ingest.recent import Recent
@@ -68,7 +68,7 @@ class Gateway:
 
     async def list_signals(self) -> Response:
         """The signals that Vigil accepts, and the units it converts."""
-        return Response(openapi.SIGNALS_BODY, media_type="application/json")
+        return Response(schemas.SIGNALS_BODY, media_type="application/json")
 
     async def refuse(self, request: Request, path: str) -> Response:
         """Answer that there is no such path, or not with this method."""

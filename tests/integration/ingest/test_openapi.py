@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 
-from ingest.http import openapi
+from ingest.http import schemas
 from tests.integration.ingest.conftest import HUB, WATCH, Door
 from vigil.domain.signals import SIGNALS
 from vigil.service.errors import CODES
@@ -49,11 +49,11 @@ def test_the_document_is_whole(document: dict[str, Any]) -> None:
         assert set(response["content"]) == {kind_of(status)}
 
 
-@pytest.mark.parametrize("name", openapi.REQUEST_EXAMPLES)
+@pytest.mark.parametrize("name", schemas.REQUEST_EXAMPLES)
 def test_each_example_fits_the_schema_and_is_taken(
     name: str, document: dict[str, Any], door: Door
 ) -> None:
-    body = openapi.REQUEST_EXAMPLES[name]["value"]
+    body = schemas.REQUEST_EXAMPLES[name]["value"]
     content = document["paths"]["/v1/readings"]["post"]["requestBody"]["content"]
     schema = resolved(document, content["application/json"]["schema"])
     jsonschema.Draft202012Validator(schema).validate(body)
