@@ -35,7 +35,7 @@ class Ingest:
         self._directory = Directory(settings, self._health)
         self._publisher = AsyncPublisher(settings, self.name)
         self._ticking: asyncio.Task[None] | None = None
-        self._gateway = Gateway(self._directory, self._publisher, settings, clock)
+        self._gateway = Gateway(self._directory, self._publisher, settings=settings, clock=clock)
 
     def install(self, api: FastAPI) -> None:
         """Add the routes below ``/v1`` and describe them in OpenAPI."""

@@ -88,7 +88,9 @@ def answer(results: list[Result]) -> Response:
     faults = [result.error for result in results if result.error is not None]
     if len(faults) < len(results):
         status = 207 if faults else 200
-        return Response(msgspec.json.encode(body), status, None, "application/json")
+        return Response(
+            msgspec.json.encode(body), status, headers=None, media_type="application/json"
+        )
     foreign = all(fault.code == "access.not_your_patient" for fault in faults)
     return problems.response(rejected(403 if foreign else 422, faults[0], body))
 

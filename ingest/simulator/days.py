@@ -89,7 +89,12 @@ def asleep(seed: int, number: int, ordinal: int, minute: float) -> bool:
 def _bout(draw: Random, first: float, last: float) -> Bout:
     start = draw.uniform(first, last - 45)
     strength = draw.uniform(0.2, 1.0)
-    return Bout(start, start + draw.uniform(8, 40), 15 + 45 * strength, 70 + 80 * strength)
+    return Bout(
+        start=start,
+        end=start + draw.uniform(8, 40),
+        beats=15 + 45 * strength,
+        steps_per_min=70 + 80 * strength,
+    )
 
 
 def _span(draw: Random, within: float, shortest: float, longest: float) -> Span:

@@ -114,7 +114,9 @@ class SimPatient:
         if episode is None:
             return None
         row = episode.scenario
-        return Truth(self.patient_id, row.name, row.kind, episode.onset, episode.end)
+        return Truth(
+            self.patient_id, scenario=row.name, kind=row.kind, start=episode.onset, end=episode.end
+        )
 
     def episode(self) -> Episode | None:
         """Their scenario, at its time."""
@@ -185,14 +187,14 @@ def _hour(person: SimPatient, start: datetime) -> tuple[Upload, ...]:
         time = start + timedelta(minutes=minute) + phase
         content = canonical(moment.values, moment.context)
         name = ids.reading_id(patient_id, device_id, time, content)
-        measurement = Measurement(name, time, moment.values, moment.context)
+        measurement = Measurement(name, time=time, values=moment.values, context=moment.context)
         sendings.setdefault(_sent_with(person, start, minute), []).append(measurement)
     return tuple(
         Upload(
             patient_id,
-            device_id,
-            start + timedelta(minutes=minute) + phase + delays[minute],
-            tuple(measurements),
+            device_id=device_id,
+            received_at=start + timedelta(minutes=minute) + phase + delays[minute],
+            measurements=tuple(measurements),
             synthetic=True,
         )
         for minute, measurements in sorted(sendings.items())

@@ -47,11 +47,17 @@ class Metric:
 
 
 def _counters(services: Iterable[str], **helps: str) -> Iterable[Metric]:
-    return [Metric(name, "counter", text, frozenset(services)) for name, text in helps.items()]
+    return [
+        Metric(name, kind="counter", help=text, services=frozenset(services))
+        for name, text in helps.items()
+    ]
 
 
 def _gauges(services: Iterable[str], **helps: str) -> Iterable[Metric]:
-    return [Metric(name, "gauge", text, frozenset(services)) for name, text in helps.items()]
+    return [
+        Metric(name, kind="gauge", help=text, services=frozenset(services))
+        for name, text in helps.items()
+    ]
 
 
 _ROWS = (
@@ -169,7 +175,7 @@ def find(name: str, kind: Literal["counter", "gauge"]) -> Metric:
     if metric is None and kind == "counter":
         helps = (text for prefix, text in FAMILIES.items() if name.startswith(prefix))
         if (text := next(helps, None)) is not None:
-            return Metric(name, kind, text, frozenset())
+            return Metric(name, kind=kind, help=text, services=frozenset())
     if metric is None or metric.kind != kind:
         raise ValueError(f"{name!r} is not a known {kind}")
     return metric

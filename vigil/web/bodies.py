@@ -35,7 +35,11 @@ def refuse_text(why: str, field: str = "body") -> Refusal:
         field: the name of the field, as :func:`vigil.web.refusal.safe_field` gives it.
     """
     return Refusal(
-        422, "input.bad_text", f"It contains {why}.", field, how_to_fix="Remove it and send again."
+        422,
+        "input.bad_text",
+        f"It contains {why}.",
+        field=field,
+        how_to_fix="Remove it and send again.",
     )
 
 

@@ -92,7 +92,9 @@ class Gate:
             refusal = bodies.check_headers(headers) or self._declared(kind, headers)
         if refusal is None and kind == "open" and bodies.has_body(headers):
             limit = self._limit(kind)
-            metered = _Metered(receive, send, limit, min(OPEN_BODY_SECONDS, self._seconds))
+            metered = _Metered(
+                receive, send, limit=limit, seconds=min(OPEN_BODY_SECONDS, self._seconds)
+            )
             body = await bodies.read_body(metered.receive)
             refusal = metered.refusal
             if body is not None:
@@ -106,7 +108,7 @@ class Gate:
             await self._in_a_slot(kind, scope, receive, send)
 
     async def _in_a_slot(self, kind: Kind, scope: Scope, receive: Receive, send: Send) -> None:
-        metered = _Metered(receive, send, self._limit(kind), self._seconds)
+        metered = _Metered(receive, send, limit=self._limit(kind), seconds=self._seconds)
         if scope["path"] in _HEALTH:
             await self._app(scope, metered.receive, send)
             return

@@ -85,4 +85,4 @@ def problem_of(status: int, fault: Fault) -> Problem:
 def response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """The answer with this body."""
     body = msgspec.json.encode(problem)
-    return Response(body, problem.status, headers, CONTENT_TYPE)
+    return Response(body, problem.status, headers=headers, media_type=CONTENT_TYPE)
