@@ -31,7 +31,7 @@ from store.episodes import board, burden, evidence, shift
 from store.episodes.feed import BoardFeed
 from store.people import phones, roster
 from store.readings import trends
-from vigil.composition.stage import settle
+from vigil.composition.stage import tune_garbage_collection
 from vigil.service.settings import Settings
 
 LIMIT_MS = 50.0
@@ -188,7 +188,7 @@ async def report(settings: Settings, times: int) -> None:
         context = WebContext(settings=settings, pool=pool, feed=BoardFeed(settings))
         async with context.database() as connection:
             patients = [row.patient_id for row in await board.patients(connection)]
-            settle()  # as the web process does at its start
+            tune_garbage_collection()  # as the web process does at its start
             print(f"\n| asked | times | p50, ms | p95, ms | max, ms | p95 < {LIMIT_MS:.0f} ms |")
             print("|---|---|---|---|---|---|")
             for asked in Pages(context, connection, patients).questions():

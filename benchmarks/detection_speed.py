@@ -29,7 +29,7 @@ from detectors.configuration.loading import DetectionConfig, load
 from detectors.engine.engine import Engine
 from detectors.registry import BUILT_IN
 from ingest.recordings.reader import read_uploads
-from vigil.composition.stage import settle
+from vigil.composition.stage import tune_garbage_collection
 from vigil.domain.reading import Context, Measurement, Upload
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -45,7 +45,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 def spent(work: Callable[[], object]) -> float:
     """Processor seconds of a piece of work, garbage searched for as seldom as in a worker."""
-    settle()
+    tune_garbage_collection()
     begin = time.process_time()
     work()
     seconds = time.process_time() - begin

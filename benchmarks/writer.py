@@ -40,7 +40,7 @@ from store.readings.rows import COLUMNS, Row, write_rows
 from store.writing.batching import FULL_ROWS
 from store.writing.writer import Writer
 from tests.support.processes import started
-from vigil.composition.stage import settle
+from vigil.composition.stage import tune_garbage_collection
 from vigil.contracts import wire
 from vigil.domain.reading import Context, Measurement, Upload
 from vigil.streaming.handler import Received
@@ -261,7 +261,8 @@ def main() -> None:
         print(f"{versions}, {options.patients:,} patients, transactions of {FULL_ROWS:,} rows")
         for each in options.uploads:
             work = Load(options.rows, each, options.patients)
-            settle()  # as a worker does; what the benchmark itself holds is not swept
+            # as a worker does; what the benchmark itself holds is not swept
+            tune_garbage_collection()
             report(connection, each, work, options.rounds)
             gc.unfreeze()
 

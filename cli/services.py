@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from vigil.composition.stage import WebPart, run_worker, settle
+from vigil.composition.stage import WebPart, run_worker, tune_garbage_collection
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -131,7 +131,7 @@ def web_app(parts: Sequence[WebPart], settings: Settings) -> FastAPI:
 
     for part in parts:
         part.install(api)
-    api.add_exception_handler(RequestValidationError, refusal.invalid)
+    api.add_exception_handler(RequestValidationError, refusal.refuse_invalid)
     api.add_middleware(Gate, settings=settings)  # last, and so around everything
     return api
 
@@ -146,5 +146,5 @@ def serve(names: Sequence[str], settings: Settings) -> None:
     logs.configure(settings, "+".join(names))
     parts = [build(name, settings) for name in sorted(names, reverse=True)]  # ingest's routes first
     app = web_app(parts, settings)
-    settle()
+    tune_garbage_collection()
     uvicorn.run(app, **options(settings))

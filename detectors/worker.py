@@ -30,7 +30,7 @@ from detectors.configuration.loading import DetectionConfig
 from detectors.engine.engine import Engine
 from detectors.engine.future_state import AHEAD_SECONDS
 from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
-from vigil.composition.stage import filling
+from vigil.composition.stage import filling_memory
 from vigil.contracts import topics, wire
 from vigil.domain.ids import timestamp
 from vigil.domain.reading import Tick, Upload
@@ -143,7 +143,7 @@ class Detectors:
             place = Place(NAME, partition.topic, partition.partition)
             checkpoint, states = self._checkpoints.claim(place, stands.log_id)
             shard = Shard(place, self._config, checkpoint, self._checkpoints.now())
-            with filling():
+            with filling_memory():
                 for patient_id, saved in states.items():
                     self._load(shard, patient_id, saved)
             self._shards[partition] = shard

@@ -23,6 +23,7 @@ from explain.phrasebook.book import Phrasebook, refusals
 from explain.phrasebook.writing import Author, make_phrase, question_for
 from explain.templates.compose import reword, signatures_of
 from explain.templates.drafts import choice_of, sentences_for
+from explain.verifier import RULES
 from vigil.domain.alert import Alert, Audience
 from vigil.domain.episode import Event
 from vigil.domain.phrase import Phrase
@@ -100,6 +101,8 @@ class Reworder:
         self._thread = threading.Thread(target=self._run, name="rewording", daemon=True)
         self._pulse = Pulse("rewording", self._thread, MAX_SILENT_SECONDS)
         health.watch("rewording", self._pulse.look)
+        health.declare(counter(reason) for reason in REASONS)
+        health.declare(f"rewordings_refused_{code}" for code in (*(r.code for r in RULES), BANNED))
 
     def start(self) -> None:
         """Start the thread; the model loads on it."""

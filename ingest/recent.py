@@ -1,4 +1,4 @@
-"""A bounded memory of what was seen."""
+"""A bounded set of recent keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Recent(Generic[Key]):
         return key in self._young or key in self._old
 
     def add(self, key: Key) -> bool:
-        """Remember a key; True where it was not known."""
+        """Remember a key; True if it was not known."""
         if key in self:
             return False
         self._young.add(key)

@@ -1,4 +1,4 @@
-"""Ingest as a part of the web process: the gateway, and the clock in the log."""
+"""Ingest as a part of the web process: the gateway for devices, and the ticks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ingest.http.async_publisher import Outbox
 from ingest.http.directory import Directory
 from ingest.http.gateway import Gateway
 from ingest.ticks import tick_forever
-from vigil.composition.status_reporter import Reporter
+from vigil.composition.status_reporter import StatusReporter
+from vigil.kafka.async_publisher import AsyncPublisher
 from vigil.service.health import Health, Look, Trouble
 from vigil.values.clock import Clock, utc_now
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Ingest:
-    """The door for devices; a :class:`vigil.composition.stage.WebPart`."""
+    """The API for devices; a :class:`vigil.composition.stage.WebPart`."""
 
     name = "ingest"
 
@@ -31,11 +31,11 @@ class Ingest:
         self._tick_seconds = settings.tick_seconds
         self._health = Health(self.name)
         self._health.watch(self.name, self._look)
-        self._reporter = Reporter(settings, self._health)
+        self._reporter = StatusReporter(settings, self._health)
         self._directory = Directory(settings, self._health)
-        self._outbox = Outbox(settings, self.name)
+        self._publisher = AsyncPublisher(settings, self.name)
         self._ticking: asyncio.Task[None] | None = None
-        self._gateway = Gateway(self._directory, self._outbox, settings, clock)
+        self._gateway = Gateway(self._directory, self._publisher, settings=settings, clock=clock)
 
     def install(self, api: FastAPI) -> None:
         """Add the routes below ``/v1`` and describe them in OpenAPI."""
@@ -43,14 +43,14 @@ class Ingest:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """Reads the directory, keeps a connection to the broker, and ticks."""
+        """Read the directory, stay connected to the broker, and write ticks."""
         self._directory.start()
         self._health.trouble("start", None)
         self._reporter.start()
         try:
-            async with self._outbox.opened():
+            async with self._publisher.opened():
                 ticking = self._ticking = asyncio.create_task(
-                    tick_forever(self._outbox, self._clock, self._tick_seconds)
+                    tick_forever(self._publisher, self._clock, self._tick_seconds)
                 )
                 try:
                     yield
@@ -66,9 +66,9 @@ class Ingest:
         return Look({part: Trouble(what) for part, what in self.trouble().items()})
 
     def trouble(self) -> Mapping[str, str]:
-        """What keeps readings out now."""
+        """Why readings cannot be accepted now, by part; empty when they can."""
         parts = {
-            "broker": self._outbox.trouble,
+            "broker": self._publisher.trouble,
             "directory": self._directory.trouble or self._directory.unread(),
             "ticks": self._without_ticks(),
         }
@@ -77,7 +77,7 @@ class Ingest:
     def _without_ticks(self) -> str | None:
         if self._ticking is None or not self._ticking.done():
             return None
-        return "The clock in the log has stopped: silence is not noticed. Restart the process."
+        return "Ticks are no longer written, so missing data is not noticed. Restart the process."
 
 
 def build(settings: Settings, clock: Clock = utc_now) -> Ingest:

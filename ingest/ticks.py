@@ -1,37 +1,40 @@
-"""Writes the clock into every partition of ``vitals.readings``, so that silence has a length."""
+"""Ticks: the time, written into every partition of ``vitals.readings``, so that missing data has a
+duration in the log."""
 
 from __future__ import annotations
 
 import asyncio
 
-from ingest.http.async_publisher import Outbox
 from vigil.contracts import wire
 from vigil.contracts.topics import READINGS
 from vigil.domain.reading import Tick
+from vigil.kafka.async_publisher import AsyncPublisher
 from vigil.service.errors import UnavailableError
 from vigil.values.clock import Clock
 
 
-async def tick_forever(outbox: Outbox, clock: Clock, seconds: float) -> None:
-    """Tick until cancelled. While the broker is away no tick is written, and none is made up for:
-    in the log's time nothing happened then.
+async def tick_forever(publisher: AsyncPublisher, clock: Clock, seconds: float) -> None:
+    """Write a tick every so many seconds until cancelled.
+
+    While the broker is unavailable no tick is written, and none is written later for that time: by
+    the log's time nothing happened then.
     """
     while True:
         try:
-            await tick(outbox, clock)
+            await tick(publisher, clock)
         except UnavailableError:
-            await asyncio.sleep(min(seconds, 0.5))  # the outbox has said so; be there soon after
+            await asyncio.sleep(min(seconds, 0.5))  # logged already; retry soon
         else:
             await asyncio.sleep(seconds)
 
 
-async def tick(outbox: Outbox, clock: Clock) -> int:
+async def tick(publisher: AsyncPublisher, clock: Clock) -> int:
     """Write one tick into each partition and return how many there are.
 
     Raises:
-        UnavailableError: the broker has not taken all of them.
+        UnavailableError: not every one was acknowledged.
     """
-    partitions = await outbox.partitions(READINGS.name)
+    partitions = await publisher.partitions(READINGS.name)
     message = Tick(clock())
-    await outbox.publish([wire.outgoing(message, "ingest", partition=p) for p in partitions])
+    await publisher.publish([wire.outgoing(message, "ingest", partition=p) for p in partitions])
     return len(partitions)

@@ -1,19 +1,17 @@
-"""A device's words → a :class:`~vigil.domain.reading.Measurement`. The one door: HTTP and replay
-share it.
+"""Validates a device's reading: decoded JSON → :class:`~vigil.domain.reading.Measurement`.
 
-Everything here is pure. Whatever the words are, the answer is either a reading that every later
-stage may trust or an :class:`~vigil.service.errors.InputError` that names the field and the mend. A
-reading is taken whole or refused whole: where one value is impossible, the others came from the
-same sensor at the same moment and are not believed either.
+HTTP and recordings share it. Everything here is pure. For any input the result is either a reading
+that every later stage may rely on or an :class:`~vigil.service.errors.InputError` that names the
+field and the fix. A reading is accepted or refused as a whole: where one value is impossible, the
+others came from the same sensor at the same moment and are not reliable either.
 """
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
-from typing import Any, NamedTuple, NoReturn, get_args
+from typing import Any, NoReturn, get_args
 
 from vigil.domain import ids
 from vigil.domain.encoding import encode
@@ -23,11 +21,12 @@ from vigil.domain.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE, Signal,
 from vigil.service.errors import InputError
 from vigil.values import timestamps
 from vigil.values.clock import EARLIEST
+from vigil.values.numbers import finite_number
 
 IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,127}"
 """The form of :data:`vigil.domain.reading.Identifier`."""
 POSTURE = r"[a-z][a-z_-]{0,31}"
-"""One word of the device's own, e.g. ``lying``; free text is not taken."""
+"""One word of the device's own, e.g. ``lying``; free text is not accepted."""
 DECIMALS_AFTER_CONVERSION = 4
 """A converted value is rounded so: far below any device's precision, and stable in ids. It is no
 figure yet (:mod:`vigil.domain.figures`): what is stored stays as fine as it was sent."""
@@ -41,8 +40,9 @@ _IDENTIFIER = re.compile(IDENTIFIER)
 _POSTURE = re.compile(POSTURE)
 
 
-class Admitted(NamedTuple):
-    """A reading that may pass, and whose it is."""
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A valid reading and its patient."""
 
     patient_id: str
     measurement: Measurement
@@ -54,11 +54,11 @@ def reading(
     """Check one reading.
 
     Args:
-        words: what the device said, as decoded from JSON.
-        device_id: which device said it; part of a derived ``reading_id``.
-        patient_id: whose it is when the words leave that out; None: they must say it.
-        latest: the latest time that a reading may carry (now and the tolerance).
-        where: put before the field in an error, e.g. ``readings[3].``
+        words: the reading as decoded from JSON.
+        device_id: the device that sent it; part of a derived ``reading_id``.
+        patient_id: its patient where ``words`` names none; None: ``words`` must name one.
+        latest: the latest time that a reading may have (now and the tolerance).
+        where: the prefix of the field in an error, e.g. ``readings[3].``
 
     Raises:
         InputError: any ``input.*`` code about a field; nothing else, whatever ``words`` is.
@@ -79,18 +79,18 @@ def reading(
         _refuse(
             "input.no_values",
             f"{where}values",
-            "A reading with nothing in it.",
-            f"Give at least one of: {', '.join(NAMES)}.",
+            what="A reading with nothing in it.",
+            how_to_fix=f"Give at least one of: {', '.join(NAMES)}.",
         )
     if "reading_id" in body:
         name = identifier(body["reading_id"], f"{where}reading_id")
     else:
         name = ids.reading_id(owner, device_id, time, canonical(values, context))
-    return Admitted(owner, Measurement(name, time, values, context))
+    return Admitted(owner, Measurement(name, time=time, values=values, context=context))
 
 
 def canonical(values: dict[str, float], context: Context) -> str:
-    """What a reading says, in one spelling: equal content is equal text, whatever its order.
+    """The content of a reading as canonical JSON: equal content is equal text, whatever its order.
 
     >>> canonical({"systolic": 120.0, "diastolic": 80.0}, NO_CONTEXT)
     '[{"diastolic":80.0,"systolic":120.0},{}]'
@@ -104,15 +104,15 @@ def identifier(words: object, field: str) -> str:
         _refuse(
             "input.missing_field",
             field,
-            "It is not given.",
-            "Give the id that the patient is enrolled under.",
+            what="It is not given.",
+            how_to_fix="Give the id that the patient is enrolled under.",
         )
     if not isinstance(words, str) or not is_identifier(words):
         _refuse(
             "input.wrong_type",
             field,
-            f"{shown(words)} is not an id.",
-            "Use 1 to 128 letters, digits and _.:@+- (a letter or digit first).",
+            what=f"{shown(words)} is not an id.",
+            how_to_fix="Use 1 to 128 letters, digits and _.:@+- (a letter or digit first).",
         )
     return words
 
@@ -128,8 +128,8 @@ def moment(words: object, latest: datetime, field: str) -> datetime:
         _refuse(
             "input.missing_field",
             field,
-            "It is not given.",
-            "Say when it was measured, as 2026-11-21T06:02:00Z.",
+            what="It is not given.",
+            how_to_fix="Say when it was measured, as 2026-11-21T06:02:00Z.",
         )
     try:
         time = timestamps.parse(words) if isinstance(words, str) else _not_a_time(words, field)
@@ -137,8 +137,8 @@ def moment(words: object, latest: datetime, field: str) -> datetime:
         _refuse(
             "input.naive_time",
             field,
-            f"{shown(words)} has no offset from UTC.",
-            "End it with Z or the offset, as 2026-11-21T07:02:00+01:00.",
+            what=f"{shown(words)} has no offset from UTC.",
+            how_to_fix="End it with Z or the offset, as 2026-11-21T07:02:00+01:00.",
         )
     except timestamps.NotATimeError:
         _not_a_time(words, field)
@@ -146,37 +146,34 @@ def moment(words: object, latest: datetime, field: str) -> datetime:
         _refuse(
             "input.ancient_time",
             field,
-            f"{shown(words)} is before the year 2000.",
-            "Set the device's clock.",
+            what=f"{shown(words)} is before the year 2000.",
+            how_to_fix="Set the device's clock.",
         )
     if time > latest:
         _refuse(
             "input.future_time",
             field,
-            f"{shown(words)} is in the future.",
-            "Set the device's clock; a small lead is tolerated.",
+            what=f"{shown(words)} is in the future.",
+            how_to_fix="Set the device's clock; a small lead is tolerated.",
         )
     return time
 
 
 def number(words: object, field: str) -> float:
     """A finite number; neither a boolean nor a text that looks like one."""
-    value = float("nan")
-    if isinstance(words, int | float) and not isinstance(words, bool):
-        with suppress(OverflowError):  # an integer of more than 308 digits
-            value = float(words)
-    if not isfinite(value):
+    value = finite_number(words)
+    if value is None:
         _refuse(
             "input.wrong_type",
             field,
-            f"{shown(words)} is not a finite number.",
-            "Give a number, without quotes; leave out what was not measured.",
+            what=f"{shown(words)} is not a finite number.",
+            how_to_fix="Give a number, without quotes; leave out what was not measured.",
         )
     return value + 0.0  # makes -0.0 plain zero, so that equal values are equal text
 
 
 def shown(words: object) -> str:
-    """The words as an error repeats them to their sender: short, and never raising."""
+    """A value as an error repeats it to its sender: at most 40 characters; never raises."""
     try:
         text = repr(words)
     except (ValueError, RecursionError):  # an integer of thousands of digits; a bottomless list
@@ -189,8 +186,8 @@ def _values(words: object, field: str) -> dict[str, float]:
         _refuse(
             "input.wrong_type",
             field,
-            f"{shown(words)} is not an object.",
-            'Write it as {"heart_rate": 72}.',
+            what=f"{shown(words)} is not an object.",
+            how_to_fix='Write it as {"heart_rate": 72}.',
         )
     values: dict[str, float] = {}
     for name, value in words.items():
@@ -199,8 +196,8 @@ def _values(words: object, field: str) -> dict[str, float]:
             _refuse(
                 "input.unknown_signal",
                 f"{field}.{str(name)[:40] or '(empty)'}",
-                f"{shown(name)} is not a signal that Vigil knows.",
-                f"Known: {', '.join(NAMES)}.",
+                what=f"{shown(name)} is not a signal that Vigil knows.",
+                how_to_fix=f"Known: {', '.join(NAMES)}.",
             )
         values[signal.name] = _value(signal, value, f"{field}.{signal.name}")
     _check_pair(values, field)
@@ -214,8 +211,8 @@ def _value(signal: Signal, words: object, field: str) -> float:
             _refuse(
                 "input.missing_field",
                 f"{field}.value",
-                "It is not given.",
-                'Write it as {"value": 16, "unit": "kPa"}, or as a plain number.',
+                what="It is not given.",
+                how_to_fix='Write it as {"value": 16, "unit": "kPa"}, or as a plain number.',
             )
         value = number(body["value"], f"{field}.value")
         value = _in_own_unit(signal, value, body.get("unit", signal.ucum), f"{field}.unit")
@@ -225,9 +222,9 @@ def _value(signal: Signal, words: object, field: str) -> float:
         _refuse(
             "input.impossible_value",
             field,
-            f"{value:.10g} {signal.ucum} is outside what is possible "
+            what=f"{value:.10g} {signal.ucum} is outside what is possible "
             f"({signal.lowest:g} to {signal.highest:g}).",
-            "Check the sensor and the unit; send the reading without a faulty value.",
+            how_to_fix="Check the sensor and the unit; send the reading without a faulty value.",
         )
     return value
 
@@ -239,8 +236,8 @@ def _in_own_unit(signal: Signal, value: float, unit: object, field: str) -> floa
         _refuse(
             "input.unknown_unit",
             field,
-            f"{shown(unit)} is not a unit of {signal.name}.",
-            f"Known: {known}.",
+            what=f"{shown(unit)} is not a unit of {signal.name}.",
+            how_to_fix=f"Known: {known}.",
         )
     factor, offset = found
     if (factor, offset) == (1.0, 0.0):
@@ -260,15 +257,15 @@ def _check_pair(values: dict[str, float], field: str) -> None:
         _refuse(
             "input.incomplete_pair",
             f"{field}.{absent}",
-            f"The {absent} pressure is absent.",
-            "Send systolic and diastolic of one measurement together.",
+            what=f"The {absent} pressure is absent.",
+            how_to_fix="Send systolic and diastolic of one measurement together.",
         )
     if not apart(systolic, diastolic):
         _refuse(
             "input.systolic_not_above_diastolic",
             f"{field}.systolic",
-            f"Systolic {systolic:.10g} does not read higher than diastolic {diastolic:.10g}.",
-            "Check that the two were not swapped.",
+            what=f"Systolic {systolic:.10g} does not read higher than diastolic {diastolic:.10g}.",
+            how_to_fix="Check that the two were not swapped.",
         )
 
 
@@ -279,29 +276,29 @@ def _context(words: object, field: str) -> Context:
         _refuse(
             "input.wrong_type",
             f"{field}.activity",
-            f"{shown(activity)} is not an activity.",
-            f"Known: {', '.join(ACTIVITIES)}.",
+            what=f"{shown(activity)} is not an activity.",
+            how_to_fix=f"Known: {', '.join(ACTIVITIES)}.",
         )
     posture = body.get("posture")
     if "posture" in body and not (isinstance(posture, str) and _POSTURE.fullmatch(posture)):
         _refuse(
             "input.wrong_type",
             f"{field}.posture",
-            f"{shown(posture)} is not a posture.",
-            "Give one lower-case word, as lying.",
+            what=f"{shown(posture)} is not a posture.",
+            how_to_fix="Give one lower-case word, as lying.",
         )
     contact = body.get("contact")
     if "contact" in body and not isinstance(contact, bool):
         _refuse(
             "input.wrong_type",
             f"{field}.contact",
-            f"{shown(contact)} is not a boolean.",
-            "Give true or false.",
+            what=f"{shown(contact)} is not a boolean.",
+            how_to_fix="Give true or false.",
         )
     steps = None
     if "steps_per_min" in body:
         steps = _steps(body["steps_per_min"], f"{field}.steps_per_min")
-    return Context(activity, steps, posture, contact)  # type: ignore[arg-type]  # checked above
+    return Context(activity=activity, steps_per_min=steps, posture=posture, contact=contact)  # type: ignore[arg-type]  # checked above
 
 
 def _steps(words: object, field: str) -> float:
@@ -311,8 +308,8 @@ def _steps(words: object, field: str) -> float:
         _refuse(
             "input.impossible_value",
             field,
-            f"{steps:g} steps a minute is outside what is possible ({low:g} to {high:g}).",
-            "Send steps per minute, not a daily total.",
+            what=f"{steps:g} steps a minute is outside what is possible ({low:g} to {high:g}).",
+            how_to_fix="Send steps per minute, not a daily total.",
         )
     return steps
 
@@ -322,16 +319,16 @@ def _object(words: object, known: frozenset[str], where: str) -> dict[str, Any]:
         _refuse(
             "input.wrong_type",
             where.rstrip(".") or "body",
-            f"{shown(words)} is not an object.",
-            f"Write an object with: {', '.join(sorted(known))}.",
+            what=f"{shown(words)} is not an object.",
+            how_to_fix=f"Write an object with: {', '.join(sorted(known))}.",
         )
     for name in words:
         if name not in known:
             _refuse(
                 "input.unknown_field",
                 f"{where}{str(name)[:40] or '(empty)'}",
-                f"{shown(name)} is not a field that Vigil knows.",
-                f"Known here: {', '.join(sorted(known))}.",
+                what=f"{shown(name)} is not a field that Vigil knows.",
+                how_to_fix=f"Known here: {', '.join(sorted(known))}.",
             )
     return words
 
@@ -340,8 +337,8 @@ def _not_a_time(words: object, field: str) -> NoReturn:
     _refuse(
         "input.wrong_type",
         field,
-        f"{shown(words)} is not a time.",
-        "Write it in RFC 3339, as 2026-11-21T06:02:00Z.",
+        what=f"{shown(words)} is not a time.",
+        how_to_fix="Write it in RFC 3339, as 2026-11-21T06:02:00Z.",
     )
 
 

@@ -12,7 +12,7 @@ from vigil.service.errors import VigilError
 from vigil.service.health import ADVISORY, is_ready
 
 if TYPE_CHECKING:
-    from vigil.composition.status_reader import Said
+    from vigil.composition.status_reader import LastStatus
     from vigil.service.settings import Settings
 
 SERVICES = ("detectors", "explain", "notify", "store")
@@ -24,11 +24,11 @@ RECENT = timedelta(minutes=10)
 
 def workers(settings: Settings) -> Iterator[Finding]:
     """Who was heard of last, and why alerts did not get better words."""
-    from vigil.composition.status_reader import newest
+    from vigil.composition.status_reader import read_statuses
     from vigil.values.clock import utc_now
 
     try:
-        said = newest(settings)
+        said = read_statuses(settings)
     except VigilError:
         return  # said by the broker's own check
     yield from judged(said, _before(settings), utc_now())
@@ -51,21 +51,21 @@ def _before(settings: Settings) -> dict[str, datetime]:
 
 
 def judged(
-    said: Sequence[Said], before: Mapping[str, datetime], now: datetime
+    said: Sequence[LastStatus], before: Mapping[str, datetime], now: datetime
 ) -> Iterator[Finding]:
     """The findings of what the processes said last, the newest first.
 
     Args:
         before: service → when it was last heard of, where that is longer ago.
     """
-    by_service: dict[str, list[Said]] = defaultdict(list)
+    by_service: dict[str, list[LastStatus]] = defaultdict(list)
     for each in said:
         by_service[each.status.service].append(each)
     running = [each for each in said if _runs(each, now)]
     if not running and all(each.status.ended for each in said):
         last = "none was heard of within a week"
         if said or before:
-            moment = said[0].heard if said else max(before.values())
+            moment = said[0].received_at if said else max(before.values())
             last = f"one was last heard of {ago(moment, now)}"
         yield Finding("workers", "note", f"none runs; {last}", "vigil up")
         return
@@ -74,12 +74,12 @@ def judged(
     yield from _words(running)
 
 
-def _runs(said: Said, now: datetime) -> bool:
-    return not said.status.ended and now - said.heard < SILENT
+def _runs(said: LastStatus, now: datetime) -> bool:
+    return not said.status.ended and now - said.received_at < SILENT
 
 
 def _service(
-    service: str, said: Sequence[Said], before: datetime | None, now: datetime
+    service: str, said: Sequence[LastStatus], before: datetime | None, now: datetime
 ) -> Iterator[Finding]:
     running = [each for each in said if _runs(each, now)]
     for each in running:
@@ -89,24 +89,26 @@ def _service(
             last = "within a week" if before is None else f"since {ago(before, now)}"
             what = f"no process runs; none was heard of {last}"
         elif said[0].status.ended:
-            what = f"no process runs; {_name(said[0])} stopped {ago(said[0].heard, now)}"
+            what = f"no process runs; {_name(said[0])} stopped {ago(said[0].received_at, now)}"
         else:
-            what = f"no process runs; {_name(said[0])} was last heard of {ago(said[0].heard, now)}"
+            since = ago(said[0].received_at, now)
+            what = f"no process runs; {_name(said[0])} was last heard of {since}"
         yield Finding(service, "wrong", what, f"vigil run {service}")
         return
     for each in said:
-        if each not in running and not each.status.ended and now - each.heard < RECENT:
+        if each not in running and not each.status.ended and now - each.received_at < RECENT:
+            since = ago(each.received_at, now)
             yield Finding(
                 service,
                 "note",
-                f"{_name(each)} was last heard of {ago(each.heard, now)}: it died, and others work",
+                f"{_name(each)} was last heard of {since}: it died, and others work",
                 "The log of that process says why.",
             )
 
 
-def _process(said: Said, now: datetime) -> Finding:
+def _process(said: LastStatus, now: datetime) -> Finding:
     status = said.status
-    heard = f"{_name(said)}, heard of {ago(said.heard, now)}"
+    heard = f"{_name(said)}, heard of {ago(said.received_at, now)}"
     if not status.trouble:
         lag = status.gauges.get("lag_messages")
         waiting = f"; {lag:.0f} messages wait" if lag else ""
@@ -127,7 +129,7 @@ def _mend(trouble: dict[str, str]) -> str:
     return ""
 
 
-def _name(said: Said) -> str:
+def _name(said: LastStatus) -> str:
     return f"instance {said.status.instance[:8]}"
 
 

@@ -19,7 +19,7 @@ def _password(from_stdin: bool) -> str:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    why = text.flaw(password)
+    why = text.find_flaw(password)
     if why is not None:  # the page where it is typed would refuse it
         raise typer.BadParameter(f"The password contains {why}.")
     if len(password) < SHORTEST:

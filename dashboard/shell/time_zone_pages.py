@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +27,7 @@ def routes(clock: Clock) -> APIRouter:
     async def offsets(name: Name = "") -> Response:
         """The offsets of a zone by its IANA name; those of UTC where it is unknown."""
         found = time_zones.offsets(name, clock())
-        return JSONResponse(found._asdict(), headers=FRESH)
+        return JSONResponse(asdict(found), headers=FRESH)
 
     @router.get("/zone.js")
     async def script() -> Response:

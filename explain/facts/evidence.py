@@ -7,8 +7,9 @@ another type. Anything but a plain finite number is treated as absent; nothing i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
+
+from vigil.values.numbers import finite_number
 
 
 def number(evidence: Mapping[str, Any], *path: str) -> float | None:

@@ -25,6 +25,7 @@ from explain.facts.further_findings import read_contributors, read_parts
 from explain.facts.slot_formatting import DAY, RANGE, TIME, SlotValue, slot_formatter
 from explain.facts.units import UNITS
 from vigil.domain.episode import Event
+from vigil.values.numbers import finite_number
 from vigil.values.rounding import half_up, written
 
 SHORTEST_SECONDS = 60.0

@@ -1,4 +1,4 @@
-"""What the gateway answers: results for each reading, and errors in one shape."""
+"""What the gateway answers: a result for each reading, and problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from fastapi.responses import Response
 from msgspec import Struct
 
 from vigil.service.errors import AccessError, UnavailableError, VigilError
+from vigil.web import problems
+from vigil.web.problems import Fault, Problem, fault_of, problem_of
 
 Status = Literal["accepted", "duplicate", "rejected"]
 
@@ -24,17 +26,12 @@ HTTP_STATUS = {
 }
 """By error code; any other error about input is 422."""
 RETRY_AFTER_SECONDS = 2
-
-
-class Fault(Struct, frozen=True, omit_defaults=True):
-    """What is wrong, where, and how to mend it."""
-
-    code: str
-    """Stable: programs may act on it."""
-    message: str
-    how_to_fix: str
-    field: str | None = None
-    """Path of the field at fault, e.g. ``readings[3].values.systolic``."""
+UNAVAILABLE = UnavailableError(
+    "Readings cannot be taken now; nothing of this request counts as taken.",
+    code="unavailable.broker",
+    how_to_fix="Send the whole request again after Retry-After seconds.",
+)
+"""The answer to a sender, whichever part of ours is unavailable."""
 
 
 class Result(Struct, frozen=True, omit_defaults=True):
@@ -55,52 +52,51 @@ class Answer(Struct, frozen=True, omit_defaults=True):
     duplicates: int
     rejected: int
     results: list[Result]
-    error: Fault | None = None
-    """The first rejection, where nothing was accepted: every error is found in one place."""
 
 
-class Problem(Struct, frozen=True):
-    """The body of an answer that is an error."""
+class Rejected(Problem, frozen=True, kw_only=True):
+    """The problem that none of a request's readings was accepted, with what became of each."""
 
-    error: Fault
-
-
-def fault(error: VigilError) -> Fault:
-    """An error as the sender reads it."""
-    return Fault(error.code, error.message, error.how_to_fix, error.field)
-
-
-def json(status: int, body: Struct, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response."""
-    return Response(msgspec.json.encode(body), status, headers, "application/json")
+    accepted: int
+    duplicates: int
+    rejected: int
+    results: list[Result]
 
 
 def problem(error: VigilError) -> Response:
-    """The response to a request that cannot be taken at all."""
+    """The response to a request that is refused as a whole."""
     headers = {}
-    if isinstance(error, UnavailableError):  # which part of ours is away is no sender's business
-        error = UnavailableError(
-            "Readings cannot be taken now; nothing of this request counts as taken.",
-            code="unavailable.broker",
-            how_to_fix="Send the whole request again after Retry-After seconds.",
-        )
+    if isinstance(error, UnavailableError):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return json(503, Problem(fault(error)), headers)
+        return problems.response(problem_of(503, fault_of(UNAVAILABLE)), headers)
     if isinstance(error, AccessError):
         headers["WWW-Authenticate"] = "Bearer"
-    return json(HTTP_STATUS.get(error.code, 422), Problem(fault(error)), headers)
+    return problems.response(problem_of(HTTP_STATUS.get(error.code, 422), fault_of(error)), headers)
 
 
-def of_results(results: list[Result]) -> Response:
-    """The response to a request whose readings were looked at one by one."""
+def answer(results: list[Result]) -> Response:
+    """The response to a request whose readings were checked one by one."""
     counts = {"accepted": 0, "duplicate": 0, "rejected": 0}
     for result in results:
         counts[result.status] += 1
-    rejected = [result.error for result in results if result.error is not None]
-    body = Answer(counts["accepted"], counts["duplicate"], counts["rejected"], results)
-    if not rejected:
-        return json(200, body)
-    if len(rejected) < len(results):
-        return json(207, body)
-    foreign = all(error.code == "access.not_your_patient" for error in rejected)
-    return json(403 if foreign else 422, msgspec.structs.replace(body, error=rejected[0]))
+    body = Answer(
+        accepted=counts["accepted"],
+        duplicates=counts["duplicate"],
+        rejected=counts["rejected"],
+        results=results,
+    )
+    faults = [result.error for result in results if result.error is not None]
+    if len(faults) < len(results):
+        status = 207 if faults else 200
+        return Response(
+            msgspec.json.encode(body), status, headers=None, media_type="application/json"
+        )
+    foreign = all(fault.code == "access.not_your_patient" for fault in faults)
+    return problems.response(rejected(403 if foreign else 422, faults[0], body))
+
+
+def rejected(status: int, first: Fault, body: Answer) -> Rejected:
+    """The problem of a request of which nothing was accepted: that of its first reading."""
+    return Rejected(
+        **msgspec.structs.asdict(problem_of(status, first)), **msgspec.structs.asdict(body)
+    )

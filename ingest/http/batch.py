@@ -1,17 +1,18 @@
-"""The readings of one request, sorted out: which pass, which are known, which do not pass."""
+"""The readings of one request: which are accepted, which are duplicates, which are rejected."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import NamedTuple
 
 from ingest import validate
-from ingest.http.answers import Result, fault
+from ingest.http.answers import Result
 from vigil.domain.directory import DeviceEntry, PatientEntry
 from vigil.domain.reading import Measurement, Upload
 from vigil.service.errors import AccessError, InputError
+from vigil.web.problems import fault_of
 
 MAX_READINGS = 1000
 
@@ -21,19 +22,21 @@ Key = tuple[str, datetime, str]
 _by_time = attrgetter("time")
 
 
-class Batch(NamedTuple):
-    """A request's readings after the door."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A request's readings after the checks."""
 
     results: list[Result]
-    """One for each, in the order of the request; true once ``uploads`` are with the broker."""
+    """One for each, in the order of the request; valid once ``uploads`` are acknowledged."""
     uploads: list[Upload]
     """One for each patient."""
     keys: list[Key]
     """Of the readings in ``uploads``."""
 
 
-class Door(NamedTuple):
-    """What decides about a reading, besides its own words."""
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What decides about a reading besides its own content."""
 
     device: DeviceEntry
     patient: Callable[[str], PatientEntry | None]
@@ -45,7 +48,7 @@ class Door(NamedTuple):
 
 
 def items(body: object) -> list[tuple[str, object]]:
-    """The readings of a body, each with where it stands: one object, or ``{"readings": […]}``.
+    """The readings of a body, each with its path in it: one object, or ``{"readings": […]}``.
 
     Raises:
         InputError: it is neither, or holds none or too many.
@@ -62,7 +65,7 @@ def items(body: object) -> list[tuple[str, object]]:
     odd = next((name for name in body if name != "readings"), None)
     if odd is not None:
         raise InputError(
-            f"{validate.shown(odd)} does not stand beside readings.",
+            f"{validate.shown(odd)} is not allowed next to readings.",
             code="input.unknown_field",
             field=odd[:40] or "(empty)",
             how_to_fix="Put it into each reading.",
@@ -86,16 +89,17 @@ def items(body: object) -> list[tuple[str, object]]:
 
 
 def sort_out(found: Sequence[tuple[str, object]], door: Door) -> Batch:
-    """Pass each reading through the door, and gather what passed into an upload a patient."""
+    """Check each reading, and gather what is accepted into one upload per patient."""
     results: list[Result] = []
     passed: dict[str, list[Measurement]] = {}
     keys: dict[Key, None] = {}
     for index, (where, words) in enumerate(found):
         try:
-            patient_id, measurement = _admit(words, where, door)
+            admitted = _admit(words, where, door)
         except (InputError, AccessError) as error:
-            results.append(Result(index, "rejected", error=fault(error)))
+            results.append(Result(index, "rejected", error=fault_of(error)))
             continue
+        patient_id, measurement = admitted.patient_id, admitted.measurement
         key = (patient_id, measurement.time, measurement.reading_id)
         if key in keys or door.known(key):
             results.append(Result(index, "duplicate", measurement.reading_id))
@@ -103,7 +107,11 @@ def sort_out(found: Sequence[tuple[str, object]], door: Door) -> Batch:
         keys[key] = None
         passed.setdefault(patient_id, []).append(measurement)
         results.append(Result(index, "accepted", measurement.reading_id))
-    return Batch(results, [_upload(*item, door) for item in passed.items()], list(keys))
+    return Batch(
+        results,
+        [_upload(who, measurements, door) for who, measurements in passed.items()],
+        list(keys),
+    )
 
 
 def _admit(words: object, where: str, door: Door) -> validate.Admitted:
@@ -131,9 +139,9 @@ def _admit(words: object, where: str, door: Door) -> validate.Admitted:
 def _upload(patient_id: str, measurements: list[Measurement], door: Door) -> Upload:
     patient = door.patient(patient_id)
     return Upload(
-        patient_id,
-        door.device.device_id,
-        door.now,
-        tuple(sorted(measurements, key=_by_time)),
+        patient_id=patient_id,
+        device_id=door.device.device_id,
+        received_at=door.now,
+        measurements=tuple(sorted(measurements, key=_by_time)),
         synthetic=patient is not None and patient.synthetic,
     )

@@ -1,8 +1,8 @@
 """Who is enrolled and which device may send for whom, kept in memory from ``vitals.directory``.
 
-The topic is followed (:mod:`vigil.kafka.compacted_topic`), so the door stays open while the
-database is away, and the broker too: what was known stays known. A log that was made anew is read
-beside the old one, which serves until then.
+The topic is consumed continuously (:mod:`vigil.kafka.compacted_topic`), so devices are recognised
+while the database is unavailable, and the broker too. A log that was created anew is read in
+parallel; the entries of the old one serve until it is read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logs.get("directory")
 
 
 class Book:
-    """The directory as far as it was read."""
+    """The entries of the directory that were read so far."""
 
     def __init__(self) -> None:
         self.patients: dict[str, PatientEntry] = {}
@@ -33,7 +33,7 @@ class Book:
         self._by_digest: dict[str, DeviceEntry] = {}
 
     def put(self, entry: PatientEntry | DeviceEntry) -> None:
-        """Add an entry, or replace the one of the same id: its old key is no key any more."""
+        """Add an entry, or replace the one of the same id; a device's old key is void."""
         if isinstance(entry, PatientEntry):
             self.patients[entry.patient_id] = entry
         else:
@@ -50,10 +50,10 @@ class Book:
             self._drop_device(name)
 
     def device(self, key: str) -> DeviceEntry | None:
-        """The device that a key opens the door for, if it is active.
+        """The active device of a key; None: there is none.
 
-        Found by the key's digest: the time that the search takes tells nothing about any key,
-        since nobody can choose a digest.
+        It is found by the key's digest. The time of the search reveals nothing about any key, since
+        nobody can choose a digest.
         """
         entry = self._by_digest.get(sha256(key.encode()).hexdigest())
         return entry if entry is not None and entry.active else None
@@ -68,7 +68,7 @@ class Book:
 
 
 class Directory:
-    """Follows the topic on a thread of its own; asked from any other."""
+    """Consumes the topic on a background thread; may be queried from any other."""
 
     def __init__(self, settings: Settings, health: Health | None = None):
         self._book = Book()
@@ -77,7 +77,7 @@ class Directory:
             settings, DIRECTORY, lambda: _Reading(self), name="directory"
         )
         self.trouble: str | None = "not read yet"
-        """Why nobody can be known now; None once the topic was read to its end."""
+        """Why no device can be recognised now; None once the topic was read to its end."""
 
     def start(self) -> None:
         """Begin to read."""
@@ -101,10 +101,10 @@ class Directory:
         return entry if entry is not None and entry.active else None
 
     def open(self, book: Book) -> None:
-        """The book was read to the end: ask it from now on.
+        """The book was read to the end: use it from now on.
 
-        A log made anew is empty until its publisher has seen that; until then the old one serves,
-        so that a broker that lost its memory does not turn known devices away.
+        A log that was created anew is empty until its publisher has noticed; until then the old
+        book serves, so that a broker that lost its data does not turn known devices away.
         """
         if book is self._book or (not len(book) and len(self._book)):
             return
@@ -138,4 +138,4 @@ class _Reading:
     def reached_end(self) -> None:
         """The book is whole."""
         self._directory.open(self._book)
-        self._directory.tell(self._book)
+        self._directory.report_position(self._book)

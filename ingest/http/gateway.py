@@ -1,7 +1,7 @@
 """The HTTP gateway: ``POST /v1/readings`` and ``GET /v1/signals``.
 
-A request is answered only after the broker has its readings. Until then nothing is said about
-any of them, so a sender that hears 503, or nothing at all, sends the whole request again.
+A request is answered only after the broker has its readings. Until then nothing is
+known about any of them, so a sender that gets 503, or no answer, sends the whole request again.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
-from ingest.http import answers, openapi
-from ingest.http.async_publisher import Outbox
+from ingest.http import answers, openapi, schemas
 from ingest.http.batch import Door, Key, items, sort_out
 from ingest.http.directory import Directory
 from ingest.recent import Recent
 from vigil.contracts import wire
 from vigil.domain.directory import DeviceEntry
+from vigil.kafka.async_publisher import AsyncPublisher
 from vigil.service.errors import AccessError, InputError, UnavailableError, VigilError
 from vigil.values.clock import Clock
 from vigil.web import bodies
@@ -38,9 +38,11 @@ REMEMBERED_READINGS = 100_000
 class Gateway:
     """The routes of ``/v1``."""
 
-    def __init__(self, directory: Directory, outbox: Outbox, settings: Settings, clock: Clock):
+    def __init__(
+        self, directory: Directory, publisher: AsyncPublisher, settings: Settings, clock: Clock
+    ):
         self._directory = directory
-        self._outbox = outbox
+        self._publisher = publisher
         self._limit = settings.max_body_bytes
         self._tolerance = timedelta(seconds=settings.future_tolerance_seconds)
         self._clock = clock
@@ -49,12 +51,12 @@ class Gateway:
     def install(self, api: FastAPI) -> None:
         """Add the routes; whatever else is asked below ``/v1`` gets a JSON 404 or 405."""
         api.post("/v1/readings", **openapi.READINGS)(self.take_readings)
-        api.get("/v1/signals", **openapi.SIGNALS)(self.tell_signals)
+        api.get("/v1/signals", **openapi.SIGNALS)(self.list_signals)
         api.api_route("/v1/{path:path}", methods=_METHODS, include_in_schema=False)(self.refuse)
         openapi.describe(api)
 
     async def take_readings(self, request: Request) -> Response:
-        """Take one reading, or up to 1,000; answer when the broker has them."""
+        """Accept one reading, or up to 1,000; answer when the broker has them."""
         try:
             device = self._authenticate(request.headers)
             body = await self._body(request)
@@ -64,12 +66,12 @@ class Gateway:
         except ClientDisconnect:  # nobody is there to be answered
             return Response(status_code=400)
 
-    async def tell_signals(self) -> Response:
-        """The signals that Vigil takes, and the units it converts."""
-        return Response(openapi.SIGNALS_BODY, media_type="application/json")
+    async def list_signals(self) -> Response:
+        """The signals that Vigil accepts, and the units it converts."""
+        return Response(schemas.SIGNALS_BODY, media_type="application/json")
 
     async def refuse(self, request: Request, path: str) -> Response:
-        """Say that there is no such path, or not with this method."""
+        """Answer that there is no such path, or not with this method."""
         method = _PATHS.get(path)
         if method is None:
             return answers.problem(
@@ -92,18 +94,18 @@ class Gateway:
     async def _take(self, device: DeviceEntry, body: object) -> Response:
         now = self._clock()
         door = Door(
-            device,
-            self._directory.patient,
-            self._acknowledged.__contains__,
-            now,
-            now + self._tolerance,
+            device=device,
+            patient=self._directory.patient,
+            known=self._acknowledged.__contains__,
+            now=now,
+            latest=now + self._tolerance,
         )
         batch = sort_out(items(body), door)
         if batch.uploads:
-            await self._outbox.publish([wire.outgoing(u, "ingest") for u in batch.uploads])
+            await self._publisher.publish([wire.outgoing(u, "ingest") for u in batch.uploads])
             for key in batch.keys:
                 self._acknowledged.add(key)
-        return answers.of_results(batch.results)
+        return answers.answer(batch.results)
 
     def _authenticate(self, headers: Mapping[str, str]) -> DeviceEntry:
         key = _key(headers)
@@ -122,7 +124,7 @@ class Gateway:
     async def _body(self, request: Request) -> bytes:
         """The body, never holding more of it than the limit.
 
-        What a sender goes on to write after a refusal is read and thrown away by the server.
+        What a sender still writes after a refusal is read and discarded by the server.
         """
         _check_type(request.headers)
         if int(request.headers.get("content-length", "0")) > self._limit:
@@ -175,10 +177,10 @@ def decode(body: bytes) -> object:
 def _half_a_pair(body: bytes) -> bool:
     """Whether a body is an object as it should be, but for a text that no UTF-8 can spell."""
     try:
-        value = bodies.loaded(body)
+        value = bodies.load_json(body)
     except ValueError:
         return False
-    return isinstance(value, dict) and bodies.in_json(value) is not None
+    return isinstance(value, dict) and bodies.check_json(value) is not None
 
 
 def _key(headers: Mapping[str, str]) -> str:

@@ -53,7 +53,13 @@ class Grouping:
             measurements.sort(key=_by_time)
             last = measurements[-1].time
             uploads.append(
-                Upload(patient_id, self._device_id, last, tuple(measurements), synthetic)
+                Upload(
+                    patient_id=patient_id,
+                    device_id=self._device_id,
+                    received_at=last,
+                    measurements=tuple(measurements),
+                    synthetic=synthetic,
+                )
             )
         uploads.sort(key=lambda upload: (upload.received_at, upload.patient_id))
         yield from uploads

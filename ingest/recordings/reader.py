@@ -4,10 +4,10 @@ The first line names the columns: ``patient_id,time,heart_rate,systolic,diastoli
 are any, ``spo2,respiratory_rate,temperature,steps_per_min,activity,contact``. A cell is empty where
 nothing was measured; ``time`` is RFC 3339. The file may be gzipped.
 
-Each row passes the same door as a device's reading (:mod:`ingest.validate`), with one difference.
-A device is told what is wrong and can send again; a recording cannot, and its row often joins
-several sensors. So a faulty measurement is left out of its row and reported with its line, and the
-rest is taken: a clogged arterial line must not hide the heart rate beside it. (A pressure is
+Each row is validated as a device's reading is (:mod:`ingest.validate`), with one difference. A
+device gets the error and can send again; a recording cannot, and its row often joins several
+sensors. So a faulty measurement is left out of its row and reported with its line, and the rest is
+accepted: a clogged arterial line must not hide the heart rate in the same row. (A pressure is
 systolic and diastolic together.) A row with nothing left, or without a patient or a time, is
 refused. Every row is accounted for in a :class:`Report`.
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ingest import validate
 from ingest.recent import Recent
@@ -37,8 +37,9 @@ _END_OF_TIME = datetime.fromisoformat("9999-12-31T00:00:00+00:00")
 _PRESSURES = ("systolic", "diastolic")
 
 
-class Refusal(NamedTuple):
-    """Something in a recording that was not taken."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something in a recording that was not accepted."""
 
     line: int
     """In the file, the header being line 1."""
@@ -63,8 +64,8 @@ class Report:
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(error code, field) → how often."""
 
-    def note(self, refusal: Refusal) -> None:
-        """Count a refusal and tell it."""
+    def record_refusal(self, refusal: Refusal) -> None:
+        """Count a refusal and pass it to ``on_refusal``."""
         if refusal.whole_row:
             self.refused += 1
         else:
@@ -74,8 +75,9 @@ class Report:
             self.on_refusal(refusal)
 
 
-class Survey(NamedTuple):
-    """What a recording holds, found without checking its values."""
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The extent of a recording, found without checking its values."""
 
     rows: int
     patients: tuple[str, ...]
@@ -98,7 +100,7 @@ def read_uploads(
     """The recording as uploads; the same file and arguments give the same uploads.
 
     Args:
-        report: where the rows are counted and refusals told.
+        report: counts the rows and receives refusals.
         synthetic: label everything as made up; patients named ``sim-…`` always are.
         span_seconds: see :class:`ingest.recordings.grouping.Grouping`, as for ``max_measurements``.
         latest: a row later than this is refused.
@@ -143,7 +145,7 @@ def survey(path: Path) -> Survey:
 
 
 class _Door:
-    """Lets rows in, leaves out what is faulty, and keeps the account."""
+    """Validates rows, leaves out what is faulty, and counts."""
 
     def __init__(self, device_id: str, latest: datetime, report: Report):
         self._device_id = device_id
@@ -170,7 +172,7 @@ class _Door:
                     raise faults[0] from None
         self._report.rows += 1
         for fault in faults:
-            self._report.note(Refusal(line, fault, whole_row=False))
+            self._report.record_refusal(Refusal(line, fault, whole_row=False))
         if self._seen.add(admitted.measurement.reading_id):
             self._report.taken += 1
             return admitted
@@ -180,7 +182,7 @@ class _Door:
     def refuse(self, line: int, error: InputError) -> None:
         """Nothing of the row was taken."""
         self._report.rows += 1
-        self._report.note(Refusal(line, error, whole_row=True))
+        self._report.record_refusal(Refusal(line, error, whole_row=True))
 
 
 def _leave_out(words: dict[str, Any], error: InputError) -> bool:

@@ -1,4 +1,4 @@
-"""A recording's lines, before anything in them is believed: columns, cells, a row as words."""
+"""The rows of a recording, not validated yet: columns, cells, and rows as unchecked readings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from ingest.validate import shown
 from vigil.domain.signals import NAMES
@@ -24,8 +25,9 @@ COLUMNS = (*REQUIRED, *OPTIONAL)
 _FLAGS: dict[str, bool] = {"true": True, "false": False}
 
 
-class Layout(NamedTuple):
-    """Which cell holds what."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The index of each column; None: there is no such column."""
 
     width: int
     patient_id: int
@@ -36,7 +38,14 @@ class Layout(NamedTuple):
     contact: int | None
 
     def words(self, row: list[str], shift: timedelta) -> dict[str, Any]:
-        """A row as a device would say it."""
+        """A row in the form that a device sends.
+
+        Args:
+            shift: added to its time.
+
+        Raises:
+            InputError: it has another number of cells than the header.
+        """
         if len(row) != self.width:
             raise InputError(
                 f"The row has {len(row)} cells, the header {self.width}.",
@@ -74,13 +83,13 @@ def _layout(header: list[str], path: Path) -> Layout:
         _broken(path, "its first line names a column twice", "columns")
     signals = tuple((name, at[name]) for name in NAMES if name in at)
     return Layout(
-        len(header),
-        at["patient_id"],
-        at["time"],
-        signals,
-        at.get("steps_per_min"),
-        at.get("activity"),
-        at.get("contact"),
+        width=len(header),
+        patient_id=at["patient_id"],
+        time=at["time"],
+        signals=signals,
+        steps_per_min=at.get("steps_per_min"),
+        activity=at.get("activity"),
+        contact=at.get("contact"),
     )
 
 

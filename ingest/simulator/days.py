@@ -45,14 +45,14 @@ class Day:
 
     wake: float
     bed: float
-    """May lie past midnight: above 1440."""
+    """May be past midnight: above 1440."""
     bouts: tuple[Bout, ...]
     cuffs: frozenset[int]
     thermometer: frozenset[int]
     off: tuple[Span, ...]
     """The device measures nothing."""
-    away: tuple[Span, ...]
-    """Out of reach: it measures and sends at the end. Each lies within one hour."""
+    disconnected: tuple[Span, ...]
+    """The device measures and sends at the end. Each span is within one hour."""
 
 
 @lru_cache(maxsize=4096)
@@ -74,7 +74,7 @@ def day(seed: int, number: int, ordinal: int) -> Day:
         cuffs=frozenset(minute + again for minute in times for again in (0, 2)),
         thermometer=frozenset(minute + 1 for minute in times),
         off=tuple(_span(draw, 1440, 5, 20) for _ in range(draw.randint(0, 2))),
-        away=tuple(_away(draw) for _ in range(draw.randint(0, 2))),
+        disconnected=tuple(_disconnected(draw) for _ in range(draw.randint(0, 2))),
     )
 
 
@@ -89,7 +89,12 @@ def asleep(seed: int, number: int, ordinal: int, minute: float) -> bool:
 def _bout(draw: Random, first: float, last: float) -> Bout:
     start = draw.uniform(first, last - 45)
     strength = draw.uniform(0.2, 1.0)
-    return Bout(start, start + draw.uniform(8, 40), 15 + 45 * strength, 70 + 80 * strength)
+    return Bout(
+        start=start,
+        end=start + draw.uniform(8, 40),
+        beats=15 + 45 * strength,
+        steps_per_min=70 + 80 * strength,
+    )
 
 
 def _span(draw: Random, within: float, shortest: float, longest: float) -> Span:
@@ -98,7 +103,7 @@ def _span(draw: Random, within: float, shortest: float, longest: float) -> Span:
     return (start, start + length)
 
 
-def _away(draw: Random) -> Span:
+def _disconnected(draw: Random) -> Span:
     hour = draw.randrange(24) * 60
     start, end = _span(draw, 60, 4, 12)
     return (hour + start, hour + end)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
-from typing import NamedTuple
 
 from ingest.recordings.reader import SYNTHETIC_PREFIX
 from ingest.simulator.days import day, dice
@@ -50,7 +49,8 @@ WARDS = ("north", "south")
 _received = attrgetter("received_at")
 
 
-class Truth(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Truth:
     """What is known to happen to a simulated patient."""
 
     patient_id: str
@@ -114,7 +114,9 @@ class SimPatient:
         if episode is None:
             return None
         row = episode.scenario
-        return Truth(self.patient_id, row.name, row.kind, episode.onset, episode.end)
+        return Truth(
+            self.patient_id, scenario=row.name, kind=row.kind, start=episode.onset, end=episode.end
+        )
 
     def episode(self) -> Episode | None:
         """Their scenario, at its time."""
@@ -185,14 +187,14 @@ def _hour(person: SimPatient, start: datetime) -> tuple[Upload, ...]:
         time = start + timedelta(minutes=minute) + phase
         content = canonical(moment.values, moment.context)
         name = ids.reading_id(patient_id, device_id, time, content)
-        measurement = Measurement(name, time, moment.values, moment.context)
+        measurement = Measurement(name, time=time, values=moment.values, context=moment.context)
         sendings.setdefault(_sent_with(person, start, minute), []).append(measurement)
     return tuple(
         Upload(
             patient_id,
-            device_id,
-            start + timedelta(minutes=minute) + phase + delays[minute],
-            tuple(measurements),
+            device_id=device_id,
+            received_at=start + timedelta(minutes=minute) + phase + delays[minute],
+            measurements=tuple(measurements),
             synthetic=True,
         )
         for minute, measurements in sorted(sendings.items())
@@ -202,7 +204,7 @@ def _hour(person: SimPatient, start: datetime) -> tuple[Upload, ...]:
 def _sent_with(person: SimPatient, start: datetime, minute: int) -> int:
     """The minute of the hour in which a minute's measurement is sent."""
     of_day = start.hour * 60 + minute
-    for first, last in day(person.seed, person.number, start.toordinal()).away:
+    for first, last in day(person.seed, person.number, start.toordinal()).disconnected:
         if first <= of_day < last:
             minute = min(59, int(last) - start.hour * 60)
             break

@@ -49,8 +49,8 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """What a device has to say about a minute."""
+class Minute:
+    """What a device measures in a minute."""
 
     values: dict[str, float]
     context: Context
@@ -71,11 +71,11 @@ class Hour:
         self._draw = dice(seed, number, "hour", hour)
         self._knots = [*_knots(seed, number, hour), _knots(seed, number, hour + 1)[0]]
 
-    def moments(self, phase: timedelta) -> Iterator[Moment | None]:
+    def moments(self, phase: timedelta) -> Iterator[Minute | None]:
         """What is measured in each minute, so long after it began; None: the device was off."""
         return (self._moment(minute, phase) for minute in range(60))
 
-    def _moment(self, minute: int, phase: timedelta) -> Moment | None:
+    def _moment(self, minute: int, phase: timedelta) -> Minute | None:
         time = self._start + timedelta(minutes=minute) + phase
         of_day = self._start.hour * 60 + minute
         if self._silent(time, of_day):
@@ -129,7 +129,7 @@ class Hour:
 
     def _measured(
         self, time: datetime, of_day: int, usual: dict[str, float], context: Context, cuff: bool
-    ) -> Moment:
+    ) -> Minute:
         def reading(signal: str, spread: float, digits: int = 0) -> float:
             value = usual[signal]
             if self._episode is not None:
@@ -148,13 +148,13 @@ class Hour:
             values["spo2"] = min(100.0, reading("spo2", 0.6))
         if of_day in self._day.thermometer:
             values["temperature"] = reading("temperature", 0.1, 1)
-        return Moment(values, context)
+        return Minute(values, context)
 
 
-def _poor_contact(draw: Random) -> Moment:
+def _poor_contact(draw: Random) -> Minute:
     """The strap hangs loose: sometimes a number, and never a true one."""
     values = {"heart_rate": float(draw.randint(45, 165))} if draw.random() < 0.5 else {}
-    return Moment(values, Context(contact=False))
+    return Minute(values, Context(contact=False))
 
 
 def _within(spans: tuple[tuple[float, float], ...], minute: float) -> bool:

@@ -1,10 +1,11 @@
-"""Simulated patients as a recording, and the truth about them as a table beside it."""
+"""Simulated patients as a recording, and a table of what happens to them."""
 
 from __future__ import annotations
 
 import csv
 import heapq
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def write_truth(path: Path, everyone: Sequence[SimPatient]) -> int:
     rows = [truth for person in everyone if (truth := person.truth()) is not None]
     with path.open("w", encoding="utf-8", newline="") as text:
         out = csv.writer(text, lineterminator="\n")
-        out.writerow(Truth._fields)
+        out.writerow(field.name for field in fields(Truth))
         for row in rows:
             moments = (ids.timestamp(row.start), ids.timestamp(row.end))
             out.writerow((row.patient_id, row.scenario, row.kind or "", *moments))

@@ -32,7 +32,7 @@ from vigil.service.errors import WireError
 from vigil.service.health import Health
 from vigil.streaming import probe_messages
 from vigil.streaming.handler import Handled, Received, Rejected, Stateless
-from vigil.values.clock import of_millis
+from vigil.values.clock import from_millis
 
 if TYPE_CHECKING:
     from notify.channels.contract import Channel
@@ -212,7 +212,7 @@ class Planner(Stateless):
     def _published(self, received: Received) -> datetime:
         """When the message was put on the topic; now, where the broker keeps no such time, or one
         that has not come."""
-        now, published = self._clock(), of_millis(received.raw.timestamp)
+        now, published = self._clock(), from_millis(received.raw.timestamp)
         return now if published is None or published > now + clock_check.AHEAD else published
 
     def _rows(self, connection: Connection, found: Batch) -> list[Planned]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,7 +26,7 @@ EAST = timedelta(hours=4, minutes=49)
 def changed(route: Route) -> None:
     """A server whose table is newer than the browser's: the clocks of its zone were changed."""
     found = time_zones.Offsets("Europe/Berlin", (946_684_800,), (int(EAST.total_seconds()),))
-    route.fulfill(json=found._asdict())
+    route.fulfill(json=asdict(found))
 
 
 def clock(moment: datetime) -> str:

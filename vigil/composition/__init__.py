@@ -1,1 +1,1 @@
-"""What a stage offers the process that runs it, and what that process says of itself."""
+"""What a stage offers the process that runs it, and the status that this process reports."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from vigil.composition.status_reporter import Reporter
+from vigil.composition.status_reporter import StatusReporter
 from vigil.service import health as health_module
 from vigil.service import logs
 from vigil.service.health import Health
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 log = logs.get("service")
 
 YOUNG_OBJECTS = 50_000
-"""How many new objects start a search for garbage. A batch, or a board's answer, makes that many
-and lets go of nearly all of them by itself: Python's own 700 would search in the middle of each."""
+"""How many new objects start a garbage collection of the youngest generation. A batch, or an answer
+of the board, allocates about that many and frees nearly all of them by reference counting: Python's
+own threshold of 700 would collect in the middle of each."""
 
 
 class Worker(Protocol):
@@ -36,7 +37,7 @@ class Worker(Protocol):
     name: str
 
     def run(self, stop: threading.Event, health: Health) -> None:
-        """Work until ``stop`` is set; return once everything taken is done or given back."""
+        """Work until ``stop`` is set; return once everything received is done or given back."""
 
 
 class WebPart(Protocol):
@@ -54,17 +55,17 @@ class WebPart(Protocol):
         """What keeps it from working now, by part; empty when ready."""
 
 
-def settle() -> None:
-    """Once a process has loaded what it runs on: look for garbage among what comes, and seldom."""
+def tune_garbage_collection() -> None:
+    """Collect garbage rarely, and only among new objects: call it once a process has loaded its
+    code."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
 
 
 @contextmanager
-def filling() -> Iterator[None]:
-    """While a process takes in much that stays: it is not searched for garbage meanwhile, nor
-    afterwards."""
+def filling_memory() -> Iterator[None]:
+    """While many long-lived objects are loaded: no garbage collection, and none of them later."""
     searching = gc.isenabled()
     gc.disable()
     try:
@@ -90,9 +91,9 @@ def run_worker(worker: Worker, settings: Settings) -> None:
     server = None
     if settings.health_port:
         server = health_module.serve(health, settings.http_host, settings.health_port)
-    reporter = Reporter(settings, health)
+    reporter = StatusReporter(settings, health)
     reporter.start()
-    settle()
+    tune_garbage_collection()
     log.info("started")
     failure = ""
     try:

@@ -1,14 +1,15 @@
-"""What the workers last said of themselves, read from ``vitals.status`` once.
+"""The last status of every worker, read from ``vitals.status`` once.
 
-The topic tells it without the database, and without the ``store`` worker, which may be the one that
-stands still.
+The topic has it without the database, and without the ``store`` worker, which may be the one that
+hangs.
 """
 
 from __future__ import annotations
 
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError
@@ -21,7 +22,7 @@ from vigil.kafka import committed_ends
 from vigil.kafka.clients import broker_unavailable, open_consumer
 from vigil.kafka.partition_reader import POLL_MS, REQUEST_TIMEOUT_MS, find_offset_at
 from vigil.service.errors import WireError
-from vigil.values.clock import EPOCH, of_millis, utc_now
+from vigil.values.clock import EPOCH, from_millis, utc_now
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,33 +30,37 @@ if TYPE_CHECKING:
     from vigil.service.settings import Settings
 
 BACK_SECONDS = 3600.0
-"""What is older than this is not asked for."""
-PATIENCE_SECONDS = 10.0
+"""Older statuses are not read."""
+TIMEOUT_SECONDS = 10.0
 
 
-class Said(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LastStatus:
     """A process's last status."""
 
     status: Status
-    heard: datetime
-    """When the broker got it."""
+    received_at: datetime
+    """When the broker received it."""
 
 
-def newest(settings: Settings, back_seconds: float = BACK_SECONDS) -> list[Said]:
-    """The last status of every process that said anything in that time, the newest first.
+def read_statuses(settings: Settings, back_seconds: float = BACK_SECONDS) -> list[LastStatus]:
+    """The last status of every process that reported one in that time, the newest first.
+
+    Args:
+        back_seconds: how far back to read.
 
     Raises:
         UnavailableError: the broker does not answer.
     """
-    found: dict[str, Said] = {}
+    found: dict[str, LastStatus] = {}
     place = TopicPartition(STATUS.name, 0)
     try:
         with closing(open_consumer(settings, None, connect_timeout_seconds=0)) as consumer:
             consumer.assign([place])
             for raw in _since(consumer, place, time.time() - back_seconds):
-                said = _said(raw)
-                if said is not None:
-                    found[said.status.instance] = said
+                last = _decode(raw)
+                if last is not None:
+                    found[last.status.instance] = last
     except KafkaError as error:
         raise broker_unavailable(settings, type(error).__name__) from error
     return sorted(found.values(), key=lambda said: said.heard, reverse=True)
@@ -77,14 +82,14 @@ def _since(consumer: Any, place: TopicPartition, moment: float) -> Any:
             return
 
 
-def _said(raw: Any) -> Said | None:
+def _decode(raw: Any) -> LastStatus | None:
     try:
         status = wire.decode(STATUS.name, raw.value, raw.headers)
     except WireError:
         return None
     if not isinstance(status, Status):
         return None
-    heard = of_millis(raw.timestamp) or EPOCH
-    if heard > utc_now() + AHEAD:  # some clock's that is wrong: it would be the newest for ever
+    received_at = from_millis(raw.timestamp) or EPOCH
+    if received_at > utc_now() + AHEAD:  # of a wrong clock: it would be the newest for ever
         return None
-    return Said(status, heard)
+    return LastStatus(status, received_at)

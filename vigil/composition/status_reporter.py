@@ -1,9 +1,9 @@
-"""A worker tells how it is doing: its health, on ``vitals.status``, every two seconds.
+"""Publishes a process's health on ``vitals.status``: every two seconds, a new trouble at once.
 
-The board and ``vigil doctor`` show it, wherever the worker runs. A change of its troubles is told
-at once. It is told on a thread of its own and never waited for; while the broker is away there is
-nothing to tell. The last status of a process that stops by itself says so; one that fails says with
-what error. Of one that is killed nothing more is heard.
+The board and ``vigil doctor`` show it, wherever the process runs. It is published on a background
+thread that nothing waits for; while the broker is unavailable nothing is published. The last status
+of a process that stops on request has ``ended``; that of one that fails names the error. A process
+that is killed publishes none.
 """
 
 from __future__ import annotations
@@ -28,18 +28,22 @@ if TYPE_CHECKING:
 
 log = logs.get("status")
 EVERY_SECONDS = 2.0
-"""Short enough that whoever reads the topic knows within seconds that a process hangs or died."""
-LOOK_SECONDS = 0.5
-"""How often it is looked whether the troubles have changed."""
+"""Short enough for readers of the topic to notice within seconds that a process hangs or died."""
+CHECK_SECONDS = 0.5
+"""How often the troubles are checked for a change."""
 LONGEST_SECONDS = 60.0
-"""Opening a publisher and sending, each with its own patience."""
+"""Opening a publisher and sending, each with its own timeout."""
 LAST_SECONDS = 2.0
 """How long the last status may take."""
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
-class Reporter:
-    """Tells one process's health until closed."""
+class StatusReporter:
+    """Publishes one process's health until closed.
+
+    Args:
+        every_seconds: the interval while the troubles do not change.
+    """
 
     def __init__(self, settings: Settings, health: Health, every_seconds: float = EVERY_SECONDS):
         self._settings, self._health, self._every = settings, health, every_seconds
@@ -52,56 +56,56 @@ class Reporter:
         health.watch("status", self._pulse.look)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the background thread."""
         self._thread.start()
 
     def close(self, failure: str = "") -> None:
-        """End, with a last status.
+        """Publish a last status and stop.
 
         Args:
-            failure: the error that the process ends with; empty: it was asked to stop.
+            failure: the type of the error that the process ends with; empty: it was asked to stop.
         """
         if failure:
             self._health.trouble("ended", f"The process ended with {failure}.")
         self._failed = bool(failure)
         self._pulse.done()
         self._stop.set()
-        self._thread.join(PATIENCE_SECONDS)
+        self._thread.join(TIMEOUT_SECONDS)
 
     def status(self, *, ended: bool = False) -> Status:
-        """How the process is doing now."""
-        found = self._health.now()
+        """The status of the process now."""
+        found = self._health.snapshot()
         return Status(
-            self._instance,
-            self._health.service,
-            __version__,
-            self._started,
-            utc_now(),
-            found.troubles,
-            found.counters,
-            found.gauges,
-            found.since,
-            ended,
+            instance=self._instance,
+            service=self._health.service,
+            version=__version__,
+            started=self._started,
+            time=utc_now(),
+            trouble=found.troubles,
+            counters=found.counters,
+            gauges=found.gauges,
+            since=found.since,
+            ended=ended,
         )
 
     def _run(self) -> None:
-        due, said = 0.0, dict[str, str]()
-        while not self._stop.wait(min(LOOK_SECONDS, self._every)):
+        due, reported = 0.0, dict[str, str]()
+        while not self._stop.wait(min(CHECK_SECONDS, self._every)):
             status = self.status()
-            if time.monotonic() < due and status.trouble == said:
+            if time.monotonic() < due and status.trouble == reported:
                 continue
             self._pulse.beat()
-            due, said = time.monotonic() + self._every, status.trouble
-            self._tell(status, PATIENCE_SECONDS)
+            due, reported = time.monotonic() + self._every, status.trouble
+            self._publish(status, TIMEOUT_SECONDS)
         if self._publisher is not None:
-            self._tell(self.status(ended=not self._failed), LAST_SECONDS)
+            self._publish(self.status(ended=not self._failed), LAST_SECONDS)
             self._publisher.close()
 
-    def _tell(self, status: Status, patience: float) -> None:
+    def _publish(self, status: Status, timeout: float) -> None:
         try:
             if self._publisher is None:
-                self._publisher = Publisher(self._settings, self._health.service, patience)
-            self._publisher.publish([wire.outgoing(status, self._health.service)], patience)
+                self._publisher = Publisher(self._settings, self._health.service, timeout)
+            self._publisher.publish([wire.outgoing(status, self._health.service)], timeout)
         except Exception as error:  # whatever it is: a thread that ended would go unseen
             code = error.code if isinstance(error, VigilError) else type(error).__name__
-            log.info("status not told", code=code)
+            log.info("status not published", code=code)

@@ -35,7 +35,7 @@ from vigil.domain.phrase import Phrase
 from vigil.domain.reading import Tick, Upload
 from vigil.domain.status import Status
 from vigil.service.errors import WireError
-from vigil.values.clock import EPOCH, of_millis
+from vigil.values.clock import EPOCH, from_millis
 
 Headers = list[tuple[str, bytes]]
 Carried = Upload | Tick | Event | Alert | Action | PatientEntry | DeviceEntry | Phrase | Status
@@ -321,7 +321,7 @@ def build_dead_letter(topic: str, partition: int, offset: int, original: DeadOri
         ("ce_id", ids.derive("deadletter", original.service, origin).encode()),
         ("ce_type", b"org.vigil.deadletter.v1"),
         ("ce_source", f"/vigil/{original.service}".encode()),
-        ("ce_time", ids.timestamp(of_millis(original.timestamp) or EPOCH).encode()),
+        ("ce_time", ids.timestamp(from_millis(original.timestamp) or EPOCH).encode()),
         ("vigil_origin", origin.encode()),
         ("vigil_reason", reason.code.encode()),
         ("vigil_detail", dead_letter_bounds.shorten_text(reason.message)),

@@ -21,7 +21,7 @@ import msgspec
 
 from vigil.contracts import wire
 from vigil.contracts.topics import DEADLETTER
-from vigil.values.clock import of_millis
+from vigil.values.clock import from_millis
 
 if TYPE_CHECKING:
     from vigil.service.settings import Settings

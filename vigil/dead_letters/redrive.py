@@ -21,7 +21,7 @@ from vigil.dead_letters.publisher import Published, publish_local_dead_letters
 from vigil.kafka import partition_reader
 from vigil.kafka.clients import Publisher, broker_unavailable, open_consumer
 from vigil.service.errors import InputError, WireError
-from vigil.values.clock import EPOCH, of_millis
+from vigil.values.clock import EPOCH, from_millis
 
 if TYPE_CHECKING:
     from vigil.service.settings import Settings
@@ -94,7 +94,7 @@ def parse_record(record: Any, *, local: bool = False) -> DeadLetter:
         service=wire.header(headers, "ce_source").removeprefix("/vigil/"),
         reason=wire.header(headers, "vigil_reason"),
         detail=wire.header(headers, "vigil_detail"),
-        time=of_millis(record.timestamp) or EPOCH,
+        time=from_millis(record.timestamp) or EPOCH,
         key=record.key,
         value=record.value or b"",
         headers=[(k.removeprefix(prefix), v) for k, v in headers if k.startswith(prefix)],

@@ -1,2 +1,2 @@
-"""What Vigil speaks about: readings, episodes, alerts, actions, and the tables of signals and
+"""The terms of the domain: readings, episodes, alerts, actions, and the tables of signals and
 kinds."""

@@ -3,7 +3,7 @@
 A value is kept and sent on as the device gave it. Wherever it is compared with a limit, given
 points or read by a person it is its *figure*: rounded half up at its quantity's precision
 (:mod:`vigil.values.rounding`). So 12.0 kPa, 90.0074 mmHg, is 90 on the board, in the words and to a
-limit "≤ 90". ``docs/detection.md`` (*One figure*) says what each derived quantity is made of.
+limit "≤ 90". ``docs/detection.md`` (*One figure*) describes what each derived quantity is made of.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def apart(systolic: float, diastolic: float) -> bool:
     return gap >= 1.0 or (gap > 0 and half_up(systolic) > half_up(diastolic))
 
 
-def of(values: Mapping[str, float]) -> Mapping[str, float]:
+def to_figures(values: Mapping[str, float]) -> Mapping[str, float]:
     """The figures of a reading's values: the same object where each is one already.
 
-    >>> of({"heart_rate": 40.5, "temperature": 35.05})
+    >>> to_figures({"heart_rate": 40.5, "temperature": 35.05})
     {'heart_rate': 41.0, 'temperature': 35.1}
     """
     changed: dict[str, float] | None = None

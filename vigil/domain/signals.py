@@ -15,7 +15,7 @@ from vigil.values.rounding import half_up, written
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One vital sign: what it is called, in which unit, and what can be true at all."""
+    """One vital sign: its names, its unit and the range that is physically possible."""
 
     name: str
     label: str
@@ -51,45 +51,69 @@ _PRESSURE = (("mmHg", 1.0, 0.0), ("kPa", 7.500616827, 0.0))
 _ROWS = (
     Signal(
         "heart_rate",
-        "Heart rate",
-        "8867-4",
-        "/min",
-        "bpm",
-        20,
-        300,
-        0,
-        (("{beats}/min", 1.0, 0.0), ("bpm", 1.0, 0.0), ("1/min", 1.0, 0.0)),
+        label="Heart rate",
+        loinc="8867-4",
+        ucum="/min",
+        unit_label="bpm",
+        lowest=20,
+        highest=300,
+        decimals=0,
+        accepted_units=(("{beats}/min", 1.0, 0.0), ("bpm", 1.0, 0.0), ("1/min", 1.0, 0.0)),
     ),
     Signal(
-        "systolic", "Systolic blood pressure", "8480-6", "mm[Hg]", "mmHg", 30, 300, 0, _PRESSURE
+        "systolic",
+        label="Systolic blood pressure",
+        loinc="8480-6",
+        ucum="mm[Hg]",
+        unit_label="mmHg",
+        lowest=30,
+        highest=300,
+        decimals=0,
+        accepted_units=_PRESSURE,
     ),
     Signal(
-        "diastolic", "Diastolic blood pressure", "8462-4", "mm[Hg]", "mmHg", 10, 250, 0, _PRESSURE
+        "diastolic",
+        label="Diastolic blood pressure",
+        loinc="8462-4",
+        ucum="mm[Hg]",
+        unit_label="mmHg",
+        lowest=10,
+        highest=250,
+        decimals=0,
+        accepted_units=_PRESSURE,
     ),
     Signal(
-        "spo2", "Oxygen saturation", "59408-5", "%", "%", 30, 100, 0, (("{fraction}", 100.0, 0.0),)
+        "spo2",
+        label="Oxygen saturation",
+        loinc="59408-5",
+        ucum="%",
+        unit_label="%",
+        lowest=30,
+        highest=100,
+        decimals=0,
+        accepted_units=(("{fraction}", 100.0, 0.0),),
     ),
     Signal(
         "respiratory_rate",
-        "Respiratory rate",
-        "9279-1",
-        "/min",
-        "/min",
-        2,
-        100,
-        0,
-        (("{breaths}/min", 1.0, 0.0), ("1/min", 1.0, 0.0)),
+        label="Respiratory rate",
+        loinc="9279-1",
+        ucum="/min",
+        unit_label="/min",
+        lowest=2,
+        highest=100,
+        decimals=0,
+        accepted_units=(("{breaths}/min", 1.0, 0.0), ("1/min", 1.0, 0.0)),
     ),
     Signal(
         "temperature",
-        "Body temperature",
-        "8310-5",
-        "Cel",
-        "°C",
-        20,
-        46,
-        1,
-        (("°C", 1.0, 0.0), ("[degF]", 5 / 9, -160 / 9), ("°F", 5 / 9, -160 / 9)),
+        label="Body temperature",
+        loinc="8310-5",
+        ucum="Cel",
+        unit_label="°C",
+        lowest=20,
+        highest=46,
+        decimals=1,
+        accepted_units=(("°C", 1.0, 0.0), ("[degF]", 5 / 9, -160 / 9), ("°F", 5 / 9, -160 / 9)),
     ),
 )
 

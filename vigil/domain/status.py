@@ -16,7 +16,7 @@ class Status(Struct, frozen=True):
     version: str
     started: Moment
     time: Moment
-    """When this was so; the newest of an instance holds."""
+    """When it was reported; the newest of an instance counts."""
     trouble: dict[str, str]
     """What keeps it from working, by part; empty when ready."""
     counters: dict[str, int]
@@ -25,4 +25,4 @@ class Status(Struct, frozen=True):
     since: dict[str, Moment] = {}
     """Part → since when it has been in trouble; the keys of ``trouble``."""
     ended: bool = False
-    """True in the last status of a process that stopped by itself: its silence is no fault."""
+    """True in the last status of a process that stopped on request, which reports no more."""

@@ -1,7 +1,7 @@
-"""Parts of a process that run beside its loop: one that died or hangs is seen.
+"""Background threads of a process: one that died or hangs is reported in the health.
 
-A thread that ends with an error, or waits for ever, says nothing. Each tells instead that it turns
-(:meth:`Pulse.beat`), and whoever asks for the health looks at it.
+A thread that ends with an error, or blocks for ever, reports nothing by itself. So each thread
+signals every turn (:meth:`Pulse.beat`), and the health checks how long ago the last one was.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from vigil.service.health import Look, Trouble
 
 
 class Pulse:
-    """One part's.
+    """The heartbeat of one background thread.
 
     Args:
-        name: what it is called in the health.
-        thread: where it runs; nothing is said of one that was not started.
-        longest_seconds: the longest that it may legitimately take between two beats.
+        name: its name in the health.
+        thread: the thread; one that was not started is not reported.
+        longest_seconds: the longest time between two beats that is normal.
+        monotonic: the clock, in seconds.
     """
 
     def __init__(
@@ -31,24 +32,24 @@ class Pulse:
     ):
         self._name, self._thread, self._longest = name, thread, longest_seconds
         self._monotonic = monotonic
-        self._beaten = monotonic()
+        self._last_beat = monotonic()
         self._done = False
 
     def beat(self) -> None:
-        """It turned once more."""
-        self._beaten = self._monotonic()
+        """Signal one more turn of the thread."""
+        self._last_beat = self._monotonic()
 
     def done(self) -> None:
-        """It is to end now, and no news when it does."""
+        """The thread is about to end on purpose; that is not reported."""
         self._done = True
 
     def trouble(self) -> str | None:
-        """What is wrong with it; None: nothing."""
+        """What is wrong with the thread; None: nothing."""
         if self._done or self._thread.ident is None:
             return None
         if not self._thread.is_alive():
             return f"The part {self._name!r} of this process has ended; restart the process."
-        if self._monotonic() - self._beaten > self._longest:
+        if self._monotonic() - self._last_beat > self._longest:
             return (
                 f"The part {self._name!r} of this process hangs for more than"
                 f" {self._longest:.0f} s; restart the process if it stays so."
@@ -56,6 +57,6 @@ class Pulse:
         return None
 
     def look(self) -> Look:
-        """The same, for :meth:`vigil.service.health.Health.watch`."""
-        told = self.trouble()
-        return Look({} if told is None else {f"beside.{self._name}": Trouble(told)})
+        """:meth:`trouble` in the form of :meth:`vigil.service.health.Health.watch`."""
+        what = self.trouble()
+        return Look({} if what is None else {f"beside.{self._name}": Trouble(what)})

@@ -9,8 +9,8 @@
     └── StaleOwnerError      another worker owns this partition by now        (stale_owner)
 
 Each carries a stable ``code`` (listed in ``docs/errors.md``; a test holds the two together), says
-*what* and *where*, and its ``mend`` says what the reader can do about it. Codes are API: they may
-be added, never renamed.
+*what* is wrong and *where*; its ``how_to_fix`` says what the reader can do about it. Codes are API:
+they may be added, never renamed.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ CODES: dict[str, str] = {
     "input.broken_labels": "A file of labels that cannot be used.",
     "input.broken_phrasebook": "A phrasebook, or a line of one, that cannot be used.",
     "input.broken_proposal": "A budget's proposal that cannot be used.",
-    "input.not_there": "A worker, or a place on a topic, where nothing can be skipped.",
+    "input.not_there": "A worker, or an offset of a topic, where nothing can be skipped.",
     "input.stale_proposal": "A proposal for another configuration than the present one.",
-    "input.broken_checkpoint": "A training run that cannot be gone on from.",
-    "input.wrong_content_type": "A body in a form that is not taken there.",
+    "input.broken_checkpoint": "A training run that cannot be resumed.",
+    "input.wrong_content_type": "A body of a content type that is not accepted there.",
     "input.bad_text": "A text with a character that cannot be stored or shown.",
     "input.too_slow": "A request that did not arrive in time.",
     "input.unknown_path": "A path that the API does not have.",
-    "input.wrong_method": "A method that this path of the API does not take.",
+    "input.wrong_method": "A method that this path of the API does not support.",
     "access.no_key": "The request carries no device key.",
     "access.wrong_key": "The device key is not known, or is revoked.",
     "access.not_your_patient": "The device is not assigned to this patient.",
     "wire.broken_message": "A message that is not the JSON its type promises.",
-    "wire.out_of_bounds": "A message with a time or number beyond what can be reckoned with.",
+    "wire.out_of_bounds": "A message with a time or number out of bounds.",
     "wire.unknown_type": "A message whose ce_type Vigil does not know.",
     "wire.rejected": "A well-formed message whose content a worker cannot apply.",
-    "wire.too_large": "A message larger than the broker takes.",
+    "wire.too_large": "A message larger than the broker accepts.",
     "wire.refused": "A message that the broker refuses, and always will.",
-    "wire.skipped": "A message that an operator made a worker pass over.",
+    "wire.skipped": "A message that an operator made a worker skip.",
     "wire.newer_state": "A detector state that a newer Vigil wrote.",
-    "wire.breaking_change": "A change that readers of a published schema would trip over.",
+    "wire.breaking_change": "A change that breaks readers of a published schema.",
     "settings.invalid": "A setting cannot be read.",
     "detection.plugin_muted": "A plug-in detector raised an error, or grew too large.",
     "settings.demo_data": "A demonstration's data, where a real system is to start.",
@@ -64,28 +64,38 @@ CODES: dict[str, str] = {
     "settings.wrong_database": "The database is another application's, or not as Vigil needs it.",
     "settings.old_database": "PostgreSQL or TimescaleDB is older than Vigil needs.",
     "unavailable.broker": "The Kafka broker does not answer.",
-    "unavailable.broker_access": "The Kafka broker does not let Vigil in, or not at a topic.",
+    "unavailable.broker_access": "The Kafka broker denies access, or access to a topic.",
     "unavailable.broker_full": "The Kafka broker cannot write to its disk.",
     "unavailable.broker_topics": "A topic is missing, or lacks what Vigil needs.",
     "unavailable.database": "The database does not answer.",
-    "unavailable.database_access": "The database does not let Vigil in, or not at what it needs.",
-    "unavailable.database_connections": "The database takes no more connections.",
-    "unavailable.database_read_only": "The database takes no writes.",
+    "unavailable.database_access": "The database denies access, or access to what Vigil needs.",
+    "unavailable.database_connections": "The database accepts no more connections.",
+    "unavailable.database_read_only": "The database accepts no writes.",
     "unavailable.database_slow": "The database did not finish in time.",
     "unavailable.database_full": "The database's disk is full.",
     "unavailable.schema": "The database lacks migrations of this version of Vigil.",
     "unavailable.schema_newer": "The database was migrated by a newer version of Vigil.",
     "unavailable.state_newer": "A patient's state was written by a newer version of Vigil.",
     "unavailable.timescaledb": "The server's TimescaleDB is not the one that the tables need.",
-    "unavailable.busy": "As many requests as may be are being answered.",
+    "unavailable.busy": "The limit of simultaneous requests is reached.",
     "unavailable.part": "A part of the local runtime did not start or cannot be found.",
     "unavailable.model": "The language model is not installed, is damaged or cannot be fetched.",
-    "stale_owner": "Another worker has taken over this partition; this one must let go.",
+    "stale_owner": "Another worker has taken over this partition; this one must stop.",
 }
 
 
 class VigilError(Exception):
-    """Root of the tree. ``str()`` reads as one sentence of what, where and how to mend it."""
+    """Root of the tree. ``str()`` is one line: where, what, how to fix it, and the code.
+
+    Args:
+        message: what is wrong, as a sentence.
+        code: one of :data:`CODES`.
+        how_to_fix: what the reader can do about it, as a sentence; empty: nothing.
+        field: the field, setting or header at fault.
+
+    Raises:
+        ValueError: the code is not in :data:`CODES`.
+    """
 
     code: str = ""
 
@@ -105,7 +115,7 @@ class VigilError(Exception):
 
 
 class InputError(VigilError):
-    """A reading, a body or a file that cannot be taken as it is. The sender can mend it."""
+    """A reading, a body or a file that cannot be accepted as it is. The sender can fix it."""
 
 
 class AccessError(VigilError):
@@ -121,13 +131,13 @@ class SettingsError(VigilError):
 
 
 class UnavailableError(VigilError):
-    """A part that Vigil needs does not answer now. Nothing is lost by trying again."""
+    """A part that Vigil needs does not answer now. Retrying loses nothing."""
 
 
 class StaleOwnerError(VigilError):
-    """Raised by the checkpoint store: a newer owner has claimed the partition."""
+    """A newer owner has claimed the partition; raised by the checkpoint store."""
 
     def __init__(self, message: str):
         super().__init__(
-            message, code="stale_owner", how_to_fix="Nothing to do: the newer owner carries on."
+            message, code="stale_owner", how_to_fix="Nothing to do: the newer owner continues."
         )

@@ -1,12 +1,13 @@
 """How a process is doing: what supervisors, orchestrators and dashboards ask.
 
-``/health/live`` says that the process turns (503 once its loop has stood still for minutes),
-``/health/ready`` that it can do its work now (503 if not), ``/metrics`` gives its counters in the
-Prometheus text form. No figure is about a patient.
+``/health/live`` answers whether the loop turns (503 once it has not for minutes),
+``/health/ready`` whether the process can do its work now (503 if not), ``/metrics`` gives its
+counters in the Prometheus text format (:mod:`vigil.service.metrics`). Nothing here is about a
+patient.
 
-What a part says of itself is noted here as it says so (:meth:`Health.trouble`). A part that hangs
-says nothing: what must be seen then is *watched* (:meth:`Health.watch`), which is asked on the
-thread of whoever wants to know.
+A part reports its own troubles (:meth:`Health.trouble`). A part that hangs reports nothing: what
+must be noticed then is *watched* (:meth:`Health.watch`), by a check that runs on the thread of
+whoever asks for the health.
 """
 
 from __future__ import annotations
@@ -14,27 +15,27 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any
 
 from vigil.domain.ids import timestamp
 from vigil.service.errors import SettingsError
+from vigil.service.metrics import CONTENT_TYPE, Metrics
 from vigil.values.clock import Clock, utc_now
 
 STALLED_SECONDS = 180.0
-"""A loop that has turned, and then not for so long, is taken to be stuck. Longer than any wait."""
+"""A loop that has turned, and then not for so long, counts as stuck. Longer than any wait."""
 
 ADVISORY = frozenset({"clock", "directory_conflicts"})
-"""Parts whose trouble is somebody else's: said wherever troubles are, and work goes on."""
-
-_NONE: Mapping[str, float] = MappingProxyType({})
+"""Parts whose trouble has its cause elsewhere: it is reported, and the process stays ready."""
 
 
-class Trouble(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Trouble:
     """What keeps a part from working."""
 
     what: str
@@ -43,16 +44,18 @@ class Trouble(NamedTuple):
     """Since when; None: since it was seen first."""
 
 
-class Look(NamedTuple):
-    """What was seen when something was looked at."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a check of something that is watched found."""
 
     troubles: Mapping[str, Trouble]
     """By part; empty: all is well."""
-    gauges: Mapping[str, float] = _NONE
+    gauges: Mapping[str, float] = field(default_factory=dict)
 
 
-class Figures(NamedTuple):
-    """Everything that is known of a process at one moment."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of a process at one moment."""
 
     troubles: dict[str, str]
     since: dict[str, datetime]
@@ -67,23 +70,27 @@ def is_ready(troubles: Iterable[str]) -> bool:
 
 
 class Health:
-    """One process's state; written by its loop and the parts beside it, read by any thread."""
+    """One process's state; written by its loop and background threads, read by any thread.
+
+    Args:
+        service: the name of the service, such as ``store``.
+        clock: the clock of ``since``.
+    """
 
     def __init__(self, service: str, clock: Clock = utc_now):
         self.service = service
         self._lock = threading.Lock()
-        self._counters: Counter[str] = Counter()
-        self._gauges: dict[str, float] = {}
+        self._metrics = Metrics(service)
         self._trouble: dict[str, str] = {"start": "starting"}
         self._since: dict[str, datetime] = {"start": clock()}
         self._watches: dict[str, Callable[[], Look]] = {}
         self._seen: dict[str, tuple[str, datetime]] = {}
-        """Part → what the last look at the watches found, and since when."""
+        """Part → what the last check of the watches found, and since when."""
         self._clock = clock
         self._beat: float | None = None
 
     def beat(self) -> None:
-        """The loop turned once more."""
+        """Signal one more turn of the loop."""
         self._beat = time.monotonic()
 
     def seconds_since_beat(self) -> float:
@@ -96,16 +103,18 @@ class Health:
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter, e.g. ``readings_stored``."""
-        with self._lock:
-            self._counters[name] += by
+        self._metrics.count(name, by)
+
+    def declare(self, names: Iterable[str]) -> None:
+        """Let counters that end in a reason code exist from now on, at 0."""
+        self._metrics.declare(names)
 
     def gauge(self, name: str, value: float) -> None:
-        """Set a figure that goes up and down, e.g. ``lag_messages``."""
-        with self._lock:
-            self._gauges[name] = value
+        """Set a value that goes up and down, e.g. ``lag_messages``."""
+        self._metrics.gauge(name, value)
 
     def trouble(self, part: str, what: str | None) -> None:
-        """Say what keeps ``part`` from working; None: it works."""
+        """Report what keeps ``part`` from working; None: it works."""
         with self._lock:
             if what is None:
                 self._trouble.pop(part, None)
@@ -115,18 +124,18 @@ class Health:
                 self._since.setdefault(part, self._clock())
 
     def waits_for(self) -> str:
-        """The first of what was said to be unavailable; empty: nothing was."""
+        """The first trouble that reports something unavailable; empty: there is none."""
         with self._lock:
             waits = sorted(part for part in self._trouble if part.startswith("unavailable."))
             return self._trouble[waits[0]] if waits else ""
 
     def watch(self, name: str, look: Callable[[], Look] | None) -> None:
-        """Have something looked at whenever somebody asks how the process is doing.
+        """Check something whenever somebody asks for the health of the process.
 
         Args:
-            name: what is watched; a later watch of that name takes its place.
-            look: quick, of any thread, never raises; its gauges stand beside the others. None:
-                it is watched no longer.
+            name: what is watched; a later watch of that name replaces it.
+            look: the check: quick, safe on any thread, never raises; its gauges join the others.
+                None: the watch ends.
         """
         with self._lock:
             if look is None:
@@ -134,33 +143,42 @@ class Health:
             else:
                 self._watches[name] = look
 
-    def now(self) -> Figures:
-        """Look at what is watched, and tell everything, as of one moment."""
+    def snapshot(self) -> Snapshot:
+        """Check everything that is watched and return the whole state as of one moment."""
         with self._lock:
             watches = list(self._watches.values())
-        looks = [look() for look in watches]  # without the lock: a look may count or note something
+        looks = [look() for look in watches]  # without the lock: a check may count or report
         with self._lock:
             seen, moment = self._seen, self._clock()
             self._seen = {
-                part: (what, since or (seen[part][1] if part in seen else moment))
+                part: (
+                    trouble.what,
+                    trouble.since or (seen[part][1] if part in seen else moment),
+                )
                 for look in looks
-                for part, (what, since) in look.troubles.items()
+                for part, trouble in look.troubles.items()
             }
             for look in looks:
-                self._gauges |= look.gauges
+                for name, value in look.gauges.items():
+                    self._metrics.gauge(name, value)
             troubles = {part: what for part, (what, _) in self._seen.items()} | self._trouble
             since = {part: since for part, (_, since) in self._seen.items()}
-            for part, said in self._since.items():
-                since[part] = min(said, since.get(part, said))
-            return Figures(troubles, since, dict(self._counters), dict(self._gauges))
+            for part, reported in self._since.items():
+                since[part] = min(reported, since.get(part, reported))
+            return Snapshot(
+                troubles=troubles,
+                since=since,
+                counters=self._metrics.counters(),
+                gauges=self._metrics.gauges(),
+            )
 
     def ready(self) -> bool:
-        """Whether nothing is in trouble that keeps it from its work."""
-        return is_ready(self.now().troubles)
+        """Whether no trouble keeps the process from its work."""
+        return is_ready(self.snapshot().troubles)
 
     def report(self) -> dict[str, object]:
         """Everything, as ``/health/ready`` answers it."""
-        found = self.now()
+        found = self.snapshot()
         return {
             "service": self.service,
             "status": "ready" if is_ready(found.troubles) else "not ready",
@@ -171,64 +189,21 @@ class Health:
             "gauges": found.gauges,
         }
 
-    def figures(self) -> tuple[dict[str, str], dict[str, int], dict[str, float]]:
-        """Troubles, counters and gauges as they are now."""
-        found = self.now()
-        return found.troubles, found.counters, found.gauges
-
-    def since(self) -> dict[str, datetime]:
-        """Part → since when it has been in trouble."""
-        return self.now().since
-
     def metrics(self) -> str:
-        """The Prometheus text form."""
-        found = self.now()
-        rows = [
-            *((f"vigil_{n}_total", "counter", v) for n, v in sorted(found.counters.items())),
-            *((f"vigil_{n}", "gauge", v) for n, v in sorted(found.gauges.items())),
-            ("vigil_ready", "gauge", int(is_ready(found.troubles))),
-            ("vigil_seconds_since_beat", "gauge", round(self.seconds_since_beat(), 1)),
-        ]
-        return "".join(
-            f'# TYPE {name} {kind}\n{name}{{service="{self.service}"}} {value}\n'
-            for name, kind, value in rows
+        """The Prometheus text format."""
+        return self._metrics.text(
+            ready=is_ready(self.snapshot().troubles), seconds_since_beat=self.seconds_since_beat()
         )
 
 
 def serve(health: Health, host: str, port: int) -> ThreadingHTTPServer:
-    """Answer health questions on a thread of its own until ``shutdown()`` and ``server_close()``.
+    """Answer health requests on a thread of its own until ``shutdown()`` and ``server_close()``.
 
     Raises:
-        SettingsError: the port is taken, or not ours to take.
+        SettingsError: the port is taken, or this process may not listen on it.
     """
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            match self.path:
-                case "/health/live":
-                    alive = health.alive()
-                    answer = {"service": health.service, "status": "live" if alive else "stuck"}
-                    self._answer(200 if alive else 503, json.dumps(answer))
-                case "/health/ready":
-                    report = health.report()
-                    self._answer(200 if report["status"] == "ready" else 503, json.dumps(report))
-                case "/metrics":
-                    self._answer(200, health.metrics(), "text/plain; version=0.0.4")
-                case _:
-                    self._answer(404, json.dumps({"error": "not found"}))
-
-        def _answer(self, status: int, body: str, kind: str = "application/json") -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body.encode())))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (theirs)
-            """Health questions are not worth a line."""
-
     try:
-        server = ThreadingHTTPServer((host, port), Handler)
+        server = ThreadingHTTPServer((host, port), partial(_Handler, health))
     except OSError as error:
         raise SettingsError(
             f"Port {port} of {host} cannot be listened on: {error.strerror}.",
@@ -239,3 +214,36 @@ def serve(health: Health, host: str, port: int) -> ThreadingHTTPServer:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one connection."""
+
+    def __init__(self, health: Health, *connection: Any):
+        self._health = health
+        super().__init__(*connection)  # handles the request before it returns
+
+    def do_GET(self) -> None:
+        health = self._health
+        match self.path:
+            case "/health/live":
+                alive = health.alive()
+                answer = {"service": health.service, "status": "live" if alive else "stuck"}
+                self._answer(200 if alive else 503, json.dumps(answer))
+            case "/health/ready":
+                report = health.report()
+                self._answer(200 if report["status"] == "ready" else 503, json.dumps(report))
+            case "/metrics":
+                self._answer(200, health.metrics(), CONTENT_TYPE)
+            case _:
+                self._answer(404, json.dumps({"error": "not found"}))
+
+    def _answer(self, status: int, body: str, kind: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Health requests are not logged."""

@@ -1,8 +1,8 @@
-"""One thing that cannot be read or shown breaks nothing about others.
+"""One item that cannot be read or shown does not break the others.
 
-What is stored may be older than the rules that hold now, or another program's: a page that shows
-many patients shows each by itself, and in the place of what cannot be shown it says so. The reason
-is logged, once a process and kind of thing, and counted each time.
+What is stored may be older than the present rules, or written by another program. A page that
+shows many patients renders each by itself and shows a notice in place of one that fails. The error
+is logged once per process and kind of item, and counted each time.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ T = TypeVar("T")
 log = logs.get("isolation")
 
 _KEPT = 1000
-"""So many that were logged are remembered; then all are forgotten and logged again."""
+"""How many logged cases are remembered; then all are forgotten and logged again."""
 _counts: Counter[str] = Counter()
 _logged: set[tuple[str, str, str]] = set()
 
 
 def attempt(what: str, of: str, make: Callable[[], T], otherwise: Callable[[], T]) -> T:
-    """What ``make`` gives, or ``otherwise`` where it cannot.
+    """The result of ``make``, or of ``otherwise`` where ``make`` raises.
 
     Args:
-        what: the kind of thing, in words that do not vary.
-        of: whose it is, a patient's id; logged as a digest.
+        what: the kind of item, in words that do not vary.
+        of: whose item it is, a patient's id; logged as a digest.
     """
     try:
         return make()
     except Exception as error:  # whatever it is: it is about this one alone
-        _note(what, of, error)
+        _record_failure(what, of, error)
         return otherwise()
 
 
 def counts() -> dict[str, int]:
-    """Kind of thing → how often one could not be shown, since the process started."""
+    """Kind of item → how many could not be shown since the process started."""
     return dict(sorted(_counts.items()))
 
 
-def _note(what: str, of: str, error: Exception) -> None:
+def _record_failure(what: str, of: str, error: Exception) -> None:
     _counts[what] += 1
     if len(_logged) >= _KEPT:
         _logged.clear()

@@ -1,16 +1,15 @@
-"""Structured logs: one line an occurrence, JSON or for the eye, on stderr.
+"""Structured logs on stderr: one line per event, as JSON or for reading on a terminal.
 
-No line carries a patient's values or identity. That is enforced here rather than hoped for, whoever
-wrote the call:
+No line carries a patient's values or identity. This is enforced here, whatever a call passes:
 
-- fields that could carry one are dropped; ``patient_id`` becomes a short digest that only tells two
-  patients apart within one process's log;
-- of an error only its type, code and place are logged: its message may quote what it was about;
-- of a library's line only the first line of the template is, without the values put into it. A
-  broker that is away makes many of these a second: one is said at most every ten seconds, and then
-  how many were left out.
+- fields that could carry them are dropped; ``patient_id`` becomes a short digest that only
+  distinguishes patients within one process's log;
+- of an error only its type, code and place are logged: its message may quote data;
+- of a library's line only the first line of the template is logged, without the values put into
+  it. An unavailable broker causes many of these a second: the same one is logged at most every ten
+  seconds, with the number that was left out.
 
-What remains is discipline, and a test holds us to it: the first argument of a call does not vary.
+The first argument of a call must not vary; a test checks that.
 """
 
 from __future__ import annotations
@@ -120,33 +119,38 @@ def _library(_logger: Any, _method: str, fields: Fields) -> Fields:
 
 
 class Repetitions(logging.Filter):
-    """Passes a library's line on, and the same line of the same logger only some seconds later."""
+    """Passes the same line of the same library's logger once in :attr:`SECONDS`."""
 
     SECONDS = 10.0
     LINES = 1000
-    """So many are remembered: a library may build its lines itself, each another."""
+    """How many are remembered: a library may format its lines itself, so that no two are equal."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str, object], tuple[float, int]] = {}
+        self._logged: dict[tuple[str, str, object], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to say it; how many were not is noted on it as ``left_out``."""
+        """Whether to log it; ``left_out`` is set to how many were not since the last one."""
         line = (record.name, str(record.msg), record.exc_info and record.exc_info[0])
-        said_at, left_out = self._said.get(line, (0.0, 0))
-        if 0 <= record.created - said_at < self.SECONDS:
-            self._said[line] = said_at, left_out + 1
+        logged_at, left_out = self._logged.get(line, (0.0, 0))
+        if 0 <= record.created - logged_at < self.SECONDS:
+            self._logged[line] = logged_at, left_out + 1
             return False
-        if len(self._said) >= self.LINES:
-            self._said.clear()
-        self._said[line] = record.created, 0
+        if len(self._logged) >= self.LINES:
+            self._logged.clear()
+        self._logged[line] = record.created, 0
         record.left_out = left_out
         return True
 
 
 def configure(settings: Settings | None, service: str) -> None:
-    """Set up logging for this process. Libraries' warnings come the same way, and so does the
-    error that ends a thread or the process. Without settings: our warnings alone, for the eye."""
+    """Set up logging for this process: Vigil's events, libraries' warnings, and the error that ends
+    a thread or the process.
+
+    Args:
+        settings: level and format; None: Vigil's own warnings alone, for a terminal.
+        service: bound to every line.
+    """
     name, form = (settings.log_level, settings.log_format) if settings else ("WARNING", "console")
     level = logging.getLevelNamesMapping()[name]
     shared: list[Any] = [
@@ -168,6 +172,18 @@ def configure(settings: Settings | None, service: str) -> None:
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
+    threshold = max(level, logging.WARNING) if settings else logging.CRITICAL
+    _configure_libraries(shared, last, threshold)
+    # It warns of every step of 0.1 s, which a busy machine makes many of.
+    logging.getLogger("kafka.net.selector").setLevel(max(level, logging.ERROR))
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda args: _log_uncaught(
+        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+    )
+
+
+def _configure_libraries(shared: list[Any], last: Any, threshold: int) -> None:
+    """Log what libraries log through the same processors."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -178,22 +194,18 @@ def configure(settings: Settings | None, service: str) -> None:
     handler.addFilter(Repetitions())
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(max(level, logging.WARNING) if settings else logging.CRITICAL)
-    # It warns of every step of 0.1 s, which a busy machine makes many of.
-    logging.getLogger("kafka.net.selector").setLevel(max(level, logging.ERROR))
+    root.setLevel(threshold)
     logging.raiseExceptions = False  # it would print a line's values where it cannot format them
-    sys.excepthook = _ended
-    threading.excepthook = lambda args: _ended(
-        args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
-    )
 
 
-def _ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     if issubclass(kind, KeyboardInterrupt | SystemExit):
         return
     get("process").critical("ended by an error", exc_info=error.with_traceback(trace))
 
 
 def get(name: str) -> Any:
-    """A logger. First argument of a call: what happened, in words that do not vary."""
+    """A logger. The first argument of a call is what happened, in words that do not vary."""
     return structlog.get_logger(part=name)

@@ -1,7 +1,7 @@
 """Every setting of Vigil, read once per process from the environment (``VIGIL_…``) or ``.env``.
 
-Each has a row in ``docs/settings.md``; a test holds the two together. A default secret works in
-the demo only: elsewhere asking for it raises :class:`~vigil.service.errors.SettingsError`.
+Each has a row in ``docs/settings.md``; a test compares the two. A default secret works in the demo
+only: elsewhere reading it raises :class:`~vigil.service.errors.SettingsError`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
     )
 
-    demo: bool = Field(False, description="Accept default secrets; say 'demo' on every page.")
+    demo: bool = Field(False, description="Accept default secrets; show 'demo' on every page.")
 
     kafka_bootstrap: str = Field(
         "127.0.0.1:9092",
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         pattern=r"^\s*[^\s,]+:\d+(\s*,\s*[^\s,]+:\d+)*\s*$",
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="How to speak to the brokers."
+        "PLAINTEXT", description="Protocol of the connection to the brokers."
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         None, description="Where the protocol is SASL_…"
@@ -57,13 +57,16 @@ class Settings(BaseSettings):
     partitions: int = Field(6, ge=1, le=1000, description="Partitions of each new topic.")
     replication: int = Field(1, ge=1, le=7, description="Replicas of each new topic.")
     session_timeout_ms: int = Field(
-        6000, ge=3000, le=300_000, description="A worker silent for so long loses its partitions."
+        6000,
+        ge=3000,
+        le=300_000,
+        description="A worker without a heartbeat for this long loses its partitions.",
     )
     checkpoint_seconds: float = Field(
         1,
         ge=0.05,
         le=60,
-        description="How often a worker makes its state durable; what came since is done again "
+        description="How often a worker saves its state; what came since is processed again "
         "after a crash.",
     )
     startup_timeout_seconds: float = Field(
@@ -72,12 +75,12 @@ class Settings(BaseSettings):
 
     deadletter_dir: Path = Field(
         Path("~/.local/state/vigil/deadletters"),
-        description="Where dead letters are kept that the broker will not take.",
+        description="Where dead letters are kept that the broker does not accept.",
     )
     deadletter_dir_bytes: int = Field(
         268_435_456,
         ge=1_048_576,
-        description="What they may take there.",
+        description="The most that they may use there.",
     )
 
     database_url: SecretStr = Field(
@@ -88,17 +91,17 @@ class Settings(BaseSettings):
         None,
         ge=14,
         le=36_500,
-        description="Readings older than this go, and their averages stay; none: they are kept.",
+        description="Older readings are deleted, their averages stay; none: all are kept.",
     )
 
     http_host: str = Field("127.0.0.1", description="Address that the web process listens on.")
-    http_port: int = Field(8000, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    http_port: int = Field(8000, ge=0, le=65535, description="Its port; 0 uses a free one.")
     public_url: str = Field(
         "http://127.0.0.1:8000",
         description="Where people reach the web process; written into links and push messages.",
         min_length=8,
     )
-    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body taken.")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body accepted.")
     max_requests: int = Field(128, ge=4, le=10_000, description="Requests answered at once.")
     max_connections: int = Field(
         1024, ge=16, le=100_000, description="Connections held at once; one address has half."
@@ -108,13 +111,13 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Words = Field(
         (),
-        description="Addresses of proxies whose X-Forwarded-For is believed, separated by spaces.",
+        description="Addresses of proxies whose X-Forwarded-For is trusted, separated by spaces.",
     )
     future_tolerance_seconds: float = Field(
         300, ge=0, description="How far a device's clock may run ahead."
     )
     tick_seconds: float = Field(
-        15, gt=0, description="How often the clock is written into each partition."
+        15, gt=0, description="How often a tick is written into each partition."
     )
 
     health_port: int = Field(
@@ -220,6 +223,11 @@ class Settings(BaseSettings):
                 how_to_fix="Set both, or neither.",
             )
         return self
+
+    @property
+    def served_over_https(self) -> bool:
+        """Whether people reach the web process over HTTPS, so that cookies may be tied to it."""
+        return self.public_url.startswith("https://")
 
     def database(self) -> str:
         """The database's URL.

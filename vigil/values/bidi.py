@@ -74,8 +74,8 @@ def element(text: object) -> Markup:
     >>> element("Ann <3"), element("\u05d0")
     (Markup('Ann &lt;3'), Markup('<bdi>\u05d0</bdi>'))
     """
-    said = str(text)
-    return Markup("<bdi>{}</bdi>").format(closed(said)) if turns(said) else escape(said)
+    shown = str(text)
+    return Markup("<bdi>{}</bdi>").format(closed(shown)) if turns(shown) else escape(shown)
 
 
 def isolated(text: str) -> str:

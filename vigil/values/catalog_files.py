@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po, write_po
 import vigil
 
 Message = tuple[str, str | tuple[str, str]]
-"""Where a message stands, and its English; a pair where it has plural forms."""
+"""A message's context and its English text; a pair of texts where it has plural forms."""
 WRITTEN = datetime(2026, 11, 21, tzinfo=UTC)
 """In every header: a file changes where its messages do, and not because it was made again."""
 MAINTAINER = "Vigil"
@@ -73,8 +73,8 @@ def _renew_plurals(kept: Catalog, locale: str) -> None:
     before, counts = gettext.c2py(kept.plural_expr), plural_counts(locale)
     for message in kept:
         if message.id and message.pluralizable:
-            said = tuple(message.string or ())
-            message.string = tuple(said[before(count)] for count in counts)
+            forms = tuple(message.string or ())
+            message.string = tuple(forms[before(count)] for count in counts)
     kept.mime_headers = [("Plural-Forms", present.plural_forms)]
 
 

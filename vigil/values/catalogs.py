@@ -1,17 +1,17 @@
 """Translations: gettext catalogues (``.po``), read as they are by Babel.
 
-A message is found by its *context* (where it stands) and its English text, so the same English
-words may be said differently in two places, and a changed English sentence has no stale
-translation. A message that a catalogue lacks stays English; tests hold that none lacks one.
+A message is found by its *context* (where it is used) and its English text, so the same English
+words may be translated differently in two places, and a changed English sentence has no stale
+translation. A message that a catalogue lacks stays English; tests check that none lacks one.
 """
 
 from __future__ import annotations
 
 import gettext
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from babel.messages.pofile import read_po
 
@@ -21,7 +21,8 @@ LOCALES = (SOURCE, "es", "zh", "hi", "ar")
 """What a patient can read (BCP 47), English first."""
 
 
-class Catalogue(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Catalogue:
     """One locale's messages."""
 
     locale: str
@@ -61,19 +62,19 @@ def load(path: Path, locale: str) -> Catalogue:
         read = read_po(file, locale=locale, abort_invalid=True)
     messages: dict[tuple[str, str], tuple[str, ...]] = {}
     for message in read:
-        english, said = _first(message.id), _all(message.string)
-        if english and all(said) and not message.fuzzy:
-            messages[message.context or "", english] = said
+        english, translated = _first(message.id), _all(message.string)
+        if english and all(translated) and not message.fuzzy:
+            messages[message.context or "", english] = translated
     return Catalogue(locale, messages, gettext.c2py(read.plural_expr))
 
 
-def _all(said: object) -> tuple[str, ...]:
+def _all(text: object) -> tuple[str, ...]:
     """A message's forms: Babel gives one as text and several in a row."""
-    return tuple(map(str, said)) if isinstance(said, list | tuple) else (str(said or ""),)
+    return tuple(map(str, text)) if isinstance(text, list | tuple) else (str(text or ""),)
 
 
-def _first(said: object) -> str:
-    return _all(said)[0]
+def _first(text: object) -> str:
+    return _all(text)[0]
 
 
 def catalogue(folder: Path, locale: str) -> Catalogue:

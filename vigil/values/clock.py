@@ -1,4 +1,4 @@
-"""Time is aware UTC, and a clock is passed in: nobody below a composition root asks the wall."""
+"""Times are aware UTC, and clocks are passed in: only composition roots use the wall clock."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ Clock = Callable[[], datetime]
 """Returns the present moment as an aware UTC datetime."""
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""No reading is older: before it lie unset device clocks (1970, 1980)."""
+"""No reading is older: earlier times come from unset device clocks (1970, 1980)."""
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_MILLIS = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
 
 
-def of_millis(milliseconds: int | None) -> datetime | None:
-    """The moment of a Kafka timestamp; None: there is none, or none that a calendar has.
+def from_millis(milliseconds: int | None) -> datetime | None:
+    """The time of a Kafka timestamp, in milliseconds since 1970; None: absent, or out of range.
 
     A producer may write any 64-bit number there.
 
-    >>> of_millis(1_795_000_000_123)
+    >>> from_millis(1_795_000_000_123)
     datetime.datetime(2026, 11, 18, 11, 6, 40, 123000, tzinfo=datetime.timezone.utc)
-    >>> of_millis(-1) is of_millis(2**62) is None
+    >>> from_millis(-1) is from_millis(2**62) is None
     True
     """
     if milliseconds is None or not 0 < milliseconds < _LARGEST_MILLIS:

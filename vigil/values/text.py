@@ -1,8 +1,8 @@
-"""Which text is taken from outside: what every later stage can store, send and show.
+"""Which text is accepted from outside: what every later stage can store, send and show.
 
 PostgreSQL stores no NUL in a text and no escaped NUL or half surrogate pair in a ``jsonb``; UTF-8
-has no half pair; a control character is invisible to whoever reads it and means something to a
-terminal. So none of them passes a door: the sender hears of it instead of being answered "sent".
+has no half pair; a control character is invisible to readers and has an effect on terminals. So all
+of them are refused at the entrance, with an error for the sender.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ _IN_A_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f{_HALF_PAIR}]")
 _IN_LINES = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_HALF_PAIR}]")
 
 
-def flaw(text: str, *, lines: bool = False) -> str | None:
-    """What keeps a text from being taken, in words that repeat nothing of it; None: nothing.
+def find_flaw(text: str, *, lines: bool = False) -> str | None:
+    """Why a text is not accepted, repeating nothing of it; None: it is.
 
     Refused: NUL and the other control characters of ASCII and Latin-1 (C0, DEL, C1; Unicode 17.0,
     §23.1), and half of a surrogate pair.
 
     Args:
-        lines: tabs and line breaks may stand in it.
+        lines: accept tabs and line breaks.
 
-    >>> flaw("Grüße 🙂"), flaw("one\\ntwo", lines=True)
+    >>> find_flaw("Grüße 🙂"), find_flaw("one\\ntwo", lines=True)
     (None, None)
-    >>> flaw("one\\ntwo")
+    >>> find_flaw("one\\ntwo")
     'a control character (U+000A)'
-    >>> flaw("a\\x00b"), flaw("\\ud83d")
+    >>> find_flaw("a\\x00b"), find_flaw("\\ud83d")
     ('a NUL character', 'half of a surrogate pair')
     """
     found = (_IN_LINES if lines else _IN_A_LINE).search(text)
@@ -53,7 +53,7 @@ def _lines(text: str) -> str:
 
 
 def _taken(text: str, *, lines: bool) -> str:
-    why = flaw(text, lines=lines)
+    why = find_flaw(text, lines=lines)
     if why is not None:
         raise ValueError(f"it contains {why}")
     return text

@@ -1,8 +1,8 @@
 """Time zones, from one pinned table: the package ``tzdata``, and never the machine's own files.
 
-Governments change their clocks several times a year. ``zoneinfo`` takes the operating system's
-table where there is one, even where a newer package is installed, so two machines of one ward, or
-a chart and the times beside it, could differ by an hour. Importing anything of Vigil's imports this
+Governments change their clocks several times a year. ``zoneinfo`` prefers the operating system's
+table, even where a newer package is installed, so two machines of one ward, or a chart and the
+times next to it, could differ by an hour. Importing anything of Vigil's imports this
 module first, and from then on the whole process reads the package, whose version the lock file
 pins. The database computes no zone (its sessions are in UTC), and pages are sent the offsets
 (:func:`offsets`) instead of asking the browser's table.
@@ -11,9 +11,9 @@ pins. The database computes no zone (its sessions are in UTC), and pages are sen
 from __future__ import annotations
 
 import zoneinfo
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import tzdata
@@ -26,13 +26,14 @@ ZoneInfo.clear_cache()
 VERSION: str = tzdata.IANA_VERSION
 """Of the table, as IANA names it, such as ``2026f``."""
 YEARS_AHEAD = 3
-"""Offsets are told up to the beginning of the year that comes so many years after this one, so for
-two years at least: further than any page looks."""
+"""Offsets reach to the beginning of the year that is this many years after the present one: two
+years at least, more than any page shows."""
 STEP = timedelta(days=7)
 """No zone has changed its clock and back within less since 2000."""
 
 
-class Offsets(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Offsets:
     """A zone's offsets from UTC over the years that a page can show."""
 
     name: str

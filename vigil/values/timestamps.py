@@ -1,7 +1,7 @@
-"""The one reading of a time in words: RFC 3339, cut to microseconds. Every door asks it.
+"""The one parser of times: RFC 3339, cut to microseconds. Every entrance uses it.
 
 A time is what RFC 3339 §5.6 allows, and of what else is usual the offset without a colon
-(``+0100``). ``T`` and ``Z`` may be small, a space may stand for ``T``; ``-00:00`` is UTC.
+(``+0100``). ``T`` and ``Z`` may be lower case, a space may replace ``T``; ``-00:00`` is UTC.
 
 *Cut*: of a second's fraction the first six digits count, whatever follows, so that a reading has
 one instant whichever way it comes (msgspec rounds half up, PostgreSQL half to even).
@@ -25,22 +25,22 @@ _END = datetime.max.replace(tzinfo=UTC)
 
 
 class NotATimeError(ValueError):
-    """The words are no time."""
+    """The text is no time."""
 
 
 class NaiveTimeError(NotATimeError):
-    """The words are a time without an offset from UTC."""
+    """The text is a time without an offset from UTC."""
 
 
 def parse(words: str) -> datetime:
-    """The instant that the words name, in UTC, cut to microseconds.
+    """The instant of a time in text, in UTC, cut to microseconds.
 
-    What lies outside the calendar only once its offset is taken off is the calendar's first or
-    last instant.
+    A time that leaves the calendar (years 1 to 9999) when converted to UTC becomes the calendar's
+    first or last instant.
 
     Raises:
-        NotATimeError: they name none.
-        NaiveTimeError: they lack the offset from UTC.
+        NotATimeError: it is no time.
+        NaiveTimeError: it lacks the offset from UTC.
 
     >>> parse("2026-11-21T07:02:00.1234567+01:00")
     datetime.datetime(2026, 11, 21, 6, 2, 0, 123456, tzinfo=datetime.timezone.utc)

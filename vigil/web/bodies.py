@@ -1,4 +1,4 @@
-"""What stands in a body: text that every later stage can store, in a form that is read one way."""
+"""Checks of bodies and addresses: text that every later stage can store, in one encoding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.datastructures import Headers
 
 from vigil.values import text
-from vigil.web.refusal import Refusal, answer, named
+from vigil.web.refusal import Refusal, respond, safe_field
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,27 +20,37 @@ if TYPE_CHECKING:
 MOST_FIELDS = 200
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _TAKEN_CHARSETS = frozenset({"", "utf-8", "utf8", "us-ascii"})
-_MEND = "Remove it and send again."
 Check = Callable[[Any], Refusal | None]
 
 
 class _BadTextError(ValueError):
-    """What is wrong with a text."""
+    """A text cannot be accepted; the message says why."""
 
 
-def unusable(why: str, field: str = "body") -> Refusal:
-    """The refusal of a text."""
-    return Refusal(422, "input.bad_text", f"It contains {why}.", field, _MEND)
+def refuse_text(why: str, field: str = "body") -> Refusal:
+    """The refusal of a text.
+
+    Args:
+        why: what it contains, repeating nothing of it.
+        field: the name of the field, as :func:`vigil.web.refusal.safe_field` gives it.
+    """
+    return Refusal(
+        422,
+        "input.bad_text",
+        f"It contains {why}.",
+        field=field,
+        how_to_fix="Remove it and send again.",
+    )
 
 
-def decoded(raw: bytes, *, plus: bool = False) -> str:
-    """Percent-encoded UTF-8, decoded without mercy.
+def decode_percent(raw: bytes, *, plus: bool = False) -> str:
+    """Decode percent-encoded UTF-8 strictly.
 
     Args:
         plus: a ``+`` is a space, as in a query and a form.
 
     Raises:
-        ValueError: what is wrong, repeating nothing of it.
+        ValueError: its message is what is wrong, repeating nothing of the text.
     """
     if _BAD_PERCENT.search(raw):
         raise _BadTextError("a % that no two hexadecimal digits follow")
@@ -50,7 +60,7 @@ def decoded(raw: bytes, *, plus: bool = False) -> str:
         raise _BadTextError("bytes that are not UTF-8") from None
 
 
-def address(scope: Scope) -> Refusal | None:
+def check_address(scope: Scope) -> Refusal | None:
     """What is wrong with the text of a request's path or query; None: nothing."""
     raw_path = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
     for raw, plus, place in (
@@ -58,16 +68,16 @@ def address(scope: Scope) -> Refusal | None:
         (scope.get("query_string", b""), True, "query"),
     ):
         try:
-            why = text.flaw(decoded(raw, plus=plus))
+            why = text.find_flaw(decode_percent(raw, plus=plus))
         except _BadTextError as error:
             why = str(error)
         if why is not None:
-            return unusable(why, place)
+            return refuse_text(why, place)
     return None
 
 
-def envelope(headers: Headers) -> Refusal | None:
-    """What is wrong with the form that a body says it has; None: nothing."""
+def check_headers(headers: Headers) -> Refusal | None:
+    """What is wrong with the headers that describe a body; None: nothing."""
     kind, _, parameters = headers.get("content-type", "").lower().partition(";")
     coding = headers.get("content-encoding", "identity").strip().lower()
     charset = next(
@@ -86,37 +96,37 @@ def envelope(headers: Headers) -> Refusal | None:
         why, field = "Only UTF-8 is taken.", "Content-Type"
     else:
         return None
-    return Refusal(415, "input.wrong_content_type", why, field)
+    return Refusal(415, "input.wrong_content_type", why, field=field)
 
 
-def content(body: bytes, kind: str) -> tuple[Refusal | None, Any]:
-    """What is wrong with a body (None: nothing), and what its JSON says.
+def check_content(body: bytes, kind: str) -> tuple[Refusal | None, Any]:
+    """What is wrong with a body (None: nothing), and its decoded JSON.
 
     Args:
-        kind: its content type. A body that claims to be no form is read as JSON where it is some,
-            because that is how a route may read it whatever it is called.
+        kind: its content type. A body that is not declared to be a form is also read as JSON where
+            it is valid JSON, because a route may read it so whatever its content type.
     """
     form = kind.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
     if not form:
         try:
-            value = loaded(body)
+            value = load_json(body)
         except _BadTextError as error:
-            return unusable(str(error)), None
+            return refuse_text(str(error)), None
         except ValueError:
             if kind.partition(";")[0].strip().lower().endswith("json"):
                 return Refusal(
                     422, "input.broken_json", "It is not JSON.", how_to_fix="Send JSON."
                 ), None
         else:
-            return in_json(value), value
-    return in_form(body), None
+            return check_json(value), value
+    return check_form(body), None
 
 
-def loaded(raw: bytes | str) -> Any:
-    """JSON of UTF-8 in the strict form: finite numbers, and not too deep.
+def load_json(raw: bytes | str) -> Any:
+    """Decode JSON strictly: UTF-8, finite numbers, limited depth.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not such JSON.
     """
     if isinstance(raw, bytes):
         try:
@@ -133,35 +143,35 @@ def _no_number(_name: str) -> NoReturn:
     raise ValueError("not a finite number")
 
 
-def in_form(body: bytes) -> Refusal | None:
+def check_form(body: bytes) -> Refusal | None:
     """What is wrong with the text of a form; None: nothing."""
     pairs = body.split(b"&")
     if len(pairs) > MOST_FIELDS:
         return Refusal(422, "input.too_large", f"It has more than {MOST_FIELDS} fields.")
     for pair in pairs:
         name, _, value = pair.partition(b"=")
-        place = named(name.decode("latin-1"))
+        place = safe_field(name.decode("latin-1"))
         for raw in (name, value):
             try:
-                why = text.flaw(decoded(raw, plus=True), lines=True)
+                why = text.find_flaw(decode_percent(raw, plus=True), lines=True)
             except _BadTextError as error:
                 why = str(error)
             if why is not None:
-                return unusable(why, place)
+                return refuse_text(why, place)
     return None
 
 
-def in_json(value: Any) -> Refusal | None:
+def check_json(value: Any) -> Refusal | None:
     """What is wrong with the texts in a JSON value, keys too; None: nothing."""
     for place, one in _texts(value):
-        why = text.flaw(one, lines=True)
+        why = text.find_flaw(one, lines=True)
         if why is not None:
-            return unusable(why, named(place))
+            return refuse_text(why, safe_field(place))
     return None
 
 
 def _texts(value: Any) -> Iterator[tuple[str, str]]:
-    """Each text, with the first name on the way to it."""
+    """Each text, with the first key on the path to it."""
     waiting = [("", value)]
     while waiting:
         place, one = waiting.pop()
@@ -175,14 +185,17 @@ def _texts(value: Any) -> Iterator[tuple[str, str]]:
 
 
 class CheckedBodies:
-    """ASGI middleware: reads a body whole and passes it on once nothing is wrong with it.
+    """ASGI middleware: reads a body completely and passes it on if nothing is wrong with it.
 
-    It stands behind whatever bounds a body's size (:mod:`vigil.web.gate`) and lets strangers in or
-    not: nobody's body is kept who may not send one.
+    It runs after the limits of size (:mod:`vigil.web.gate`) and after authentication, so that no
+    body of an unknown visitor is held in memory.
+
+    Args:
+        prefix: the paths that it checks.
+        checks: path → a further check of the body's JSON.
     """
 
     def __init__(self, app: ASGIApp, prefix: str, checks: Mapping[str, Check]):
-        """``checks`` says, by path, what more a body's JSON must be."""
         self._app, self._prefix, self._checks = app, prefix, checks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -192,24 +205,24 @@ class CheckedBodies:
         below = scope.get("path", "").startswith(self._prefix)
         if not below or not (check or has_body(headers)):
             return await self._app(scope, receive, send)
-        body = await whole(receive)
+        body = await read_body(receive)
         if body is None:
             return None
-        refusal, value = content(body, headers.get("content-type", ""))
+        refusal, value = check_content(body, headers.get("content-type", ""))
         if refusal is None and check is not None:
             refusal = check(value)
         if refusal is not None:
-            return await answer(scope, refusal)(scope, receive, send)
-        return await self._app(scope, again(body, receive), send)
+            return await respond(scope, refusal)(scope, receive, send)
+        return await self._app(scope, replay_body(body, receive), send)
 
 
 def has_body(headers: Headers) -> bool:
-    """Whether a request says that a body follows."""
+    """Whether the headers announce a body."""
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
-async def whole(receive: Receive) -> bytes | None:
-    """The body, or None where its sender has gone."""
+async def read_body(receive: Receive) -> bytes | None:
+    """The whole body, or None if the sender disconnected."""
     parts = []
     while True:
         message = await receive()
@@ -220,8 +233,8 @@ async def whole(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-def again(body: bytes, receive: Receive) -> Receive:
-    """A ``receive`` that gives the body once more, and then what comes after it."""
+def replay_body(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that returns the body once more, then what follows it."""
     return partial(_next, [{"type": "http.request", "body": body, "more_body": False}], receive)
 
 

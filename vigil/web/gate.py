@@ -1,8 +1,8 @@
-"""What every request passes first: bounds of number, size and time, and text that can be stored.
+"""The outermost layer of every request: limits of number, size and time, and checked text.
 
-One ASGI layer around everything, so that no route can be forgotten. A stranger's body is read
-before the request takes a slot: whoever sends it slowly keeps nobody out. A device's or a signed-in
-person's is read by the route, once it is known who asks, and counted on its way.
+One ASGI layer around everything, so that no route can be forgotten. The body of an unknown visitor
+is read before the request takes a slot, so that slow senders block nobody. The body of a device or
+a signed-in person is read by the route, after authentication, and its size is counted meanwhile.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 
 from vigil.web import bodies
-from vigil.web.rate_limited_log import Seldom
-from vigil.web.refusal import DEVICES, Refusal, answer
+from vigil.web.rate_limited_log import RateLimitedLog
+from vigil.web.refusal import DEVICES, Refusal, respond
 from vigil.web.slots import SLOT, Kind, Slots
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vigil.service.settings import Settings
 
 LARGEST_OPEN_BODY = 16_384
-"""Bytes that a stranger's form may have: a sign-in, a patient's answer."""
+"""Bytes of a form of an unknown visitor: a sign-in, a patient's answer."""
 OPEN_BODY_SECONDS = 10.0
 LONGEST_ADDRESS = 8192
 """Bytes of path and query."""
@@ -34,19 +34,21 @@ _HEALTH = frozenset({"/health/live", "/health/ready"})
 _BAD_MESSAGE, _TOO_BIG = 1007, 1009
 """Close codes (RFC 6455 §7.4.1)."""
 
-seldom = Seldom("web")
+flood_log = RateLimitedLog("web")
 BUSY = Refusal(
     503,
     "unavailable.busy",
     "Vigil is answering as many requests as it can.",
-    "",
-    f"Nothing was done. Try again in {BUSY_SECONDS} seconds.",
-    BUSY_SECONDS,
+    field="",
+    how_to_fix=f"Nothing was done. Try again in {BUSY_SECONDS} seconds.",
+    retry_after=BUSY_SECONDS,
 )
 TOO_SLOW = Refusal(
     408, "input.too_slow", "The request did not arrive in time.", how_to_fix="Send it again."
 )
-TOO_LONG = Refusal(414, "input.too_large", f"It is longer than {LONGEST_ADDRESS} bytes.", "path")
+TOO_LONG = Refusal(
+    414, "input.too_large", f"It is longer than {LONGEST_ADDRESS} bytes.", field="path"
+)
 
 
 def too_large(limit: int) -> Refusal:
@@ -86,32 +88,34 @@ class Gate:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind, headers = kind_of(scope["path"]), Headers(scope=scope)
         refusal = _address(scope)
-        if refusal is None and kind != "devices":  # whose door says the same in its own order
-            refusal = bodies.envelope(headers) or self._declared(kind, headers)
+        if refusal is None and kind != "devices":  # the gateway checks the same, in its own order
+            refusal = bodies.check_headers(headers) or self._declared(kind, headers)
         if refusal is None and kind == "open" and bodies.has_body(headers):
             limit = self._limit(kind)
-            metered = _Metered(receive, send, limit, min(OPEN_BODY_SECONDS, self._seconds))
-            body = await bodies.whole(metered.receive)
+            metered = _Metered(
+                receive, send, limit=limit, seconds=min(OPEN_BODY_SECONDS, self._seconds)
+            )
+            body = await bodies.read_body(metered.receive)
             refusal = metered.refusal
             if body is not None:
-                refusal, _ = bodies.content(body, headers.get("content-type", ""))
-                receive = bodies.again(body, receive)
+                refusal, _ = bodies.check_content(body, headers.get("content-type", ""))
+                receive = bodies.replay_body(body, receive)
             elif refusal is None:
-                return  # who asked has gone
+                return  # the sender disconnected
         if refusal is not None:
-            await answer(scope, refusal)(scope, receive, send)
+            await respond(scope, refusal)(scope, receive, send)
         else:
             await self._in_a_slot(kind, scope, receive, send)
 
     async def _in_a_slot(self, kind: Kind, scope: Scope, receive: Receive, send: Send) -> None:
-        metered = _Metered(receive, send, self._limit(kind), self._seconds)
+        metered = _Metered(receive, send, limit=self._limit(kind), seconds=self._seconds)
         if scope["path"] in _HEALTH:
             await self._app(scope, metered.receive, send)
             return
         slot = await self._slots.take(kind)
         if slot is None:
-            seldom.warn(f"too many requests: {kind}")
-            await answer(scope, BUSY)(scope, receive, send)
+            flood_log.warn(f"too many requests: {kind}")
+            await respond(scope, BUSY)(scope, receive, send)
             return
         mark = SLOT.set(slot)
         try:
@@ -123,7 +127,7 @@ class Gate:
             SLOT.reset(mark)
             slot.give_back()
         if metered.refusal is not None and not metered.started:
-            await answer(scope, metered.refusal)(scope, receive, send)
+            await respond(scope, metered.refusal)(scope, receive, send)
 
     def _limit(self, kind: Kind) -> int:
         return min(LARGEST_OPEN_BODY, self._largest) if kind == "open" else self._largest
@@ -140,7 +144,7 @@ class Gate:
         if refusal is None and self._open_lines >= self._lines:
             refusal = BUSY
         if refusal is not None:
-            return await _turn_away(scope, refusal, receive, send)
+            return await _refuse_websocket(scope, refusal, receive, send)
         self._open_lines += 1
         try:
             await self._app(scope, _Line(receive, send).receive, send)
@@ -152,14 +156,14 @@ def _address(scope: Scope) -> Refusal | None:
     raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
     if len(raw) + len(scope.get("query_string", b"")) > LONGEST_ADDRESS:
         return TOO_LONG
-    return bodies.address(scope)
+    return bodies.check_address(scope)
 
 
 class _Metered:
-    """A request's body on its way: it ends at so many bytes, and after so many seconds.
+    """A request's body with a limit of bytes and of seconds.
 
-    The route hears of its end as of a sender who has gone; what it then answers is thrown away, and
-    the refusal is answered in its place.
+    Beyond a limit the route sees a disconnected sender; its response is dropped, and the refusal is
+    sent instead.
     """
 
     def __init__(self, receive: Receive, send: Send, limit: int, seconds: float):
@@ -171,7 +175,7 @@ class _Metered:
         self.started = False
 
     async def receive(self) -> Message:
-        """The next part."""
+        """The next part of the body."""
         if self._whole:
             return await self._receive()
         if self.refusal is None:
@@ -194,49 +198,49 @@ class _Metered:
             return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """To the sender, unless the request was refused meanwhile."""
+        """Send to the client, unless the request was refused meanwhile."""
         if self.refusal is None or self.started:
             self.started = True
             await self._send(message)
 
 
 class _Line:
-    """A websocket whose messages are bounded and can be stored."""
+    """A websocket whose messages are limited in size and hold only checked text."""
 
     def __init__(self, receive: Receive, send: Send):
         self._receive, self._send = receive, send
 
     async def receive(self) -> Message:
-        """The next message, or the end of the line."""
+        """The next message, or the end of the connection."""
         message = await self._receive()
         if message["type"] != "websocket.receive":
             return message
-        code = _odd(message)
+        code = _close_code(message)
         if code is None:
             return message
         await self._send({"type": "websocket.close", "code": code})
         return {"type": "websocket.disconnect", "code": code}
 
 
-def _odd(message: Message) -> int | None:
-    """Why a message is not taken, as a close code."""
-    said = message.get("text")
-    if said is None:
+def _close_code(message: Message) -> int | None:
+    """The close code for a message that is not accepted; None: it is."""
+    text = message.get("text")
+    if text is None:
         return _BAD_MESSAGE  # nothing of ours is sent as bytes
-    if len(said) > LARGEST_MESSAGE:
+    if len(text) > LARGEST_MESSAGE:
         return _TOO_BIG
     try:
-        refusal = bodies.in_json(bodies.loaded(said))
+        refusal = bodies.check_json(bodies.load_json(text))
     except ValueError:
         return _BAD_MESSAGE
     return _BAD_MESSAGE if refusal is not None else None
 
 
-async def _turn_away(scope: Scope, refusal: Refusal, receive: Receive, send: Send) -> None:
-    """Refuse a websocket before it is one: with a response where the server can send one."""
+async def _refuse_websocket(scope: Scope, refusal: Refusal, receive: Receive, send: Send) -> None:
+    """Refuse a websocket's handshake: with an HTTP response where the server can send one."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         return await send({"type": "websocket.close", "code": 1013})
-    sent = answer(scope, refusal)
+    sent = respond(scope, refusal)
     await send(
         {
             "type": "websocket.http.response.start",

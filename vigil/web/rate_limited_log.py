@@ -1,4 +1,4 @@
-"""A line of the log that a flood does not make a flood of lines."""
+"""A log line that a flood of requests cannot repeat without limit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from vigil.service import logs
 EVERY_SECONDS = 10.0
 
 
-class Seldom:
-    """Writes what happens at most every ten seconds, with how often it has happened since.
+class RateLimitedLog:
+    """Logs each kind of event at most every ten seconds, with how often it happened since.
 
-    >>> said = []
-    >>> seldom = Seldom("web", lambda: 0.0, lambda what, times: said.append((what, times)))
-    >>> for _ in range(5): seldom.warn("too many requests")
-    >>> said
+    Args:
+        part: the logger's name.
+        monotonic: the clock, in seconds.
+        write: called with the kind of event and its number; by default it logs a warning.
+
+    >>> lines = []
+    >>> log = RateLimitedLog("web", lambda: 0.0, lambda *line: lines.append(line))
+    >>> for _ in range(5): log.warn("too many requests")
+    >>> lines
     [('too many requests', 1)]
     """
 
@@ -34,7 +39,7 @@ class Seldom:
         self._written: dict[str, float] = {}
 
     def warn(self, what: str) -> None:
-        """It has happened once more."""
+        """Count one more event of this kind, and log it unless that was done just before."""
         self._since[what] += 1
         now = self._monotonic()
         if now - self._written.get(what, float("-inf")) >= EVERY_SECONDS:

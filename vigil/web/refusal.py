@@ -1,19 +1,22 @@
-"""How a request is refused: in the form that was asked for, and never with a word of what was sent.
+"""Responses that refuse a request, in the format asked for; they repeat nothing of what was sent.
 
-What is sent can be a password or about a patient, and an answer ends in logs, screenshots and bug
-reports. So a refusal names a field of ours and a reason, and nothing else.
+A request can hold a password or data of a patient, and responses end up in logs, screenshots and
+bug reports. So a refusal names a field of ours and a reason, and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import Headers
+
+from vigil.web import problems
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -47,13 +50,14 @@ FIELDS = frozenset(
         "until",
     }
 )
-"""Names that a refusal may repeat. A field of another name is not named: a password that was sent
-in the wrong place would come back as one."""
+"""Names that a refusal may repeat. No other name is: a password sent in the wrong place could be
+one."""
 _ELSEWHERE = "body"
 
 
-class Refusal(NamedTuple):
-    """Why a request is not taken."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not accepted."""
 
     status: int
     code: str
@@ -62,10 +66,10 @@ class Refusal(NamedTuple):
     field: str = _ELSEWHERE
     how_to_fix: str = ""
     retry_after: int = 0
-    """Seconds; 0: trying again does not help."""
+    """Seconds; 0: a retry does not help."""
 
     def sentence(self) -> str:
-        """For a person."""
+        """The refusal as one sentence for a person."""
         where = f"{self.field}: " if self.field else ""
         return f"{where}{self.message} {self.how_to_fix}".strip()
 
@@ -82,15 +86,16 @@ def host_of(origin: str) -> str:
         return ""
 
 
-def named(field: object) -> str:
-    """The name of a field where it is one of ours, else where it stands."""
+def safe_field(field: object) -> str:
+    """The name of a field where it is one of ours, else ``body``."""
     return str(field) if field in FIELDS else _ELSEWHERE
 
 
-def answer(scope: Scope, refusal: Refusal) -> Response:
-    """The refusal as a response: a page for a browser that wants one, JSON for everybody else.
+def respond(scope: Scope, refusal: Refusal) -> Response:
+    """The refusal as a response: a problem (RFC 9457) below ``/v1``, a page for a browser that
+    accepts HTML, JSON otherwise.
 
-    A part of the web process that has pages says how one looks as ``app.state.refusal_page``.
+    A part of the web process that has pages sets ``app.state.refusal_page``, which renders one.
     """
     path = scope.get("path", "")
     headers = {"Cache-Control": "no-store"}
@@ -99,13 +104,14 @@ def answer(scope: Scope, refusal: Refusal) -> Response:
     if refusal.status == 408:
         headers["Connection"] = "close"
     if path == DEVICES or path.startswith(DEVICES + "/"):
-        told = {
-            "code": refusal.code,
-            "message": refusal.message,
-            "how_to_fix": refusal.how_to_fix,
-            "field": refusal.field,
-        }
-        return JSONResponse({"error": told}, refusal.status, headers)
+        fault = problems.Fault(
+            code=refusal.code,
+            message=refusal.message,
+            how_to_fix=refusal.how_to_fix,
+            mend=refusal.how_to_fix,
+            field=refusal.field or None,
+        )
+        return problems.response(problems.problem_of(refusal.status, fault), headers)
     page = getattr(scope["app"].state, "refusal_page", None) if "app" in scope else None
     if page is not None and "text/html" in Headers(scope=scope).get("accept", ""):
         response: Response = page(Request(scope), refusal)
@@ -114,17 +120,18 @@ def answer(scope: Scope, refusal: Refusal) -> Response:
     return JSONResponse({"error": refusal.sentence()}, refusal.status, headers)
 
 
-async def invalid(request: Request, error: Exception) -> Response:
-    """FastAPI's handler for parameters that do not fit: its own repeats what was sent."""
+async def refuse_invalid(request: Request, error: Exception) -> Response:
+    """FastAPI's handler for invalid parameters; its own would repeat what was sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101  (what it is registered for)
-    return answer(request.scope, of_errors(error.errors()))
+    return respond(request.scope, refusal_of(error.errors()))
 
 
-def of_errors(errors: Sequence[Mapping[str, Any]]) -> Refusal:
+def refusal_of(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     """The first of pydantic's errors as a refusal."""
     first: Mapping[str, Any] = errors[0] if errors else {"type": "", "loc": ()}
     place = [part for part in first.get("loc", ())[1:] if isinstance(part, str)]
-    return Refusal(422, "input.wrong_type", f"{_reason(first)}.", named(place[0] if place else ""))
+    field = safe_field(place[0] if place else "")
+    return Refusal(422, "input.wrong_type", f"{_reason(first)}.", field=field)
 
 
 def _reason(error: Mapping[str, Any]) -> str:

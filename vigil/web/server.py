@@ -1,7 +1,7 @@
-"""uvicorn with what it leaves out: a connection that brings nothing forward ends.
+"""uvicorn with timeouts for slow clients.
 
-uvicorn closes a connection that is idle *between* requests; one that sends its headers byte by
-byte, without end or not at all, or that never reads its answer, it keeps for ever.
+uvicorn closes a connection that is idle *between* requests. It keeps for ever a connection that
+sends its headers byte by byte, without end or not at all, or that never reads its answer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vigil.web.gate import BUSY_SECONDS, LARGEST_MESSAGE
-from vigil.web.rate_limited_log import Seldom
+from vigil.web.rate_limited_log import RateLimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,12 +29,12 @@ LARGEST_HEAD = 32_768
 WRITE_SECONDS = 30.0
 """How long an answer may wait for its reader."""
 GRACE_SECONDS = 5.0
-"""A body that has not arrived in time is answered by :mod:`vigil.web.gate`; so long after, the
-connection of one that nobody waits for is cut."""
+"""A body that has not arrived in time is answered by :mod:`vigil.web.gate`; this much later the
+connection is cut if it is still open."""
 RESERVED = 32
-"""Connections beyond the most that are taken, for questions about health alone."""
+"""Connections beyond the limit, for health requests alone."""
 
-seldom = Seldom("web")
+flood_log = RateLimitedLog("web")
 
 
 def _raw(status: str, *headers: str) -> bytes:
@@ -68,14 +68,14 @@ def options(settings: Settings) -> dict[str, Any]:
         "access_log": False,  # a path can name a patient
         "server_header": False,
         "timeout_graceful_shutdown": 5,
-        # Whoever may say for whom a request came decides whom a limit meets.
+        # Who may set X-Forwarded-For decides which address a limit applies to.
         "proxy_headers": bool(settings.trusted_proxies),
         "forwarded_allow_ips": list(settings.trusted_proxies),
     }
 
 
 def protocol(settings: Settings) -> type[HttpToolsProtocol]:
-    """The connections of one server."""
+    """The protocol class of one server's connections."""
     return type(
         "Bounded",
         (Connection,),
@@ -98,7 +98,7 @@ class Connection(HttpToolsProtocol):
     """Connections by the address they come from."""
 
     _timer: asyncio.TimerHandle | None = None
-    """Ends a request that does not come forward."""
+    """Ends a request that makes no progress."""
     _writing: asyncio.TimerHandle | None = None
     _source: str | None = None
     _in_head = True
@@ -110,7 +110,7 @@ class Connection(HttpToolsProtocol):
     _crowded = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, or not."""
+        """Accept the connection, or refuse it."""
         super().connection_made(transport)  # type: ignore[arg-type]
         self._source = self.client[0] if self.client else ""
         self.by_source[self._source] += 1
@@ -125,10 +125,10 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended."""
-        self._let_go()
+        self._release()
         super().connection_lost(exc)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._expect(0, None)
         self._stop_writing_timer()
         if self._source is not None:
@@ -142,7 +142,7 @@ class Connection(HttpToolsProtocol):
         if self._crowded:
             self._refuse(_CROWDED)
             return
-        self._let_go()
+        self._release()
         super().handle_websocket_upgrade()
 
     def data_received(self, data: bytes) -> None:
@@ -194,7 +194,7 @@ class Connection(HttpToolsProtocol):
             self._expect_reader()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nobody asked anything more."""
+        """No further request came."""
         super().timeout_keep_alive_handler()
         self._expect_reader()
 
@@ -228,11 +228,11 @@ class Connection(HttpToolsProtocol):
             return
         if self._begun:
             self._refuse(_SLOW)
-        else:  # a browser that connected ahead of need has asked nothing
+        else:  # a browser that connected in advance has requested nothing
             self.transport.close()
 
     def _refuse(self, raw: bytes) -> None:
-        seldom.warn(f"connection refused: {raw[9:12].decode()}")
+        flood_log.warn(f"connection refused: {raw[9:12].decode()}")
         self.transport.write(raw)
         self.transport.close()
         self._expect_reader()
@@ -242,7 +242,7 @@ class Connection(HttpToolsProtocol):
 
 
 def _health_alone(app: ASGIApp) -> ASGIApp:
-    """The application to whoever asks after its health, and 503 to everybody else."""
+    """The application for health requests, and 503 for everything else."""
 
     async def answering(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith("/health/"):

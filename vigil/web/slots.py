@@ -1,4 +1,4 @@
-"""How many requests are answered at once, so that no kind of them keeps the others out."""
+"""How many requests are answered at once; no kind of request can block the others."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from types import MappingProxyType
 from typing import Literal
 
 Kind = Literal["devices", "board", "open"]
-"""``open``: whatever a stranger may ask for: signing in, a phone's pages, files."""
+"""``open``: what an unknown visitor may request: signing in, a phone's pages, files."""
 SHARES: MappingProxyType[Kind, float] = MappingProxyType(
     {"devices": 0.75, "board": 0.75, "open": 0.5}
 )
 """The part of all slots that one kind may hold. A flood of one leaves room for the others."""
-PATIENCE_SECONDS = 3.0
-"""How long a request waits for a slot: a burst passes, and whoever only asks again and again is
+WAIT_SECONDS = 3.0
+"""How long a request waits for a slot: a burst passes, and a client that repeats its request is
 slowed down."""
 WAITING = 4
-"""So many times its slots, requests of a kind may wait."""
+"""Requests of a kind that may wait, as a multiple of its slots."""
 
 
 class Slots:
-    """One a process; used by its event loop alone."""
+    """The slots of one process; used by its event loop alone.
+
+    Args:
+        at_most: slots in all.
+    """
 
     def __init__(self, at_most: int):
         self._free = at_most
@@ -31,7 +35,7 @@ class Slots:
         self._waiting: dict[Kind, deque[asyncio.Future[None]]] = {kind: deque() for kind in SHARES}
 
     async def take(self, kind: Kind) -> Slot | None:
-        """A slot, in the order of asking; None where none came free for this kind in time."""
+        """A slot, first come first served; None: none was free for this kind in time."""
         waiting = self._waiting[kind]
         if not waiting and self._has(kind):
             self._count(kind)
@@ -41,7 +45,7 @@ class Slots:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting.append(turn)
         try:
-            await asyncio.wait([turn], timeout=PATIENCE_SECONDS)
+            await asyncio.wait([turn], timeout=WAIT_SECONDS)
         except asyncio.CancelledError:
             if turn.done():  # it was this one's turn already
                 self._give_back(kind)
@@ -70,14 +74,14 @@ class Slots:
 
 
 class Slot:
-    """One request's; given back once."""
+    """The slot of one request; given back once."""
 
     def __init__(self, slots: Slots, kind: Kind):
         self._slots: Slots | None = slots
         self._kind = kind
 
     def give_back(self) -> None:
-        """Let another request have it."""
+        """Free the slot for another request."""
         if self._slots is not None:
             slots, self._slots = self._slots, None
             slots._give_back(self._kind)
@@ -87,7 +91,7 @@ SLOT: ContextVar[Slot | None] = ContextVar("vigil_slot", default=None)
 
 
 def wait_outside() -> None:
-    """Give this request's slot back early: it only waits from now on, which costs nothing."""
+    """Give this request's slot back early: from now on it only waits, which costs nothing."""
     slot = SLOT.get()
     if slot is not None:
         slot.give_back()

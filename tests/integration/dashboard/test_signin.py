@@ -69,9 +69,9 @@ def test_cookie_is_bound_to_https_where_there_is_https() -> None:
     from vigil.service.settings import Settings
 
     settings = Settings(public_url="https://vigil.example")
-    assert secure(settings)
+    assert settings.served_over_https
     assert cookie_name(settings).startswith("__Host-")
-    assert not secure(Settings(public_url="http://127.0.0.1:8000"))
+    assert not Settings(public_url="http://127.0.0.1:8000").served_over_https
 
 
 def test_unknown_user_disabled_user_and_wrong_password_answer_alike(board: Board) -> None:

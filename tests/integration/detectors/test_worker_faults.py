@@ -115,7 +115,7 @@ def test_uploads_with_unknown_signals_end_nobodys_judging(
     with running(service.build(settings), settings) as health:
         eventually(lambda: kinds(settings, patient) == [("heart_rate_high", "opened")], 90)
         assert health.ready()
-        assert health.figures()[1]["unknown_signals"] >= 5 + len(beside)
+        assert health.snapshot().counters["unknown_signals"] >= 5 + len(beside)
     assert letters(settings, "detectors", patient) == []
 
 

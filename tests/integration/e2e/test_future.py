@@ -78,7 +78,7 @@ def test_nothing_waits_for_the_future_to_come(settings: Settings) -> None:
         eventually(lambda: alarms(events_of(settings, patient)) == alarms(expected), 60)
         eventually(lambda: newest(settings, patient)[:1] == [fast[-1].measurements[0].time], 60)
         assert health.ready()
-        assert health.figures()[1]["times_ahead"] == 6
+        assert health.snapshot().counters["times_ahead"] == 6
     told = events_of(settings, patient)
     assert all(e.detected_at < now + timedelta(minutes=5) for e in told)
     assert {e.kind for e in told} - {e.kind for e in expected} <= {"device_clock"}

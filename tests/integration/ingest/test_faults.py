@@ -49,7 +49,7 @@ def test_nothing_is_lost_when_the_broker_dies_under_requests(
         assert set(statuses.values()) == {200, 503}
         with monkeypatch.context() as patched:
             patched.setattr(
-                "ingest.http.async_publisher.ACK_SECONDS", 3600.0
+                "vigil.kafka.async_publisher.ACK_SECONDS", 3600.0
             )  # who waits for one is late
             _stays_awake_and_says_so(door)
         fragile.start()

@@ -18,6 +18,7 @@ from tests.support.running import eventually
 from vigil.domain import ids
 from vigil.domain.reading import Tick, Upload
 from vigil.domain.signals import NAMES
+from vigil.service.errors import CODES
 
 pytestmark = pytest.mark.kafka
 KEY = {"Authorization": f"Bearer {HUB}"}
@@ -40,11 +41,20 @@ def found(door: Door, *names: str) -> list[Upload]:
 
 
 def error(response: httpx.Response) -> tuple[int, str, str | None]:
-    """Status, code and field; every error has a message and a mend."""
-    body = response.json()["error"]
-    assert response.headers["content-type"] == "application/json"
-    assert body["message"]
+    """Status, code and field of a problem; it says the same in the form of earlier releases."""
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert body["type"] == f"https://vigil.invalid/problems/{body['code']}"
+    assert (body["status"], body["title"]) == (response.status_code, CODES[body["code"]])
     assert body["how_to_fix"]
+    named = {"field": body["field"]} if "field" in body else {}
+    assert body["error"] == {
+        "code": body["code"],
+        "message": body["detail"],
+        "how_to_fix": body["how_to_fix"],
+        "mend": body["how_to_fix"],
+        **named,
+    }
     return response.status_code, body["code"], body.get("field")
 
 
@@ -140,7 +150,9 @@ def test_a_mixed_batch_says_what_became_of_each(door: Door) -> None:
     assert [r["status"] for r in body["results"]] == [
         "accepted", "rejected", "duplicate", "rejected",
     ]  # fmt: skip
+    assert response.headers["content-type"] == "application/json"
     faults = [r["error"] for r in body["results"] if "error" in r]
+    assert all(fault["mend"] == fault["how_to_fix"] for fault in faults)
     assert [(f["code"], f["field"]) for f in faults] == [
         ("input.impossible_value", "readings[1].values.heart_rate"),
         ("input.unknown_patient", "readings[3].patient_id"),
@@ -352,7 +364,7 @@ def test_an_address_that_is_no_text_is_422_in_the_apis_own_form(door: Door, bad:
 
     for path in (f"/v1/{bad}", f"/v1/signals?a={bad}"):
         status, headers, body = ask(door.url, path)
-        assert (status, headers["content-type"]) == (422, "application/json")
-        told = json.loads(body)["error"]
-        assert told["code"] == "input.bad_text"
-        assert told["how_to_fix"]
+        assert (status, headers["content-type"]) == (422, "application/problem+json")
+        problem = json.loads(body)
+        assert problem["code"] == problem["error"]["code"] == "input.bad_text"
+        assert problem["how_to_fix"] == problem["error"]["mend"]

@@ -128,7 +128,7 @@ def test_what_the_database_refuses_of_some_is_not_waited_for_by_the_others(
     assert name not in str([r.reason for r in found.rejected])
     assert desk.rows() == OPENED | {("oncall-1", "raised", "high")}
     assert len(desk.planner.handle(batch).rejected) == 80
-    assert desk.health.now().counters["deliveries_planned"] == 4
+    assert desk.health.snapshot().counters["deliveries_planned"] == 4
 
 
 def test_what_concerns_nobody_costs_no_transaction(desk: Desk) -> None:

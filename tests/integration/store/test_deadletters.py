@@ -64,7 +64,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
     with running(build(settings), settings) as health:
 
         def seen() -> int:
-            _, counters, _ = health.figures()
+            counters = health.snapshot().counters
             return counters.get("messages", 0) + counters.get("dead_letters", 0)
 
         send(settings, broken, dead(good, 7))

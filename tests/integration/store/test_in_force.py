@@ -133,7 +133,7 @@ def test_it_is_not_said_while_no_store_publishes(settings: Settings) -> None:
 
 def published(health: Health) -> bool:
     """Everything was published once."""
-    return "directory" not in health.now().troubles
+    return "directory" not in health.snapshot().troubles
 
 
 def test_a_door_that_ended_is_not_waited_for(settings: Settings) -> None:
@@ -179,7 +179,7 @@ def test_a_restored_database_revives_nothing_and_says_what_it_lacks(settings: Se
         )
         connection.execute("DELETE FROM devices WHERE device_id = 'restored-2'")
     with publishing(settings) as health:
-        eventually(lambda: "directory_conflicts" in health.now().troubles)
+        eventually(lambda: "directory_conflicts" in health.snapshot().troubles)
         with auto(settings) as connection:
             found = {one.entry: one for one in directory_topic.listed(connection)}
             assert (found["device:restored-1"].active, found["device:restored-1"].known) == (
@@ -195,7 +195,7 @@ def test_a_restored_database_revives_nothing_and_says_what_it_lacks(settings: Se
             assert (states["restored-1"], states["restored-2"]) == (False, False)
         eventually(lambda: not door.takes(other))
         assert not door.takes(key)
-        eventually(lambda: "directory_conflicts" not in health.now().troubles)
+        eventually(lambda: "directory_conflicts" not in health.snapshot().troubles)
     door.directory.stop()
 
 

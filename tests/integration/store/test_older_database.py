@@ -122,7 +122,7 @@ def test_a_new_database_reads_what_the_log_has(settings: Settings, backup: Any) 
     with looping(store, empty):
         eventually(lambda: len(stored(empty, prefix)) == 60, 30)
     store.close()
-    assert health.now().counters["messages_read_again"] > 0
+    assert health.snapshot().counters["messages_read_again"] > 0
     assert stored(empty, prefix) == ids_of(messages, prefix)
 
 
@@ -195,8 +195,8 @@ def test_a_database_that_is_not_behind_reads_nothing_again(settings: Settings) -
     with looping(store, settings) as (loop_health, _stop):
         eventually(lambda: loop_health.ready() or None, 30)
     store.close()
-    assert "messages_read_again" not in health.now().counters
-    assert "messages" not in loop_health.now().counters
+    assert "messages_read_again" not in health.snapshot().counters
+    assert "messages" not in loop_health.snapshot().counters
 
 
 def test_a_message_that_a_person_skipped_is_not_taken_for_one_that_is_missing(
@@ -256,7 +256,7 @@ def test_detectors_on_a_new_database_judge_what_the_log_has(
     _, messages = uploads(3, 20)
     publish(settings, messages)
     judging(settings)
-    assert judging(empty).now().counters["messages_read_again"] >= 60
+    assert judging(empty).snapshot().counters["messages_read_again"] >= 60
 
 
 def judging(settings: Settings) -> Health:
@@ -264,7 +264,7 @@ def judging(settings: Settings) -> Health:
     health = Health("detectors")
     detectors = Detectors(settings, config.load(None), health)
     with looping(detectors, settings):
-        eventually(lambda: health.now().counters.get("readings", 0) >= 60, 30)
+        eventually(lambda: health.snapshot().counters.get("readings", 0) >= 60, 30)
         eventually(lambda: sum(committed(settings, detectors).values()) >= 60, 30)
     detectors.close()
     return health

@@ -108,8 +108,8 @@ def test_what_is_on_the_topics_is_in_the_tables_and_what_cannot_be_is_a_dead_let
         publish(settings, Tick(NOON), bad, event(), upload(measurement(2)))
         wanted = {"readings": 4, "events": 1, "alerts": 1, "actions": 1}
         eventually(lambda: counted(url, "p1") == wanted)
-        eventually(lambda: health.figures()[1]["dead_letters"] == 1)
-    assert health.figures()[1]["readings_stored"] == 4
+        eventually(lambda: health.snapshot().counters["dead_letters"] == 1)
+    assert health.snapshot().counters["readings_stored"] == 4
     (letter,) = read_all(settings, topics.DEADLETTER.name)
     assert wire.header(letter.headers, "vigil_reason") == "wire.rejected"
     assert letter.value == wire.outgoing(bad, "test").value

@@ -27,7 +27,7 @@ from vigil.kafka.records import Record
 from vigil.service.health import Health
 from vigil.service.settings import Settings
 from vigil.streaming.handler import Handled, Received
-from vigil.values.clock import of_millis
+from vigil.values.clock import from_millis
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -149,8 +149,8 @@ def test_on_the_stream_no_message_is_of_the_future(broker: str) -> None:
         nines = replace(beyond, value=b'{"time":"9999-01-01T00:00:00Z"}')
         publisher.publish([nines, beyond])
         with looping(recorder, settings) as (health, _):
-            eventually(lambda: health.figures()[1].get("messages", 0) >= 7, 30)
-            counters = health.figures()[1]
+            eventually(lambda: health.snapshot().counters.get("messages", 0) >= 7, 30)
+            counters = health.snapshot().counters
             assert health.ready()
             assert "/vigil/somebody is" in health.report()["trouble"]["clock"]  # type: ignore[index]
     kept: list[Any] = [received.message for batch in batches for received in batch]
@@ -177,6 +177,6 @@ def test_the_broker_stamps_with_its_own_clock(broker: str, request: pytest.Fixtu
         ).get(10)  # fmt: skip
         with looping(recorder, settings):
             eventually(lambda: batches, 30)
-    assert abs((of_millis(batches[0][0].raw.timestamp) or EPOCH) - datetime.now(UTC)) < timedelta(
+    assert abs((from_millis(batches[0][0].raw.timestamp) or EPOCH) - datetime.now(UTC)) < timedelta(
         minutes=2
     )

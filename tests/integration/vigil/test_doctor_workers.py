@@ -18,7 +18,7 @@ from cli.main import app
 from tests.support.running import eventually
 from tests.support.statuses import status
 from vigil.composition import status_reader
-from vigil.composition.status_reader import Said
+from vigil.composition.status_reader import LastStatus
 from vigil.contracts import topics, wire
 from vigil.domain.status import Status
 from vigil.kafka import provisioning
@@ -31,20 +31,22 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ALL = ("detectors", "explain", "notify", "store")
 
 
-def said(service: str, ago: float = 1, instance: str = "", **rest: Any) -> Said:
+def said(service: str, ago: float = 1, instance: str = "", **rest: Any) -> LastStatus:
     """A status that was heard so many seconds ago."""
     name = instance or f"{service}-0123456789"
     heard = NOW - timedelta(seconds=ago)
-    return Said(status(service, instance=name, **({"time": heard} | rest)), heard)
+    return LastStatus(status(service, instance=name, **({"time": heard} | rest)), heard)
 
 
-def found(*heard: Said, before: dict[str, datetime] | None = None) -> list[tuple[str, str, str]]:
+def found(
+    *heard: LastStatus, before: dict[str, datetime] | None = None
+) -> list[tuple[str, str, str]]:
     """Part, state and words of each finding."""
-    newest_first = sorted(heard, key=lambda each: each.heard, reverse=True)
+    newest_first = sorted(heard, key=lambda each: each.received_at, reverse=True)
     return [(f.part, f.state, f.what) for f in judged(newest_first, before or {}, NOW)]
 
 
-def others(*but: str) -> list[Said]:
+def others(*but: str) -> list[LastStatus]:
     return [said(service) for service in ALL if service not in but]
 
 
@@ -79,7 +81,7 @@ def test_a_trouble_has_its_age_and_a_worker_that_is_stuck_its_way_out() -> None:
         (None, "none was heard of within a week"),
     ],
 )
-def test_a_service_of_which_no_process_runs_is_wrong(dead: Said | None, words: str) -> None:
+def test_a_service_of_which_no_process_runs_is_wrong(dead: LastStatus | None, words: str) -> None:
     told = found(*others("notify"), *([dead] if dead else []))
     ((state, what),) = [each[1:] for each in told if each[0] == "notify"]
     assert state == "wrong"
@@ -114,7 +116,7 @@ def test_the_newest_status_of_each_process_is_read_from_the_topic(broker: str) -
     mine = secrets.token_hex(4)
 
     def counted() -> dict[str, dict[str, int]]:
-        newest = [each.status for each in status_reader.newest(settings)]
+        newest = [each.status for each in status_reader.read_statuses(settings)]
         return {each.instance: each.counters for each in newest if each.instance.startswith(mine)}
 
     assert counted() == {}

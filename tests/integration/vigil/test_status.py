@@ -13,8 +13,8 @@ from local.parts import HOST, free_port
 from tests.support.running import eventually
 from tests.support.streaming import read_all
 from vigil import __version__
-from vigil.composition.status_reader import newest
-from vigil.composition.status_reporter import Reporter
+from vigil.composition.status_reader import read_statuses
+from vigil.composition.status_reporter import StatusReporter
 from vigil.contracts import wire
 from vigil.contracts.clock_check import AHEAD
 from vigil.contracts.topics import STATUS
@@ -32,7 +32,7 @@ def test_a_worker_tells_its_troubles_and_counters(settings: Settings) -> None:
     health.trouble("database", "away")
     health.count("alerts", 3)
     health.gauge("model_ready", 1)
-    reporter = Reporter(settings, health, every_seconds=0.2)
+    reporter = StatusReporter(settings, health, every_seconds=0.2)
     reporter.start()
     told: list[Status] = []
     while not told:
@@ -46,7 +46,7 @@ def test_a_worker_tells_its_troubles_and_counters(settings: Settings) -> None:
     assert newest.started <= newest.time
 
 
-def _told(settings: Settings, reporter: Reporter) -> list[Status]:
+def _told(settings: Settings, reporter: StatusReporter) -> list[Status]:
     told = [_status(record) for record in read_all(settings, STATUS.name)]
     return [status for status in told if status.instance == reporter.status().instance]
 
@@ -55,7 +55,7 @@ def _told(settings: Settings, reporter: Reporter) -> list[Status]:
 @pytest.mark.parametrize("failure", ["", "KeyError"])
 def test_a_change_is_told_at_once_and_the_end_too(settings: Settings, failure: str) -> None:
     health = Health("explain")
-    reporter = Reporter(settings, health, every_seconds=3600)
+    reporter = StatusReporter(settings, health, every_seconds=3600)
     reporter.start()
     eventually(lambda: _told(settings, reporter))
     health.trouble("start", None)
@@ -86,7 +86,7 @@ def test_troubles_and_their_beginnings_are_of_one_moment(settings: Settings) -> 
     thread = threading.Thread(target=flap)
     thread.start()
     try:
-        reporter = Reporter(settings, health)
+        reporter = StatusReporter(settings, health)
         for _ in range(500):
             status = reporter.status()
             assert status.trouble.keys() == status.since.keys()
@@ -96,7 +96,7 @@ def test_troubles_and_their_beginnings_are_of_one_moment(settings: Settings) -> 
 
 
 def test_without_a_broker_nothing_is_told_and_nothing_waits(settings_away: Settings) -> None:
-    reporter = Reporter(settings_away, Health("store"), every_seconds=0.05)
+    reporter = StatusReporter(settings_away, Health("store"), every_seconds=0.05)
     start = time.monotonic()
     reporter.start()
     time.sleep(0.3)
@@ -130,6 +130,6 @@ def test_a_status_whose_timestamp_is_no_time_hides_no_other(settings: Settings, 
         ).get(10)
         publisher.publish([wire.outgoing(good, "test")])
     read_all(settings, STATUS.name)
-    found = {said.status.instance: said.heard for said in newest(settings)}
+    found = {said.status.instance: said.received_at for said in read_statuses(settings)}
     assert good.instance in found
     assert all(heard < utc_now() + AHEAD for heard in found.values())

@@ -79,12 +79,12 @@ def kept_of(settings: Settings, prefix: str) -> list[DeadLetter]:
 
 
 def counters(health: Any) -> dict[str, int]:
-    found: dict[str, int] = health.figures()[1]
+    found: dict[str, int] = health.snapshot().counters
     return found
 
 
 def trouble(health: Any) -> dict[str, str]:
-    found: dict[str, str] = health.figures()[0]
+    found: dict[str, str] = health.snapshot().troubles
     return found
 
 
@@ -206,7 +206,7 @@ def test_letters_that_the_topic_refuses_are_kept_here_and_published_later(
         eventually(lambda: kept_of(stream, prefix))
         files = list(stream.deadletter_dir.glob("*.letter"))
         assert f"{len(files)} are kept in" in trouble(health)["dead_letters"]
-        assert health.figures()[2]["dead_letters_local"] == len(files)
+        assert health.snapshot().gauges["dead_letters_local"] == len(files)
         assert letters_of(stream, recorder) == []
         (kept,) = kept_of(stream, prefix)
         assert (kept.service, kept.value) == (recorder.name, b"secret")

@@ -77,7 +77,7 @@ def test_a_handler_that_hangs_is_reported_while_it_hangs(
         go_on.set()
         eventually(health.ready)
         eventually(lambda: len(recorder.seen) == 4)
-        assert health.now().gauges["lag_messages"] == 0
+        assert health.snapshot().gauges["lag_messages"] == 0
 
 
 def test_what_is_waited_for_is_the_reason_and_the_lag_grows_meanwhile(
@@ -97,10 +97,11 @@ def test_what_is_waited_for_is_the_reason_and_the_lag_grows_meanwhile(
         assert "The database is not there" in str(trouble)
         assert set(health.now().troubles) == {"stuck", "unavailable.database"}
         publisher.publish(messages[1:])
-        eventually(lambda: health.now().gauges["lag_messages"] >= 2)  # Tansu counts them as one
+        # Tansu counts them as one
+        eventually(lambda: health.snapshot().gauges["lag_messages"] >= 2)
         back.set()
         eventually(health.ready)
-        eventually(lambda: health.now().gauges["lag_messages"] == 0)
+        eventually(lambda: health.snapshot().gauges["lag_messages"] == 0)
     assert len(set(recorder.seen)) == 30
 
 
@@ -135,7 +136,9 @@ def test_a_foreign_group_member_is_reported_until_it_leaves(
             assert "none of Vigil's" in str(trouble)
             assert "client id 'their-own'" in str(trouble)
             if request.node.callspec.params["broker"] == "kafka":
-                eventually(lambda: "owns vitals.readings/" in health.now().troubles["stranger"])
+                eventually(
+                    lambda: "owns vitals.readings/" in health.snapshot().troubles["stranger"]
+                )
             assert not health.ready()
         finally:
             stop.set()
@@ -153,7 +156,7 @@ def test_workers_of_one_group_are_not_foreign_to_each_other(stream: Settings) ->
             )
         time.sleep(1.5)  # three checks
         assert len(group.members) == 2 or group.members == ()  # type: ignore[union-attr]
-        assert "stranger" not in one.now().troubles | other.now().troubles
+        assert "stranger" not in one.snapshot().troubles | other.snapshot().troubles
 
 
 def test_a_consumer_of_the_newer_protocol_is_reported(
@@ -171,12 +174,12 @@ def test_a_consumer_of_the_newer_protocol_is_reported(
         theirs.subscribe([topics.READINGS.name])
         deadline = time.monotonic() + 60
         try:
-            while "stranger" not in health.now().troubles and time.monotonic() < deadline:
+            while "stranger" not in health.snapshot().troubles and time.monotonic() < deadline:
                 theirs.poll(0.2)
-            assert "newer protocol" in health.now().troubles["stranger"]
+            assert "newer protocol" in health.snapshot().troubles["stranger"]
         finally:
             theirs.close()
-        eventually(lambda: "stranger" not in health.now().troubles, 60)
+        eventually(lambda: "stranger" not in health.snapshot().troubles, 60)
 
 
 @pytest.mark.parametrize(

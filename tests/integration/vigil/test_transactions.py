@@ -223,17 +223,17 @@ def test_a_worker_reports_an_open_transaction_and_never_receives_an_aborted_one(
     recorder = Recorder(prefix)
 
     def lag() -> Any:
-        return health.now().gauges["lag_messages"]
+        return health.snapshot().gauges["lag_messages"]
 
     with looping(recorder, streaming) as (health, _):
         eventually(lambda: len(recorder.seen) == 3 and lag() == 0)
         writer.begin_transaction()
         send(writer, place, messages[6:8])
         send(plain, place, messages[8:10])
-        told = eventually(lambda: health.now().troubles.get("transaction"))
+        told = eventually(lambda: health.snapshot().troubles.get("transaction"))
         assert str(told).startswith("4 offsets of vitals.readings/0 wait behind a transaction")
         assert not health.ready()
-        assert health.now().gauges["stuck_partitions"] == 1
+        assert health.snapshot().gauges["stuck_partitions"] == 1
         assert len(recorder.seen) == 3
         writer.abort_transaction()
         eventually(lambda: len(recorder.seen) == 5)

@@ -1,4 +1,4 @@
-"""What a sender is told must never make it drop readings that were not taken."""
+"""No answer may make a sender drop readings that were not taken."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from ingest.http.answers import problem
+from ingest.http.answers import problem as respond
 from vigil.service.errors import CODES, UnavailableError
 
 
 @pytest.mark.parametrize("code", [code for code in CODES if code.startswith("unavailable.")])
-def test_whatever_is_away_the_sender_is_asked_to_send_again(code: str) -> None:
-    answer = problem(UnavailableError("Inside.", code=code, how_to_fix="Mend it inside."))
+def test_whatever_is_unavailable_the_sender_is_asked_to_send_again(code: str) -> None:
+    answer = respond(UnavailableError("Inside.", code=code, how_to_fix="Mend it inside."))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
-    told = json.loads(bytes(answer.body))["error"]
-    assert told["code"] == "unavailable.broker", "which part it is is no sender's business"
-    assert "nside" not in str(told)
+    problem = json.loads(bytes(answer.body))
+    assert problem["code"] == "unavailable.broker", "the part that is unavailable is not disclosed"
+    assert "nside" not in str(problem)

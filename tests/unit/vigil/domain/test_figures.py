@@ -40,10 +40,10 @@ def test_what_is_no_finite_number_stays_what_it_is() -> None:
 
 @given(st.dictionaries(st.sampled_from(NAMES), near_halves(320.0), min_size=1))
 def test_a_readings_figures_are_each_signals_own(values: dict[str, float]) -> None:
-    read = figures.of(values)
+    read = figures.to_figures(values)
     assert read == {name: SIGNALS[name].figure(value) for name, value in values.items()}
     assert list(read) == list(values)
-    assert figures.of(read) is read
+    assert figures.to_figures(read) is read
     for name, value in values.items():
         assert figures.text(name, value) == SIGNALS[name].display(value)
         assert float(SIGNALS[name].display(value)) == figures.figure(name, value) == read[name]

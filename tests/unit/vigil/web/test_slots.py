@@ -17,7 +17,7 @@ KINDS = st.sampled_from(sorted(SHARES))
 
 
 def test_a_kind_has_its_share_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(slots, "WAIT_SECONDS", 0.01)
 
     async def work() -> None:
         made = Slots(4)
@@ -56,7 +56,7 @@ def test_who_waits_is_let_in_in_order() -> None:
 def hurried() -> Iterator[None]:
     """Requests that wait hardly at all."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slots, "PATIENCE_SECONDS", 0.0005)
+        patch.setattr(slots, "WAIT_SECONDS", 0.0005)
         yield
 
 

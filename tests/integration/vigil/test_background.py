@@ -14,7 +14,7 @@ from local.parts import HOST, free_port
 from notify.sending.sender import Bell, Lane, Sender
 from store.readings.retention import Retention
 from tests.support.running import eventually
-from vigil.composition.status_reporter import Reporter
+from vigil.composition.status_reporter import StatusReporter
 from vigil.contracts.topics import DIRECTORY
 from vigil.kafka import compacted_topic
 from vigil.kafka.compacted_topic import CompactedTopicReader
@@ -54,12 +54,12 @@ def test_a_thread_that_ended_or_hangs_is_in_trouble_and_one_that_was_asked_to_en
     seconds[0] = 9
     assert health.ready()
     seconds[0] = 11
-    assert "hangs" in health.now().troubles["beside.part"]
+    assert "hangs" in health.snapshot().troubles["beside.part"]
     pulse.beat()
     assert health.ready()
     go_on.set()
     thread.join()
-    assert "has ended" in health.now().troubles["beside.part"]
+    assert "has ended" in health.snapshot().troubles["beside.part"]
     pulse.done()
     assert health.ready()
 
@@ -72,7 +72,7 @@ def test_since_when_is_kept_until_it_is_over() -> None:
     health.watch("part", Pulse("part", thread, 10).look)
     thread.start()
     thread.join()
-    first, again = health.since(), health.since()
+    first, again = health.snapshot().since, health.snapshot().since
     assert first == again == {"beside.part": datetime(2026, 11, 21, 12, 1, tzinfo=UTC)}
 
 
@@ -104,7 +104,7 @@ def test_retention_that_died_is_seen(
     monkeypatch.setattr(Retention, "_run", lambda _self: None)
     retention = Retention(away, health)
     retention.start()
-    eventually(lambda: "beside.retention" in health.now().troubles)
+    eventually(lambda: "beside.retention" in health.snapshot().troubles)
     retention.stop()
     assert health.ready()
 
@@ -119,7 +119,7 @@ def test_a_reporter_outlives_what_it_meets(
         raise LookupError
 
     monkeypatch.setattr("vigil.composition.status_reporter.Publisher", broken)
-    reporter = Reporter(away, health, every_seconds=0.01)
+    reporter = StatusReporter(away, health, every_seconds=0.01)
     reporter.start()
     eventually(lambda: len(tried) > 3)
     reporter.close()
@@ -161,7 +161,7 @@ def test_a_channel_that_does_not_come_back_is_seen(
     lane: Lane = sender._lanes[0]
     assert lane.enter()
     lane.submit(sender, Delivery())  # type: ignore[arg-type]
-    eventually(lambda: "channel.on_call" in health.now().troubles)
+    eventually(lambda: "channel.on_call" in health.snapshot().troubles)
     channel.let.set()
     eventually(health.ready)
 

@@ -1,9 +1,9 @@
-"""Sends messages from an event loop, and waits for their acks without ever blocking it.
+"""Publishes from an event loop, and waits for acknowledgements without blocking it.
 
-Kafka's client blocks while it wants metadata, so every call of it is made on one thread of its own,
-in order. An ack comes back on the client's thread and is handed to the loop. When a send fails or
-takes too long, the client is closed and made anew; until that works everything is refused at once,
-so a sender hears within seconds that it must try again.
+Kafka's client blocks while it needs metadata, so all calls of it are made on one thread of its own,
+in order. An acknowledgement arrives on the client's thread and is handed to the loop. When a send
+fails or times out, the client is closed and opened anew; until that succeeds every message is
+refused at once, so that a sender knows within seconds that it must retry.
 """
 
 from __future__ import annotations
@@ -26,19 +26,24 @@ if TYPE_CHECKING:
     from vigil.service.settings import Settings
 
 T = TypeVar("T")
-log = logs.get("outbox")
+log = logs.get("publisher")
 
 ACK_SECONDS = 8.0
-"""A message not acknowledged by then counts as not sent. It may still arrive: its id tells."""
+"""A message not acknowledged by then counts as not sent. It may still arrive, with the same id."""
 MAX_WAITING = 20_000
-"""Messages that may wait for their ack at once; beyond it the broker is too slow for us."""
-PATIENCE_SECONDS = 2.0
-"""How long one attempt to connect may take."""
-PAUSE_SECONDS = 0.3
+"""Messages that may wait for an acknowledgement at once; more means that the broker is too slow."""
+CONNECT_SECONDS = 2.0
+"""Timeout of one attempt to connect."""
+RETRY_SECONDS = 0.3
+"""Between two checks whether to connect again."""
 
 
-class Outbox:
-    """One Kafka producer for one event loop. Use it within :meth:`opened`."""
+class AsyncPublisher:
+    """One Kafka producer for one event loop. Use it within :meth:`opened`.
+
+    Args:
+        source: the service that publishes; part of the client id.
+    """
 
     def __init__(self, settings: Settings, source: str):
         self._settings = settings
@@ -50,15 +55,15 @@ class Outbox:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Connects in the background; at the end sends what is queued and lets go."""
-        self._pool = ThreadPoolExecutor(1, f"outbox-{self._source}")
-        keeper = asyncio.create_task(self._keep_connected())
+        """Connects in the background; at the end sends what is queued and closes the client."""
+        self._pool = ThreadPoolExecutor(1, f"publisher-{self._source}")
+        connecting = asyncio.create_task(self._keep_connected())
         try:
             yield
         finally:
-            keeper.cancel()
+            connecting.cancel()
             with suppress(asyncio.CancelledError):
-                await keeper
+                await connecting
             self.trouble = "stopped"
             await self._on_thread(self._close)
             self._pool.shutdown(wait=False)
@@ -67,7 +72,7 @@ class Outbox:
         """Return when the broker has all of them.
 
         Raises:
-            UnavailableError: it has not said so of each. Send all again: their ids are the same.
+            UnavailableError: not all were acknowledged. Send all again: their ids are the same.
         """
         if self._waiting + len(messages) > MAX_WAITING:
             raise broker_unavailable(self._settings, "too many messages wait for it")
@@ -96,7 +101,7 @@ class Outbox:
     async def _using(
         self, call: Callable[[Publisher], T], then: asyncio.Future[None] | None = None
     ) -> T:
-        """Call with the client, and wait for what comes later; a failure costs it the client."""
+        """Call with the client, then wait for a future; on a failure the client is opened anew."""
         if self.trouble is not None:
             raise broker_unavailable(self._settings, self.trouble)
         try:
@@ -106,7 +111,7 @@ class Outbox:
                     await then
         except (KafkaError, UnavailableError, TimeoutError) as error:
             if self.trouble is None:
-                log.warning("the broker is away", error=type(error).__name__)
+                log.warning("broker unavailable", error=type(error).__name__)
                 self.trouble = type(error).__name__
             raise broker_unavailable(self._settings, type(error).__name__) from error
         return answer
@@ -122,13 +127,13 @@ class Outbox:
                 try:
                     await self._on_thread(self._reopen)
                     self.trouble = None
-                except Exception as error:  # whatever it is: a task that ended would go unseen
+                except Exception as error:  # whatever it is: a task that ends would go unnoticed
                     self.trouble = str(error)
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     def _reopen(self) -> None:
         self._close()
-        self._publisher = Publisher(self._settings, self._source, PATIENCE_SECONDS)
+        self._publisher = Publisher(self._settings, self._source, CONNECT_SECONDS)
         log.info("connected")
 
     def _close(self) -> None:
@@ -141,41 +146,41 @@ class Outbox:
 
 
 class _Acks:
-    """Counts acks on the client's thread, and tells the loop when the last one came."""
+    """Counts acknowledgements on the client's thread, and resolves ``all`` in the loop."""
 
     def __init__(self, expected: int):
         self._loop = asyncio.get_running_loop()
         self._missing = expected
         self._lock = threading.Lock()
         self.all: asyncio.Future[None] = self._loop.create_future()
-        self.all.add_done_callback(_look)
+        self.all.add_done_callback(_retrieve_error)
 
     def one(self, _metadata: object) -> None:
-        """The broker has one more."""
+        """One more was acknowledged."""
         with self._lock:
             self._missing -= 1
             complete = self._missing == 0
         if complete:
-            self._tell(None)
+            self._resolve(None)
 
     def failed(self, error: BaseException) -> None:
-        """One of them will not arrive."""
-        self._tell(error)
+        """One of them failed."""
+        self._resolve(error)
 
-    def _tell(self, error: BaseException | None) -> None:
+    def _resolve(self, error: BaseException | None) -> None:
         def settle() -> None:
-            if self.all.done():  # given up, or an earlier one failed
+            if self.all.done():  # timed out, or an earlier one failed
                 return
             if error is None:
                 self.all.set_result(None)
             else:
                 self.all.set_exception(error)
 
-        with suppress(RuntimeError):  # the loop is gone: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(settle)
 
 
-def _look(future: asyncio.Future[None]) -> None:
-    """An error that nobody waits for any more is no news."""
+def _retrieve_error(future: asyncio.Future[None]) -> None:
+    """Mark an error as retrieved: asyncio would log one that nobody waits for any more."""
     if not future.cancelled():
         future.exception()
