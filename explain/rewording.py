@@ -18,8 +18,8 @@ from typing import Protocol
 
 from explain.facts.signature import Signature, facts_of_signature
 from explain.language_model.process import LanguageModelProcess, LanguageModelUnavailable
-from explain.language_model.reasons import counter_name
-from explain.phrasebook.book import Phrasebook, refusals
+from explain.language_model.reasons import FAILURE_REASONS, counter_name
+from explain.phrasebook.book import BANNED, Phrasebook, refusals
 from explain.phrasebook.writing import Author, make_phrase, question_for
 from explain.templates.compose import reword, signatures_of
 from explain.templates.drafts import choice_of, sentences_for
@@ -101,7 +101,7 @@ class Reworder:
         self._thread = threading.Thread(target=self._run, name="rewording", daemon=True)
         self._pulse = Pulse("rewording", self._thread, MAX_SILENT_SECONDS)
         health.watch("rewording", self._pulse.look)
-        health.declare(counter(reason) for reason in REASONS)
+        health.declare(counter_name(reason) for reason in FAILURE_REASONS)
         health.declare(f"rewordings_refused_{code}" for code in (*(r.code for r in RULES), BANNED))
 
     def start(self) -> None:

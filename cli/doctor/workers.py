@@ -133,7 +133,7 @@ def _name(said: LastStatus) -> str:
     return f"instance {said.status.instance[:8]}"
 
 
-def _words(running: Sequence[Said]) -> Iterator[Finding]:
+def _words(running: Sequence[LastStatus]) -> Iterator[Finding]:
     from explain.language_model.reasons import counted_failures
     from store.workers.status_rows import summed
 

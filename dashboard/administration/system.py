@@ -131,7 +131,7 @@ def alert_wording(shown: Iterable[ShownProcess]) -> AlertWording | None:
         ("worded by the tables, without a phrase to show", "phrases_missed"),
         ("reworded by the model afterwards", "rewordings_published"),
     )
-    model_failures = (WordingFallback(*one) for one in model_reasons.counted(counted))
+    model_failures = (WordingFallback(*one) for one in counted_failures(counted))
     return AlertWording(
         alerts=counted["alerts"],
         sources=[WordingSource(meaning, counted[name]) for meaning, name in sources],

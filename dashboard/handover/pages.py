@@ -13,7 +13,7 @@ from dashboard.auth.guard import database_unavailable
 from dashboard.auth.session_lookup import SESSION
 from dashboard.handover.view import View, readable_summary
 from dashboard.shell.templating import render_page
-from explain.shift_summary.summary import Window
+from explain.shift_summary.records import Window
 from store.episodes import board
 from store.episodes.shift import Of, shift
 from vigil.service.errors import UnavailableError

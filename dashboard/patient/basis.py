@@ -14,7 +14,6 @@ from store.episodes.evidence import Basis
 from vigil.domain import figures
 from vigil.domain.kinds import KINDS
 from vigil.domain.signals import SIGNALS
-from vigil.values.numbers import finite_number
 from vigil.values.rounding import half_up, written
 
 

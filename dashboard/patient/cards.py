@@ -103,8 +103,8 @@ def render_card_placeholder(episode: Episode) -> rows.Fragment:
 
 @cache
 def _offered_questions() -> tuple[OfferedQuestion, ...]:
-    words = book("care_team")
-    return tuple(OfferedQuestion(intent, words.say("ask", intent)) for intent in words.asks)
+    words = question_table("care_team")
+    return tuple(OfferedQuestion(intent, words.text("ask", intent)) for intent in words.intents)
 
 
 def render_patient_head(

@@ -14,8 +14,9 @@ from fastapi.responses import Response
 from dashboard.auth.guard import database_unavailable
 from dashboard.auth.session_lookup import SESSION
 from dashboard.shell.templating import render_page
-from explain.questions.answers import REFUSED, answer, book
-from explain.questions.asking import LONGEST, intent_of
+from explain.questions.answers import REFUSED, answer
+from explain.questions.asking import MAX_QUESTION_CHARACTERS, intent_of
+from explain.questions.table import question_table
 from store.episodes import board, steps
 from vigil.domain.kinds import KINDS
 from vigil.service import isolation
@@ -73,9 +74,9 @@ class QuestionPages:
         shown: dict[str, Any] = {
             "answer": answered,
             "kind": KINDS[event.kind].label if event.kind in KINDS else event.kind,
-            "intents": book("care_team").asks,
-            "text": book("care_team").say,
-            "longest": LONGEST,
+            "intents": question_table("care_team").intents,
+            "text": question_table("care_team").text,
+            "longest": MAX_QUESTION_CHARACTERS,
         }
         return render_page(
             "patient/question.html",

@@ -55,15 +55,17 @@ class QuestionForm:
     send: str
     limits: str
     questions: tuple[OfferedQuestion, ...]
-    longest: int = LONGEST
+    longest: int = MAX_QUESTION_CHARACTERS
     """Characters that may be typed."""
 
 
 def question_form(locale: str) -> QuestionForm:
     """The form for a phone's locale."""
-    table = book("patient", answer_locale(locale))
-    questions = tuple(OfferedQuestion(intent, table.say("ask", intent)) for intent in table.asks)
-    heading, field, send, limits = (table.say("page", row) for row in _PAGE)
+    table = question_table("patient", answer_locale(locale))
+    questions = tuple(
+        OfferedQuestion(intent, table.text("ask", intent)) for intent in table.intents
+    )
+    heading, field, send, limits = (table.text("page", row) for row in _PAGE)
     return QuestionForm(heading=heading, field=field, send=send, limits=limits, questions=questions)
 
 
@@ -103,7 +105,7 @@ def routes(context: WebContext) -> APIRouter:
             words=words_for(phone.locale),
             message=message,
             answer=answered,
-            text=book("patient", locale).say,
+            text=question_table("patient", locale).text,
             form=question_form(locale),
         )
 

@@ -56,19 +56,19 @@ class PhraseCard:
 
 def phrase_card(line: Line) -> PhraseCard:
     """Prepare a phrase; also one of another version."""
-    pieces = reviewing.pieces(line.text)
+    pieces = split_at_slots(line.text)
     try:
-        signature = signatures.parse(line.signature)
+        signature = parse_signature(line.signature)
     except ValueError:
         return PhraseCard(
             line=line, description=(line.signature,), slots=(), pieces=pieces, example=None
         )
     return PhraseCard(
         line=line,
-        description=reviewing.in_words(signature),
+        description=describe_signature(signature),
         slots=signature.slots,
         pieces=pieces,
-        example=reviewing.example(signature, line.text),
+        example=make_example(signature, line.text),
     )
 
 

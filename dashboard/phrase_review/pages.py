@@ -21,7 +21,7 @@ from dashboard.phrase_review.cards import PhraseQuery
 from dashboard.phrase_review.review import ReviewRecorded, ReviewRejected, Verb
 from dashboard.shell.roles import REVIEWERS
 from dashboard.shell.templating import render_page
-from explain.phrasebook.reviewing import label
+from explain.phrasebook.reviewing import kind_label
 from store.phrases import review as phrases
 from vigil.service.errors import UnavailableError
 from vigil.values.text import Lines
@@ -162,7 +162,7 @@ class PhrasePages:
             outcome=outcome,
             totals=totals,
             count=count,
-            kinds=[(kind, label(kind)) for kind in kinds],
+            kinds=[(kind, kind_label(kind)) for kind in kinds],
             cards=[phrase_cards.phrase_card(line) for line in lines],
             pages=max(1, -(-count // PAGE_SIZE)),
             size=PAGE_SIZE,

@@ -94,7 +94,7 @@ def edit_revisions(
 
 def reasons_in_words(codes: Sequence[str]) -> tuple[str, ...]:
     """Reason codes in words."""
-    return tuple(REASONS.get(code, code) for code in codes)
+    return tuple(REFUSAL_REASONS.get(code, code) for code in codes)
 
 
 async def review_phrases(
@@ -146,12 +146,12 @@ async def edit_phrase(
     if problem is not None:
         return problem
     try:
-        signature = signatures.parse(held.signature)
+        signature = parse_signature(held.signature)
     except ValueError:
         return ReviewRejected(
             422, "This version of Vigil has no alert for it; it cannot be changed."
         )
-    codes = await asyncio.to_thread(judge, signature, text)
+    codes = await asyncio.to_thread(judge_sentence, signature, text)
     if codes:
         return ReviewRejected(
             422, "The verifier refuses this. Nothing was changed.", reasons_in_words(codes)

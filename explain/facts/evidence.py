@@ -28,22 +28,6 @@ def number(evidence: Mapping[str, Any], *path: str) -> float | None:
     return finite_number(node)
 
 
-def finite_number(node: Any) -> float | None:
-    """A node as a number, or None where it is no plain finite one.
-
-    >>> finite_number(118), finite_number(True), finite_number("118")
-    (118.0, None, None)
-    """
-    if type(node) is float:
-        return node if isfinite(node) else None
-    if type(node) is not int:
-        return None
-    try:
-        return float(node)
-    except OverflowError:  # a whole number of more than 308 digits
-        return None
-
-
 def within_range(value: float | None, lowest: float, highest: float) -> float | None:
     """The value if it lies in the range, else None.
 

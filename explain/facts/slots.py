@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from explain import tables
-from explain.facts.evidence import finite_number, number, within_range
+from explain.facts.evidence import number, within_range
 from explain.facts.extraction import row_of
 from explain.facts.further_findings import read_contributors, read_parts
 from explain.facts.slot_formatting import DAY, RANGE, TIME, SlotValue, slot_formatter

@@ -135,8 +135,8 @@ class _Log:
         self._compared = None
 
     def reached_end(self) -> None:
-        """Mend what the log lacks."""
-        self._topic.whole()
+        """Restore what the log lacks."""
+        self._topic.mark_read()
         changes = self._topic.changes
         if changes == self._compared:
             return

@@ -138,4 +138,4 @@ class _Reading:
     def reached_end(self) -> None:
         """The book is whole."""
         self._directory.open(self._book)
-        self._directory.report_position(self._book)
+        self._directory.tell(self._book)

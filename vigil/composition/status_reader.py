@@ -63,7 +63,7 @@ def read_statuses(settings: Settings, back_seconds: float = BACK_SECONDS) -> lis
                     found[last.status.instance] = last
     except KafkaError as error:
         raise broker_unavailable(settings, type(error).__name__) from error
-    return sorted(found.values(), key=lambda said: said.heard, reverse=True)
+    return sorted(found.values(), key=lambda last: last.received_at, reverse=True)
 
 
 def _since(consumer: Any, place: TopicPartition, moment: float) -> Any:
@@ -76,7 +76,7 @@ def _since(consumer: Any, place: TopicPartition, moment: float) -> Any:
     while consumer.position(place) < end:
         yield from consumer.poll(timeout_ms=POLL_MS).get(place, ())
         if deadline is None:
-            deadline = time.monotonic() + PATIENCE_SECONDS
+            deadline = time.monotonic() + TIMEOUT_SECONDS
             end = committed_ends.known_end(consumer, place, end)
         elif time.monotonic() > deadline:
             return

@@ -120,7 +120,7 @@ class LocalDeadLetters:
             message = wire.Outgoing(
                 DEADLETTER.name, key=found.key, value=found.value, headers=found.headers
             )
-            timestamp = found.kept_at if of_millis(found.kept_at) else 0
+            timestamp = found.kept_at if from_millis(found.kept_at) else 0
             yield LocalDeadLetter(path, message, timestamp)
 
     def count(self) -> int:

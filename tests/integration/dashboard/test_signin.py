@@ -65,7 +65,6 @@ def test_the_database_holds_no_token_and_no_password(board: Board) -> None:
 
 def test_cookie_is_bound_to_https_where_there_is_https() -> None:
     from dashboard.auth.session_lookup import cookie_name
-    from dashboard.shell.cookies import secure
     from vigil.service.settings import Settings
 
     settings = Settings(public_url="https://vigil.example")

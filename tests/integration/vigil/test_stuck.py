@@ -68,11 +68,11 @@ def test_a_handler_that_hangs_is_reported_while_it_hangs(
         end.callback(go_on.set)
         publisher.publish(messages)
         assert hanging.wait(30)
-        trouble = eventually(lambda: health.now().troubles.get("stuck"))
+        trouble = eventually(lambda: health.snapshot().troubles.get("stuck"))
         assert "vitals.readings/" in str(trouble)
         assert "the handler has not come back from" in str(trouble)
-        assert 1 <= health.now().gauges["lag_messages"] <= 4
-        assert health.now().gauges["lag_seconds"] >= 2
+        assert 1 <= health.snapshot().gauges["lag_messages"] <= 4
+        assert health.snapshot().gauges["lag_seconds"] >= 2
         assert 'vigil_stuck_partitions{service="' in health.metrics()
         go_on.set()
         eventually(health.ready)
@@ -93,9 +93,9 @@ def test_what_is_waited_for_is_the_reason_and_the_lag_grows_meanwhile(
     recorder = Recorder(prefix, before)
     with looping(recorder, stream) as (health, _):
         publisher.publish(messages[:1])
-        trouble = eventually(lambda: health.now().troubles.get("stuck"))
+        trouble = eventually(lambda: health.snapshot().troubles.get("stuck"))
         assert "The database is not there" in str(trouble)
-        assert set(health.now().troubles) == {"stuck", "unavailable.database"}
+        assert set(health.snapshot().troubles) == {"stuck", "unavailable.database"}
         publisher.publish(messages[1:])
         # Tansu counts them as one
         eventually(lambda: health.snapshot().gauges["lag_messages"] >= 2)
@@ -131,7 +131,7 @@ def test_a_foreign_group_member_is_reported_until_it_leaves(
         )
         theirs.start()
         try:
-            trouble = eventually(lambda: health.now().troubles.get("stranger"), 60)
+            trouble = eventually(lambda: health.snapshot().troubles.get("stranger"), 60)
             eventually(lambda: owned)
             assert "none of Vigil's" in str(trouble)
             assert "client id 'their-own'" in str(trouble)
@@ -205,9 +205,7 @@ def test_a_group_in_a_rebalance_changes_nothing(
     stream: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     health = Health("store")
-    watch = group_watch.GroupWatch(
-        stream, "store", topics=["vitals.readings"], health=health
-    )
+    watch = group_watch.GroupWatch(stream, "store", topics=["vitals.readings"], health=health)
     seen = iter([
         GroupDescription("classic", True, (OURS, THEIRS)),
         GroupDescription("classic", False, ()), None,
@@ -217,7 +215,7 @@ def test_a_group_in_a_rebalance_changes_nothing(
     found = []
     for _ in range(4):
         watch._check(None)
-        found.append("stranger" in health.now().troubles)
+        found.append("stranger" in health.snapshot().troubles)
     assert found == [True, True, True, False]
 
 

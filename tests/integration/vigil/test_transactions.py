@@ -169,9 +169,7 @@ def send(producer: Any, place: TopicPartition, messages: list[Outgoing]) -> None
 
 
 @pytest.mark.kafka
-def test_our_reader_returns_what_the_librarys_returns(
-    streaming: Settings, producer: Open
-) -> None:
+def test_our_reader_returns_what_the_librarys_returns(streaming: Settings, producer: Open) -> None:
     place, dice = topic_of(streaming), random.Random(4)  # noqa: S311 (a test)
     plain = KafkaProducer(bootstrap_servers=streaming.kafka_bootstrap)
     writers, begun = [producer() for _ in range(3)], set[Any]()

@@ -146,6 +146,6 @@ def test_each_locale_asks_and_answers_in_its_own_words(home: Home, locale: str) 
     page = unescape(home.browser.get("/phone").text)
     for asked in question_form(locale).questions:
         assert asked.text in page
-    shown = home.ask(told, question=book("patient", locale).say("ask", "usual"))
+    shown = home.ask(told, question=question_table("patient", locale).text("ask", "usual"))
     assert answer("usual", told, "patient", locale).text in shown
     assert 'dir="rtl"' in shown or locale != "ar"
