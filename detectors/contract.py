@@ -17,6 +17,7 @@ a class and a row in :mod:`detectors.registry`; the law suite in ``tests/detecto
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from math import inf
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct, convert, to_builtins
@@ -33,6 +34,10 @@ CLEAR: Literal[0] = 0
 MUTED: Literal[-1] = -1
 """It cannot be judged now, as a high heart rate while the person is active."""
 Stance = Literal[2, 1, 0, -1]
+LONG_AGO = -1e12
+"""A time before all others, in seconds since 1970: nothing has happened yet."""
+NEVER = inf
+"""A time after all others: there is no deadline."""
 M = TypeVar("M", bound=Struct)
 
 

@@ -91,7 +91,7 @@ class Shard:
                 raise FailedOn(received) from error
             for event in found:
                 yield wire.outgoing(event, NAME)
-        self.unsaved |= self.engine.changed()
+        self.unsaved |= self.engine.take_changed()
         self.next_offset = batch[-1].offset + 1
 
     def passed(self, end: int) -> None:
@@ -226,9 +226,8 @@ class Detectors:
     def _count_unknown(self, shards: Iterable[Shard]) -> None:
         """Signals that were passed over, which a newer Vigil may know."""
         for shard in shards:
-            if shard.engine.unknown_values:
-                self._health.count("unknown_signals", shard.engine.unknown_values)
-                shard.engine.unknown_values = 0
+            if count := shard.engine.take_unknown_values():
+                self._health.count("unknown_signals", count)
 
     def _measure(self) -> None:
         known = sum(len(shard.engine.known) for shard in self._shards.values())

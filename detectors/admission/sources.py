@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -52,7 +51,7 @@ class Devices(Struct, array_like=True):
     preferred: dict[str, Preferred] = {}
 
 
-class Chosen(NamedTuple):
+class Chosen(Struct, frozen=True, gc=False):
     """What is taken of a reading, and what was found in comparing it."""
 
     values: Mapping[str, float]
