@@ -23,7 +23,7 @@ from detectors.tuning.proposal import FORM, Proposal
 from vigil.service.errors import InputError, VigilError
 
 if TYPE_CHECKING:
-    from detectors.sections.patient import PatientConfig
+    from detectors.configuration.patient import PatientConfig
     from detectors.tuning.proposal import Change, Proposal
 
 

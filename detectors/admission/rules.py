@@ -24,10 +24,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from detectors.admission.configuration import AdmissionConfig
 from detectors.admission.tracks import Track
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
-from detectors.sections.intake.admission import AdmissionConfig
-from detectors.sections.patient import EpisodePolicy
+from detectors.episodes.configuration import EpisodePolicy
 from vigil.domain.figures import apart
 from vigil.domain.signals import SIGNALS
 

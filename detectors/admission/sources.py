@@ -19,10 +19,9 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from detectors.admission.rules import FAULT, PRESSURE
+from detectors.admission.sources_configuration import Disagreement, SourcesConfig
 from detectors.admission.tracks import Track
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
-from detectors.sections.intake.sources import Disagreement
-from detectors.sections.intake.sources import Sources as SourcesConfig
 from vigil.domain.signals import NAMES
 
 NOBODY = 10**6

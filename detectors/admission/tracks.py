@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from detectors.sections.intake.admission import Jump, Stuck
+from detectors.admission.configuration import Jump, Stuck
 
 RECENT_WEIGHT = 0.25
 """Of the newest value in the mean of the last few."""

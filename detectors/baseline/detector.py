@@ -28,12 +28,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
+from detectors.baseline.configuration import BaselineConfig, Usual
 from detectors.baseline.sustained import Window
 from detectors.baseline.usual import Keys, Known, bins_of, of_first_version
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
 from detectors.limits.detector import NOTHING
-from detectors.sections.families.baseline import BaselineConfig, Usual
-from detectors.sections.patient import PatientConfig
 from vigil.domain.figures import figure
 from vigil.domain.kinds import KINDS
 from vigil.values.rounding import half_up
@@ -94,13 +93,17 @@ def _lasting(
 
 
 class Baseline:
-    """Finds values that are sustained far from the person's usual ones."""
+    """Finds values that are sustained far from the person's usual ones.
+
+    Args:
+        utc_offset_hours: of local time, by which the parts of the day are told apart.
+    """
 
     name = "baseline"
 
-    def __init__(self, config: PatientConfig):
-        self._config: BaselineConfig = config.baseline
-        self._offset = config.context.utc_offset_hours
+    def __init__(self, config: BaselineConfig, utc_offset_hours: float):
+        self._config = config
+        self._offset = utc_offset_hours
         self._judged = {
             signal: _Judged(
                 signal,
@@ -113,7 +116,7 @@ class Baseline:
                 bins_of(usual.slots),
                 max(usual.blocks, usual.unknown_blocks or 0),
             )
-            for signal, usual in config.baseline.signals.items()
+            for signal, usual in config.signals.items()
             if usual.enabled
         }
         self.signals = frozenset(self._judged)

@@ -21,6 +21,7 @@ from math import sqrt
 
 from msgspec import Struct
 
+from detectors.baseline.novelty_configuration import NoveltyConfig
 from detectors.contract import (
     BETWEEN,
     BEYOND,
@@ -33,7 +34,6 @@ from detectors.contract import (
     Stance,
 )
 from detectors.limits.detector import NOTHING
-from detectors.sections.patient import PatientConfig
 from vigil.domain.figures import figure
 from vigil.values.rounding import half_up
 
@@ -57,14 +57,18 @@ class Together(Struct, array_like=True):
 
 
 class Novelty(Remembering[Together]):
-    """Judges residuals of signals measured together."""
+    """Judges residuals of signals measured together.
+
+    Args:
+        signals: those that have a personal baseline.
+    """
 
     name = "novelty"
     memory = Together
 
-    def __init__(self, config: PatientConfig):
-        self._config = own = config.novelty
-        judged = sorted(name for name, row in config.baseline.signals.items() if row.enabled)
+    def __init__(self, config: NoveltyConfig, signals: Iterable[str]):
+        self._config = own = config
+        judged = sorted(signals)
         self._keys = {signal: f"baseline.{signal}" for signal in judged}
         self._pairs = {one: {two: _pair(one, two) for two in judged} for one in judged}
         self.signals = frozenset(judged if own.enabled else ())

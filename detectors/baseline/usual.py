@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from detectors.baseline.configuration import BaselineConfig, Usual
 from detectors.baseline.estimates import Estimate
 from detectors.baseline.sustained import Window
 from detectors.context.activity import PERIODS
-from detectors.sections.families.baseline import BaselineConfig, Usual
 
 DAY = 86400.0
 Keys = Mapping[str, tuple[str, ...]]

@@ -24,9 +24,9 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
+from detectors.blood_pressure_over_days.configuration import PressureDaysConfig
 from detectors.contract import Finding, Moment, Remembering, Rule, stance_above
 from detectors.limits.detector import NOTHING
-from detectors.sections.patient import PatientConfig
 from vigil.domain import figures
 from vigil.domain.kinds import KINDS
 from vigil.values.rounding import half_up
@@ -79,15 +79,19 @@ SYSTOLIC, DIASTOLIC = _rule("systolic"), _rule("diastolic")
 
 
 class PressureDays(Remembering[Memory]):
-    """Finds averages over days that belong to a raised category."""
+    """Finds averages over days that belong to a raised category.
+
+    Args:
+        utc_offset_hours: of local time, by which days begin.
+    """
 
     name = "pressure_days"
     memory = Memory
 
-    def __init__(self, config: PatientConfig):
-        self._settings = config.pressure_days
-        self._categories = self._settings.guidelines[self._settings.guideline]
-        self._shift = config.context.utc_offset_hours * 3600.0
+    def __init__(self, config: PressureDaysConfig, utc_offset_hours: float):
+        self._settings = config
+        self._categories = config.guidelines[config.guideline]
+        self._shift = utc_offset_hours * 3600.0
         self.signals = frozenset({"systolic"} if self._settings.enabled else ())
 
     def rules(self) -> Iterable[str]:

@@ -23,13 +23,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from detectors.river_plugin.checks import check_plugins
-from detectors.sections.checks import check, refused
-from detectors.sections.families.baseline import Usual
-from detectors.sections.families.river_plugin import Plugin
-from detectors.sections.intake.admission import Jump, Stuck
-from detectors.sections.intake.sources import Disagreement
-from detectors.sections.patient import EpisodePolicy, Limit, PatientConfig
+from detectors.admission.configuration import Jump, Stuck
+from detectors.admission.sources_configuration import Disagreement
+from detectors.baseline.configuration import Usual
+from detectors.configuration.checks import check, refused
+from detectors.configuration.patient import PatientConfig
+from detectors.configuration.plugin_checks import check_plugins
+from detectors.episodes.configuration import EpisodePolicy
+from detectors.limits.configuration import Limit
+from detectors.river_plugin.configuration import PluginConfig
 
 DEFAULTS = Path(__file__).with_name("defaults")
 """The folder of the shipped figures: one TOML file a concern; their tables do not overlap."""
@@ -149,7 +151,7 @@ def _patient_config(raw: dict[str, Any], source: str) -> PatientConfig:
         ("admission.stuck", Stuck),
         ("admission.jump", Jump),
         ("sources.disagree", Disagreement),
-        ("plugins", Plugin),
+        ("plugins", PluginConfig),
     ):
         table: Any = raw
         for part in section.split("."):

@@ -26,8 +26,8 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from detectors.context.configuration import ContextConfig
 from detectors.contract import LONG_AGO
-from detectors.sections.intake.context import ContextConfig
 from vigil.domain.reading import Activity, Context
 
 Source = Literal["device", "steps", "time_of_day", ""]

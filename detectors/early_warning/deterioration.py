@@ -19,9 +19,12 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from detectors.contract import Finding, Moment, Remembering, Rule, stance_above
+from detectors.early_warning.deterioration_configuration import (
+    DeteriorationConfig,
+    Scorecard,
+    Table,
+)
 from detectors.limits.detector import NOTHING
-from detectors.sections.families.deterioration import Scorecard, Table
-from detectors.sections.patient import PatientConfig
 from vigil.domain.figures import figure
 from vigil.values.rounding import half_up
 
@@ -75,8 +78,8 @@ class Risk(Remembering[Stay]):
     name = "deterioration"
     memory = Stay
 
-    def __init__(self, config: PatientConfig):
-        self._config = own = config.deterioration
+    def __init__(self, config: DeteriorationConfig):
+        self._config = own = config
         self._cards = own.signals
         self.signals = frozenset(own.signals if own.enabled else ())
         self._rule = Rule(

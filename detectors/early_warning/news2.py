@@ -28,8 +28,8 @@ from detectors.contract import (
     Stance,
     stance_above,
 )
+from detectors.early_warning.configuration import EarlyWarningConfig
 from detectors.limits.detector import NOTHING
-from detectors.sections.patient import PatientConfig
 from vigil.domain.figures import DECIMALS, figure
 from vigil.domain.kinds import Priority
 
@@ -87,8 +87,8 @@ class EarlyWarningScore(FindingsOnly):
 
     name = "early_warning"
 
-    def __init__(self, config: PatientConfig):
-        self._config = own = config.early_warning
+    def __init__(self, config: EarlyWarningConfig):
+        self._config = own = config
         self.signals = frozenset(NEWS2 if own.enabled else ())
         self._urgent = self._rule("urgent", "medium")
         self._emergency = self._rule("emergency", "high")

@@ -18,10 +18,10 @@ from msgspec import Struct
 
 from detectors.admission.held_readings import group_of
 from detectors.admission.rules import PRESSURE
+from detectors.configuration.late import LateConfig
 from detectors.contract import LONG_AGO
 from detectors.episodes.memory import EpisodesByKind
 from detectors.episodes.tracker import Step
-from detectors.sections.intake.late import Late
 from vigil.domain.kinds import KINDS
 
 Gap = tuple[float, float]
@@ -62,7 +62,7 @@ class Known(Struct, frozen=True, gc=False):
 
 
 def widened(
-    past: Past | None, known: Known, taken: Iterable[str], time: float, settings: Late
+    past: Past | None, known: Known, taken: Iterable[str], time: float, settings: LateConfig
 ) -> Past | None:
     """The past with the gaps that a newer reading at ``time`` leaves behind it.
 
@@ -102,7 +102,7 @@ def fill(
     *,
     time: float,
     received: float,
-    settings: Late,
+    settings: LateConfig,
 ) -> Filled:
     """Find what of a late reading lies inside a gap; from then on that is no gap any more.
 
@@ -127,7 +127,7 @@ def fill(
     return filled
 
 
-def tidied(past: Past | None, known: Known, settings: Late) -> Past | None:
+def tidied(past: Past | None, known: Known, settings: LateConfig) -> Past | None:
     """The past once no more late readings are expected: what is too short for a gap is none."""
     if past is None:
         return None
@@ -163,7 +163,7 @@ def _or_none(past: Past | None) -> Past | None:
     return past if kept else None
 
 
-def _least(known: Known, settings: Late) -> float:
+def _least(known: Known, settings: LateConfig) -> float:
     return max(settings.gap_seconds, settings.usual_intervals * known.usual_seconds)
 
 

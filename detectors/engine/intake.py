@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from detectors.admission.rules import CONTACT, FAULT, Admission, Admitted
 from detectors.admission.sources import Chosen, Sources
+from detectors.configuration.patient import PatientConfig
 from detectors.context import activity
 from detectors.contract import LONG_AGO, Moment
 from detectors.engine import gaps
 from detectors.engine.state import PatientState
 from detectors.episodes.memory import open_episodes
-from detectors.sections.patient import PatientConfig
 from vigil.domain.kinds import KINDS
 from vigil.domain.reading import Context, Measurement
 from vigil.domain.signals import NAMES

@@ -21,17 +21,16 @@ from msgspec import Struct
 
 from detectors.admission.held_readings import group_of
 from detectors.admission.rules import possible
+from detectors.configuration.patient import PatientConfig
 from detectors.context import activity
 from detectors.context.activity import ContextMemory
 from detectors.contract import Detector, Finding, Moment
 from detectors.engine import gaps
-from detectors.engine.late_data import LateData
-from detectors.engine.state import PatientState
+from detectors.engine.state import LateData, PatientState
 from detectors.episodes.memory import PatientEpisodes
 from detectors.episodes.tracker import Episodes, Step
 from detectors.limits.combination import Combination
 from detectors.limits.detector import Limits
-from detectors.sections.patient import PatientConfig
 from vigil.domain.kinds import KINDS
 from vigil.domain.reading import Context, Measurement, Upload
 

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from detectors.configuration.missing_data import SilenceConfig
 from detectors.contract import BEYOND, CLEAR, NEVER, Finding, Rule
-from detectors.sections.intake.missing_data import SilenceConfig
 
 KIND = "no_data"
 MEMORY_INTERVALS = 50

@@ -15,10 +15,9 @@ from detectors.admission.rules import CLOCK
 from detectors.context import activity
 from detectors.contract import LONG_AGO, NEVER, Finding, Moment
 from detectors.engine import gaps, intake, missing_data
-from detectors.engine.late_data import LateData
 from detectors.engine.late_readings import LateStep
 from detectors.engine.pipeline import Pipeline
-from detectors.engine.state import PatientState
+from detectors.engine.state import LateData, PatientState
 from detectors.engine.timers import Timers
 from detectors.episodes.evidence import Origin, event
 from detectors.episodes.tracker import Step

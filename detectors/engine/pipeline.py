@@ -8,13 +8,13 @@ from typing import Any
 from msgspec import Struct
 
 from detectors.admission.rules import technical_policies
+from detectors.configuration.patient import PatientConfig
 from detectors.contract import Detector, Finding, Memoryless
 from detectors.engine import missing_data
 from detectors.engine.intake import Intake
 from detectors.engine.late_readings import LateReadings
 from detectors.episodes.tracker import Episodes
 from detectors.registry import BUILT_IN
-from detectors.sections.patient import PatientConfig
 
 
 class Judges(Struct, frozen=True, gc=False):

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from detectors.admission.held_readings import Held
 from detectors.admission.sources import Devices
@@ -27,13 +27,27 @@ from detectors.admission.tracks import Track
 from detectors.context.activity import ContextMemory
 from detectors.contract import LONG_AGO, Detector, Remembering
 from detectors.engine.gaps import Known, Past
-from detectors.engine.late_data import LateData
 from detectors.engine.missing_data import LastSeen
 from detectors.engine.state_versions import upgraded
-from detectors.episodes.memory import PatientEpisodes
+from detectors.episodes.memory import EpisodesByKind, PatientEpisodes
 from vigil.service.errors import WireError
 
 VERSION = 2
+
+
+class LateData(Struct, array_like=True):
+    """What is remembered of one patient's late readings while they come
+    (:mod:`detectors.engine.late_readings`)."""
+
+    until: dict[str, float] = {}
+    """Signal, or ``pressure`` → where the gap ends that is being filled."""
+    episodes: EpisodesByKind = {}
+    context: ContextMemory = field(default_factory=ContextMemory)
+    received: float = 0.0
+    """Receive time of the last."""
+    quality: float = 1.0
+    """Running share of late readings that could be judged, 0 to 1."""
+    synthetic: bool = False
 
 
 class Saved(Struct, array_like=True):

@@ -16,7 +16,7 @@ from detectors.contract import Detector, Moment
 from detectors.episodes.grouping import Part
 from detectors.episodes.tracker import Step
 from detectors.limits.combination import combine
-from detectors.sections.checks import DERIVED
+from detectors.limits.configuration import DERIVED
 from vigil.domain import figures, ids
 from vigil.domain.episode import Event
 from vigil.domain.kinds import KINDS

@@ -32,9 +32,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from detectors.contract import BEYOND, CLEAR, LONG_AGO, MUTED, Finding, Moment, Rule
+from detectors.episodes.configuration import EpisodePolicy
 from detectors.episodes.grouping import Part, described, join, lead_of, parts_of, weighs
 from detectors.episodes.memory import EpisodeMemory, PatientEpisodes, Run
-from detectors.sections.patient import EpisodePolicy
 from vigil.domain.episode import Phase
 from vigil.domain.figures import figure
 from vigil.domain.kinds import PRIORITY_ORDER

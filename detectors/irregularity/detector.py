@@ -30,8 +30,8 @@ from detectors.contract import (
     Rule,
     Stance,
 )
+from detectors.irregularity.configuration import IrregularityConfig
 from detectors.limits.detector import NOTHING
-from detectors.sections.patient import PatientConfig
 from vigil.values.rounding import half_up
 
 KIND = "heart_rate_irregular"
@@ -58,8 +58,8 @@ class IrregularRate(Remembering[Steps]):
     name = "irregularity"
     memory = Steps
 
-    def __init__(self, config: PatientConfig):
-        self._config = own = config.irregularity
+    def __init__(self, config: IrregularityConfig):
+        self._config = own = config
         self.signals = frozenset({"heart_rate"} if own.enabled else ())
         self._near = own.above - 10.0**-DECIMALS
         self._rule = Rule(

@@ -23,7 +23,7 @@ from detectors.contract import (
     Rule,
     Stance,
 )
-from detectors.sections.patient import Limit, PatientConfig
+from detectors.limits.configuration import Limit
 from vigil.domain.figures import DECIMALS, figure
 from vigil.domain.signals import NAMES
 from vigil.values.rounding import half_up
@@ -114,7 +114,7 @@ def _threshold(name: str, limit: Limit, detector: str, rank: int) -> Threshold:
         readings=limit.readings,
     )
     bound = limit.above if limit.above is not None else limit.below
-    assert bound is not None  # noqa: S101  (detectors.sections.checks holds it)
+    assert bound is not None  # noqa: S101  (detectors.configuration.checks holds it)
     bound, clear = figure(limit.signal, bound), figure(limit.signal, limit.clear)
     return Threshold(rule, bound, clear, limit.at_rest_only)
 
@@ -124,8 +124,8 @@ class Limits(Memoryless):
 
     name = "limits"
 
-    def __init__(self, config: PatientConfig):
-        self._boards = boards(config.limits, NAMES, self.name, rank=0)
+    def __init__(self, limits: Mapping[str, Limit]):
+        self._boards = boards(limits, NAMES, self.name, rank=0)
         self.signals = frozenset(self._boards)
 
     def rules(self) -> Iterable[str]:

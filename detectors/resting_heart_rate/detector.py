@@ -21,9 +21,9 @@ from msgspec import Struct, field
 
 from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Remembering, Rule, Stance
 from detectors.limits.detector import NOTHING
+from detectors.resting_heart_rate.configuration import RestingConfig
 from detectors.resting_heart_rate.nights import SLOT_SECONDS, Night
 from detectors.resting_heart_rate.reference import DAY, NEVER, Chart, History, Known, Level
-from detectors.sections.patient import PatientConfig
 from vigil.domain.kinds import KINDS
 from vigil.values.rounding import half_up
 
@@ -56,14 +56,18 @@ PAIR, DRIFT = _rule("resting.nights"), _rule("resting.drift")
 
 
 class Resting(Remembering[Memory]):
-    """Finds nights that are raised, at once or slowly."""
+    """Finds nights that are raised, at once or slowly.
+
+    Args:
+        utc_offset_hours: of local time, by whose hours it is night.
+    """
 
     name = "resting"
     memory = Memory
 
-    def __init__(self, config: PatientConfig):
-        self._settings = settings = config.resting
-        self._shift = (config.context.utc_offset_hours - settings.from_hour) * 3600.0
+    def __init__(self, config: RestingConfig, utc_offset_hours: float):
+        self._settings = settings = config
+        self._shift = (utc_offset_hours - settings.from_hour) * 3600.0
         self._length = settings.hours * 3600.0
         self.signals = frozenset({"heart_rate"} if settings.enabled else ())
 

@@ -24,8 +24,7 @@ import msgspec
 
 from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, FindingsOnly, Moment, Rule, Stance
 from detectors.river_plugin import pickles, river_models
-from detectors.sections.families.river_plugin import Plugin
-from detectors.sections.patient import PatientConfig
+from detectors.river_plugin.configuration import PluginConfig
 from vigil.domain.kinds import KINDS
 from vigil.service import logs
 
@@ -57,7 +56,7 @@ class Learned:
 class Judge:
     """One ``[plugins.NAME]`` table, made ready."""
 
-    def __init__(self, name: str, plugin: Plugin):
+    def __init__(self, name: str, plugin: PluginConfig):
         self.name = f"plugins.{name}"
         self.plugin = plugin
         model = self.build()
@@ -223,7 +222,7 @@ class Judge:
             limit = last.threshold if hasattr(last, "threshold") else last.quantile.get()
             return (BEYOND if last.classify(score) else CLEAR), limit
         limit = self.plugin.threshold
-        assert limit is not None  # noqa: S101  (detectors.river_plugin.checks holds it)
+        assert limit is not None  # noqa: S101  (detectors.configuration.plugin_checks holds it)
         clear = limit if self.plugin.clear is None else self.plugin.clear
         stance = BEYOND if score >= limit else CLEAR if score < clear else BETWEEN
         return stance, limit
@@ -254,9 +253,9 @@ class Plugins(FindingsOnly):
 
     name = "plugins"
 
-    def __init__(self, config: PatientConfig):
+    def __init__(self, plugins: Mapping[str, PluginConfig]):
         self._judges = {
-            name: Judge(name, plugin) for name, plugin in config.plugins.items() if plugin.enabled
+            name: Judge(name, plugin) for name, plugin in plugins.items() if plugin.enabled
         }
         for judge in self._judges.values():
             judge.rehearse()

@@ -12,9 +12,9 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
+from detectors.configuration.budget import Budget
 from detectors.configuration.loading import DetectionConfig
-from detectors.sections.budget import Budget
-from detectors.sections.patient import PatientConfig
+from detectors.configuration.patient import PatientConfig
 from detectors.tuning.days import Watched
 from detectors.tuning.ledger import Alarm
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from math import floor
 from typing import Any, NamedTuple
 
-from detectors.sections.budget import Bound
-from detectors.sections.checks import BOUND_UNUSUAL
-from detectors.sections.patient import Limit, PatientConfig
+from detectors.configuration.budget import Bound
+from detectors.configuration.checks import BOUND_UNUSUAL
+from detectors.configuration.patient import PatientConfig
+from detectors.limits.configuration import Limit
 
 
 class Knob(NamedTuple):

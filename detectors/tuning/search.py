@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from detectors.configuration.loading import DetectionConfig, from_tables
-from detectors.sections.patient import PatientConfig
+from detectors.configuration.patient import PatientConfig
 from detectors.tuning.backtest import Run
 from detectors.tuning.budget import counts
 from detectors.tuning.knobs import Knob, knobs, laid

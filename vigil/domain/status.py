@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from vigil.domain.reading import Moment, Number
+from vigil.domain.reading import Number, Timestamp
 
 
 class Status(Struct, frozen=True):
@@ -14,15 +14,15 @@ class Status(Struct, frozen=True):
     """Names the process for as long as it runs."""
     service: str
     version: str
-    started: Moment
-    time: Moment
+    started: Timestamp
+    time: Timestamp
     """When this was so; the newest of an instance holds."""
     trouble: dict[str, str]
     """What keeps it from working, by part; empty when ready."""
     counters: dict[str, int]
     """Since it started."""
     gauges: dict[str, Number]
-    since: dict[str, Moment] = {}
+    since: dict[str, Timestamp] = {}
     """Part → since when it has been in trouble; the keys of ``trouble``."""
     ended: bool = False
     """True in the last status of a process that stopped by itself: its silence is no fault."""

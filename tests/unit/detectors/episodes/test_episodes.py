@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Rule, Stance
+from detectors.episodes.configuration import EpisodePolicy
 from detectors.episodes.memory import EpisodesByKind, PatientEpisodes
 from detectors.episodes.tracker import Episodes, Step
-from detectors.sections.patient import EpisodePolicy
 from tests.support.vitals import moment
 from vigil.domain.episode import Phase
 from vigil.domain.kinds import PRIORITY_ORDER, Priority

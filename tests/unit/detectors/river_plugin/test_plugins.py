@@ -90,7 +90,7 @@ def configured(table: dict[str, Any], **own: Any) -> DetectionConfig:
 
 
 def plugins(table: dict[str, Any]) -> Plugins:
-    return Plugins(configured(table).everyone)
+    return Plugins(configured(table).everyone.plugins)
 
 
 def moments(seed: int = 1, count: int = 300) -> list[Moment]:

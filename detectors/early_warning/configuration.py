@@ -6,12 +6,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from detectors.sections.base import Count, Positive, Seconds, Section
+from detectors.section import Count, Positive, Seconds, Section
 
 Points = Annotated[int, Meta(ge=1, le=15)]
 
 
-class EarlyWarning(Section, frozen=True):
+class EarlyWarningConfig(Section, frozen=True):
     """How partial NEWS2 is made."""
 
     stale_seconds: Positive

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.sections.base import Count, Positive, Seconds, Section, Share
+from detectors.section import Count, Positive, Seconds, Section, Share
 
 
 class Stuck(Section, frozen=True):

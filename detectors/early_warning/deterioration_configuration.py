@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from detectors.sections.base import Count, Positive, Section
+from detectors.section import Count, Positive, Section
 from vigil.domain.kinds import Priority
 from vigil.domain.signals import NAMES
 
@@ -21,7 +21,7 @@ class Scorecard(Section, frozen=True):
     """The population's unrest, in the signal's unit: where a patient's own begins."""
 
 
-class Deterioration(Section, frozen=True):
+class DeteriorationConfig(Section, frozen=True):
     """How the risk of deterioration is read from hourly charting."""
 
     above: float

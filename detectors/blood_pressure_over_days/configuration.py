@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from detectors.sections.base import Count, Positive, Section
+from detectors.section import Count, Positive, Section
 
 Guideline = Literal["esc_2024", "aha_acc_2025"]
 
@@ -53,7 +53,7 @@ class Categories(Section, frozen=True):
         return found
 
 
-class PressureDays(Section, frozen=True):
+class PressureDaysConfig(Section, frozen=True):
     """How blood pressure is averaged over days."""
 
     guideline: Guideline

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from detectors.sections.base import Count, Hour, Positive, Section
+from detectors.section import Count, Hour, Positive, Section
 
 LONGEST_NIGHT = 12
 
 
-class Resting(Section, frozen=True):
+class RestingConfig(Section, frozen=True):
     """How the night-time resting heart rate is followed over days."""
 
     from_hour: Hour

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import isfinite
 
+from detectors.configuration.checks import check_episode, check_kind, check_signal, refused
+from detectors.configuration.patient import PatientConfig
+from detectors.river_plugin.configuration import PluginConfig
 from detectors.river_plugin.detector import Judge
-from detectors.sections.checks import check_episode, check_kind, check_signal, refused
-from detectors.sections.families.river_plugin import Plugin
-from detectors.sections.patient import PatientConfig
 from vigil.domain.signals import NAMES
 
 
@@ -35,7 +35,7 @@ def check_plugins(config: PatientConfig, source: str) -> None:
             )
 
 
-def _check_signals(config: PatientConfig, plugin: Plugin, where: str) -> None:
+def _check_signals(config: PatientConfig, plugin: PluginConfig, where: str) -> None:
     if not plugin.signals or len(set(plugin.signals)) != len(plugin.signals):
         raise refused(where, "`signals` needs one signal or more, each once")
     for signal in plugin.signals:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.sections.base import Count, Positive, Seconds, Section
+from detectors.section import Count, Positive, Seconds, Section
 
 
 class Disagreement(Section, frozen=True):
@@ -15,7 +15,7 @@ class Disagreement(Section, frozen=True):
     enabled: bool = True
 
 
-class Sources(Section, frozen=True):
+class SourcesConfig(Section, frozen=True):
     """Which device is believed where two measure the same signal of one person."""
 
     takeover_seconds: Positive

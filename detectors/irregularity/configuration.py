@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from detectors.sections.base import Positive, Seconds, Section
+from detectors.section import Positive, Seconds, Section
 
 
-class Irregularity(Section, frozen=True):
+class IrregularityConfig(Section, frozen=True):
     """When a heart rate is irregular."""
 
     above: Positive
