@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from math import inf
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct, convert, to_builtins
 
@@ -86,7 +86,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     readings: int = 1
 
 
-class Finding(NamedTuple):
+class Finding(Struct, frozen=True, gc=False):
     """What one rule says of one moment."""
 
     rule: Rule

@@ -26,11 +26,12 @@ contradict one: monitors show the highest and lowest of several seconds, and a p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import ceil
 from operator import itemgetter
 from statistics import median
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from vigil.domain.reading import Measurement
 from vigil.domain.signals import SIGNALS
@@ -64,7 +65,8 @@ PULSATILE = 10.0
 """mmHg of pulse pressure under which a line is not measuring."""
 
 
-class Alarm(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Alarm:
     """An alarm that another monitor raised."""
 
     kind: Kind
@@ -72,7 +74,8 @@ class Alarm(NamedTuple):
     """When, in seconds since 1970 UTC."""
 
 
-class Verdict(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Verdict:
     """What the numbers say of an alarm."""
 
     said: Said
@@ -86,7 +89,8 @@ class Verdict(NamedTuple):
     ``systolic_lowest`` (mmHg)."""
 
 
-class _Rates(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Rates:
     """The heart rate around an alarm."""
 
     usual: float
@@ -122,8 +126,8 @@ def verify(alarm: Alarm, measurements: Iterable[Measurement]) -> Verdict:
     if len(before) < USUAL_SECONDS / 2 or not now:
         missing = "too_little_data" if len(before) < USUAL_SECONDS / 2 else "no_rate"
         return Verdict("undecided", missing, facts)
-    rates = _Rates(median(before), min(now), max(now), now[-1])
-    facts |= rates._asdict()
+    rates = _Rates(usual=median(before), lowest=min(now), highest=max(now), last=now[-1])
+    facts |= asdict(rates)
     shown = _CONFIRMED[alarm.kind](rates)
     if shown:
         return Verdict("confirmed", shown, facts)

@@ -142,7 +142,12 @@ class Detectors:
         for partition in partitions:
             place = Place(NAME, partition.topic, partition.partition)
             checkpoint, states = self._checkpoints.claim(place, stands.log_id)
-            shard = Shard(place, self._config, checkpoint, self._checkpoints.now())
+            shard = Shard(
+                place=place,
+                config=self._config,
+                checkpoint=checkpoint,
+                begun=self._checkpoints.now(),
+            )
             with filling():
                 for patient_id, saved in states.items():
                     self._load(shard, patient_id, saved)

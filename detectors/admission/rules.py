@@ -78,14 +78,22 @@ class Admission:
         self._config = config
         self._stuck = {name: row for name, row in config.stuck.items() if row.enabled}
         self._jump = {name: row for name, row in config.jump.items() if row.enabled}
-        self._contact = _rule(CONTACT, CONTACT, "", config.contact_seconds, 2)
-        self._motion = _rule(f"{CONTACT}.motion", CONTACT, "", 0.0, 1)
-        self._clock = _rule(CLOCK, CLOCK, "", 0.0, 1)
-        self._repeat = _rule(f"{FAULT}.repeat", FAULT, "systolic", 0.0, 1)
+        self._contact = _rule(
+            CONTACT, CONTACT, signal="", seconds=config.contact_seconds, readings=2
+        )
+        self._motion = _rule(f"{CONTACT}.motion", CONTACT, signal="", seconds=0.0, readings=1)
+        self._clock = _rule(CLOCK, CLOCK, signal="", seconds=0.0, readings=1)
+        self._repeat = _rule(f"{FAULT}.repeat", FAULT, signal="systolic", seconds=0.0, readings=1)
         self._faults = {
             signal: (
-                _rule(f"{FAULT}.{signal}", FAULT, signal, 0.0, config.fault_readings),
-                _rule(f"{FAULT}.{signal}.stuck", FAULT, signal, 0.0, 1),
+                _rule(
+                    f"{FAULT}.{signal}",
+                    FAULT,
+                    signal=signal,
+                    seconds=0.0,
+                    readings=config.fault_readings,
+                ),
+                _rule(f"{FAULT}.{signal}.stuck", FAULT, signal=signal, seconds=0.0, readings=1),
             )
             for signal in SIGNALS
         }
@@ -135,9 +143,16 @@ class Admission:
         taken = {signal: value for signal, value in values.items() if signal not in wrong}
         held = tuple(signal for signal, reason in wrong.items() if reason == _STEPPED)
         refused = sum(reason not in _QUIET for reason in wrong.values())
-        findings = self._findings(values, wrong, time, tracks)
+        findings = self._findings(values, wrong, time=time, tracks=tracks)
         flat = tuple(signal for signal in wrong if self._flat(wrong[signal], tracks.get(signal)))
-        return Admitted(taken, findings, refused, held, tuple(confirmed), flat)
+        return Admitted(
+            values=taken,
+            findings=findings,
+            refused=refused,
+            held=held,
+            confirmed=tuple(confirmed),
+            flat=flat,
+        )
 
     def _flat(self, reason: str, track: Track | None) -> bool:
         """Whether a value repeated for far longer than a fast heart ever did."""
@@ -155,7 +170,7 @@ class Admission:
         """What every rule says of this reading."""
         findings = [Finding(self._contact, CLEAR)]
         for signal, value in values.items():
-            findings.extend(self._fault(signal, value, wrong.get(signal, ""), tracks))
+            findings.extend(self._fault(signal, value, reason=wrong.get(signal, ""), tracks=tracks))
         pressure = wrong.get("systolic", "") if "systolic" in values else None
         if pressure == _STEPPED and self._alone(_heard(tracks), time):
             value = values["systolic"]
@@ -226,17 +241,8 @@ class Admission:
         confirmed: list[str],
     ) -> None:
         """Systolic and diastolic are one measurement: held back, or confirmed, together."""
-        pair = [signal for signal in PRESSURE if signal in values]
-        for signal in pair:
-            low, high = _RANGES[signal]
-            if not low <= values[signal] <= high:
-                wrong[signal] = "out_of_range"
-        contradictory = False
-        if len(pair) == 2 and values["systolic"] - values["diastolic"] < 1.0:
-            contradictory = not apart(values["systolic"], values["diastolic"])
-        if contradictory and not wrong.keys() & PRESSURE:
-            wrong.update(dict.fromkeys(pair, "systolic_not_above_diastolic"))
-        pair = [signal for signal in pair if signal not in wrong]
+        wrong.update(_impossible_pressure(values))
+        pair = [signal for signal in PRESSURE if signal in values and signal not in wrong]
         known = [(signal, tracks[signal]) for signal in pair if signal in tracks]
         agrees = self._pair_agrees(known, values, time)
         far = False
@@ -295,6 +301,21 @@ class Admission:
 def _heard(tracks: Mapping[str, Track]) -> Track:
     """When a pressure came last: diastolic may have come before without systolic."""
     return tracks.get("systolic") or tracks["diastolic"]
+
+
+def _impossible_pressure(values: Mapping[str, float]) -> dict[str, str]:
+    """Signal → why a pressure cannot be, whatever came before it."""
+    pair = [signal for signal in PRESSURE if signal in values]
+    wrong = {}
+    for signal in pair:
+        low, high = _RANGES[signal]
+        if not low <= values[signal] <= high:  # also refuses NaN
+            wrong[signal] = "out_of_range"
+    if wrong or len(pair) < 2 or values["systolic"] - values["diastolic"] >= 1.0:
+        return wrong
+    if apart(values["systolic"], values["diastolic"]):
+        return {}
+    return dict.fromkeys(pair, "systolic_not_above_diastolic")
 
 
 def possible(values: Mapping[str, float]) -> dict[str, float]:

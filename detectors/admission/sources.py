@@ -114,7 +114,9 @@ class Sources:
             if self._believed(row, signal, device, time):
                 taken[signal] = value
             else:
-                findings.extend(self._compare(row, signal, value, time, tracks.get(signal)))
+                findings.extend(
+                    self._compare(row, signal, value=value, time=time, track=tracks.get(signal))
+                )
         pulse = values.get("heart_rate")
         if pulse is not None and any(signal in taken for signal in PRESSURE):
             taken["heart_rate"] = pulse

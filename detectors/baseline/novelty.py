@@ -110,7 +110,7 @@ class Novelty(Remembering[Together]):
         shares = dict(
             zip(residuals, (part / total if total else 0.0 for part in parts), strict=True)
         )
-        return (self._judge(distance, shares, residuals, moment),)
+        return (self._judge(distance, shares, residuals=residuals, moment=moment),)
 
     def _judge(
         self,
@@ -132,7 +132,7 @@ class Novelty(Remembering[Together]):
             "contributions": {signal: half_up(share, 3) for signal, share in shares.items()},
             "residuals": {signal: half_up(z, 2) for signal, z in residuals.items()},
         }
-        return Finding(self._rule, stance, distance, own.above, own.clear, facts=facts)
+        return Finding(self._rule, stance, distance, limit=own.above, clear=own.clear, facts=facts)
 
     def _residuals(self, moment: Moment, memory: Together) -> dict[str, float]:
         """Signal → residual, of what was measured now or shortly before, in order of name."""

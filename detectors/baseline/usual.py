@@ -30,7 +30,9 @@ class Known:
         self.signal, self.usual = signal, usual
         self.weight = weight
         """Minutes of data that the population's prior counts as."""
-        self.level = Estimate(signal, (centre, spread), weight, usual.floor)
+        self.level = Estimate(
+            signal=signal, prior=(centre, spread), weight=weight, floor=usual.floor
+        )
         self.bins: dict[str, Estimate] = {}
         """``rest:2`` → offset from the level, and spread of single values about the usual."""
         self.window = Window()
@@ -139,7 +141,9 @@ class Known:
             weight = sum(one.weight for one in alike)
             offset = sum(one.centre * one.weight for one in alike) / weight
             spread = sum(one.spread * one.weight for one in alike) / weight
-        return Estimate(self.signal, (offset, spread), self.weight, self.usual.floor)
+        return Estimate(
+            signal=self.signal, prior=(offset, spread), weight=self.weight, floor=self.usual.floor
+        )
 
 
 def bins_of(slots: int) -> Keys:

@@ -19,8 +19,9 @@ the limit.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -55,7 +56,8 @@ class Memory(Struct, array_like=True):
     """The first day of the present series."""
 
 
-class Average(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Average:
     """The figures of the mean of daily means."""
 
     systolic: float
@@ -114,8 +116,12 @@ class PressureDays(Remembering[Memory]):
         facts = self._facts(average, max(over))
         since = average.days[0].number * DAY - self._shift
         return [
-            self._finding(SYSTOLIC, average.systolic, limits.systolic, since, facts),
-            self._finding(DIASTOLIC, average.diastolic, limits.diastolic, since, facts),
+            self._finding(
+                SYSTOLIC, average.systolic, limit=limits.systolic, since=since, facts=facts
+            ),
+            self._finding(
+                DIASTOLIC, average.diastolic, limit=limits.diastolic, since=since, facts=facts
+            ),
         ]
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
@@ -156,11 +162,11 @@ class PressureDays(Remembering[Memory]):
     ) -> Finding:
         clear = limit - self._settings.clear_margin
         stance = stance_above(value, limit, clear)
-        return Finding(rule, stance, value, limit, clear, since, facts=facts)
+        return Finding(rule, stance, value, limit=limit, clear=clear, since=since, facts=facts)
 
     def _facts(self, average: Average, over: float) -> dict[str, Any]:
         """What the average rests on, and what it is called."""
-        systolic, diastolic, days = average
+        systolic, diastolic, days = average.systolic, average.diastolic, average.days
         return {
             "average": {"systolic": systolic, "diastolic": diastolic},
             "category": {

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from math import exp
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
@@ -33,7 +33,7 @@ SIGNAL = "deterioration"
 """What is judged."""
 
 
-class Course(NamedTuple):
+class Course(Struct, frozen=True, array_like=True, gc=False):
     """The course of one signal, up to its last reading taken."""
 
     time: float
@@ -110,10 +110,10 @@ class Risk(Remembering[Stay]):
         if risk <= own.clear and KIND not in moment.watched:
             return NOTHING
         stance = stance_above(
-            figure(SIGNAL, risk), own.above, own.clear, moment.activity == "active"
+            figure(SIGNAL, risk), own.above, clear=own.clear, muted=moment.activity == "active"
         )
         facts = {"contributions": {name: half_up(part, 2) for name, part in added.items()}}
-        return (Finding(self._rule, stance, risk, own.above, own.clear, facts=facts),)
+        return (Finding(self._rule, stance, risk, limit=own.above, clear=own.clear, facts=facts),)
 
     def _added(self, moment: Moment, memory: Stay) -> dict[str, float]:
         """Signal → what it adds, with this moment's readings, in the tables' order."""

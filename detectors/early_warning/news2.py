@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from detectors.contract import (
     BEYOND,
@@ -41,7 +42,8 @@ Memory = dict[str, list[float]]
 """Signal → time and value of its latest value."""
 
 
-class Bands(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bands:
     """One row of the table."""
 
     edges: tuple[float, ...]
@@ -135,8 +137,8 @@ class EarlyWarningScore(FindingsOnly):
             return NOTHING
         facts = _facts(known)
         found = [
-            self._judge(self._urgent, score, own.urgent, moment, facts),
-            self._judge(self._emergency, score, own.emergency, moment, facts),
+            self._judge(self._urgent, score, limit=own.urgent, moment=moment, facts=facts),
+            self._judge(self._emergency, score, limit=own.emergency, moment=moment, facts=facts),
         ]
         if own.single_three:
             stance: Stance = CLEAR if not single else BEYOND
@@ -147,8 +149,10 @@ class EarlyWarningScore(FindingsOnly):
     def _judge(
         self, rule: Rule, score: float, limit: float, moment: Moment, facts: Mapping[str, Any]
     ) -> Finding:
-        stance = stance_above(score, limit, self._config.clear, moment.activity == "active")
-        return Finding(rule, stance, score, limit, self._config.clear, facts=facts)
+        stance = stance_above(
+            score, limit, clear=self._config.clear, muted=moment.activity == "active"
+        )
+        return Finding(rule, stance, score, limit=limit, clear=self._config.clear, facts=facts)
 
     def _known(self, moment: Moment, memory: Memory) -> dict[str, list[float]]:
         """Time, value and points of the latest values not too old, in the table's order."""

@@ -108,7 +108,9 @@ class Engine:
             loaded = future_state.without_future(loaded, pipeline.detectors, now.timestamp())
         if loaded.lost != lost:
             self._shared.changed.add(patient_id)  # what was repaired is saved
-        monitor = PatientMonitor(patient_id, pipeline, self._shared, loaded)
+        monitor = PatientMonitor(
+            patient_id=patient_id, pipeline=pipeline, shared=self._shared, state=loaded
+        )
         self._monitors[patient_id] = monitor
         monitor.set_deadline(self._shared.clock)
         return loaded.lost

@@ -90,7 +90,9 @@ class LateReadings:
         late = state.late = state.late or LateData({}, {})
         steps = self._enter(late, found.until)
         late.received, late.synthetic = max(late.received, now), upload.synthetic
-        moment = self._moment(late, measurement.context, found.values, time, received)
+        moment = self._moment(
+            late, measurement.context, values=found.values, time=time, received=received
+        )
         return steps + self._judge(state, late, moment)
 
     def finish(self, state: PatientState) -> list[LateStep]:
@@ -124,11 +126,13 @@ class LateReadings:
         """What of a late reading is physically possible, in the context of its own time."""
         if time < late.context.time or time < late.context.quiet_time:
             late.context = ContextMemory()
-        activity.take_context(self._context, late.context, time, context)
+        activity.take_context(self._context, late.context, time=time, context=context)
         good = {} if context.contact is False else possible(values)
         late.quality += QUALITY_SHARE * (float(len(good) == len(values)) - late.quality)
         if "heart_rate" in good:
-            activity.take_heart_rate(self._context, late.context, time, good["heart_rate"])
+            activity.take_heart_rate(
+                self._context, late.context, time=time, rate=good["heart_rate"]
+            )
         here = activity.context_at(self._context, late.context, time)
         return Moment(
             time=time,
@@ -149,11 +153,11 @@ class LateReadings:
         for detector in self._limits:
             for finding in detector.examine(moment, None):
                 kind = finding.rule.kind
-                if not gaps.covers(state.past, state.episodes.by_kind, kind, moment.time):
+                if not gaps.covers(state.past, state.episodes.by_kind, kind=kind, time=moment.time):
                     found.setdefault(kind, []).append(finding)
         steps: list[LateStep] = []
         for kind in sorted(found):
-            steps += self._take_findings(late, kind, found[kind], moment)
+            steps += self._take_findings(late, kind, findings=found[kind], moment=moment)
         return steps
 
     def _take_findings(
@@ -171,7 +175,13 @@ class LateReadings:
         for kind in kinds:
             episode = late.episodes.pop(kind)
             here = activity.context_at(self._context, late.context, episode.last)
-            moment = Moment(episode.last, late.received, {}, here.activity, here.period)
+            moment = Moment(
+                time=episode.last,
+                received=late.received,
+                values={},
+                activity=here.activity,
+                period=here.period,
+            )
             steps = self._episodes.end(PatientEpisodes({kind: episode}, {}), moment, ENDED)
             rows += [LateStep(step, moment) for step in steps]
         return rows

@@ -202,7 +202,7 @@ class PatientMonitor:
             for row in sure:
                 confirmed = held_readings.moment_of(row, time, state.episodes.by_kind)
                 events += self._judge(confirmed, [])
-            held_readings.keep(state.held, admitted.held, values, moment)
+            held_readings.keep(state.held, admitted.held, measured=values, moment=moment)
             self.set_deadline(received)
         return events + self._judge(moment, admitted.findings + findings)
 
@@ -237,7 +237,7 @@ class PatientMonitor:
         events: list[Event] = []
         if not pipeline.intake.is_far_behind(state, measurement.values, time):
             settings = pipeline.config.context
-            activity.take_context(settings, state.context, time, measurement.context)
+            activity.take_context(settings, state.context, time=time, context=measurement.context)
             self._shared.changed.add(self.patient_id)
         if findings:
             events += self._take_technical(findings, time)
@@ -246,7 +246,7 @@ class PatientMonitor:
     def _judge_late(self, upload: Upload, measurement: Measurement) -> list[Event]:
         """Judge a reading that came after newer ones, where nothing was judged yet."""
         now = max(upload.received_at.timestamp(), self._shared.clock)
-        steps = self._pipeline.late.fill(self.state, upload, measurement, now)
+        steps = self._pipeline.late.fill(self.state, upload, measurement=measurement, now=now)
         if steps is None or self.state.late is None:
             return []
         self._shared.changed.add(self.patient_id)
@@ -267,7 +267,9 @@ class PatientMonitor:
         """Take findings at a time that has no reading of its own, but a context as any time has."""
         pipeline, state = self._pipeline, self.state
         here = activity.context_at(pipeline.config.context, state.context, time)
-        moment = Moment(time, time, {}, here.activity, here.period)
+        moment = Moment(
+            time=time, received=time, values={}, activity=here.activity, period=here.period
+        )
         return self._events(
             pipeline.episodes.take_findings(state.episodes, findings, moment), moment
         )

@@ -49,7 +49,9 @@ class Pipeline:
             ]
         )
         """Names of the rules in force; an open episode of another rule is closed."""
-        self.late = LateReadings(config, self.episodes, self.rules, self.detectors)
+        self.late = LateReadings(
+            config=config, episodes=self.episodes, rules=self.rules, detectors=self.detectors
+        )
         self._judges: dict[tuple[str, ...], Judges] = {}
 
     def judges(self, values: Mapping[str, Any]) -> Judges:

@@ -67,7 +67,7 @@ def event(
         ended_at=None if step.ended_at is None else _moment(step.ended_at),
         retrospective=origin.retrospective,
         signals=own or kind.signals,
-        evidence=_evidence(step, moment, origin, known),
+        evidence=_evidence(step, moment, origin=origin, known=known),
         context=Context(moment.activity, moment.steps_per_min, None, moment.contact),
         detector_version=DETECTOR_VERSION,
         config_hash=origin.config_hash,

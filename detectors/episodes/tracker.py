@@ -97,7 +97,7 @@ class Episodes:
         for candidate in ready:
             steps.extend(self._announce(episodes, candidate, moment))
         if ready:
-            steps.extend(self._announce_parts(episodes, steps, found, moment))
+            steps.extend(self._announce_parts(episodes, steps, findings=found, moment=moment))
         if len(by_kind) > 1:
             steps = [_with_parts(episodes, step, moment.time) for step in steps]
         return sorted(steps, key=lambda s: (PRIORITY_ORDER[s.episode.priority], s.kind))
@@ -112,7 +112,16 @@ class Episodes:
                 del episode.runs[name]
             if episode.open and episode.rule not in rules:
                 episode.reason = "rule_withdrawn"
-                steps.append(_step(kind, "closed", episode, moment, None, moment.time))
+                steps.append(
+                    _step(
+                        kind,
+                        "closed",
+                        episode=episode,
+                        moment=moment,
+                        finding=None,
+                        ended_at=moment.time,
+                    )
+                )
             elif not episode.open and not episode.runs:
                 del episodes.by_kind[kind]
         _remove_closed(episodes, steps, moment)
@@ -125,7 +134,16 @@ class Episodes:
         steps = []
         for kind, episode in opened:
             episode.reason = reason
-            steps.append(_step(kind, "closed", episode, moment, None, moment.time))
+            steps.append(
+                _step(
+                    kind,
+                    "closed",
+                    episode=episode,
+                    moment=moment,
+                    finding=None,
+                    ended_at=moment.time,
+                )
+            )
         _remove_closed(episodes, steps, moment)
         return steps
 
@@ -154,30 +172,36 @@ class Episodes:
             if persisted:
                 worst = min(persisted, key=lambda f: PRIORITY_ORDER[f.rule.priority])
                 ready.append(_Ready(kind, episode, worst))
-        elif episode.open and not episode.runs and all(f.stance == CLEAR for f in findings):
-            episode.clear_since = episode.clear_since if episode.clear_seen else moment.time
-            episode.clear_seen += 1
-            lasted = moment.time - episode.clear_since
-            if episode.clear_seen >= policy.clear_readings and lasted >= policy.clear_seconds:
-                own = next((f for f in findings if f.rule.name == episode.rule), None)
-                steps.append(_step(kind, "closed", episode, moment, own, episode.clear_since))
+        elif (
+            episode.open
+            and not episode.runs
+            and all(f.stance == CLEAR for f in findings)
+            and _cleared(episode, policy, moment.time)
+        ):
+            own = next((f for f in findings if f.rule.name == episode.rule), None)
+            ended_at = episode.clear_since
+            steps.append(
+                _step(
+                    kind, "closed", episode=episode, moment=moment, finding=own, ended_at=ended_at
+                )
+            )
 
     def _announce(self, episodes: PatientEpisodes, ready: _Ready, moment: Moment) -> Iterable[Step]:
         """Open, join, raise, or announce a worsening."""
         kind, episode, finding = ready.kind, ready.episode, ready.finding
         rule = finding.rule
         if not episode.open:
-            lead = _lead(episodes, kind, rule, moment)
+            lead = _lead(episodes, kind, urgent=rule, moment=moment)
             if lead is not None:
                 join(episode, lead, finding)
                 return ()
             return (_opened(episodes, ready, moment),)
         if PRIORITY_ORDER[rule.priority] < PRIORITY_ORDER[episode.priority]:
             _govern(episode, finding, moment)
-            return (_step(kind, "updated", episode, moment, finding),)
+            return (_step(kind, "updated", episode=episode, moment=moment, finding=finding),)
         worse = self._due(kind, episode, moment) and _worse_by(episode) >= self._step_of(kind)
-        if worse and _lead(episodes, kind, episode, moment) is None:
-            return (_step(kind, "updated", episode, moment, finding),)
+        if worse and _lead(episodes, kind, urgent=episode, moment=moment) is None:
+            return (_step(kind, "updated", episode=episode, moment=moment, finding=finding),)
         return ()
 
     def _announce_parts(
@@ -197,7 +221,7 @@ class Episodes:
             waiting = any(weighs(kind, part) and not part.part_announced for kind, part in parts)
             if waiting and lead not in announced and self._due(lead, episode, moment):
                 own = next((f for f in findings if f.rule.name == episode.rule), None)
-                more.append(_step(lead, "updated", episode, moment, own))
+                more.append(_step(lead, "updated", episode=episode, moment=moment, finding=own))
                 announced.add(lead)
             if lead in announced:
                 for _, part in parts:
@@ -222,6 +246,15 @@ def _remove_closed(episodes: PatientEpisodes, steps: Iterable[Step], moment: Mom
             episodes.ended[step.kind] = moment.time
             for _, part in parts_of(episodes.by_kind, step.kind):
                 part.part_of = ""
+
+
+def _cleared(episode: EpisodeMemory, policy: EpisodePolicy, time: float) -> bool:
+    """Count a clear reading; whether enough of them have come for long enough."""
+    if not episode.clear_seen:
+        episode.clear_since = time
+    episode.clear_seen += 1
+    lasted = time - episode.clear_since
+    return episode.clear_seen >= policy.clear_readings and lasted >= policy.clear_seconds
 
 
 def _extend(episode: EpisodeMemory, finding: Finding, moment: Moment) -> None:
@@ -294,7 +327,7 @@ def _lead(
 ) -> str | None:
     """The open episode that a kind of this priority and rank would be a part of."""
     urgency = (PRIORITY_ORDER[urgent.priority], urgent.rank)
-    return lead_of(episodes.by_kind, kind, urgency, moment.time)
+    return lead_of(episodes.by_kind, kind, urgency=urgency, time=moment.time)
 
 
 def _opened(episodes: PatientEpisodes, ready: _Ready, moment: Moment) -> Step:
@@ -305,7 +338,7 @@ def _opened(episodes: PatientEpisodes, ready: _Ready, moment: Moment) -> Step:
     episode.onset = max(begun, episodes.ended.get(kind, LONG_AGO))
     episode.samples = max(run.seen for run in episode.runs.values())
     episode.part_of, episode.part_announced, episode.value = "", False, None
-    return _step(kind, "opened", episode, moment, finding)
+    return _step(kind, "opened", episode=episode, moment=moment, finding=finding)
 
 
 def _with_parts(episodes: PatientEpisodes, step: Step, time: float) -> Step:
@@ -335,4 +368,4 @@ def _step(
     episode.announced_extreme = episode.extreme
     episode.announced_at = moment.time
     episode.known = max(episode.known, moment.time if moment.known is None else moment.known)
-    return Step(kind, phase, episode, ended_at, finding)
+    return Step(kind=kind, phase=phase, episode=episode, ended_at=ended_at, finding=finding)

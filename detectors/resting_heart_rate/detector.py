@@ -90,10 +90,16 @@ class Resting(Remembering[Memory]):
             return NOTHING
         facts = self._facts(after, usual, anchor)
         reach = max(settings.pair_spreads * usual.spread, settings.least_rise)
-        found = [self._finding(PAIR, after.fast, known, usual, reach, facts)]
+        found = [
+            self._finding(PAIR, after.fast, night=known, level=usual, reach=reach, facts=facts)
+        ]
         if anchor is not None:
             reach = max(settings.drift_slack * anchor.spread, settings.least_rise)
-            found.append(self._finding(DRIFT, after.slow, known, anchor, reach, facts))
+            found.append(
+                self._finding(
+                    DRIFT, after.slow, night=known, level=anchor, reach=reach, facts=facts
+                )
+            )
         return found
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
@@ -137,7 +143,15 @@ class Resting(Remembering[Memory]):
         if chart.raised:
             stance = BEYOND if night.value > clear else BETWEEN
         since = chart.since if chart.raised else None
-        return Finding(rule, stance, night.value, level.centre + reach, clear, since, facts=facts)
+        return Finding(
+            rule,
+            stance,
+            night.value,
+            limit=level.centre + reach,
+            clear=clear,
+            since=since,
+            facts=facts,
+        )
 
     def _facts(self, history: History, usual: Level, anchor: Level | None) -> dict[str, Any]:
         """What a sceptical clinician asks of it: each night, and what it was compared with."""

@@ -123,10 +123,10 @@ class History(Struct, array_like=True):
         near = night.ended - before <= settings.pair_days * DAY
         was_raised, anchored = self.raised, self.anchored()
         usual = self.usual(settings)
-        _compare(self.fast, usual.score(night.value), near, settings)
+        _compare(self.fast, usual.score(night.value), near=near, settings=settings)
         self._judge_pair(night, usual, settings)
         if anchored is not None:
-            _compare(self.slow, anchored.score(night.value), near, settings)
+            _compare(self.slow, anchored.score(night.value), near=near, settings=settings)
             self._judge_drift(night, anchored, settings)
         self._learn(night, was_raised, settings)
 

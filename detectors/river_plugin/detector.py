@@ -96,7 +96,14 @@ class Judge:
         for i in range(REHEARSED):
             values = {signal: 80.0 + source.gauss(0, 8) for signal in self.plugin.signals}
             scores = {f"baseline.{signal}": source.gauss(0, 1.5) for signal in values}
-            moment = Moment(i * 1e6, i * 1e6, values, "rest", "rest:day", scores=scores)
+            moment = Moment(
+                time=i * 1e6,
+                received=i * 1e6,
+                values=values,
+                activity="rest",
+                period="rest:day",
+                scores=scores,
+            )
             self.learn(moment, learned, ())
         before = pickles.dumps(learned.model)
         if not self.drift:
@@ -125,7 +132,7 @@ class Judge:
         elif self.drift:
             holds = 0 <= moment.time - learned.drifted < self.plugin.hold_seconds
             since = learned.drifted if holds else None
-            finding = self._finding(moment, BEYOND if holds else CLEAR, {}, since)
+            finding = self._finding(moment, BEYOND if holds else CLEAR, facts={}, since=since)
         else:
             finding = self._scored(moment, learned)
         calm = finding is not None and finding.stance == CLEAR

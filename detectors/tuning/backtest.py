@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from detectors.configuration.loading import DetectionConfig
 from detectors.playing import Player
@@ -40,7 +40,8 @@ class Run:
         return events
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Outcome:
     """What a pass gave."""
 
     days: Days

@@ -75,7 +75,16 @@ def by_ward(
         people = frozenset(patient for patient in watched if ward_of(config, patient) == name)
         if people:
             budget = config_of(config, name).budget
-            rows.append(load(name, people, told, watched, budget, budget.alarms_per_patient_day))
+            rows.append(
+                load(
+                    name,
+                    people,
+                    told=told,
+                    watched=watched,
+                    budget=budget,
+                    most=budget.alarms_per_patient_day,
+                )
+            )
     return rows
 
 
@@ -91,7 +100,9 @@ def by_patient(
     for patient, own in told.items():
         budget = config.of(patient).budget
         most = budget.alarms_per_patient_day_of_one
-        rows.append(load(patient, frozenset({patient}), own, watched, budget, most))
+        rows.append(
+            load(patient, frozenset({patient}), told=own, watched=watched, budget=budget, most=most)
+        )
     return sorted(rows, key=lambda row: (-row.per_patient_day, row.scope))
 
 
@@ -110,15 +121,15 @@ def load(
     rules = Counter(alarm.rule for alarm in own)
     busiest = sorted(rules.items(), key=lambda item: (-item[1], item[0]))
     return Load(
-        scope,
-        len(people),
-        round(days, 6),
-        len(own),
-        levels["high"],
-        levels["medium"],
-        levels["low"],
-        round(len(own) / days, 6),
-        most,
-        days >= budget.least_patient_days and len(own) > most * days,
-        tuple(busiest),
+        scope=scope,
+        patients=len(people),
+        patient_days=round(days, 6),
+        alarms=len(own),
+        high=levels["high"],
+        medium=levels["medium"],
+        low=levels["low"],
+        per_patient_day=round(len(own) / days, 6),
+        budget=most,
+        over=days >= budget.least_patient_days and len(own) > most * days,
+        rules=tuple(busiest),
     )

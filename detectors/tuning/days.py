@@ -9,8 +9,8 @@ alone and hold fewer than :data:`FEW` readings on average.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from vigil.domain.reading import Upload
 
@@ -19,7 +19,8 @@ FEW = 4
 _HOUR = 3600
 
 
-class Watched(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Watched:
     """How long one patient was watched."""
 
     days: float

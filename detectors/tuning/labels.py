@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from detectors.tuning.intervals import Interval, ratios
 from detectors.tuning.ledger import Alarm
@@ -15,7 +16,8 @@ from detectors.tuning.matching import Until, span
 from vigil.domain.kinds import PRIORITY_ORDER, Priority
 
 
-class Label(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Label:
     """Something that happened to a patient."""
 
     start: datetime
@@ -23,7 +25,7 @@ class Label(NamedTuple):
     name: str = ""
 
 
-class Found(NamedTuple):
+class Found(Struct, frozen=True, array_like=True):
     """How a run's clinical alarms of one priority and above stand to the labels."""
 
     priority: Priority
@@ -61,9 +63,9 @@ def score(
         _score(
             priority,
             [a for a in clinical if PRIORITY_ORDER[a.priority] <= rank],
-            labels,
-            days,
-            until,
+            labels=labels,
+            days=days,
+            until=until,
         )
         for priority, rank in PRIORITY_ORDER.items()
     ]
@@ -96,17 +98,17 @@ def _score(
     found, labelled, false, length = (float(x) for x in table.sum(axis=0))
     intervals = ratios(table[:, (0, 2)], table[:, (1, 3)])
     return Found(
-        priority,
-        int(labelled),
-        int(found),
-        found / labelled if labelled else None,
-        intervals[0],
-        median(delays) if delays else None,
-        len(alarms),
-        int(false),
-        false / length,
-        intervals[1],
-        1 - false / len(alarms) if alarms else None,
+        priority=priority,
+        labels=int(labelled),
+        found=int(found),
+        sensitivity=found / labelled if labelled else None,
+        sensitivity_interval=intervals[0],
+        median_delay_seconds=median(delays) if delays else None,
+        alarms=len(alarms),
+        false_alarms=int(false),
+        false_per_patient_day=false / length,
+        false_interval=intervals[1],
+        precision=1 - false / len(alarms) if alarms else None,
     )
 
 

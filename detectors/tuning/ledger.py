@@ -111,16 +111,16 @@ def high_line(event: Event) -> bytes:
 def _opened(event: Event) -> Alarm:
     evidence = event.evidence
     return Alarm(
-        event.event_id,
-        event.patient_id,
-        event.kind,
-        event.category,
-        event.priority,
-        evidence.get("rule", ""),
-        event.onset,
-        event.detected_at,
-        event.ended_at,
-        evidence.get("extreme"),
-        evidence.get("limit"),
-        event.retrospective,
+        event_id=event.event_id,
+        patient_id=event.patient_id,
+        kind=event.kind,
+        category=event.category,
+        priority=event.priority,
+        rule=evidence.get("rule", ""),
+        onset=event.onset,
+        told_at=event.detected_at,
+        ended_at=event.ended_at,
+        extreme=evidence.get("extreme"),
+        limit=evidence.get("limit"),
+        retrospective=event.retrospective,
     )

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from detectors.configuration.loading import DetectionConfig, from_tables
 from detectors.configuration.patient import PatientConfig
@@ -60,7 +60,8 @@ class Scope:
     met: bool = False
 
 
-class _Trial(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Trial:
     scope: Scope
     values: Values
     steps: int
@@ -114,7 +115,7 @@ class Search:
             return
         kinds = {knob.kind for knob in knobs(scope.config) if knob.path in values}
         people = frozenset(alarm.patient_id for alarm in scope.base if alarm.kind in kinds)
-        yield _Trial(scope, values, steps, people, self._run(config))
+        yield _Trial(scope=scope, values=values, steps=steps, people=people, run=self._run(config))
 
     def _run(self, config: DetectionConfig) -> Run:
         return Run(config, one_by_one=self.one_by_one)
