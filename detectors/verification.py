@@ -2,7 +2,7 @@
 
 A bedside monitor raises its arrhythmia alarms from the electrocardiogram. Vigil sees only numbers,
 a heart rate and an arterial pressure each second, but these can contradict such an alarm: what the
-alarm says happened *must* have moved the rate, and it did not. :func:`verify` asks that and nothing
+alarm claims *must* have moved the rate, and it did not. :func:`verify` asks that and nothing
 else. What the data do not positively contradict stands; where they are missing, it stands.
 
 The rates are means over some seconds, so an event shorter than that moves them by a part only. What
@@ -44,7 +44,7 @@ Kind = Literal[
     "ventricular_flutter_fibrillation",
 ]
 """What another monitor can have alarmed for."""
-Said = Literal["confirmed", "contradicted", "undecided"]
+Outcome = Literal["confirmed", "contradicted", "undecided"]
 
 AVERAGING_SECONDS = 10.0
 """Over how long a monitor's rate is taken to be averaged; also within how long an alarm must follow
@@ -76,9 +76,9 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the numbers say of an alarm."""
+    """What the numbers show of an alarm."""
 
-    said: Said
+    outcome: Outcome
     reason: str
     """A word: ``rate_did_not_fall``, ``rate_did_not_rise``, ``rate_steady``, ``rate_as_usual``,
     ``rate_fell``, ``rate_rose``, ``no_rate``, ``pressure_fell``, ``too_little_data``,
@@ -108,7 +108,7 @@ class _Rates:
 
 
 def verify(alarm: Alarm, measurements: Iterable[Measurement]) -> Verdict:
-    """Say whether an alarm is borne out by what was measured until then.
+    """Decide whether an alarm is borne out by what was measured until then.
 
     Args:
         alarm: what was raised, and when.
@@ -194,7 +194,7 @@ def _no_tachycardia(rates: _Rates) -> str:
 
 
 def _no_ventricular_tachycardia(rates: _Rates) -> str:
-    """Where a run at 100 would raise the mean by less than is called steady, only that speaks."""
+    """Where a run at 100 would raise the mean by less than is called steady, only that counts."""
     if rates.steady:
         return "rate_steady"
     must_reach = 30 + 0.7 * rates.usual

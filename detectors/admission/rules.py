@@ -7,12 +7,12 @@ as a *technical* event at most: ``sensor_fault`` (impossible, contradictory or f
 A single large step is *held back* until a second reading agrees with it, which is nearer to it than
 to the readings before. Then both are judged, each at its own time
 (:mod:`detectors.admission.held_readings`): a true change (a tachycardia can begin from one beat to
-the next) is told one reading later and loses none, a spike or one odd pressure between normal ones
-is dropped. A pressure is held as a whole.
+the next) is announced one reading later and loses none, a spike or one odd pressure between normal
+ones is dropped. A pressure is held as a whole.
 
 A heart rate that repeats exactly, reading after reading, is *unproven* long before it is stuck: no
 living heart does so for long while it is fast or slow. It is not judged until it moves; where it
-would be an alarm, that it does not move is told soon.
+would be an alarm, that it does not move is announced soon.
 
 Whether a value is possible, repeats or steps is asked of the value as sent: its figure may stand
 still while a finer value moves. Whether systolic is above diastolic is asked of their figures.
@@ -49,7 +49,7 @@ class Admitted(Struct, frozen=True, gc=False):
     held: tuple[str, ...] = ()
     """Signals held back until a second reading agrees."""
     confirmed: tuple[str, ...] = ()
-    """Signals of which what was held back is now believed."""
+    """Signals of which what was held back is now confirmed."""
     flat: tuple[str, ...] = ()
     """Signals that have repeated for so long that nothing which began since is proven either."""
 
@@ -70,7 +70,7 @@ def technical_policies(config: AdmissionConfig) -> dict[str, EpisodePolicy]:
 
 
 class Admission:
-    """Judges whether values can be believed."""
+    """Judges whether values are plausible."""
 
     name = "admission"
 
@@ -121,7 +121,7 @@ class Admission:
         tracks: dict[str, Track],
         watched: bool,
     ) -> Admitted:
-        """Let through what can be believed.
+        """Let through what is plausible.
 
         Args:
             tracks: the patient's memory; changed.
@@ -167,12 +167,12 @@ class Admission:
         time: float,
         tracks: Mapping[str, Track],
     ) -> list[Finding]:
-        """What every rule says of this reading."""
+        """What every rule finds in this reading."""
         findings = [Finding(self._contact, CLEAR)]
         for signal, value in values.items():
             findings.extend(self._fault(signal, value, reason=wrong.get(signal, ""), tracks=tracks))
         pressure = wrong.get("systolic", "") if "systolic" in values else None
-        if pressure == _STEPPED and self._alone(_heard(tracks), time):
+        if pressure == _STEPPED and self._alone(_last_pressure(tracks), time):
             value = values["systolic"]
             findings.append(Finding(self._repeat, BEYOND, value, reason="far_from_recent"))
         elif pressure == "":
@@ -194,7 +194,7 @@ class Admission:
     def _fault(
         self, signal: str, value: float, reason: str, tracks: Mapping[str, Track]
     ) -> Iterable[Finding]:
-        """What the two rules on a signal say: impossible, and frozen."""
+        """What the two rules on a signal find: impossible, and frozen."""
         if reason in _QUIET:
             return ()
         ordinary, frozen = self._faults[signal]
@@ -214,7 +214,7 @@ class Admission:
         tracks: dict[str, Track],
         confirmed: list[str],
     ) -> str:
-        """Why a value cannot be believed; empty: it can, and is remembered."""
+        """Why a value is implausible; empty: it is plausible, and is remembered."""
         low, high = _RANGES[signal]
         if not low <= value <= high:  # also refuses NaN
             return "out_of_range"
@@ -224,9 +224,9 @@ class Admission:
             return ""
         jump = self._jump.get(signal)
         if jump is not None:
-            if track.suspect is not None and track.agrees(value, time, jump):
+            if track.held_value is not None and track.agrees(value, time, jump):
                 confirmed.append(signal)
-                track.believe()
+                track.confirm()
             elif track.far(value, time, jump):
                 track.hold(value, time, self._config.motion_seconds)
                 return _STEPPED
@@ -259,7 +259,7 @@ class Admission:
         if agrees:
             confirmed.extend(pair)
             for _, track in known:
-                track.believe()
+                track.confirm()
         for signal in pair:
             reason = self._first_or_next(signal, values[signal], time, tracks)
             if reason:
@@ -272,14 +272,14 @@ class Admission:
         to_held = to_last = 0.0
         for signal, track in known:
             jump = self._jump.get(signal)
-            if track.suspect is None or jump is None or time - track.jumped > jump.seconds:
+            if track.held_value is None or jump is None or time - track.jumped > jump.seconds:
                 return False
-            to_held += abs(values[signal] - track.suspect)
+            to_held += abs(values[signal] - track.held_value)
             to_last += abs(values[signal] - track.value)
         return bool(known) and to_held <= to_last
 
     def _implausible(self, width: float) -> bool:
-        """Whether one reading is not enough to believe this pulse pressure."""
+        """Whether one reading is not enough to accept this pulse pressure."""
         return not self._config.pulse_pressure_least <= width <= self._config.pulse_pressure_most
 
     def _first_or_next(
@@ -292,13 +292,13 @@ class Admission:
         return ""
 
     def _take(self, signal: str, track: Track, value: float, time: float) -> str:
-        """Remember a value; say if it repeats too often to be measured."""
+        """Remember a value; return why, if it repeats too often to be measured."""
         track.take(value, time)
         stuck = self._stuck.get(signal) if track.equal > 1 else None
         return track.repeats(time, stuck) if stuck is not None else ""
 
 
-def _heard(tracks: Mapping[str, Track]) -> Track:
+def _last_pressure(tracks: Mapping[str, Track]) -> Track:
     """When a pressure came last: diastolic may have come before without systolic."""
     return tracks.get("systolic") or tracks["diastolic"]
 

@@ -1,4 +1,4 @@
-"""Which device is believed where two measure the same signal of one person."""
+"""Which device is preferred where two measure the same signal of one person."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from detectors.section import Count, Positive, Seconds, Section
 
 
 class Disagreement(Section, frozen=True):
-    """Two devices contradict each other when readings of one moment lie ``change`` apart, for
+    """Two devices contradict each other when readings of one moment are ``change`` apart, for
     ``seconds`` and ``readings`` of the one that is not judged."""
 
     change: Positive
@@ -16,7 +16,7 @@ class Disagreement(Section, frozen=True):
 
 
 class SourcesConfig(Section, frozen=True):
-    """Which device is believed where two measure the same signal of one person."""
+    """Which device is preferred where two measure the same signal of one person."""
 
     takeover_seconds: Positive
     same_moment_seconds: Seconds

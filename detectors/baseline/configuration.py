@@ -27,7 +27,7 @@ class Usual(Section, frozen=True):
     floor: Positive
     """The spread of single values is never taken as narrower."""
     slots: Slots
-    """Parts of the day that are told apart; 2 are day and night."""
+    """Parts of the day that are distinguished; 2 are day and night."""
     block_seconds: Seconds
     """Values are judged as means of so long; 0: one by one."""
     blocks: Blocks

@@ -1,7 +1,7 @@
-"""What is usual for this person, learned online, and what is unusual for long enough to be told.
+"""What is usual for this person, learned online, and what is unusual for long enough.
 
 A signal's usual value is the sum of a *level* and an *offset* by activity and part of the day
-(:mod:`detectors.baseline.usual`). So a part of the day that was seldom seen borrows from the rest,
+(:mod:`detectors.baseline.usual`). So a part of the day that was rarely seen borrows from the rest,
 and a true new level is adopted everywhere at once. All are robust estimates
 (:mod:`detectors.baseline.estimates`).
 
@@ -11,16 +11,16 @@ Half of how far the last hours were off is expected to last.
 
 What is learned are values as sent. A level and its limit are both of this person's statistics and
 are compared as they are; what is shown are their figures (:mod:`vigil.domain.figures`), and since
-rounding keeps the order, what is told as beyond or as over reads so too.
+rounding keeps the order, what is announced as beyond or as over reads so too.
 
 Cold start: the population's prior counts as ``prior_weight_minutes`` of data; a bin that is new is
 handed the person's mean offset of that activity; nothing is called unusual before an activity has
-``ready_readings`` readings over ``ready_minutes``. ``confidence`` (0 to 1) says how far that is.
+``ready_readings`` readings over ``ready_minutes``. ``confidence`` (0 to 1) is how far that is.
 
 In silence the level moves by ``most_per_day`` at most, so that neither outliers nor a sensor that
-drifts drag it. While an episode is open on a signal it stands still; from ``adopt_after_seconds``
-on it learns again, by ``adopt_per_day`` at most: what has lasted so long, and was told, is becoming
-this person's normal.
+drifts drag it. While an episode is open on a signal it does not move; from ``adopt_after_seconds``
+on it learns again, by ``adopt_per_day`` at most: what has lasted so long, and was announced, is
+becoming this person's normal.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Baseline:
     """Finds values that are sustained far from the person's usual ones.
 
     Args:
-        utc_offset_hours: of local time, by which the parts of the day are told apart.
+        utc_offset_hours: of local time, by which the parts of the day are distinguished.
     """
 
     name = "baseline"
@@ -270,7 +270,7 @@ class Baseline:
         return {signal: known.dump() for signal, known in memory.known.items()}
 
     def load(self, plain: Any) -> Memory:
-        """Signals that are no longer judged are let go. Version 1 saved a list, without levels."""
+        """Signals that are no longer judged are dropped. Version 1 saved a list, without levels."""
         memory = Memory()
         if isinstance(plain, list):
             plain = of_first_version(plain, {name: row.keys for name, row in self._judged.items()})

@@ -1,17 +1,17 @@
 """Whether several signals together are unusual for this person.
 
 The Mahalanobis distance (1936) of the signals' residuals from nothing. A residual is how many
-spreads a value is from the person's usual; the baseline says it in ``Moment.scores``. The squared
+spreads a value is from the person's usual; the baseline puts it in ``Moment.scores``. The squared
 distance z' S^-1 z falls apart exactly into one summand a signal, z_i (S^-1 z)_i: its
 *contribution*. S is learned online: a fading mean of products of residuals, shrunk toward
 independence by ``prior_readings`` and never under a spread of 1, so that a calm week makes nobody
 unusual. So the distance exceeds that of independent signals only where two that go together have
 parted.
 
-Range: 0 and up, in spreads. It is told only where at least two signals contribute ``least_share``
-each: a lone one is the limits' and the baseline's. Robust: residuals are clipped before they are
-learned, and nothing is learned while an episode is open on one of the signals or on the pattern.
-Warm-up: ``ready_readings`` joint readings over ``ready_seconds``.
+Range: 0 and up, in spreads. It is announced only where at least two signals contribute
+``least_share`` each: a lone one is the limits' and the baseline's. Robust: residuals are clipped
+before they are learned, and nothing is learned while an episode is open on one of the signals or on
+the pattern. Warm-up: ``ready_readings`` joint readings over ``ready_seconds``.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ class Known:
 
 
 def bins_of(slots: int) -> Keys:
-    """Period → bins: parts of the day, or day and night as the period says.
+    """Period → bins: parts of the day, or day and night as in the period.
 
     >>> bins_of(2)["rest:night"], bins_of(3)["rest:night"]
     (('rest:night', 'rest:night'), ('rest:0', 'rest:1', 'rest:2'))

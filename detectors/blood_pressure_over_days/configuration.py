@@ -22,14 +22,14 @@ class Categories(Section, frozen=True):
     """A guideline's categories of the average at home, the lowest first."""
 
     raised: str
-    """The category from which an average is told."""
+    """The category from which an average is announced."""
     categories: tuple[Category, ...]
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.
 
         Raises:
-            ValueError: told by the configuration's reader with the table's name.
+            ValueError: reported by the configuration's reader with the table's name.
         """
         if self.raised not in [category.name for category in self.categories]:
             raise ValueError(f"`raised` {self.raised!r} is none of its categories")
@@ -40,7 +40,7 @@ class Categories(Section, frozen=True):
 
     @property
     def limits(self) -> Category:
-        """The category from which an average is told."""
+        """The category from which an average is announced."""
         return next(category for category in self.categories if category.name == self.raised)
 
     def of(self, systolic: float, diastolic: float) -> str:
@@ -68,7 +68,7 @@ class PressureDaysConfig(Section, frozen=True):
         """Refuse what contradicts itself.
 
         Raises:
-            ValueError: told by the configuration's reader with the table's name.
+            ValueError: reported by the configuration's reader with the table's name.
         """
         if self.guideline not in self.guidelines:
             raise ValueError(f"`guideline` {self.guideline!r} has no table")

@@ -197,5 +197,5 @@ def _judged(moment: Moment) -> bool:
     values, activity = moment.values, moment.activity
     if "systolic" not in values or "diastolic" not in values or activity in {"active", "asleep"}:
         return False
-    told = activity == "rest" and moment.context_source in {"device", "steps"}
-    return told or not moment.period.endswith("night")
+    known = activity == "rest" and moment.context_source in {"device", "steps"}
+    return known or not moment.period.endswith("night")

@@ -34,7 +34,7 @@ def check(config: PatientConfig, source: str) -> None:
     """Refuse what contradicts itself.
 
     Raises:
-        SettingsError: naming the table and the mend.
+        SettingsError: naming the table and how to fix it.
     """
     for name, limit in config.limits.items():
         _check_limit(limit, f"{source}: [limits.{name}]")

@@ -15,7 +15,7 @@ def check_plugins(config: PatientConfig, source: str) -> None:
     """Refuse a plug-in that cannot be made, contradicts itself, or is too large.
 
     Raises:
-        SettingsError: naming the table and the mend.
+        SettingsError: naming the table and how to fix it.
     """
     for name, plugin in config.plugins.items():
         where = f"{source}: [plugins.{name}]"
@@ -50,8 +50,8 @@ def _check_figures(judge: Judge, where: str) -> None:
     plugin = judge.plugin
     scored = not (judge.drift or judge.decides)
     if scored != (plugin.threshold is not None):
-        say = "needs `threshold`" if scored else "takes no `threshold`: it decides itself"
-        raise refused(where, say)
+        why = "needs `threshold`" if scored else "takes no `threshold`: it decides itself"
+        raise refused(where, why)
     if plugin.threshold is not None:
         clear = plugin.threshold if plugin.clear is None else plugin.clear
         if not (isfinite(plugin.threshold) and clear <= plugin.threshold):
@@ -59,8 +59,8 @@ def _check_figures(judge: Judge, where: str) -> None:
     elif plugin.clear is not None:
         raise refused(where, "takes no `clear`: it decides itself")
     if judge.binary != (plugin.event_above is not None):
-        say = "needs `event_above`" if judge.binary else "takes no `event_above`"
-        raise refused(where, f"{say} (river.drift.binary only)")
+        why = "needs `event_above`" if judge.binary else "takes no `event_above`"
+        raise refused(where, f"{why} (river.drift.binary only)")
     if judge.drift and (len(plugin.signals) > 1 or plugin.seconds >= plugin.hold_seconds):
         raise refused(
             where, "a drift detector takes one signal, and `seconds` under `hold_seconds`"

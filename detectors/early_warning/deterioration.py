@@ -44,7 +44,7 @@ class Course(Struct, frozen=True, array_like=True, gc=False):
     strayed: float
     """Sum of the distances from the usual, fading …"""
     strays: float
-    """… and how many readings it stands for."""
+    """… and how many readings it rests on."""
 
 
 class Stay(Struct, array_like=True):
@@ -170,7 +170,7 @@ class Risk(Remembering[Stay]):
             courses[signal] = self._onward(courses.get(signal), time, moment.values[signal])
 
     def load(self, plain: Any) -> Stay:
-        """The same. A signal that is no longer in the tables is let go."""
+        """The same. A signal that is no longer in the tables is dropped."""
         stay = super().load(plain)
         stay.courses = {k: v for k, v in stay.courses.items() if k in self._cards}
         return stay

@@ -30,7 +30,7 @@ class DeteriorationConfig(Section, frozen=True):
     readings: Count
     least_signals: Count
     ready_seconds: Positive
-    """Nothing is said sooner after the first reading."""
+    """Nothing is judged sooner after the first reading."""
     every_seconds: Positive
     """Readings of a signal closer than this are not learned."""
     stale_seconds: Positive
@@ -49,7 +49,7 @@ class DeteriorationConfig(Section, frozen=True):
         """Refuse tables that cannot be read.
 
         Raises:
-            ValueError: told by the configuration's reader with the table's name.
+            ValueError: reported by the configuration's reader with the table's name.
         """
         if self.clear >= self.above:
             raise ValueError("`clear` must be under `above`")

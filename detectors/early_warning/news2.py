@@ -3,10 +3,10 @@
 Royal College of Physicians, *National Early Warning Score (NEWS) 2*, 2017: points of heart rate,
 systolic pressure, respiratory rate, oxygen saturation (scale 1) and temperature, from the latest
 value of each that is not older than ``stale_seconds``. Supplemental oxygen and consciousness are
-not known here, so the score is partial always and says what it lacks; the true one is as high or
+not known here, so the score is always partial and lists what it lacks; the true one is as high or
 higher. Range 0 to 14. Warm-up: none, but ``least_signals`` of the five must be there.
 
-A value scores what its figure says (:mod:`vigil.domain.figures`), which is how NEWS2 is charted.
+A value scores what its figure scores (:mod:`vigil.domain.figures`), which is how NEWS2 is charted.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class EarlyWarningScore(FindingsOnly):
         )
 
     def rules(self) -> Iterable[str]:
-        """Urgent and emergency; a single three where it is told."""
+        """Urgent and emergency; a single three where it is announced."""
         if not self._config.enabled:
             return []
         names = [self._urgent.name, self._emergency.name]

@@ -1,12 +1,12 @@
 """Where in a patient's past nothing was judged: what a late reading may still fill.
 
 A reading is *late* when a newer one of the same signal was judged before it came. Most such
-readings are the same ones again, and a memory of every reading ever judged would tell them apart.
+readings are the same ones again, and a memory of every reading ever judged would distinguish them.
 This one is small: of each signal (of a pressure as a whole) the *gaps*, stretches of event time
-longer than usual between two readings that came one after the other. Only what lies inside a gap,
+longer than usual between two readings that came one after the other. Only what is inside a gap,
 and not on its edges, is new. It splits the gap, so it is new once.
 
-What lies between readings that are as near to each other as usual is not judged again. What was
+What is between readings that are as near to each other as usual is not judged again. What was
 before the first reading ever is a gap too, kept as one number for all signals.
 """
 
@@ -40,7 +40,7 @@ class Past(Struct, array_like=True):
 
 
 class Filled(Struct, gc=False):
-    """What of a late reading lies in a gap."""
+    """What of a late reading is in a gap."""
 
     past: Past | None
     """What is remembered of the past from now on."""
@@ -104,7 +104,7 @@ def fill(
     received: float,
     settings: LateConfig,
 ) -> Filled:
-    """Find what of a late reading lies inside a gap; from then on that is no gap any more.
+    """Find what of a late reading is inside a gap; from then on that is no gap any more.
 
     Args:
         time: when it was measured.

@@ -21,7 +21,7 @@ from vigil.domain.reading import Context, Measurement
 from vigil.domain.signals import NAMES
 
 CONTEXT_ALONE = "context"
-"""Stands among the signals for a reading that holds activity alone."""
+"""In place of a signal, for a reading that holds activity alone."""
 QUALITY_SHARE = 0.02
 """Weight of the newest reading in the running share of what was admitted."""
 KNOWN = frozenset(NAMES)

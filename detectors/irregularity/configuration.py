@@ -15,7 +15,7 @@ class IrregularityConfig(Section, frozen=True):
     seconds: Seconds
     """How long it must have held."""
     longest_interval_seconds: Positive
-    """Rates further apart tell nothing of it."""
+    """Rates further apart show nothing of it."""
     window_seconds: Positive
     """Older steps fade with this time constant."""
     largest_step: Positive

@@ -1,14 +1,14 @@
-"""Whether the heart beats irregularly, as far as rates a few seconds apart can tell.
+"""Whether the heart beats irregularly, as far as rates a few seconds apart can show.
 
 A rate is a mean over about the seconds since the one before, so over n = rate × seconds / 60 beats.
 Where the intervals between beats vary at random by a share v of their length, two successive rates
 differ on average by 1.13 · v / √n of the rate. Turned round, each step of the rate estimates v; the
 *irregularity* is the mean of these estimates, each cut off at ``largest_step``, fading over
 ``window_seconds``. About 0.05 in sinus rhythm, 0.15 and more in atrial fibrillation; frequent
-ectopic beats lie between, and it is not told what makes the rate irregular: this is no diagnosis.
+ectopic beats are between; what makes the rate irregular is not known: this is no diagnosis.
 
 It is judged at rest only, and only from rates at most ``longest_interval_seconds`` apart: minute
-means average it away, and nothing is said there. A wrist device that smooths its rates shows less
+means average it out, and nothing is judged there. A wrist device that smooths its rates shows less
 of it than there is. Warm-up: one ``window_seconds``.
 """
 

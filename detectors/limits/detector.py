@@ -41,7 +41,7 @@ class Threshold:
     at_rest_only: bool
 
     def judge(self, value: float, figure: float, moment: Moment) -> Finding:
-        """What this limit says of a value by its figure."""
+        """What this limit finds of a value, by its figure."""
         stance: Stance = BETWEEN
         above = self.rule.direction == "above"
         if (figure >= self.limit) if above else (figure <= self.limit):
@@ -147,7 +147,7 @@ class Limits(Memoryless):
         for signal, value in moment.values.items():
             board = self._boards.get(signal)
             if board is not None:
-                told = board.judge(value, moment)
-                if told:
-                    found.extend(told)
+                own = board.judge(value, moment)
+                if own:
+                    found.extend(own)
         return found or NOTHING

@@ -1,4 +1,4 @@
-"""Night-time resting heart rate, followed over days: is it raised against the person's own nights?
+"""Night-time resting heart rate, tracked over days: is it raised against the person's own nights?
 
 One value a night (:mod:`detectors.resting_heart_rate.nights`), two questions of it
 (:mod:`detectors.resting_heart_rate.reference`). A night is judged by the first heart rate after its
@@ -124,7 +124,7 @@ class Resting(Remembering[Memory]):
         night.add(rate, minute, int(into // SLOT_SECONDS))
 
     def _known(self, night: Night) -> Known | None:
-        """What a night that is over says; None: it covers too little."""
+        """The value of a night that is over; None: it covers too little."""
         if night.hours < self._settings.least_hours:
             return None
         return Known(night.ends, night.value(), night.hours)
@@ -182,7 +182,7 @@ class Resting(Remembering[Memory]):
 
 
 def _at_rest(moment: Moment) -> bool:
-    """Whether a minute counts: nothing says that the person moved, now or just before."""
+    """Whether a minute counts: nothing shows that the person moved, now or just before."""
     return not moment.steps_per_min and not moment.period.startswith("active")
 
 

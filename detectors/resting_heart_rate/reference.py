@@ -11,7 +11,7 @@ asked of each night that is over:
   the distances from the *anchor* less a slack. The anchor follows the reference by at most
   ``anchor_step`` a night: a drift that is slow enough to take the reference with it leaves the
   anchor behind. River's ``PageHinkley`` is this sum too, but against the mean of the stream itself,
-  which is what a slow drift poisons; so the few lines stand here.
+  which is what a slow drift poisons; so the few lines are here.
 
 **What is learned.** A night waits ``wait_nights`` before it joins the reference, so that the
 beginning of a rise is not its own yardstick. While nights are raised none joins. When they are back
@@ -71,7 +71,7 @@ class Chart(Struct, array_like=True):
 
     @property
     def raised(self) -> bool:
-        """Whether the level is exceeded, as far as the nights known tell."""
+        """Whether the level is exceeded, as far as the known nights show."""
         return self.raised_at > NEVER
 
     def rest(self) -> None:
@@ -110,7 +110,7 @@ class History(Struct, array_like=True):
         return Level(median(self.reference), spread_of(self.reference, settings))
 
     def anchored(self) -> Level | None:
-        """The anchor, once it stands."""
+        """The anchor, once it is set."""
         return None if self.anchor is None else Level(self.anchor, self.anchor_spread)
 
     def conclude(self, night: Known, settings: RestingConfig) -> None:

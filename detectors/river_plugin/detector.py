@@ -3,12 +3,12 @@
 An *anomaly* detector scores what a reading holds before it learns it; the condition holds from
 ``threshold`` on and is over under ``clear``. A filter (``ThresholdFilter``, ``QuantileFilter``)
 decides itself. A *drift* detector learns one input at a time, and the condition holds for
-``hold_seconds`` after it has detected a drift; since detecting is learning, it is told with the
-next reading. A *binary* drift detector learns whether the input lies at least ``event_above`` from
-zero.
+``hold_seconds`` after it has detected a drift; since detecting is learning, it is announced with
+the next reading. A *binary* drift detector learns whether the input is at least ``event_above``
+from zero.
 
 A plug-in never stops the others: one that raises is muted for that patient, until its table
-changes, and said once in the log. One whose state would grow past ``largest_bytes`` learns no more.
+changes, and logged once. One whose state would grow past ``largest_bytes`` learns no more.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Judge:
         return taken if whole else None  # type: ignore[return-value]
 
     def examine(self, moment: Moment, learned: Learned) -> Finding | None:
-        """What it says of a moment; calm is said only while its kind is watched."""
+        """Its finding at a moment; a calm one only while its kind is pending or open."""
         if learned.muted:
             finding: Finding | None = self._finding(moment, CLEAR, {})
         elif self.drift:
@@ -277,7 +277,7 @@ class Plugins(FindingsOnly):
         return {name: Learned(judge.build()) for name, judge in self._judges.items()}
 
     def examine(self, moment: Moment, memory: dict[str, Learned]) -> Iterable[Finding]:
-        """One finding a plug-in that has something to say."""
+        """One finding for each plug-in that has one."""
         found = [judge.examine(moment, memory[name]) for name, judge in self._judges.items()]
         return [finding for finding in found if finding is not None]
 

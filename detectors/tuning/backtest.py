@@ -17,7 +17,7 @@ class Run:
 
     Args:
         silence: see :class:`detectors.playing.Player`.
-        one_by_one: uploads come patient by patient: a patient's state is let go of when the next
+        one_by_one: uploads come patient by patient: a patient's state is dropped when the next
             one begins, and the clock of silence begins anew.
     """
 

@@ -16,7 +16,7 @@ LEAST_PEOPLE = 5
 
 
 class Interval(Struct, frozen=True, array_like=True):
-    """95 %: of the resamples, 2.5 % lie below and 2.5 % above."""
+    """95 %: of the resamples, 2.5 % are below and 2.5 % above."""
 
     low: float
     high: float

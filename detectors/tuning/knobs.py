@@ -3,7 +3,7 @@
 Each figure goes one way only, to where fewer alarms are made: a limit away from the normal, a
 delay up, a hysteresis wider. A limit is not moved out of force. The end of an episode belongs to
 its kind, so a hysteresis is left alone where the kind has a high-priority limit too: a wider one
-could make one episode of two, and the second would not be told at high priority anew.
+could make one episode of two, and the second would not be announced at high priority anew.
 """
 
 from __future__ import annotations
@@ -85,12 +85,12 @@ def _knob(path: tuple[str, ...], kind: str, row: Any, way: int, bound: Bound) ->
     yield Knob(path=path, kind=kind, present=float(present), rungs=tuple(rungs))
 
 
-def laid(
+def with_values(
     own: Mapping[str, Any], where: tuple[str, ...], values: Mapping[tuple[str, ...], float]
 ) -> dict[str, Any]:
     """An operator's tables with figures set below ``where``; nothing given is changed.
 
-    >>> laid({"a": {"b": 1}}, ("wards", "w"), {("limits", "x", "above"): 130.0})
+    >>> with_values({"a": {"b": 1}}, ("wards", "w"), {("limits", "x", "above"): 130.0})
     {'a': {'b': 1}, 'wards': {'w': {'limits': {'x': {'above': 130.0}}}}}
     """
     result = dict(own)

@@ -1,4 +1,4 @@
-"""Alarms against labelled spans: what was found, how soon, and what was told without one."""
+"""Alarms against labelled spans: what was found, how soon, and what was announced without one."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Label:
 
 
 class Found(Struct, frozen=True, array_like=True):
-    """How a run's clinical alarms of one priority and above stand to the labels."""
+    """How a run's clinical alarms of one priority and above match the labels."""
 
     priority: Priority
     """This and every more urgent one is counted."""
     labels: int
     found: int
-    """Labelled spans that an alarm was told in, or was still open in."""
+    """Labelled spans that an alarm was announced in, or was still open in."""
     sensitivity: float | None
     sensitivity_interval: Interval | None
     median_delay_seconds: float | None
-    """From a span's start to the telling, of the found ones; 0 where it was told before."""
+    """From a span's start to the announcement, of the found ones; 0 where it came before."""
     alarms: int
     false_alarms: int
     """Alarms that were open during no labelled span of their patient."""
@@ -53,7 +53,7 @@ def score(
 ) -> list[Found]:
     """Score a run, at each priority.
 
-    Causal: an alarm covers the time from when it was *told* to its end, not from its onset.
+    Causal: an alarm covers the time from when it was *announced* to its end, not from its onset.
 
     Args:
         days: patient → patient-days, of everyone who was watched. Who has no label is healthy.
@@ -90,10 +90,10 @@ def _score(
         table[place[alarm.patient_id], 2] += not hit
     for patient, spans in labels.items():
         for label in spans:
-            told = [covered[0] for covered in own.get(patient, ()) if _meets(covered, label)]
-            table[place[patient], :2] += (bool(told), 1)
-            if told:
-                delays.append(max(0.0, (min(told) - label.start).total_seconds()))
+            announced = [covered[0] for covered in own.get(patient, ()) if _meets(covered, label)]
+            table[place[patient], :2] += (bool(announced), 1)
+            if announced:
+                delays.append(max(0.0, (min(announced) - label.start).total_seconds()))
     table[:, 3] = [days[patient] for patient in people]
     found, labelled, false, length = (float(x) for x in table.sum(axis=0))
     intervals = ratios(table[:, (0, 2)], table[:, (1, 3)])

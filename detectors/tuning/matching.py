@@ -2,8 +2,8 @@
 
 Two alarms of one patient are about the same thing where they overlap in time and are of one kind,
 or else of the same signals ("cause"): a heart rate that one configuration calls high and the other
-unusual is one alarm told otherwise, not one lost and one gained. One that is still open lasts to
-the patient's newest reading.
+unusual is one alarm announced otherwise, not one lost and one gained. One that is still open lasts
+to the patient's newest reading.
 
 Alarms are paired one to one, earliest first. What is left over was *lost* (only before) or *gained*
 (only after), unless it overlaps one of its kind that is paired already: then one alarm was *split*
@@ -33,19 +33,19 @@ class Pair:
 
     @property
     def later_seconds(self) -> float:
-        """How much later it is told; negative: earlier."""
+        """How much later it is announced; negative: earlier."""
         return (self.after.told_at - self.before.told_at).total_seconds()
 
     @property
     def changed(self) -> bool:
-        """Whether it is told at another time, at another priority or as another kind."""
+        """Whether it is announced at another time, at another priority or as another kind."""
         one, two = self.before, self.after
         return (one.told_at, one.priority, one.kind) != (two.told_at, two.priority, two.kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Every alarm of both runs stands in exactly one of these; each is in order of time."""
+    """Every alarm of both runs is in exactly one of these; each is in order of time."""
 
     pairs: list[Pair]
     lost: list[Alarm]
@@ -69,7 +69,7 @@ def match(before: Iterable[Alarm], after: Iterable[Alarm], until: Until) -> Matc
 
 
 def span(alarm: Alarm, until: Until) -> tuple[datetime, datetime]:
-    """From onset to end; never empty, never before it was told."""
+    """From onset to end; never empty, never before it was announced."""
     end = alarm.ended_at or until.get(alarm.patient_id, alarm.told_at)
     return alarm.onset, max(end, alarm.told_at)
 

@@ -13,7 +13,7 @@ from detectors.configuration.loading import DetectionConfig, from_tables
 from detectors.tuning.backtest import Backtest, Outcome
 from detectors.tuning.budget import EVERYONE, NO_WARD, Load, by_patient, by_ward, config_of, ward_of
 from detectors.tuning.days import Watched
-from detectors.tuning.knobs import knobs, laid
+from detectors.tuning.knobs import knobs, with_values
 from detectors.tuning.ledger import Alarm
 from detectors.tuning.report import Changed, Configuration, Listed, Report, make
 from detectors.tuning.search import Scope, Search, Uploads
@@ -27,7 +27,7 @@ class Change(Struct, frozen=True, forbid_unknown_fields=True):
 
     scope: str
     table: tuple[str, ...]
-    """Names of the tables that it stands in, in the operator's file."""
+    """Names of the tables that it is in, in the operator's file."""
     key: str
     before: float
     after: float
@@ -64,7 +64,7 @@ class Basis(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class High(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is told at high priority, before and after: the same."""
+    """What is announced at high priority, before and after: the same."""
 
     alarms: int
     unchanged: bool
@@ -85,9 +85,9 @@ class Proposal(Struct, frozen=True, forbid_unknown_fields=True):
     predicted: tuple[Predicted, ...]
     changes: tuple[Change, ...]
     lost: tuple[Listed, ...] = ()
-    """Alarms that would not be told any more, with their worst values."""
+    """Alarms that would not be announced any more, with their worst values."""
     gained: tuple[Listed, ...] = ()
-    """Alarms that would be told instead, as one of lower priority that was hidden before."""
+    """Alarms that would be announced instead, as one of lower priority that was hidden before."""
     told_otherwise: tuple[Changed, ...] = ()
     """Later, at another priority, or as another kind."""
 
@@ -118,12 +118,12 @@ def propose(
     wards = _over_wards(config, first.outcome)
     search.narrow(wards)
     for scope in wards:
-        search.own = laid(search.own, scope.where, scope.values)
+        search.own = with_values(search.own, scope.where, scope.values)
     patients = _over_patients(search, first.outcome)
     search.narrow(patients)
     after = search.own
     for scope in patients:
-        after = laid(after, scope.where, scope.values)
+        after = with_values(after, scope.where, scope.values)
     changed = from_tables(after)
     report, outcome = _verified(
         config, changed, uploads=uploads, sources=sources, one_by_one=one_by_one

@@ -59,7 +59,7 @@ class Listed(Struct, frozen=True):
 
 
 class Changed(Struct, frozen=True):
-    """An alarm in both runs that is told otherwise."""
+    """An alarm in both runs that is announced otherwise."""
 
     before: Listed
     after: Listed
@@ -92,14 +92,14 @@ class Report(Struct, frozen=True):
     counted: Counted
     rates: tuple[Rate, ...]
     same: int
-    """Alarms that are told alike in both."""
+    """Alarms that are announced alike in both."""
     gained: tuple[Listed, ...]
     lost: tuple[Listed, ...]
     changed: tuple[Changed, ...]
     split: tuple[Listed, ...]
     joined: tuple[Listed, ...]
     high_unchanged: bool
-    """Whether both told exactly the same at high priority, byte for byte."""
+    """Whether both announced exactly the same at high priority, byte for byte."""
     found_before: tuple[Found, ...]
     found_after: tuple[Found, ...]
     resamples: int = RESAMPLES
@@ -118,7 +118,7 @@ def make(
     watched = {patient: w.days for patient, w in days.watched().items()}
     first, second = one.alarms(), two.alarms()
     found = match(first, second, days.until)
-    told = (
+    scores = (
         ([], [])
         if not labels
         else tuple(
@@ -138,8 +138,8 @@ def make(
         split=_listed(found.split),
         joined=_listed(found.joined),
         high_unchanged=one.high() == two.high(),
-        found_before=tuple(told[0]),
-        found_after=tuple(told[1]) if after else (),
+        found_before=tuple(scores[0]),
+        found_after=tuple(scores[1]) if after else (),
     )
 
 

@@ -10,11 +10,11 @@ that is over its budget (a ward, or a patient):
     3. steps are taken back one by one as long as the budget is still kept.
 
 So no single step of the result can be taken back. It is not promised that no wholly different set
-of figures has fewer steps. A trial that changes one byte of what is told at high priority is never
-chosen (:meth:`detectors.tuning.ledger.Ledger.high`).
+of figures has fewer steps. A trial that changes one byte of what is announced at high priority is
+never chosen (:meth:`detectors.tuning.ledger.Ledger.high`).
 
 Only people who have an alarm of a kind are played again for a figure of that kind: a looser figure
-is silent where the tighter one told nothing.
+is silent where the tighter one announced nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from detectors.configuration.loading import DetectionConfig, from_tables
 from detectors.configuration.patient import PatientConfig
 from detectors.tuning.backtest import Run
 from detectors.tuning.budget import counts
-from detectors.tuning.knobs import Knob, knobs, laid
+from detectors.tuning.knobs import Knob, knobs, with_values
 from detectors.tuning.ledger import Alarm, Ledger
 from vigil.domain.reading import Upload
 from vigil.service.errors import SettingsError
@@ -44,7 +44,7 @@ class Scope:
 
     name: str
     where: tuple[str, ...]
-    """Below which tables its figures stand, as ``("wards", "icu")``."""
+    """Below which tables its figures are, as ``("wards", "icu")``."""
     config: PatientConfig
     people: frozenset[str]
     most: float
@@ -67,7 +67,7 @@ class _Trial:
     steps: int
     """How many steps its newest figure takes."""
     people: frozenset[str]
-    """Who may be told otherwise."""
+    """Whose alarms may be announced otherwise."""
     run: Run
 
 
@@ -110,8 +110,8 @@ class Search:
 
     def _trial(self, scope: Scope, values: Values, steps: int) -> Iterator[_Trial]:
         try:
-            config = from_tables(laid(self.own, scope.where, values))
-        except SettingsError:  # as where a limit would lie beyond the high-priority one
+            config = from_tables(with_values(self.own, scope.where, values))
+        except SettingsError:  # as where a limit would be beyond the high-priority one
             return
         kinds = {knob.kind for knob in knobs(scope.config) if knob.path in values}
         people = frozenset(alarm.patient_id for alarm in scope.base if alarm.kind in kinds)
@@ -190,12 +190,12 @@ def _nearest(scope: Scope, trials: list[_Trial]) -> bool:
 
 def _useful(scope: Scope) -> list[Knob]:
     """Figures of kinds that made an alarm under high priority."""
-    told = {alarm.kind for alarm in scope.base if counts(alarm) and alarm.priority != "high"}
-    return [knob for knob in knobs(scope.config) if knob.kind in told]
+    announced = {alarm.kind for alarm in scope.base if counts(alarm) and alarm.priority != "high"}
+    return [knob for knob in knobs(scope.config) if knob.kind in announced]
 
 
 def _beyond(knob: Knob, rung: float, values: Values) -> bool:
-    """Whether a step lies beyond what is chosen already."""
+    """Whether a step is beyond what is chosen already."""
     chosen = values.get(knob.path)
     return chosen is None or knob.rungs.index(rung) > knob.rungs.index(chosen)
 
@@ -208,6 +208,6 @@ def _count(trial: _Trial) -> int:
 
 
 def _high_is_kept(trial: _Trial) -> bool:
-    """Whether those played again are told the same at high priority, byte for byte."""
+    """Whether those played again get the same at high priority, byte for byte."""
     before = Ledger.of(a for a in trial.scope.base if a.patient_id in trial.people)
     return before.high() == trial.run.ledger.high()
