@@ -2,7 +2,7 @@
 
 For each new reading of a patient the engine makes a :class:`Moment` and goes, in this order:
 
-    1. admission   lets values through, or says what is wrong with them
+    1. admission   lets values through, or finds what is wrong with them
     2. examine     each detector of the registry, in its order, answers with findings
     3. episodes    turn findings into steps: delays, hysteresis, inhibition
     4. learn       each detector, unless the moment was refused; with the signals that it must not
@@ -10,14 +10,16 @@ For each new reading of a patient the engine makes a :class:`Moment` and goes, i
 
 A detector object belongs to a configuration and holds no patient: what it knows of one is its
 *memory*, made by ``fresh``, passed in, and saved as plain numbers by ``dump``. Detectors are
-deterministic, do not read clocks, and do not change what they are given. A new one is a file with
-a class and a row in :mod:`detectors.registry`; the law suite in ``tests/detectors`` finds it there.
+deterministic, do not read clocks, and do not change what they are given. A new one is a file with a
+class and a row in :mod:`detectors.registry`; the law suite in ``tests/unit/detectors`` finds it
+there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
+from math import inf
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct, convert, to_builtins
 
@@ -33,6 +35,10 @@ CLEAR: Literal[0] = 0
 MUTED: Literal[-1] = -1
 """It cannot be judged now, as a high heart rate while the person is active."""
 Stance = Literal[2, 1, 0, -1]
+LONG_AGO = -1e12
+"""A time before all others, in seconds since 1970: nothing has happened yet."""
+NEVER = inf
+"""A time after all others: there is no deadline."""
 M = TypeVar("M", bound=Struct)
 
 
@@ -44,20 +50,20 @@ class Moment(Struct, frozen=True, gc=False):
     values: Mapping[str, float]
     """What admission let through; may be empty."""
     activity: Activity
-    """As the device says, else from steps."""
+    """As the device sends it, else from steps."""
     period: str
-    """``rest:night``: activity and time of day, as the baseline tells them apart."""
+    """``rest:night``: activity and time of day, as the baseline distinguishes them."""
     steps_per_min: float | None = None
     contact: bool | None = None
     watched: Collection[str] = ()
     """Kinds that have an episode open or on its way. A detector may save the work of findings
     that are CLEAR for any other."""
     scores: dict[str, float] = {}
-    """What detectors have said of this moment so far, for those after them and for the evidence:
+    """Scores that detectors gave this moment so far, for those after them and for the evidence:
     ``baseline.heart_rate`` → signed distance from the person's usual, in spreads. The one part of a
     moment that a detector may add to, under keys that begin with its own name."""
     context_source: str = ""
-    """Where ``activity`` is from: ``device``, ``steps``, ``time_of_day``; empty: nobody told."""
+    """Where ``activity`` is from: ``device``, ``steps``, ``time_of_day``; empty: not known."""
     known: float | None = None
     """When it became known, for a reading that admission held back; None: when it was measured."""
 
@@ -74,15 +80,15 @@ class Rule(Struct, frozen=True, kw_only=True):
     direction: Literal["above", "below", ""]
     priority: Priority
     rank: int
-    """Of equal priority on the same signal the lower rank is told: limits 0, combinations 1,
+    """Of equal priority on the same signal the lower rank is announced: limits 0, combinations 1,
     baseline 2."""
     seconds: float = 0.0
     unknown_seconds: float = 0.0
     readings: int = 1
 
 
-class Finding(NamedTuple):
-    """What one rule says of one moment."""
+class Finding(Struct, frozen=True, gc=False):
+    """What one rule finds at one moment."""
 
     rule: Rule
     stance: Stance
@@ -129,7 +135,7 @@ class Detector(Protocol):
 
 
 def stance_above(value: float, limit: float, clear: float, muted: bool = False) -> Stance:
-    """What a value says of a limit from which on it is beyond. ``muted``: not judged there.
+    """Where a value is against a limit from which on it is beyond. ``muted``: not judged there.
 
     >>> stance_above(5.0, 5.0, 3.0), stance_above(4.0, 5.0, 3.0), stance_above(3.0, 5.0, 3.0)
     (2, 1, 0)
@@ -149,7 +155,7 @@ class FindingsOnly:
 
 
 class Remembering(FindingsOnly, Generic[M]):
-    """A detector whose memory is one struct of plain values, saved as it stands."""
+    """A detector whose memory is one struct of plain values, saved as it is."""
 
     memory: type[M]
 
@@ -158,7 +164,7 @@ class Remembering(FindingsOnly, Generic[M]):
         return self.memory()
 
     def dump(self, memory: M) -> Any:
-        """Its fields, as they stand."""
+        """Its fields, as they are."""
         return to_builtins(memory)
 
     def load(self, plain: Any) -> M:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from detectors.baseline.detector import Baseline
 from detectors.baseline.novelty import Novelty
 from detectors.blood_pressure_over_days.detector import PressureDays
+from detectors.configuration.patient import PatientConfig
 from detectors.contract import Detector
 from detectors.early_warning.deterioration import Risk
 from detectors.early_warning.news2 import EarlyWarningScore
@@ -16,20 +17,36 @@ from detectors.limits.combination import Combination
 from detectors.limits.detector import Limits
 from detectors.resting_heart_rate.detector import Resting
 from detectors.river_plugin.detector import Plugins
-from detectors.sections.patient import PatientConfig
+
+
+def make_baseline(config: PatientConfig) -> Baseline:
+    """The personal baseline, whose parts of the day are local."""
+    return Baseline(config.baseline, config.context.utc_offset_hours)
+
+
+def make_novelty(config: PatientConfig) -> Novelty:
+    """Residuals together, of the signals that have a personal baseline."""
+    signals = [name for name, row in config.baseline.signals.items() if row.enabled]
+    return Novelty(config.novelty, signals)
+
 
 BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingProxyType(
     {
-        Limits.name: Limits,
-        Combination.name: Combination,
-        Baseline.name: Baseline,
-        Resting.name: Resting,
-        PressureDays.name: PressureDays,
-        IrregularRate.name: IrregularRate,
-        EarlyWarningScore.name: EarlyWarningScore,
-        Novelty.name: Novelty,
-        Risk.name: Risk,
-        Plugins.name: Plugins,
+        Limits.name: lambda config: Limits(config.limits),
+        Combination.name: lambda config: Combination(config.limits),
+        Baseline.name: make_baseline,
+        Resting.name: lambda config: Resting(config.resting, config.context.utc_offset_hours),
+        PressureDays.name: lambda config: PressureDays(
+            config.pressure_days, config.context.utc_offset_hours
+        ),
+        IrregularRate.name: lambda config: IrregularRate(config.irregularity),
+        EarlyWarningScore.name: lambda config: EarlyWarningScore(config.early_warning),
+        Novelty.name: make_novelty,
+        Risk.name: lambda config: Risk(config.deterioration),
+        Plugins.name: lambda config: Plugins(config.plugins),
     }
 )
-"""Name → how to make it. A detector's name also names its memory in the saved state."""
+"""Name → how it is made from its own section of a patient's configuration.
+
+A detector's name also names its memory in the saved state.
+"""

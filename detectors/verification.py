@@ -2,7 +2,7 @@
 
 A bedside monitor raises its arrhythmia alarms from the electrocardiogram. Vigil sees only numbers,
 a heart rate and an arterial pressure each second, but these can contradict such an alarm: what the
-alarm says happened *must* have moved the rate, and it did not. :func:`verify` asks that and nothing
+alarm claims *must* have moved the rate, and it did not. :func:`verify` asks that and nothing
 else. What the data do not positively contradict stands; where they are missing, it stands.
 
 The rates are means over some seconds, so an event shorter than that moves them by a part only. What
@@ -26,11 +26,12 @@ contradict one: monitors show the highest and lowest of several seconds, and a p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import ceil
 from operator import itemgetter
 from statistics import median
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from vigil.domain.reading import Measurement
 from vigil.domain.signals import SIGNALS
@@ -43,7 +44,7 @@ Kind = Literal[
     "ventricular_flutter_fibrillation",
 ]
 """What another monitor can have alarmed for."""
-Said = Literal["confirmed", "contradicted", "undecided"]
+Outcome = Literal["confirmed", "contradicted", "undecided"]
 
 AVERAGING_SECONDS = 10.0
 """Over how long a monitor's rate is taken to be averaged; also within how long an alarm must follow
@@ -64,7 +65,8 @@ PULSATILE = 10.0
 """mmHg of pulse pressure under which a line is not measuring."""
 
 
-class Alarm(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Alarm:
     """An alarm that another monitor raised."""
 
     kind: Kind
@@ -72,10 +74,11 @@ class Alarm(NamedTuple):
     """When, in seconds since 1970 UTC."""
 
 
-class Verdict(NamedTuple):
-    """What the numbers say of an alarm."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the numbers show of an alarm."""
 
-    said: Said
+    outcome: Outcome
     reason: str
     """A word: ``rate_did_not_fall``, ``rate_did_not_rise``, ``rate_steady``, ``rate_as_usual``,
     ``rate_fell``, ``rate_rose``, ``no_rate``, ``pressure_fell``, ``too_little_data``,
@@ -86,7 +89,8 @@ class Verdict(NamedTuple):
     ``systolic_lowest`` (mmHg)."""
 
 
-class _Rates(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Rates:
     """The heart rate around an alarm."""
 
     usual: float
@@ -104,7 +108,7 @@ class _Rates(NamedTuple):
 
 
 def verify(alarm: Alarm, measurements: Iterable[Measurement]) -> Verdict:
-    """Say whether an alarm is borne out by what was measured until then.
+    """Decide whether an alarm is borne out by what was measured until then.
 
     Args:
         alarm: what was raised, and when.
@@ -122,8 +126,8 @@ def verify(alarm: Alarm, measurements: Iterable[Measurement]) -> Verdict:
     if len(before) < USUAL_SECONDS / 2 or not now:
         missing = "too_little_data" if len(before) < USUAL_SECONDS / 2 else "no_rate"
         return Verdict("undecided", missing, facts)
-    rates = _Rates(median(before), min(now), max(now), now[-1])
-    facts |= rates._asdict()
+    rates = _Rates(usual=median(before), lowest=min(now), highest=max(now), last=now[-1])
+    facts |= asdict(rates)
     shown = _CONFIRMED[alarm.kind](rates)
     if shown:
         return Verdict("confirmed", shown, facts)
@@ -190,7 +194,7 @@ def _no_tachycardia(rates: _Rates) -> str:
 
 
 def _no_ventricular_tachycardia(rates: _Rates) -> str:
-    """Where a run at 100 would raise the mean by less than is called steady, only that speaks."""
+    """Where a run at 100 would raise the mean by less than is called steady, only that counts."""
     if rates.steady:
         return "rate_steady"
     must_reach = 30 + 0.7 * rates.usual

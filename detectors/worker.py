@@ -1,4 +1,4 @@
-"""The engine on the stream: a partition's state lives with the offset that it belongs to.
+"""The engine on the stream: a partition's state is kept with the offset that it belongs to.
 
 :mod:`vigil.streaming.loop` keeps the order that makes the result effectively-once. Here are its
 steps 3 and 5: a batch is applied to the engines, in memory, and what it causes is given to the loop
@@ -9,7 +9,8 @@ A crash between the two repeats the messages since the last checkpoint: the same
 messages make the same events with the same ids, and every sink upserts on them. On a newer owner
 (:class:`~vigil.service.errors.StaleOwnerError`) the loop forgets all state and loads it again.
 
-Kafka's own committed offset is for the eye only: on assignment the checkpoint says where to go on.
+Kafka's own committed offset is informational, not used for recovery: on assignment the checkpoint
+decides where to go on.
 
 Each partition has an engine of its own, so that its ticks judge its own patients, and no others.
 Who has been silent for so long that nothing waits for them any more leaves memory with the next
@@ -64,7 +65,7 @@ class Shard:
         self.epoch = checkpoint.epoch
         self.next_offset = checkpoint.next_offset
         self.engine = Engine(config)
-        self.engine.watermark = _believed(checkpoint.watermark, begun)
+        self.engine.watermark = _without_future(checkpoint.watermark, begun)
         self.unsaved: set[str] = set()
         """Patients whose state changed since the last checkpoint."""
         self.saved_offset = checkpoint.next_offset
@@ -80,7 +81,7 @@ class Shard:
         named = {r.message.patient_id for r in batch if isinstance(r.message, Upload)}
         return named - self.engine.known
 
-    def take(self, batch: Sequence[Received]) -> Iterator[wire.Outgoing]:
+    def apply(self, batch: Sequence[Received]) -> Iterator[wire.Outgoing]:
         """Apply messages in order; the events they cause."""
         process, tick = self.engine.process, self.engine.tick
         for received in batch:
@@ -91,11 +92,11 @@ class Shard:
                 raise FailedOn(received) from error
             for event in found:
                 yield wire.outgoing(event, NAME)
-        self.unsaved |= self.engine.changed()
+        self.unsaved |= self.engine.take_changed()
         self.next_offset = batch[-1].offset + 1
 
     def passed(self, end: int) -> None:
-        """Everything below ``end`` is taken or set aside: the checkpoint goes on behind it."""
+        """Everything below ``end`` is applied or set aside: the checkpoint moves past it."""
         self.next_offset = end
 
     def saving(self) -> Saving:
@@ -135,7 +136,7 @@ class Detectors:
         """Claim each partition, load its patients' states, and go on from its checkpoint.
 
         Raises:
-            UnavailableError: broker or database are away.
+            UnavailableError: broker or database are unavailable.
         """
         stands = group_offsets.read_group_offsets(self._settings, self.name, partitions)
         offsets = {}
@@ -168,7 +169,7 @@ class Detectors:
         """Detect in the batch. Rejects nothing: what the wire lets through can be judged.
 
         Raises:
-            UnavailableError: the database is away, and with it the state of someone who is back.
+            UnavailableError: the database is unavailable, so the state of someone who is back is.
         """
         parts = [
             (self._shards[TopicPartition(*place)], list(messages))
@@ -176,7 +177,7 @@ class Detectors:
         ]
         for shard, messages in parts:
             self._bring_back(shard, shard.unknown(messages))
-        outgoing = [event for shard, messages in parts for event in shard.take(messages)]
+        outgoing = [event for shard, messages in parts for event in shard.apply(messages)]
         self._health.count("readings", sum(map(_readings, batch)))
         self._count_unknown(shard for shard, _ in parts)
         self._health.count("events", len(outgoing))
@@ -191,7 +192,7 @@ class Detectors:
         """Judge a made-up patient in an engine of its own, and ask for the checkpoints' tables.
 
         Raises:
-            UnavailableError: the database is away, or lacks a table.
+            UnavailableError: the database is unavailable, or lacks a table.
         """
         engine, now = Engine(self._config), utc_now()
         for event in engine.process(probe_messages.build_upload(now)):
@@ -204,7 +205,7 @@ class Detectors:
         """Save every partition that moved.
 
         Raises:
-            UnavailableError: the database is away; nothing was saved, or all was: save again.
+            UnavailableError: the database is unavailable; all was saved or nothing: save again.
             StaleOwnerError: a partition has a newer owner; nothing was saved.
         """
         moved = [s for s in self._shards.values() if s.next_offset != s.saved_offset]
@@ -216,7 +217,7 @@ class Detectors:
         self._measure()
 
     def close(self) -> None:
-        """Let the database go."""
+        """Close the connections to the database."""
         self._checkpoints.close()
 
     def _bring_back(self, shard: Shard, patients: Collection[str]) -> None:
@@ -228,9 +229,8 @@ class Detectors:
     def _count_unknown(self, shards: Iterable[Shard]) -> None:
         """Signals that were passed over, which a newer Vigil may know."""
         for shard in shards:
-            if shard.engine.unknown_values:
-                self._health.count("unknown_signals", shard.engine.unknown_values)
-                shard.engine.unknown_values = 0
+            if count := shard.engine.take_unknown_values():
+                self._health.count("unknown_signals", count)
 
     def _measure(self) -> None:
         known = sum(len(shard.engine.known) for shard in self._shards.values())
@@ -254,11 +254,11 @@ class Detectors:
             log.error("state set aside", patient_id=patient_id, why=why)
 
 
-def _believed(watermark: datetime | None, now: datetime) -> datetime | None:
+def _without_future(watermark: datetime | None, now: datetime) -> datetime | None:
     """The last tick, or now where it is more than a day later, which no true one can be."""
     if watermark is None or watermark <= now + timedelta(seconds=AHEAD_SECONDS):
         return watermark
-    log.error("a clock of the future was saved", watermark=timestamp(watermark))
+    log.error("saved watermark is in the future", watermark=timestamp(watermark))
     return now
 
 

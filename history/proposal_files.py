@@ -18,12 +18,12 @@ import msgspec
 import tomlkit
 
 from detectors.configuration.loading import from_tables, load
-from detectors.tuning.knobs import knobs, laid
+from detectors.tuning.knobs import knobs, with_values
 from detectors.tuning.proposal import FORM, Proposal
 from vigil.service.errors import InputError, VigilError
 
 if TYPE_CHECKING:
-    from detectors.sections.patient import PatientConfig
+    from detectors.configuration.patient import PatientConfig
     from detectors.tuning.proposal import Change, Proposal
 
 
@@ -118,7 +118,7 @@ def approve(path: Path, config: Path, approval: Approval) -> Proposal:
     wanted = operator.tables
     for change in proposal.changes:
         check(path, change, wanted)
-        wanted = laid(wanted, change.table, {(change.key,): change.after})
+        wanted = with_values(wanted, change.table, {(change.key,): change.after})
     if from_tables(wanted, str(config)).config_hash != proposal.config_hash_after:
         raise broken(path, "its changes do not make the configuration that was played")
     text = merged(operator, proposal, approval)

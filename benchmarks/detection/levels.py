@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.detection.sets import SETTINGS
 from detectors.configuration.loading import DetectionConfig, from_tables, load, merged
-from detectors.sections.patient import PatientConfig
+from detectors.configuration.patient import PatientConfig
 
 LEVELS = (1.5, 1.0, 0.8, 0.6)
 SHIPPED = 1.0

@@ -7,12 +7,12 @@ as a *technical* event at most: ``sensor_fault`` (impossible, contradictory or f
 A single large step is *held back* until a second reading agrees with it, which is nearer to it than
 to the readings before. Then both are judged, each at its own time
 (:mod:`detectors.admission.held_readings`): a true change (a tachycardia can begin from one beat to
-the next) is told one reading later and loses none, a spike or one odd pressure between normal ones
-is dropped. A pressure is held as a whole.
+the next) is announced one reading later and loses none, a spike or one odd pressure between normal
+ones is dropped. A pressure is held as a whole.
 
 A heart rate that repeats exactly, reading after reading, is *unproven* long before it is stuck: no
 living heart does so for long while it is fast or slow. It is not judged until it moves; where it
-would be an alarm, that it does not move is told soon.
+would be an alarm, that it does not move is announced soon.
 
 Whether a value is possible, repeats or steps is asked of the value as sent: its figure may stand
 still while a finer value moves. Whether systolic is above diastolic is asked of their figures.
@@ -24,10 +24,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from detectors.admission.configuration import AdmissionConfig
 from detectors.admission.tracks import Track
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
-from detectors.sections.intake.admission import AdmissionConfig
-from detectors.sections.patient import EpisodePolicy
+from detectors.episodes.configuration import EpisodePolicy
 from vigil.domain.figures import apart
 from vigil.domain.signals import SIGNALS
 
@@ -49,7 +49,7 @@ class Admitted(Struct, frozen=True, gc=False):
     held: tuple[str, ...] = ()
     """Signals held back until a second reading agrees."""
     confirmed: tuple[str, ...] = ()
-    """Signals of which what was held back is now believed."""
+    """Signals of which what was held back is now confirmed."""
     flat: tuple[str, ...] = ()
     """Signals that have repeated for so long that nothing which began since is proven either."""
 
@@ -70,7 +70,7 @@ def technical_policies(config: AdmissionConfig) -> dict[str, EpisodePolicy]:
 
 
 class Admission:
-    """Judges whether values can be believed."""
+    """Judges whether values are plausible."""
 
     name = "admission"
 
@@ -78,14 +78,22 @@ class Admission:
         self._config = config
         self._stuck = {name: row for name, row in config.stuck.items() if row.enabled}
         self._jump = {name: row for name, row in config.jump.items() if row.enabled}
-        self._contact = _rule(CONTACT, CONTACT, "", config.contact_seconds, 2)
-        self._motion = _rule(f"{CONTACT}.motion", CONTACT, "", 0.0, 1)
-        self._clock = _rule(CLOCK, CLOCK, "", 0.0, 1)
-        self._repeat = _rule(f"{FAULT}.repeat", FAULT, "systolic", 0.0, 1)
+        self._contact = _rule(
+            CONTACT, CONTACT, signal="", seconds=config.contact_seconds, readings=2
+        )
+        self._motion = _rule(f"{CONTACT}.motion", CONTACT, signal="", seconds=0.0, readings=1)
+        self._clock = _rule(CLOCK, CLOCK, signal="", seconds=0.0, readings=1)
+        self._repeat = _rule(f"{FAULT}.repeat", FAULT, signal="systolic", seconds=0.0, readings=1)
         self._faults = {
             signal: (
-                _rule(f"{FAULT}.{signal}", FAULT, signal, 0.0, config.fault_readings),
-                _rule(f"{FAULT}.{signal}.stuck", FAULT, signal, 0.0, 1),
+                _rule(
+                    f"{FAULT}.{signal}",
+                    FAULT,
+                    signal=signal,
+                    seconds=0.0,
+                    readings=config.fault_readings,
+                ),
+                _rule(f"{FAULT}.{signal}.stuck", FAULT, signal=signal, seconds=0.0, readings=1),
             )
             for signal in SIGNALS
         }
@@ -113,7 +121,7 @@ class Admission:
         tracks: dict[str, Track],
         watched: bool,
     ) -> Admitted:
-        """Let through what can be believed.
+        """Let through what is plausible.
 
         Args:
             tracks: the patient's memory; changed.
@@ -135,9 +143,16 @@ class Admission:
         taken = {signal: value for signal, value in values.items() if signal not in wrong}
         held = tuple(signal for signal, reason in wrong.items() if reason == _STEPPED)
         refused = sum(reason not in _QUIET for reason in wrong.values())
-        findings = self._findings(values, wrong, time, tracks)
+        findings = self._findings(values, wrong, time=time, tracks=tracks)
         flat = tuple(signal for signal in wrong if self._flat(wrong[signal], tracks.get(signal)))
-        return Admitted(taken, findings, refused, held, tuple(confirmed), flat)
+        return Admitted(
+            values=taken,
+            findings=findings,
+            refused=refused,
+            held=held,
+            confirmed=tuple(confirmed),
+            flat=flat,
+        )
 
     def _flat(self, reason: str, track: Track | None) -> bool:
         """Whether a value repeated for far longer than a fast heart ever did."""
@@ -152,12 +167,12 @@ class Admission:
         time: float,
         tracks: Mapping[str, Track],
     ) -> list[Finding]:
-        """What every rule says of this reading."""
+        """What every rule finds in this reading."""
         findings = [Finding(self._contact, CLEAR)]
         for signal, value in values.items():
-            findings.extend(self._fault(signal, value, wrong.get(signal, ""), tracks))
+            findings.extend(self._fault(signal, value, reason=wrong.get(signal, ""), tracks=tracks))
         pressure = wrong.get("systolic", "") if "systolic" in values else None
-        if pressure == _STEPPED and self._alone(_heard(tracks), time):
+        if pressure == _STEPPED and self._alone(_last_pressure(tracks), time):
             value = values["systolic"]
             findings.append(Finding(self._repeat, BEYOND, value, reason="far_from_recent"))
         elif pressure == "":
@@ -179,7 +194,7 @@ class Admission:
     def _fault(
         self, signal: str, value: float, reason: str, tracks: Mapping[str, Track]
     ) -> Iterable[Finding]:
-        """What the two rules on a signal say: impossible, and frozen."""
+        """What the two rules on a signal find: impossible, and frozen."""
         if reason in _QUIET:
             return ()
         ordinary, frozen = self._faults[signal]
@@ -199,7 +214,7 @@ class Admission:
         tracks: dict[str, Track],
         confirmed: list[str],
     ) -> str:
-        """Why a value cannot be believed; empty: it can, and is remembered."""
+        """Why a value is implausible; empty: it is plausible, and is remembered."""
         low, high = _RANGES[signal]
         if not low <= value <= high:  # also refuses NaN
             return "out_of_range"
@@ -209,9 +224,9 @@ class Admission:
             return ""
         jump = self._jump.get(signal)
         if jump is not None:
-            if track.suspect is not None and track.agrees(value, time, jump):
+            if track.held_value is not None and track.agrees(value, time, jump):
                 confirmed.append(signal)
-                track.believe()
+                track.confirm()
             elif track.far(value, time, jump):
                 track.hold(value, time, self._config.motion_seconds)
                 return _STEPPED
@@ -226,17 +241,8 @@ class Admission:
         confirmed: list[str],
     ) -> None:
         """Systolic and diastolic are one measurement: held back, or confirmed, together."""
-        pair = [signal for signal in PRESSURE if signal in values]
-        for signal in pair:
-            low, high = _RANGES[signal]
-            if not low <= values[signal] <= high:
-                wrong[signal] = "out_of_range"
-        contradictory = False
-        if len(pair) == 2 and values["systolic"] - values["diastolic"] < 1.0:
-            contradictory = not apart(values["systolic"], values["diastolic"])
-        if contradictory and not wrong.keys() & PRESSURE:
-            wrong.update(dict.fromkeys(pair, "systolic_not_above_diastolic"))
-        pair = [signal for signal in pair if signal not in wrong]
+        wrong.update(_impossible_pressure(values))
+        pair = [signal for signal in PRESSURE if signal in values and signal not in wrong]
         known = [(signal, tracks[signal]) for signal in pair if signal in tracks]
         agrees = self._pair_agrees(known, values, time)
         far = False
@@ -253,7 +259,7 @@ class Admission:
         if agrees:
             confirmed.extend(pair)
             for _, track in known:
-                track.believe()
+                track.confirm()
         for signal in pair:
             reason = self._first_or_next(signal, values[signal], time, tracks)
             if reason:
@@ -266,14 +272,14 @@ class Admission:
         to_held = to_last = 0.0
         for signal, track in known:
             jump = self._jump.get(signal)
-            if track.suspect is None or jump is None or time - track.jumped > jump.seconds:
+            if track.held_value is None or jump is None or time - track.jumped > jump.seconds:
                 return False
-            to_held += abs(values[signal] - track.suspect)
+            to_held += abs(values[signal] - track.held_value)
             to_last += abs(values[signal] - track.value)
         return bool(known) and to_held <= to_last
 
     def _implausible(self, width: float) -> bool:
-        """Whether one reading is not enough to believe this pulse pressure."""
+        """Whether one reading is not enough to accept this pulse pressure."""
         return not self._config.pulse_pressure_least <= width <= self._config.pulse_pressure_most
 
     def _first_or_next(
@@ -286,15 +292,30 @@ class Admission:
         return ""
 
     def _take(self, signal: str, track: Track, value: float, time: float) -> str:
-        """Remember a value; say if it repeats too often to be measured."""
+        """Remember a value; return why, if it repeats too often to be measured."""
         track.take(value, time)
         stuck = self._stuck.get(signal) if track.equal > 1 else None
         return track.repeats(time, stuck) if stuck is not None else ""
 
 
-def _heard(tracks: Mapping[str, Track]) -> Track:
+def _last_pressure(tracks: Mapping[str, Track]) -> Track:
     """When a pressure came last: diastolic may have come before without systolic."""
     return tracks.get("systolic") or tracks["diastolic"]
+
+
+def _impossible_pressure(values: Mapping[str, float]) -> dict[str, str]:
+    """Signal → why a pressure cannot be, whatever came before it."""
+    pair = [signal for signal in PRESSURE if signal in values]
+    wrong = {}
+    for signal in pair:
+        low, high = _RANGES[signal]
+        if not low <= values[signal] <= high:  # also refuses NaN
+            wrong[signal] = "out_of_range"
+    if wrong or len(pair) < 2 or values["systolic"] - values["diastolic"] >= 1.0:
+        return wrong
+    if apart(values["systolic"], values["diastolic"]):
+        return {}
+    return dict.fromkeys(pair, "systolic_not_above_diastolic")
 
 
 def possible(values: Mapping[str, float]) -> dict[str, float]:

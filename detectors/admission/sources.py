@@ -1,11 +1,12 @@
-"""Which device is believed where two measure the same signal of one person.
+"""Which device is preferred where two measure the same signal of one person.
 
 For each signal one device is *preferred*: the one that the configuration ranks first of those that
-deliver; between devices of equal rank the first that was heard, for as long as it delivers within
-``takeover_seconds`` of the other's readings. Then the other takes over and stays (no flapping).
-What another device says of that signal meanwhile is neither judged nor learned. It is only
-compared: two devices that are ``change`` apart at the same moment, again and again for so long,
-are a ``sensor_fault`` with the reason ``devices_disagree``: nobody can say which of them is right.
+deliver; between devices of equal rank the first that sent anything, for as long as it delivers
+within ``takeover_seconds`` of the other's readings. Then the other takes over and stays (no
+flapping). What another device sends of that signal meanwhile is neither judged nor learned. It is
+only compared: two devices that are ``change`` apart at the same moment, again and again for so
+long, are a ``sensor_fault`` with the reason ``devices_disagree``: nobody can know which of them is
+right.
 
 A heart rate that comes with a pressure of the device preferred for pressure is taken as a part of
 that measurement: shock index needs both of one moment.
@@ -15,15 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from msgspec import Struct
 
 from detectors.admission.rules import FAULT, PRESSURE
+from detectors.admission.sources_configuration import Disagreement, SourcesConfig
 from detectors.admission.tracks import Track
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
-from detectors.sections.intake.sources import Disagreement
-from detectors.sections.intake.sources import Sources as SourcesConfig
 from vigil.domain.signals import NAMES
 
 NOBODY = 10**6
@@ -31,7 +30,7 @@ NOBODY = 10**6
 
 
 class Preferred(Struct, array_like=True):
-    """Who is believed about one signal, and how another contradicted."""
+    """Which device is preferred for one signal, and how another contradicted it."""
 
     device: str
     time: float
@@ -48,11 +47,12 @@ class Devices(Struct, array_like=True):
     """What is remembered of one patient's devices."""
 
     only: str = ""
-    """The one device that was ever heard: nothing need be chosen. Empty: none yet, or several."""
+    """The one device that ever sent anything: nothing need be chosen. Empty: none yet, or
+    several."""
     preferred: dict[str, Preferred] = {}
 
 
-class Chosen(NamedTuple):
+class Chosen(Struct, frozen=True, gc=False):
     """What is taken of a reading, and what was found in comparing it."""
 
     values: Mapping[str, float]
@@ -94,7 +94,7 @@ class Sources:
         values: Mapping[str, float],
         tracks: Mapping[str, Track],
     ) -> Chosen:
-        """Take what this device is believed about.
+        """Take what this device is preferred for.
 
         Args:
             devices: the patient's memory; changed.
@@ -113,16 +113,18 @@ class Sources:
             row = devices.preferred.get(signal)
             if row is None:
                 row = devices.preferred[signal] = Preferred(device, time)
-            if self._believed(row, signal, device, time):
+            if self._is_preferred(row, signal, device, time):
                 taken[signal] = value
             else:
-                findings.extend(self._compare(row, signal, value, time, tracks.get(signal)))
+                findings.extend(
+                    self._compare(row, signal, value=value, time=time, track=tracks.get(signal))
+                )
         pulse = values.get("heart_rate")
         if pulse is not None and any(signal in taken for signal in PRESSURE):
             taken["heart_rate"] = pulse
         return Chosen(taken, findings)
 
-    def _believed(self, row: Preferred, signal: str, device: str, time: float) -> bool:
+    def _is_preferred(self, row: Preferred, signal: str, device: str, time: float) -> bool:
         """Whether a device is the preferred one, or becomes it."""
         if device != row.device:
             if row.time - time > self._config.same_moment_seconds:
@@ -144,7 +146,7 @@ class Sources:
     def _compare(
         self, row: Preferred, signal: str, value: float, time: float, track: Track | None
     ) -> list[Finding]:
-        """What the reading of another device says about the agreement of the two."""
+        """Findings about how the reading of another device agrees with the preferred one's."""
         rule, settings = self._rules.get(signal), self._config.disagree.get(signal)
         if rule is None or settings is None or track is None or time <= row.rival_time:
             return []

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from detectors.sections.intake.admission import Jump, Stuck
+from detectors.admission.configuration import Jump, Stuck
 
 RECENT_WEIGHT = 0.25
 """Of the newest value in the mean of the last few."""
@@ -20,35 +20,35 @@ class Track(Struct, array_like=True):
     since: float
     """When ``value`` was first seen in the present run of equal ones."""
     equal: int = 1
-    suspect: float | None = None
+    held_value: float | None = None
     """A value held back because it stepped too far."""
     mean: float | None = None
     """Of the last few values let through."""
     jumps: int = 0
     """Steps held back that followed each other within ``motion_seconds``."""
     jumped: float = 0.0
-    """Time of the last of them, which is that of ``suspect``."""
+    """Time of the last of them, which is that of ``held_value``."""
 
     def take(self, value: float, time: float) -> None:
         """Remember a value that is let through."""
         if value != self.value:
             self.value, self.since, self.equal = value, time, 0
-        self.time, self.suspect = time, None
+        self.time, self.held_value = time, None
         self.equal += 1
         mean = value if self.mean is None else self.mean
         self.mean = mean + RECENT_WEIGHT * (value - mean)
 
     def hold(self, value: float, time: float, motion_seconds: float) -> None:
         """Remember a step that waits, and how many followed each other."""
-        self.suspect = value
+        self.held_value = value
         near = time - self.jumped <= motion_seconds
         self.jumps = self.jumps + 1 if near else 1
         self.jumped = time
 
-    def believe(self) -> None:
+    def confirm(self) -> None:
         """What was held back was true: it is the last value now."""
-        if self.suspect is not None:
-            self.value, self.since, self.equal = self.suspect, self.jumped, 1
+        if self.held_value is not None:
+            self.value, self.since, self.equal = self.held_value, self.jumped, 1
 
     def far(self, value: float, time: float, jump: Jump) -> bool:
         """Whether a value stepped too far from the last one and from the last few."""
@@ -59,9 +59,9 @@ class Track(Struct, array_like=True):
 
     def agrees(self, value: float, time: float, jump: Jump) -> bool:
         """Whether a value is nearer to the one held back than to those before it."""
-        if self.suspect is None or time - self.jumped > jump.seconds:
+        if self.held_value is None or time - self.jumped > jump.seconds:
             return False
-        return abs(value - self.suspect) <= abs(value - self.value)
+        return abs(value - self.held_value) <= abs(value - self.value)
 
     def repeats(self, time: float, stuck: Stuck) -> Literal["", "unproven", "stuck"]:
         """Whether a value has been the same for too long to be judged, or to be measured at all."""

@@ -1,7 +1,7 @@
-"""What is usual for this person, learned online, and what is unusual for long enough to be told.
+"""What is usual for this person, learned online, and what is unusual for long enough.
 
 A signal's usual value is the sum of a *level* and an *offset* by activity and part of the day
-(:mod:`detectors.baseline.usual`). So a part of the day that was seldom seen borrows from the rest,
+(:mod:`detectors.baseline.usual`). So a part of the day that was rarely seen borrows from the rest,
 and a true new level is adopted everywhere at once. All are robust estimates
 (:mod:`detectors.baseline.estimates`).
 
@@ -11,29 +11,29 @@ Half of how far the last hours were off is expected to last.
 
 What is learned are values as sent. A level and its limit are both of this person's statistics and
 are compared as they are; what is shown are their figures (:mod:`vigil.domain.figures`), and since
-rounding keeps the order, what is told as beyond or as over reads so too.
+rounding keeps the order, what is announced as beyond or as over reads so too.
 
 Cold start: the population's prior counts as ``prior_weight_minutes`` of data; a bin that is new is
 handed the person's mean offset of that activity; nothing is called unusual before an activity has
-``ready_readings`` readings over ``ready_minutes``. ``confidence`` (0 to 1) says how far that is.
+``ready_readings`` readings over ``ready_minutes``. ``confidence`` (0 to 1) is how far that is.
 
 In silence the level moves by ``most_per_day`` at most, so that neither outliers nor a sensor that
-drifts drag it. While an episode is open on a signal it stands still; from ``adopt_after_seconds``
-on it learns again, by ``adopt_per_day`` at most: what has lasted so long, and was told, is becoming
-this person's normal.
+drifts drag it. While an episode is open on a signal it does not move; from ``adopt_after_seconds``
+on it learns again, by ``adopt_per_day`` at most: what has lasted so long, and was announced, is
+becoming this person's normal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from detectors.baseline.configuration import BaselineConfig, Usual
 from detectors.baseline.sustained import Window
 from detectors.baseline.usual import Keys, Known, bins_of, of_first_version
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
 from detectors.limits.detector import NOTHING
-from detectors.sections.families.baseline import BaselineConfig, Usual
-from detectors.sections.patient import PatientConfig
 from vigil.domain.figures import figure
 from vigil.domain.kinds import KINDS
 from vigil.values.rounding import half_up
@@ -51,14 +51,16 @@ class Memory:
         self.known: dict[str, Known] = {}
 
 
-class _Lasting(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Lasting:
     """A rule, and over how many blocks in a row it must hold."""
 
     rule: Rule
     blocks: int
 
 
-class _Judged(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Judged:
     """A signal's settings and rules, made once."""
 
     signal: str
@@ -73,6 +75,14 @@ class _Judged(NamedTuple):
     keys: Keys
     keep: int
     """Blocks of the window."""
+
+    def rules_for(self, moment: Moment) -> tuple[_Lasting, _Lasting]:
+        """The rules above and below that hold in a moment's context."""
+        if moment.activity != "unknown":
+            return self.above, self.below
+        # may be asleep: a steady rate is no evidence of rest for a low one
+        unknown = moment.period.startswith("unknown")
+        return self.above_unknown if unknown else self.above, self.below_unknown
 
 
 def _lasting(
@@ -94,26 +104,34 @@ def _lasting(
 
 
 class Baseline:
-    """Finds values that are sustained far from the person's usual ones."""
+    """Finds values that are sustained far from the person's usual ones.
+
+    Args:
+        utc_offset_hours: of local time, by which the parts of the day are distinguished.
+    """
 
     name = "baseline"
 
-    def __init__(self, config: PatientConfig):
-        self._config: BaselineConfig = config.baseline
-        self._offset = config.context.utc_offset_hours
+    def __init__(self, config: BaselineConfig, utc_offset_hours: float):
+        self._config = config
+        self._offset = utc_offset_hours
         self._judged = {
             signal: _Judged(
-                signal,
-                usual,
-                _lasting(signal, usual, "above", usual.blocks),
-                _lasting(signal, usual, "below", usual.blocks),
-                _lasting(signal, usual, "above", usual.unknown_blocks or usual.blocks),
-                _lasting(signal, usual, "below", usual.unknown_blocks or usual.blocks),
-                f"{self.name}.{signal}",
-                bins_of(usual.slots),
-                max(usual.blocks, usual.unknown_blocks or 0),
+                signal=signal,
+                usual=usual,
+                above=_lasting(signal, usual, direction="above", blocks=usual.blocks),
+                below=_lasting(signal, usual, direction="below", blocks=usual.blocks),
+                above_unknown=_lasting(
+                    signal, usual, direction="above", blocks=usual.unknown_blocks or usual.blocks
+                ),
+                below_unknown=_lasting(
+                    signal, usual, direction="below", blocks=usual.unknown_blocks or usual.blocks
+                ),
+                score=f"{self.name}.{signal}",
+                keys=bins_of(usual.slots),
+                keep=max(usual.blocks, usual.unknown_blocks or 0),
             )
-            for signal, usual in config.baseline.signals.items()
+            for signal, usual in config.signals.items()
             if usual.enabled
         }
         self.signals = frozenset(self._judged)
@@ -153,8 +171,8 @@ class Baseline:
                 moment.time, value - centre, row.usual.block_seconds, self._config.gap_seconds
             )
             if closed and known.ready(self._config):
-                told = self._judge(row, known, closed, (centre, spread), moment)
-                found = [*found, *told] if told else found
+                own = self._judge(row, known, closed, moment=moment, centre=centre, spread=spread)
+                found = [*found, *own] if own else found
         return found
 
     def _judge(
@@ -162,11 +180,13 @@ class Baseline:
         row: _Judged,
         known: Known,
         closed: Sequence[float],
-        own: tuple[float, float],
+        *,
         moment: Moment,
+        centre: float,
+        spread: float,
     ) -> Iterable[Finding]:
-        """What the sustained level says. ``own``: the person's centre and spread now."""
-        usual, window, (centre, spread) = row.usual, known.window, own
+        """Findings about the sustained level. ``centre``, ``spread``: the person's own, now."""
+        usual, window = row.usual, known.window
         expected = window.expected(self._config.recent_share)
         wide = usual.raise_spreads * spread
         reach = min(max(wide, usual.least_change), usual.most_change)
@@ -177,34 +197,21 @@ class Baseline:
         if -least * ease <= newest <= reach * ease and usual.kind not in moment.watched:
             return NOTHING
         means = [*window.means, *closed]
-        above, below = row.above, row.below
-        if moment.activity == "unknown":  # may be asleep: a steady rate says nothing of a low one
-            below = row.below_unknown
-            above = row.above_unknown if moment.period.startswith("unknown") else above
+        above, below = row.rules_for(moment)
         over, under = means[-above.blocks :], means[-below.blocks :]
         centre += expected
         high, low = min(over) - expected, max(under) - expected
         banded = band is not None and figure(row.signal, centre + low) <= band.below
         reach_low = least if banded else reach
-        up = _stance(high, reach, reach * ease, len(over) == above.blocks)
-        down = _stance(-low, reach_low, reach_low * ease, len(under) == below.blocks)
+        up = _stance(high, reach, release=reach * ease, whole=len(over) == above.blocks)
+        down = _stance(-low, reach_low, release=reach_low * ease, whole=len(under) == below.blocks)
+        since_up = _since(window, len(closed), needed=above.blocks, time=moment.time)
+        since_down = _since(window, len(closed), needed=below.blocks, time=moment.time)
+        top, calm_top = centre + reach, centre + reach * ease
+        bottom, calm = centre - reach_low, centre - reach_low * ease
         return [
-            Finding(
-                above.rule,
-                up,
-                centre + high,
-                centre + reach,
-                centre + reach * ease,
-                _since(window, len(closed), above.blocks, moment.time),
-            ),
-            Finding(
-                below.rule,
-                down,
-                centre + low,
-                centre - reach_low,
-                centre - reach_low * ease,
-                _since(window, len(closed), below.blocks, moment.time),
-            ),
+            Finding(above.rule, up, centre + high, limit=top, clear=calm_top, since=since_up),
+            Finding(below.rule, down, centre + low, limit=bottom, clear=calm, since=since_down),
         ]
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
@@ -263,7 +270,7 @@ class Baseline:
         return {signal: known.dump() for signal, known in memory.known.items()}
 
     def load(self, plain: Any) -> Memory:
-        """Signals that are no longer judged are let go. Version 1 saved a list, without levels."""
+        """Signals that are no longer judged are dropped. Version 1 saved a list, without levels."""
         memory = Memory()
         if isinstance(plain, list):
             plain = of_first_version(plain, {name: row.keys for name, row in self._judged.items()})

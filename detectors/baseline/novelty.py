@@ -1,17 +1,17 @@
 """Whether several signals together are unusual for this person.
 
 The Mahalanobis distance (1936) of the signals' residuals from nothing. A residual is how many
-spreads a value is from the person's usual; the baseline says it in ``Moment.scores``. The squared
+spreads a value is from the person's usual; the baseline puts it in ``Moment.scores``. The squared
 distance z' S^-1 z falls apart exactly into one summand a signal, z_i (S^-1 z)_i: its
 *contribution*. S is learned online: a fading mean of products of residuals, shrunk toward
 independence by ``prior_readings`` and never under a spread of 1, so that a calm week makes nobody
 unusual. So the distance exceeds that of independent signals only where two that go together have
 parted.
 
-Range: 0 and up, in spreads. It is told only where at least two signals contribute ``least_share``
-each: a lone one is the limits' and the baseline's. Robust: residuals are clipped before they are
-learned, and nothing is learned while an episode is open on one of the signals or on the pattern.
-Warm-up: ``ready_readings`` joint readings over ``ready_seconds``.
+Range: 0 and up, in spreads. It is announced only where at least two signals contribute
+``least_share`` each: a lone one is the limits' and the baseline's. Robust: residuals are clipped
+before they are learned, and nothing is learned while an episode is open on one of the signals or on
+the pattern. Warm-up: ``ready_readings`` joint readings over ``ready_seconds``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from math import sqrt
 
 from msgspec import Struct
 
+from detectors.baseline.novelty_configuration import NoveltyConfig
 from detectors.contract import (
     BETWEEN,
     BEYOND,
@@ -33,7 +34,6 @@ from detectors.contract import (
     Stance,
 )
 from detectors.limits.detector import NOTHING
-from detectors.sections.patient import PatientConfig
 from vigil.domain.figures import figure
 from vigil.values.rounding import half_up
 
@@ -57,14 +57,18 @@ class Together(Struct, array_like=True):
 
 
 class Novelty(Remembering[Together]):
-    """Judges residuals of signals measured together."""
+    """Judges residuals of signals measured together.
+
+    Args:
+        signals: those that have a personal baseline.
+    """
 
     name = "novelty"
     memory = Together
 
-    def __init__(self, config: PatientConfig):
-        self._config = own = config.novelty
-        judged = sorted(name for name, row in config.baseline.signals.items() if row.enabled)
+    def __init__(self, config: NoveltyConfig, signals: Iterable[str]):
+        self._config = own = config
+        judged = sorted(signals)
         self._keys = {signal: f"baseline.{signal}" for signal in judged}
         self._pairs = {one: {two: _pair(one, two) for two in judged} for one in judged}
         self.signals = frozenset(judged if own.enabled else ())
@@ -106,7 +110,7 @@ class Novelty(Remembering[Together]):
         shares = dict(
             zip(residuals, (part / total if total else 0.0 for part in parts), strict=True)
         )
-        return (self._judge(distance, shares, residuals, moment),)
+        return (self._judge(distance, shares, residuals=residuals, moment=moment),)
 
     def _judge(
         self,
@@ -128,7 +132,7 @@ class Novelty(Remembering[Together]):
             "contributions": {signal: half_up(share, 3) for signal, share in shares.items()},
             "residuals": {signal: half_up(z, 2) for signal, z in residuals.items()},
         }
-        return Finding(self._rule, stance, distance, own.above, own.clear, facts=facts)
+        return Finding(self._rule, stance, distance, limit=own.above, clear=own.clear, facts=facts)
 
     def _residuals(self, moment: Moment, memory: Together) -> dict[str, float]:
         """Signal → residual, of what was measured now or shortly before, in order of name."""

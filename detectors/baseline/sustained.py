@@ -1,12 +1,12 @@
 """How far from the usual a signal has been, without a break, for a while.
 
-Single values say little: a heart rate jumps by twenty when its owner stands up. What counts is that
-*each* of the last stretches of time (blocks) was far away, on the mean: the least of the blocks'
-means is the level that was sustained above, the greatest the one below. A lone calm stretch ends
-it, and no outlier makes it.
+Single values show little: a heart rate jumps by twenty when its owner stands up. What counts is
+that *each* of the last stretches of time (blocks) was far away, on the mean: the least of the
+blocks' means is the level that was sustained above, the greatest the one below. A lone calm stretch
+ends it, and no outlier makes it.
 
 A reading stands for the time since the one before, so a block is closed by the reading with which
-it reaches its length, and a reading of a device that measures more seldom is a block of its own.
+it reaches its length, and a reading of a device that measures less often is a block of its own.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 RECENT_BLOCKS = 24
 """The last hours: so many blocks, two hours where a block is five minutes."""
 STEADY_BLOCKS = 4
-"""How many blocks must speak for the last hours to be believed by half."""
+"""How many blocks are needed before the last hours count by half."""
 RECENT_REACH = 20.0
-"""No block says more of the last hours than this, in the signal's unit."""
+"""No block counts for more of the last hours than this, in the signal's unit."""
 
 
 class Window:
@@ -86,7 +86,7 @@ class Window:
         self.drop()
 
     def drop(self) -> None:
-        """Let go of the blocks, and do not count them among the last hours."""
+        """Drop the blocks, and do not count them among the last hours."""
         self.means.clear()
         self.starts.clear()
         self.total, self.count = 0.0, 0

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
+from detectors.baseline.configuration import BaselineConfig, Usual
 from detectors.baseline.estimates import Estimate
 from detectors.baseline.sustained import Window
 from detectors.context.activity import PERIODS
-from detectors.sections.families.baseline import BaselineConfig, Usual
 
 DAY = 86400.0
 Keys = Mapping[str, tuple[str, ...]]
@@ -30,7 +30,9 @@ class Known:
         self.signal, self.usual = signal, usual
         self.weight = weight
         """Minutes of data that the population's prior counts as."""
-        self.level = Estimate(signal, (centre, spread), weight, usual.floor)
+        self.level = Estimate(
+            signal=signal, prior=(centre, spread), weight=weight, floor=usual.floor
+        )
         self.bins: dict[str, Estimate] = {}
         """``rest:2`` → offset from the level, and spread of single values about the usual."""
         self.window = Window()
@@ -139,11 +141,13 @@ class Known:
             weight = sum(one.weight for one in alike)
             offset = sum(one.centre * one.weight for one in alike) / weight
             spread = sum(one.spread * one.weight for one in alike) / weight
-        return Estimate(self.signal, (offset, spread), self.weight, self.usual.floor)
+        return Estimate(
+            signal=self.signal, prior=(offset, spread), weight=self.weight, floor=self.usual.floor
+        )
 
 
 def bins_of(slots: int) -> Keys:
-    """Period → bins: parts of the day, or day and night as the period says.
+    """Period → bins: parts of the day, or day and night as in the period.
 
     >>> bins_of(2)["rest:night"], bins_of(3)["rest:night"]
     (('rest:night', 'rest:night'), ('rest:0', 'rest:1', 'rest:2'))

@@ -19,14 +19,15 @@ the limit.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from msgspec import Struct
 
+from detectors.blood_pressure_over_days.configuration import PressureDaysConfig
 from detectors.contract import Finding, Moment, Remembering, Rule, stance_above
 from detectors.limits.detector import NOTHING
-from detectors.sections.patient import PatientConfig
 from vigil.domain import figures
 from vigil.domain.kinds import KINDS
 from vigil.values.rounding import half_up
@@ -55,7 +56,8 @@ class Memory(Struct, array_like=True):
     """The first day of the present series."""
 
 
-class Average(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Average:
     """The figures of the mean of daily means."""
 
     systolic: float
@@ -79,15 +81,19 @@ SYSTOLIC, DIASTOLIC = _rule("systolic"), _rule("diastolic")
 
 
 class PressureDays(Remembering[Memory]):
-    """Finds averages over days that belong to a raised category."""
+    """Finds averages over days that belong to a raised category.
+
+    Args:
+        utc_offset_hours: of local time, by which days begin.
+    """
 
     name = "pressure_days"
     memory = Memory
 
-    def __init__(self, config: PatientConfig):
-        self._settings = config.pressure_days
-        self._categories = self._settings.guidelines[self._settings.guideline]
-        self._shift = config.context.utc_offset_hours * 3600.0
+    def __init__(self, config: PressureDaysConfig, utc_offset_hours: float):
+        self._settings = config
+        self._categories = config.guidelines[config.guideline]
+        self._shift = utc_offset_hours * 3600.0
         self.signals = frozenset({"systolic"} if self._settings.enabled else ())
 
     def rules(self) -> Iterable[str]:
@@ -110,8 +116,12 @@ class PressureDays(Remembering[Memory]):
         facts = self._facts(average, max(over))
         since = average.days[0].number * DAY - self._shift
         return [
-            self._finding(SYSTOLIC, average.systolic, limits.systolic, since, facts),
-            self._finding(DIASTOLIC, average.diastolic, limits.diastolic, since, facts),
+            self._finding(
+                SYSTOLIC, average.systolic, limit=limits.systolic, since=since, facts=facts
+            ),
+            self._finding(
+                DIASTOLIC, average.diastolic, limit=limits.diastolic, since=since, facts=facts
+            ),
         ]
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
@@ -152,11 +162,11 @@ class PressureDays(Remembering[Memory]):
     ) -> Finding:
         clear = limit - self._settings.clear_margin
         stance = stance_above(value, limit, clear)
-        return Finding(rule, stance, value, limit, clear, since, facts=facts)
+        return Finding(rule, stance, value, limit=limit, clear=clear, since=since, facts=facts)
 
     def _facts(self, average: Average, over: float) -> dict[str, Any]:
         """What the average rests on, and what it is called."""
-        systolic, diastolic, days = average
+        systolic, diastolic, days = average.systolic, average.diastolic, average.days
         return {
             "average": {"systolic": systolic, "diastolic": diastolic},
             "category": {
@@ -187,5 +197,5 @@ def _judged(moment: Moment) -> bool:
     values, activity = moment.values, moment.activity
     if "systolic" not in values or "diastolic" not in values or activity in {"active", "asleep"}:
         return False
-    told = activity == "rest" and moment.context_source in {"device", "steps"}
-    return told or not moment.period.endswith("night")
+    known = activity == "rest" and moment.context_source in {"device", "steps"}
+    return known or not moment.period.endswith("night")

@@ -1,13 +1,13 @@
 """What the detectors judge by: limits, delays and baselines, by ward and by patient.
 
-``defaults/*.toml`` beside this module hold every figure with its source. An operator's TOML file
-is laid over them; in that file ``[wards.NAME]`` and ``[patients.ID]`` hold what differs there, with
+``defaults/*.toml`` beside this module hold every figure with its source. An operator's TOML file is
+merged over them; in that file ``[wards.NAME]`` and ``[patients.ID]`` hold what differs there, with
 the same keys. A ward names its patients itself (``patients = ["p1", "icu-*"]``), because the log
-alone must decide what an event is: the directory of who lies where can change between two readings
-of the same log, this file cannot without its hash saying so.
+alone must decide what an event is: the directory of who is in which ward can change between two
+readings of the same log, this file cannot without its hash saying so.
 
-``profile = "NAME"`` at any of the three levels lays a shipped file of ``profiles/`` under what the
-level itself says.
+``profile = "NAME"`` at any of the three levels puts a shipped file of ``profiles/`` under what the
+level itself holds.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from detectors.river_plugin.checks import check_plugins
-from detectors.sections.checks import check, refused
-from detectors.sections.families.baseline import Usual
-from detectors.sections.families.river_plugin import Plugin
-from detectors.sections.intake.admission import Jump, Stuck
-from detectors.sections.intake.sources import Disagreement
-from detectors.sections.patient import EpisodePolicy, Limit, PatientConfig
+from detectors.admission.configuration import Jump, Stuck
+from detectors.admission.sources_configuration import Disagreement
+from detectors.baseline.configuration import Usual
+from detectors.configuration.checks import check, refused
+from detectors.configuration.patient import PatientConfig
+from detectors.configuration.plugin_checks import check_plugins
+from detectors.episodes.configuration import EpisodePolicy
+from detectors.limits.configuration import Limit
+from detectors.river_plugin.configuration import PluginConfig
 
 DEFAULTS = Path(__file__).with_name("defaults")
 """The folder of the shipped figures: one TOML file a concern; their tables do not overlap."""
@@ -86,24 +88,24 @@ def load(path: Path | str | None = None) -> DetectionConfig:
 def from_tables(own: Mapping[str, Any], source: str = "configuration") -> DetectionConfig:
     """The same from tables already read (``own`` is what differs from the defaults)."""
     base = {k: v for k, v in own.items() if k not in {"wards", "patients"}}
-    raw = _laid(_defaults(), base, source)
+    raw = _with_profile(_defaults(), base, source)
     raw_wards, wards = [], []
     for name, table in _tables(own, "wards", source).items():
         patterns = tuple(_strings(table, "patients", f"{source}: [wards.{name}]"))
         rest = {key: value for key, value in table.items() if key != "patients"}
-        ward = _laid(raw, rest, f"{source}: [wards.{name}]")
+        ward = _with_profile(raw, rest, f"{source}: [wards.{name}]")
         raw_wards.append((patterns, ward))
         wards.append(Ward(name, patterns, _patient_config(ward, f"{source}: [wards.{name}]")))
     patients = {}
     for name, table in _tables(own, "patients", source).items():
         under = _ward_of(name, raw_wards) or raw
         where = f"{source}: [patients.{name}]"
-        patients[name] = _patient_config(_laid(under, table, where), where)
+        patients[name] = _patient_config(_with_profile(under, table, where), where)
     return DetectionConfig(_patient_config(raw, source), tuple(wards), patients)
 
 
 def _defaults() -> dict[str, Any]:
-    """The shipped figures, laid together."""
+    """The shipped figures, merged."""
     raw: dict[str, Any] = {}
     for path in sorted(DEFAULTS.glob("*.toml")):
         raw = merged(raw, _read(path))
@@ -115,7 +117,7 @@ def profiles() -> list[str]:
     return sorted(path.stem for path in PROFILES.glob("*.toml"))
 
 
-def _laid(under: dict[str, Any], table: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _with_profile(under: dict[str, Any], table: Mapping[str, Any], where: str) -> dict[str, Any]:
     """A level's table over the one above it, and between them the profile that it names."""
     rest = {key: value for key, value in table.items() if key != "profile"}
     name = table.get("profile")
@@ -127,7 +129,7 @@ def _laid(under: dict[str, Any], table: Mapping[str, Any], where: str) -> dict[s
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``over`` laid over ``under``, table by table; neither is changed.
+    """``over`` merged over ``under``, table by table; neither is changed.
 
     >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 9}})
     {'a': {'b': 9, 'c': 2}}
@@ -149,12 +151,12 @@ def _patient_config(raw: dict[str, Any], source: str) -> PatientConfig:
         ("admission.stuck", Stuck),
         ("admission.jump", Jump),
         ("sources.disagree", Disagreement),
-        ("plugins", Plugin),
+        ("plugins", PluginConfig),
     ):
         table: Any = raw
         for part in section.split("."):
             table = table.get(part) if isinstance(table, Mapping) else None
-        if isinstance(table, Mapping):  # if it is not, the whole says so
+        if isinstance(table, Mapping):  # if it is not, converting the whole raises
             for name, value in table.items():
                 _convert(value, row, f"{source}: [{section}.{name}]")
     config: PatientConfig = _convert(raw, PatientConfig, source)

@@ -1,15 +1,15 @@
-"""What the person was doing, and whether it is night, from what the devices tell.
+"""What the person was doing, and whether it is night, from what the devices send.
 
 In this order:
 
-    1. the device's own word on activity (``device``)
+    1. the activity that the device sends (``device``)
     2. steps (``steps``): from ``active_steps_per_min`` on active, and after it for as long as it
        lasted, ``recovery_seconds`` at most: a heart takes minutes to come down; at night without a
        step for ``still_seconds`` asleep; else at rest
     3. neither (``time_of_day``): in the hours of the night in which hardly anyone exercises, and
        once the heart rate has stayed under ``quiet_below`` for ``still_seconds``, the person is
        presumed at rest until those hours end, so that a heart that becomes fast in a quiet night is
-       told as soon as one that is known to rest
+       announced as soon as one that is known to rest
     4. else it is unknown: a walk looks like a fast heart, and limits that hold at rest wait longer.
        For the baseline alone, which is not urgent, a heart rate that has been *steady* is one at
        rest: in motion it changes from minute to minute by two to three times as much
@@ -26,11 +26,11 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from detectors.sections.intake.context import ContextConfig
+from detectors.context.configuration import ContextConfig
+from detectors.contract import LONG_AGO
 from vigil.domain.reading import Activity, Context
 
 Source = Literal["device", "steps", "time_of_day", ""]
-NEVER = -1e12
 UNSTEADY = 10.0
 """What the change from minute to minute is taken to be while it is not known; beats a minute."""
 MOST_CHANGE = 15.0
@@ -43,92 +43,94 @@ PERIODS: Mapping[Activity, tuple[str, str]] = MappingProxyType(
 """Activity → how it is called by day and by night."""
 
 
-class Heard(Struct, array_like=True):
+class ContextMemory(Struct, array_like=True):
     """What is remembered of one patient's context."""
 
-    time: float = NEVER
-    """Of the last reading that told of activity or steps."""
+    time: float = LONG_AGO
+    """Of the last reading with activity or steps."""
     activity: Activity = "unknown"
     steps_per_min: float | None = None
-    last_active: float = NEVER
+    last_active: float = LONG_AGO
     source: Source = ""
     """Where ``activity`` is from."""
     still_since: float | None = None
-    """From when on every reading that told of steps told of none."""
+    """From when on every reading with steps had none."""
     quiet_since: float | None = None
     """From when on every heart rate was under ``quiet_below``."""
-    quiet_time: float = NEVER
+    quiet_time: float = LONG_AGO
     """Of the newest heart rate."""
     presumed: bool = False
     """Whether this night has been quiet for long enough."""
-    active_since: float = NEVER
+    active_since: float = LONG_AGO
     """From when on the person was active, up to ``last_active``."""
     unrest: float = UNSTEADY
     """Fading mean of the heart rate's change from one minute to the next."""
-    sampled: float = NEVER
+    sampled: float = LONG_AGO
     """When ``sample`` was measured: one heart rate a minute."""
     sample: float = 0.0
     steady_since: float | None = None
 
 
-def note(config: ContextConfig, heard: Heard, time: float, context: Context) -> None:
-    """Take what a reading tells of its context, if it tells anything and is not older."""
+def take_context(
+    config: ContextConfig, memory: ContextMemory, time: float, context: Context
+) -> None:
+    """Take a reading's context, if it holds activity or steps and is not older."""
     steps = context.steps_per_min
     activity = context.activity
-    if (activity == "unknown" and steps is None) or time < heard.time:
+    if (activity == "unknown" and steps is None) or time < memory.time:
         return
     if steps is None or steps > 0 or activity == "active":
-        heard.still_since = None
-    elif heard.still_since is None or time - heard.time > config.still_seconds:
-        heard.still_since = time
-    heard.source = "device"
+        memory.still_since = None
+    elif memory.still_since is None or time - memory.time > config.still_seconds:
+        memory.still_since = time
+    memory.source = "device"
     if activity == "unknown" and steps is not None:
-        heard.source, activity = "steps", _by_steps(config, heard, time, steps)
-    heard.time, heard.activity, heard.steps_per_min = time, activity, steps
+        memory.source, activity = "steps", _by_steps(config, memory, time, steps)
+    memory.time, memory.activity, memory.steps_per_min = time, activity, steps
     if context.activity == "active" or (steps or 0.0) >= config.active_steps_per_min:
-        if time - heard.last_active > config.context_seconds:
-            heard.active_since = time
-        heard.last_active = time
+        if time - memory.last_active > config.context_seconds:
+            memory.active_since = time
+        memory.last_active = time
 
 
-def note_heart_rate(config: ContextConfig, heard: Heard, time: float, rate: float) -> None:
-    """Take a heart rate that admission believed: whether the night is a quiet one.
+def take_heart_rate(config: ContextConfig, memory: ContextMemory, time: float, rate: float) -> None:
+    """Take a heart rate that was admitted: whether the night is a quiet one.
 
-    Not asked while a device tells of activity or steps.
+    Not asked while a device sends activity or steps.
     """
-    if time < heard.quiet_time or 0 <= time - heard.time <= config.context_seconds:
+    if time < memory.quiet_time or 0 <= time - memory.time <= config.context_seconds:
         return
-    if time - heard.sampled >= MINUTE_FROM:
-        _note_change(config, heard, time, rate)
-    if time - heard.quiet_time > config.still_seconds:
-        heard.quiet_since, heard.presumed = None, False
-    heard.quiet_time = time
+    if time - memory.sampled >= MINUTE_FROM:
+        _take_change(config, memory, time, rate)
+    if time - memory.quiet_time > config.still_seconds:
+        memory.quiet_since, memory.presumed = None, False
+    memory.quiet_time = time
     if not _within(_hour(config, time), config.quiet_from_hour, config.quiet_to_hour):
-        heard.presumed = False
-    elif heard.quiet_since is not None and time - heard.quiet_since >= config.still_seconds:
-        heard.presumed = True
+        memory.presumed = False
+    elif memory.quiet_since is not None and time - memory.quiet_since >= config.still_seconds:
+        memory.presumed = True
     if rate >= config.quiet_below:
-        heard.quiet_since = None
-    elif heard.quiet_since is None:
-        heard.quiet_since = time
+        memory.quiet_since = None
+    elif memory.quiet_since is None:
+        memory.quiet_since = time
 
 
-def _note_change(config: ContextConfig, heard: Heard, time: float, rate: float) -> None:
+def _take_change(config: ContextConfig, memory: ContextMemory, time: float, rate: float) -> None:
     """Take the heart rate of a minute: how far it is from that of the minute before."""
-    past = time - heard.sampled
+    past = time - memory.sampled
     if past > MINUTE_TO:
-        heard.unrest = UNSTEADY
+        memory.unrest = UNSTEADY
     else:
-        change = min(abs(rate - heard.sample), MOST_CHANGE)
-        heard.unrest += (1 - exp(-past / config.steady_memory_seconds)) * (change - heard.unrest)
-    heard.sampled, heard.sample = time, rate
-    if heard.unrest > config.steady_below:
-        heard.steady_since = None
-    elif heard.steady_since is None:
-        heard.steady_since = time
+        change = min(abs(rate - memory.sample), MOST_CHANGE)
+        memory.unrest += (1 - exp(-past / config.steady_memory_seconds)) * (change - memory.unrest)
+    memory.sampled, memory.sample = time, rate
+    if memory.unrest > config.steady_below:
+        memory.steady_since = None
+    elif memory.steady_since is None:
+        memory.steady_since = time
 
 
-class Place(Struct, frozen=True, gc=False):
+class KnownContext(Struct, frozen=True, gc=False):
     """What the person is doing at a time, as far as anyone knows."""
 
     activity: Activity
@@ -139,51 +141,51 @@ class Place(Struct, frozen=True, gc=False):
     """Where ``activity`` is from; empty: it is the configuration's."""
 
 
-def place(config: ContextConfig, heard: Heard, time: float) -> Place:
+def context_at(config: ContextConfig, memory: ContextMemory, time: float) -> KnownContext:
     """All that is known of the context of ``time``."""
     activity: Activity = config.unknown_activity
     source: Source = ""
-    if 0 <= time - heard.time <= config.context_seconds:
-        activity, source = heard.activity, heard.source
-    elif heard.presumed and _presumed(config, heard, time):
+    if 0 <= time - memory.time <= config.context_seconds:
+        activity, source = memory.activity, memory.source
+    elif memory.presumed and _presumed(config, memory, time):
         activity, source = "rest", "time_of_day"
     period: Activity = activity
-    if activity == "rest" and time - heard.last_active < config.recovery_seconds:
+    if activity == "rest" and time - memory.last_active < config.recovery_seconds:
         period = "active"
-    elif activity == "unknown" and _steady(config, heard, time):
+    elif activity == "unknown" and _steady(config, memory, time):
         period = "rest"
-    return Place(activity, PERIODS[period][_is_night(config, time)], source)
+    return KnownContext(activity, PERIODS[period][_is_night(config, time)], source)
 
 
-def activity_at(config: ContextConfig, heard: Heard, time: float) -> Activity:
+def activity_at(config: ContextConfig, memory: ContextMemory, time: float) -> Activity:
     """What the person is doing at ``time``, as far as anyone knows."""
-    return place(config, heard, time).activity
+    return context_at(config, memory, time).activity
 
 
-def _steady(config: ContextConfig, heard: Heard, time: float) -> bool:
+def _steady(config: ContextConfig, memory: ContextMemory, time: float) -> bool:
     """Whether the heart rate has changed little from minute to minute, up to now."""
-    since = heard.steady_since
-    if since is None or time - heard.sampled > MINUTE_TO:
+    since = memory.steady_since
+    if since is None or time - memory.sampled > MINUTE_TO:
         return False
     return time - since >= config.steady_seconds
 
 
-def _by_steps(config: ContextConfig, heard: Heard, time: float, steps: float) -> Activity:
+def _by_steps(config: ContextConfig, memory: ContextMemory, time: float, steps: float) -> Activity:
     if steps >= config.active_steps_per_min:
         return "active"
-    if time - heard.last_active < min(config.recovery_seconds, _active_seconds(heard)):
+    if time - memory.last_active < min(config.recovery_seconds, _active_seconds(memory)):
         return "active"
-    still = heard.still_since is not None and time - heard.still_since >= config.still_seconds
+    still = memory.still_since is not None and time - memory.still_since >= config.still_seconds
     return "asleep" if still and _is_night(config, time) else "rest"
 
 
-def _active_seconds(heard: Heard) -> float:
-    return heard.last_active - heard.active_since
+def _active_seconds(memory: ContextMemory) -> float:
+    return memory.last_active - memory.active_since
 
 
-def _presumed(config: ContextConfig, heard: Heard, time: float) -> bool:
+def _presumed(config: ContextConfig, memory: ContextMemory, time: float) -> bool:
     """Whether the presumption still holds: the same night, and no long gap in the heart rate."""
-    recent = 0 <= time - heard.quiet_time <= config.still_seconds
+    recent = 0 <= time - memory.quiet_time <= config.still_seconds
     hour = _hour(config, time)
     return recent and _within(hour, config.quiet_from_hour, config.quiet_to_hour)
 

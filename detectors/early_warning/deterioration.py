@@ -14,14 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from math import exp
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
 from detectors.contract import Finding, Moment, Remembering, Rule, stance_above
+from detectors.early_warning.deterioration_configuration import (
+    DeteriorationConfig,
+    Scorecard,
+    Table,
+)
 from detectors.limits.detector import NOTHING
-from detectors.sections.families.deterioration import Scorecard, Table
-from detectors.sections.patient import PatientConfig
 from vigil.domain.figures import figure
 from vigil.values.rounding import half_up
 
@@ -30,7 +33,7 @@ SIGNAL = "deterioration"
 """What is judged."""
 
 
-class Course(NamedTuple):
+class Course(Struct, frozen=True, array_like=True, gc=False):
     """The course of one signal, up to its last reading taken."""
 
     time: float
@@ -41,7 +44,7 @@ class Course(NamedTuple):
     strayed: float
     """Sum of the distances from the usual, fading …"""
     strays: float
-    """… and how many readings it stands for."""
+    """… and how many readings it rests on."""
 
 
 class Stay(Struct, array_like=True):
@@ -75,8 +78,8 @@ class Risk(Remembering[Stay]):
     name = "deterioration"
     memory = Stay
 
-    def __init__(self, config: PatientConfig):
-        self._config = own = config.deterioration
+    def __init__(self, config: DeteriorationConfig):
+        self._config = own = config
         self._cards = own.signals
         self.signals = frozenset(own.signals if own.enabled else ())
         self._rule = Rule(
@@ -107,10 +110,10 @@ class Risk(Remembering[Stay]):
         if risk <= own.clear and KIND not in moment.watched:
             return NOTHING
         stance = stance_above(
-            figure(SIGNAL, risk), own.above, own.clear, moment.activity == "active"
+            figure(SIGNAL, risk), own.above, clear=own.clear, muted=moment.activity == "active"
         )
         facts = {"contributions": {name: half_up(part, 2) for name, part in added.items()}}
-        return (Finding(self._rule, stance, risk, own.above, own.clear, facts=facts),)
+        return (Finding(self._rule, stance, risk, limit=own.above, clear=own.clear, facts=facts),)
 
     def _added(self, moment: Moment, memory: Stay) -> dict[str, float]:
         """Signal → what it adds, with this moment's readings, in the tables' order."""
@@ -167,7 +170,7 @@ class Risk(Remembering[Stay]):
             courses[signal] = self._onward(courses.get(signal), time, moment.values[signal])
 
     def load(self, plain: Any) -> Stay:
-        """The same. A signal that is no longer in the tables is let go."""
+        """The same. A signal that is no longer in the tables is dropped."""
         stay = super().load(plain)
         stay.courses = {k: v for k, v in stay.courses.items() if k in self._cards}
         return stay

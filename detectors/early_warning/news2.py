@@ -3,19 +3,20 @@
 Royal College of Physicians, *National Early Warning Score (NEWS) 2*, 2017: points of heart rate,
 systolic pressure, respiratory rate, oxygen saturation (scale 1) and temperature, from the latest
 value of each that is not older than ``stale_seconds``. Supplemental oxygen and consciousness are
-not known here, so the score is partial always and says what it lacks; the true one is as high or
+not known here, so the score is always partial and lists what it lacks; the true one is as high or
 higher. Range 0 to 14. Warm-up: none, but ``least_signals`` of the five must be there.
 
-A value scores what its figure says (:mod:`vigil.domain.figures`), which is how NEWS2 is charted.
+A value scores what its figure scores (:mod:`vigil.domain.figures`), which is how NEWS2 is charted.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from detectors.contract import (
     BEYOND,
@@ -28,8 +29,8 @@ from detectors.contract import (
     Stance,
     stance_above,
 )
+from detectors.early_warning.configuration import EarlyWarningConfig
 from detectors.limits.detector import NOTHING
-from detectors.sections.patient import PatientConfig
 from vigil.domain.figures import DECIMALS, figure
 from vigil.domain.kinds import Priority
 
@@ -41,7 +42,8 @@ Memory = dict[str, list[float]]
 """Signal → time and value of its latest value."""
 
 
-class Bands(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Bands:
     """One row of the table."""
 
     edges: tuple[float, ...]
@@ -87,8 +89,8 @@ class EarlyWarningScore(FindingsOnly):
 
     name = "early_warning"
 
-    def __init__(self, config: PatientConfig):
-        self._config = own = config.early_warning
+    def __init__(self, config: EarlyWarningConfig):
+        self._config = own = config
         self.signals = frozenset(NEWS2 if own.enabled else ())
         self._urgent = self._rule("urgent", "medium")
         self._emergency = self._rule("emergency", "high")
@@ -110,7 +112,7 @@ class EarlyWarningScore(FindingsOnly):
         )
 
     def rules(self) -> Iterable[str]:
-        """Urgent and emergency; a single three where it is told."""
+        """Urgent and emergency; a single three where it is announced."""
         if not self._config.enabled:
             return []
         names = [self._urgent.name, self._emergency.name]
@@ -135,8 +137,8 @@ class EarlyWarningScore(FindingsOnly):
             return NOTHING
         facts = _facts(known)
         found = [
-            self._judge(self._urgent, score, own.urgent, moment, facts),
-            self._judge(self._emergency, score, own.emergency, moment, facts),
+            self._judge(self._urgent, score, limit=own.urgent, moment=moment, facts=facts),
+            self._judge(self._emergency, score, limit=own.emergency, moment=moment, facts=facts),
         ]
         if own.single_three:
             stance: Stance = CLEAR if not single else BEYOND
@@ -147,8 +149,10 @@ class EarlyWarningScore(FindingsOnly):
     def _judge(
         self, rule: Rule, score: float, limit: float, moment: Moment, facts: Mapping[str, Any]
     ) -> Finding:
-        stance = stance_above(score, limit, self._config.clear, moment.activity == "active")
-        return Finding(rule, stance, score, limit, self._config.clear, facts=facts)
+        stance = stance_above(
+            score, limit, clear=self._config.clear, muted=moment.activity == "active"
+        )
+        return Finding(rule, stance, score, limit=limit, clear=self._config.clear, facts=facts)
 
     def _known(self, moment: Moment, memory: Memory) -> dict[str, list[float]]:
         """Time, value and points of the latest values not too old, in the table's order."""

@@ -1,27 +1,27 @@
 """Where in a patient's past nothing was judged: what a late reading may still fill.
 
 A reading is *late* when a newer one of the same signal was judged before it came. Most such
-readings are the same ones again, and a memory of every reading ever judged would tell them apart.
+readings are the same ones again, and a memory of every reading ever judged would distinguish them.
 This one is small: of each signal (of a pressure as a whole) the *gaps*, stretches of event time
-longer than usual between two readings that came one after the other. Only what lies inside a gap,
+longer than usual between two readings that came one after the other. Only what is inside a gap,
 and not on its edges, is new. It splits the gap, so it is new once.
 
-What lies between readings that are as near to each other as usual is not judged again. What was
+What is between readings that are as near to each other as usual is not judged again. What was
 before the first reading ever is a gap too, kept as one number for all signals.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from msgspec import Struct
 
 from detectors.admission.held_readings import group_of
 from detectors.admission.rules import PRESSURE
-from detectors.episodes.memory import NEVER, Watches
+from detectors.configuration.late import LateConfig
+from detectors.contract import LONG_AGO
+from detectors.episodes.memory import EpisodesByKind
 from detectors.episodes.tracker import Step
-from detectors.sections.intake.late import Late
 from vigil.domain.kinds import KINDS
 
 Gap = tuple[float, float]
@@ -33,20 +33,24 @@ class Past(Struct, array_like=True):
 
     gaps: dict[str, list[Gap]] = {}
     """Signal, or ``pressure`` → its gaps, in no order."""
-    seen: dict[str, float] = {}
+    overlooked: dict[str, float] = {}
     """The same → time of the newest reading that another device was preferred to."""
-    told: list[tuple[str, float, float]] = []
-    """Kind, onset and end of each episode that closed and lay over a gap."""
+    announced: list[tuple[str, float, float]] = []
+    """Kind, onset and end of each episode that closed and overlapped a gap."""
 
 
-class Placed(NamedTuple):
-    """What of a late reading is new, and up to where its gaps reach."""
+class Filled(Struct, gc=False):
+    """What of a late reading is in a gap."""
 
+    past: Past | None
+    """What is remembered of the past from now on."""
     values: dict[str, float]
+    """Signal → its value, of those that are new."""
     until: dict[str, float]
+    """Signal, or ``pressure`` → where its gap ends."""
 
 
-class Known(NamedTuple):
+class Known(Struct, frozen=True, gc=False):
     """What was judged of a patient."""
 
     newest: Mapping[str, float]
@@ -58,7 +62,7 @@ class Known(NamedTuple):
 
 
 def widened(
-    past: Past | None, known: Known, taken: Iterable[str], time: float, settings: Late
+    past: Past | None, known: Known, taken: Iterable[str], time: float, settings: LateConfig
 ) -> Past | None:
     """The past with the gaps that a newer reading at ``time`` leaves behind it.
 
@@ -67,7 +71,7 @@ def widened(
         taken: the signals of it that are taken.
     """
     if past is not None:
-        _let_go(past, known.first, time - settings.keep_seconds)
+        _forget(past, known.first, before=time - settings.keep_seconds)
     least = _least(known, settings)
     for group in {group_of(name): None for name in taken}:
         last = _last(past, known.newest, group)
@@ -79,7 +83,7 @@ def widened(
     return _or_none(past)
 
 
-def overlooked(
+def remember_overlooked(
     past: Past | None, newest: Mapping[str, float], values: Iterable[str], time: float
 ) -> Past | None:
     """The past with the newest readings that another device was preferred to."""
@@ -87,40 +91,43 @@ def overlooked(
         group = group_of(name)
         if time > _last(past, newest, group):
             past = past or Past({}, {}, [])
-            past.seen[group] = time
+            past.overlooked[group] = time
     return past
 
 
-def place(
+def fill(
     past: Past | None,
     known: Known,
     values: Mapping[str, float],
-    times: tuple[float, float],
-    settings: Late,
-) -> tuple[Past | None, Placed]:
-    """What of a late reading lies inside a gap; from now on it does no more.
+    *,
+    time: float,
+    received: float,
+    settings: LateConfig,
+) -> Filled:
+    """Find what of a late reading is inside a gap; from then on that is no gap any more.
 
     Args:
-        times: measured, received.
+        time: when it was measured.
+        received: when it was received.
     """
-    time, received = times
-    placed = Placed({}, {})
+    filled = Filled(past, {}, {})
     least = _least(known, settings)
     for group in {group_of(name): None for name in values}:
         if group not in _groups(known.newest):
             continue
-        rows = _rows(past, known.first, group)
+        rows = _rows(filled.past, known.first, group)
         for row in rows:
             if row[0] < time < row[1] and abs(received - row[1]) <= settings.keep_seconds:
-                past = past or Past({}, {}, [])
-                past.gaps[group] = [*(r for r in rows if r != row), *_split(row, time, least)]
-                placed.until[group] = row[1]
-                placed.values.update({n: v for n, v in values.items() if group_of(n) == group})
+                filled.past = filled.past or Past({}, {}, [])
+                others = [other for other in rows if other != row]
+                filled.past.gaps[group] = [*others, *_split(row, time, least)]
+                filled.until[group] = row[1]
+                filled.values.update({n: v for n, v in values.items() if group_of(n) == group})
                 break
-    return past, placed
+    return filled
 
 
-def tidied(past: Past | None, known: Known, settings: Late) -> Past | None:
+def tidied(past: Past | None, known: Known, settings: LateConfig) -> Past | None:
     """The past once no more late readings are expected: what is too short for a gap is none."""
     if past is None:
         return None
@@ -130,40 +137,41 @@ def tidied(past: Past | None, known: Known, settings: Late) -> Past | None:
     return _or_none(past)
 
 
-def note_closed(past: Past, steps: Iterable[Step]) -> None:
-    """Remember the episodes that closed with these steps, where they lay over a gap."""
+def remember_closed(past: Past, steps: Iterable[Step]) -> None:
+    """Remember the episodes that closed with these steps, where they overlapped a gap."""
     for step in steps:
         if step.phase == "closed" and step.ended_at is not None:
-            onset, ended = step.watch.onset, step.ended_at
+            onset, ended = step.episode.onset, step.ended_at
             groups = {group_of(signal) for signal in KINDS[step.kind].signals}
             rows = [row for group in groups for row in past.gaps.get(group, ())]
             if any(row[0] < ended and onset < row[1] for row in rows):
-                past.told.append((step.kind, onset, ended))
+                past.announced.append((step.kind, onset, ended))
 
 
-def covers(past: Past | None, watches: Watches, kind: str, time: float) -> bool:
-    """Whether a moment of the past belongs to an episode of that kind that was told in its time."""
-    watch = watches.get(kind)
-    if watch is not None and watch.open and watch.onset <= time:
+def covers(past: Past | None, current: EpisodesByKind, kind: str, time: float) -> bool:
+    """Whether a moment of the past is within an episode of that kind announced in its time."""
+    episode = current.get(kind)
+    if episode is not None and episode.open and episode.onset <= time:
         return True
-    told = past.told if past is not None else ()
-    return any(name == kind and onset <= time <= ended for name, onset, ended in told)
+    announced = past.announced if past is not None else ()
+    return any(name == kind and onset <= time <= ended for name, onset, ended in announced)
 
 
 def _or_none(past: Past | None) -> Past | None:
     """Nothing where nothing is remembered."""
-    return past if past is not None and (past.gaps or past.seen or past.told) else None
+    kept = past is not None and (past.gaps or past.overlooked or past.announced)
+    return past if kept else None
 
 
-def _least(known: Known, settings: Late) -> float:
+def _least(known: Known, settings: LateConfig) -> float:
     return max(settings.gap_seconds, settings.usual_intervals * known.usual_seconds)
 
 
 def _last(past: Past | None, newest: Mapping[str, float], group: str) -> float:
-    """Time of the newest reading of a group that was judged, or that came and was overlooked."""
+    """Time of the newest reading of a group that was judged, or overlooked."""
     names = PRESSURE if group == "pressure" else (group,)
-    seen = NEVER if past is None else past.seen.get(group, NEVER)
-    return max(seen, *(newest.get(name, NEVER) for name in names))
+    seen = LONG_AGO if past is None else past.overlooked.get(group, LONG_AGO)
+    return max(seen, *(newest.get(name, LONG_AGO) for name in names))
 
 
 def _groups(newest: Mapping[str, float]) -> set[str]:
@@ -171,9 +179,9 @@ def _groups(newest: Mapping[str, float]) -> set[str]:
 
 
 def _rows(past: Past | None, first: float, group: str) -> list[Gap]:
-    """A group's gaps; as long as none was noted, there is the time before the first reading."""
+    """A group's gaps; as long as none is remembered, there is the time before the first reading."""
     rows = None if past is None else past.gaps.get(group)
-    return [(NEVER, first)] if rows is None else rows
+    return [(LONG_AGO, first)] if rows is None else rows
 
 
 def _split(gap: Gap, time: float, least: float) -> list[Gap]:
@@ -182,10 +190,10 @@ def _split(gap: Gap, time: float, least: float) -> list[Gap]:
     return [left, right] if time - gap[0] > least else [right]
 
 
-def _let_go(past: Past, first: float, before: float) -> None:
+def _forget(past: Past, first: float, before: float) -> None:
     """Forget what ended before a time."""
     for group, rows in list(past.gaps.items()):
         rows[:] = [row for row in rows if row[1] >= before]
         if not rows and first < before:
             del past.gaps[group]
-    past.told[:] = [row for row in past.told if row[2] >= before]
+    past.announced[:] = [row for row in past.announced if row[2] >= before]

@@ -1,150 +1,187 @@
-"""The late lane: what late readings show, apart from everything that is going on.
+"""Late data: what late readings show, apart from everything that is going on.
 
 A device that was out of reach sends what is new first and its buffer afterwards. By then the
-baseline has learned, episodes have begun or ended, silence was told. None of that is touched: late
-readings that fill a gap (:mod:`detectors.engine.gaps`) are judged here, in their own event time, by
-the physically possible range and the absolute limits in force, with the same delays and hysteresis.
-What they show is a retrospective event, which pages nobody; where an episode of the kind was told
-in its time, there is nothing to add.
+baseline has learned, episodes have begun or ended, silence was announced. None of that is touched:
+late readings that fill a gap (:mod:`detectors.engine.gaps`) are judged here, in their own event
+time, by the physically possible range and the absolute limits in force, with the same delays and
+hysteresis. What they show is a retrospective event, which pages nobody; where an episode of the
+kind was announced in its time, there is nothing to add.
 
-The lane goes forward through one gap. It ends what it has open (``late_end``) at its last reading
-where it leaves the gap, where a reading comes from further back, and where none came for
-``idle_seconds`` of receive time. It groups nothing: each kind stands for itself.
+Late readings are judged forward through one gap at a time. What is open ends (``late_end``) at its
+last reading where the next reading is in another gap, where a reading comes from further back, and
+where none came for ``idle_seconds`` of receive time. Nothing is grouped: each kind stands for
+itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from detectors.admission.held_readings import group_of
 from detectors.admission.rules import possible
-from detectors.context import activity as context
-from detectors.context.activity import Heard
-from detectors.contract import Finding, Moment
-from detectors.engine.gaps import Past, covers
-from detectors.engine.pipeline import Pipeline
-from detectors.episodes.memory import Book, Watches
-from detectors.episodes.tracker import Step
+from detectors.configuration.patient import PatientConfig
+from detectors.context import activity
+from detectors.context.activity import ContextMemory
+from detectors.contract import Detector, Finding, Moment
+from detectors.engine import gaps
+from detectors.engine.state import LateData, PatientState
+from detectors.episodes.memory import PatientEpisodes
+from detectors.episodes.tracker import Episodes, Step
 from detectors.limits.combination import Combination
 from detectors.limits.detector import Limits
 from vigil.domain.kinds import KINDS
-from vigil.domain.reading import Context
+from vigil.domain.reading import Context, Measurement, Upload
 
 ENDED = "late_end"
 """The reason of an end that no reading showed: no more late ones followed."""
 QUALITY_SHARE = 0.02
+"""Weight of the newest reading in the running share of what could be judged."""
 
 
-class Lane(Struct, array_like=True):
-    """What is remembered of one patient's late readings while they come."""
-
-    until: dict[str, float] = {}
-    """Signal, or ``pressure`` → where the gap ends that is being filled."""
-    watches: Watches = {}
-    heard: Heard = field(default_factory=Heard)
-    received: float = 0.0
-    """Receive time of the last."""
-    quality: float = 1.0
-    synthetic: bool = False
-
-
-class Told(NamedTuple):
-    """A step, and the moment that it became known by."""
+class LateStep(Struct, frozen=True, gc=False):
+    """A step of a retrospective episode, and the moment that it became known by."""
 
     step: Step
     moment: Moment
 
 
-def take(
-    pipeline: Pipeline,
-    lane: Lane,
-    read: tuple[Context, Mapping[str, float]],
-    times: tuple[float, float],
-    own: tuple[Past | None, Watches],
-) -> list[Told]:
-    """Judge a late reading.
+class LateReadings:
+    """Judges the late readings of one configuration's patients; a patient's state is passed in."""
 
-    Args:
-        read: the reading's own context, and the values that are new.
-        times: measured, received.
-        own: what tells which episodes were told in their time.
-    """
-    (time, received), (told, values), (past, live) = times, read, own
-    if time < lane.heard.time or time < lane.heard.quiet_time:
-        lane.heard = Heard()
-    context.note(pipeline.config.context, lane.heard, time, told)
-    good = {} if told.contact is False else possible(values)
-    lane.quality += QUALITY_SHARE * (float(len(good) == len(values)) - lane.quality)
-    if "heart_rate" in good:
-        context.note_heart_rate(pipeline.config.context, lane.heard, time, good["heart_rate"])
-    here = context.place(pipeline.config.context, lane.heard, time)
-    moment = Moment(
-        time,
-        received,
-        good,
-        here.activity,
-        here.period,
-        told.steps_per_min,
-        told.contact,
-        tuple(lane.watches),
-        {},
-        here.source,
-    )
-    found: dict[str, list[Finding]] = {}
-    for finding in _limits(pipeline, moment):
-        if not covers(past, live, finding.rule.kind, time):
-            found.setdefault(finding.rule.kind, []).append(finding)
-    rows: list[Told] = []
-    for kind in sorted(found):
-        rows += _noted(pipeline, lane, kind, found[kind], moment)
-    return rows
+    def __init__(
+        self,
+        config: PatientConfig,
+        episodes: Episodes,
+        rules: frozenset[str],
+        detectors: Mapping[str, Detector],
+    ):
+        self._context = config.context
+        self._settings = config.late
+        self._episodes = episodes
+        self._rules = rules
+        self._limits = [
+            detectors[name] for name in (Limits.name, Combination.name) if name in detectors
+        ]
 
+    def fill(
+        self, state: PatientState, upload: Upload, measurement: Measurement, now: float
+    ) -> list[LateStep] | None:
+        """Judge what of a late reading fills a gap; None: nothing does, and nothing changed.
 
-def enter(pipeline: Pipeline, lane: Lane, until: Mapping[str, float]) -> list[Told]:
-    """Go where the next reading is; what is open on the signals of another gap ends there."""
-    left = {group for group, end in until.items() if lane.until.get(group, end) != end}
-    lane.until.update(until)
-    touched = [
-        kind
-        for kind in sorted(lane.watches)
-        if not left.isdisjoint(group_of(signal) for signal in KINDS[kind].signals)
-    ]
-    return _ended(pipeline, lane, touched)
+        Args:
+            now: receive time, as far as the clock has come.
+        """
+        if not self._settings.enabled or not state.first:
+            return None
+        time, received = measurement.time.timestamp(), upload.received_at.timestamp()
+        found = gaps.fill(
+            state.past,
+            state.known,
+            measurement.values,
+            time=time,
+            received=received,
+            settings=self._settings,
+        )
+        if not found.values:
+            return None
+        state.past = found.past
+        late = state.late = state.late or LateData({}, {})
+        steps = self._enter(late, found.until)
+        late.received, late.synthetic = max(late.received, now), upload.synthetic
+        moment = self._moment(
+            late, measurement.context, values=found.values, time=time, received=received
+        )
+        return steps + self._judge(state, late, moment)
 
+    def finish(self, state: PatientState) -> list[LateStep]:
+        """End what late readings showed: no more of them are expected."""
+        if state.late is None:
+            return []
+        steps = self._end(state.late, sorted(state.late.episodes))
+        state.late = None
+        state.past = gaps.tidied(state.past, state.known, self._settings)
+        return steps
 
-def end(pipeline: Pipeline, lane: Lane) -> list[Told]:
-    """No more are expected: all that is open ends."""
-    return _ended(pipeline, lane, sorted(lane.watches))
+    def _enter(self, late: LateData, until: Mapping[str, float]) -> list[LateStep]:
+        """Go where the next reading is; what is open on the signals of another gap ends there."""
+        left = {group for group, end in until.items() if late.until.get(group, end) != end}
+        late.until.update(until)
+        touched = [
+            kind
+            for kind in sorted(late.episodes)
+            if not left.isdisjoint(group_of(signal) for signal in KINDS[kind].signals)
+        ]
+        return self._end(late, touched)
 
+    def _moment(
+        self,
+        late: LateData,
+        context: Context,
+        values: Mapping[str, float],
+        time: float,
+        received: float,
+    ) -> Moment:
+        """What of a late reading is physically possible, in the context of its own time."""
+        if time < late.context.time or time < late.context.quiet_time:
+            late.context = ContextMemory()
+        activity.take_context(self._context, late.context, time=time, context=context)
+        good = {} if context.contact is False else possible(values)
+        late.quality += QUALITY_SHARE * (float(len(good) == len(values)) - late.quality)
+        if "heart_rate" in good:
+            activity.take_heart_rate(
+                self._context, late.context, time=time, rate=good["heart_rate"]
+            )
+        here = activity.context_at(self._context, late.context, time)
+        return Moment(
+            time=time,
+            received=received,
+            values=good,
+            activity=here.activity,
+            period=here.period,
+            steps_per_min=context.steps_per_min,
+            contact=context.contact,
+            watched=tuple(late.episodes),
+            scores={},
+            context_source=here.source,
+        )
 
-def _limits(pipeline: Pipeline, moment: Moment) -> Iterable[Finding]:
-    """What the absolute limits say."""
-    for name in (Limits.name, Combination.name):
-        detector = pipeline.detectors.get(name)
-        if detector is not None:
-            yield from detector.examine(moment, None)
+    def _judge(self, state: PatientState, late: LateData, moment: Moment) -> list[LateStep]:
+        """Hold the absolute limits against a moment, but for episodes announced in their time."""
+        found: dict[str, list[Finding]] = {}
+        for detector in self._limits:
+            for finding in detector.examine(moment, None):
+                kind = finding.rule.kind
+                if not gaps.covers(state.past, state.episodes.by_kind, kind=kind, time=moment.time):
+                    found.setdefault(kind, []).append(finding)
+        steps: list[LateStep] = []
+        for kind in sorted(found):
+            steps += self._take_findings(late, kind, findings=found[kind], moment=moment)
+        return steps
 
+    def _take_findings(
+        self, late: LateData, kind: str, findings: list[Finding], moment: Moment
+    ) -> list[LateStep]:
+        episode = late.episodes.pop(kind, None)
+        episodes = PatientEpisodes({} if episode is None else {kind: episode}, {})
+        steps = self._episodes.retire(episodes, self._rules, moment)
+        steps += self._episodes.take_findings(episodes, findings, moment)
+        late.episodes.update(episodes.by_kind)
+        return [LateStep(step, moment) for step in steps]
 
-def _noted(
-    pipeline: Pipeline, lane: Lane, kind: str, findings: list[Finding], moment: Moment
-) -> list[Told]:
-    watch = lane.watches.pop(kind, None)
-    book = Book({} if watch is None else {kind: watch}, {})
-    steps = pipeline.episodes.retire(book, pipeline.rules, moment)
-    steps += pipeline.episodes.note(book, findings, moment)
-    lane.watches.update(book.watches)
-    return [Told(step, moment) for step in steps]
-
-
-def _ended(pipeline: Pipeline, lane: Lane, kinds: Iterable[str]) -> list[Told]:
-    rows: list[Told] = []
-    for kind in kinds:
-        watch = lane.watches.pop(kind)
-        here = context.place(pipeline.config.context, lane.heard, watch.last)
-        moment = Moment(watch.last, lane.received, {}, here.activity, here.period)
-        steps = pipeline.episodes.end(Book({kind: watch}, {}), moment, ENDED)
-        rows += [Told(step, moment) for step in steps]
-    return rows
+    def _end(self, late: LateData, kinds: Iterable[str]) -> list[LateStep]:
+        rows: list[LateStep] = []
+        for kind in kinds:
+            episode = late.episodes.pop(kind)
+            here = activity.context_at(self._context, late.context, episode.last)
+            moment = Moment(
+                time=episode.last,
+                received=late.received,
+                values={},
+                activity=here.activity,
+                period=here.period,
+            )
+            steps = self._episodes.end(PatientEpisodes({kind: episode}, {}), moment, ENDED)
+            rows += [LateStep(step, moment) for step in steps]
+        return rows

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from detectors.admission.rules import Admission, technical_policies
-from detectors.admission.sources import Sources
+from msgspec import Struct
+
+from detectors.admission.rules import technical_policies
+from detectors.configuration.patient import PatientConfig
 from detectors.contract import Detector, Finding, Memoryless
 from detectors.engine import missing_data
+from detectors.engine.intake import Intake
+from detectors.engine.late_readings import LateReadings
 from detectors.episodes.tracker import Episodes
 from detectors.registry import BUILT_IN
-from detectors.sections.patient import PatientConfig
 
 
-class Judges(NamedTuple):
+class Judges(Struct, frozen=True, gc=False):
     """Who is asked about a moment that holds certain signals, by name, in order."""
 
     examine: tuple[tuple[str, Callable[..., Iterable[Finding]]], ...]
@@ -22,25 +25,33 @@ class Judges(NamedTuple):
 
 
 class Pipeline:
-    """Admission, detectors and episodes, as one configuration has them."""
+    """Intake, detectors, episodes and late readings, as one configuration has them.
 
-    def __init__(self, config: PatientConfig):
+    Args:
+        config: what holds for the patients.
+        config_hash: names the whole configuration; each event carries it.
+    """
+
+    def __init__(self, config: PatientConfig, config_hash: str):
         self.config = config
-        self.admission = Admission(config.admission)
-        self.sources = Sources(config.sources)
+        self.config_hash = config_hash
+        self.intake = Intake(config)
         self.detectors: dict[str, Detector] = {
             name: make(config) for name, make in BUILT_IN.items()
         }
         self.episodes = Episodes({**technical_policies(config.admission), **config.episodes})
         self.rules = frozenset(
             [
-                *self.admission.rules(),
-                *self.sources.rules(),
+                *self.intake.admission.rules(),
+                *self.intake.sources.rules(),
                 *(rule for detector in self.detectors.values() for rule in detector.rules()),
                 missing_data.KIND,
             ]
         )
-        """Names of the rules in force; an open episode of another is let go."""
+        """Names of the rules in force; an open episode of another rule is closed."""
+        self.late = LateReadings(
+            config=config, episodes=self.episodes, rules=self.rules, detectors=self.detectors
+        )
         self._judges: dict[tuple[str, ...], Judges] = {}
 
     def judges(self, values: Mapping[str, Any]) -> Judges:
@@ -48,10 +59,10 @@ class Pipeline:
         measured = tuple(values)
         judges = self._judges.get(measured)
         if judges is None:
-            judges = self._judges[measured] = self._asked(measured)
+            judges = self._judges[measured] = self._interested_in(measured)
         return judges
 
-    def _asked(self, measured: tuple[str, ...]) -> Judges:
+    def _interested_in(self, measured: tuple[str, ...]) -> Judges:
         asked = {
             name: detector
             for name, detector in self.detectors.items()

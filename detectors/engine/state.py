@@ -1,14 +1,14 @@
 """What is remembered of one patient, and its form in the database.
 
 The form is MessagePack of plain numbers and text: small, exact to the last bit, and read without
-running anything it says (a plug-in's river objects are bytes in it, which
+running any of it (a plug-in's river objects are bytes in it, which
 :mod:`detectors.river_plugin.pickles` reads). It carries a version: an older one is read through the
 steps of :mod:`detectors.engine.state_versions`, a later one is refused. A detector that is new
 since it was saved begins afresh, as one whose memory held nothing does; one that is gone is
 dropped.
 
-What of a state cannot be read is begun afresh and named in ``Patient.lost``; the open episodes are
-the last thing to be given up, since nobody else could close them.
+What of a state cannot be read is begun afresh and named in ``PatientState.lost``; the open episodes
+are the last thing to be given up, since nobody else could close them.
 """
 
 from __future__ import annotations
@@ -19,21 +19,35 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from detectors.admission.held_readings import Held
 from detectors.admission.sources import Devices
 from detectors.admission.tracks import Track
-from detectors.context.activity import Heard
-from detectors.contract import Detector, Remembering
-from detectors.engine.gaps import Past
-from detectors.engine.late_readings import Lane
-from detectors.engine.missing_data import Hearing
+from detectors.context.activity import ContextMemory
+from detectors.contract import LONG_AGO, Detector, Remembering
+from detectors.engine.gaps import Known, Past
+from detectors.engine.missing_data import LastSeen
 from detectors.engine.state_versions import upgraded
-from detectors.episodes.memory import NEVER, Book, Watches
+from detectors.episodes.memory import EpisodesByKind, PatientEpisodes
 from vigil.service.errors import WireError
 
 VERSION = 2
+
+
+class LateData(Struct, array_like=True):
+    """What is remembered of one patient's late readings while they come
+    (:mod:`detectors.engine.late_readings`)."""
+
+    until: dict[str, float] = {}
+    """Signal, or ``pressure`` → where the gap ends that is being filled."""
+    episodes: EpisodesByKind = {}
+    context: ContextMemory = field(default_factory=ContextMemory)
+    received: float = 0.0
+    """Receive time of the last."""
+    quality: float = 1.0
+    """Running share of late readings that could be judged, 0 to 1."""
+    synthetic: bool = False
 
 
 class Saved(Struct, array_like=True):
@@ -44,16 +58,16 @@ class Saved(Struct, array_like=True):
     """Signal → time of the newest reading taken."""
     synthetic: bool
     quality: float
-    heard: Heard
-    hearing: Hearing
+    context: ContextMemory
+    last_seen: LastSeen
     tracks: dict[str, Track]
-    book: Book
+    episodes: PatientEpisodes
     memories: dict[str, Any]
     held: dict[str, Held]
     devices: Devices
     first: float
     past: Past | None
-    lane: Lane | None
+    late: LateData | None
 
 
 class _Versioned(Struct, array_like=True):
@@ -69,26 +83,26 @@ class _Episodes(Struct, array_like=True):
     newest: dict[str, float]
     synthetic: bool
     quality: Any
-    heard: Any
-    hearing: Any
+    context: Any
+    last_seen: Any
     tracks: Any
-    book: Book
+    episodes: PatientEpisodes
 
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-class Patient:
-    """A patient's state as the engine works on it."""
+class PatientState:
+    """A patient's state as their monitor works on it."""
 
     __slots__ = (
-        "book",
+        "context",
         "devices",
+        "episodes",
         "first",
-        "heard",
-        "hearing",
         "held",
-        "lane",
+        "last_seen",
+        "late",
         "lost",
         "memories",
         "newest",
@@ -105,8 +119,8 @@ class Patient:
         self.synthetic = False
         self.quality = 1.0
         """Share of values admitted of late: an exponential mean over about 50 readings."""
-        self.heard = Heard()
-        self.hearing = Hearing()
+        self.context = ContextMemory()
+        self.last_seen = LastSeen()
         self.tracks: dict[str, Track] = {}
         self.held: dict[str, Held] = {}
         """Readings that wait for a second one that agrees."""
@@ -115,22 +129,22 @@ class Patient:
         """Time of the first reading ever taken; 0: none was."""
         self.past: Past | None = None
         """Where late readings may still be judged, where there is such a place."""
-        self.lane: Lane | None = None
+        self.late: LateData | None = None
         """What late readings show, while they come."""
-        self.book = Book({}, {})
+        self.episodes = PatientEpisodes({}, {})
         self.memories = {
             name: known[name] if name in known else detector.fresh()
             for name, detector in detectors.items()
         }
         self.restored = False
-        """Loaded, and not yet held against the configuration in force."""
+        """Loaded, and its episodes not yet checked against the configuration in force."""
         self.lost: tuple[str, ...] = ()
         """What of the saved state could not be read, and was begun afresh."""
 
     @property
-    def watches(self) -> Watches:
-        """The kinds that have an episode open or on its way."""
-        return self.book.watches
+    def known(self) -> Known:
+        """What was judged so far."""
+        return Known(self.newest, self.first, self.last_seen.mean_seconds)
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -140,11 +154,11 @@ _versioned = msgspec.msgpack.Decoder(_Versioned)
 _BROKEN = (msgspec.DecodeError, ValueError, TypeError, LookupError, AttributeError)
 
 
-def dump(patient: Patient, detectors: Mapping[str, Detector]) -> bytes:
+def dump(state: PatientState, detectors: Mapping[str, Detector]) -> bytes:
     """The bytes to save; equal states are equal bytes."""
     memories: dict[str, Any] = {}
     for name, row in detectors.items():
-        memory = patient.memories[name]
+        memory = state.memories[name]
         if memory is None:
             continue
         if isinstance(row, Remembering):  # a struct: the encoder writes it as ``dump`` would
@@ -156,20 +170,20 @@ def dump(patient: Patient, detectors: Mapping[str, Detector]) -> bytes:
                 memories[name] = plain
     return _encoder.encode(
         Saved(
-            VERSION,
-            patient.newest,
-            patient.synthetic,
-            patient.quality,
-            patient.heard,
-            patient.hearing,
-            patient.tracks,
-            patient.book,
-            memories,
-            patient.held,
-            patient.devices,
-            patient.first,
-            patient.past,
-            patient.lane,
+            version=VERSION,
+            newest=state.newest,
+            synthetic=state.synthetic,
+            quality=state.quality,
+            context=state.context,
+            last_seen=state.last_seen,
+            tracks=state.tracks,
+            episodes=state.episodes,
+            memories=memories,
+            held=state.held,
+            devices=state.devices,
+            first=state.first,
+            past=state.past,
+            late=state.late,
         )
     )
 
@@ -180,17 +194,17 @@ def _fresh(kind: Callable[[], Any]) -> Any:
     return kind()
 
 
-def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
-    """The patient again.
+def load(data: bytes, detectors: Mapping[str, Detector]) -> PatientState:
+    """Read what :func:`dump` wrote, in this version or an earlier one.
 
     Raises:
         WireError: the bytes are not a state, or a newer Vigil's.
     """
-    _check(state)
+    _check(data)
     try:
-        saved = _decoder.decode(_newest(state))
+        saved = _decoder.decode(_newest(data))
     except _BROKEN:
-        return _only_episodes(state, detectors)
+        return _only_episodes(data, detectors)
     known: dict[str, Any] = {}
     lost: list[str] = []
     for name, plain in saved.memories.items():
@@ -199,42 +213,43 @@ def load(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
                 known[name] = detectors[name].load(plain)
             except _BROKEN:
                 lost.append(name)
-    patient = Patient(detectors, known)
-    patient.lost = tuple(lost)
-    patient.newest, patient.quality = saved.newest, saved.quality
-    patient.synthetic = saved.synthetic
-    patient.heard, patient.hearing = saved.heard, saved.hearing
-    patient.tracks, patient.book = saved.tracks, saved.book
-    patient.held, patient.devices = saved.held, saved.devices
-    patient.first, patient.past, patient.lane = saved.first, saved.past, saved.lane
-    patient.restored = True
-    return patient
+    state = PatientState(detectors, known)
+    state.lost = tuple(lost)
+    state.newest, state.quality = saved.newest, saved.quality
+    state.synthetic = saved.synthetic
+    state.context, state.last_seen = saved.context, saved.last_seen
+    state.tracks, state.episodes = saved.tracks, saved.episodes
+    state.held, state.devices = saved.held, saved.devices
+    state.first, state.past, state.late = saved.first, saved.past, saved.late
+    state.restored = True
+    return state
 
 
-def _only_episodes(state: bytes, detectors: Mapping[str, Detector]) -> Patient:
+def _only_episodes(data: bytes, detectors: Mapping[str, Detector]) -> PatientState:
     """From a state that cannot be read whole, what was taken and what is open."""
     try:
-        saved = _least.decode(state)
+        saved = _least.decode(data)
     except msgspec.DecodeError as error:
         raise _unreadable(str(error)) from error
-    patient = Patient(detectors)
-    patient.first = NEVER
-    patient.newest, patient.synthetic, patient.book = saved.newest, saved.synthetic, saved.book
-    patient.restored, patient.lost = True, ("context", "hearing", "tracks", *detectors)
-    return patient
+    state = PatientState(detectors)
+    state.first = LONG_AGO
+    state.newest, state.synthetic = saved.newest, saved.synthetic
+    state.episodes, state.restored = saved.episodes, True
+    state.lost = ("context", "last_seen", "tracks", *detectors)
+    return state
 
 
-def _newest(state: bytes) -> bytes:
+def _newest(data: bytes) -> bytes:
     """The state in the newest version's form."""
-    if _versioned.decode(state).version == VERSION:
-        return state
-    return _encoder.encode(upgraded(msgspec.msgpack.decode(state)))
+    if _versioned.decode(data).version == VERSION:
+        return data
+    return _encoder.encode(upgraded(msgspec.msgpack.decode(data)))
 
 
-def _check(state: bytes) -> None:
+def _check(data: bytes) -> None:
     """Refuse what is no state, or a newer Vigil's."""
     try:
-        version = _versioned.decode(state).version
+        version = _versioned.decode(data).version
     except msgspec.DecodeError as error:
         raise _unreadable(str(error)) from error
     if version < 1:
@@ -245,8 +260,7 @@ def _check(state: bytes) -> None:
             f" those up to {VERSION}.",
             code="wire.newer_state",
             how_to_fix=(
-                "A newer Vigil wrote it: run that one, or a later one. Nothing of the "
-                "state is"
+                "A newer Vigil wrote it: run that one, or a later one. Nothing of the state is"
                 " lost until then."
             ),
         )

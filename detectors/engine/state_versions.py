@@ -5,7 +5,7 @@ stands in ``tests/unit/detectors/engine/data/states/vN``, and stays there: the n
 all of them.
 
     1  nothing of late readings; every detector's memory, empty ones too
-    2  when the patient was first heard, the past that late readings may fill, and their lane;
+    2  when the patient first sent something, the past that late readings may fill, and late data;
        memories that hold nothing are left out
 
 To change the form: raise ``VERSION`` in :mod:`detectors.engine.state`, add the step here, and write
@@ -18,16 +18,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from detectors.episodes.memory import NEVER
+from detectors.contract import LONG_AGO
 
 _ADDED: tuple[Any, ...] = ({}, ["", {}])
 """What version 1 came to have at its end, after nine fields: readings held back, the devices."""
 
 
 def with_a_past(plain: list[Any]) -> list[Any]:
-    """1 → 2. When such a patient was first heard is not known, so nothing before is a gap."""
+    """1 → 2. When such a patient first sent something is not known, so nothing before is a gap."""
     lacking = _ADDED[max(0, len(plain) - 9) :]
-    return [2, *plain[1:], *lacking, NEVER, None, None]
+    return [2, *plain[1:], *lacking, LONG_AGO, None, None]
 
 
 STEPS: tuple[Callable[[list[Any]], list[Any]], ...] = (with_a_past,)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
-NEVER = float("inf")
+from detectors.contract import NEVER
 
 
 class Timers:

@@ -8,6 +8,7 @@ that equal logs make equal bytes. Values and limits are the figures that were ju
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from detectors.contract import Detector, Moment
 from detectors.episodes.grouping import Part
 from detectors.episodes.tracker import Step
 from detectors.limits.combination import combine
-from detectors.sections.checks import DERIVED
+from detectors.limits.configuration import DERIVED
 from vigil.domain import figures, ids
 from vigil.domain.episode import Event
 from vigil.domain.kinds import KINDS
@@ -27,24 +28,16 @@ DETECTOR_VERSION = "4"
 """Goes up when the same log and configuration would give other events."""
 
 
+@dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose event it is, and what the engine knows beside the moment."""
+    """Whose event it is, and what is known of them apart from the moment."""
 
-    __slots__ = ("config_hash", "patient_id", "quality", "retrospective", "synthetic")
-
-    def __init__(
-        self,
-        patient_id: str,
-        config_hash: str,
-        quality: float,
-        synthetic: bool,
-        retrospective: bool,
-    ):
-        self.patient_id = patient_id
-        self.config_hash = config_hash
-        self.quality = quality
-        self.synthetic = synthetic
-        self.retrospective = retrospective
+    patient_id: str
+    config_hash: str
+    quality: float
+    """Share of values admitted of late, 0 to 1."""
+    synthetic: bool
+    retrospective: bool
 
 
 def event(
@@ -58,23 +51,23 @@ def event(
     Args:
         known: each detector with its memory of the patient.
     """
-    kind, watch = KINDS[step.kind], step.watch
-    onset = _moment(watch.onset)
-    own = (watch.signal,) if watch.signal and kind.category == "technical" else ()
+    kind, episode = KINDS[step.kind], step.episode
+    onset = _moment(episode.onset)
+    own = (episode.signal,) if episode.signal and kind.category == "technical" else ()
     return Event(
         event_id=ids.event_id(origin.patient_id, step.kind, onset),
         patient_id=origin.patient_id,
         kind=step.kind,
         category=kind.category,
         phase=step.phase,
-        sequence=watch.sequence,
-        priority=watch.priority,
+        sequence=episode.sequence,
+        priority=episode.priority,
         onset=onset,
-        detected_at=_moment(watch.known),
+        detected_at=_moment(episode.known),
         ended_at=None if step.ended_at is None else _moment(step.ended_at),
         retrospective=origin.retrospective,
         signals=own or kind.signals,
-        evidence=_evidence(step, moment, origin, known),
+        evidence=_evidence(step, moment, origin=origin, known=known),
         context=Context(moment.activity, moment.steps_per_min, None, moment.contact),
         detector_version=DETECTOR_VERSION,
         config_hash=origin.config_hash,
@@ -85,27 +78,27 @@ def event(
 def _evidence(
     step: Step, moment: Moment, origin: Origin, known: Iterable[tuple[Detector, Any]]
 ) -> dict[str, Any]:
-    watch = step.watch
-    now = watch.known
+    episode = step.episode
+    now = episode.known
     end = now if step.ended_at is None else step.ended_at
     facts: dict[str, Any] = {
-        "rule": watch.rule,
-        "signal": watch.signal or None,
-        "direction": watch.direction or None,
+        "rule": episode.rule,
+        "signal": episode.signal or None,
+        "direction": episode.direction or None,
         "values": {name: judged(name, value) for name, value in moment.values.items()},
-        "value": judged(watch.signal, _value(step, moment)),
-        "extreme": judged(watch.signal, watch.extreme),
-        "limit": judged(watch.signal, watch.limit),
-        "limit_clear": judged(watch.signal, watch.limit_clear),
-        "persistence_seconds": rounded(watch.condition_seconds),
-        "persistence_readings": watch.readings,
-        "samples": watch.samples,
-        "window_seconds": rounded(now - watch.onset),
-        "duration_seconds": rounded(end - watch.onset),
-        "condition_delay_seconds": rounded(now - watch.onset),
+        "value": judged(episode.signal, _value(step, moment)),
+        "extreme": judged(episode.signal, episode.extreme),
+        "limit": judged(episode.signal, episode.limit),
+        "limit_clear": judged(episode.signal, episode.limit_clear),
+        "persistence_seconds": rounded(episode.condition_seconds),
+        "persistence_readings": episode.readings,
+        "samples": episode.samples,
+        "window_seconds": rounded(now - episode.onset),
+        "duration_seconds": rounded(end - episode.onset),
+        "condition_delay_seconds": rounded(now - episode.onset),
         "signal_delay_seconds": rounded(moment.received - moment.time),
         "quality": half_up(origin.quality, 2),
-        "reason": watch.reason or None,
+        "reason": episode.reason or None,
         "context_source": moment.context_source or None,
         "parts": [_part(part) for part in step.parts] or None,
     }
@@ -113,15 +106,15 @@ def _evidence(
     if step.finding is not None and step.finding.facts:
         evidence.update(step.finding.facts)
     for detector, memory in known:
-        _add(evidence, detector.evidence(moment, memory, watch.signal))
-    scores = _scores(moment, watch.signal, KINDS[step.kind].signals)
+        _add(evidence, detector.evidence(moment, memory, episode.signal))
+    scores = _scores(moment, episode.signal, KINDS[step.kind].signals)
     if scores:
         evidence["scores"] = {**scores, **evidence.get("scores", {})}
     return evidence
 
 
 def _add(evidence: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Lay what a detector tells over what stands there; of tables, key by key."""
+    """Add what a detector adds to the evidence, over what is there; of tables, key by key."""
     for key, value in more.items():
         below = evidence.get(key)
         both = isinstance(value, dict) and isinstance(below, dict)
@@ -129,7 +122,7 @@ def _add(evidence: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def _scores(moment: Moment, judged: str, signals: Collection[str]) -> dict[str, float]:
-    """What each detector said of the event's signals at this moment.
+    """Each detector's scores of the event's signals at this moment.
 
     ``detector.signal`` is that detector's score of one signal. Of the signal that is judged it
     stands under the detector's name alone; so does a score that is of no one signal.
@@ -148,7 +141,7 @@ def _scores(moment: Moment, judged: str, signals: Collection[str]) -> dict[str, 
 
 def _part(part: Part) -> dict[str, Any]:
     """A part in plain values; what it does not have is absent."""
-    told = {
+    facts = {
         "kind": part.kind,
         "rule": part.rule,
         "signal": part.signal or None,
@@ -157,12 +150,12 @@ def _part(part: Part) -> dict[str, Any]:
         "limit": judged(part.signal, part.limit),
         "since": ids.timestamp(_moment(part.since)),
     }
-    return {key: value for key, value in told.items() if value is not None}
+    return {key: value for key, value in facts.items() if value is not None}
 
 
 def _value(step: Step, moment: Moment) -> float | None:
-    """The present value of what the episode is told by."""
-    signal, finding = step.watch.signal, step.finding
+    """The present value of the signal that the episode is announced by."""
+    signal, finding = step.episode.signal, step.finding
     if finding is not None and finding.rule.signal == signal:
         return finding.value
     return combine(moment.values).get(signal) if signal in DERIVED else moment.values.get(signal)

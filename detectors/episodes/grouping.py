@@ -6,7 +6,7 @@ those that belong together the most urgent leads: by priority, then by rank (lim
 combinations before baseline). What is as urgent as the lead is its part only where the cause is the
 same; the earlier one leads.
 
-An episode leads only while its own signal is heard: one that was last judged more than
+An episode leads only while its own signal is measured: one that was last judged more than
 :data:`TOGETHER_SECONDS` ago, as after a cuff was put away, hides nothing that happens now.
 """
 
@@ -14,18 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from detectors.contract import Finding
-from detectors.episodes.memory import Watch, Watches, open_kinds
+from detectors.episodes.memory import EpisodeMemory, EpisodesByKind, open_episodes
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER, Priority
 
 TOGETHER_SECONDS = 3900.0
 """65 minutes, so that hourly charting is still together."""
 
 
-class Part(NamedTuple):
-    """A kind that holds, told within another's episode."""
+class Part(Struct, frozen=True, gc=False):
+    """A kind that holds, announced within another's episode."""
 
     kind: str
     rule: str
@@ -37,7 +38,9 @@ class Part(NamedTuple):
     since: float
 
 
-def lead_of(watches: Watches, kind: str, urgency: tuple[int, int], time: float) -> str | None:
+def lead_of(
+    by_kind: EpisodesByKind, kind: str, urgency: tuple[int, int], time: float
+) -> str | None:
     """The open episode that a kind would be a part of; None: it stands alone.
 
     Args:
@@ -45,11 +48,11 @@ def lead_of(watches: Watches, kind: str, urgency: tuple[int, int], time: float) 
     """
     found = [
         ((PRIORITY_ORDER[other.priority], other.rank), other.onset, name)
-        for name, other in open_kinds(watches)
+        for name, other in open_episodes(by_kind)
         if name != kind
         and time - other.last <= TOGETHER_SECONDS
         and (
-            _related(kind, name) or any(_related(kind, part) for part, _ in parts_of(watches, name))
+            _related(kind, name) or any(_related(kind, part) for part, _ in parts_of(by_kind, name))
         )
     ]
     leading = [
@@ -70,44 +73,44 @@ def _related(one: str, other: str) -> bool:
     return first.cause == second.cause or not set(first.signals).isdisjoint(second.signals)
 
 
-def join(watch: Watch, lead: str, finding: Finding) -> None:
+def join(episode: EpisodeMemory, lead: str, finding: Finding) -> None:
     """Let a kind that holds be a part of the lead's episode."""
-    if watch.part_of != lead:
-        watch.part_of, watch.part_told = lead, False
+    if episode.part_of != lead:
+        episode.part_of, episode.part_announced = lead, False
     rule = finding.rule
-    watch.rule, watch.signal, watch.priority = rule.name, rule.signal, rule.priority
-    watch.value, watch.limit = finding.value, finding.limit
+    episode.rule, episode.signal, episode.priority = rule.name, rule.signal, rule.priority
+    episode.value, episode.limit = finding.value, finding.limit
 
 
-def parts_of(watches: Watches, lead: str) -> list[tuple[str, Watch]]:
+def parts_of(by_kind: EpisodesByKind, lead: str) -> list[tuple[str, EpisodeMemory]]:
     """What the lead's episode carries, the most urgent first."""
-    found = [(kind, watch) for kind, watch in watches.items() if watch.part_of == lead]
+    found = [(kind, episode) for kind, episode in by_kind.items() if episode.part_of == lead]
     return sorted(found, key=lambda one: (PRIORITY_ORDER[one[1].priority], one[0]))
 
 
-def described(parts: Iterable[tuple[str, Watch]], time: float) -> tuple[Part, ...]:
+def described(parts: Iterable[tuple[str, EpisodeMemory]], time: float) -> tuple[Part, ...]:
     """The same as plain figures, but for what was not judged of late."""
     return tuple(
         Part(
-            kind,
-            w.rule,
-            w.signal,
-            w.priority,
-            w.value,
-            w.limit,
-            min(run.since for run in w.runs.values()),
+            kind=kind,
+            rule=episode.rule,
+            signal=episode.signal,
+            priority=episode.priority,
+            value=episode.value,
+            limit=episode.limit,
+            since=min(run.since for run in episode.runs.values()),
         )
-        for kind, w in parts
-        if time - w.last <= TOGETHER_SECONDS
+        for kind, episode in parts
+        if time - episode.last <= TOGETHER_SECONDS
     )
 
 
-def weighs(kind: str, watch: Watch) -> bool:
-    """Whether a part says what its lead does not, so that it is told without waiting.
+def weighs(kind: str, episode: EpisodeMemory) -> bool:
+    """Whether a part shows what its lead does not, so that it is announced without waiting.
 
     What is unusual by statistics alone adds nothing to a limit. Anything else does that is of
     medium priority or more, or of another cause.
     """
     cause = KINDS[kind].cause
-    other = cause != KINDS[watch.part_of].cause
-    return cause != "unusual" and (watch.priority != "low" or other)
+    other = cause != KINDS[episode.part_of].cause
+    return cause != "unusual" and (episode.priority != "low" or other)

@@ -1,4 +1,4 @@
-"""What is kept of one patient's episodes: plain numbers, saved as they are."""
+"""What is remembered of one patient's episodes: plain numbers, saved as they are."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from detectors.contract import LONG_AGO
 from vigil.domain.kinds import Priority
-
-NEVER = -1e12
-"""A time before all others."""
 
 
 class Run(Struct, array_like=True):
@@ -22,12 +20,12 @@ class Run(Struct, array_like=True):
     extreme: float | None = None
 
 
-class Watch(Struct, array_like=True):
-    """One kind in one patient, on its way or open. Plain numbers: it is saved as it is."""
+class EpisodeMemory(Struct, array_like=True):
+    """One kind in one patient, pending or open. Plain numbers: it is saved as it is."""
 
     runs: dict[str, Run] = {}
     sequence: int = -1
-    """Of the last step told; -1 while it is not open."""
+    """Of the last step announced; -1 while it is not open."""
     onset: float = 0.0
     priority: Priority = "low"
     rank: int = 0
@@ -35,12 +33,12 @@ class Watch(Struct, array_like=True):
     signal: str = ""
     direction: str = ""
     extreme: float | None = None
-    told_extreme: float | None = None
-    told_at: float = 0.0
+    announced_extreme: float | None = None
+    announced_at: float = 0.0
     clear_since: float = 0.0
     clear_seen: int = 0
     last: float = 0.0
-    """Time of the last moment noted."""
+    """Time of the last moment taken."""
     samples: int = 0
     limit: float | None = None
     limit_clear: float | None = None
@@ -49,33 +47,33 @@ class Watch(Struct, array_like=True):
     reason: str = ""
     readings: int = 1
     part_of: str = ""
-    """The kind whose episode tells of it while it is not open
+    """The kind whose episode carries it while it is not open
     (:mod:`detectors.episodes.grouping`)."""
-    part_told: bool = False
+    part_announced: bool = False
     value: float | None = None
     """The last judged value, of a part."""
-    known: float = NEVER
-    """When what was last told became known. What is told after a reading that was held back became
-    known no sooner, whenever it was measured."""
+    known: float = LONG_AGO
+    """When what was last announced became known. What is announced after a reading that was held
+    back became known no sooner, whenever it was measured."""
 
     @property
     def open(self) -> bool:
-        """Whether it was told."""
+        """Whether it was announced, and has not ended."""
         return self.sequence >= 0
 
 
-Watches = dict[str, Watch]
+EpisodesByKind = dict[str, EpisodeMemory]
 
 
-class Book(Struct, array_like=True):
-    """What is kept of one patient's episodes."""
+class PatientEpisodes(Struct, array_like=True):
+    """What is remembered of one patient's episodes."""
 
-    watches: Watches = {}
+    by_kind: EpisodesByKind = {}
     ended: dict[str, float] = {}
     """Kind → when its last episode was closed. Nothing of the kind begins before that, so that no
     two episodes share an onset, and with it an id, whatever order readings come in."""
 
 
-def open_kinds(watches: Watches) -> Iterable[tuple[str, Watch]]:
+def open_episodes(by_kind: EpisodesByKind) -> Iterable[tuple[str, EpisodeMemory]]:
     """The episodes that are open."""
-    return ((kind, watch) for kind, watch in watches.items() if watch.sequence >= 0)
+    return ((kind, episode) for kind, episode in by_kind.items() if episode.sequence >= 0)

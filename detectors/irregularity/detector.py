@@ -1,14 +1,14 @@
-"""Whether the heart beats irregularly, as far as rates a few seconds apart can tell.
+"""Whether the heart beats irregularly, as far as rates a few seconds apart can show.
 
 A rate is a mean over about the seconds since the one before, so over n = rate × seconds / 60 beats.
 Where the intervals between beats vary at random by a share v of their length, two successive rates
 differ on average by 1.13 · v / √n of the rate. Turned round, each step of the rate estimates v; the
 *irregularity* is the mean of these estimates, each cut off at ``largest_step``, fading over
 ``window_seconds``. About 0.05 in sinus rhythm, 0.15 and more in atrial fibrillation; frequent
-ectopic beats lie between, and it is not told what makes the rate irregular: this is no diagnosis.
+ectopic beats are between; what makes the rate irregular is not known: this is no diagnosis.
 
 It is judged at rest only, and only from rates at most ``longest_interval_seconds`` apart: minute
-means average it away, and nothing is said there. A wrist device that smooths its rates shows less
+means average it out, and nothing is judged there. A wrist device that smooths its rates shows less
 of it than there is. Warm-up: one ``window_seconds``.
 """
 
@@ -30,8 +30,8 @@ from detectors.contract import (
     Rule,
     Stance,
 )
+from detectors.irregularity.configuration import IrregularityConfig
 from detectors.limits.detector import NOTHING
-from detectors.sections.patient import PatientConfig
 from vigil.values.rounding import half_up
 
 KIND = "heart_rate_irregular"
@@ -58,8 +58,8 @@ class IrregularRate(Remembering[Steps]):
     name = "irregularity"
     memory = Steps
 
-    def __init__(self, config: PatientConfig):
-        self._config = own = config.irregularity
+    def __init__(self, config: IrregularityConfig):
+        self._config = own = config
         self.signals = frozenset({"heart_rate"} if own.enabled else ())
         self._near = own.above - 10.0**-DECIMALS
         self._rule = Rule(

@@ -15,9 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from detectors.contract import Finding, Memoryless, Moment
+from detectors.limits.configuration import DERIVED, Limit
 from detectors.limits.detector import NOTHING, boards
-from detectors.sections.checks import DERIVED
-from detectors.sections.patient import PatientConfig
 from vigil.domain.figures import figure
 
 
@@ -51,8 +50,8 @@ class Combination(Memoryless):
 
     name = "combination"
 
-    def __init__(self, config: PatientConfig):
-        self._boards = boards(config.limits, DERIVED, self.name, rank=1)
+    def __init__(self, limits: Mapping[str, Limit]):
+        self._boards = boards(limits, DERIVED, self.name, rank=1)
         self.signals = frozenset({"systolic"} if self._boards else ())
 
     def rules(self) -> Iterable[str]:

@@ -9,8 +9,8 @@ hold is in the rule, and kept by :mod:`detectors.episodes.tracker`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from math import inf
-from typing import NamedTuple
 
 from detectors.contract import (
     BETWEEN,
@@ -23,7 +23,7 @@ from detectors.contract import (
     Rule,
     Stance,
 )
-from detectors.sections.patient import Limit, PatientConfig
+from detectors.limits.configuration import Limit
 from vigil.domain.figures import DECIMALS, figure
 from vigil.domain.signals import NAMES
 from vigil.values.rounding import half_up
@@ -31,7 +31,8 @@ from vigil.values.rounding import half_up
 NOTHING: tuple[Finding, ...] = ()
 
 
-class Threshold(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Threshold:
     """One limit, ready to be judged by."""
 
     rule: Rule
@@ -40,17 +41,18 @@ class Threshold(NamedTuple):
     at_rest_only: bool
 
     def judge(self, value: float, figure: float, moment: Moment) -> Finding:
-        """What this limit says of a value by its figure."""
+        """What this limit finds of a value, by its figure."""
         stance: Stance = BETWEEN
         above = self.rule.direction == "above"
         if (figure >= self.limit) if above else (figure <= self.limit):
             stance = MUTED if self.at_rest_only and moment.activity == "active" else BEYOND
         elif (figure <= self.clear) if above else (figure >= self.clear):
             stance = CLEAR
-        return Finding(self.rule, stance, value, self.limit, self.clear)
+        return Finding(self.rule, stance, value, limit=self.limit, clear=self.clear)
 
 
-class Board(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Board:
     """All limits on one signal, and the figures for which all of them are clear."""
 
     calm_from: float
@@ -78,7 +80,7 @@ def boards(
     result = {}
     for signal in signals:
         thresholds = tuple(
-            _threshold(name, limit, detector, rank)
+            _threshold(name, limit, detector=detector, rank=rank)
             for name, limit in limits.items()
             if limit.signal == signal and limit.enabled
         )
@@ -87,7 +89,13 @@ def boards(
             highs = [_calm(t, -1) for t in thresholds if t.rule.direction == "above"]
             calm_from, calm_to = max(lows, default=-inf), min(highs, default=inf)
             kinds = frozenset(t.rule.kind for t in thresholds)
-            result[signal] = Board(calm_from, calm_to, kinds, thresholds, DECIMALS[signal])
+            result[signal] = Board(
+                calm_from=calm_from,
+                calm_to=calm_to,
+                kinds=kinds,
+                thresholds=thresholds,
+                decimals=DECIMALS[signal],
+            )
     return result
 
 
@@ -114,9 +122,9 @@ def _threshold(name: str, limit: Limit, detector: str, rank: int) -> Threshold:
         readings=limit.readings,
     )
     bound = limit.above if limit.above is not None else limit.below
-    assert bound is not None  # noqa: S101  (detectors.sections.checks holds it)
+    assert bound is not None  # noqa: S101  (detectors.configuration.checks holds it)
     bound, clear = figure(limit.signal, bound), figure(limit.signal, limit.clear)
-    return Threshold(rule, bound, clear, limit.at_rest_only)
+    return Threshold(rule=rule, limit=bound, clear=clear, at_rest_only=limit.at_rest_only)
 
 
 class Limits(Memoryless):
@@ -124,8 +132,8 @@ class Limits(Memoryless):
 
     name = "limits"
 
-    def __init__(self, config: PatientConfig):
-        self._boards = boards(config.limits, NAMES, self.name, rank=0)
+    def __init__(self, limits: Mapping[str, Limit]):
+        self._boards = boards(limits, NAMES, self.name, rank=0)
         self.signals = frozenset(self._boards)
 
     def rules(self) -> Iterable[str]:
@@ -139,7 +147,7 @@ class Limits(Memoryless):
         for signal, value in moment.values.items():
             board = self._boards.get(signal)
             if board is not None:
-                told = board.judge(value, moment)
-                if told:
-                    found.extend(told)
+                own = board.judge(value, moment)
+                if own:
+                    found.extend(own)
         return found or NOTHING

@@ -1,1 +1,1 @@
-"""Night-time resting heart rate, followed over days."""
+"""Night-time resting heart rate, tracked over days."""

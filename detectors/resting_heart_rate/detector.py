@@ -1,4 +1,4 @@
-"""Night-time resting heart rate, followed over days: is it raised against the person's own nights?
+"""Night-time resting heart rate, tracked over days: is it raised against the person's own nights?
 
 One value a night (:mod:`detectors.resting_heart_rate.nights`), two questions of it
 (:mod:`detectors.resting_heart_rate.reference`). A night is judged by the first heart rate after its
@@ -21,9 +21,9 @@ from msgspec import Struct, field
 
 from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Remembering, Rule, Stance
 from detectors.limits.detector import NOTHING
+from detectors.resting_heart_rate.configuration import RestingConfig
 from detectors.resting_heart_rate.nights import SLOT_SECONDS, Night
 from detectors.resting_heart_rate.reference import DAY, NEVER, Chart, History, Known, Level
-from detectors.sections.patient import PatientConfig
 from vigil.domain.kinds import KINDS
 from vigil.values.rounding import half_up
 
@@ -56,14 +56,18 @@ PAIR, DRIFT = _rule("resting.nights"), _rule("resting.drift")
 
 
 class Resting(Remembering[Memory]):
-    """Finds nights that are raised, at once or slowly."""
+    """Finds nights that are raised, at once or slowly.
+
+    Args:
+        utc_offset_hours: of local time, by whose hours it is night.
+    """
 
     name = "resting"
     memory = Memory
 
-    def __init__(self, config: PatientConfig):
-        self._settings = settings = config.resting
-        self._shift = (config.context.utc_offset_hours - settings.from_hour) * 3600.0
+    def __init__(self, config: RestingConfig, utc_offset_hours: float):
+        self._settings = settings = config
+        self._shift = (utc_offset_hours - settings.from_hour) * 3600.0
         self._length = settings.hours * 3600.0
         self.signals = frozenset({"heart_rate"} if settings.enabled else ())
 
@@ -86,10 +90,16 @@ class Resting(Remembering[Memory]):
             return NOTHING
         facts = self._facts(after, usual, anchor)
         reach = max(settings.pair_spreads * usual.spread, settings.least_rise)
-        found = [self._finding(PAIR, after.fast, known, usual, reach, facts)]
+        found = [
+            self._finding(PAIR, after.fast, night=known, level=usual, reach=reach, facts=facts)
+        ]
         if anchor is not None:
             reach = max(settings.drift_slack * anchor.spread, settings.least_rise)
-            found.append(self._finding(DRIFT, after.slow, known, anchor, reach, facts))
+            found.append(
+                self._finding(
+                    DRIFT, after.slow, night=known, level=anchor, reach=reach, facts=facts
+                )
+            )
         return found
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
@@ -114,7 +124,7 @@ class Resting(Remembering[Memory]):
         night.add(rate, minute, int(into // SLOT_SECONDS))
 
     def _known(self, night: Night) -> Known | None:
-        """What a night that is over says; None: it covers too little."""
+        """The value of a night that is over; None: it covers too little."""
         if night.hours < self._settings.least_hours:
             return None
         return Known(night.ends, night.value(), night.hours)
@@ -133,7 +143,15 @@ class Resting(Remembering[Memory]):
         if chart.raised:
             stance = BEYOND if night.value > clear else BETWEEN
         since = chart.since if chart.raised else None
-        return Finding(rule, stance, night.value, level.centre + reach, clear, since, facts=facts)
+        return Finding(
+            rule,
+            stance,
+            night.value,
+            limit=level.centre + reach,
+            clear=clear,
+            since=since,
+            facts=facts,
+        )
 
     def _facts(self, history: History, usual: Level, anchor: Level | None) -> dict[str, Any]:
         """What a sceptical clinician asks of it: each night, and what it was compared with."""
@@ -164,7 +182,7 @@ class Resting(Remembering[Memory]):
 
 
 def _at_rest(moment: Moment) -> bool:
-    """Whether a minute counts: nothing says that the person moved, now or just before."""
+    """Whether a minute counts: nothing shows that the person moved, now or just before."""
     return not moment.steps_per_min and not moment.period.startswith("active")
 
 

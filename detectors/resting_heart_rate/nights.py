@@ -71,7 +71,7 @@ class Night(Struct, array_like=True):
 
 
 def quantile(counts: Sequence[int], share: float) -> float:
-    """Where that share of the counts lies below; bin ``i`` reaches from i − ½ to i + ½.
+    """Where that share of the counts is below; bin ``i`` reaches from i − ½ to i + ½.
 
     >>> quantile([0, 4, 0, 4], 0.25)
     1.0

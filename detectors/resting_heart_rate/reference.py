@@ -11,7 +11,7 @@ asked of each night that is over:
   the distances from the *anchor* less a slack. The anchor follows the reference by at most
   ``anchor_step`` a night: a drift that is slow enough to take the reference with it leaves the
   anchor behind. River's ``PageHinkley`` is this sum too, but against the mean of the stream itself,
-  which is what a slow drift poisons; so the few lines stand here.
+  which is what a slow drift poisons; so the few lines are here.
 
 **What is learned.** A night waits ``wait_nights`` before it joins the reference, so that the
 beginning of a rise is not its own yardstick. While nights are raised none joins. When they are back
@@ -28,7 +28,7 @@ from statistics import median
 
 from msgspec import Struct, field
 
-from detectors.sections.families.resting_heart_rate import Resting
+from detectors.resting_heart_rate.configuration import RestingConfig
 
 MAD_TO_SPREAD = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
@@ -71,7 +71,7 @@ class Chart(Struct, array_like=True):
 
     @property
     def raised(self) -> bool:
-        """Whether the level is exceeded, as far as the nights known tell."""
+        """Whether the level is exceeded, as far as the known nights show."""
         return self.raised_at > NEVER
 
     def rest(self) -> None:
@@ -101,19 +101,19 @@ class History(Struct, array_like=True):
         """Whether either question is answered with yes."""
         return self.fast.raised or self.slow.raised
 
-    def ready(self, settings: Resting) -> bool:
+    def ready(self, settings: RestingConfig) -> bool:
         """Whether a night can be judged."""
         return len(self.reference) >= settings.ready_nights
 
-    def usual(self, settings: Resting) -> Level:
+    def usual(self, settings: RestingConfig) -> Level:
         """The reference. Needs a night."""
         return Level(median(self.reference), spread_of(self.reference, settings))
 
     def anchored(self) -> Level | None:
-        """The anchor, once it stands."""
+        """The anchor, once it is set."""
         return None if self.anchor is None else Level(self.anchor, self.anchor_spread)
 
-    def conclude(self, night: Known, settings: Resting) -> None:
+    def conclude(self, night: Known, settings: RestingConfig) -> None:
         """Take a night that is over, the newest so far."""
         before = self.recent[-1].ended if self.recent else NEVER
         self.recent = [*self.recent, night][-settings.recent_nights :]
@@ -123,14 +123,14 @@ class History(Struct, array_like=True):
         near = night.ended - before <= settings.pair_days * DAY
         was_raised, anchored = self.raised, self.anchored()
         usual = self.usual(settings)
-        _compare(self.fast, usual.score(night.value), near, settings)
+        _compare(self.fast, usual.score(night.value), near=near, settings=settings)
         self._judge_pair(night, usual, settings)
         if anchored is not None:
-            _compare(self.slow, anchored.score(night.value), near, settings)
+            _compare(self.slow, anchored.score(night.value), near=near, settings=settings)
             self._judge_drift(night, anchored, settings)
         self._learn(night, was_raised, settings)
 
-    def _judge_pair(self, night: Known, usual: Level, settings: Resting) -> None:
+    def _judge_pair(self, night: Known, usual: Level, settings: RestingConfig) -> None:
         chart, pair = self.fast, self.fast.pair
         if pair is None:
             return
@@ -144,7 +144,7 @@ class History(Struct, array_like=True):
         if pair >= settings.pair_spreads and both and higher:
             chart.since, chart.raised_at = self.recent[-2].ended, night.ended
 
-    def _judge_drift(self, night: Known, anchor: Level, settings: Resting) -> None:
+    def _judge_drift(self, night: Known, anchor: Level, settings: RestingConfig) -> None:
         chart = self.slow
         if chart.raised:
             if chart.pair is not None and chart.pair <= settings.clear_spreads:
@@ -158,7 +158,7 @@ class History(Struct, array_like=True):
         if chart.total >= settings.drift_threshold and higher:
             chart.raised_at = night.ended
 
-    def _learn(self, night: Known, was_raised: bool, settings: Resting) -> None:
+    def _learn(self, night: Known, was_raised: bool, settings: RestingConfig) -> None:
         """What this night, or those that have waited, teach."""
         self.waiting.append(night.value)
         if self.raised:
@@ -174,7 +174,7 @@ class History(Struct, array_like=True):
         del self.reference[: -settings.reference_nights]
         self._follow(settings)
 
-    def _follow(self, settings: Resting) -> None:
+    def _follow(self, settings: RestingConfig) -> None:
         """Let the anchor follow the reference, slowly; first, set it."""
         if len(self.reference) < settings.anchor_nights:
             return
@@ -185,7 +185,7 @@ class History(Struct, array_like=True):
         self.anchor += _within(usual.centre - self.anchor, step)
         self.anchor_spread += _within(usual.spread - self.anchor_spread, step)
 
-    def _adopt(self, time: float, settings: Resting) -> None:
+    def _adopt(self, time: float, settings: RestingConfig) -> None:
         """What has been raised for so long is this person's normal."""
         begun = min(chart.raised_at for chart in (self.fast, self.slow) if chart.raised)
         if time - begun < settings.adopt_days * DAY or self.raised_nights < settings.ready_nights:
@@ -203,13 +203,13 @@ def _within(value: float, bound: float) -> float:
     return min(max(value, -bound), bound)
 
 
-def _compare(chart: Chart, score: float, near: bool, settings: Resting) -> None:
+def _compare(chart: Chart, score: float, near: bool, settings: RestingConfig) -> None:
     """Take a night's distance; ``near``: the night before is not too long ago."""
     before, chart.last = chart.last, _within(score, settings.clip_spreads)
     chart.pair = (before + chart.last) / 2 if near else None
 
 
-def spread_of(nights: Sequence[float], settings: Resting) -> float:
+def spread_of(nights: Sequence[float], settings: RestingConfig) -> float:
     """Robust standard deviation of nights, with the population's as ``prior_nights`` of them."""
     centre = median(nights)
     own = MAD_TO_SPREAD * median(abs(night - centre) for night in nights)

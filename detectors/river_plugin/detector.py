@@ -3,12 +3,12 @@
 An *anomaly* detector scores what a reading holds before it learns it; the condition holds from
 ``threshold`` on and is over under ``clear``. A filter (``ThresholdFilter``, ``QuantileFilter``)
 decides itself. A *drift* detector learns one input at a time, and the condition holds for
-``hold_seconds`` after it has detected a drift; since detecting is learning, it is told with the
-next reading. A *binary* drift detector learns whether the input lies at least ``event_above`` from
-zero.
+``hold_seconds`` after it has detected a drift; since detecting is learning, it is announced with
+the next reading. A *binary* drift detector learns whether the input is at least ``event_above``
+from zero.
 
 A plug-in never stops the others: one that raises is muted for that patient, until its table
-changes, and said once in the log. One whose state would grow past ``largest_bytes`` learns no more.
+changes, and logged once. One whose state would grow past ``largest_bytes`` learns no more.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ import msgspec
 
 from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, FindingsOnly, Moment, Rule, Stance
 from detectors.river_plugin import pickles, river_models
-from detectors.sections.families.river_plugin import Plugin
-from detectors.sections.patient import PatientConfig
+from detectors.river_plugin.configuration import PluginConfig
 from vigil.domain.kinds import KINDS
 from vigil.service import logs
 
@@ -57,7 +56,7 @@ class Learned:
 class Judge:
     """One ``[plugins.NAME]`` table, made ready."""
 
-    def __init__(self, name: str, plugin: Plugin):
+    def __init__(self, name: str, plugin: PluginConfig):
         self.name = f"plugins.{name}"
         self.plugin = plugin
         model = self.build()
@@ -97,7 +96,14 @@ class Judge:
         for i in range(REHEARSED):
             values = {signal: 80.0 + source.gauss(0, 8) for signal in self.plugin.signals}
             scores = {f"baseline.{signal}": source.gauss(0, 1.5) for signal in values}
-            moment = Moment(i * 1e6, i * 1e6, values, "rest", "rest:day", scores=scores)
+            moment = Moment(
+                time=i * 1e6,
+                received=i * 1e6,
+                values=values,
+                activity="rest",
+                period="rest:day",
+                scores=scores,
+            )
             self.learn(moment, learned, ())
         before = pickles.dumps(learned.model)
         if not self.drift:
@@ -120,13 +126,13 @@ class Judge:
         return taken if whole else None  # type: ignore[return-value]
 
     def examine(self, moment: Moment, learned: Learned) -> Finding | None:
-        """What it says of a moment; calm is said only while its kind is watched."""
+        """Its finding at a moment; a calm one only while its kind is pending or open."""
         if learned.muted:
             finding: Finding | None = self._finding(moment, CLEAR, {})
         elif self.drift:
             holds = 0 <= moment.time - learned.drifted < self.plugin.hold_seconds
             since = learned.drifted if holds else None
-            finding = self._finding(moment, BEYOND if holds else CLEAR, {}, since)
+            finding = self._finding(moment, BEYOND if holds else CLEAR, facts={}, since=since)
         else:
             finding = self._scored(moment, learned)
         calm = finding is not None and finding.stance == CLEAR
@@ -223,7 +229,7 @@ class Judge:
             limit = last.threshold if hasattr(last, "threshold") else last.quantile.get()
             return (BEYOND if last.classify(score) else CLEAR), limit
         limit = self.plugin.threshold
-        assert limit is not None  # noqa: S101  (detectors.river_plugin.checks holds it)
+        assert limit is not None  # noqa: S101  (detectors.configuration.plugin_checks holds it)
         clear = limit if self.plugin.clear is None else self.plugin.clear
         stance = BEYOND if score >= limit else CLEAR if score < clear else BETWEEN
         return stance, limit
@@ -254,9 +260,9 @@ class Plugins(FindingsOnly):
 
     name = "plugins"
 
-    def __init__(self, config: PatientConfig):
+    def __init__(self, plugins: Mapping[str, PluginConfig]):
         self._judges = {
-            name: Judge(name, plugin) for name, plugin in config.plugins.items() if plugin.enabled
+            name: Judge(name, plugin) for name, plugin in plugins.items() if plugin.enabled
         }
         for judge in self._judges.values():
             judge.rehearse()
@@ -271,7 +277,7 @@ class Plugins(FindingsOnly):
         return {name: Learned(judge.build()) for name, judge in self._judges.items()}
 
     def examine(self, moment: Moment, memory: dict[str, Learned]) -> Iterable[Finding]:
-        """One finding a plug-in that has something to say."""
+        """One finding for each plug-in that has one."""
         found = [judge.examine(moment, memory[name]) for name, judge in self._judges.items()]
         return [finding for finding in found if finding is not None]
 

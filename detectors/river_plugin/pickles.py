@@ -1,4 +1,4 @@
-"""River objects as bytes, and back, without running what the bytes say.
+"""River objects as bytes, and back, without running what the bytes name.
 
 River's estimators have no plain form, so a plug-in's state is a pickle. It comes back from a
 database, and a pickle can name any function; so only classes of river's own modules, and the few of

@@ -42,7 +42,7 @@ def build(path: str, parameters: Mapping[str, Any], transform: Sequence[Any] = (
     """A detector, behind its transformers if it has any.
 
     Raises:
-        ValueError: in words, what the table must say instead.
+        ValueError: what the table must hold instead.
     """
     found = _class(path, JUDGES)
     if not issubclass(found, (*ANOMALY, *DRIFT)):

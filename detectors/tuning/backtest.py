@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from detectors.configuration.loading import DetectionConfig
 from detectors.playing import Player
@@ -17,7 +17,7 @@ class Run:
 
     Args:
         silence: see :class:`detectors.playing.Player`.
-        one_by_one: uploads come patient by patient: a patient's state is let go of when the next
+        one_by_one: uploads come patient by patient: a patient's state is dropped when the next
             one begins, and the clock of silence begins anew.
     """
 
@@ -40,7 +40,8 @@ class Run:
         return events
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Outcome:
     """What a pass gave."""
 
     days: Days

@@ -1,7 +1,7 @@
 """Alarms per patient-day against what a ward and a patient can bear.
 
-Counted are clinical alarms of every priority, as they would have been told: technical ones are
-mended at the device, and late ones page nobody.
+Counted are clinical alarms of every priority, as they would have been announced: technical ones are
+fixed at the device, and late ones page nobody.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
+from detectors.configuration.budget import Budget
 from detectors.configuration.loading import DetectionConfig
-from detectors.sections.budget import Budget
-from detectors.sections.patient import PatientConfig
+from detectors.configuration.patient import PatientConfig
 from detectors.tuning.days import Watched
 from detectors.tuning.ledger import Alarm
 
@@ -37,7 +37,7 @@ class Load(Struct, frozen=True):
     per_patient_day: float
     budget: float
     over: bool
-    """Above the budget, over enough patient-days to say so."""
+    """Above the budget, over enough patient-days to be sure."""
     rules: tuple[tuple[str, int], ...]
     """The limits and detectors that opened them, the busiest first."""
 
@@ -69,13 +69,22 @@ def by_ward(
     config: DetectionConfig, alarms: Iterable[Alarm], watched: Mapping[str, Watched]
 ) -> list[Load]:
     """The load of each ward that has a patient."""
-    told = [alarm for alarm in alarms if counts(alarm)]
+    announced = [alarm for alarm in alarms if counts(alarm)]
     rows = []
     for name in wards(config):
         people = frozenset(patient for patient in watched if ward_of(config, patient) == name)
         if people:
             budget = config_of(config, name).budget
-            rows.append(load(name, people, told, watched, budget, budget.alarms_per_patient_day))
+            rows.append(
+                load(
+                    name,
+                    people,
+                    announced=announced,
+                    watched=watched,
+                    budget=budget,
+                    most=budget.alarms_per_patient_day,
+                )
+            )
     return rows
 
 
@@ -83,42 +92,51 @@ def by_patient(
     config: DetectionConfig, alarms: Iterable[Alarm], watched: Mapping[str, Watched]
 ) -> list[Load]:
     """The load of each patient with an alarm, the greatest first."""
-    told: dict[str, list[Alarm]] = {}
+    announced: dict[str, list[Alarm]] = {}
     for alarm in alarms:
         if counts(alarm):
-            told.setdefault(alarm.patient_id, []).append(alarm)
+            announced.setdefault(alarm.patient_id, []).append(alarm)
     rows = []
-    for patient, own in told.items():
+    for patient, own in announced.items():
         budget = config.of(patient).budget
         most = budget.alarms_per_patient_day_of_one
-        rows.append(load(patient, frozenset({patient}), own, watched, budget, most))
+        rows.append(
+            load(
+                patient,
+                frozenset({patient}),
+                announced=own,
+                watched=watched,
+                budget=budget,
+                most=most,
+            )
+        )
     return sorted(rows, key=lambda row: (-row.per_patient_day, row.scope))
 
 
 def load(
     scope: str,
     people: frozenset[str],
-    told: Iterable[Alarm],
+    announced: Iterable[Alarm],
     watched: Mapping[str, Watched],
     budget: Budget,
     most: float,
 ) -> Load:
     """Count the alarms of some people against ``most`` a patient-day."""
-    own = [alarm for alarm in told if alarm.patient_id in people]
+    own = [alarm for alarm in announced if alarm.patient_id in people]
     days = sum(watched[patient].days for patient in people)
     levels = Counter(alarm.priority for alarm in own)
     rules = Counter(alarm.rule for alarm in own)
     busiest = sorted(rules.items(), key=lambda item: (-item[1], item[0]))
     return Load(
-        scope,
-        len(people),
-        round(days, 6),
-        len(own),
-        levels["high"],
-        levels["medium"],
-        levels["low"],
-        round(len(own) / days, 6),
-        most,
-        days >= budget.least_patient_days and len(own) > most * days,
-        tuple(busiest),
+        scope=scope,
+        patients=len(people),
+        patient_days=round(days, 6),
+        alarms=len(own),
+        high=levels["high"],
+        medium=levels["medium"],
+        low=levels["low"],
+        per_patient_day=round(len(own) / days, 6),
+        budget=most,
+        over=days >= budget.least_patient_days and len(own) > most * days,
+        rules=tuple(busiest),
     )

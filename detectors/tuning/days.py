@@ -1,6 +1,6 @@
 """What a patient-day is: how long someone was really watched.
 
-24 hours of the day in which something was measured are one patient-day, so that a band that lies in
+24 hours of the day in which something was measured are one patient-day, so that a band left in
 a drawer counts for nothing. Where a cuff is used a few times a day that would call two readings
 five minutes: there a calendar day (UTC) with a reading is one. Which of the two holds is chosen
 for each patient by how they are sampled: by calendar where most of their hours with readings stand
@@ -9,8 +9,8 @@ alone and hold fewer than :data:`FEW` readings on average.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from vigil.domain.reading import Upload
 
@@ -19,7 +19,8 @@ FEW = 4
 _HOUR = 3600
 
 
-class Watched(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Watched:
     """How long one patient was watched."""
 
     days: float

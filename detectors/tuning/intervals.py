@@ -5,9 +5,8 @@ People are drawn, not alarms or days: the alarms of one person are not independe
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 SEED = 20_260_101
@@ -16,8 +15,8 @@ LEAST_PEOPLE = 5
 """Of fewer people an interval would say more than is known; there is none."""
 
 
-class Interval(NamedTuple):
-    """95 %: of the resamples, 2.5 % lie below and 2.5 % above."""
+class Interval(Struct, frozen=True, array_like=True):
+    """95 %: of the resamples, 2.5 % are below and 2.5 % above."""
 
     low: float
     high: float

@@ -3,21 +3,24 @@
 Each figure goes one way only, to where fewer alarms are made: a limit away from the normal, a
 delay up, a hysteresis wider. A limit is not moved out of force. The end of an episode belongs to
 its kind, so a hysteresis is left alone where the kind has a high-priority limit too: a wider one
-could make one episode of two, and the second would not be told at high priority anew.
+could make one episode of two, and the second would not be announced at high priority anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from math import floor
-from typing import Any, NamedTuple
+from typing import Any
 
-from detectors.sections.budget import Bound
-from detectors.sections.checks import BOUND_UNUSUAL
-from detectors.sections.patient import Limit, PatientConfig
+from detectors.configuration.budget import Bound
+from detectors.configuration.checks import BOUND_UNUSUAL
+from detectors.configuration.patient import PatientConfig
+from detectors.limits.configuration import Limit
 
 
-class Knob(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Knob:
     """One figure of the configuration and the values that it may be given."""
 
     path: tuple[str, ...]
@@ -45,7 +48,9 @@ def _limits(config: PatientConfig) -> Iterator[Knob]:
         for key, bound in bounds.items():
             if key == "clear" and limit.kind in kinds:
                 continue
-            yield from _knob(("limits", name, key), limit.kind, limit, _way(limit, key), bound)
+            yield from _knob(
+                ("limits", name, key), limit.kind, row=limit, way=_way(limit, key), bound=bound
+            )
 
 
 def _unusual(config: PatientConfig) -> Iterator[Knob]:
@@ -56,7 +61,7 @@ def _unusual(config: PatientConfig) -> Iterator[Knob]:
         for key, bound in bounds.items():
             way = 1 if key in BOUND_UNUSUAL else 0
             path = ("baseline", "signals", name, key)
-            yield from _knob(path, usual.kind, usual, way, bound)
+            yield from _knob(path, usual.kind, row=usual, way=way, bound=bound)
 
 
 def _way(limit: Limit, key: str) -> int:
@@ -77,15 +82,15 @@ def _knob(path: tuple[str, ...], kind: str, row: Any, way: int, bound: Bound) ->
     rungs = [round(present + way * bound.step * n, 6) for n in range(1, whole + 1)]
     rungs = [rung for rung in rungs if (bound.furthest - rung) * way > 1e-6]
     rungs.append(bound.furthest)
-    yield Knob(path, kind, float(present), tuple(rungs))
+    yield Knob(path=path, kind=kind, present=float(present), rungs=tuple(rungs))
 
 
-def laid(
+def with_values(
     own: Mapping[str, Any], where: tuple[str, ...], values: Mapping[tuple[str, ...], float]
 ) -> dict[str, Any]:
     """An operator's tables with figures set below ``where``; nothing given is changed.
 
-    >>> laid({"a": {"b": 1}}, ("wards", "w"), {("limits", "x", "above"): 130.0})
+    >>> with_values({"a": {"b": 1}}, ("wards", "w"), {("limits", "x", "above"): 130.0})
     {'a': {'b': 1}, 'wards': {'w': {'limits': {'x': {'above': 130.0}}}}}
     """
     result = dict(own)

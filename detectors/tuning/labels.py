@@ -1,13 +1,14 @@
-"""Alarms against labelled spans: what was found, how soon, and what was told without one."""
+"""Alarms against labelled spans: what was found, how soon, and what was announced without one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from detectors.tuning.intervals import Interval, ratios
 from detectors.tuning.ledger import Alarm
@@ -15,7 +16,8 @@ from detectors.tuning.matching import Until, span
 from vigil.domain.kinds import PRIORITY_ORDER, Priority
 
 
-class Label(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Label:
     """Something that happened to a patient."""
 
     start: datetime
@@ -23,18 +25,18 @@ class Label(NamedTuple):
     name: str = ""
 
 
-class Found(NamedTuple):
-    """How a run's clinical alarms of one priority and above stand to the labels."""
+class Found(Struct, frozen=True, array_like=True):
+    """How a run's clinical alarms of one priority and above match the labels."""
 
     priority: Priority
     """This and every more urgent one is counted."""
     labels: int
     found: int
-    """Labelled spans that an alarm was told in, or was still open in."""
+    """Labelled spans that an alarm was announced in, or was still open in."""
     sensitivity: float | None
     sensitivity_interval: Interval | None
     median_delay_seconds: float | None
-    """From a span's start to the telling, of the found ones; 0 where it was told before."""
+    """From a span's start to the announcement, of the found ones; 0 where it came before."""
     alarms: int
     false_alarms: int
     """Alarms that were open during no labelled span of their patient."""
@@ -51,7 +53,7 @@ def score(
 ) -> list[Found]:
     """Score a run, at each priority.
 
-    Causal: an alarm covers the time from when it was *told* to its end, not from its onset.
+    Causal: an alarm covers the time from when it was *announced* to its end, not from its onset.
 
     Args:
         days: patient → patient-days, of everyone who was watched. Who has no label is healthy.
@@ -61,9 +63,9 @@ def score(
         _score(
             priority,
             [a for a in clinical if PRIORITY_ORDER[a.priority] <= rank],
-            labels,
-            days,
-            until,
+            labels=labels,
+            days=days,
+            until=until,
         )
         for priority, rank in PRIORITY_ORDER.items()
     ]
@@ -88,25 +90,25 @@ def _score(
         table[place[alarm.patient_id], 2] += not hit
     for patient, spans in labels.items():
         for label in spans:
-            told = [covered[0] for covered in own.get(patient, ()) if _meets(covered, label)]
-            table[place[patient], :2] += (bool(told), 1)
-            if told:
-                delays.append(max(0.0, (min(told) - label.start).total_seconds()))
+            announced = [covered[0] for covered in own.get(patient, ()) if _meets(covered, label)]
+            table[place[patient], :2] += (bool(announced), 1)
+            if announced:
+                delays.append(max(0.0, (min(announced) - label.start).total_seconds()))
     table[:, 3] = [days[patient] for patient in people]
     found, labelled, false, length = (float(x) for x in table.sum(axis=0))
     intervals = ratios(table[:, (0, 2)], table[:, (1, 3)])
     return Found(
-        priority,
-        int(labelled),
-        int(found),
-        found / labelled if labelled else None,
-        intervals[0],
-        median(delays) if delays else None,
-        len(alarms),
-        int(false),
-        false / length,
-        intervals[1],
-        1 - false / len(alarms) if alarms else None,
+        priority=priority,
+        labels=int(labelled),
+        found=int(found),
+        sensitivity=found / labelled if labelled else None,
+        sensitivity_interval=intervals[0],
+        median_delay_seconds=median(delays) if delays else None,
+        alarms=len(alarms),
+        false_alarms=int(false),
+        false_per_patient_day=false / length,
+        false_interval=intervals[1],
+        precision=1 - false / len(alarms) if alarms else None,
     )
 
 

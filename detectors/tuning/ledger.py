@@ -15,7 +15,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Alarm(Struct):
-    """An episode as people were told of it. Counted under the highest priority that it reached."""
+    """An episode as it was announced. Counted under the highest priority that it reached."""
 
     event_id: str
     patient_id: str
@@ -29,17 +29,17 @@ class Alarm(Struct):
     """When the first step became known, in event time."""
     ended_at: datetime | None = None
     extreme: float | None = None
-    """The worst value that a step told of."""
+    """The worst value that a step announced."""
     limit: float | None = None
     """The limit in force when it was opened."""
     retrospective: bool = False
     """True where it was opened by readings that came late: history, which pages nobody."""
     high: bytes = b""
-    """Where it was told at high priority: what was told, see :func:`high_line`."""
+    """Where it was announced at high priority: what was announced, see :func:`high_line`."""
 
 
 class Ledger:
-    """Gathers the steps of one run into alarms, in the order in which they were first told."""
+    """Gathers the steps of one run into alarms, in the order in which they were first announced."""
 
     def __init__(self) -> None:
         self._alarms: dict[str, Alarm] = {}
@@ -68,7 +68,7 @@ class Ledger:
         return list(self._alarms.values())
 
     def alarms(self) -> list[Alarm]:
-        """What would have been told when it happened: history is left out."""
+        """What would have been announced when it happened: history is left out."""
         return [alarm for alarm in self._alarms.values() if not alarm.retrospective]
 
     def retrospective(self) -> int:
@@ -76,11 +76,12 @@ class Ledger:
         return sum(alarm.retrospective for alarm in self._alarms.values())
 
     def high(self) -> bytes:
-        """Everything that was told at high priority, a line an episode, in an order of its own.
+        """Everything announced at high priority, a line an episode, in an order of its own.
 
-        Two runs told the same at high priority if and only if these bytes are equal: which patient
-        and kind, when it was told so, by what rule, value, limit and delay, and when it ended. The
-        onset is not in it: where an episode began at a lower priority it belongs to that part.
+        Two runs announced the same at high priority if and only if these bytes are equal: which
+        patient and kind, when that was announced, by what rule, value, limit and delay, and when it
+        ended. The onset is not in it: where an episode began at a lower priority it belongs to that
+        part.
         """
         ends = (
             alarm.high + b" " + _encode(alarm.ended_at) + b"\n"
@@ -111,16 +112,16 @@ def high_line(event: Event) -> bytes:
 def _opened(event: Event) -> Alarm:
     evidence = event.evidence
     return Alarm(
-        event.event_id,
-        event.patient_id,
-        event.kind,
-        event.category,
-        event.priority,
-        evidence.get("rule", ""),
-        event.onset,
-        event.detected_at,
-        event.ended_at,
-        evidence.get("extreme"),
-        evidence.get("limit"),
-        event.retrospective,
+        event_id=event.event_id,
+        patient_id=event.patient_id,
+        kind=event.kind,
+        category=event.category,
+        priority=event.priority,
+        rule=evidence.get("rule", ""),
+        onset=event.onset,
+        told_at=event.detected_at,
+        ended_at=event.ended_at,
+        extreme=evidence.get("extreme"),
+        limit=evidence.get("limit"),
+        retrospective=event.retrospective,
     )

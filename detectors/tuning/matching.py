@@ -2,8 +2,8 @@
 
 Two alarms of one patient are about the same thing where they overlap in time and are of one kind,
 or else of the same signals ("cause"): a heart rate that one configuration calls high and the other
-unusual is one alarm told otherwise, not one lost and one gained. One that is still open lasts to
-the patient's newest reading.
+unusual is one alarm announced otherwise, not one lost and one gained. One that is still open lasts
+to the patient's newest reading.
 
 Alarms are paired one to one, earliest first. What is left over was *lost* (only before) or *gained*
 (only after), unless it overlaps one of its kind that is paired already: then one alarm was *split*
@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from detectors.tuning.ledger import Alarm
 from vigil.domain.kinds import KINDS
@@ -24,7 +24,8 @@ Until = Mapping[str, datetime]
 """Patient → their newest reading, where an open alarm is taken to end."""
 
 
-class Pair(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Pair:
     """One alarm in both runs."""
 
     before: Alarm
@@ -32,18 +33,19 @@ class Pair(NamedTuple):
 
     @property
     def later_seconds(self) -> float:
-        """How much later it is told; negative: earlier."""
+        """How much later it is announced; negative: earlier."""
         return (self.after.told_at - self.before.told_at).total_seconds()
 
     @property
     def changed(self) -> bool:
-        """Whether it is told at another time, at another priority or as another kind."""
-        one, two = self
+        """Whether it is announced at another time, at another priority or as another kind."""
+        one, two = self.before, self.after
         return (one.told_at, one.priority, one.kind) != (two.told_at, two.priority, two.kind)
 
 
-class Matched(NamedTuple):
-    """Every alarm of both runs stands in exactly one of these; each is in order of time."""
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Every alarm of both runs is in exactly one of these; each is in order of time."""
 
     pairs: list[Pair]
     lost: list[Alarm]
@@ -57,17 +59,17 @@ class Matched(NamedTuple):
 def match(before: Iterable[Alarm], after: Iterable[Alarm], until: Until) -> Matched:
     """Pair the alarms of two runs."""
     one, two = _by_patient(before), _by_patient(after)
-    result = Matched([], [], [], [], [])
+    result = Matched(pairs=[], lost=[], gained=[], split=[], joined=[])
     for patient in sorted({*one, *two}):
-        _match_patient(one[patient], two[patient], until, result)
+        _match_patient(one[patient], two[patient], until=until, result=result)
     result.pairs.sort(key=lambda pair: _order(pair.before))
-    for alarms in result[1:]:
+    for alarms in (result.lost, result.gained, result.split, result.joined):
         alarms.sort(key=_order)
     return result
 
 
 def span(alarm: Alarm, until: Until) -> tuple[datetime, datetime]:
-    """From onset to end; never empty, never before it was told."""
+    """From onset to end; never empty, never before it was announced."""
     end = alarm.ended_at or until.get(alarm.patient_id, alarm.told_at)
     return alarm.onset, max(end, alarm.told_at)
 
@@ -77,7 +79,7 @@ def _match_patient(
 ) -> None:
     left, right = list(before), list(after)
     for alike in (_same_kind, _same_cause):
-        _pair(left, right, alike, until, result.pairs)
+        _pair(left, right, alike=alike, until=until, pairs=result.pairs)
     for alarm in left:
         (result.joined if _part(alarm, after, until) else result.lost).append(alarm)
     for alarm in right:

@@ -13,7 +13,7 @@ from detectors.configuration.loading import DetectionConfig, from_tables
 from detectors.tuning.backtest import Backtest, Outcome
 from detectors.tuning.budget import EVERYONE, NO_WARD, Load, by_patient, by_ward, config_of, ward_of
 from detectors.tuning.days import Watched
-from detectors.tuning.knobs import knobs, laid
+from detectors.tuning.knobs import knobs, with_values
 from detectors.tuning.ledger import Alarm
 from detectors.tuning.report import Changed, Configuration, Listed, Report, make
 from detectors.tuning.search import Scope, Search, Uploads
@@ -27,7 +27,7 @@ class Change(Struct, frozen=True, forbid_unknown_fields=True):
 
     scope: str
     table: tuple[str, ...]
-    """Names of the tables that it stands in, in the operator's file."""
+    """Names of the tables that it is in, in the operator's file."""
     key: str
     before: float
     after: float
@@ -64,7 +64,7 @@ class Basis(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class High(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is told at high priority, before and after: the same."""
+    """What is announced at high priority, before and after: the same."""
 
     alarms: int
     unchanged: bool
@@ -85,9 +85,9 @@ class Proposal(Struct, frozen=True, forbid_unknown_fields=True):
     predicted: tuple[Predicted, ...]
     changes: tuple[Change, ...]
     lost: tuple[Listed, ...] = ()
-    """Alarms that would not be told any more, with their worst values."""
+    """Alarms that would not be announced any more, with their worst values."""
     gained: tuple[Listed, ...] = ()
-    """Alarms that would be told instead, as one of lower priority that was hidden before."""
+    """Alarms that would be announced instead, as one of lower priority that was hidden before."""
     told_otherwise: tuple[Changed, ...] = ()
     """Later, at another priority, or as another kind."""
 
@@ -118,15 +118,19 @@ def propose(
     wards = _over_wards(config, first.outcome)
     search.narrow(wards)
     for scope in wards:
-        search.own = laid(search.own, scope.where, scope.values)
+        search.own = with_values(search.own, scope.where, scope.values)
     patients = _over_patients(search, first.outcome)
     search.narrow(patients)
     after = search.own
     for scope in patients:
-        after = laid(after, scope.where, scope.values)
+        after = with_values(after, scope.where, scope.values)
     changed = from_tables(after)
-    report, outcome = _verified(config, changed, uploads, sources, one_by_one=one_by_one)
-    return _drawn_up(digest, [*wards, *patients], report, outcome, search.passes + 2), loads
+    report, outcome = _verified(
+        config, changed, uploads=uploads, sources=sources, one_by_one=one_by_one
+    )
+    return _drawn_up(
+        digest, [*wards, *patients], report=report, outcome=outcome, passes=search.passes + 2
+    ), loads
 
 
 def _verified(
@@ -157,25 +161,25 @@ def _drawn_up(
         raise AssertionError("a proposal that changes a high-priority alarm")  # a slip of ours
     high = outcome.before.high()
     return Proposal(
-        FORM,
-        digest,
-        report.before.config_hash,
-        after.config_hash,
-        Basis(
-            report.sources,
-            counted.patients,
-            counted.readings,
-            counted.patient_days,
-            counted.first,
-            counted.last,
-            passes,
+        form=FORM,
+        config_sha256=digest,
+        config_hash=report.before.config_hash,
+        config_hash_after=after.config_hash,
+        basis=Basis(
+            sources=report.sources,
+            patients=counted.patients,
+            readings=counted.readings,
+            patient_days=counted.patient_days,
+            first=counted.first,
+            last=counted.last,
+            passes=passes,
         ),
-        High(high.count(b"\n"), unchanged=True, sha256=sha256(high).hexdigest()),
-        tuple(_predicted(scope, watched) for scope in scopes),
-        tuple(change for scope in scopes for change in _changes(scope)),
-        report.lost,
-        report.gained,
-        report.changed,
+        high=High(high.count(b"\n"), unchanged=True, sha256=sha256(high).hexdigest()),
+        predicted=tuple(_predicted(scope, watched) for scope in scopes),
+        changes=tuple(change for scope in scopes for change in _changes(scope)),
+        lost=report.lost,
+        gained=report.gained,
+        told_otherwise=report.changed,
     )
 
 
@@ -190,12 +194,12 @@ def _over_wards(config: DetectionConfig, outcome: Outcome) -> list[Scope]:
         where = () if load.scope == EVERYONE else ("wards", load.scope)
         scopes.append(
             Scope(
-                load.scope,
-                where,
-                config_of(config, load.scope),
-                people,
-                load.budget * load.patient_days,
-                _of(alarms, people),
+                name=load.scope,
+                where=where,
+                config=config_of(config, load.scope),
+                people=people,
+                most=load.budget * load.patient_days,
+                base=_of(alarms, people),
             )
         )
     return scopes
@@ -215,12 +219,12 @@ def _over_patients(search: Search, outcome: Outcome) -> list[Scope]:
     alarms = run.outcome.before.all()
     return [
         Scope(
-            load.scope,
-            ("patients", load.scope),
-            config.of(load.scope),
-            frozenset({load.scope}),
-            load.budget * load.patient_days,
-            _of(alarms, frozenset({load.scope})),
+            name=load.scope,
+            where=("patients", load.scope),
+            config=config.of(load.scope),
+            people=frozenset({load.scope}),
+            most=load.budget * load.patient_days,
+            base=_of(alarms, frozenset({load.scope})),
         )
         for load in by_patient(config, alarms, watched)
         if load.over
@@ -237,20 +241,26 @@ def _predicted(scope: Scope, watched: Mapping[str, Watched]) -> Predicted:
     clinical = [alarm for alarm in before if alarm.category == "clinical"]
     high = sum(alarm.priority == "high" for alarm in clinical)
     return Predicted(
-        scope.name,
-        round(days, 6),
-        round(scope.most / days, 6),
-        round(len(clinical) / days, 6),
-        round(scope.count / days, 6),
-        round(scope.least / days, 6),
-        round(high / days, 6),
-        scope.met,
+        scope=scope.name,
+        patient_days=round(days, 6),
+        budget=round(scope.most / days, 6),
+        before=round(len(clinical) / days, 6),
+        after=round(scope.count / days, 6),
+        least=round(scope.least / days, 6),
+        high=round(high / days, 6),
+        met=scope.met,
     )
 
 
 def _changes(scope: Scope) -> list[Change]:
     known = {knob.path: knob.present for knob in knobs(scope.config)}
     return [
-        Change(scope.name, (*scope.where, *path[:-1]), path[-1], known[path], value)
+        Change(
+            scope=scope.name,
+            table=(*scope.where, *path[:-1]),
+            key=path[-1],
+            before=known[path],
+            after=value,
+        )
         for path, value in scope.values.items()
     ]

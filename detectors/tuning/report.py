@@ -59,7 +59,7 @@ class Listed(Struct, frozen=True):
 
 
 class Changed(Struct, frozen=True):
-    """An alarm in both runs that is told otherwise."""
+    """An alarm in both runs that is announced otherwise."""
 
     before: Listed
     after: Listed
@@ -92,14 +92,14 @@ class Report(Struct, frozen=True):
     counted: Counted
     rates: tuple[Rate, ...]
     same: int
-    """Alarms that are told alike in both."""
+    """Alarms that are announced alike in both."""
     gained: tuple[Listed, ...]
     lost: tuple[Listed, ...]
     changed: tuple[Changed, ...]
     split: tuple[Listed, ...]
     joined: tuple[Listed, ...]
     high_unchanged: bool
-    """Whether both told exactly the same at high priority, byte for byte."""
+    """Whether both announced exactly the same at high priority, byte for byte."""
     found_before: tuple[Found, ...]
     found_after: tuple[Found, ...]
     resamples: int = RESAMPLES
@@ -114,45 +114,47 @@ def make(
     labels: Mapping[str, Sequence[Label]] | None = None,
 ) -> Report:
     """Draw up the report of a pass that took at least one reading."""
-    days, one, two = outcome
+    days, one, two = outcome.days, outcome.before, outcome.after
     watched = {patient: w.days for patient, w in days.watched().items()}
     first, second = one.alarms(), two.alarms()
     found = match(first, second, days.until)
-    told = (
+    scores = (
         ([], [])
         if not labels
-        else tuple(score(alarms, labels, watched, days.until) for alarms in (first, second))
+        else tuple(
+            score(alarms, labels, days=watched, until=days.until) for alarms in (first, second)
+        )
     )
     return Report(
-        tuple(sources),
-        before,
-        after,
-        _counted(outcome),
-        _rates(first, second, watched),
-        sum(not pair.changed for pair in found.pairs),
+        sources=tuple(sources),
+        before=before,
+        after=after,
+        counted=_counted(outcome),
+        rates=_rates(first, second, watched),
+        same=sum(not pair.changed for pair in found.pairs),
         gained=_listed(found.gained),
         lost=_listed(found.lost),
         changed=_changed(found),
         split=_listed(found.split),
         joined=_listed(found.joined),
         high_unchanged=one.high() == two.high(),
-        found_before=tuple(told[0]),
-        found_after=tuple(told[1]) if after else (),
+        found_before=tuple(scores[0]),
+        found_after=tuple(scores[1]) if after else (),
     )
 
 
 def listed(alarm: Alarm) -> Listed:
     """An alarm as lists show it."""
     return Listed(
-        alarm.patient_id,
-        alarm.kind,
-        alarm.priority,
-        alarm.rule,
-        alarm.onset,
-        alarm.told_at,
-        alarm.ended_at,
-        alarm.limit,
-        alarm.extreme,
+        patient_id=alarm.patient_id,
+        kind=alarm.kind,
+        priority=alarm.priority,
+        rule=alarm.rule,
+        onset=alarm.onset,
+        told_at=alarm.told_at,
+        ended_at=alarm.ended_at,
+        limit=alarm.limit,
+        extreme=alarm.extreme,
     )
 
 
@@ -169,19 +171,19 @@ def _changed(found: Matched) -> tuple[Changed, ...]:
 
 
 def _counted(outcome: Outcome) -> Counted:
-    days, one, two = outcome
+    days, one, two = outcome.days, outcome.before, outcome.after
     watched = days.watched().values()
     assert days.first is not None and days.last is not None  # noqa: S101, PT018 # it took readings
     by_calendar = sum(w.by_calendar for w in watched)
     return Counted(
-        len(watched),
-        days.readings(),
-        round(sum(w.days for w in watched), 6),
-        len(watched) - by_calendar,
-        by_calendar,
-        days.first,
-        days.last,
-        (one.retrospective(), two.retrospective()),
+        patients=len(watched),
+        readings=days.readings(),
+        patient_days=round(sum(w.days for w in watched), 6),
+        by_hours=len(watched) - by_calendar,
+        by_calendar=by_calendar,
+        first=days.first,
+        last=days.last,
+        retrospective=(one.retrospective(), two.retrospective()),
     )
 
 
@@ -205,15 +207,15 @@ def _rates(
     sums = [[int(x) for x in table.sum(axis=0)] for table in counts]
     return tuple(
         Rate(
-            row[0],
-            row[1],
-            row[2],
-            one,
-            two,
-            round(one / total, 6),
-            round(two / total, 6),
-            round((two - one) / total, 6),
-            interval,
+            category=row[0],
+            kind=row[1],
+            priority=row[2],
+            before=one,
+            after=two,
+            before_per_patient_day=round(one / total, 6),
+            after_per_patient_day=round(two / total, 6),
+            difference=round((two - one) / total, 6),
+            interval=interval,
         )
         for row, one, two, interval in zip(rows, *sums, intervals, strict=True)
     )

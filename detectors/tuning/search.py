@@ -10,24 +10,24 @@ that is over its budget (a ward, or a patient):
     3. steps are taken back one by one as long as the budget is still kept.
 
 So no single step of the result can be taken back. It is not promised that no wholly different set
-of figures has fewer steps. A trial that changes one byte of what is told at high priority is never
-chosen (:meth:`detectors.tuning.ledger.Ledger.high`).
+of figures has fewer steps. A trial that changes one byte of what is announced at high priority is
+never chosen (:meth:`detectors.tuning.ledger.Ledger.high`).
 
 Only people who have an alarm of a kind are played again for a figure of that kind: a looser figure
-is silent where the tighter one told nothing.
+is silent where the tighter one announced nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from detectors.configuration.loading import DetectionConfig, from_tables
-from detectors.sections.patient import PatientConfig
+from detectors.configuration.patient import PatientConfig
 from detectors.tuning.backtest import Run
 from detectors.tuning.budget import counts
-from detectors.tuning.knobs import Knob, knobs, laid
+from detectors.tuning.knobs import Knob, knobs, with_values
 from detectors.tuning.ledger import Alarm, Ledger
 from vigil.domain.reading import Upload
 from vigil.service.errors import SettingsError
@@ -44,7 +44,7 @@ class Scope:
 
     name: str
     where: tuple[str, ...]
-    """Below which tables its figures stand, as ``("wards", "icu")``."""
+    """Below which tables its figures are, as ``("wards", "icu")``."""
     config: PatientConfig
     people: frozenset[str]
     most: float
@@ -60,13 +60,14 @@ class Scope:
     met: bool = False
 
 
-class _Trial(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Trial:
     scope: Scope
     values: Values
     steps: int
     """How many steps its newest figure takes."""
     people: frozenset[str]
-    """Who may be told otherwise."""
+    """Whose alarms may be announced otherwise."""
     run: Run
 
 
@@ -109,12 +110,12 @@ class Search:
 
     def _trial(self, scope: Scope, values: Values, steps: int) -> Iterator[_Trial]:
         try:
-            config = from_tables(laid(self.own, scope.where, values))
-        except SettingsError:  # as where a limit would lie beyond the high-priority one
+            config = from_tables(with_values(self.own, scope.where, values))
+        except SettingsError:  # as where a limit would be beyond the high-priority one
             return
         kinds = {knob.kind for knob in knobs(scope.config) if knob.path in values}
         people = frozenset(alarm.patient_id for alarm in scope.base if alarm.kind in kinds)
-        yield _Trial(scope, values, steps, people, self._run(config))
+        yield _Trial(scope=scope, values=values, steps=steps, people=people, run=self._run(config))
 
     def _run(self, config: DetectionConfig) -> Run:
         return Run(config, one_by_one=self.one_by_one)
@@ -189,12 +190,12 @@ def _nearest(scope: Scope, trials: list[_Trial]) -> bool:
 
 def _useful(scope: Scope) -> list[Knob]:
     """Figures of kinds that made an alarm under high priority."""
-    told = {alarm.kind for alarm in scope.base if counts(alarm) and alarm.priority != "high"}
-    return [knob for knob in knobs(scope.config) if knob.kind in told]
+    announced = {alarm.kind for alarm in scope.base if counts(alarm) and alarm.priority != "high"}
+    return [knob for knob in knobs(scope.config) if knob.kind in announced]
 
 
 def _beyond(knob: Knob, rung: float, values: Values) -> bool:
-    """Whether a step lies beyond what is chosen already."""
+    """Whether a step is beyond what is chosen already."""
     chosen = values.get(knob.path)
     return chosen is None or knob.rungs.index(rung) > knob.rungs.index(chosen)
 
@@ -207,6 +208,6 @@ def _count(trial: _Trial) -> int:
 
 
 def _high_is_kept(trial: _Trial) -> bool:
-    """Whether those played again are told the same at high priority, byte for byte."""
+    """Whether those played again get the same at high priority, byte for byte."""
     before = Ledger.of(a for a in trial.scope.base if a.patient_id in trial.people)
     return before.high() == trial.run.ledger.high()

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from vigil.domain.reading import Identifier, Moment
+from vigil.domain.reading import Identifier, Timestamp
 
 Verb = Literal[
     "acknowledge",
@@ -31,7 +31,7 @@ class Action(Struct, frozen=True, omit_defaults=True):
     actor: str
     """The user's id, or ``patient``."""
     verb: Verb
-    time: Moment
+    time: Timestamp
     comment: str = ""
-    until: Moment | None = None
+    until: Timestamp | None = None
     """For ``snooze``."""

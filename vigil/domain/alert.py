@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from vigil.domain.episode import Phase
 from vigil.domain.kinds import Category, Priority
-from vigil.domain.reading import Identifier, Moment
+from vigil.domain.reading import Identifier, Timestamp
 
 Audience = Literal["care_team", "patient"]
 
@@ -49,9 +49,9 @@ class Alert(Struct, frozen=True):
     phase: Phase
     priority: Priority
     retrospective: bool
-    time: Moment
+    time: Timestamp
     """The event's ``detected_at``."""
-    onset: Moment
+    onset: Timestamp
     texts: dict[Audience, dict[str, Text]]
     """Audience → locale → text."""
     slots: dict[str, str]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from vigil.domain.kinds import Category, Priority
-from vigil.domain.reading import Context, Identifier, Moment
+from vigil.domain.reading import Context, Identifier, Timestamp
 
 Phase = Literal["opened", "updated", "closed"]
 
@@ -25,11 +25,11 @@ class Event(Struct, frozen=True):
     sequence: int
     """0 for ``opened``, then up by one."""
     priority: Priority
-    onset: Moment
+    onset: Timestamp
     """When the condition began, in event time."""
-    detected_at: Moment
+    detected_at: Timestamp
     """The event time of the reading (or tick) that made this step known."""
-    ended_at: Moment | None
+    ended_at: Timestamp | None
     retrospective: bool
     """True where it rests on readings that came late: history, which pages nobody."""
     signals: tuple[str, ...]

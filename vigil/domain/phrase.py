@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from vigil.domain.encoding import encode
-from vigil.domain.reading import Moment
+from vigil.domain.reading import Timestamp
 
 
 class Phrase(Struct, frozen=True, omit_defaults=True):
@@ -24,7 +24,7 @@ class Phrase(Struct, frozen=True, omit_defaults=True):
     author: Literal["model", "person"]
     revision: int
     """0 as it was written, then up by one with each review; the highest holds."""
-    time: Moment
+    time: Timestamp
     """When this revision was made."""
     by: str = ""
     """The user who reviewed it."""

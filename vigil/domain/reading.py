@@ -18,7 +18,7 @@ Identifier = Annotated[
     str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@+-]*$(?!\n)")
 ]
 """A patient's or device's id: pseudonymous, no free text."""
-Moment = Annotated[datetime, Meta(tz=True)]
+Timestamp = Annotated[datetime, Meta(tz=True)]
 """RFC 3339 with an offset."""
 LARGEST_NUMBER = 1e15
 Number = Annotated[float, Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
@@ -43,7 +43,7 @@ class Measurement(Struct, frozen=True, omit_defaults=True):
     """One moment, as it stands in an upload; the upload says whose and from what."""
 
     reading_id: str
-    time: Moment
+    time: Timestamp
     """When it was measured, by the device's clock."""
     values: dict[str, Number] = {}
     """Signal name → value in the signal's unit (:mod:`vigil.domain.signals`)."""
@@ -55,7 +55,7 @@ class Upload(Struct, frozen=True, omit_defaults=True):
 
     patient_id: Identifier
     device_id: Identifier
-    received_at: Moment
+    received_at: Timestamp
     """When Vigil got it. Detection runs on ``time``; "no data" alone on this."""
     measurements: tuple[Measurement, ...]
     synthetic: bool = False
@@ -82,8 +82,8 @@ class Reading(Struct, frozen=True, omit_defaults=True):
     reading_id: str
     patient_id: Identifier
     device_id: Identifier
-    time: Moment
-    received_at: Moment
+    time: Timestamp
+    received_at: Timestamp
     values: dict[str, Number]
     context: Context = NO_CONTEXT
     synthetic: bool = False
@@ -96,4 +96,4 @@ class Tick(Struct, frozen=True):
     against it and never against its own wall clock: the same log gives the same events.
     """
 
-    time: Moment
+    time: Timestamp

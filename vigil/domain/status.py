@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from vigil.domain.reading import Moment, Number
+from vigil.domain.reading import Number, Timestamp
 
 
 class Status(Struct, frozen=True):
@@ -22,7 +22,7 @@ class Status(Struct, frozen=True):
     counters: dict[str, int]
     """Since it started."""
     gauges: dict[str, Number]
-    since: dict[str, Moment] = {}
+    since: dict[str, Timestamp] = {}
     """Part → since when it has been in trouble; the keys of ``trouble``."""
     ended: bool = False
     """True in the last status of a process that stopped on request, which reports no more."""

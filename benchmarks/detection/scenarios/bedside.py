@@ -10,7 +10,7 @@ from benchmarks.detection.report import Aim, Cell, Miss, Options, Report, Table
 from benchmarks.detection.scoring import Rate, Tally
 from benchmarks.detection.sets import labels, load, seconds_of
 from benchmarks.detection.split import GROUPS, Group, group_of
-from detectors.verification import Alarm, Kind, Said, verify
+from detectors.verification import Alarm, Kind, Outcome, verify
 
 NAME = "bedside"
 BEGIN = seconds_of("2026-01-01T00:00:00Z")
@@ -40,13 +40,13 @@ class Case(NamedTuple):
     group: Group
     type: str
     true: bool
-    said: Said
+    outcome: Outcome
     reason: str
 
     @property
     def verdict(self) -> Verdict:
         """As the challenge counts it."""
-        kept = self.said != "contradicted"
+        kept = self.outcome != "contradicted"
         return ("TP" if kept else "FN") if self.true else ("FP" if kept else "TN")
 
 
@@ -68,8 +68,10 @@ def cases() -> list[Case]:
         at = BEGIN + float(row["alarm_time_s"])
         verdict = verify(Alarm(kind, at), measured.get(patient, ()))
         result.append(
-            Case(patient, group_of(patient), row["alarm"], row["true_alarm"] == "1", verdict.said,
-                 verdict.reason)
+            Case(
+                patient, group_of(patient), row["alarm"], row["true_alarm"] == "1",
+                verdict.outcome, verdict.reason,
+            )
         )  # fmt: skip
     return result
 

@@ -66,7 +66,7 @@ def test_what_did_not_move_the_rate_did_not_happen(
     kind: Kind, last: list[float], reason: str
 ) -> None:
     verdict = judged(kind, rates(last))
-    assert (verdict.said, verdict.reason) == ("contradicted", reason)
+    assert (verdict.outcome, verdict.reason) == ("contradicted", reason)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_did_not_move_the_rate_did_not_happen(
 )
 def test_what_the_rate_shows_is_confirmed(kind: Kind, last: list[float], reason: str) -> None:
     verdict = judged(kind, rates(last))
-    assert (verdict.said, verdict.reason) == ("confirmed", reason)
+    assert (verdict.outcome, verdict.reason) == ("confirmed", reason)
 
 
 @pytest.mark.parametrize(
@@ -103,21 +103,21 @@ def test_what_may_have_happened_stands(kind: Kind, last: list[float]) -> None:
 
 def test_a_run_that_would_not_show_in_a_fast_rate_stands() -> None:
     wandering = [93.0, 86.0, 89.0, 85.0, 90.0] * 2
-    assert judged("ventricular_tachycardia", rates(wandering, usual=92.0)).said == "undecided"
+    assert judged("ventricular_tachycardia", rates(wandering, usual=92.0)).outcome == "undecided"
 
 
 def test_who_is_slow_anyway_need_not_fall_far_to_be_under_40() -> None:
-    assert judged("bradycardia", rates([50.0] * 9 + [42.0], usual=50.0)).said == "undecided"
-    assert judged("bradycardia", rates([50.0] * 9 + [43.0], usual=50.0)).said == "contradicted"
+    assert judged("bradycardia", rates([50.0] * 9 + [42.0], usual=50.0)).outcome == "undecided"
+    assert judged("bradycardia", rates([50.0] * 9 + [43.0], usual=50.0)).outcome == "contradicted"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_pressure_that_falls_keeps_any_alarm(kind: Kind) -> None:
     held = [(120.0, 70.0)] * 10
-    assert judged(kind, pressed(held)).said == "contradicted"
+    assert judged(kind, pressed(held)).outcome == "contradicted"
     for fall in ((107.0, 60.0), (112.0, 75.0)):  # the systolic, and the pulse pressure alone
         verdict = judged(kind, pressed([*held[1:], fall]))
-        assert (verdict.said, verdict.reason) == ("undecided", "pressure_fell")
+        assert (verdict.outcome, verdict.reason) == ("undecided", "pressure_fell")
 
 
 def test_a_pressure_line_that_measures_nothing_says_nothing() -> None:
@@ -127,7 +127,7 @@ def test_a_pressure_line_that_measures_nothing_says_nothing() -> None:
     ]
     flat = [m if i % 2 else measured(200 + i, {**m.values, "diastolic": nan})
             for i, m in enumerate(flat)]  # fmt: skip
-    assert judged("asystole", flat).said == "contradicted"
+    assert judged("asystole", flat).outcome == "contradicted"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -137,7 +137,7 @@ def test_missing_rates_contradict_nothing(kind: Kind) -> None:
     assert judged(kind, gone).reason == "too_little_data"
     assert judged(kind, rates([None] * 10)).reason == "no_rate"
     assert judged(kind, new).reason == "too_little_data"
-    assert judged(kind, []).said == "undecided"
+    assert judged(kind, []).outcome == "undecided"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -156,9 +156,9 @@ def test_it_always_answers_and_never_contradicts_what_is_not_there(
     kind: Kind, last: list[float | None], usual: float
 ) -> None:
     verdict = judged(kind, rates(last, usual))
-    assert verdict.said in {"confirmed", "contradicted", "undecided"}
+    assert verdict.outcome in {"confirmed", "contradicted", "undecided"}
     if sum(rate is not None for rate in last) < 9:
-        assert verdict.said != "contradicted"
+        assert verdict.outcome != "contradicted"
 
 
 @given(last=st.lists(RATE, min_size=10, max_size=10), usual=RATE)
@@ -167,8 +167,8 @@ def test_a_deeper_fall_is_never_contradicted_where_a_lesser_one_was_not(
 ) -> None:
     deeper = [*last[:-1], max(20.0, min(last) * 0.8)]
     for kind in ("asystole", "bradycardia"):
-        if judged(kind, rates(last, usual)).said != "contradicted":
-            assert judged(kind, rates(deeper, usual)).said != "contradicted"
+        if judged(kind, rates(last, usual)).outcome != "contradicted":
+            assert judged(kind, rates(deeper, usual)).outcome != "contradicted"
 
 
 def test_seconds_are_counted_not_readings() -> None:

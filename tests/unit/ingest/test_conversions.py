@@ -18,7 +18,7 @@ from ingest.validate import reading
 from tests.support.vitals import moment
 from vigil.domain.signals import SIGNALS
 
-LIMITS = Limits(load().everyone)
+LIMITS = Limits(load().everyone.limits)
 MMHG = Fraction("7.500616827")
 
 

@@ -44,7 +44,7 @@ HALF_WAY = [
     ("spo2", 93.5, "94", 1), ("respiratory_rate", 8.5, "9", 1), ("respiratory_rate", 24.5, "25", 3),
 ]  # fmt: skip
 """Signal, value, what it reads and the points of that (Royal College of Physicians 2017)."""
-LIMITS = Limits(load().everyone)
+LIMITS = Limits(load().everyone.limits)
 RULES = {row.rule.name: row for board in LIMITS._boards.values() for row in board.thresholds}
 NAMED = {"heart_rate": "Heart rate", "systolic": "Systolic", "diastolic": "Diastolic"}
 CHARTED: dict[str, tuple[tuple[float, int], ...]] = {
@@ -165,7 +165,7 @@ def test_combined_figures_are_made_of_figures_and_judged_as_figures() -> None:
 
 def test_a_limit_finer_than_its_signal_is_in_force_as_it_is_shown() -> None:
     own = {"heart_rate_high": {"above": 119.5, "clear": 119.5}}
-    fine = Limits(from_tables({"limits": own}).everyone)
+    fine = Limits(from_tables({"limits": own}).everyone.limits)
     for value, beyond in ((119.4, False), (119.5, True), (120.0, True)):
         found = {f.rule.name: f for f in fine.examine(moment(heart_rate=value), None)}
         assert ("heart_rate_high" in found and found["heart_rate_high"].stance == BEYOND) == beyond

@@ -155,7 +155,7 @@ def test_what_is_refused_is_not_learned() -> None:
 
 
 def _learned(runs: Engine) -> Any:
-    memory = runs._patients["p1"].memories["baseline"]
+    memory = runs._monitors["p1"].state.memories["baseline"]
     return runs._pipeline("p1").detectors["baseline"].dump(memory)
 
 

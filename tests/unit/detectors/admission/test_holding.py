@@ -118,7 +118,7 @@ def test_held_values_are_not_lost_to_other_signals_of_the_same_reading() -> None
     for item in cuff(USUAL, spo2=97.0):
         runs.process(item)
     runs.process(sent(measured(9000.0, {"systolic": 204.0, "diastolic": 122.0, "spo2": 91.0})))
-    patient = runs._patients["p1"]
+    patient = runs._monitors["p1"].state
     assert patient.tracks["spo2"].value == 91.0
     assert patient.held["pressure"].values == {"systolic": 204.0, "diastolic": 122.0}
 
@@ -131,5 +131,5 @@ def test_what_waited_is_judged_in_the_order_in_which_it_was_measured() -> None:
 
     for names in (("pressure", "heart_rate"), ("heart_rate", "pressure")):
         held = {name: row({"pressure": 10.0, "heart_rate": 20.0}[name]) for name in names}
-        assert [one.time for one in held_readings.overdue(held, 60.0, 100.0)] == [10.0, 20.0]
+        assert [one.time for one in held_readings.take_overdue(held, 60.0, 100.0)] == [10.0, 20.0]
         assert not held

@@ -42,8 +42,8 @@ def test_the_first_heard_is_preferred_while_it_delivers() -> None:
     for time, device in log:
         rate = 70.0 if device == "a" else 74.0
         runs.process(replace(upload(measured(time, {"heart_rate": rate})), device_id=device))
-    assert runs._patients["p1"].devices.preferred["heart_rate"].device == "a"
-    assert runs._patients["p1"].tracks["heart_rate"].value == 70.0
+    assert runs._monitors["p1"].state.devices.preferred["heart_rate"].device == "a"
+    assert runs._monitors["p1"].state.tracks["heart_rate"].value == 70.0
     assert set(taken(log)) == {"a"}
 
 

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.baseline.detector import Baseline, Memory
+from detectors.baseline.detector import Memory
 from detectors.baseline.sustained import Window
 from detectors.baseline.usual import Known
 from detectors.configuration.loading import load
 from detectors.contract import BEYOND
+from detectors.registry import make_baseline
 from tests.support.vitals import DAY, HOUR, config, cuff, detect, heart, moment, seconds, told
 
-BASELINE = Baseline(load().everyone)
+BASELINE = make_baseline(load().everyone)
 ALONE = {"irregularity": {"enabled": False}, "resting": {"enabled": False}}
 """White noise is no rhythm, and a rise for days is another detector's too."""
 
@@ -226,7 +227,7 @@ def test_evidence_says_what_it_rests_on() -> None:
 def test_a_signal_no_longer_judged_is_let_go_when_loading() -> None:
     saved = BASELINE.dump(learned([60.0] * 50))
     off = config(baseline={"signals": {"heart_rate": {"enabled": False}}}).everyone
-    assert Baseline(off).load(saved).known == {}
+    assert make_baseline(off).load(saved).known == {}
 
 
 def test_what_the_first_version_saved_is_taken_over() -> None:

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.baseline.novelty import KIND, Novelty, Together, _contributions
+from detectors.baseline.novelty import KIND, Together, _contributions
 from detectors.configuration.loading import from_tables, load
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment
+from detectors.registry import make_novelty
 from tests.support.vitals import DAY, detect, measured, moment, upload
 from vigil.service.errors import SettingsError
 
-NOVELTY = Novelty(load().everyone)
+NOVELTY = make_novelty(load().everyone)
 SIGNALS = ("diastolic", "heart_rate", "systolic")
 
 

@@ -144,7 +144,7 @@ def test_switched_off_it_says_nothing() -> None:
 
 
 def test_a_single_pressure_is_no_reading() -> None:
-    detector = PressureDays(load().everyone)
+    detector = PressureDays(load().everyone.pressure_days, utc_offset_hours=0.0)
     memory = detector.fresh()
     detector.learn(moment(9 * HOUR, systolic=150.0), memory, ())
     assert memory.days == []

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from detectors.configuration.loading import load
+from detectors.configuration.patient import PatientConfig
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Detector, Finding, Moment
 from detectors.registry import BUILT_IN
-from detectors.sections.patient import PatientConfig
 from tests.support.vitals import config, moment
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
 from vigil.domain.signals import NAMES, SIGNALS

@@ -10,8 +10,8 @@ import pytest
 
 from detectors.configuration.loading import from_tables, load
 from detectors.engine.engine import Engine
+from detectors.limits.configuration import Limit
 from detectors.registry import BUILT_IN
-from detectors.sections.patient import Limit
 from tests.support.vitals import DAY, at, cuff, heart, measured, upload
 from vigil.domain.episode import Event
 

@@ -83,10 +83,10 @@ def test_a_log_read_twice_tells_nothing_new(log: Log) -> None:
     engine = Engine(CONFIG)
     run(log, engine)
     states = {patient: engine.state_of(patient) for patient in engine.patients()}
-    engine.changed()
+    engine.take_changed()
     assert run(log, engine) == []
     assert {patient: engine.state_of(patient) for patient in engine.patients()} == states
-    assert engine.changed() == set()
+    assert engine.take_changed() == set()
 
 
 @settings(max_examples=80, deadline=None)

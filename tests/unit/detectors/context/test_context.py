@@ -8,7 +8,7 @@ import pytest
 
 from detectors.configuration.loading import load
 from detectors.context import activity as context
-from detectors.context.activity import Heard, Place
+from detectors.context.activity import ContextMemory, KnownContext
 from tests.support.vitals import (
     HOUR,
     MIDNIGHT,
@@ -40,38 +40,38 @@ ZERO = MIDNIGHT.timestamp()
     ],
 )
 def test_the_devices_word_comes_first_then_steps(told: Context, activity: str) -> None:
-    heard = Heard()
-    context.note(SETTINGS, heard, ZERO, told)
-    assert context.activity_at(SETTINGS, heard, ZERO) == activity
+    memory = ContextMemory()
+    context.take_context(SETTINGS, memory, ZERO, told)
+    assert context.activity_at(SETTINGS, memory, ZERO) == activity
 
 
 def test_what_one_device_told_holds_for_others_for_a_while() -> None:
-    heard = Heard()
-    context.note(SETTINGS, heard, ZERO, Context("active"))
-    assert context.activity_at(SETTINGS, heard, ZERO + 120) == "active"
-    assert context.activity_at(SETTINGS, heard, ZERO + 121) == "unknown"
-    assert context.activity_at(SETTINGS, heard, ZERO - 1) == "unknown"
+    memory = ContextMemory()
+    context.take_context(SETTINGS, memory, ZERO, Context("active"))
+    assert context.activity_at(SETTINGS, memory, ZERO + 120) == "active"
+    assert context.activity_at(SETTINGS, memory, ZERO + 121) == "unknown"
+    assert context.activity_at(SETTINGS, memory, ZERO - 1) == "unknown"
 
 
 def test_an_older_word_does_not_replace_a_newer() -> None:
-    heard = Heard()
-    context.note(SETTINGS, heard, ZERO, Context("rest"))
-    context.note(SETTINGS, heard, ZERO - 60, Context("active"))
-    assert context.activity_at(SETTINGS, heard, ZERO) == "rest"
+    memory = ContextMemory()
+    context.take_context(SETTINGS, memory, ZERO, Context("rest"))
+    context.take_context(SETTINGS, memory, ZERO - 60, Context("active"))
+    assert context.activity_at(SETTINGS, memory, ZERO) == "rest"
 
 
 def test_in_a_bed_unknown_can_count_as_rest() -> None:
     bed = config(**RESTING).everyone.context
-    assert context.activity_at(bed, Heard(), ZERO) == "rest"
+    assert context.activity_at(bed, ContextMemory(), ZERO) == "rest"
 
 
 def test_after_activity_the_baseline_waits() -> None:
-    heard = Heard()
-    context.note(SETTINGS, heard, ZERO, Context("active"))
-    context.note(SETTINGS, heard, ZERO + 60, Context("rest"))
-    assert context.place(SETTINGS, heard, ZERO + 60).period == "active:night"
-    context.note(SETTINGS, heard, ZERO + 600, Context("rest"))
-    assert context.place(SETTINGS, heard, ZERO + 600).period == "rest:night"
+    memory = ContextMemory()
+    context.take_context(SETTINGS, memory, ZERO, Context("active"))
+    context.take_context(SETTINGS, memory, ZERO + 60, Context("rest"))
+    assert context.context_at(SETTINGS, memory, ZERO + 60).period == "active:night"
+    context.take_context(SETTINGS, memory, ZERO + 600, Context("rest"))
+    assert context.context_at(SETTINGS, memory, ZERO + 600).period == "rest:night"
 
 
 @pytest.mark.parametrize(
@@ -81,23 +81,25 @@ def test_after_activity_the_baseline_waits() -> None:
 )  # fmt: skip
 def test_night_is_by_local_time(hour: float, offset: float, period: str) -> None:
     here = config(context={"utc_offset_hours": offset}).everyone.context
-    found = context.place(here, Heard(), ZERO + hour * 3600)
+    found = context.context_at(here, ContextMemory(), ZERO + hour * 3600)
     assert found.period == f"unknown:{period}"
 
 
 def test_night_can_lie_within_one_day() -> None:
     here = config(context={"night_from_hour": 1, "night_to_hour": 7}).everyone.context
-    assert context.place(here, Heard(), ZERO + 6 * 3600).period.endswith("night")
-    assert context.place(here, Heard(), ZERO).period.endswith("day")
+    assert context.context_at(here, ContextMemory(), ZERO + 6 * 3600).period.endswith("night")
+    assert context.context_at(here, ContextMemory(), ZERO).period.endswith("day")
 
 
-def _stepping(steps: list[float], start: float = 0.0, every: float = 60.0) -> tuple[Heard, float]:
+def _stepping(
+    steps: list[float], start: float = 0.0, every: float = 60.0
+) -> tuple[ContextMemory, float]:
     """Steps a minute, told one after the other; and the time of the last."""
-    heard, time = Heard(), ZERO
+    memory, time = ContextMemory(), ZERO
     for i, count in enumerate(steps):
         time = ZERO + start + i * every
-        context.note(SETTINGS, heard, time, Context(steps_per_min=count))
-    return heard, time
+        context.take_context(SETTINGS, memory, time, Context(steps_per_min=count))
+    return memory, time
 
 
 @pytest.mark.parametrize(
@@ -112,35 +114,37 @@ def _stepping(steps: list[float], start: float = 0.0, every: float = 60.0) -> tu
     ],
 )
 def test_a_night_without_steps_is_sleep(steps: list[float], start: float, activity: str) -> None:
-    heard, time = _stepping(steps, start)
-    assert context.activity_at(SETTINGS, heard, time) == activity
-    assert context.place(SETTINGS, heard, time).source == "steps"
+    memory, time = _stepping(steps, start)
+    assert context.activity_at(SETTINGS, memory, time) == activity
+    assert context.context_at(SETTINGS, memory, time).source == "steps"
 
 
 @pytest.mark.parametrize(("walked", "coming_down"), [(1, 0), (5, 3), (40, 9)])
 def test_after_a_walk_the_heart_comes_down_for_as_long_as_it_lasted(
     walked: int, coming_down: int
 ) -> None:
-    heard, _ = _stepping([90.0] * walked)
+    memory, _ = _stepping([90.0] * walked)
     minutes = []
     for i in range(walked, walked + 30):
-        context.note(SETTINGS, heard, ZERO + i * 60.0, Context(steps_per_min=0.0))
-        minutes.append(context.activity_at(SETTINGS, heard, ZERO + i * 60.0))
+        context.take_context(SETTINGS, memory, ZERO + i * 60.0, Context(steps_per_min=0.0))
+        minutes.append(context.activity_at(SETTINGS, memory, ZERO + i * 60.0))
     assert minutes == ["active"] * coming_down + ["rest"] * (30 - coming_down)
 
 
 def test_what_was_not_measured_is_not_stillness() -> None:
-    heard, time = _stepping([0.0, 0.0], every=3600.0)
-    assert context.activity_at(SETTINGS, heard, time) == "rest"
+    memory, time = _stepping([0.0, 0.0], every=3600.0)
+    assert context.activity_at(SETTINGS, memory, time) == "rest"
 
 
-def _quiet_night(minutes: int = 31, rate: float = 58.0, start: float = 0.0) -> tuple[Heard, float]:
+def _quiet_night(
+    minutes: int = 31, rate: float = 58.0, start: float = 0.0
+) -> tuple[ContextMemory, float]:
     """Heart rates without steps or a label; and the time of the last."""
-    heard, time = Heard(), ZERO
+    memory, time = ContextMemory(), ZERO
     for i in range(minutes):
         time = ZERO + start + i * 60.0
-        context.note_heart_rate(SETTINGS, heard, time, rate)
-    return heard, time
+        context.take_heart_rate(SETTINGS, memory, time, rate)
+    return memory, time
 
 
 @pytest.mark.parametrize(
@@ -157,9 +161,9 @@ def _quiet_night(minutes: int = 31, rate: float = 58.0, start: float = 0.0) -> t
 def test_a_quiet_night_is_presumed_rest(
     minutes: int, rate: float, start: float, activity: str
 ) -> None:
-    heard, time = _quiet_night(minutes, rate, start)
-    assert context.activity_at(SETTINGS, heard, time) == activity
-    assert context.place(SETTINGS, heard, time).source == (
+    memory, time = _quiet_night(minutes, rate, start)
+    assert context.activity_at(SETTINGS, memory, time) == activity
+    assert context.context_at(SETTINGS, memory, time).source == (
         "time_of_day" if activity == "rest" else ""
     )
 
@@ -167,23 +171,23 @@ def test_a_quiet_night_is_presumed_rest(
 def test_the_presumption_outlasts_the_fast_heart_that_it_is_for_but_not_the_night_nor_a_gap() -> (
     None
 ):
-    heard, time = _quiet_night()
+    memory, time = _quiet_night()
     for i in range(1, 60):
-        context.note_heart_rate(SETTINGS, heard, time + i * 60.0, 140.0)
-    assert context.activity_at(SETTINGS, heard, time + 59 * 60) == "rest"
-    assert context.activity_at(SETTINGS, heard, time + 59 * 60 + 1801) == "unknown"
-    context.note_heart_rate(SETTINGS, heard, time + 3 * HOUR, 58.0)
-    assert context.activity_at(SETTINGS, heard, time + 3 * HOUR) == "unknown"
-    heard, _ = _quiet_night(300)
-    assert context.activity_at(SETTINGS, heard, ZERO + 5 * HOUR - 1) == "rest"
-    assert context.activity_at(SETTINGS, heard, ZERO + 5 * HOUR) == "unknown"
+        context.take_heart_rate(SETTINGS, memory, time + i * 60.0, 140.0)
+    assert context.activity_at(SETTINGS, memory, time + 59 * 60) == "rest"
+    assert context.activity_at(SETTINGS, memory, time + 59 * 60 + 1801) == "unknown"
+    context.take_heart_rate(SETTINGS, memory, time + 3 * HOUR, 58.0)
+    assert context.activity_at(SETTINGS, memory, time + 3 * HOUR) == "unknown"
+    memory, _ = _quiet_night(300)
+    assert context.activity_at(SETTINGS, memory, ZERO + 5 * HOUR - 1) == "rest"
+    assert context.activity_at(SETTINGS, memory, ZERO + 5 * HOUR) == "unknown"
 
 
 def test_a_devices_word_stands_over_the_presumption() -> None:
-    heard, time = _quiet_night()
-    context.note(SETTINGS, heard, time, Context("active"))
-    assert context.activity_at(SETTINGS, heard, time) == "active"
-    assert context.place(SETTINGS, heard, time).source == "device"
+    memory, time = _quiet_night()
+    context.take_context(SETTINGS, memory, time, Context("active"))
+    assert context.activity_at(SETTINGS, memory, time) == "active"
+    assert context.context_at(SETTINGS, memory, time).source == "device"
 
 
 def _unlabelled(start: float, activity: Activity = "unknown") -> list[float | None]:
@@ -211,13 +215,13 @@ def test_exercise_by_steps_is_not_tachycardia() -> None:
 
 
 def _minutes(
-    heard: Heard, rates: Iterable[float], start: float = ZERO, every: float = 60.0
+    memory: ContextMemory, rates: Iterable[float], start: float = ZERO, every: float = 60.0
 ) -> float:
     """Take heart rates; return the time of the last."""
     time = start
     for i, rate in enumerate(rates):
         time = start + i * every
-        context.note_heart_rate(SETTINGS, heard, time, rate)
+        context.take_heart_rate(SETTINGS, memory, time, rate)
     return time
 
 
@@ -226,21 +230,21 @@ STEADY, WALK = [70.0 + i % 3 for i in range(60)], [95.0 + 7 * (i % 2) for i in r
 
 
 def test_a_steady_heart_is_at_rest_for_the_baseline_and_for_nothing_else() -> None:
-    heard = Heard()
-    last = _minutes(heard, STEADY, NOON)
-    assert context.place(SETTINGS, heard, last) == Place("unknown", "rest:day", "")
-    assert context.place(SETTINGS, heard, last + 131).period == "unknown:day"
-    last = _minutes(heard, WALK[:5], last + 60)
-    assert context.place(SETTINGS, heard, last).period == "unknown:day"
+    memory = ContextMemory()
+    last = _minutes(memory, STEADY, NOON)
+    assert context.context_at(SETTINGS, memory, last) == KnownContext("unknown", "rest:day", "")
+    assert context.context_at(SETTINGS, memory, last + 131).period == "unknown:day"
+    last = _minutes(memory, WALK[:5], last + 60)
+    assert context.context_at(SETTINGS, memory, last).period == "unknown:day"
 
 
 def test_a_fast_heart_is_steady_too_once_it_has_stopped_rising() -> None:
-    heard = Heard()
-    last = _minutes(heard, STEADY, NOON)
-    last = _minutes(heard, [80.0, 90, 100, 110, 120], last + 60)
-    assert context.place(SETTINGS, heard, last).period == "unknown:day"
-    last = _minutes(heard, [120.0 + i % 2 for i in range(25)], last + 60)
-    assert context.place(SETTINGS, heard, last).period == "rest:day"
+    memory = ContextMemory()
+    last = _minutes(memory, STEADY, NOON)
+    last = _minutes(memory, [80.0, 90, 100, 110, 120], last + 60)
+    assert context.context_at(SETTINGS, memory, last).period == "unknown:day"
+    last = _minutes(memory, [120.0 + i % 2 for i in range(25)], last + 60)
+    assert context.context_at(SETTINGS, memory, last).period == "rest:day"
 
 
 @pytest.mark.parametrize(
@@ -249,23 +253,25 @@ def test_a_fast_heart_is_steady_too_once_it_has_stopped_rising() -> None:
 def test_motion_sparse_rates_and_short_recordings_are_not_steady(
     rates: list[float], every: float
 ) -> None:
-    heard = Heard()
-    last = _minutes(heard, rates, NOON, every)
-    assert context.place(SETTINGS, heard, last).period == "unknown:day"
+    memory = ContextMemory()
+    last = _minutes(memory, rates, NOON, every)
+    assert context.context_at(SETTINGS, memory, last).period == "unknown:day"
 
 
 def test_rates_every_few_seconds_are_compared_by_the_minute() -> None:
-    heard = Heard()
-    last = _minutes(heard, [70.0 + (i // 5) % 3 for i in range(600)], NOON, 5.0)
-    assert context.place(SETTINGS, heard, last).period == "rest:day"
+    memory = ContextMemory()
+    last = _minutes(memory, [70.0 + (i // 5) % 3 for i in range(600)], NOON, 5.0)
+    assert context.context_at(SETTINGS, memory, last).period == "rest:day"
 
 
 def test_where_a_device_tells_the_heart_is_not_asked() -> None:
-    heard = Heard()
+    memory = ContextMemory()
     for i, rate in enumerate(STEADY):
-        context.note(SETTINGS, heard, NOON + i * 60, Context("active"))
-        context.note_heart_rate(SETTINGS, heard, NOON + i * 60, rate)
-    assert context.place(SETTINGS, heard, NOON + 59 * 60) == Place("active", "active:day", "device")
-    assert heard == Heard(
+        context.take_context(SETTINGS, memory, NOON + i * 60, Context("active"))
+        context.take_heart_rate(SETTINGS, memory, NOON + i * 60, rate)
+    assert context.context_at(SETTINGS, memory, NOON + 59 * 60) == KnownContext(
+        "active", "active:day", "device"
+    )
+    assert memory == ContextMemory(
         NOON + 59 * 60, "active", None, NOON + 59 * 60, "device", active_since=NOON
     )

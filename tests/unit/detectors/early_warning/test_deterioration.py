@@ -16,7 +16,7 @@ from vigil.domain.reading import Upload
 from vigil.service.errors import SettingsError
 
 ICU = config(profile="icu_charting").everyone
-RISK = Risk(ICU)
+RISK = Risk(ICU.deterioration)
 WELL: dict[str, Any] = {
     "heart_rate": 75.0,
     "systolic": 125.0,
@@ -124,7 +124,7 @@ def test_readings_in_quick_succession_count_once() -> None:
 
 def test_it_is_off_but_where_the_profile_asks_for_it() -> None:
     assert not load().everyone.deterioration.enabled
-    assert Risk(load().everyone).signals == frozenset()
+    assert Risk(load().everyone.deterioration).signals == frozenset()
     assert RISK.rules() == ["deterioration"]
 
 

@@ -29,7 +29,7 @@ ILL: dict[str, Any] = {
     "temperature": 38.5,
 }
 """2 + 2 + 1 points."""
-SCORE = EarlyWarningScore(load().everyone)
+SCORE = EarlyWarningScore(load().everyone.early_warning)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_exertion_is_not_illness() -> None:
 def test_a_single_three_is_told_only_where_it_is_asked_for() -> None:
     low = {**WELL, "spo2": 90.0}
     assert set(stances(**low)) == {"urgent", "emergency"}
-    own = EarlyWarningScore(config(early_warning={"single_three": True}).everyone)
+    own = EarlyWarningScore(config(early_warning={"single_three": True}).everyone.early_warning)
     found = {f.rule.name: f.stance for f in own.examine(moment(**low), {})}
     assert found["early_warning.single_three"] == BEYOND
     assert found["early_warning.urgent"] == CLEAR

@@ -179,10 +179,10 @@ def test_what_is_not_newer_is_not_judged_again() -> None:
     first = [event for item in items for event in runs.process(item)]
     assert first
     state = runs.state_of("p1")
-    runs.changed()
+    runs.take_changed()
     assert [event for item in items for event in runs.process(item)] == []
     assert runs.state_of("p1") == state
-    assert runs.changed() == set()
+    assert runs.take_changed() == set()
 
 
 def test_newer_is_judged_signal_by_signal() -> None:
@@ -230,10 +230,10 @@ def test_forgotten_patients_begin_afresh() -> None:
         runs.process(item)
     runs.forget(["p1", "p2"])
     assert runs.patients() == []
-    assert runs.changed() == set()
+    assert runs.take_changed() == set()
     runs.process(heart([70.0])[0])
-    assert runs.changed() == {"p1"}
-    assert runs.changed() == set()
+    assert runs.take_changed() == {"p1"}
+    assert runs.take_changed() == set()
 
 
 def test_an_event_carries_the_configuration_and_is_a_known_kind() -> None:
@@ -247,9 +247,9 @@ def test_context_alone_is_taken_once_and_opens_nothing() -> None:
     runs = engine()
     steps = upload(measured(0.0, {}, steps=0))
     assert runs.process(steps) == []
-    assert runs.changed() == {"p1"}
+    assert runs.take_changed() == {"p1"}
     runs.process(steps)
-    assert runs.changed() == set()
+    assert runs.take_changed() == set()
 
 
 def test_the_end_of_a_recording_closes_nothing() -> None:

@@ -83,10 +83,11 @@ def test_nothing_that_goes_on_is_touched() -> None:
     run([*ticks], without)
     later = [*fast(3 * HOUR + 2400, 15), *calm(4 * HOUR, 15)]
     assert written(run(later, with_late)) == written(run(later, without))
-    one, two = with_late._patients["p1"], without._patients["p1"]
-    for part in ("newest", "heard", "hearing", "tracks", "book", "quality", "devices", "held"):
+    one, two = with_late._monitors["p1"].state, without._monitors["p1"].state
+    parts = ("newest", "context", "last_seen", "tracks", "episodes", "quality", "devices", "held")
+    for part in parts:
         assert getattr(one, part) == getattr(two, part)
-    for name, row in with_late._of["p1"].detectors.items():
+    for name, row in with_late._pipeline_of["p1"].detectors.items():
         assert row.dump(one.memories[name]) == row.dump(two.memories[name])
 
 
@@ -103,7 +104,7 @@ def test_it_ends_when_no_more_came_for_the_stated_time() -> None:
     assert ended[0].evidence["reason"] == ENDED
     assert seconds(ended[0].ended_at) == HOUR + 600 + 19 * 60
     assert ended[0].retrospective
-    assert runs._patients["p1"].lane is None
+    assert runs._monitors["p1"].state.late is None
     assert run([at(now + 960 + 60 * i) for i in range(10)], runs) == []
 
 
@@ -113,10 +114,10 @@ def test_a_late_reading_twice_is_one() -> None:
     buffer = received(fast(HOUR + 600, 20), 3 * HOUR + 600)
     run(buffer, runs)
     state = runs.state_of("p1")
-    runs.changed()
+    runs.take_changed()
     assert run([*buffer, *buffer], runs) == []
     assert runs.state_of("p1") == state
-    assert runs.changed() == set()
+    assert runs.take_changed() == set()
 
 
 def test_between_readings_as_near_as_usual_nothing_is_judged_again() -> None:
@@ -216,7 +217,7 @@ def test_another_devices_buffer_prefers_nobody() -> None:
     assert told(run(received(buffer, 3 * HOUR + 600), runs)) == [
         ("heart_rate_high", "opened", "medium")
     ]
-    assert runs._patients["p1"].devices.only == "d1"
+    assert runs._monitors["p1"].state.devices.only == "d1"
 
 
 @st.composite
@@ -344,4 +345,4 @@ def test_no_late_reading_hears_a_silent_patient(when: float) -> None:
     assert told(silent) == [("no_data", "opened", "low")]
     events = run(received(fast(HOUR + 600, 5), max(when, 3 * HOUR + 4200)), runs)
     assert told(events) == []
-    assert runs._patients["p1"].watches.keys() >= {"no_data"}
+    assert runs._monitors["p1"].state.episodes.by_kind.keys() >= {"no_data"}

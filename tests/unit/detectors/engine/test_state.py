@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from detectors.contract import LONG_AGO
 from detectors.engine.state import VERSION
 from detectors.engine.state_versions import STEPS, upgraded
-from detectors.episodes.memory import NEVER
 from tests.support.patient_logs import run
 from tests.support.state_stories import STORIES, resumed, story
 from tests.support.vitals import cuff, engine, heart, measured, told, upload
@@ -113,7 +113,7 @@ def test_the_newest_versions_states_are_what_this_code_writes(name: str) -> None
 
 def test_a_step_of_the_chain_takes_one_version_further() -> None:
     first = [1, {}, False, 1.0, [], [], {}, [{}, {}], {}]
-    second = [2, *first[1:], {}, ["", {}], NEVER, None, None]
+    second = [2, *first[1:], {}, ["", {}], LONG_AGO, None, None]
     assert upgraded(first) == upgraded([*first, {}]) == second
     assert upgraded([*first, {}, ["", {}]]) == upgraded(second) == second
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.engine.timers import NEVER, Timers
+from detectors.contract import NEVER
+from detectors.engine.timers import Timers
 
 patients = st.sampled_from(["p1", "p2", "p3"])
 times = st.integers(0, 20).map(float)

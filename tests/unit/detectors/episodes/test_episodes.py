@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Rule, Stance
-from detectors.episodes.memory import Book, Watches
+from detectors.episodes.configuration import EpisodePolicy
+from detectors.episodes.memory import EpisodesByKind, PatientEpisodes
 from detectors.episodes.tracker import Episodes, Step
-from detectors.sections.patient import EpisodePolicy
 from tests.support.vitals import moment
 from vigil.domain.episode import Phase
 from vigil.domain.kinds import PRIORITY_ORDER, Priority
@@ -42,14 +42,18 @@ Told = list[tuple[float, list[Said]]]
 Script = Iterable[tuple[float, Sequence[Said]]]
 
 
-def play(script: Script, activity: Activity = "rest") -> tuple[list[tuple[float, Step]], Watches]:
-    """(second, findings) → (second, step) and what is watched at the end."""
-    book = Book({}, {})
+def play(
+    script: Script, activity: Activity = "rest"
+) -> tuple[list[tuple[float, Step]], EpisodesByKind]:
+    """(second, findings) → (second, step) and what is pending or open at the end."""
+    episodes = PatientEpisodes({}, {})
     steps = []
     for time, findings in script:
         found = [Finding(r, stance, value, 120, 110) for r, stance, value in findings]
-        steps += [(time, s) for s in EPISODES.note(book, found, moment(time, activity))]
-    return steps, book.watches
+        steps += [
+            (time, s) for s in EPISODES.take_findings(episodes, found, moment(time, activity))
+        ]
+    return steps, episodes.by_kind
 
 
 def said(script: Script, activity: Activity = "rest") -> list[tuple[float, str]]:
@@ -96,15 +100,15 @@ def test_unknown_activity_waits_longer() -> None:
 
 
 def test_it_ends_when_it_first_was_clear() -> None:
-    steps, watches = play(run("BBB.-.."))
+    steps, by_kind = play(run("BBB.-.."))
     assert steps[-1][1].ended_at == 180
-    assert watches == {}
+    assert by_kind == {}
 
 
 def test_onset_is_the_first_reading_beyond() -> None:
     steps, _ = play([(1000 + t, f) for t, f in run("BBB")])
-    assert steps[0][1].watch.onset == 1000
-    assert steps[0][1].watch.samples == 3
+    assert steps[0][1].episode.onset == 1000
+    assert steps[0][1].episode.samples == 3
 
 
 def both(mild: Stance, severe: Stance, value: float) -> list[tuple[Rule, Stance, float]]:
@@ -114,30 +118,30 @@ def both(mild: Stance, severe: Stance, value: float) -> list[tuple[Rule, Stance,
 def test_a_severe_value_opens_sooner_and_raises_the_priority_once() -> None:
     sooner = [(0.0, both(BEYOND, BEYOND, 155)), (60.0, both(BEYOND, BEYOND, 156))]
     steps, _ = play(sooner)
-    assert [(t, s.phase, s.watch.priority) for t, s in steps] == [(60, "opened", "high")]
+    assert [(t, s.phase, s.episode.priority) for t, s in steps] == [(60, "opened", "high")]
     rising = [
         *[(t * 60.0, both(BEYOND, BETWEEN, 130)) for t in range(4)],
         *[(t * 60.0, both(BEYOND, BEYOND, 155)) for t in range(4, 9)],
         *[(t * 60.0, both(BEYOND, BETWEEN, 130)) for t in range(9, 12)],
     ]
-    steps, watches = play(rising)
+    steps, by_kind = play(rising)
     assert [(t, s.phase) for t, s in steps] == [(120, "opened"), (300, "updated")]
-    assert watches["heart_rate_high"].priority == "high"  # it does not fall again
-    assert watches["heart_rate_high"].onset == 0
+    assert by_kind["heart_rate_high"].priority == "high"  # it does not fall again
+    assert by_kind["heart_rate_high"].onset == 0
 
 
 def test_worsening_is_told_in_steps_and_not_too_often() -> None:
     values = [125.0, 125, 125, 136, 147, 158, 159, 160, 161, 162, 163, 163, 163, 163]
     script = [(i * 60.0, [(MILD, BEYOND, v)]) for i, v in enumerate(values)]
-    steps, watches = play(script)
+    steps, by_kind = play(script)
     assert [(t, s.phase) for t, s in steps] == [(120, "opened"), (420, "updated")]
-    assert watches["heart_rate_high"].extreme == 163
+    assert by_kind["heart_rate_high"].extreme == 163
 
 
 def test_the_extreme_counts_from_the_onset() -> None:
     script = [(i * 60.0, [(MILD, BEYOND, v)]) for i, v in enumerate([170.0, 130, 125])]
     steps, _ = play(script)
-    assert steps[0][1].watch.extreme == 170
+    assert steps[0][1].episode.extreme == 170
 
 
 UNUSUAL = rule("u", "heart_rate_unusual", "low", rank=2, seconds=0, readings=1)
@@ -159,7 +163,7 @@ def test_a_higher_priority_of_the_same_signal_hides_the_lower() -> None:
         (480, "shock_index_high", "closed"),
         (480, "heart_rate_unusual", "opened"),
     ]
-    assert steps[-1][1].watch.onset == 120  # its true one
+    assert steps[-1][1].episode.onset == 120  # its true one
 
 
 def test_limits_hide_the_baseline_in_the_same_reading() -> None:
@@ -190,31 +194,31 @@ def test_what_is_open_already_is_closed_by_its_own_values_alone() -> None:
 
 
 def test_a_withdrawn_rule_lets_its_episode_go() -> None:
-    _, watches = play([*run("BBB"), (200.0, [(SHOCK, BEYOND, 1.2)])])
-    book = Book(watches, {})
-    steps = EPISODES.retire(book, {"s"}, moment(300.0))
-    assert [(s.kind, s.phase, s.watch.reason) for s in steps] == [
+    _, by_kind = play([*run("BBB"), (200.0, [(SHOCK, BEYOND, 1.2)])])
+    episodes = PatientEpisodes(by_kind, {})
+    steps = EPISODES.retire(episodes, {"s"}, moment(300.0))
+    assert [(s.kind, s.phase, s.episode.reason) for s in steps] == [
         ("heart_rate_high", "closed", "rule_withdrawn")
     ]
-    assert set(watches) == {"shock_index_high"}
-    assert EPISODES.retire(book, {"s"}, moment(360.0)) == []
-    EPISODES.retire(book, set(), moment(360.0))
-    assert watches == {}
+    assert set(by_kind) == {"shock_index_high"}
+    assert EPISODES.retire(episodes, {"s"}, moment(360.0)) == []
+    EPISODES.retire(episodes, set(), moment(360.0))
+    assert by_kind == {}
 
 
 def test_what_is_older_is_left_out_and_no_two_episodes_share_an_onset() -> None:
     now = rule(seconds=0, readings=1)
-    book, onsets = Book({}, {}), []
+    episodes, onsets = PatientEpisodes({}, {}), []
     story: list[tuple[int, Stance]] = [
         (0, BEYOND), (60, CLEAR), (180, CLEAR), (0, BEYOND), (180, BEYOND), (181, BEYOND),
         (100, CLEAR),
     ]  # fmt: skip
     for time, stance in story:
         found = [Finding(now, stance, 125.0, since=0.0)]
-        for step in EPISODES.note(book, found, moment(float(time))):
-            onsets.append((time, step.phase, step.watch.onset))
+        for step in EPISODES.take_findings(episodes, found, moment(float(time))):
+            onsets.append((time, step.phase, step.episode.onset))
     assert onsets == [(0, "opened", 0), (180, "closed", 0), (181, "opened", 180)]
-    assert book.watches["heart_rate_high"].clear_seen == 0
+    assert episodes.by_kind["heart_rate_high"].clear_seen == 0
 
 
 RULES = (
@@ -244,7 +248,7 @@ def test_the_laws_of_episodes(
     for gap, findings in gaps:
         time += gap
         script.append((time, findings))
-    steps, watches = play_and_copy(script)
+    steps, by_kind = play_and_copy(script)
     open_now: dict[str, tuple[int, float, Priority]] = {}
     onsets: set[tuple[str, float]] = set()
     for _, kind, phase, sequence, onset, priority, ended_at, now in steps:
@@ -264,23 +268,27 @@ def test_the_laws_of_episodes(
             del open_now[kind]
         else:
             open_now[kind] = (sequence, onset, priority)
-    still = {kind for kind, watch in watches.items() if watch.open}
+    still = {kind for kind, episode in by_kind.items() if episode.open}
     assert still == set(open_now), "every one opened is closed or open at the end"
-    assert all(watch.runs or watch.open for watch in watches.values()), "nothing is kept for ever"
+    assert all(episode.runs or episode.open for episode in by_kind.values()), (
+        "nothing is kept for ever"
+    )
 
 
 def play_and_copy(
     script: list[tuple[float, list[tuple[Rule, Stance, float]]]],
-) -> tuple[list[tuple[float, str, Phase, int, float, Priority, float | None, float]], Watches]:
+) -> tuple[
+    list[tuple[float, str, Phase, int, float, Priority, float | None, float]], EpisodesByKind
+]:
     """As ``play``, with each step's figures as they were when it was told."""
-    book = Book({}, {})
+    episodes = PatientEpisodes({}, {})
     steps = []
     for time, findings in script:
         found = [Finding(r, stance, value, 120, 110) for r, stance, value in findings]
-        for step in EPISODES.note(book, found, moment(time)):
-            watch = step.watch
+        for step in EPISODES.take_findings(episodes, found, moment(time)):
+            episode = step.episode
             steps.append(
-                (time, step.kind, step.phase, watch.sequence, watch.onset, watch.priority,
+                (time, step.kind, step.phase, episode.sequence, episode.onset, episode.priority,
                  step.ended_at, time)
             )  # fmt: skip
-    return steps, book.watches
+    return steps, episodes.by_kind

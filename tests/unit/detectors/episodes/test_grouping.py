@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from detectors.contract import BEYOND, CLEAR, Finding, Rule, Stance
 from detectors.episodes.grouping import TOGETHER_SECONDS
-from detectors.episodes.memory import Book
+from detectors.episodes.memory import PatientEpisodes
 from detectors.episodes.tracker import Episodes, Step
 from tests.support.vitals import detect, measured, moment, upload
 from tests.unit.detectors.episodes.test_episodes import POLICY, rule
@@ -30,12 +30,12 @@ class Story:
     """Moments one after another."""
 
     def __init__(self) -> None:
-        self.book = Book({}, {})
+        self.episodes = PatientEpisodes({}, {})
 
     def now(self, time: float, *said: Rule | tuple[Rule, Stance]) -> list[Step]:
         pairs = [(one, BEYOND) if isinstance(one, Rule) else one for one in said]
         found = [Finding(of, stance, 130.0, 120.0, 110.0) for of, stance in pairs]
-        return EPISODES.note(self.book, found, moment(time))
+        return EPISODES.take_findings(self.episodes, found, moment(time))
 
 
 def shown(steps: list[Step]) -> list[tuple[str, str, list[str]]]:
@@ -67,7 +67,11 @@ def test_a_part_that_joins_is_told_by_an_update_when_one_is_due() -> None:
     assert story.now(60, LOW, FAST) == []
     assert story.now(240, LOW, FAST) == []
     (told,) = story.now(300, LOW, FAST)
-    assert (told.kind, told.phase, told.watch.priority) == ("blood_pressure_low", "updated", "high")
+    assert (told.kind, told.phase, told.episode.priority) == (
+        "blood_pressure_low",
+        "updated",
+        "high",
+    )
     (part,) = told.parts
     assert (part.kind, part.rule, part.signal) == ("heart_rate_high", "fast", "heart_rate")
     assert (part.value, part.limit, part.since) == (130, 120, 60)
@@ -106,8 +110,8 @@ def test_a_part_opens_with_its_true_onset_when_the_lead_closes() -> None:
     story.now(120, (LOW, CLEAR), FAST)
     closed, opened = story.now(240, (LOW, CLEAR), FAST)
     assert (closed.kind, closed.phase) == ("blood_pressure_low", "closed")
-    assert (opened.kind, opened.phase, opened.watch.onset) == ("heart_rate_high", "opened", 60)
-    assert story.book.watches["heart_rate_high"].part_of == ""
+    assert (opened.kind, opened.phase, opened.episode.onset) == ("heart_rate_high", "opened", 60)
+    assert story.episodes.by_kind["heart_rate_high"].part_of == ""
 
 
 def test_a_part_that_becomes_more_urgent_takes_over() -> None:
@@ -115,7 +119,7 @@ def test_a_part_that_becomes_more_urgent_takes_over() -> None:
     story.now(0, FAST)
     (opened,) = story.now(60, FAST, LOW)
     assert (opened.kind, opened.phase) == ("blood_pressure_low", "opened")
-    assert story.book.watches["heart_rate_high"].open
+    assert story.episodes.by_kind["heart_rate_high"].open
 
 
 def test_a_trend_over_days_neither_hides_nor_is_hidden() -> None:
@@ -158,22 +162,22 @@ def test_the_laws_of_parts(script: list[tuple[float, dict[Rule, Stance]]]) -> No
     story, time = Story(), 0.0
     for gap, said in script:
         time += gap
-        before = {k: w.priority for k, w in story.book.watches.items() if w.open}
+        before = {k: w.priority for k, w in story.episodes.by_kind.items() if w.open}
         steps = story.now(time, *said.items())
-        watches = story.book.watches
+        by_kind = story.episodes.by_kind
         for step in steps:
             if step.phase == "updated":
-                assert PRIORITY_ORDER[step.watch.priority] <= PRIORITY_ORDER[before[step.kind]]
-            assert all(not watches[part.kind].open for part in step.parts)
+                assert PRIORITY_ORDER[step.episode.priority] <= PRIORITY_ORDER[before[step.kind]]
+            assert all(not by_kind[part.kind].open for part in step.parts)
             assert all(part.since <= time for part in step.parts)
         assert len({step.kind for step in steps}) == len(steps), "two steps of one kind at once"
-        for watch in watches.values():
-            assert not (watch.open and watch.part_of), "a part of something, and told itself"
-            assert not watch.part_of or watches[watch.part_of].open, "a part of nothing"
+        for episode in by_kind.values():
+            assert not (episode.open and episode.part_of), "a part of something, and told itself"
+            assert not episode.part_of or by_kind[episode.part_of].open, "a part of nothing"
         opened = {step.kind for step in steps if step.phase == "opened"}
         beyond = {one.kind for one in said if said[one] == BEYOND}
         assert opened <= beyond
         for kind in beyond:
-            own = watches.get(kind)
-            at_its_end = time <= story.book.ended.get(kind, -1)
+            own = by_kind.get(kind)
+            at_its_end = time <= story.episodes.ended.get(kind, -1)
             assert at_its_end if own is None else own.open or own.part_of

@@ -7,8 +7,8 @@ import random
 import msgspec
 import pytest
 
+from detectors.irregularity.configuration import IrregularityConfig
 from detectors.irregularity.detector import IrregularRate
-from detectors.sections.families.irregularity import Irregularity
 from tests.support.vitals import config, detect, heart, moment, told
 from vigil.service.errors import SettingsError
 
@@ -43,7 +43,7 @@ def test_nothing_is_said_of_who_is_active() -> None:
 
 def test_the_irregularity_is_the_variation_of_the_beats() -> None:
     detector = IrregularRate(
-        config(irregularity={"largest_step": 9.0, "window_seconds": 1e4}).everyone
+        config(irregularity={"largest_step": 9.0, "window_seconds": 1e4}).everyone.irregularity
     )
     memory = detector.fresh()
     for i, rate in enumerate(rates(0.15, 10.0, 5000)):
@@ -73,8 +73,8 @@ def test_the_evidence_holds_what_it_rests_on() -> None:
 def test_it_can_be_switched_off() -> None:
     off = detect(heart(rates(0.2, 10.0, 360), every=10.0), irregularity={"enabled": False})
     assert off == []
-    assert not IrregularRate(config(irregularity={"enabled": False}).everyone).signals
-    assert Irregularity.__struct_fields__[-1] == "enabled"
+    assert not IrregularRate(config(irregularity={"enabled": False}).everyone.irregularity).signals
+    assert IrregularityConfig.__struct_fields__[-1] == "enabled"
 
 
 def test_a_hysteresis_above_its_limit_is_refused() -> None:

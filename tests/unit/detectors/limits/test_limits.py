@@ -12,8 +12,8 @@ from detectors.limits.combination import Combination, combine
 from detectors.limits.detector import Limits
 from tests.support.vitals import config, moment
 
-LIMITS = Limits(load().everyone)
-COMBINATION = Combination(load().everyone)
+LIMITS = Limits(load().everyone.limits)
+COMBINATION = Combination(load().everyone.limits)
 
 
 def stances(findings: list[Finding]) -> dict[str, int]:
@@ -77,7 +77,7 @@ def test_a_finding_carries_the_limit_in_force() -> None:
 
 def test_a_limit_that_is_switched_off_is_not_judged() -> None:
     off = config(limits={"heart_rate_high": {"enabled": False}}).everyone
-    found = stances(list(Limits(off).examine(moment(heart_rate=165), None)))
+    found = stances(list(Limits(off.limits).examine(moment(heart_rate=165), None)))
     assert "heart_rate_high" not in found
     assert found["heart_rate_very_high"] == BEYOND
 

@@ -134,7 +134,7 @@ def test_raised_nights_teach_nothing_until_then() -> None:
 
 
 def test_the_night_gathers_while_another_alarm_is_open() -> None:
-    detector = Resting(config().everyone)
+    detector = Resting(config().everyone.resting, utc_offset_hours=0.0)
     memory = detector.fresh()
     detector.learn(moment(60.0, heart_rate=130.0), memory, frozenset({"heart_rate"}))
     assert memory.night.minutes == 1
@@ -176,7 +176,7 @@ def test_the_memory_is_small_and_goes_on_across_a_save() -> None:
             two = heir
         cut += two.process(item)
     assert events == cut
-    detector = Resting(config().everyone)
+    detector = Resting(config().everyone.resting, utc_offset_hours=0.0)
     memory = Memory()
     for day, rate in enumerate(rates):
         for minute in range(460):
@@ -188,7 +188,7 @@ def test_the_memory_is_small_and_goes_on_across_a_save() -> None:
 def test_the_simulated_infection_is_found() -> None:
     onset = datetime(2026, 3, 23, tzinfo=UTC)
     person = SimPatient(seed=1, number=3, scenario="infection_drift", onset=onset)
-    found = Resting(config().everyone)
+    found = Resting(config().everyone.resting, utc_offset_hours=0.0)
     memory, told = found.fresh(), list[tuple[datetime, Finding]]()
     for item in person.uploads(onset - timedelta(days=12), onset + timedelta(days=6)):
         for reading in item.measurements:

@@ -90,7 +90,7 @@ def configured(table: dict[str, Any], **own: Any) -> DetectionConfig:
 
 
 def plugins(table: dict[str, Any]) -> Plugins:
-    return Plugins(configured(table).everyone)
+    return Plugins(configured(table).everyone.plugins)
 
 
 def moments(seed: int = 1, count: int = 300) -> list[Moment]:
@@ -285,10 +285,10 @@ def test_one_that_raises_is_muted_and_said_once_and_the_rest_goes_on(
     assert [(m["code"], m["why"]) for m in muted] == [("detection.plugin_muted", "FaultError")]
     heir = engine(plugins={"far": UNUSUAL})
     heir.load_state("p1", runs.state_of("p1"))
-    assert heir._patients["p1"].memories["plugins"]["far"].muted == "FaultError"
+    assert heir._monitors["p1"].state.memories["plugins"]["far"].muted == "FaultError"
     changed = engine(plugins={"far": {**UNUSUAL, "threshold": 4.0}})
     changed.load_state("p1", runs.state_of("p1"))
-    assert changed._patients["p1"].memories["plugins"]["far"].muted == ""
+    assert changed._monitors["p1"].state.memories["plugins"]["far"].muted == ""
 
 
 def test_one_that_grows_past_its_bound_learns_no_more(monkeypatch: pytest.MonkeyPatch) -> None:

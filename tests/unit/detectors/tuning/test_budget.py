@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from detectors.configuration.loading import DetectionConfig, from_tables, load
 from detectors.tuning.backtest import Backtest, Run
 from detectors.tuning.budget import EVERYONE, NO_WARD, by_patient, by_ward
-from detectors.tuning.knobs import knobs, laid
+from detectors.tuning.knobs import knobs, with_values
 from detectors.tuning.proposal import Change, Proposal, propose
 from tests.support.vitals import DAY, config, heart, measured, upload
 from vigil.domain.reading import Upload
@@ -43,7 +43,7 @@ def proposed(uploads: list[Upload], own: dict[str, Any] = TIGHT) -> Proposal:
 
 def applied(proposal: Proposal, own: dict[str, Any]) -> DetectionConfig:
     for change in proposal.changes:
-        own = laid(own, change.table, {(change.key,): change.after})
+        own = with_values(own, change.table, {(change.key,): change.after})
     return from_tables(own)
 
 
@@ -207,7 +207,7 @@ def test_no_step_of_a_proposal_can_be_taken_back() -> None:
         nearer = knob.rungs[place - 1] if place else knob.present
         values = {(*c.table, c.key): c.after for c in proposal.changes}
         values[knob.path] = nearer
-        detection = from_tables(laid(TIGHT, (), values))
+        detection = from_tables(with_values(TIGHT, (), values))
         run = Backtest(detection)
         for item in uploads:
             run.take(item)
@@ -237,7 +237,7 @@ def test_no_loosening_within_the_bounds_takes_a_high_priority_alarm_away(
     values = {knob.path: picks.draw(st.sampled_from(knob.rungs), str(knob.path))
               for knob in knobs(from_tables(ALONE).everyone)
               if knob.path[0] == "limits" and picks.draw(st.booleans())}  # fmt: skip
-    loosened = from_tables(laid(ALONE, (), values))
+    loosened = from_tables(with_values(ALONE, (), values))
     uploads = stretches(runs)
     before, after = told(high(uploads, from_tables(ALONE))), told(high(uploads, loosened))
     for patient, kind, at, retrospective, rule, *_ in before - after:

@@ -12,7 +12,7 @@ from detectors.admission.rules import CLOCK
 from detectors.engine import state
 from detectors.engine.engine import Engine
 from detectors.engine.future_state import AHEAD_SECONDS
-from detectors.worker import _believed
+from detectors.worker import _without_future
 from tests.support.vitals import DAY, HOUR, at, config, engine, heart, measured, upload
 from vigil.domain.episode import Event
 from vigil.domain.reading import Upload
@@ -77,7 +77,7 @@ def test_after_a_tick_of_the_future_silence_is_told_again(first: float) -> None:
     all_of(runs, heart(CALM[:3], start=HOUR))
     heir, lost = loaded(runs)
     assert lost == ("clock",), "what was learned stays"
-    heir.watermark = _believed(runs.watermark, NOW)
+    heir.watermark = _without_future(runs.watermark, NOW)
     assert heir.watermark == NOW
     minutes = [at(2 * HOUR + 60.0 * n + first) for n in range(24 * 60)]
     told = [event for minute in minutes for event in heir.tick(minute)]
@@ -100,9 +100,9 @@ def test_after_a_receipt_of_the_future_a_devices_clock_is_told_again() -> None:
 
 def test_a_watermark_is_believed_up_to_a_day_ahead() -> None:
     day = timedelta(seconds=AHEAD_SECONDS)
-    assert _believed(None, NOW) is None
-    assert _believed(NOW + day, NOW) == NOW + day
-    assert _believed(datetime(9999, 1, 1, tzinfo=UTC), NOW) == NOW
+    assert _without_future(None, NOW) is None
+    assert _without_future(NOW + day, NOW) == NOW + day
+    assert _without_future(datetime(9999, 1, 1, tzinfo=UTC), NOW) == NOW
 
 
 STATES = sorted((Path(__file__).parent / "data/states").rglob("*.bin"))

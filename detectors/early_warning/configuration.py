@@ -6,12 +6,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from detectors.sections.base import Count, Positive, Seconds, Section
+from detectors.section import Count, Positive, Seconds, Section
 
 Points = Annotated[int, Meta(ge=1, le=15)]
 
 
-class EarlyWarning(Section, frozen=True):
+class EarlyWarningConfig(Section, frozen=True):
     """How partial NEWS2 is made."""
 
     stale_seconds: Positive
@@ -19,7 +19,7 @@ class EarlyWarning(Section, frozen=True):
     least_signals: Annotated[int, Meta(ge=1, le=5)]
     """With fewer of the five signals there is no score."""
     urgent: Points
-    """The sum from which it is told …"""
+    """The sum from which it is announced …"""
     emergency: Points
     """… and from which with high priority."""
     clear: Annotated[int, Meta(ge=0, le=15)]
@@ -27,7 +27,7 @@ class EarlyWarning(Section, frozen=True):
     seconds: Seconds
     readings: Count
     single_three: bool
-    """Whether three points of one signal alone are told."""
+    """Whether three points of one signal alone are announced."""
     enabled: bool = True
 
     def __post_init__(self) -> None:

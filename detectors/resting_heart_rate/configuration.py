@@ -1,18 +1,18 @@
-"""How the night-time resting heart rate is followed over days."""
+"""How the night-time resting heart rate is tracked over days."""
 
 from __future__ import annotations
 
-from detectors.sections.base import Count, Hour, Positive, Section
+from detectors.section import Count, Hour, Positive, Section
 
 LONGEST_NIGHT = 12
 
 
-class Resting(Section, frozen=True):
-    """How the night-time resting heart rate is followed over days."""
+class RestingConfig(Section, frozen=True):
+    """How the night-time resting heart rate is tracked over days."""
 
     from_hour: Hour
     to_hour: Hour
-    """Local hours between which the night lies; from the second on it is judged."""
+    """Local hours between which the night is; from the second on it is judged."""
     least_hours: Positive
     ready_nights: Count
     reference_nights: Count
@@ -38,7 +38,7 @@ class Resting(Section, frozen=True):
         """Refuse what contradicts itself.
 
         Raises:
-            ValueError: told by the configuration's reader with the table's name.
+            ValueError: reported by the configuration's reader with the table's name.
         """
         if not 1 <= self.hours <= LONGEST_NIGHT:
             raise ValueError("`from_hour` to `to_hour` must be 1 to 12 hours")

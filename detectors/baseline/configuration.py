@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from detectors.sections.base import Count, Positive, Seconds, Section, Share
+from detectors.section import Count, Positive, Seconds, Section, Share
 
 Slots = Annotated[int, Meta(ge=1, le=24)]
 Blocks = Annotated[int, Meta(ge=1, le=24)]
@@ -27,7 +27,7 @@ class Usual(Section, frozen=True):
     floor: Positive
     """The spread of single values is never taken as narrower."""
     slots: Slots
-    """Parts of the day that are told apart; 2 are day and night."""
+    """Parts of the day that are distinguished; 2 are day and night."""
     block_seconds: Seconds
     """Values are judged as means of so long; 0: one by one."""
     blocks: Blocks

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from detectors.sections.base import Count, Positive, Section
+from detectors.section import Count, Positive, Section
 
 
-class Late(Section, frozen=True):
+class LateConfig(Section, frozen=True):
     """Readings that come after newer ones of the same signal."""
 
     gap_seconds: Positive

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from detectors.sections.base import Count, Positive, Seconds, Section
+from detectors.section import Count, Positive, Seconds, Section
 
 
-class Novelty(Section, frozen=True):
+class NoveltyConfig(Section, frozen=True):
     """When several signals together are unusual."""
 
     above: Positive

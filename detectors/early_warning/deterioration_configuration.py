@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from detectors.sections.base import Count, Positive, Section
+from detectors.section import Count, Positive, Section
 from vigil.domain.kinds import Priority
 from vigil.domain.signals import NAMES
 
@@ -21,7 +21,7 @@ class Scorecard(Section, frozen=True):
     """The population's unrest, in the signal's unit: where a patient's own begins."""
 
 
-class Deterioration(Section, frozen=True):
+class DeteriorationConfig(Section, frozen=True):
     """How the risk of deterioration is read from hourly charting."""
 
     above: float
@@ -30,7 +30,7 @@ class Deterioration(Section, frozen=True):
     readings: Count
     least_signals: Count
     ready_seconds: Positive
-    """Nothing is said sooner after the first reading."""
+    """Nothing is judged sooner after the first reading."""
     every_seconds: Positive
     """Readings of a signal closer than this are not learned."""
     stale_seconds: Positive
@@ -49,7 +49,7 @@ class Deterioration(Section, frozen=True):
         """Refuse tables that cannot be read.
 
         Raises:
-            ValueError: told by the configuration's reader with the table's name.
+            ValueError: reported by the configuration's reader with the table's name.
         """
         if self.clear >= self.above:
             raise ValueError("`clear` must be under `above`")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from detectors.sections.base import Positive, Seconds, Section
+from detectors.section import Positive, Seconds, Section
 
 
-class Irregularity(Section, frozen=True):
+class IrregularityConfig(Section, frozen=True):
     """When a heart rate is irregular."""
 
     above: Positive
@@ -15,7 +15,7 @@ class Irregularity(Section, frozen=True):
     seconds: Seconds
     """How long it must have held."""
     longest_interval_seconds: Positive
-    """Rates further apart tell nothing of it."""
+    """Rates further apart show nothing of it."""
     window_seconds: Positive
     """Older steps fade with this time constant."""
     largest_step: Positive

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import isfinite
 
+from detectors.configuration.checks import check_episode, check_kind, check_signal, refused
+from detectors.configuration.patient import PatientConfig
+from detectors.river_plugin.configuration import PluginConfig
 from detectors.river_plugin.detector import Judge
-from detectors.sections.checks import check_episode, check_kind, check_signal, refused
-from detectors.sections.families.river_plugin import Plugin
-from detectors.sections.patient import PatientConfig
 from vigil.domain.signals import NAMES
 
 
@@ -15,7 +15,7 @@ def check_plugins(config: PatientConfig, source: str) -> None:
     """Refuse a plug-in that cannot be made, contradicts itself, or is too large.
 
     Raises:
-        SettingsError: naming the table and the mend.
+        SettingsError: naming the table and how to fix it.
     """
     for name, plugin in config.plugins.items():
         where = f"{source}: [plugins.{name}]"
@@ -35,7 +35,7 @@ def check_plugins(config: PatientConfig, source: str) -> None:
             )
 
 
-def _check_signals(config: PatientConfig, plugin: Plugin, where: str) -> None:
+def _check_signals(config: PatientConfig, plugin: PluginConfig, where: str) -> None:
     if not plugin.signals or len(set(plugin.signals)) != len(plugin.signals):
         raise refused(where, "`signals` needs one signal or more, each once")
     for signal in plugin.signals:
@@ -50,8 +50,8 @@ def _check_figures(judge: Judge, where: str) -> None:
     plugin = judge.plugin
     scored = not (judge.drift or judge.decides)
     if scored != (plugin.threshold is not None):
-        say = "needs `threshold`" if scored else "takes no `threshold`: it decides itself"
-        raise refused(where, say)
+        why = "needs `threshold`" if scored else "takes no `threshold`: it decides itself"
+        raise refused(where, why)
     if plugin.threshold is not None:
         clear = plugin.threshold if plugin.clear is None else plugin.clear
         if not (isfinite(plugin.threshold) and clear <= plugin.threshold):
@@ -59,8 +59,8 @@ def _check_figures(judge: Judge, where: str) -> None:
     elif plugin.clear is not None:
         raise refused(where, "takes no `clear`: it decides itself")
     if judge.binary != (plugin.event_above is not None):
-        say = "needs `event_above`" if judge.binary else "takes no `event_above`"
-        raise refused(where, f"{say} (river.drift.binary only)")
+        why = "needs `event_above`" if judge.binary else "takes no `event_above`"
+        raise refused(where, f"{why} (river.drift.binary only)")
     if judge.drift and (len(plugin.signals) > 1 or plugin.seconds >= plugin.hold_seconds):
         raise refused(
             where, "a drift detector takes one signal, and `seconds` under `hold_seconds`"

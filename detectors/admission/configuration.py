@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from detectors.sections.base import Count, Positive, Seconds, Section, Share
+from detectors.section import Count, Positive, Seconds, Section, Share
 
 
 class Stuck(Section, frozen=True):
     """A value repeated exactly for both so many readings and so long is a stuck sensor.
 
     Before that, from ``unproven_readings`` over ``unproven_seconds`` on, the repetition is neither
-    judged nor learned: no one can say yet whether anything is measured.
+    judged nor learned: nobody can know yet whether anything is measured.
     """
 
     readings: Count
@@ -21,7 +21,8 @@ class Stuck(Section, frozen=True):
     repeat by chance."""
     extreme_below: float = 50.0
     extreme_above: float = 110.0
-    """From these on a value would soon be an alarm if it moved: that it does not is told sooner."""
+    """From these on a value would soon be an alarm if it moved: that it does not is announced
+    sooner."""
     extreme_readings: Count = 10
     extreme_seconds: Seconds = 600.0
     enabled: bool = True

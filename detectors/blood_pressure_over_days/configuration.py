@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from detectors.sections.base import Count, Positive, Section
+from detectors.section import Count, Positive, Section
 
 Guideline = Literal["esc_2024", "aha_acc_2025"]
 
@@ -22,14 +22,14 @@ class Categories(Section, frozen=True):
     """A guideline's categories of the average at home, the lowest first."""
 
     raised: str
-    """The category from which an average is told."""
+    """The category from which an average is announced."""
     categories: tuple[Category, ...]
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.
 
         Raises:
-            ValueError: told by the configuration's reader with the table's name.
+            ValueError: reported by the configuration's reader with the table's name.
         """
         if self.raised not in [category.name for category in self.categories]:
             raise ValueError(f"`raised` {self.raised!r} is none of its categories")
@@ -40,7 +40,7 @@ class Categories(Section, frozen=True):
 
     @property
     def limits(self) -> Category:
-        """The category from which an average is told."""
+        """The category from which an average is announced."""
         return next(category for category in self.categories if category.name == self.raised)
 
     def of(self, systolic: float, diastolic: float) -> str:
@@ -53,7 +53,7 @@ class Categories(Section, frozen=True):
         return found
 
 
-class PressureDays(Section, frozen=True):
+class PressureDaysConfig(Section, frozen=True):
     """How blood pressure is averaged over days."""
 
     guideline: Guideline
@@ -68,7 +68,7 @@ class PressureDays(Section, frozen=True):
         """Refuse what contradicts itself.
 
         Raises:
-            ValueError: told by the configuration's reader with the table's name.
+            ValueError: reported by the configuration's reader with the table's name.
         """
         if self.guideline not in self.guidelines:
             raise ValueError(f"`guideline` {self.guideline!r} has no table")

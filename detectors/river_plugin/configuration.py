@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from msgspec import field
 
-from detectors.sections.base import Count, Positive, Seconds, Section
+from detectors.section import Count, Positive, Seconds, Section
 
 
-class Plugin(Section, frozen=True):
+class PluginConfig(Section, frozen=True):
     """One table ``[plugins.NAME]``; ``docs/detection.md`` explains each key."""
 
     detector: str

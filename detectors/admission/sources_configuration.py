@@ -1,12 +1,12 @@
-"""Which device is believed where two measure the same signal of one person."""
+"""Which device is preferred where two measure the same signal of one person."""
 
 from __future__ import annotations
 
-from detectors.sections.base import Count, Positive, Seconds, Section
+from detectors.section import Count, Positive, Seconds, Section
 
 
 class Disagreement(Section, frozen=True):
-    """Two devices contradict each other when readings of one moment lie ``change`` apart, for
+    """Two devices contradict each other when readings of one moment are ``change`` apart, for
     ``seconds`` and ``readings`` of the one that is not judged."""
 
     change: Positive
@@ -15,8 +15,8 @@ class Disagreement(Section, frozen=True):
     enabled: bool = True
 
 
-class Sources(Section, frozen=True):
-    """Which device is believed where two measure the same signal of one person."""
+class SourcesConfig(Section, frozen=True):
+    """Which device is preferred where two measure the same signal of one person."""
 
     takeover_seconds: Positive
     same_moment_seconds: Seconds

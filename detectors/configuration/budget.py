@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from detectors.sections.base import Positive, Section
+from detectors.section import Positive, Section
 
 
 class Bound(Section, frozen=True):
@@ -29,7 +29,7 @@ class Budget(Section, frozen=True):
     """Alarms per patient-day that a ward, and one patient, should not go beyond.
 
     Every clinical alarm counts, high priority too; but only medium and low ones are ever proposed
-    to be told later or not at all, and only a person can say yes to that.
+    to be announced later or not at all, and only a person can approve that.
     """
 
     alarms_per_patient_day: Positive

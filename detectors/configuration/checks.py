@@ -5,14 +5,13 @@ from __future__ import annotations
 from itertools import combinations
 from math import isfinite
 
-from detectors.sections.families.baseline import Usual
-from detectors.sections.patient import Limit, PatientConfig
+from detectors.baseline.configuration import Usual
+from detectors.configuration.patient import PatientConfig
+from detectors.limits.configuration import DERIVED, Limit
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
 from vigil.domain.signals import NAMES
 from vigil.service.errors import SettingsError
 
-DERIVED = ("mean_arterial_pressure", "pulse_pressure", "shock_index")
-"""Computed from readings of the same moment (:mod:`detectors.limits.combination`)."""
 JUDGED = (*NAMES, *DERIVED)
 BOUND_LIMIT = ("above", "below", "clear", "seconds", "unknown_seconds")
 """Figures of a limit that a budget's proposal may loosen."""
@@ -35,7 +34,7 @@ def check(config: PatientConfig, source: str) -> None:
     """Refuse what contradicts itself.
 
     Raises:
-        SettingsError: naming the table and the mend.
+        SettingsError: naming the table and how to fix it.
     """
     for name, limit in config.limits.items():
         _check_limit(limit, f"{source}: [limits.{name}]")

@@ -1,1 +1,0 @@
-"""The tables of the detector families, one file each."""

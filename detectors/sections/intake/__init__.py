@@ -1,1 +1,0 @@
-"""The tables of what comes before judging: admission, context, sources, late and missing data."""
