@@ -29,7 +29,7 @@ from kafka import TopicPartition
 from detectors.configuration.loading import DetectionConfig
 from detectors.engine.engine import Engine
 from detectors.engine.future_state import AHEAD_SECONDS
-from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
+from store.workers.checkpoints import Checkpoint, Checkpoints, GroupPartition, Saving
 from vigil.composition.stage import filling
 from vigil.contracts import topics, wire
 from vigil.domain.ids import timestamp
@@ -57,7 +57,11 @@ class Shard:
     """One partition: its engine, and what of it is not durable yet."""
 
     def __init__(
-        self, place: Place, config: DetectionConfig, checkpoint: Checkpoint, begun: datetime
+        self,
+        place: GroupPartition,
+        config: DetectionConfig,
+        checkpoint: Checkpoint,
+        begun: datetime,
     ):
         self.place = place
         self._begun = begun
@@ -140,7 +144,7 @@ class Detectors:
         stands = group_offsets.ask(self._settings, self.name, partitions)
         offsets = {}
         for partition in partitions:
-            place = Place(NAME, partition.topic, partition.partition)
+            place = GroupPartition(NAME, partition.topic, partition.partition)
             checkpoint, states = self._checkpoints.claim(place, stands.log_id)
             shard = Shard(place, self._config, checkpoint, self._checkpoints.now())
             with filling():

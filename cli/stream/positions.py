@@ -70,19 +70,21 @@ def keeper_of(service: str, settings: Settings) -> Keeper | None:
         return None
     from store.database.connections import connect
     from store.workers import checkpoints
-    from store.workers.checkpoints import Place
+    from store.workers.checkpoints import GroupPartition
     from vigil.streaming.skipping import Keeper
 
-    def place_of(where: TopicPartition) -> Place:
-        return Place(service, where.topic, where.partition)
+    def place_of(where: TopicPartition) -> GroupPartition:
+        return GroupPartition(service, where.topic, where.partition)
 
     def stands(where: TopicPartition, log_id: str) -> int | None:
         with connect(settings, autocommit=True) as connection:
-            return checkpoints.position(connection, place_of(where), log_id)
+            return checkpoints.read_offset(connection, place_of(where), log_id)
 
     def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
         with connect(settings, autocommit=True) as connection:
-            checkpoints.move(connection, place_of(where), log_id, ends)
+            checkpoints.move_offset(
+                connection, place_of(where), log_id, before=ends[0], after=ends[1]
+            )
 
     return Keeper(stands, move)
 
@@ -95,10 +97,12 @@ def _beside(service: str, settings: Settings) -> Keeper:
 
     def stands(where: TopicPartition, log_id: str) -> int | None:
         with connect(settings, autocommit=True) as connection:
-            return positions.position(connection, service, where, log_id)
+            return positions.read_position(connection, service, where, log_id)
 
     def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
         with connect(settings, autocommit=True) as connection:
-            positions.skip(connection, service, where, log_id, ends)
+            positions.skip_message(
+                connection, service, where, log_id, before=ends[0], after=ends[1]
+            )
 
     return Keeper(stands, move, beside=True)

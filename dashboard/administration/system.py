@@ -97,7 +97,7 @@ def words(shown: Iterable[Process]) -> Words | None:
     told = [p.status for p in shown if p.running and p.status.service == "explain"]
     if not told:
         return None
-    counted = status_rows.summed(told)
+    counted = status_rows.sum_counters(told)
     ready = [status.gauges.get("model_ready") for status in told]
     model = "not in use"
     if any(value is not None for value in ready):

@@ -15,7 +15,7 @@ from dashboard.handover.view import View, shown_of
 from dashboard.shell.templating import page
 from explain.shift_summary.summary import Window
 from store.episodes import board
-from store.episodes.shift import Of, shift
+from store.episodes.shift import Subject, fetch_shift
 from vigil.service.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -40,14 +40,17 @@ class SummaryPages:
     async def show(self, hours: str = "", ward: str = "", patient: str = "") -> Response:
         """The summary of a patient, of a ward, or of everyone."""
         length = int(hours) if hours in {str(one) for one in HOURS} else HOURS[0]
-        window, of = Window(self._context.clock(), length), Of("" if patient else ward, patient)
+        window, of = (
+            Window(self._context.clock(), length),
+            Subject("" if patient else ward, patient),
+        )
         try:
             async with self._context.database() as connection:
                 one = await board.patient(connection, patient) if patient else None
                 everyone = await board.patients(connection)
                 if patient and one is None:
                     return self._nobody()
-                found = await shift(connection, of, window.start, window.end)
+                found = await fetch_shift(connection, of, window.start, window.end)
         except UnavailableError:
             return database_away(self._context.settings.demo)
         who = {known.patient_id: known for known in (*everyone, *([one] if one else []))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import astuple, replace
 from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import quote
@@ -10,7 +11,7 @@ from urllib.parse import quote
 from explain.shift_summary.summary import Call, Episode, Measured, Summary, Window, summarise
 from explain.shift_summary.words import Segment, Sentence
 from store.episodes.board import Patient
-from store.episodes.shift import Of, Shift
+from store.episodes.shift import Shift, Subject
 from vigil.domain.kinds import KINDS
 from vigil.service import isolation
 from vigil.values.bidi import isolated
@@ -40,7 +41,7 @@ class Line(NamedTuple):
     entry: str
 
 
-def shown_of(of: Of, shift: Shift, window: Window) -> tuple[Summary, frozenset[str]]:
+def shown_of(of: Subject, shift: Shift, window: Window) -> tuple[Summary, frozenset[str]]:
     """The summary of what the store has, and of which patients it tells nothing, because what is
     stored of them is not what it must be."""
     try:
@@ -53,7 +54,7 @@ def shown_of(of: Of, shift: Shift, window: Window) -> tuple[Summary, frozenset[s
     return summary_of(of, _only(shift, who - broken), window), shift.unread | broken
 
 
-def _summed(of: Of, shift: Shift, window: Window, patient_id: str) -> bool:
+def _summed(of: Subject, shift: Shift, window: Window, patient_id: str) -> bool:
     """Whether there are words for what is stored of one patient."""
 
     def told() -> bool:
@@ -64,22 +65,23 @@ def _summed(of: Of, shift: Shift, window: Window, patient_id: str) -> bool:
 
 
 def _only(shift: Shift, who: Collection[str]) -> Shift:
-    return shift._replace(
+    return replace(
+        shift,
         episodes=[one for one in shift.episodes if one.event.patient_id in who],
         calls=[one for one in shift.calls if one.patient_id in who],
         readings=[one for one in shift.readings if one.patient_id in who],
     )
 
 
-def summary_of(of: Of, shift: Shift, window: Window) -> Summary:
+def summary_of(of: Subject, shift: Shift, window: Window) -> Summary:
     """The summary of what the store has."""
     return summarise(
         "patient" if of.patient_id else "ward",
         of.patient_id or of.ward,
         window,
-        [Episode(*row) for row in shift.episodes],
-        [Call(*row) for row in shift.calls],
-        [Measured(*row) for row in shift.readings],
+        [Episode(row.event, row.raised_at, row.acknowledged) for row in shift.episodes],
+        [Call(*astuple(call)) for call in shift.calls],
+        [Measured(*astuple(row)) for row in shift.readings],
     )
 
 

@@ -74,7 +74,7 @@ class Views:
             told = await board.episodes_of(connection, patient_id, until - EPISODES_SINCE)
             ids = [episode.event_id for episode in told]
             bases = await evidence.bases(connection, ids)
-            deeds = await evidence.deeds(connection, ids)
+            deeds = await evidence.actions_of_events(connection, ids)
         pieces = [
             isolation.attempt(
                 "card",
@@ -103,13 +103,13 @@ class Views:
             values = {v.signal: v for v in await board.latest(connection, patient_id)}
             end = _end(values, self._context.clock())
             start = end - length
-            points = await trends.trend(connection, patient_id, start, end)
+            points = await trends.fetch_trend(connection, patient_id, start, end)
             told = await board.episodes_of(connection, patient_id, start)
             bases = await evidence.bases(connection, [e.event_id for e in told])
         return chart.Trend(
             start,
             end,
-            trends.zoom(start, end).width,
+            trends.choose_zoom(start, end).width,
             points,
             [(e, bases[e.event_id]) for e in told if e.event_id in bases and e.onset < end],
         )

@@ -14,7 +14,7 @@ from dashboard.shell import wording
 from dashboard.shell.templating import environment, render
 from explain.questions.answers import book
 from store.episodes.board import Episode, Patient, Value
-from store.episodes.evidence import Basis, Deed
+from store.episodes.evidence import Basis, StoredAction
 
 VERBS: Mapping[str, str] = {
     "acknowledge": "acknowledged",
@@ -35,7 +35,9 @@ def _card() -> Template:
     return environment().get_template("card.html")
 
 
-def card(patient: Patient, episode: Episode, basis: Basis, deeds: Sequence[Deed]) -> rows.Fragment:
+def card(
+    patient: Patient, episode: Episode, basis: Basis, deeds: Sequence[StoredAction]
+) -> rows.Fragment:
     """One episode: what we saw, what to do, what it rests on, and what people did."""
     who = patient.display_name or patient.patient_id
     opinions = [deed for deed in deeds if deed.verb in {"useful", "false_alarm"}]

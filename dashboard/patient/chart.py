@@ -74,7 +74,7 @@ class Trend(NamedTuple):
     width: timedelta
     """Length of a bucket."""
     points: Sequence[Mapping[str, Any]]
-    """As :func:`store.readings.trends.trend` gives them."""
+    """As :func:`store.readings.trends.fetch_trend` gives them."""
     episodes: Sequence[tuple[Episode, Basis]]
 
 

@@ -59,12 +59,12 @@ class QuestionPages:
         try:
             async with self._context.database() as connection:
                 who = await board.patient(connection, patient_id)
-                step = await steps.told(connection, patient_id, event_id) if who else None
+                step = await steps.announced_step(connection, patient_id, event_id) if who else None
         except UnavailableError:
             return database_away(self._demo)
         if who is None or step is None:
             return self._nothing()
-        event, seen = step
+        event, seen = step.event, step.acknowledged_at
         told = None
         if intent:
             asked = partial(answer, intent, event, "care_team", seen_at=seen)

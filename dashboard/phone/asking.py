@@ -101,7 +101,7 @@ async def _asked(context: WebContext, phone: Phone, event_id: str) -> tuple[Mess
     with translated():
         async with context.pool.connection() as connection:
             rows = await phones.messages(connection, phone.patient_id, SHOWN)
-            step = await steps.told(connection, phone.patient_id, event_id)
+            step = await steps.announced_step(connection, phone.patient_id, event_id)
     for message in view.messages(rows, [], phone.locale):
         if message.event_id == event_id and step is not None:
             return message, step

@@ -60,7 +60,7 @@ def routes(context: WebContext) -> APIRouter:
         """Only asks: whatever looks at links before a person does must not use it up."""
         with translated():
             async with context.pool.connection() as connection:
-                link = await phones.look(connection, code, context.clock())
+                link = await phones.link_status(connection, code, context.clock())
         if link != "open":
             phone = await phone_of(request, context)
             if link == "unknown":
@@ -76,7 +76,7 @@ def routes(context: WebContext) -> APIRouter:
         with translated():
             async with context.pool.connection() as connection:
                 token = await phones.redeem(connection, code, now, replaced=before)
-                link = await phones.look(connection, code, now) if token is None else "open"
+                link = await phones.link_status(connection, code, now) if token is None else "open"
         if token is None:
             if link == "unknown":
                 return unknown(request, before)

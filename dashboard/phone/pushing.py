@@ -78,7 +78,7 @@ def routes(context: WebContext) -> APIRouter:
         phone = await known(request)
         with translated():
             async with context.pool.connection() as connection:
-                noted = await phones.receipt(
+                noted = await phones.record_receipt(
                     connection, delivery_id, phone.phone_id, context.clock()
                 )
         return Response(status_code=204 if noted else 404)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from explain.facts import signature as signatures
 from explain.phrasebook import reviewing
 from explain.phrasebook.reviewing import Example
-from store.phrases.review import Line, Wanted
+from store.phrases.review import Line, PhraseFilter
 
 
 class Asked(BaseModel):
@@ -25,9 +25,9 @@ class Asked(BaseModel):
     q: str = Field("", max_length=100)
     page: int = Field(1, ge=1, le=100_000)
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> PhraseFilter:
         """As the store is asked."""
-        return Wanted(self.reader, self.kind, self.status, self.q.strip())
+        return PhraseFilter(self.reader, self.kind, self.status, self.q.strip())
 
     def query(self, **changes: Any) -> dict[str, Any]:
         """What differs from a page that asks for nothing."""

@@ -102,7 +102,7 @@ async def review(
         UnavailableError: broker or database are away; nothing was recorded.
     """
     async with context.database() as connection:
-        held = await phrases.held(connection, list(wanted))
+        held = await phrases.current_phrases(connection, list(wanted))
     if held.keys() != wanted.keys():
         return GONE
     if any(held[each].revision != revision for each, revision in wanted.items()):
@@ -127,11 +127,11 @@ async def edit(
     """
     text = " ".join(text.split())
     async with context.database() as connection:
-        held = (await phrases.held(connection, [phrase_id])).get(phrase_id)
+        held = (await phrases.current_phrases(connection, [phrase_id])).get(phrase_id)
         if held is None:
             return GONE
         new_id = ids.phrase_id(held.signature, text)
-        same = (await phrases.held(connection, [new_id])).get(new_id)
+        same = (await phrases.current_phrases(connection, [new_id])).get(new_id)
     problem = _problem(held, revision, text)
     if problem is not None:
         return problem
@@ -164,7 +164,7 @@ async def _seen(context: WebContext, made: Sequence[Phrase]) -> bool:
     deadline = time.monotonic() + SEEN_SECONDS
     while time.monotonic() < deadline:
         async with context.database() as connection:
-            held = await phrases.held(connection, list(wanted))
+            held = await phrases.current_phrases(connection, list(wanted))
         if all(each in held and held[each].revision >= wanted[each] for each in wanted):
             return True
         await asyncio.sleep(0.1)

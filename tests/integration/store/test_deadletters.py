@@ -120,7 +120,7 @@ def listed(*words: str) -> list[str]:
     return re.findall(r"Z  (\S+)  ", result.output)
 
 
-def test_letters_are_chosen_by_what_they_say_of_themselves(settings: Settings) -> None:
+def test_dead_letters_are_selected_by_their_fields(settings: Settings) -> None:
     before = len(listed())
     other = WireError("too large", code="wire.too_large")
     words = wire.outgoing(alert(), "explain")
@@ -144,7 +144,7 @@ def test_letters_are_chosen_by_what_they_say_of_themselves(settings: Settings) -
     assert isinstance(vigil("deadletter", "list", "--since", "soon").exception, InputError)
 
 
-def test_one_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> None:
+def test_one_dead_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> None:
     value = b'{"secret":"\x1b[31m\xff"}'
     headers = [("ce_type", b"org.vigil.upload.v1"), ("odd", b"\x1b")]
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"p\x07", value, headers), 200))
@@ -169,7 +169,7 @@ def test_one_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> None:
     assert isinstance(vigil("deadletter", "show", "no-such-id").exception, InputError)
 
 
-def test_a_letter_that_was_cut_is_not_sent_again(
+def test_a_truncated_dead_letter_is_not_sent_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "LARGEST_LETTER", 10)
@@ -186,7 +186,7 @@ def test_a_letter_that_was_cut_is_not_sent_again(
     assert "left out: 1 that were kept only in part" in output
 
 
-def test_what_cannot_be_redriven_is_said(settings: Settings) -> None:
+def test_a_dead_letter_that_cannot_be_redriven_is_reported(settings: Settings) -> None:
     for arguments, words in (
         (["no-such-id"], "no dead letter"),
         ([""], "no dead letter"),
@@ -218,7 +218,7 @@ def test_nothing_is_redriven_to_where_only_vigil_writes(settings: Settings, name
     assert len(read_all(settings, name)) == before
 
 
-def test_a_letter_cut_in_key_or_headers_is_not_sent_again(settings: Settings) -> None:
+def test_a_dead_letter_truncated_in_key_or_headers_is_not_sent_again(settings: Settings) -> None:
     headers = [(f"h{n}", b"") for n in range(2000)]
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"k" * 70_000, b"{}", headers), 700))
     letter = next(one for one in deadletters.read(settings) if one.origin.endswith("/700"))

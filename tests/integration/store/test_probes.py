@@ -16,7 +16,7 @@ from detectors.worker import Detectors
 from explain.worker import ExplainHandler
 from notify.channels import on_call
 from notify.planning.planner import Planner
-from notify.sending.sender import Bell
+from notify.sending.sender import WakeSignal
 from store.database.connections import open_pool
 from store.service import Store
 from vigil.service.errors import UnavailableError
@@ -53,7 +53,14 @@ def notify(settings: Settings) -> Iterator[Any]:
     with open_pool(settings) as pool:
         oncall = settings.model_copy(update={"oncall_urls": ("json://127.0.0.1:9/",)})
         channels = [on_call.OnCall(oncall)]
-        made = Planner(pool, channels, Bell(), utc_now, Health("notify"), demo=False)
+        made = Planner(
+            pool,
+            channels,
+            wake_signal=WakeSignal(),
+            clock=utc_now,
+            health=Health("notify"),
+            demo=False,
+        )
         yield made
 
 
@@ -98,6 +105,6 @@ def test_code_that_fails_on_everyone_fails_on_the_samples(
         ExplainHandler(Health("explain")).probe()
 
 
-def test_the_sample_makes_detection_say_something() -> None:
+def test_the_probe_message_makes_detection_announce_something() -> None:
     events = Engine(load()).process(probe_messages.upload(datetime(2026, 11, 21, 12, tzinfo=UTC)))
     assert "heart_rate_high" in {event.kind for event in events}

@@ -115,7 +115,9 @@ def test_what_is_on_the_topics_is_in_the_tables_and_what_cannot_be_is_a_dead_let
     assert letter.value == wire.outgoing(bad, "test").value
 
 
-def test_nothing_is_lost_or_reordered_while_the_database_is_away(broker: str, folder: Path) -> None:
+def test_nothing_is_lost_or_reordered_while_the_database_is_unavailable(
+    broker: str, folder: Path
+) -> None:
     part = parts.postgres(folder / "data", durable=False)
     settings = Settings(demo=True, kafka_bootstrap=broker, database_url=part.address)
     process = launch(part)
@@ -159,7 +161,7 @@ def test_a_database_without_tables_is_waited_for(broker: str, folder: Path) -> N
         assert not thread.is_alive()
 
 
-def test_the_directory_follows_the_tables(settings: Settings) -> None:
+def test_the_directory_is_kept_equal_to_the_tables(settings: Settings) -> None:
     with connect(settings) as connection:
         enrol(connection, Patient("p1", "cardiology", "Ada Lovelace", "es", synthetic=True))
         key = add_device(connection, Device("d1", "watch", "p1"))
@@ -248,7 +250,7 @@ def test_the_directory_is_published_again_to_a_broker_that_lost_it(database_url:
         end(process)
 
 
-def test_an_entry_of_the_directory_says_when_it_became_so(settings: Settings) -> None:
+def test_an_entry_of_the_directory_has_the_time_of_its_change(settings: Settings) -> None:
     """A reader of CloudEvents takes an event without a time to be of now."""
     with psycopg.connect(settings.database(), autocommit=True) as connection:
         connection.execute(

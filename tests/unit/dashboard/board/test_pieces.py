@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dashboard.board import rows
 from dashboard.board.ranking import standing
@@ -18,7 +19,7 @@ from dashboard.board.spark import sparkline
 from dashboard.patient import cards
 from dashboard.patient.basis import facts
 from store.episodes.board import SPARK_POINTS, Episode, Patient, Value
-from store.episodes.evidence import Basis, Deed
+from store.episodes.evidence import Basis, StoredAction
 from tests.support.seed import evidence
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -139,10 +140,10 @@ def test_whatever_people_typed_is_text() -> None:
         text={"title": EVIL, "body": EVIL, "action": EVIL},
     )  # fmt: skip
     who: dict[str, Any] = {"patient_id": EVIL, "display_name": EVIL, "ward": EVIL}
-    deed = Deed("e1", EVIL, "comment", NOON, EVIL)
+    deed = StoredAction("e1", EVIL, "comment", NOON, EVIL)
     made = [
         row([told], **who).html,
-        row([told._replace(acknowledged_by=None, acknowledged_at=None)], **who).html,
+        row([replace(told, acknowledged_by=None, acknowledged_at=None)], **who).html,
         cards.card(patient(**who), told, basis(evidence={EVIL: EVIL}), [deed]).html,
         cards.patient_head(patient(**who), {}, [told], judged=True),
     ]
@@ -154,7 +155,7 @@ def test_whatever_people_typed_is_text() -> None:
 def test_the_values_of_a_patient_are_marked_in_the_colour_of_what_is_told_of_them() -> None:
     told = episode(priority="low")
     assert 'class="vitals large low"' in cards.patient_head(patient(), {}, [told], judged=True)
-    over = told._replace(phase="closed")
+    over = replace(told, phase="closed")
     assert 'class="vitals large"' in cards.patient_head(patient(), {}, [over], judged=True)
 
 
