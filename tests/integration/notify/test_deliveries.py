@@ -98,7 +98,7 @@ NEWS = {(channel, reason) for channel, reason in EVERYTHING if reason in {"opene
 
 
 @pytest.mark.parametrize(
-    ("fact", "moot"),
+    ("fact", "obsolete"),
     [
         ("none", set()),
         ("acknowledged before", set()),
@@ -108,7 +108,7 @@ NEWS = {(channel, reason) for channel, reason in EVERYTHING if reason in {"opene
     ],
 )
 def test_an_obsolete_delivery_is_neither_claimed_nor_kept(
-    database: Connection, fact: str, moot: set[tuple[str, str]]
+    database: Connection, fact: str, obsolete: set[tuple[str, str]]
 ) -> None:
     deliveries.plan(
         database, [planned(channel=c, reason=r, cause=r) for c, r in sorted(EVERYTHING)], NOW
@@ -132,11 +132,13 @@ def test_an_obsolete_delivery_is_neither_claimed_nor_kept(
         for channel in ("on_call", "web_push")
         for one in iter(partial(deliveries.claim, database, channel, now, LEASE), None)
     }
-    assert claimed == EVERYTHING - moot
+    assert claimed == EVERYTHING - obsolete
     database.execute("UPDATE deliveries SET attempts = 0")
-    assert deliveries.drop_obsolete(database, now) == ({"dropped": len(moot)} if moot else {})
+    assert deliveries.drop_obsolete(database, now) == (
+        {"dropped": len(obsolete)} if obsolete else {}
+    )
     rows = log_of(database)
-    assert {(r["channel"], r["reason"]) for r in rows if r["state"] == "dropped"} == moot
+    assert {(r["channel"], r["reason"]) for r in rows if r["state"] == "dropped"} == obsolete
     assert all(bool(row["detail"]) == (row["state"] == "dropped") for row in rows)
 
 
@@ -170,8 +172,11 @@ def test_priorities_only_rise_and_closing_an_unnotified_episode_leaves_no_row(
 ) -> None:
     paging.record_notified(database, {"a": "high", "b": "medium"})
     paging.record_notified(database, {"a": "medium", "b": "high"})
-    paging.record_closed(database, ["a", "never told"], NOW)
-    assert paging.notified_levels(database, ["a", "b", "never told"]) == {"a": "high", "b": "high"}
+    paging.record_closed(database, ["a", "never notified"], NOW)
+    assert paging.notified_levels(database, ["a", "b", "never notified"]) == {
+        "a": "high",
+        "b": "high",
+    }
     assert database.execute("SELECT count(*) AS n FROM paged_episodes").fetchone() == {"n": 2}
 
 

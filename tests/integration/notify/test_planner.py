@@ -69,7 +69,7 @@ class Desk:
         return {(r["recipient"], r["reason"], r["priority"]) for r in log_of(self.connection)}
 
     def pending(self, now: datetime) -> set[tuple[str, str]]:
-        """What is left to send when all that is moot is dropped."""
+        """The deliveries left after obsolete ones are dropped."""
         deliveries.drop_obsolete(self.connection, now)
         rows = log_of(self.connection)
         return {(r["channel"], r["reason"]) for r in rows if r["state"] == "pending"}
@@ -117,7 +117,7 @@ LONG = "".join(sha256(b"%d" % n).hexdigest() for n in range(180))
 def test_what_the_database_refuses_of_some_is_not_waited_for_by_the_others(
     desk: Desk, name: str
 ) -> None:
-    """Each is valid by its schema. A database that only seems to be away would end all paging."""
+    """Each is valid by its schema. A database that only seems unavailable would end all paging."""
     alerts = [alert(event_id=f"{name}{n}") for n in range(30)]
     bad: list[Alert | Action] = [*alerts, *(action("acknowledge", one) for one in alerts[:10])]
     whole: list[Alert | Action] = [*bad, alert(), *bad, RAISED]

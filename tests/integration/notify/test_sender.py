@@ -280,7 +280,7 @@ def test_an_unavailable_database_is_waited_for(bench: Bench, postgres_url: str) 
 
 
 def deny(server: Connection, name: str, open_now: Connection) -> None:
-    """Take a database away, as a server that goes down does."""
+    """Make a database unavailable, as a server that stops does."""
     open_now.close()
     server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     server.execute(

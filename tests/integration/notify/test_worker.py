@@ -104,9 +104,9 @@ def test_phone_and_staff_are_notified_and_simulated_data_are_marked(house: House
         "HIGH priority: A patient asks for help",
         "[Simulated] Medium priority: New alert",
     ]
-    said = json.dumps([*house.pages(), message.payload, simulated.payload])
-    assert not re.search(r"\b118\b", said), "nothing about health"
-    assert "SECRET" not in said
+    sent = json.dumps([*house.pages(), message.payload, simulated.payload])
+    assert not re.search(r"\b118\b", sent), "nothing about health"
+    assert "SECRET" not in sent
     assert {(r["state"], r["attempts"]) for r in log_of(house.connection)} == {("sent", 1)}
 
 

@@ -105,10 +105,10 @@ def test_only_possible_values_are_written_and_the_rest_is_reported(
     item = Measurement("r-1", NOON, dict(given_values), context)
     sent = upload(item)
     made: list[Row] = []
-    told: list[str] = []
+    reasons: list[str] = []
     whole = write_rows(sent, made.append)
-    kept = clean_upload(received_of(sent), lambda _received, why: told.append(why))
-    assert whole == (not told) == (first_problem(sent, item) == "")
+    kept = clean_upload(received_of(sent), lambda _received, why: reasons.append(why))
+    assert whole == (not reasons) == (first_problem(sent, item) == "")
     assert [row[7:] for row in made] == [
         (*map(m.values.get, NAMES), m.context.steps_per_min, m.context.activity,
          m.context.contact, m.context.posture)

@@ -1,4 +1,4 @@
-"""What the database's errors mean: by its code, or by its words where it gives no code."""
+"""Translation of the database's errors: by SQLSTATE, or by the message if there is none."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def test_a_refused_connection_is_recognised_by_the_servers_message(
     assert refused(crowded_url).code == "unavailable.database_connections"
     assert refused(crowded_url.replace(":x1@", ":x2@")).code == "unavailable.database_access"
     assert refused(database_url + "_not").code == "unavailable.database_access"
-    away = refused("postgresql://u:x1@127.0.0.1:1/d")
-    assert away.code == "unavailable.database"
-    assert "refused" in away.message
+    unreachable = refused("postgresql://u:x1@127.0.0.1:1/d")
+    assert unreachable.code == "unavailable.database"
+    assert "refused" in unreachable.message
 
 
 def test_a_pool_without_a_connection_reports_it(database_url: str) -> None:

@@ -54,7 +54,7 @@ def test_a_stored_value_has_the_figure_of_the_one_that_was_sent(either_url: str)
 @settings(max_examples=5)
 @given(values=st.lists(near_halves(400.0), min_size=200, max_size=200))
 def test_sql_that_wants_figures_can_have_the_same(postgres_url: str, values: list[float]) -> None:
-    """As ``docs/storage.md`` tells who reads the database by other means."""
+    """As ``docs/storage.md`` recommends to other readers of the database."""
     with psycopg.connect(postgres_url) as connection:
         for decimals in (0, 1, 2):
             found = connection.execute(

@@ -50,7 +50,7 @@ def relations(url: str) -> set[str]:
 
 
 def refusal(url: str) -> VigilError:
-    """What `vigil migrate` says of a database, of which it must change nothing."""
+    """The refusal of a database by `vigil migrate`, which must change nothing in it."""
     before = relations(url)
     with pytest.raises(VigilError) as raised:
         migrate(url)

@@ -1,4 +1,4 @@
-"""“Revoked” is said once it holds at every door, and a restored database opens nothing again."""
+"""A revocation is reported once all of ingest has it; a restored database revives nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def publishing(settings: Settings) -> Iterator[Health]:
 
 
 class Door:
-    """A web process's directory, and what it says of itself."""
+    """A web process's directory, and its status messages."""
 
     def __init__(self, settings: Settings):
         self.health = Health("ingest")
@@ -50,7 +50,7 @@ class Door:
         self.reporter = Reporter(settings, self.health)
         self.directory.start()
 
-    def say(self, settings: Settings) -> None:
+    def report(self, settings: Settings) -> None:
         """Its status reaches the database, as the store would bring it."""
         with connect(settings) as connection:
             write(connection, [received(self.reporter.status())])
@@ -63,7 +63,7 @@ def telling(settings: Settings, doors: list[Door], stop: threading.Event) -> Non
     while not stop.wait(0.1):
         for door in doors:
             with suppress(UnavailableError):  # a busy machine
-                door.say(settings)
+                door.report(settings)
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def test_a_door_that_ended_is_not_waited_for(settings: Settings) -> None:
         for door in doors:
             stack.callback(door.directory.stop)
             eventually(lambda door=door: door.takes(key))  # type: ignore[misc]
-            door.say(settings)
+            door.report(settings)
         gone = doors.pop()
         gone.directory.stop()
         with connect(settings) as connection:

@@ -56,7 +56,7 @@ DERIVED: MappingProxyType[str, LiteralString] = MappingProxyType(
         " EXCEPT SELECT event_id FROM help_wanted",
     }
 )
-"""What a later version keeps beside older tables must tell of their rows too: each finds none."""
+"""Queries for data that a later version derives from older tables: each finds no row without."""
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def opened(empty_either_url: str) -> Iterator[Callable[[], psycopg.Connection[Ro
 
 
 def add_readings(connection: psycopg.Connection[Row]) -> None:
-    """Into `readings` as it stands."""
+    """Into `readings` with its current columns."""
     columns = [row["name"] for row in connection.execute(example_rows.COLUMNS, ("readings",))]
     keyed = "reading_key" in columns
     names = ["patient_id", "time", "device_id", "received_at", "heart_rate", "temperature",

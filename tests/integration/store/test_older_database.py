@@ -208,11 +208,11 @@ def test_a_message_that_a_person_skipped_is_not_taken_for_one_that_is_missing(
     publish(settings, messages)
     storing(settings, prefix, 60)
     places = [TopicPartition("vitals.readings", number) for number in range(3)]
-    stands = group_offsets.ask(settings, "store", places)
-    place, here = min(stands.committed.items())
+    standing = group_offsets.ask(settings, "store", places)
+    place, here = min(standing.committed.items())
     with connect(settings, autocommit=True) as connection:
         positions.skip_message(
-            connection, "store", place, stands.log_id, before=here, after=here + 1
+            connection, "store", place, standing.log_id, before=here, after=here + 1
         )
     with open_admin(settings) as admin:
         admin.alter_group_offsets("vigil-store", {place: OffsetAndMetadata(here + 1, "", -1)})
@@ -247,8 +247,8 @@ def test_a_skip_under_an_older_database_is_where_the_worker_begins(
         handler = Detectors(empty, config.load(None), Health("detectors"))
     found = handler.assigned([place])
     handler.close()
-    stands = group_offsets.ask(empty, service, [place])
-    assert (found.get(place) or stands.committed[place]) == 2
+    standing = group_offsets.ask(empty, service, [place])
+    assert (found.get(place) or standing.committed[place]) == 2
 
 
 def test_detectors_on_a_new_database_judge_what_the_log_has(
@@ -298,7 +298,7 @@ def pages(settings: Settings) -> list[dict[str, Any]]:
 def test_a_page_that_was_planned_after_the_backup_is_planned_by_its_own_time(
     settings: Settings, backup: Any
 ) -> None:
-    """Events that are told again, because the detectors' database was restored too, page nobody
+    """Events published again, because the detectors' database was restored too, page nobody
     later than the first telling would have."""
     restored = backup()
     first = wire.outgoing(alert(event(detected_at=datetime.now(UTC))), "test")
@@ -306,7 +306,7 @@ def test_a_page_that_was_planned_after_the_backup_is_planned_by_its_own_time(
     with planning(settings):
         eventually(lambda: len(pages(settings)) == 1, 30)
     published = pages(settings)[0]["made_at"]
-    publish(settings, [first])  # told again
+    publish(settings, [first])  # published again
     with planning(restored):
         eventually(lambda: len(pages(restored)) == 1, 30)
     assert [row["made_at"] for row in pages(restored)] == [published]

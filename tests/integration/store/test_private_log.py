@@ -1,4 +1,4 @@
-"""A patient's id stands in no log: writes that fail, with marked ids, and then a search."""
+"""No log contains a patient's id: writes that fail, with marked ids, and then a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each worker can tell a fault of its own from a message's, and leaves nothing behind in asking."""
+"""Each worker can tell its own fault from a message's, and its probe leaves nothing behind."""
 
 from __future__ import annotations
 

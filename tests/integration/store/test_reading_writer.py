@@ -194,11 +194,11 @@ def test_a_rows_key_is_the_id_split(reading_id: str) -> None:
 def test_what_is_left_out_is_what_has_a_problem(item: Measurement, late: float) -> None:
     sent = upload(item, late=late)
     made: list[Row] = []
-    told: list[str] = []
+    reasons: list[str] = []
     whole = write_rows(sent, made.append)
-    kept = clean_upload(received(sent), lambda _received, why: told.append(why))
+    kept = clean_upload(received(sent), lambda _received, why: reasons.append(why))
     assert whole == (first_problem(sent, item) == "")
-    assert (len(made), len(kept.measurements), len(told)) == (whole, whole, not whole)
+    assert (len(made), len(kept.measurements), len(reasons)) == (whole, whole, not whole)
 
 
 SIGNALS = ("heart_rate", "spo2")

@@ -1,4 +1,4 @@
-"""The worker on a real broker and a real database, both of which may go away and come back."""
+"""The worker on a real broker and a real database, both of which become unavailable and return."""
 
 from __future__ import annotations
 
@@ -110,9 +110,9 @@ def test_what_is_on_the_topics_is_in_the_tables_and_what_cannot_be_is_a_dead_let
         eventually(lambda: counted(url, "p1") == wanted)
         eventually(lambda: health.figures()[1]["dead_letters"] == 1)
     assert health.figures()[1]["readings_stored"] == 4
-    (letter,) = read_all(settings, topics.DEADLETTER.name)
-    assert wire.header(letter.headers, "vigil_reason") == "wire.rejected"
-    assert letter.value == wire.outgoing(bad, "test").value
+    (dead_letter,) = read_all(settings, topics.DEADLETTER.name)
+    assert wire.header(dead_letter.headers, "vigil_reason") == "wire.rejected"
+    assert dead_letter.value == wire.outgoing(bad, "test").value
 
 
 def test_nothing_is_lost_or_reordered_while_the_database_is_unavailable(
@@ -125,19 +125,19 @@ def test_nothing_is_lost_or_reordered_while_the_database_is_unavailable(
         wait_ready(part, process)
         migrate(part.address)
         with running(build(settings), settings) as health:
-            publish(settings, upload(*(measurement(i) for i in range(10)), patient="away"))
-            eventually(lambda: counted(part.address, "away")["readings"] == 10)
+            publish(settings, upload(*(measurement(i) for i in range(10)), patient="later"))
+            eventually(lambda: counted(part.address, "later")["readings"] == 10)
             stop(process)
             for i in range(100, 130):  # message by message: their order is to be kept
-                publish(settings, upload(measurement(i), patient="away"))
+                publish(settings, upload(measurement(i), patient="later"))
             eventually(lambda: "unavailable.database" in str(health.report()["trouble"]))
             process = launch(part)
             wait_ready(part, process)
-            eventually(lambda: counted(part.address, "away")["readings"] == 40)
+            eventually(lambda: counted(part.address, "later")["readings"] == 40)
             eventually(health.ready)
         with psycopg.connect(part.address) as connection:
             written = connection.execute(
-                "SELECT time FROM readings WHERE patient_id = 'away' ORDER BY ctid"
+                "SELECT time FROM readings WHERE patient_id = 'later' ORDER BY ctid"
             ).fetchall()
         assert written == sorted(written)
     finally:

@@ -1,4 +1,4 @@
-"""A shadow beside the live tables, on either database."""
+"""A shadow next to the live tables, on either database."""
 
 from __future__ import annotations
 
@@ -135,9 +135,9 @@ def test_one_rebuild_at_a_time_fills_a_shadow(database_url: str) -> None:
 
 
 def test_when_a_step_became_known_is_when_its_reading_was_received(connection: Connection) -> None:
-    told = event("p1", evidence={"signal_delay_seconds": 90.5})
-    write(connection, [received(told)])
+    announced = event("p1", evidence={"signal_delay_seconds": 90.5})
+    write(connection, [received(announced)])
     (step,) = live_steps(connection, "p1")
-    assert step.known_at == told.detected_at + timedelta(seconds=90.5)
+    assert step.known_at == announced.detected_at + timedelta(seconds=90.5)
     assert shadow.newest_watermark(connection, "detectors") is None
     assert shadow.judged_offsets(connection, "detectors", "vitals.readings", "log") == {}

@@ -1,4 +1,4 @@
-"""A database that stays mute is away, whatever the network pretends."""
+"""A database that does not answer is unavailable, whatever the network reports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def network(database_url: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def behind(database_url: str, network: Proxy, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings that reach the database through it, and a short patience."""
+    """Settings that reach the database through it, and a short timeout."""
     for kind in (timeouts.TimeoutConnection, timeouts.AsyncTimeoutConnection):
         monkeypatch.setattr(kind, "answer_seconds", BRIEF)
     url = database_url.replace(f":{network.to_port}/", f":{network.port}/")

@@ -251,8 +251,8 @@ def test_boards_are_notified_once_and_only_of_changes(database_url: str) -> None
         write(connection, batch)
         write(connection, batch)
         write(connection, [received(Tick(NOON))])
-        heard = [notice.payload for notice in listening.notifies(timeout=0.3)]
-    assert heard == ["alerts events readings"]
+        payloads = [notice.payload for notice in listening.notifies(timeout=0.3)]
+    assert payloads == ["alerts events readings"]
 
 
 def test_an_upload_travels_as_it_is_stored(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Who is told what: laws that hold for every alert, and the cases that the table names."""
+"""Who is notified of what: laws that hold for every alert, and the cases that the table names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vigil.domain.alert import Alert
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
 
 priorities = st.sampled_from(["high", "medium", "low"])
-told = st.sampled_from([None, "high", "medium"])
+notified = st.sampled_from([None, "high", "medium"])
 alerts = st.builds(
     lambda kind, phase, priority, retrospective, synthetic, sequence: alert(
         kind=kind.name,
@@ -34,7 +34,7 @@ alerts = st.builds(
 )
 
 
-@given(alerts, told, st.booleans())
+@given(alerts, notified, st.booleans())
 def test_closed_retrospective_technical_and_low_page_nobody(one, before, demo) -> None:  # type: ignore[no-untyped-def]
     silent = (
         one.phase == "closed"
@@ -46,7 +46,7 @@ def test_closed_retrospective_technical_and_low_page_nobody(one, before, demo) -
         assert policy.page_for_alert(one, before, demo) is None
 
 
-@given(alerts, told)
+@given(alerts, notified)
 def test_synthetic_data_page_nobody_outside_the_demo(one: Alert, before) -> None:  # type: ignore[no-untyped-def]
     if one.synthetic:
         assert policy.page_for_alert(one, before, demo=False) is None
@@ -104,7 +104,7 @@ def test_whatever_may_page_does_page_the_first_time(one: Alert) -> None:
         ({"phase": "updated", "sequence": 1}, "medium", None),
         ({"phase": "updated", "sequence": 2}, "high", None),
         ({"phase": "closed", "sequence": 3, "priority": "high"}, "medium", None),
-        ({"revision": 1}, "medium", None),  # better words for the same step
+        ({"revision": 1}, "medium", None),  # better text for the same step
     ],
 )
 def test_the_table(changes, before, page) -> None:  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""A reading's id and the number that stands for it."""
+"""A reading's id and the number that represents it."""
 
 from __future__ import annotations
 

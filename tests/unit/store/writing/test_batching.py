@@ -1,4 +1,4 @@
-"""The size of a batch follows what messages carry."""
+"""The size of a batch depends on the readings in its messages."""
 
 from __future__ import annotations
 
