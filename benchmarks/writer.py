@@ -157,7 +157,7 @@ def by_unnest(connection: Connection, load: Load) -> None:
     """One array a column."""
     for batch in load.tuples():
         with connection.transaction():
-            connection.execute(UNNEST, arrays.to_columns(batch))
+            connection.execute(UNNEST, arrays.to_columns(COLUMNS, batch))
 
 
 def by_executemany(connection: Connection, load: Load) -> None:

@@ -25,6 +25,12 @@ def column_names(columns: Columns) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns)
 
 
-def to_columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    """The rows (at least one, all of one length) transposed: one list per column."""
-    return [list(values) for values in zip(*rows, strict=True)]
+def to_columns(columns: Columns, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """The rows (at least one) transposed: one list per column. The driver takes lists of one type
+    only, so whole numbers become floats where the column is ``float8``."""
+    pairs = zip(columns, zip(*rows, strict=True), strict=True)
+    return [_floats(values) if kind == "float8" else list(values) for (_, kind), values in pairs]
+
+
+def _floats(values: Iterable[float | None]) -> list[float | None]:
+    return [None if value is None else float(value) for value in values]

@@ -113,7 +113,7 @@ class Latest:
             for signal in sorted(kept)
         ]
         if rows:
-            connection.execute(_UPSERT, arrays.to_columns(rows))
+            connection.execute(_UPSERT, arrays.to_columns(_COLUMNS, rows))
 
 
 def _of_same_time(one: Newest, other: Newest) -> Newest:

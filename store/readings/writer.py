@@ -154,7 +154,7 @@ def insert_as_arrays(connection: Connection, uploads: Sequence[Upload]) -> int:
     rows: list[Row] = []
     for upload in uploads:
         write_rows(upload, rows.append)
-    return connection.execute(_FROM_ARRAYS, arrays.to_columns(rows)).rowcount
+    return connection.execute(_FROM_ARRAYS, arrays.to_columns(COLUMNS, rows)).rowcount
 
 
 def hides_error_details(connection: Connection) -> bool:

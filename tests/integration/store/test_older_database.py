@@ -299,7 +299,7 @@ def test_a_page_that_was_planned_after_the_backup_is_planned_by_its_own_time(
     settings: Settings, backup: Any
 ) -> None:
     """Events published again, because the detectors' database was restored too, page nobody
-    later than the first telling would have."""
+    later than the first publication would have."""
     restored = backup()
     first = wire.outgoing(alert(event(detected_at=datetime.now(UTC))), "test")
     publish(settings, [first])

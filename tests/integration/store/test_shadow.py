@@ -111,7 +111,7 @@ def test_nothing_else_can_be_filled_or_dropped(connection: Connection) -> None:
     connection.commit()
     foreign = Shadow(connection, "shadow_of_mine")
     assert foreign.drop() is False
-    with pytest.raises(InputError, match="no rebuild made"):
+    with pytest.raises(InputError, match="no rebuild created"):
         foreign.begin("q", CUT)
     connection.rollback()
     assert count(connection, "pg_namespace WHERE nspname = 'shadow_of_mine'") == 1
