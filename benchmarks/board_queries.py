@@ -110,8 +110,10 @@ class Pages:
             Asked("patient's phone: messages and answers", self._phone),
             Asked("summary of a patient's 12 hours", self._shift_of_patient),
             Asked("summary of a ward's 12 hours", self._shift_of_ward),
-            Asked("administration: patients", lambda: roster.patients(self._connection), False),
-            Asked("administration: devices", lambda: roster.devices(self._connection), False),
+            Asked(
+                "administration: patients", lambda: roster.patient_lines(self._connection), False
+            ),
+            Asked("administration: devices", lambda: roster.device_lines(self._connection), False),
             Asked("administration: alarm burden", self._burden, False),
         ]
 
@@ -126,7 +128,7 @@ class Pages:
             patient = self._someone()
             values = await board.latest(self._connection, patient)
             end = max(value.time for value in values) + timedelta(minutes=1)
-            points = await trends.trend(self._connection, patient, end - span, end)
+            points = await trends.fetch_trend(self._connection, patient, end - span, end)
             assert 0 < len(points) <= trends.POINTS
 
         return ask
@@ -138,7 +140,7 @@ class Pages:
         told = await board.episodes_of(self._connection, patient, since)
         ids = [episode.event_id for episode in told]
         await evidence.bases(self._connection, ids)
-        await evidence.deeds(self._connection, ids)
+        await evidence.actions_of_events(self._connection, ids)
 
     async def _phone(self) -> None:
         patient = self._someone()
@@ -147,12 +149,14 @@ class Pages:
 
     async def _shift_of_patient(self) -> object:
         start = self._end - timedelta(hours=12)
-        of = shift.Of(patient_id=self._someone())
-        return await shift.shift(self._connection, of, start, self._end)
+        of = shift.Subject(patient_id=self._someone())
+        return await shift.fetch_shift(self._connection, of, start, self._end)
 
     async def _shift_of_ward(self) -> object:
         start = self._end - timedelta(hours=12)
-        return await shift.shift(self._connection, shift.Of(ward="Ward A"), start, self._end)
+        return await shift.fetch_shift(
+            self._connection, shift.Subject(ward="Ward A"), start, self._end
+        )
 
     async def _burden(self) -> object:
         return await burden.by_ward(self._connection)

@@ -47,7 +47,7 @@ from vigil.streaming.handler import Received
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 TYPES = [kind for _, kind in COLUMNS]
-NAMES = arrays.names(COLUMNS)
+NAMES = arrays.column_names(COLUMNS)
 COPY = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)")
 INSERT = sql.SQL("INSERT INTO readings ({}) {} ON CONFLICT DO NOTHING")
 UNNEST = INSERT.format(NAMES, sql.SQL("SELECT * FROM {}").format(arrays.unnest(COLUMNS)))
@@ -157,7 +157,7 @@ def by_unnest(connection: Connection, load: Load) -> None:
     """One array a column."""
     for batch in load.tuples():
         with connection.transaction():
-            connection.execute(UNNEST, arrays.turned(COLUMNS, batch))
+            connection.execute(UNNEST, arrays.to_columns(COLUMNS, batch))
 
 
 def by_executemany(connection: Connection, load: Load) -> None:

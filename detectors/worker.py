@@ -58,7 +58,11 @@ class Shard:
     """One partition: its engine, and what of it is not durable yet."""
 
     def __init__(
-        self, place: Place, config: DetectionConfig, checkpoint: Checkpoint, begun: datetime
+        self,
+        place: GroupPartition,
+        config: DetectionConfig,
+        checkpoint: Checkpoint,
+        begun: datetime,
     ):
         self.place = place
         self._begun = begun
@@ -141,7 +145,7 @@ class Detectors:
         stands = group_offsets.read_group_offsets(self._settings, self.name, partitions)
         offsets = {}
         for partition in partitions:
-            place = Place(NAME, partition.topic, partition.partition)
+            place = GroupPartition(NAME, partition.topic, partition.partition)
             checkpoint, states = self._checkpoints.claim(place, stands.log_id)
             shard = Shard(place, self._config, checkpoint, self._checkpoints.now())
             with filling_memory():

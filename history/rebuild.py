@@ -67,9 +67,9 @@ def fill(
         played: Played = {}
         with shadow.filling(unit):
             for events in source.play(unit, begun.cut, played):
-                shadow.put(events)
+                shadow.add_events(events)
                 told(number, len(units))
-            shadow.played(played)
+            shadow.add_spans(played)
     shadow.finish()
     return begun.cut
 

@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 from detectors.engine.engine import Engine
 from detectors.engine.missing_data import KIND
 from detectors.playing import Player
-from store.episodes.shadow import Span, judged, watermark
+from store.episodes.shadow import Span, judged_offsets, newest_watermark
 from store.readings import history
 from vigil.contracts import wire
 from vigil.contracts.clock_check import ClockCheck
@@ -125,13 +125,13 @@ class FromStore:
     def units(self) -> list[str]:
         """The enrolled patients who were asked for."""
 
-        return history.who(self._connection, self._wanted)
+        return history.list_patient_ids(self._connection, self._wanted)
 
     def play(self, unit: str, cut: datetime, played: Played) -> Iterator[list[Event]]:
         """One patient's events."""
 
         player = Player(self._config, silence=self._silence)
-        with closing(history.uploads(self._connection, unit, self._wanted)) as uploads:  # type: ignore[type-var]
+        with closing(history.read_uploads(self._connection, unit, self._wanted)) as uploads:  # type: ignore[type-var]
             for upload in uploads:
                 if upload.received_at >= cut:
                     break
@@ -145,7 +145,7 @@ class FromStore:
     def _end(self, cut: datetime) -> datetime:
         """How far the detectors' own clock has come; what is beyond they have not judged."""
 
-        newest = watermark(self._connection, DETECTORS)
+        newest = newest_watermark(self._connection, DETECTORS)
         return cut if newest is None else min(cut, newest)
 
 

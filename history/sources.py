@@ -92,13 +92,13 @@ class Stored:
     def uploads(self) -> Iterator[Upload]:
 
         with connect(self._settings) as connection:
-            for patient_id in history.who(connection, self._wanted):
-                yield from history.uploads(connection, patient_id, self._wanted)
+            for patient_id in history.list_patient_ids(connection, self._wanted):
+                yield from history.read_uploads(connection, patient_id, self._wanted)
 
     def patients(self) -> frozenset[str]:
 
         with connect(self._settings) as connection:
-            return frozenset(history.who(connection, self._wanted))
+            return frozenset(history.list_patient_ids(connection, self._wanted))
 
     def expected(self) -> int | None:
         return None

@@ -1,1 +1,1 @@
-"""An alert → a person: Web Push, on-call channels, receipts."""
+"""Delivers alerts to people: Web Push, on-call channels, receipts."""

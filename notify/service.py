@@ -1,4 +1,4 @@
-"""Wires the notify worker: the planner on the stream, and the sender on a thread beside it."""
+"""Composes the notify worker: the planner on the stream, the sender on a background thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from notify import channels
 from notify.channels.contract import Channel
 from notify.planning.planner import Planner
-from notify.sending.sender import TURN_SECONDS, Bell, Sender
+from notify.sending.sender import TURN_SECONDS, Sender, WakeSignal
 from store.database.connections import open_pool
 from store.workers.positions import Positions
 from vigil.service import logs
@@ -34,20 +34,28 @@ class NotifyWorker:
         self._clock = clock
 
     def run(self, stop: threading.Event, health: Health) -> None:
-        """Plan and send until ``stop``; what is being sent is finished first."""
+        """Plan and send until ``stop``; deliveries in progress are finished first."""
         for missing in {"web_push", "on_call"} - {channel.name for channel in self._channels}:
-            log.warning("not configured: nobody is told this way", channel=missing)
-        bell = Bell()
+            log.warning("channel not configured: nobody is notified through it", channel=missing)
+        wake_signal = WakeSignal()
         with open_pool(self._settings) as pool:
-            sender = Sender(pool, self._channels, bell, self._clock, health)
+            sender = Sender(
+                pool,
+                self._channels,
+                wake_signal=wake_signal,
+                clock=self._clock,
+                health=health,
+            )
             planner = Planner(
                 pool,
                 self._channels,
-                bell,
-                self._clock,
-                health,
+                wake_signal=wake_signal,
+                clock=self._clock,
+                health=health,
                 demo=self._settings.demo,
-                positions=Positions(self._settings, Planner.name, health, pool.connection),
+                positions=Positions(
+                    self._settings, Planner.name, health=health, connect=pool.connection
+                ),
             )
             thread = threading.Thread(target=sender.run, args=(stop,), name="sender")
             pulse = Pulse("sender", thread, TURN_SECONDS)
@@ -56,11 +64,11 @@ class NotifyWorker:
             health.watch("channels", sender.look)
             thread.start()
             try:
-                run_handler(planner, self._settings, stop, health)
+                run_handler(planner, self._settings, stop=stop, health=health)
             finally:
                 stop.set()
                 pulse.done()
-                bell.ring()
+                wake_signal.wake()
                 thread.join()
 
 

@@ -1,4 +1,4 @@
-"""The memory of Vigil: TimescaleDB where the server has it, plain PostgreSQL with the same names.
+"""Vigil's database: TimescaleDB where the server has it, plain PostgreSQL with the same relations.
 
-Nothing above this package knows which of the two it talks to.
+No package above depends on which of the two it is.
 """

@@ -1,4 +1,4 @@
-"""The store as a worker: everything on the public topics, and the phrasebook, into the tables."""
+"""The worker ``store``: writes the public topics and the phrasebook into the tables."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 log = logs.get("store")
 DIRECTORY_SECONDS = 120.0
-"""The longest turn of the directory's publisher: it waits for database and broker in turn."""
+"""Longest time between two beats of the directory's publisher."""
 
 
 class Store(Stateless):
-    """Writes batches; opens its connection again when the database was away."""
+    """Writes batches; reconnects after the database was unavailable."""
 
     name = "store"
     topics = tuple(
@@ -51,36 +51,36 @@ class Store(Stateless):
     )
 
     fetch_bytes = 32_768
-    """A store that keeps up writes about ten times a second, not for each message."""
+    """A store without backlog writes about ten times a second, not for each message."""
 
     def __init__(self, settings: Settings, health: Health):
         self._settings = settings
         self._health = health
         self._connection: Connection | None = None
         self._writer: Writer | None = None
-        self._positions = Positions(settings, self.name, health, self._open)
+        self._positions = Positions(settings, self.name, health=health, connect=self._open)
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Goes on from where this database stands, where that is before what Kafka has.
+        """Resume from the database's offset where it is lower than Kafka's.
 
         Raises:
-            UnavailableError: broker or database are away.
+            UnavailableError: broker or database are unavailable.
         """
         return self._positions.assigned(partitions)
 
     def passed(self, ends: Mapping[TopicPartition, int]) -> None:
-        """Notes how far the database is."""
+        """Note up to which offsets the database is current."""
         self._positions.passed(ends)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Forgets where it stood."""
+        """Forget the offsets of these partitions."""
         self._positions.revoked(partitions)
 
     def checkpoint(self) -> None:
-        """Saves how far the database is.
+        """Save the offsets in the database.
 
         Raises:
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
         self._positions.save()
 
@@ -88,7 +88,7 @@ class Store(Stateless):
         """Returns once the batch is committed.
 
         Raises:
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
         self.max_records = next_size(batch, self.max_records)
         try:
@@ -101,10 +101,10 @@ class Store(Stateless):
         return Handled(rejected=written.rejected)
 
     def probe(self) -> None:
-        """Write one good message of each kind, and take it back.
+        """Write one valid message of each kind, and roll back.
 
         Raises:
-            UnavailableError: the database is away, or lacks a table.
+            UnavailableError: the database is unavailable, or lacks a table.
         """
         now = utc_now()
         make = (
@@ -124,7 +124,7 @@ class Store(Stateless):
         if self._writer is None:
             with translated(), connection.transaction():
                 if removed := latest_rows.remove_future(connection):
-                    log.error("latest values of the future were stored", rows=removed)
+                    log.error("latest values were in the future", rows=removed)
             self._writer = Writer(connection)
         return self._writer.write(batch)
 
@@ -135,7 +135,7 @@ class Store(Stateless):
 
     @contextmanager
     def _open(self) -> Iterator[Connection]:
-        """A transaction on the connection, which is opened again after an error."""
+        """A transaction on the connection, which is closed after an error."""
         try:
             with self._opened().transaction():
                 yield self._opened()
@@ -144,14 +144,14 @@ class Store(Stateless):
             raise
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = self._writer = None
 
 
 class StoreWorker:
-    """The writer; beside it the publishers of the directory and of lost reviews, and retention."""
+    """The writer; publishers of directory and phrases, and retention, in the background."""
 
     name = "store"
 
@@ -159,15 +159,15 @@ class StoreWorker:
         self._settings = settings
 
     def run(self, stop: threading.Event, health: Health) -> None:
-        """Work until ``stop``. If one of the two fails, both end: a process that does half of its
-        work looks alive and is not."""
+        """Work until ``stop``. If writer or directory publisher fails, both end: a process doing
+        half of its work must not look healthy."""
         directory = DirectoryPublisher(self._settings, health)
         failures: list[Exception] = []
 
         def publish() -> None:
             try:
                 directory.run(stop)
-            except Exception as error:  # raised below, in the thread that is watched
+            except Exception as error:  # raised again below, in the main thread
                 failures.append(error)
             finally:
                 stop.set()
@@ -183,7 +183,7 @@ class StoreWorker:
         retention.start()
         store = Store(self._settings, health)
         try:
-            run_handler(store, self._settings, stop, health)
+            run_handler(store, self._settings, stop=stop, health=health)
         finally:
             stop.set()
             pulse.done()

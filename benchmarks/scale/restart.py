@@ -23,7 +23,7 @@ from benchmarks.stream.rounds import ROOT
 from benchmarks.stream.task import Task
 from detectors.worker import NAME
 from local import parts
-from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
+from store.workers.checkpoints import Checkpoint, Checkpoints, GroupPartition, Saving
 from tests.support.processes import open_folder, started
 from vigil.contracts import wire
 from vigil.kafka.clients import Publisher, open_admin, read_log_id
@@ -125,7 +125,7 @@ def _save(settings: Settings, ward: dict[str, bytes]) -> float:
         shares[partition_of(patient_id, settings.partitions)][patient_id] = state
     checkpoints, seconds = Checkpoints(settings), 0.0
     for number, share in shares.items():
-        place = Place(NAME, stream_parts.TOPIC, number)
+        place = GroupPartition(NAME, stream_parts.TOPIC, number)
         epoch = checkpoints.claim(place, log_id)[0].epoch
         begin = time.perf_counter()
         checkpoints.save([Saving(place, Checkpoint(epoch, 0, None), share)])

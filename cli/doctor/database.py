@@ -40,8 +40,8 @@ def _server(connection: Connection) -> Iterator[Finding]:
     from store.database import guard
 
     try:
-        guard.server(connection)
-        guard.owner(connection)
+        guard.check_server(connection)
+        guard.check_owner(connection)
     except VigilError as error:
         yield wrong("database", error)
         return
@@ -61,7 +61,7 @@ def _log(connection: Connection) -> Iterator[Finding]:
     """Whether the server's log quotes rows."""
     from store.database import guard
 
-    row = connection.execute(guard.QUIET).fetchone()
+    row = connection.execute(guard.TERSE_LOG).fetchone()
     if row is not None and row["verbosity"] != guard.TERSE:
         how_to_fix = "See “The database's log” in docs/security.md: log_error_verbosity = terse."
         what = f"errors are logged with the rows they are about ({row['verbosity']}): patients' ids"
@@ -71,9 +71,9 @@ def _log(connection: Connection) -> Iterator[Finding]:
 def _timescale(connection: Connection) -> Iterator[Finding]:
     from store.database import guard
 
-    found = guard.extension(connection)
+    found = guard.read_extension(connection)
     try:
-        guard.timescale(found)
+        guard.check_timescale(found)
     except VigilError as error:
         yield wrong("TimescaleDB", error)
         return
@@ -109,9 +109,12 @@ def _readings(connection: Connection) -> str | None:
 def _schema(connection: Connection, *, demo: bool) -> Iterator[Finding]:
     from store.database import guard
 
-    applied, ours = guard.ask(connection, guard.applied()), guard.known()
+    applied, ours = (
+        guard.run_queries(connection, guard.applied_migrations()),
+        guard.known_migrations(),
+    )
     try:
-        guard.ahead(applied, ours)
+        guard.check_not_newer(applied, ours)
     except VigilError as error:
         yield wrong("migrations", error)
         return

@@ -39,12 +39,12 @@ def _before(settings: Settings) -> dict[str, datetime]:
     import psycopg
 
     from store.database.connections import connect
-    from store.workers.status_rows import KEPT, heard
+    from store.workers.status_rows import KEPT, list_processes
     from vigil.values.clock import utc_now
 
     try:
         with connect(settings, autocommit=True) as connection:
-            lines = heard(connection, utc_now() - KEPT)
+            lines = list_processes(connection, utc_now() - KEPT)
     except (VigilError, psycopg.errors.UndefinedTable):
         return {}  # said by the database's own check
     return {line.service: line.time for line in reversed(lines)}

@@ -178,10 +178,10 @@ def _source(
     settings: Settings, connection: Connection, config: DetectionConfig, asked: Asked
 ) -> tuple[list[str] | None, Source]:
     from history.rebuild_sources import FromStore, FromTopic
-    from store.readings.history import Range, who
+    from store.readings.history import Range, list_patient_ids
 
     whose = Range(asked.ward, (asked.patient,) if asked.patient else (), asked.begin())
-    wanted = who(connection, whose) if asked.ward or asked.patient else None
+    wanted = list_patient_ids(connection, whose) if asked.ward or asked.patient else None
     if asked.history is History.store:
         return wanted, FromStore(connection, config, whose, silence=asked.silence)
     everyone = None if wanted is None else frozenset(wanted)

@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
         device = patients.Device(device_id, label, patient)
         with connect(Settings(), autocommit=True) as connection:
             key = patients.add_device(connection, device, replace=replace)
-            answer = in_force.wait(connection) if replace else None
+            answer = in_force.wait_until_in_force(connection) if replace else None
         typer.echo(
             f"{device_id} is added. Its key, which is not kept and not shown again:", err=True
         )
@@ -95,12 +95,12 @@ def _add_reconcile(group: typer.Typer) -> None:
         if adopt and revoke:
             raise typer.BadParameter("Name one: --adopt or --revoke.")
         with connect(Settings(), autocommit=True) as connection:
-            found = directory_topic.listed(connection)
+            found = directory_topic.list_conflicts(connection)
             if not found:
                 typer.echo("nothing: the doors know what the database says")
                 return
             if adopt or revoke:
-                directory_topic.resolve(connection, adopt=adopt)
+                directory_topic.resolve_conflicts(connection, adopt=adopt)
                 done = f"{len(found)} entries are {'adopted' if adopt else 'revoked'}"
                 in_force.say(connection, done, "vigil device reconcile")
                 return

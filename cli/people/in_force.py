@@ -19,7 +19,7 @@ def say(connection: Connection, done: str, again: str) -> None:
     """
     from store.people import in_force
 
-    answer = in_force.wait(connection)
+    answer = in_force.wait_until_in_force(connection)
     if answer.yes:
         typer.echo(done)
         return

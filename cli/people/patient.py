@@ -42,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
 
         with connect(Settings(), autocommit=True) as connection:
             patients.deactivate(connection, patient_id)
-            answer = in_force.wait(connection)
+            answer = in_force.wait_until_in_force(connection)
         typer.echo(f"{patient_id} is removed; what was stored stays")
         if not answer.yes:
             typer.echo(f"Not yet in force at every door. {answer.why}")

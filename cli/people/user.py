@@ -60,14 +60,14 @@ def add_to(app: typer.Typer) -> None:
     def list_users() -> None:
         """List the users."""
         from cli.tables import show_stored
-        from store.people.users import User, listing
+        from store.people.users import User, list_users
 
         def row(user: User) -> tuple[str, ...]:
             state, since = "" if user.active else "disabled", f"{user.created_at:%Y-%m-%d}"
             return user.user_id, user.role, user.display_name, state, since
 
         headings = ("user", "role", "name", "", "since")
-        show_stored(listing, headings, row, "nobody may sign in; `vigil user add` adds someone")
+        show_stored(list_users, headings, row, "nobody may sign in; `vigil user add` adds someone")
 
     @users.command()
     def disable(name: Annotated[str, typer.Argument(help="Who may not sign in any more.")]) -> None:

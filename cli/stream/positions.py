@@ -73,16 +73,18 @@ def find_offset_store(service: str, settings: Settings) -> OffsetStore | None:
     from store.workers.checkpoints import Place
     from vigil.streaming.skipping import OffsetStore
 
-    def place_of(where: TopicPartition) -> Place:
-        return Place(service, where.topic, where.partition)
+    def place_of(where: TopicPartition) -> GroupPartition:
+        return GroupPartition(service, where.topic, where.partition)
 
     def stands(where: TopicPartition, log_id: str) -> int | None:
         with connect(settings, autocommit=True) as connection:
-            return checkpoints.position(connection, place_of(where), log_id)
+            return checkpoints.read_offset(connection, place_of(where), log_id)
 
     def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
         with connect(settings, autocommit=True) as connection:
-            checkpoints.move(connection, place_of(where), log_id, ends)
+            checkpoints.move_offset(
+                connection, place_of(where), log_id, before=ends[0], after=ends[1]
+            )
 
     return OffsetStore(stands, move)
 
@@ -95,10 +97,12 @@ def _store_alongside_kafka(service: str, settings: Settings) -> OffsetStore:
 
     def stands(where: TopicPartition, log_id: str) -> int | None:
         with connect(settings, autocommit=True) as connection:
-            return positions.position(connection, service, where, log_id)
+            return positions.read_position(connection, service, where, log_id)
 
     def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
         with connect(settings, autocommit=True) as connection:
-            positions.skip(connection, service, where, log_id, ends)
+            positions.skip_message(
+                connection, service, where, log_id, before=ends[0], after=ends[1]
+            )
 
     return OffsetStore(stands, move, alongside_kafka=True)

@@ -69,9 +69,9 @@ def routes(context: WebContext) -> APIRouter:
             return administrators_only(demo)
         try:
             async with context.database() as connection:
-                patients = await roster.patients(connection)
-                devices = await roster.devices(connection)
-                users = await roster.users(connection)
+                patients = await roster.patient_lines(connection)
+                devices = await roster.device_lines(connection)
+                users = await roster.user_lines(connection)
                 wards = await burden.by_ward(connection)
         except UnavailableError:
             return database_unavailable(demo)

@@ -15,7 +15,7 @@ from dashboard.handover.view import View, readable_summary
 from dashboard.shell.templating import render_page
 from explain.shift_summary.records import Window
 from store.episodes import board
-from store.episodes.shift import Of, shift
+from store.episodes.shift import Subject, fetch_shift
 from vigil.service.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ class SummaryPages:
     async def show(self, hours: str = "", ward: str = "", patient: str = "") -> Response:
         """The summary of a patient, of a ward, or of everyone."""
         length = int(hours) if hours in {str(one) for one in HOURS} else HOURS[0]
-        window, of = Window(self._context.clock(), length), Of("" if patient else ward, patient)
+        window, of = (
+            Window(self._context.clock(), length),
+            Subject("" if patient else ward, patient),
+        )
         try:
             async with self._context.database() as connection:
                 one = await board.patient(connection, patient) if patient else None

@@ -16,7 +16,7 @@ from dashboard.shell import wording
 from dashboard.shell.templating import environment, render
 from explain.questions.table import question_table
 from store.episodes.board import Episode, Patient, Value
-from store.episodes.evidence import Basis, Deed
+from store.episodes.evidence import Basis, StoredAction
 
 VERBS: Mapping[str, str] = {
     "acknowledge": "acknowledged",

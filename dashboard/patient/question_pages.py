@@ -59,7 +59,7 @@ class QuestionPages:
         try:
             async with self._context.database() as connection:
                 who = await board.patient(connection, patient_id)
-                step = await steps.told(connection, patient_id, event_id) if who else None
+                step = await steps.announced_step(connection, patient_id, event_id) if who else None
         except UnavailableError:
             return database_unavailable(self._demo)
         if who is None or step is None:

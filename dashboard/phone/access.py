@@ -80,7 +80,7 @@ async def find_phone(request: Request, context: WebContext) -> Phone | None:
         return None
     with translated():
         async with context.pool.connection() as connection:
-            return await phones.by_token(connection, token)
+            return await phones.phone_by_token(connection, token)
 
 
 def require_same_origin(request: Request, settings: Settings) -> None:

@@ -79,7 +79,7 @@ class EnrolmentPages:
         with translated():
             async with self._context.pool.connection() as connection:
                 token = await phones.redeem(connection, code, now, replaced=before)
-                link = await phones.look(connection, code, now) if token is None else "open"
+                link = await phones.link_status(connection, code, now) if token is None else "open"
         if token is None:
             return self._link_error(request, link, before)
         response = RedirectResponse(PREFIX, 303)

@@ -109,7 +109,7 @@ async def review_phrases(
         UnavailableError: broker or database are unavailable; nothing was recorded.
     """
     async with context.database() as connection:
-        held = await phrases.held(connection, list(wanted))
+        held = await phrases.current_phrases(connection, list(wanted))
     if held.keys() != wanted.keys():
         return GONE
     if any(held[each].revision != revision for each, revision in wanted.items()):
@@ -137,11 +137,11 @@ async def edit_phrase(
     """
     text = " ".join(text.split())
     async with context.database() as connection:
-        held = (await phrases.held(connection, [phrase_id])).get(phrase_id)
+        held = (await phrases.current_phrases(connection, [phrase_id])).get(phrase_id)
         if held is None:
             return GONE
         new_id = ids.phrase_id(held.signature, text)
-        same = (await phrases.held(connection, [new_id])).get(new_id)
+        same = (await phrases.current_phrases(connection, [new_id])).get(new_id)
     problem = _problem(held, revision, text)
     if problem is not None:
         return problem
@@ -178,7 +178,7 @@ async def _is_confirmed(context: WebContext, revisions: Sequence[Phrase]) -> boo
     deadline = time.monotonic() + CONFIRM_SECONDS
     while time.monotonic() < deadline:
         async with context.database() as connection:
-            held = await phrases.held(connection, list(wanted))
+            held = await phrases.current_phrases(connection, list(wanted))
         if all(each in held and held[each].revision >= wanted[each] for each in wanted):
             return True
         await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What a channel is: one way to reach a person, one file each beside this one.
+"""The interface of a channel: one way to reach a person, in a module of its own in this folder.
 
 The worker calls :meth:`Channel.recipients` on the stream's thread when it plans, and
 :meth:`Channel.send` on threads of the channel's own, several at once.
@@ -7,24 +7,26 @@ The worker calls :meth:`Channel.recipients` on the stream's thread when it plans
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from store.database.connections import Connection
 from store.notifications.deliveries import Channel as ChannelName
 from store.notifications.deliveries import Delivery
 
 
-class Outcome(NamedTuple):
-    """What became of one attempt."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The outcome of one attempt."""
 
     state: Literal["sent", "retry", "failed", "dropped"]
-    """``retry``: not now, perhaps later; ``failed``: never; ``dropped``: nobody to send it to."""
+    """``retry``: not accepted now, perhaps later; ``failed``: never; ``dropped``: no recipient."""
     detail: str = ""
-    """A few words for the log. Never an address, a secret or anything about a patient."""
+    """A short text for the log, without addresses, secrets or patient data."""
     retry_after_seconds: float | None = None
-    """How long the other side asked us to wait."""
+    """The wait that the remote service asked for."""
     recipient_gone: bool = False
-    """The other side says that this recipient exists no more."""
+    """The remote service reports that this recipient no longer exists."""
 
 
 class Channel(Protocol):
@@ -32,19 +34,19 @@ class Channel(Protocol):
 
     name: ChannelName
     threads: int
-    """How many deliveries are sent at once."""
+    """Deliveries sent concurrently."""
 
     def recipients(
         self, connection: Connection, patient_ids: Collection[str]
     ) -> Mapping[str, Sequence[str]]:
-        """Patient → whom to tell, by ids that hold no address and stay the same."""
+        """Patient id → ids of the recipients to notify: stable, and without addresses."""
 
     def send(self, delivery: Delivery) -> Outcome:
         """Try once. Returns within :data:`LEASE_SECONDS`, whatever the network does.
 
-        What the network or the other side does is an outcome, never an exception.
+        Errors of the network or the remote service are an outcome, never an exception.
         """
 
 
 LEASE_SECONDS = 60.0
-"""A claim that is not settled by then is taken for a process that died."""
+"""A claim without an outcome after this long counts as that of a process that died."""

@@ -1,8 +1,8 @@
-"""On-call staff, through whatever service Apprise speaks to (https://github.com/caronc/apprise).
+"""On-call staff, through any service that Apprise supports (https://github.com/caronc/apprise).
 
-Most of those services are other companies', so a message says where to look and never what was
-measured. Each URL is a recipient of its own: one that is down does not make the others be told
-twice.
+Most of these services are run by third parties, so a message contains a link and never a measured
+value. Each URL is a recipient of its own: a service that is down does not cause the others to be
+notified twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import apprise
 
-from notify import words
+from notify import texts
 from notify.channels.contract import Outcome
 from store.database.connections import Connection
 from store.notifications.deliveries import Channel, Delivery
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def recipient_id(url: str) -> str:
-    """Names an Apprise URL without what it holds (it carries passwords and tokens)."""
+    """An id for an Apprise URL that does not reveal it (it contains passwords and tokens)."""
     return f"oncall-{sha256(url.encode()).hexdigest()[:16]}"
 
 
@@ -51,11 +51,11 @@ class OnCall:
         return dict.fromkeys(patient_ids, everybody)
 
     def send(self, delivery: Delivery) -> Outcome:
-        """Tell one of the on-call services."""
+        """Notify one of the on-call services."""
         service = self._services.get(delivery.recipient)
         if service is None:
             return Outcome("dropped", "no longer in VIGIL_ONCALL_URLS")
-        text = words.on_call(delivery, self._board + quote(delivery.patient_id, safe=""))
+        text = texts.on_call_text(delivery, self._board + quote(delivery.patient_id, safe=""))
         urgent = delivery.priority == "high"
         taken = service.notify(
             title=text.title,

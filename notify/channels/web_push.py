@@ -1,9 +1,9 @@
 """Web Push to the patient's phone: RFC 8030 (protocol), 8291 (encryption), 8292 (VAPID).
 
-The push service in between (the browser maker's) sees neither text nor patient: the payload is
-encrypted for the phone, and it is neutral even so. ``Topic`` stands for the alert, so that a repeat
-takes the place of what still waits there. It is keyed: an alert's id is a plain hash of patient,
-kind and onset, which the push service could guess. The phone gets the id, inside the encryption.
+The push service (the browser vendor's) sees neither text nor patient: the payload is encrypted for
+the phone, and neutral even so. ``Topic`` identifies the alert, so that a repeat replaces a message
+that is still queued there. It is keyed: an alert's id is a plain hash of patient, kind and onset,
+which the push service could guess. The phone receives the id inside the encrypted payload.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import requests
 from py_vapid import Vapid02, VapidException
 from pywebpush import WebPushException, webpush
 
-from notify import words
+from notify import texts
 from notify.channels.contract import Outcome
 from store.database.connections import Connection
 from store.notifications import subscriptions
@@ -34,24 +34,24 @@ if TYPE_CHECKING:
     from vigil.values.clock import Clock
 
 TIMEOUT_SECONDS = 10.0
-"""To connect, and then again for the answer."""
+"""Timeout for connecting, and again for the response."""
 URGENCY: MappingProxyType[Priority, str] = MappingProxyType(
     {"high": "high", "medium": "normal", "low": "low"}
 )
-"""RFC 8030 §5.3: ``high`` wakes a sleeping phone, ``normal`` waits until it saves no battery."""
+"""RFC 8030 §5.3: ``high`` wakes a sleeping phone, ``normal`` may wait while it saves battery."""
 _GONE = frozenset({404, 410})
 _NOT_NOW = frozenset({408, 413, 425, 429})
 
 
 class _Session(requests.Session):
-    """Follows no redirect (an allowed host must not send us to another) and reads no ``.netrc``."""
+    """Disables redirects (an allowed host must not send us to another) and ``.netrc``."""
 
     def __init__(self) -> None:
         super().__init__()
         self.auth = lambda request: request
 
     def request(self, *args: Any, **more: Any) -> requests.Response:
-        """One request, answered by the host it was meant for."""
+        """One request, without redirects."""
         return super().request(*args, **{**more, "allow_redirects": False})
 
 
@@ -68,7 +68,7 @@ class WebPush:
         self._vapid = Vapid02.from_raw(private_key.encode())
         self._topic_key = topic_key(private_key)
         self._clock = clock
-        self._local = threading.local()  # a session is not for several threads
+        self._local = threading.local()  # a session is not thread-safe
         try:
             self._vapid.sign({"sub": self._contact, "aud": "https://push.invalid"})
         except VapidException:
@@ -83,10 +83,10 @@ class WebPush:
         self, connection: Connection, patient_ids: Collection[str]
     ) -> Mapping[str, Sequence[str]]:
         """The live push subscriptions of each patient's phones."""
-        return subscriptions.live(connection, patient_ids)
+        return subscriptions.live_subscriptions(connection, patient_ids)
 
     def send(self, delivery: Delivery) -> Outcome:
-        """Hand a message to the push service of the phone's browser."""
+        """Post a message to the push service of the phone's browser."""
         if delivery.endpoint is None:
             return Outcome("dropped", "the phone takes no messages any more")
         if not endpoint_allowed(delivery.endpoint, self._hosts):
@@ -123,8 +123,8 @@ class WebPush:
         )
 
     def payload(self, delivery: Delivery) -> bytes:
-        """What the phone's service worker is given; nothing in it is about health."""
-        title, body = words.lock_screen(delivery)
+        """The message for the phone's service worker, as JSON; without health data."""
+        title, body = texts.lock_screen_text(delivery)
         return msgspec.json.encode(
             {
                 "delivery_id": delivery.delivery_id,
@@ -147,7 +147,7 @@ class WebPush:
         return Outcome("failed", detail)
 
     def _wait(self, retry_after: str | None) -> float | None:
-        """Seconds, of a Retry-After in seconds or as a date (RFC 9110 §10.2.3)."""
+        """Seconds until a Retry-After: a number of seconds or a date (RFC 9110 §10.2.3)."""
         if retry_after is None:
             return None
         if retry_after.strip().isdigit():

@@ -1,8 +1,8 @@
-"""Plans deliveries: reads alerts and actions, and writes to the database who is to be told.
+"""Plans deliveries: reads alerts and actions, and writes to the database who is to be notified.
 
-Nothing is sent here (see :mod:`notify.sending.sender`), so no slow push service can hold the stream
-up. One transaction a batch: what is planned and what it was decided on are durable together, and a
-batch that comes again plans nothing new.
+Nothing is sent here (see :mod:`notify.sending.sender`), so a slow push service cannot delay the
+stream. Each batch is one transaction: the plan and the facts that it was decided on are durable
+together, and a batch that is read again plans nothing new.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from notify.planning import policy
 from notify.planning.policy import Page
 from store.database.connections import Connection, Pool, translated
 from store.notifications import deliveries, paging
-from store.notifications.deliveries import Planned
+from store.notifications.deliveries import PlannedDelivery
 from store.workers.positions import Positions
 from store.writing.writer import REFUSED
 from vigil.contracts import clock_check, topics
@@ -36,39 +36,49 @@ from vigil.values.clock import from_millis
 
 if TYPE_CHECKING:
     from notify.channels.contract import Channel
-    from notify.sending.sender import Bell
+    from notify.sending.sender import WakeSignal
     from vigil.values.clock import Clock
 
 log = logs.get("notify")
 
 
+@dataclass(frozen=True, slots=True)
+class DuePage:
+    """A page, and the message that requires it."""
+
+    message: Alert | Action
+    page: Page
+    published: datetime
+    """When the message was published to its topic."""
+
+
 @dataclass(slots=True)
 class Batch:
-    """What a batch of messages comes to, before anything is written."""
+    """The result of a batch of messages, before anything is written."""
 
-    pages: list[tuple[Alert | Action, Page, datetime]] = field(default_factory=list)
-    told: dict[str, Priority] = field(default_factory=dict)
-    """Event → the new level it is told at."""
+    pages: list[DuePage] = field(default_factory=list)
+    notified: dict[str, Priority] = field(default_factory=dict)
+    """Event id → the new priority at which it is notified."""
     acknowledged: dict[str, datetime] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
 
-    def take_alert(
+    def add_alert(
         self, alert: Alert, published: datetime, before: Priority | None, demo: bool
     ) -> None:
-        """Add an alert's step. ``before``: the level told in earlier batches."""
-        page = policy.page_of_alert(alert, self.told.get(alert.event_id, before), demo)
+        """Add an alert's step. ``before``: the priority notified in earlier batches."""
+        page = policy.page_for_alert(alert, self.notified.get(alert.event_id, before), demo)
         if page is not None:
-            self.pages.append((alert, page, published))
-            self.told[alert.event_id] = page.priority
-        elif policy.ends(alert):
+            self.pages.append(DuePage(alert, page, published))
+            self.notified[alert.event_id] = page.priority
+        elif policy.ends_episode(alert):
             self.closed.add(alert.event_id)
 
-    def take_action(self, action: Action, published: datetime) -> None:
-        """Add what a person did."""
-        page = policy.page_of_action(action)
+    def add_action(self, action: Action, published: datetime) -> None:
+        """Add a person's action."""
+        page = policy.page_for_action(action)
         if page is not None:
-            self.pages.append((action, page, published))
-        elif policy.acknowledges(action):
+            self.pages.append(DuePage(action, page, published))
+        elif policy.is_acknowledgement(action):
             latest = self.acknowledged.get(action.event_id, action.time)
             self.acknowledged[action.event_id] = max(latest, action.time)
 
@@ -83,55 +93,55 @@ class Planner(Stateless):
         self,
         pool: Pool,
         channels: Sequence[Channel],
-        bell: Bell,
+        *,
+        wake_signal: WakeSignal,
         clock: Clock,
         health: Health,
-        *,
         demo: bool,
         positions: Positions | None = None,
     ):
-        """``positions``: where it stands in the database; None: Kafka's offsets alone count."""
+        """``positions``: offsets stored in the database; None: only Kafka's are used."""
         self._pool = pool
         self._channels = channels
-        self._bell = bell
+        self._wake_signal = wake_signal
         self._clock = clock
         self._health = health
         self._demo = demo
         self._positions = positions
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """Goes on from where the database stands, where that is before what Kafka has: what was
-        planned since is planned again, by the times at which it was published first.
+        """Resume from the database's offset where it is lower than Kafka's: later messages are
+        planned again, by the times at which they were first published.
 
         Raises:
-            UnavailableError: broker or database are away.
+            UnavailableError: broker or database are unavailable.
         """
         return self._positions.assigned(partitions) if self._positions else {}
 
     def passed(self, ends: Mapping[TopicPartition, int]) -> None:
-        """Notes how far the database is."""
+        """Note up to which offsets the database is current."""
         if self._positions:
             self._positions.passed(ends)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
-        """Forgets where it stood."""
+        """Forget the offsets of these partitions."""
         if self._positions:
             self._positions.revoked(partitions)
 
     def checkpoint(self) -> None:
-        """Saves how far the database is.
+        """Save the offsets in the database.
 
         Raises:
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
         if self._positions:
             self._positions.save()
 
     def handle(self, batch: Sequence[Received]) -> Handled:
-        """Write down who is to be told, and what has stopped.
+        """Store who is to be notified, and which episodes were acknowledged or have ended.
 
         Raises:
-            UnavailableError: the database is away; nothing was written.
+            UnavailableError: the database is unavailable; nothing was written.
         """
         if not any(self._matters(received.message) for received in batch):
             return Handled()
@@ -143,14 +153,14 @@ class Planner(Stateless):
             new, rejected = self._one_by_one(batch)
         self._health.count("deliveries_planned", new)
         if new:
-            self._bell.ring()
+            self._wake_signal.wake()
         return Handled(rejected=rejected)
 
     def probe(self) -> None:
-        """Plan for a good alert and a good action, and take it back.
+        """Plan a valid alert and a valid action, and roll back.
 
         Raises:
-            UnavailableError: the database is away, or lacks a table.
+            UnavailableError: the database is unavailable, or lacks a table.
         """
         now = self._clock()
         alert = replace(
@@ -165,8 +175,8 @@ class Planner(Stateless):
             self._plan(connection, batch)
 
     def _one_by_one(self, batch: Sequence[Received]) -> tuple[int, list[Rejected]]:
-        """The same, where the database refuses something that stands in one of them: however many
-        those are, who is to be told of the others does not wait for it."""
+        """Plan message by message, because the database refuses the content of at least one: the
+        others are planned all the same."""
         new, rejected = 0, []
         with translated(), self._pool.connection() as connection:
             for received in batch:
@@ -178,35 +188,37 @@ class Planner(Stateless):
         return new, rejected
 
     def _plan(self, connection: Connection, batch: Sequence[Received]) -> int:
-        """Write it down; returns how many deliveries are new."""
-        found = self._weigh(connection, batch)
+        """Write the plan; returns how many deliveries are new."""
+        found = self._collect(connection, batch)
         rows = self._rows(connection, found)
         new = deliveries.plan(connection, rows, self._clock())
-        paging.tell(connection, found.told)
-        paging.acknowledge(connection, found.acknowledged)
-        paging.close(connection, found.closed, self._clock())
+        paging.record_notified(connection, found.notified)
+        paging.record_acknowledged(connection, found.acknowledged)
+        paging.record_closed(connection, found.closed, self._clock())
         return new
 
     def _matters(self, message: object) -> bool:
-        """Whether a message can change anything: most cannot, and cost no transaction."""
+        """Whether a message can change the plan: most cannot, and cost no transaction."""
         if isinstance(message, Alert):
-            found = policy.page_of_alert(message, None, self._demo)
-            return found is not None or policy.ends(message)
+            found = policy.page_for_alert(message, None, self._demo)
+            return found is not None or policy.ends_episode(message)
         return isinstance(message, Action) and (
-            policy.page_of_action(message) is not None or policy.acknowledges(message)
+            policy.page_for_action(message) is not None or policy.is_acknowledgement(message)
         )
 
-    def _weigh(self, connection: Connection, batch: Sequence[Received]) -> Batch:
+    def _collect(self, connection: Connection, batch: Sequence[Received]) -> Batch:
         events = {r.message.event_id for r in batch if isinstance(r.message, Alert)}
-        before = paging.told(connection, events)
+        before = paging.notified_levels(connection, events)
         found = Batch()
         for received in batch:
             published = self._published(received)
             match received.message:
                 case Alert() as alert:
-                    found.take_alert(alert, published, before.get(alert.event_id), self._demo)
+                    found.add_alert(
+                        alert, published, before=before.get(alert.event_id), demo=self._demo
+                    )
                 case Action() as action:
-                    found.take_action(action, published)
+                    found.add_action(action, published)
         return found
 
     def _published(self, received: Received) -> datetime:
@@ -215,11 +227,11 @@ class Planner(Stateless):
         now, published = self._clock(), from_millis(received.raw.timestamp)
         return now if published is None or published > now + clock_check.AHEAD else published
 
-    def _rows(self, connection: Connection, found: Batch) -> list[Planned]:
-        patients = {message.patient_id for message, _, _ in found.pages}
+    def _rows(self, connection: Connection, found: Batch) -> list[PlannedDelivery]:
+        patients = {due.message.patient_id for due in found.pages}
         if not patients:
             return []
-        rows: list[Planned] = []
+        rows: list[PlannedDelivery] = []
         for channel in self._channels:
             known = channel.recipients(connection, patients)
             rows.extend(self._rows_of(channel, known, found))
@@ -227,36 +239,35 @@ class Planner(Stateless):
 
     def _rows_of(
         self, channel: Channel, known: Mapping[str, Sequence[str]], found: Batch
-    ) -> Iterable[Planned]:
-        for message, page, published in found.pages:
-            if channel.name not in page.channels:
+    ) -> Iterable[PlannedDelivery]:
+        for due in found.pages:
+            if channel.name not in due.page.channels:
                 continue
-            recipients = known.get(message.patient_id, ())
+            recipients = known.get(due.message.patient_id, ())
             if not recipients:
                 self._health.count("pages_without_recipient")
             for recipient in recipients:
-                yield planned(message, page, published, channel, recipient)
+                yield delivery_for(due, channel, recipient)
 
 
 def _refused(error: Exception) -> WireError:
     return WireError(
-        f"The database cannot keep what it says ({type(error).__name__}).",
+        f"The database refuses its content ({type(error).__name__}).",
         code="wire.rejected",
-        how_to_fix="Mend the producer, then `vigil deadletter redrive`.",
+        how_to_fix="Fix the producer, then `vigil deadletter redrive`.",
     )
 
 
-def planned(
-    message: Alert | Action, page: Page, published: datetime, channel: Channel, recipient: str
-) -> Planned:
+def delivery_for(due: DuePage, channel: Channel, recipient: str) -> PlannedDelivery:
     """The row of one recipient's delivery."""
+    message, page = due.message, due.page
     if isinstance(message, Alert):
         alert_id, sequence, kind = message.alert_id, message.sequence, message.kind
         cause, synthetic = f"{alert_id}:{sequence}", message.synthetic
     else:
         alert_id, sequence, kind = ids.alert_id(message.event_id), 0, ""
-        cause, synthetic = message.action_id, False  # the patient's own row says so when it is sent
-    return Planned(
+        cause, synthetic = message.action_id, False  # read from the patient's row when it is sent
+    return PlannedDelivery(
         cause=cause,
         alert_id=alert_id,
         event_id=message.event_id,
@@ -267,7 +278,7 @@ def planned(
         priority=page.priority,
         kind=kind,
         reason=page.reason,
-        made_at=published,
-        expires_at=policy.useful_until(published, page.priority),
+        made_at=due.published,
+        expires_at=policy.expires_at(due.published, page.priority),
         synthetic=synthetic,
     )

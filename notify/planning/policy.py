@@ -1,6 +1,6 @@
-"""Who is told what, and what ends it: pure rules, with no I/O (see ``docs/notification.md``).
+"""Who is notified of what, and what ends it: pure rules, without I/O (``docs/notification.md``).
 
-told of                                        on-call   patient's phone
+notified of                                    on-call   patient's phone
 an episode first at high or medium priority      yes          yes
 its rise from medium to high                     yes           no
 a patient's "I need help"                        yes           no
@@ -21,66 +21,66 @@ from vigil.domain.alert import Alert
 from vigil.domain.kinds import PRIORITY_ORDER, Priority
 
 PATIENT = "patient"
-"""The actor of what comes from a phone page."""
+"""The actor of actions taken on a phone page."""
 EVERYBODY: frozenset[Channel] = frozenset({"on_call", "web_push"})
 STAFF: frozenset[Channel] = frozenset({"on_call"})
 
-USEFUL_FOR: MappingProxyType[Priority, timedelta] = MappingProxyType(
+EXPIRES_AFTER: MappingProxyType[Priority, timedelta] = MappingProxyType(
     {"high": timedelta(hours=4), "medium": timedelta(hours=2), "low": timedelta(hours=1)}
 )
-"""How long after it was published a message is still worth sending (our own figures)."""
+"""How long after publication a message is still worth sending (our own figures)."""
 
-_ASKS_FOR_STAFF: MappingProxyType[str, Reason] = MappingProxyType(
+_CALLS_STAFF: MappingProxyType[str, Reason] = MappingProxyType(
     {"need_help": "need_help", "escalate": "escalated"}
 )
-_SHOWS_THAT_STAFF_KNOW = frozenset({"acknowledge", "snooze", "resolve"})
+_ACKNOWLEDGING = frozenset({"acknowledge", "snooze", "resolve"})
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Somebody is to be told."""
+    """Somebody is to be notified."""
 
     reason: Reason
     priority: Priority
     channels: frozenset[Channel]
 
 
-def page_of_alert(alert: Alert, told: Priority | None, demo: bool) -> Page | None:
-    """What an alert's step asks for; None: nobody is told of it.
+def page_for_alert(alert: Alert, notified: Priority | None, demo: bool) -> Page | None:
+    """The page that an alert's step requires; None: nobody is notified.
 
     Args:
-        told: the most urgent priority at which this episode was told before.
+        notified: the most urgent priority at which this episode was notified before; None: never.
         demo: whether synthetic data may page (a demonstration).
     """
     if not _may_page(alert, demo):
         return None
-    if told is None:
+    if notified is None:
         reason: Reason = "opened" if alert.phase == "opened" else "raised"
         return Page(reason, alert.priority, EVERYBODY)
-    if PRIORITY_ORDER[alert.priority] < PRIORITY_ORDER[told]:
+    if PRIORITY_ORDER[alert.priority] < PRIORITY_ORDER[notified]:
         return Page("raised", alert.priority, STAFF)
     return None
 
 
-def page_of_action(action: Action) -> Page | None:
-    """What a person's action asks for; None: nobody is told of it."""
-    reason = _ASKS_FOR_STAFF.get(action.verb)
+def page_for_action(action: Action) -> Page | None:
+    """The page that a person's action requires; None: nobody is notified."""
+    reason = _CALLS_STAFF.get(action.verb)
     return Page(reason, "high", STAFF) if reason else None
 
 
-def acknowledges(action: Action) -> bool:
-    """Whether it shows that staff know of the alert: pages for what came before are dropped."""
-    return action.actor != PATIENT and action.verb in _SHOWS_THAT_STAFF_KNOW
+def is_acknowledgement(action: Action) -> bool:
+    """Whether it shows that staff know of the alert: pages published before it are dropped."""
+    return action.actor != PATIENT and action.verb in _ACKNOWLEDGING
 
 
-def ends(alert: Alert) -> bool:
-    """Whether it is an episode's last step, after which news of it is no news."""
+def ends_episode(alert: Alert) -> bool:
+    """Whether it is an episode's last step, after which pages about it are obsolete."""
     return alert.category == "clinical" and alert.phase == "closed"
 
 
-def useful_until(published: datetime, priority: Priority) -> datetime:
-    """When a message of this priority is out of date."""
-    return published + USEFUL_FOR[priority]
+def expires_at(published: datetime, priority: Priority) -> datetime:
+    """When a message of this priority expires."""
+    return published + EXPIRES_AFTER[priority]
 
 
 def _may_page(alert: Alert, demo: bool) -> bool:

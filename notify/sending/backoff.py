@@ -1,4 +1,4 @@
-"""When a delivery that was not taken is tried again."""
+"""When a delivery that was not accepted is retried."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from hashlib import sha256
 FIRST_SECONDS = 5.0
 LONGEST_SECONDS = 300.0
 SPREAD = 0.25
-"""Up to this share is added, so that what failed together does not come back together."""
+"""Up to this share is added, so that deliveries that failed together are not retried together."""
 
 
-def pause(attempts: int, delivery_id: str, retry_after_seconds: float | None = None) -> timedelta:
+def retry_pause(
+    attempts: int, delivery_id: str, retry_after_seconds: float | None = None
+) -> timedelta:
     """How long to wait after the given number of attempts.
 
-    5 s, doubling up to 5 min, plus a spread that the delivery's id decides (so the same delivery
-    always waits the same). A service that asks for longer is given it.
+    5 s, doubling up to 5 min, plus a spread derived from the delivery's id (so the same delivery
+    always waits the same time). A longer ``Retry-After`` is respected.
 
     >>> pause(1, "a") < pause(2, "a") < pause(3, "a")
     True

@@ -1,9 +1,9 @@
-"""Sends what is planned, on threads of its own.
+"""Sends the planned deliveries, on threads of its own.
 
-One thread claims what is due and hands each claim to the threads of its channel, as many at once
-as the channel allows; so a slow push service holds up neither the stream nor the on-call staff.
-The order is claim, send, record. Whoever dies in between leaves a claim that lapses with its lease,
-and the delivery is sent again.
+One thread claims deliveries that are due and hands each to the threads of its channel, as many at
+once as the channel allows; so a slow push service delays neither the stream nor the on-call staff.
+The order is claim, send, record. A process that dies in between leaves a claim that expires with
+its lease, and the delivery is sent again.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from notify.channels.contract import LEASE_SECONDS, Channel, Outcome
-from notify.sending.backoff import pause
+from notify.sending.backoff import retry_pause
 from store.database.connections import Pool, translated
 from store.notifications import deliveries, subscriptions
 from store.notifications.deliveries import Delivery
@@ -32,66 +34,69 @@ log = logs.get("sender")
 
 LEASE = timedelta(seconds=LEASE_SECONDS)
 HANGS_SECONDS = 2.0 * LEASE_SECONDS
-"""A delivery is sent within its lease, and recorded within half of it again."""
+"""A channel whose oldest delivery takes longer hangs: a delivery is sent within its lease, and
+recorded within half a lease after that."""
 TURN_SECONDS = 60.0
-"""The longest turn: a database that does not answer is given up sooner."""
-LOOK_SECONDS = 1.0
-"""How often the queue is looked at when nobody rings."""
+"""Longest time between two beats: a database that does not answer times out sooner."""
+POLL_SECONDS = 1.0
+"""How often the queue is read without a wake signal."""
+RECORD_PAUSE_SECONDS = 0.5
+"""Between two attempts to record an outcome."""
 
 
-class Bell:
-    """Wakes whoever waits; a ring that nobody waits for is kept for the next."""
+class WakeSignal:
+    """Wakes a waiting thread; a signal while nobody waits is kept for the next wait."""
 
     def __init__(self) -> None:
-        self._rung = threading.Event()
+        self._event = threading.Event()
 
-    def ring(self) -> None:
-        """Something is to be done."""
-        self._rung.set()
+    def wake(self) -> None:
+        """Signal that there is something to do."""
+        self._event.set()
 
     def wait(self, seconds: float) -> None:
-        """Until it rings, or for so long."""
-        self._rung.wait(seconds)
-        self._rung.clear()
+        """Wait for the signal, at most so long."""
+        self._event.wait(seconds)
+        self._event.clear()
 
 
-class Lane:
-    """A channel with its threads."""
+class ChannelThreads:
+    """A channel and the threads that send on it."""
 
     def __init__(self, channel: Channel):
         self.channel = channel
         self._free = threading.Semaphore(channel.threads)
-        self._begun: dict[str, float] = {}
-        """Delivery → when it was begun, in monotonic seconds."""
+        self._started: dict[str, float] = {}
+        """Delivery id → when its sending started, in monotonic seconds."""
         self._threads = ThreadPoolExecutor(channel.threads, f"send-{channel.name}")
 
-    def enter(self) -> bool:
+    def acquire(self) -> bool:
         """Take a thread if one is free."""
         return self._free.acquire(blocking=False)
 
-    def leave(self) -> None:
-        """Give a thread back."""
+    def release(self) -> None:
+        """Return a thread."""
         self._free.release()
 
     def submit(self, sender: Sender, delivery: Delivery) -> None:
-        """Deliver on the thread that was taken."""
+        """Deliver on the thread that was acquired."""
         self._threads.submit(sender.deliver, self, delivery)
 
-    def begin(self, delivery_id: str) -> None:
-        """Its sending begins."""
-        self._begun[delivery_id] = time.monotonic()
+    def mark_started(self, delivery_id: str) -> None:
+        """The sending of a delivery starts."""
+        self._started[delivery_id] = time.monotonic()
 
-    def end(self, delivery_id: str) -> None:
-        """It is sent and recorded, or given up."""
-        self._begun.pop(delivery_id, None)
+    def mark_finished(self, delivery_id: str) -> None:
+        """A delivery is sent and recorded, or recording it failed."""
+        self._started.pop(delivery_id, None)
 
-    def longest(self) -> float:
-        """For how many seconds the oldest is being sent now; 0: none is."""
-        begun = list(self._begun.values())
-        return time.monotonic() - min(begun) if begun else 0.0
+    def longest_seconds(self) -> float:
+        """How long the oldest delivery has been in progress; 0: none is."""
+        started = list(self._started.values())
+        return time.monotonic() - min(started) if started else 0.0
 
     def close(self) -> None:
-        """Wait until what is being sent has been sent and recorded."""
+        """Wait until every delivery in progress is sent and recorded."""
         self._threads.shutdown(wait=True)
 
 
@@ -99,127 +104,144 @@ class Sender:
     """The queue's worker; :meth:`run` on a thread of its own."""
 
     def __init__(
-        self, pool: Pool, channels: Sequence[Channel], bell: Bell, clock: Clock, health: Health
+        self,
+        pool: Pool,
+        channels: Sequence[Channel],
+        *,
+        wake_signal: WakeSignal,
+        clock: Clock,
+        health: Health,
     ):
         self._pool = pool
-        self._lanes = [Lane(channel) for channel in channels]
-        self._bell = bell
+        self._channels = [ChannelThreads(channel) for channel in channels]
+        self._wake_signal = wake_signal
         self._clock = clock
         self._health = health
         self.beat: Callable[[], None] = lambda: None
-        """Called with each turn."""
+        """Called with each pass over the queue."""
 
     def look(self) -> Look:
-        """Channels that do not come back from a delivery."""
+        """Report channels that hang in a delivery."""
         return Look(
             {
-                f"channel.{lane.channel.name}": Trouble(
-                    f"The channel {lane.channel.name} has not come back from a delivery for more"
+                f"channel.{threads.channel.name}": Trouble(
+                    f"The channel {threads.channel.name} has not come back from a delivery for more"
                     f" than {HANGS_SECONDS:.0f} s."
                 )
-                for lane in self._lanes
-                if lane.longest() > HANGS_SECONDS
+                for threads in self._channels
+                if threads.longest_seconds() > HANGS_SECONDS
             }
         )
 
     def run(self, stop: threading.Event) -> None:
-        """Send until told to stop, and then what has been begun."""
+        """Send until ``stop`` is set, and then finish every delivery in progress."""
         try:
             while not stop.is_set():
                 self.beat()
                 try:
-                    self.turn()
+                    self.run_once()
                     self._health.trouble("sender", None)
                 except UnavailableError as error:
                     self._health.trouble("sender", error.message)
                     log.warning("waiting", code=error.code, how_to_fix=error.how_to_fix)
-                except Exception as error:  # the queue must outlive whatever one turn meets
+                except Exception as error:  # no error of one pass may end the queue
                     self._health.trouble("sender", type(error).__name__)
-                    log.exception("turn failed")
-                    stop.wait(LOOK_SECONDS)
-                self._bell.wait(LOOK_SECONDS)
+                    log.exception("sending failed")
+                    stop.wait(POLL_SECONDS)
+                self._wake_signal.wait(POLL_SECONDS)
         finally:
-            for lane in self._lanes:
-                lane.close()
+            for threads in self._channels:
+                threads.close()
 
-    def turn(self) -> None:
-        """End what is of no use any more, and start what is due.
+    def run_once(self) -> None:
+        """Drop obsolete deliveries, and start those that are due.
 
         Raises:
-            UnavailableError: the database is away.
+            UnavailableError: the database is unavailable.
         """
         now = self._clock()
         with translated(), self._pool.connection() as connection:
-            for state, count in deliveries.drop_moot(connection, now).items():
+            for state, count in deliveries.drop_obsolete(connection, now).items():
                 self._health.count(f"deliveries_{state}", count)
                 log.info("ended unsent", state=state, count=count)
             waiting = deliveries.backlog(connection, now)
         self._health.gauge("deliveries_pending", waiting.pending)
         self._health.gauge("deliveries_oldest_seconds", waiting.oldest_seconds)
         if waiting.pending:
-            for lane in self._lanes:
-                self._fill(lane)
+            for threads in self._channels:
+                self._fill(threads)
 
-    def _fill(self, lane: Lane) -> None:
-        while lane.enter():
+    def _fill(self, threads: ChannelThreads) -> None:
+        while threads.acquire():
             try:
                 with translated(), self._pool.connection() as connection:
-                    claimed = deliveries.claim(connection, lane.channel.name, self._clock(), LEASE)
+                    claimed = deliveries.claim(
+                        connection, threads.channel.name, now=self._clock(), lease=LEASE
+                    )
             except BaseException:
-                lane.leave()
+                threads.release()
                 raise
             if claimed is None:
-                lane.leave()
+                threads.release()
                 return
-            lane.submit(self, claimed)
+            threads.submit(self, claimed)
 
-    def deliver(self, lane: Lane, delivery: Delivery) -> None:
-        """Send one delivery and record what became of it."""
-        lane.begin(delivery.delivery_id)
+    def deliver(self, threads: ChannelThreads, delivery: Delivery) -> None:
+        """Send one delivery and record its outcome."""
+        threads.mark_started(delivery.delivery_id)
         try:
             try:
-                outcome = lane.channel.send(delivery)
-            except Exception as error:  # one delivery's trouble is not the next one's
-                log.exception("channel failed", channel=lane.channel.name)
+                outcome = threads.channel.send(delivery)
+            except Exception as error:  # one failing delivery must not affect the next
+                log.exception("channel failed", channel=threads.channel.name)
                 outcome = Outcome("retry", type(error).__name__)
-            self._record_patiently(delivery, outcome)
+            self._record_with_retry(delivery, outcome)
             self._health.count(f"deliveries_{outcome.state}")
             log.info(
                 "tried",
-                channel=lane.channel.name,
+                channel=threads.channel.name,
                 state=outcome.state,
                 detail=outcome.detail,
                 attempts=delivery.attempts,
                 reason=delivery.reason,
             )
         finally:
-            lane.end(delivery.delivery_id)
-            lane.leave()
-            self._bell.ring()
+            threads.mark_finished(delivery.delivery_id)
+            threads.release()
+            self._wake_signal.wake()
 
-    def _record_patiently(self, delivery: Delivery, outcome: Outcome) -> None:
-        """Record while the claim is ours: unrecorded, it would be sent again."""
-        deadline = time.monotonic() + LEASE_SECONDS / 2
-        while True:
-            try:
-                self._record(delivery, outcome)
-            except UnavailableError as error:
-                if time.monotonic() > deadline:
-                    log.warning("not recorded; it will be sent again", code=error.code)
-                    return
-                time.sleep(0.5)
-            else:
-                return
+    def _record_with_retry(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Record the outcome while the claim is ours: unrecorded, it would be sent again."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(UnavailableError),
+            stop=stop_after_delay(LEASE_SECONDS / 2),
+            wait=wait_fixed(RECORD_PAUSE_SECONDS),
+            reraise=True,
+        )
+        try:
+            retrying(self._record, delivery, outcome)
+        except UnavailableError as error:
+            log.warning("outcome not recorded; will be sent again", code=error.code)
 
     def _record(self, delivery: Delivery, outcome: Outcome) -> None:
         now = self._clock()
         with translated(), self._pool.connection() as connection:
             if outcome.recipient_gone:
-                subscriptions.end(connection, delivery.recipient, outcome.detail, now)
+                subscriptions.end_subscription(
+                    connection, delivery.recipient, because=outcome.detail, now=now
+                )
             if outcome.state == "retry":
-                wait = pause(delivery.attempts, delivery.delivery_id, outcome.retry_after_seconds)
-                deliveries.retry(connection, delivery.delivery_id, now + wait, outcome.detail)
+                wait = retry_pause(
+                    delivery.attempts, delivery.delivery_id, outcome.retry_after_seconds
+                )
+                deliveries.retry(
+                    connection, delivery.delivery_id, at=now + wait, detail=outcome.detail
+                )
             else:
                 deliveries.finish(
-                    connection, delivery.delivery_id, outcome.state, outcome.detail, now
+                    connection,
+                    delivery.delivery_id,
+                    result=outcome.state,
+                    detail=outcome.detail,
+                    now=now,
                 )

@@ -1,1 +1,1 @@
-"""Connections, migrations, and what the driver's errors mean."""
+"""Connections, migrations, and the translation of the driver's errors."""

@@ -1,60 +1,36 @@
-"""Rows as one array a column: a thousand of them are one statement, on any server."""
+"""Many rows as one statement: one array parameter per column, put together by ``unnest``.
+
+The driver encodes the arrays in PostgreSQL's binary format.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from psycopg import sql
 
 Columns = Sequence[tuple[str, str]]
-"""Name and type of each column."""
+"""Name and PostgreSQL type of each column."""
 
 
 def unnest(columns: Columns) -> sql.Composed:
-    """``unnest(%s::text[], …)``: a table of what :func:`turned` gives as parameters."""
-    arrays = (sql.SQL("%s::{}[]").format(sql.SQL(kind)) for _, kind in columns)
+    """``unnest(%b::text[], …)``: a table of the parameters that :func:`to_columns` returns."""
+    arrays = (sql.SQL("%b::{}[]").format(sql.SQL(kind)) for _, kind in columns)
     return sql.SQL("unnest({})").format(sql.SQL(", ").join(arrays))
 
 
-def names(columns: Columns) -> sql.Composed:
-    """The columns' names, with commas."""
+def column_names(columns: Columns) -> sql.Composed:
+    """The columns' names, separated by commas."""
     return sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns)
 
 
-def turned(columns: Columns, rows: Iterable[Sequence[Any]]) -> list[Any]:
-    """The rows, one at least, as one array a column."""
+def to_columns(columns: Columns, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """The rows (at least one) transposed: one list per column. The driver takes lists of one type
+    only, so whole numbers become floats where the column is ``float8``."""
     pairs = zip(columns, zip(*rows, strict=True), strict=True)
-    return [_LITERALS.get(kind, list)(values) for (_, kind), values in pairs]
+    return [_floats(values) if kind == "float8" else list(values) for (_, kind), values in pairs]
 
 
-def _texts(values: Iterable[str | None]) -> str:
-    return f"{{{','.join(['NULL' if v is None else _quoted(v) for v in values])}}}"
-
-
-def _quoted(value: str) -> str:
-    if '"' in value or "\\" in value:
-        value = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{value}"'
-
-
-def _floats(values: Iterable[float | None]) -> str:
-    return f"{{{','.join(['NULL' if v is None else repr(float(v)) for v in values])}}}"
-
-
-def _times(values: Iterable[datetime]) -> str:
-    made, last, text = [], None, ""
-    for value in values:
-        if value is not last:  # neighbours are often the very same object
-            last, text = value, value.isoformat()
-        made.append(text)
-    return f"{{{','.join(made)}}}"
-
-
-_LITERALS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
-    {"text": _texts, "float8": _floats, "timestamptz": _times}
-)
-"""PostgreSQL's array literals, written here because it takes a third of the driver's time. Other
-types are left to the driver."""
+def _floats(values: Iterable[float | None]) -> list[float | None]:
+    return [None if value is None else float(value) for value in values]

@@ -13,8 +13,8 @@ from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from store.database import guard, troubles, waiting
-from store.database.waiting import PatientAsyncConnection, PatientConnection
+from store.database import driver_errors, guard, timeouts
+from store.database.timeouts import AsyncTimeoutConnection, TimeoutConnection
 
 if TYPE_CHECKING:
     from vigil.service.settings import Settings
@@ -27,75 +27,75 @@ Connection = psycopg.Connection[DictRow]
 AsyncConnection = psycopg.AsyncConnection[DictRow]
 
 BOARD_CHANNEL = "vigil_board"
-"""NOTIFY channel on which writers say that something the board shows has changed."""
+"""NOTIFY channel for changes of data that the board shows."""
 DIRECTORY_CHANNEL = "vigil_directory"
-"""NOTIFY channel on which it is said that patients or devices have changed."""
+"""NOTIFY channel for changes of patients or devices."""
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns the database's troubles into :class:`UnavailableError`; a slip of ours stays as it is.
+    """Turn errors of the database into :class:`UnavailableError`; a bug of ours stays as it is.
 
-    A database that lacks a table or column of ours counts as away: they come with `vigil migrate`,
-    which may still be running.
+    A database that lacks a table or column of ours counts as unavailable: `vigil migrate` adds
+    them, and may still be running.
     """
     try:
         yield
     except psycopg.Error as error:
-        trouble = troubles.read(error)
-        if trouble is None:
+        unavailable = driver_errors.translate_error(error)
+        if unavailable is None:
             raise
-        raise trouble from error
+        raise unavailable from error
 
 
 def connect(
     settings: Settings, *, autocommit: bool = False, any_schema: bool = False
 ) -> Connection:
-    """One connection that answers rows as dicts.
+    """Open one connection that returns rows as dicts.
 
     Args:
-        any_schema: do not ask whether the database is one for this version of Vigil.
+        any_schema: skip the check that the database fits this version of Vigil.
 
     Raises:
-        UnavailableError: nobody answers, or the schema is newer or older than the code.
-        SettingsError: the password is a default one outside the demo, or the database is none that
-            Vigil can use.
+        UnavailableError: no answer, or the schema is newer or older than the code.
+        SettingsError: the password is a default one outside the demo, or Vigil cannot use this
+            database.
     """
     with translated():
-        opened = PatientConnection[DictRow].connect(
+        opened = TimeoutConnection[DictRow].connect(
             settings.database(), row_factory=dict_row, autocommit=autocommit, **OPTIONS
         )
         if not any_schema:
             try:
-                _examine(opened)
+                _check_new(opened)
             except BaseException:
                 opened.close()
                 raise
         return opened
 
 
-def _examine(opened: Connection) -> None:
-    guard.ask(opened, guard.connection(opened))
-    opened.commit()  # what was asked began a transaction, and set how errors are logged
+def _check_new(opened: Connection) -> None:
+    guard.run_queries(opened, guard.check_connection(opened))
+    opened.commit()  # the queries began a transaction, and set how errors are logged
 
 
 class Pool(ConnectionPool[psycopg.Connection[DictRow]]):
-    """Gives a connection only once it was asked whether the database is one for Vigil."""
+    """Checks each new connection's database before it is handed out."""
 
     def getconn(self, timeout: float | None = None) -> Connection:
         """As psycopg's; raises what :func:`connect` does."""
         opened = super().getconn(timeout)
-        if opened not in self._examined:
+        if opened not in self._checked:
             try:
-                _examine(opened)
+                _check_new(opened)
             except BaseException:
                 self.putconn(opened)
                 raise
-            self._examined.add(opened)
+            self._checked.add(opened)
         return opened
 
     @cached_property
-    def _examined(self) -> WeakSet[Connection]:
+    def _checked(self) -> WeakSet[Connection]:
         return WeakSet()
 
 
@@ -105,32 +105,32 @@ class AsyncPool(AsyncConnectionPool[AsyncConnection]):
     async def getconn(self, timeout: float | None = None) -> AsyncConnection:
         """As psycopg's; raises what :func:`connect` does."""
         opened = await super().getconn(timeout)
-        if opened not in self._examined:
+        if opened not in self._checked:
             try:
-                await guard.ask_async(opened, guard.connection(opened))
+                await guard.run_queries_async(opened, guard.check_connection(opened))
                 await opened.commit()
             except BaseException:
                 await self.putconn(opened)
                 raise
-            self._examined.add(opened)
+            self._checked.add(opened)
         return opened
 
     @cached_property
-    def _examined(self) -> WeakSet[AsyncConnection]:
+    def _checked(self) -> WeakSet[AsyncConnection]:
         return WeakSet()
 
 
 def open_pool(settings: Settings, size: int = 4) -> Pool:
-    """A pool for a worker with threads; close it, or use it in a ``with``."""
+    """A pool for a worker with threads; close it, or use it in a ``with`` statement."""
     return Pool(
         settings.database(),
-        connection_class=PatientConnection[DictRow],
+        connection_class=TimeoutConnection[DictRow],
         kwargs={"row_factory": dict_row, **OPTIONS},
         min_size=1,
         max_size=size,
         open=True,
         timeout=5,
-        check=waiting.check,
+        check=timeouts.check_connection,
     )
 
 
@@ -138,21 +138,21 @@ def async_pool(settings: Settings, size: int = 8) -> AsyncPool:
     """A pool for the web process; ``await pool.open()`` in its lifespan."""
     return AsyncPool(
         settings.database(),
-        connection_class=PatientAsyncConnection[DictRow],
+        connection_class=AsyncTimeoutConnection[DictRow],
         kwargs={"row_factory": dict_row, **OPTIONS},
         min_size=1,
         max_size=size,
         open=False,
         timeout=5,
-        check=waiting.check_async,
+        check=timeouts.check_connection_async,
     )
 
 
 def notify_board(connection: Connection, what: str) -> None:
-    """Tell every open board, when this transaction commits, that ``what`` changed."""
+    """Notify every open board of a change of ``what``, when this transaction commits."""
     connection.execute(sql.SQL("SELECT pg_notify({}, %s)").format(BOARD_CHANNEL), (what,))
 
 
 def notify_directory(connection: Connection) -> None:
-    """Tell the directory's publisher, when this transaction commits, that it changed."""
+    """Notify the directory's publisher of a change, when this transaction commits."""
     connection.execute(sql.SQL("SELECT pg_notify({}, '')").format(DIRECTORY_CHANNEL))

@@ -1,15 +1,16 @@
-"""Whether a database is one that this version of Vigil may work on: asked before it is touched.
+"""Checks whether this version of Vigil may use a database, before anything is changed in it.
 
-Every connection is asked once. A schema that is older or newer than the code makes a service wait
-and say so, since both end by themselves while an upgrade goes on, and nothing is written meanwhile.
-What no waiting ends (another application's database, a server that is too old) is refused.
+Every connection is checked once. A schema that is older or newer than the code makes a service wait
+and report it, since both end by themselves during an upgrade, and nothing is written meanwhile. A
+database that waiting does not fix (another application's, a server that is too old) is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, LiteralString, NamedTuple, Protocol, TypeVar
+from typing import Any, LiteralString, Protocol, TypeVar
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -17,38 +18,38 @@ from psycopg.rows import tuple_row
 from vigil.service.errors import SettingsError, UnavailableError
 
 T = TypeVar("T")
-QUIET: LiteralString = """
+TERSE_LOG: LiteralString = """
     SELECT CASE WHEN has_parameter_privilege(current_user, 'log_error_verbosity', 'SET')
         THEN set_config('log_error_verbosity', 'terse', false)
         ELSE current_setting('log_error_verbosity')
     END AS verbosity
 """
-"""Asks the server to leave out of its log what quotes rows: an error's DETAIL names the key, and
-its CONTEXT the line of a COPY. It may be asked by a superuser, or by a role that was granted it;
-what is answered is how the session's errors are logged from now on."""
+"""Asks the server to leave out of its log what quotes rows: an error's DETAIL contains the key, and
+its CONTEXT the line of a COPY. A superuser may set it, and a role that was granted it. The result
+is the verbosity with which the session's errors are logged from now on."""
 TERSE = "terse"
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 FIELD = "VIGIL_DATABASE_URL"
 OLDEST_POSTGRES = 15
 OLDEST_TIMESCALE = (2, 20)
-"""It brought ``chunk_interval`` and ``refresh_newest_first``, with which 0009 makes aggregates."""
+"""It added ``chunk_interval`` and ``refresh_newest_first``, which migration 0009 needs."""
 
 
-class Talks(Protocol):
-    """What is asked of a connection: its side of the server's greeting."""
+class HasConnectionInfo(Protocol):
+    """A synchronous or asynchronous connection."""
 
     @property
     def info(self) -> psycopg.ConnectionInfo:
-        """What was said when it was opened."""
+        """What the server reported when it was opened."""
 
 
-def known(folder: Path = MIGRATIONS) -> tuple[str, ...]:
-    """The migrations that this version has, in order."""
+def known_migrations(folder: Path = MIGRATIONS) -> tuple[str, ...]:
+    """The names of this version's migrations, in order."""
     return tuple(sorted(path.stem for path in folder.glob("*.sql")))
 
 
-def server(opened: Talks) -> None:
-    """Refuse a server that Vigil cannot work on. Asks nothing: it was said at the greeting.
+def check_server(opened: HasConnectionInfo) -> None:
+    """Refuse a server that Vigil cannot use. Sends no query: the server reported it on connect.
 
     Raises:
         SettingsError: PostgreSQL is too old, or the database's text is not UTF-8.
@@ -69,14 +70,14 @@ def server(opened: Talks) -> None:
         )
 
 
-def schema(applied: Collection[str], ours: Collection[str]) -> None:
+def check_schema(applied: Collection[str], ours: Collection[str]) -> None:
     """Refuse a database whose schema is not the one that the code was made for.
 
     Raises:
         UnavailableError: it is newer or older.
         SettingsError: its migrations are another application's.
     """
-    ahead(applied, ours)
+    check_not_newer(applied, ours)
     if missing := sorted(set(ours) - set(applied)):
         raise UnavailableError(
             f"The database's schema is older than this version of Vigil: {_listed(missing)}"
@@ -87,7 +88,7 @@ def schema(applied: Collection[str], ours: Collection[str]) -> None:
         )
 
 
-def ahead(applied: Collection[str], ours: Collection[str]) -> None:
+def check_not_newer(applied: Collection[str], ours: Collection[str]) -> None:
     """Refuse a database with migrations that the code does not know.
 
     Raises:
@@ -109,19 +110,20 @@ def ahead(applied: Collection[str], ours: Collection[str]) -> None:
         )
 
 
-class Extension(NamedTuple):
-    """What a server says of TimescaleDB."""
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What a server reports about TimescaleDB."""
 
     installed: str | None
-    """The version that the database's objects are of; None: not in this database."""
+    """Version of the extension in this database; None: not installed."""
     offered: str | None
-    """The version that the server's files are of; None: it has none, or has not loaded it."""
+    """Version of the server's files; None: it has none, or has not loaded them."""
     licence: str | None
     """``timescale`` or ``apache``; None: not loaded."""
 
 
-def extension(opened: psycopg.Connection[Any]) -> Extension:
-    """What the server says of TimescaleDB."""
+def read_extension(opened: psycopg.Connection[Any]) -> Extension:
+    """Ask the server about TimescaleDB."""
     row = _one(
         opened,
         "SELECT (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'),"
@@ -132,14 +134,14 @@ def extension(opened: psycopg.Connection[Any]) -> Extension:
     return Extension(*row)
 
 
-def timescale(found: Extension) -> None:
-    """Refuse a TimescaleDB that lacks what Vigil's tables are made with.
+def check_timescale(found: Extension) -> None:
+    """Refuse a TimescaleDB that lacks what Vigil's migrations need.
 
     Raises:
         SettingsError: it is too old.
     """
     version = found.installed or found.offered
-    if version is None or numbers(version) >= OLDEST_TIMESCALE:
+    if version is None or version_numbers(version) >= OLDEST_TIMESCALE:
         return
     oldest = ".".join(map(str, OLDEST_TIMESCALE))
     raise SettingsError(
@@ -151,13 +153,13 @@ def timescale(found: Extension) -> None:
     )
 
 
-def numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
     """``2.18.0-dev`` → (2, 18, 0)."""
     return tuple(int(part) for part in version.partition("-")[0].split(".") if part.isdigit())
 
 
-def owner(opened: psycopg.Connection[Any]) -> None:
-    """Refuse to make tables in a database that has others' tables and none of Vigil's.
+def check_owner(opened: psycopg.Connection[Any]) -> None:
+    """Refuse to create tables in a database that has tables of others and none of Vigil's.
 
     Raises:
         SettingsError: it is another application's, or not PostgreSQL.
@@ -165,9 +167,9 @@ def owner(opened: psycopg.Connection[Any]) -> None:
     (version,) = _one(opened, "SELECT version()")
     if not str(version).startswith(("PostgreSQL", "EnterpriseDB")):
         raise _wrong(f"The server is no PostgreSQL: {version}.")
-    if ask(opened, applied()):
+    if run_queries(opened, applied_migrations()):
         return
-    (strange,) = _one(
+    (foreign,) = _one(
         opened,
         "SELECT array_agg(c.relname::text ORDER BY c.relname) FROM pg_class c"
         " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN"
@@ -175,16 +177,16 @@ def owner(opened: psycopg.Connection[Any]) -> None:
         " (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
         "  AND d.objid = c.oid AND d.deptype = 'e')",
     )
-    if strange:
-        raise _wrong(f"The database has tables that are not Vigil's: {_listed(strange)}.")
+    if foreign:
+        raise _wrong(f"The database has tables that are not Vigil's: {_listed(foreign)}.")
 
 
-Asking = Generator[LiteralString, tuple[Any, ...], None]
-"""Yields queries of one row and is sent the row: the same on either kind of connection."""
+Queries = Generator[LiteralString, tuple[Any, ...], None]
+"""Yields queries of one row and is sent the row, so that it works on both kinds of connection."""
 
 
-def applied() -> Generator[LiteralString, tuple[Any, ...], tuple[str, ...]]:
-    """Ask which migrations were applied, in order; none where it was never begun."""
+def applied_migrations() -> Generator[LiteralString, tuple[Any, ...], tuple[str, ...]]:
+    """Read which migrations were applied, in order; none in a new database."""
     (there,) = yield "SELECT to_regclass('_yoyo_migrations') IS NOT NULL"
     if not there:
         return ()
@@ -192,37 +194,39 @@ def applied() -> Generator[LiteralString, tuple[Any, ...], tuple[str, ...]]:
     return tuple(names or ())
 
 
-def connection(opened: Talks) -> Asking:
-    """Ask what every connection is asked before it is used.
+def check_connection(opened: HasConnectionInfo) -> Queries:
+    """The check of every connection before it is used.
 
     Raises:
-        SettingsError: no waiting makes this a database for Vigil.
+        SettingsError: Vigil cannot use this database, however long it waits.
         UnavailableError: its schema is newer or older than the code.
     """
-    server(opened)
-    yield QUIET
-    found = yield from applied()
-    schema(found, known())
+    check_server(opened)
+    yield TERSE_LOG
+    found = yield from applied_migrations()
+    check_schema(found, known_migrations())
 
 
-def ask(opened: psycopg.Connection[Any], asking: Generator[LiteralString, tuple[Any, ...], T]) -> T:
-    """Put the questions to a connection; what they come to."""
+def run_queries(
+    opened: psycopg.Connection[Any], queries: Generator[LiteralString, tuple[Any, ...], T]
+) -> T:
+    """Run the queries on a connection; returns the generator's result."""
     try:
-        query = next(asking)
+        query = next(queries)
         while True:
-            query = asking.send(_one(opened, query))
+            query = queries.send(_one(opened, query))
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
 
 
-async def ask_async(opened: psycopg.AsyncConnection[Any], asking: Asking) -> None:
+async def run_queries_async(opened: psycopg.AsyncConnection[Any], queries: Queries) -> None:
     """The same on a connection of the web process."""
     try:
-        query = next(asking)
+        query = next(queries)
         while True:
             async with opened.cursor(row_factory=tuple_row) as cursor:
                 row = await (await cursor.execute(query)).fetchone()
-            query = asking.send(row or ())
+            query = queries.send(row or ())
     except StopIteration:
         return
 
@@ -245,7 +249,7 @@ def _wrong(what: str, how_to_fix: str = "") -> SettingsError:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """The first three, and how many more."""
+    """The first three names, and how many more there are."""
     found = list(names)
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return ", ".join(found[:3]) + more

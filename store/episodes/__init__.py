@@ -1,1 +1,1 @@
-"""Episodes as the care team's pages ask for them."""
+"""Queries of episodes for the care team's pages, and shadow tables for a rebuild."""

@@ -1,17 +1,19 @@
-"""What a patient's episodes rest on, and what people did about them, for the patient's page."""
+"""The evidence of a patient's episodes and the actions on them, for the patient's page."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from store.database.connections import AsyncConnection
-from store.episodes.board import rows
+from store.episodes.board import fetch_records
 from store.queries import query
 
 
-class Basis(NamedTuple):
-    """What an episode's newest step rests on, and where its words came from."""
+class Basis(Struct, frozen=True):
+    """The evidence of an episode's newest step, and the provenance of its text."""
 
     event_id: str
     sequence: int
@@ -22,12 +24,12 @@ class Basis(NamedTuple):
     config_hash: str
     slots: dict[str, str]
     provenance: dict[str, Any]
-    """Of the care team's text; empty while there are no words."""
+    """Of the care team's text; empty while there is no text."""
     revision: int | None
 
 
-class Deed(NamedTuple):
-    """Something that a person did about an episode."""
+class StoredAction(Struct, frozen=True):
+    """An action of a person on an episode."""
 
     event_id: str
     actor: str
@@ -38,25 +40,27 @@ class Deed(NamedTuple):
 
 
 async def bases(connection: AsyncConnection, event_ids: list[str]) -> dict[str, Basis]:
-    """What these episodes rest on, by event id."""
-    found = await rows(
+    """Event id → the evidence of the episode's newest step."""
+    found = await fetch_records(
         connection,
         Basis,
         query("evidence/bases"),
-        {"ids": event_ids},
+        values={"ids": event_ids},
     )
     return {basis.event_id: basis for basis in found}
 
 
-async def deeds(connection: AsyncConnection, event_ids: list[str]) -> dict[str, list[Deed]]:
-    """What people did about these episodes, oldest first, by event id."""
-    found = await rows(
+async def actions_of_events(
+    connection: AsyncConnection, event_ids: list[str]
+) -> dict[str, list[StoredAction]]:
+    """Event id → the actions on the episode, oldest first."""
+    found = await fetch_records(
         connection,
-        Deed,
-        query("evidence/deeds"),
-        {"ids": event_ids},
+        StoredAction,
+        query("evidence/actions"),
+        values={"ids": event_ids},
     )
-    by_event: dict[str, list[Deed]] = {}
-    for deed in found:
-        by_event.setdefault(deed.event_id, []).append(deed)
+    by_event: dict[str, list[StoredAction]] = {}
+    for action in found:
+        by_event.setdefault(action.event_id, []).append(action)
     return by_event

@@ -1,8 +1,8 @@
-"""Wakes the open boards when something that they show has changed.
+"""Wakes the open boards when data that they show have changed.
 
-One connection a process listens on :data:`~store.database.connections.BOARD_CHANNEL`; everyone who
-waits on the feed is woken by it. Changes are gathered: the first is passed on at once, those after
-it together, at most every ``gather_seconds``.
+One connection per process listens on :data:`~store.database.connections.BOARD_CHANNEL` and wakes
+every coroutine that waits on the feed. Changes are debounced: the first is passed on at once, later
+ones together, at most every ``gather_seconds``.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ import psycopg
 from psycopg import sql
 
 from store.database.connections import BOARD_CHANNEL, OPTIONS
-from store.database.waiting import PatientAsyncConnection
+from store.database.timeouts import AsyncTimeoutConnection
 from vigil.service import logs
 
 if TYPE_CHECKING:
     from vigil.service.settings import Settings
 
 log = logs.get("feed")
-ASK_SECONDS = 10.0
-"""A silent connection is asked so often whether it still lives."""
+KEEPALIVE_SECONDS = 10.0
+"""A connection without notifications is checked by a query this often."""
 RETRY_SECONDS = 1.0
+"""Between two attempts to connect."""
 
 
 class BoardFeed:
-    """A counter that goes up when the board changes, and lets coroutines wait for it."""
+    """A counter that is incremented when the board changes, and that coroutines can wait for."""
 
     def __init__(self, settings: Settings, gather_seconds: float = 0.5):
         self._settings = settings
@@ -36,19 +37,19 @@ class BoardFeed:
         self._version = 0
         self._turn = asyncio.Event()
         self.listening = False
-        """False while the database is away: nothing can be heard then."""
+        """False while the database is unavailable: no notifications arrive."""
 
     @property
     def version(self) -> int:
-        """Goes up with every change, and when the connection is lost or found again."""
+        """Incremented with every change, and when the connection is lost or restored."""
         return self._version
 
     def wake(self) -> None:
-        """Wake everybody who waits: something that is not in the database has changed."""
+        """Wake every waiter: something outside the database has changed."""
         self._advance()
 
     async def wait(self, seen: int, timeout_seconds: float) -> int:
-        """Wait until the version is beyond ``seen``, at most so long; returns the version."""
+        """Wait until the version exceeds ``seen``, at most so long; returns the version."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 while self._version <= seen:
@@ -56,7 +57,7 @@ class BoardFeed:
         return self._version
 
     async def run(self) -> None:
-        """Listen until cancelled; while the database is away, try again every second."""
+        """Listen until cancelled; while the database is unavailable, reconnect every second."""
         while True:
             try:
                 await self._listen()
@@ -67,29 +68,29 @@ class BoardFeed:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:
-        connection = await PatientAsyncConnection.connect(
+        connection = await AsyncTimeoutConnection.connect(
             self._settings.database(), autocommit=True, **OPTIONS
         )
         async with connection:
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(BOARD_CHANNEL)))
             self._set_listening(True)
             while True:
-                if await self._hear(connection, ASK_SECONDS):
+                if await self._wait_for_notification(connection, KEEPALIVE_SECONDS):
                     self._advance()
                     await asyncio.sleep(self._gather_seconds)
                 else:
                     await connection.execute("SELECT 1")
 
     @staticmethod
-    async def _hear(connection: psycopg.AsyncConnection, seconds: float) -> bool:
-        """Whether anything was said within so many seconds; what is waiting is heard together."""
-        heard = False
+    async def _wait_for_notification(connection: psycopg.AsyncConnection, seconds: float) -> bool:
+        """Whether a notification arrived within so many seconds; pending ones count as one."""
+        received = False
         async for _ in connection.notifies(timeout=seconds, stop_after=1):
-            heard = True
-        if heard:
+            received = True
+        if received:
             async for _ in connection.notifies(timeout=0):
                 pass
-        return heard
+        return received
 
     def _set_listening(self, listening: bool) -> None:
         if self.listening != listening:

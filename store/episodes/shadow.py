@@ -1,18 +1,18 @@
-"""A shadow: events made once more from history, in a schema of their own beside the live tables.
+"""A shadow: events recomputed from history, in a schema of their own next to the live tables.
 
-The schema is made on demand and not by a migration: its ``events`` then has the columns of the live
-table whichever migrations the database has seen, nobody has it who never rebuilds, and dropping it
-leaves nothing behind. Nothing but `vigil rebuild` reads it: no board, no view and no worker names
+The schema is created on demand and not by a migration: so its ``events`` has the columns of the
+live table whichever migrations were applied, databases without a rebuild do not have it, and
+dropping it removes everything. Only `vigil rebuild` reads it: no board, view or worker refers to
 it, and filling it fires no trigger and sends no notification.
 
     events      as the live table, without its trigger
-    episodes    a view: where each episode stands by its last step
-    rebuild     one row: what was asked, and whether it is finished
-    units       what is filled: a patient, or a partition
-    patients    whose readings were played, and from when to when (by receipt)
+    episodes    a view: the state of each episode by its last step
+    rebuild     one row: the question, and whether it is finished
+    units       the finished units: a patient, or a partition
+    patients    whose readings were replayed, and from when to when (by receipt)
 
-A unit is filled in one transaction, and marked in it. So a rebuild that was killed goes on with the
-units that are missing, and nothing is in a shadow that its history did not make.
+A unit is filled and recorded in one transaction. So an interrupted rebuild continues with the
+missing units, and a shadow has nothing but the events of its history.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -29,13 +30,13 @@ import psycopg
 from psycopg import sql
 
 from store.database.connections import Connection, translated
-from store.database.waiting import without_end
+from store.database.timeouts import disable_timeouts
 from vigil.domain.encoding import encode
 from vigil.domain.episode import Event
 from vigil.service.errors import InputError, SettingsError
 
 NAME = re.compile(r"shadow(_[a-z0-9_]{1,40})?").fullmatch
-"""Which schemas may be filled and dropped: so that no slip drops anything else."""
+"""Names of schemas that may be filled and dropped, so that a mistake cannot drop another."""
 LOCK = 0x53686164
 """Class of the advisory lock: "Shad" in ASCII. Its second key is the shadow's name."""
 
@@ -76,24 +77,27 @@ _PLAYED = """
 """
 
 
-class Span(NamedTuple):
-    """What was played of one patient, by time of receipt."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The replayed readings of one patient, by time of receipt."""
 
     first: datetime
     reached: datetime
-    """Up to here all that the history tells was judged."""
+    """Everything in the history up to this time was evaluated."""
     readings: int
 
 
-class Begun(NamedTuple):
-    """How a rebuild starts."""
+@dataclass(frozen=True, slots=True)
+class RebuildStart:
+    """The state in which a rebuild starts."""
 
     cut: datetime
     done: frozenset[str]
-    """Units that an interrupted run of the same question has filled."""
+    """Units filled by an interrupted run of the same question."""
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Step:
     """One row of ``events``, live or of a shadow."""
 
     event_id: str
@@ -105,15 +109,18 @@ class Step(NamedTuple):
     detected_at: datetime
     ended_at: datetime | None
     rest: Mapping[str, Any]
-    """What else the step says: phase, signals, evidence, context, and so on."""
+    """The step's other columns: phase, signals, evidence, context, and so on."""
     made_by: str
     """Hash of the configuration, and the detectors' version."""
 
     @property
     def known_at(self) -> datetime:
-        """When Vigil could know it: receipt of the reading, or the tick, that told it."""
+        """When Vigil could know it: receipt of the reading, or the clock tick, that led to it."""
         evidence = self.rest.get("evidence") or {}
         return self.detected_at + timedelta(seconds=evidence.get("signal_delay_seconds", 0.0))
+
+
+_STEP_COLUMNS = tuple(field.name for field in fields(Step))[:8]
 
 
 class Shadow:
@@ -127,7 +134,7 @@ class Shadow:
     def __init__(self, connection: Connection, name: str):
         if not NAME(name):
             raise InputError(
-                f"{name!r} is no shadow's name.",
+                f"{name!r} is not the name of a shadow.",
                 code="input.wrong_type",
                 field="--into",
                 how_to_fix="It is `shadow`, or begins with `shadow_`: small letters, digits and _.",
@@ -135,31 +142,32 @@ class Shadow:
         self.name = name
         self.connection = connection
 
-    def begin(self, question: str, cut: datetime) -> Begun:
-        """Make it empty, or go on where a run of the same question was interrupted.
+    def begin(self, question: str, cut: datetime) -> RebuildStart:
+        """Create it empty, or continue an interrupted run of the same question.
 
         Args:
-            question: what is asked, in a form that is equal when it is the same.
-            cut: what was received then or later is not played; of an interrupted run its own holds.
+            question: what the rebuild computes, as a text that is equal for equal questions.
+            cut: readings received at or after it are not replayed; an interrupted run keeps its
+                own.
 
         Raises:
             InputError: another rebuild is filling it.
-            SettingsError: the database's user may not make a schema.
+            SettingsError: the database's user may not create a schema.
         """
         with translated():
-            without_end(self.connection)
+            disable_timeouts(self.connection)
             self._lock()
             question = f"{question} {self._shape()}"
-            begun = self._interrupted(question)
-            if begun is None:
-                self._make(question, cut)
-                begun = Begun(cut, frozenset())
+            start = self._interrupted(question)
+            if start is None:
+                self._create(question, cut)
+                start = RebuildStart(cut, frozenset())
             self.connection.commit()
-        return begun
+        return start
 
     @contextmanager
     def filling(self, unit: str) -> Iterator[None]:
-        """A unit's transaction: its events and spans are put inside; nothing stays of a failure."""
+        """A unit's transaction: add its events and spans inside; a failure rolls it back."""
         with translated():
             try:
                 yield
@@ -169,35 +177,35 @@ class Shadow:
                 self.connection.rollback()
                 raise
 
-    def put(self, events: Sequence[Event]) -> None:
-        """Keep events; one that is there already stays as it is."""
+    def add_events(self, events: Sequence[Event]) -> None:
+        """Store events; one that is stored already stays as it is."""
         if events:
             rows = encode([msgspec.structs.asdict(event) for event in events]).decode()
             self._execute(_INSERT, (rows,))
 
-    def played(self, spans: Mapping[str, Span]) -> None:
-        """Note what of each patient was played."""
+    def add_spans(self, spans: Mapping[str, Span]) -> None:
+        """Record the replayed span of each patient."""
         for patient_id, span in spans.items():
-            self._execute(_PLAYED, (patient_id, *span))
+            self._execute(_PLAYED, (patient_id, *astuple(span)))
 
     def finish(self) -> None:
-        """Everything is filled: the same question, asked again, begins anew."""
+        """Mark it as complete: a new run of the same question starts from the beginning."""
         with translated():
             self._execute("UPDATE {shadow}.rebuild SET finished_at = now()")
             self.connection.commit()
 
     def patients(self) -> dict[str, Span]:
-        """What was played, of everyone."""
+        """Patient id → the replayed span."""
         with translated():
             rows = self._execute("SELECT * FROM {shadow}.patients ORDER BY patient_id").fetchall()
         return {row.pop("patient_id"): Span(**row) for row in rows}
 
     def steps(self, patient_id: str) -> list[Step]:
-        """What the shadow holds of a patient."""
+        """A patient's steps in the shadow."""
         return _steps(self.connection, sql.Identifier(self.name, "events"), patient_id)
 
     def drop(self) -> bool:
-        """Remove it; False: there was none."""
+        """Drop it; False: there was none."""
         with translated():
             self._lock()
             there = self._there()
@@ -215,7 +223,7 @@ class Shadow:
         row = self.connection.execute("SELECT pg_try_advisory_lock(%s, %s) AS ours", keys)
         if not row.fetchone()["ours"]:  # type: ignore[index]
             raise InputError(
-                f"Another `vigil rebuild` works on {self.name}.",
+                f"Another `vigil rebuild` is filling {self.name}.",
                 code="input.wrong_type",
                 field="--into",
                 how_to_fix="Wait for its end, or name another shadow.",
@@ -227,37 +235,37 @@ class Shadow:
         return bool(row and row["there"])
 
     def _shape(self) -> str:
-        """The live table's columns: a shadow from before a migration is not gone on with."""
+        """The live table's columns: a shadow from before a migration is not continued."""
         row = self.connection.execute(
             "SELECT string_agg(format('%s %s', attname, atttypid), ',' ORDER BY attnum) AS shape"
             " FROM pg_attribute WHERE attrelid = 'events'::regclass AND attnum > 0"
         ).fetchone()
         return str(row and row["shape"])
 
-    def _interrupted(self, question: str) -> Begun | None:
+    def _interrupted(self, question: str) -> RebuildStart | None:
         if not self._there():
             return None
         row = self._execute("SELECT * FROM {shadow}.rebuild").fetchone()
         if row is None or row["question"] != question or row["finished_at"] is not None:
             return None
         units = self._execute("SELECT unit FROM {shadow}.units").fetchall()
-        return Begun(row["cut"], frozenset(unit["unit"] for unit in units))
+        return RebuildStart(row["cut"], frozenset(unit["unit"] for unit in units))
 
-    def _make(self, question: str, cut: datetime) -> None:
+    def _create(self, question: str, cut: datetime) -> None:
         try:
             if self._there():
                 self._execute("DROP SCHEMA {shadow} CASCADE")
             self._execute(_MAKE)
         except psycopg.errors.DuplicateSchema as error:
             raise InputError(
-                f"There is a schema {self.name} that no rebuild made.",
+                f"There is a schema {self.name} that no rebuild created.",
                 code="input.wrong_type",
                 field="--into",
                 how_to_fix="Name another shadow.",
             ) from error
         except psycopg.errors.InsufficientPrivilege as error:
             raise SettingsError(
-                "The database's user may not make a schema for the shadow.",
+                "The database's user may not create a schema for the shadow.",
                 code="settings.invalid",
                 field="VIGIL_DATABASE_URL",
                 how_to_fix="GRANT CREATE ON DATABASE … TO that user, or name the owner.",
@@ -267,19 +275,19 @@ class Shadow:
 
 
 def live_steps(connection: Connection, patient_id: str) -> list[Step]:
-    """What the system told of a patient."""
+    """A patient's steps in the live table."""
     return _steps(connection, sql.Identifier("events"), patient_id)
 
 
 def live_patients(connection: Connection) -> list[str]:
-    """Everyone of whom the system told something."""
+    """Ids of all patients with events in the live table."""
     with translated():
         rows = connection.execute("SELECT DISTINCT patient_id FROM events ORDER BY patient_id")
         return [row["patient_id"] for row in rows]
 
 
-def judged(connection: Connection, group: str, topic: str, log_id: str) -> dict[int, int]:
-    """Partition → the next offset that the detectors have not judged, of one log."""
+def judged_offsets(connection: Connection, group: str, topic: str, log_id: str) -> dict[int, int]:
+    """Partition → the next offset that the detectors have not evaluated, of one log."""
     with translated():
         rows = connection.execute(
             "SELECT partition, next_offset FROM checkpoints"
@@ -289,8 +297,8 @@ def judged(connection: Connection, group: str, topic: str, log_id: str) -> dict[
         return {row["partition"]: row["next_offset"] for row in rows}
 
 
-def watermark(connection: Connection, group: str) -> datetime | None:
-    """The last tick that the detectors have judged on any partition."""
+def newest_watermark(connection: Connection, group: str) -> datetime | None:
+    """The last clock tick that the detectors have evaluated on any partition."""
     query = "SELECT max(watermark) AS newest FROM checkpoints WHERE worker_group = %s"
     with translated():
         row = connection.execute(query, (group,)).fetchone()
@@ -306,5 +314,5 @@ def _steps(connection: Connection, relation: sql.Identifier, patient_id: str) ->
 
 def _step(row: dict[str, Any]) -> Step:
     made_by = f"{row.pop('config_hash')} ({row.pop('detector_version')})"
-    named = {name: row.pop(name) for name in Step._fields[:8]}
+    named = {name: row.pop(name) for name in _STEP_COLUMNS}
     return Step(**named, rest=row, made_by=made_by)

@@ -1,36 +1,40 @@
-"""What happened to a ward or a patient in the last hours, for the summary of a shift."""
+"""Episodes, calls and readings of a ward or a patient in the last hours, for a shift summary."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from store.database.connections import AsyncConnection
-from store.database.fetching import fetched
-from store.episodes.steps import event_of
+from store.database.fetching import fetch_rows
+from store.episodes.steps import event_from_row
 from store.queries import query
 from vigil.domain.episode import Event
 from vigil.service import isolation
 
 
-class Of(NamedTuple):
-    """Whom it is about: a patient, a ward, or (both empty) everyone who is enrolled."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A patient, a ward, or (both empty) every patient who is enrolled."""
 
     ward: str = ""
     patient_id: str = ""
 
 
-class ShiftEpisode(NamedTuple):
-    """An episode as it stands."""
+@dataclass(frozen=True, slots=True)
+class ShiftEpisode:
+    """An episode in its current state."""
 
     event: Event
     raised_at: datetime
-    """When its first step was told, in event time."""
+    """When its first step was announced, in event time."""
     acknowledged: bool
 
 
-class ShiftCall(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ShiftCall:
     """A patient's request for help."""
 
     action_id: str
@@ -40,51 +44,55 @@ class ShiftCall(NamedTuple):
     acknowledged: bool
 
 
-class ShiftReadings(NamedTuple):
-    """What a patient's devices measured."""
+@dataclass(frozen=True, slots=True)
+class ShiftReadings:
+    """A summary of a patient's readings."""
 
     patient_id: str
     readings: int
-    """Of a ward, 1 where there was any."""
+    """Number of readings; for a ward, 1 if there was any."""
     newest: datetime | None
     lowest: float | None
-    """Of the heart rates."""
+    """Lowest heart rate (beats a minute)."""
     highest: float | None
 
 
-class Shift(NamedTuple):
-    """All of it."""
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """The data of a shift summary."""
 
     episodes: list[ShiftEpisode]
     calls: list[ShiftCall]
     readings: list[ShiftReadings]
     unread: frozenset[str] = frozenset()
-    """Patients of whom something could not be read, and is not here."""
+    """Ids of patients with data that could not be read and is left out."""
 
 
-async def shift(connection: AsyncConnection, of: Of, start: datetime, end: datetime) -> Shift:
-    """What is open, or was told, asked for or measured after ``start``, up to ``end``.
+async def fetch_shift(
+    connection: AsyncConnection, subject: Subject, start: datetime, end: datetime
+) -> Shift:
+    """What is open, or was announced, requested or measured after ``start``, up to ``end``.
 
     Raises:
         UnavailableError: the database does not answer.
     """
-    values = {"patient": of.patient_id, "ward": of.ward, "start": start, "end": end}
-    episodes = await fetched(connection, query("shift/episodes"), values)
-    calls = await fetched(connection, query("shift/calls"), values)
-    counted = query("shift/readings_of_patient" if of.patient_id else "shift/readings")
-    readings = await fetched(connection, counted, values)
+    values = {"patient": subject.patient_id, "ward": subject.ward, "start": start, "end": end}
+    episodes = await fetch_rows(connection, query("shift/episodes"), values)
+    calls = await fetch_rows(connection, query("shift/calls"), values)
+    counted = query("shift/readings_of_patient" if subject.patient_id else "shift/readings")
+    readings = await fetch_rows(connection, counted, values)
     unread: set[str] = set()
     read = [one for row in episodes if (one := _episode(row, unread)) is not None]
     return Shift(
-        read,
-        [ShiftCall(**row) for row in calls],
-        [ShiftReadings(**row) for row in readings],
-        frozenset(unread),
+        episodes=read,
+        calls=[ShiftCall(**row) for row in calls],
+        readings=[ShiftReadings(**row) for row in readings],
+        unread=frozenset(unread),
     )
 
 
 def _episode(row: Mapping[str, Any], unread: set[str]) -> ShiftEpisode | None:
-    """None: it is not what an episode must be; its patient is noted."""
+    """None: the row is not a valid episode; its patient is added to ``unread``."""
     patient_id = str(row["patient_id"])
 
     def left_out() -> None:
@@ -93,6 +101,6 @@ def _episode(row: Mapping[str, Any], unread: set[str]) -> ShiftEpisode | None:
     return isolation.attempt(
         "episode of a summary",
         patient_id,
-        lambda: ShiftEpisode(event_of(row), row["raised_at"], row["acknowledged"]),
+        lambda: ShiftEpisode(event_from_row(row), row["raised_at"], row["acknowledged"]),
         left_out,
     )

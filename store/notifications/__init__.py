@@ -1,1 +1,1 @@
-"""What is to be sent to whom, and what became of it."""
+"""The delivery log: what is to be sent to whom, and the outcome."""

@@ -1,25 +1,24 @@
-"""The delivery log, which is also the queue: what is to be sent, to whom, and what became of it.
+"""The delivery log, which is also the queue: what is to be sent, to whom, and the outcome.
 
-    pending ──► sent       the push service or the on-call service took it
-       │──────► failed     tried, and refused for good or not taken while it was of use
-       └──────► dropped    not sent: acknowledged, ended or out of date first
+    pending ──► sent       the push service or the on-call service accepted it
+       │──────► failed     tried; refused permanently, or not accepted before it expired
+       └──────► dropped    not sent: acknowledged, ended or expired first
 
-A row is *claimed* by raising its ``attempts`` and moving ``next_try_at`` a lease ahead, in one
-statement that no other worker can share. A process that dies with a claim leaves a row that is due
-again when the lease ends: sent at least once, and the phone shows a repeat in the place of the
-first.
+A row is *claimed* by incrementing ``attempts`` and moving ``next_try_at`` one lease ahead, in one
+statement that no other worker can share. The row of a process that dies with a claim is due again
+when the lease ends: sent at least once, and the phone shows a repeat in place of the first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from psycopg import sql
 
-from store.database import forgiving
+from store.database import extreme_times
 from store.database.connections import Connection
 from store.queries import query
 from vigil.domain import ids
@@ -29,7 +28,7 @@ Channel = Literal["web_push", "on_call"]
 Reason = Literal["opened", "raised", "need_help", "escalated"]
 Result = Literal["sent", "failed", "dropped"]
 
-_MOOT = sql.SQL("""
+_OBSOLETE = sql.SQL("""
     CASE
         WHEN d.expires_at <= %(now)s THEN 'out of date'
         WHEN d.channel = 'on_call' AND e.acknowledged_at >= d.made_at
@@ -37,19 +36,20 @@ _MOOT = sql.SQL("""
         WHEN d.reason IN ('opened', 'raised') AND e.closed_at IS NOT NULL THEN 'episode ended'
     END
 """)
-"""Why a pending delivery is of no use any more; null: it still is.
+"""Why a pending delivery is obsolete; null: it is not.
 
-An acknowledgement covers what was published before it and no later rise, and it speaks for the
-staff alone; one that is dated a day ahead, or more, covers nothing. What a person asked for (help,
-an escalation) does not lapse with the episode.
+An acknowledgement covers what was published before it and no later rise in priority, and applies to
+the staff's pages only; one dated a day or more ahead covers nothing. What a person requested (help,
+an escalation) does not end with the episode.
 """
 
 
-class Planned(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PlannedDelivery:
     """A delivery to make; its id follows from its cause, channel and recipient."""
 
     cause: str
-    """The alert's step or the action that it tells of: the same cause is told once."""
+    """The alert's step or the action that it notifies of: each cause is notified once."""
     alert_id: str
     event_id: str
     patient_id: str
@@ -90,18 +90,18 @@ class Delivery:
     """Empty where the patient is not known here."""
     locale: str
     endpoint: str | None
-    """Of a push subscription that is live and still this patient's; None: there is none."""
+    """Of an active push subscription that still belongs to this patient; None: there is none."""
     p256dh: str | None
     auth: str | None
 
 
-def plan(connection: Connection, rows: Iterable[Planned], now: datetime) -> int:
-    """Write deliveries to be sent; those that are there already stay as they are.
+def plan(connection: Connection, rows: Iterable[PlannedDelivery], now: datetime) -> int:
+    """Write deliveries to be sent; existing ones stay as they are.
 
     Returns how many are new.
     """
     values = [
-        {**row._asdict(), "delivery_id": row.delivery_id, "now": now}
+        {**asdict(row), "delivery_id": row.delivery_id, "now": now}
         for row in sorted(rows, key=lambda row: row.delivery_id)
     ]
     if not values:
@@ -126,9 +126,9 @@ def plan(connection: Connection, rows: Iterable[Planned], now: datetime) -> int:
 def claim(
     connection: Connection, channel: Channel, now: datetime, lease: timedelta
 ) -> Delivery | None:
-    """Take the most urgent delivery that is due on a channel; None: nothing is.
+    """Claim the most urgent delivery that is due on a channel; None: nothing is due.
 
-    No other worker is given it before ``lease`` has passed.
+    No other worker can claim it before ``lease`` has passed.
     """
     row = connection.execute(
         sql.SQL(
@@ -137,7 +137,7 @@ def claim(
                 SELECT d.delivery_id FROM deliveries d
                 LEFT JOIN paged_episodes e USING (event_id)
                 WHERE d.state = 'pending' AND d.channel = %(channel)s
-                  AND d.next_try_at <= %(now)s AND {moot} IS NULL
+                  AND d.next_try_at <= %(now)s AND {obsolete} IS NULL
                 ORDER BY d.priority = 'high' DESC, d.next_try_at
                 LIMIT 1
                 FOR UPDATE OF d SKIP LOCKED
@@ -158,7 +158,7 @@ def claim(
                 ON s.subscription_id = c.recipient AND s.ended_at IS NULL
                 AND o.patient_id = c.patient_id AND o.revoked_at IS NULL
             """
-        ).format(moot=_MOOT),
+        ).format(obsolete=_OBSOLETE),
         {"channel": channel, "now": now, "lease": lease},
     ).fetchone()
     return Delivery(**row) if row else None
@@ -167,10 +167,10 @@ def claim(
 def finish(
     connection: Connection, delivery_id: str, result: Result, detail: str, now: datetime
 ) -> None:
-    """Record the end of a delivery.
+    """Record the outcome of a delivery.
 
-    That something was sent is true whatever was decided meanwhile; that it was not, is said only
-    of a delivery which is still pending.
+    ``sent`` is recorded whatever was decided meanwhile; any other result only for a delivery that
+    is still pending.
     """
     connection.execute(
         """
@@ -183,7 +183,7 @@ def finish(
 
 
 def retry(connection: Connection, delivery_id: str, at: datetime, detail: str) -> None:
-    """Put a delivery back, to be tried again at a time."""
+    """Put a delivery back into the queue, to be retried at a time."""
     connection.execute(
         "UPDATE deliveries SET next_try_at = %s, detail = %s"
         " WHERE delivery_id = %s AND state = 'pending'",
@@ -191,18 +191,18 @@ def retry(connection: Connection, delivery_id: str, at: datetime, detail: str) -
     )
 
 
-def drop_moot(connection: Connection, now: datetime) -> dict[str, int]:
-    """End the pending deliveries that are of no use any more; how many, by their new state.
+def drop_obsolete(connection: Connection, now: datetime) -> dict[str, int]:
+    """End the pending deliveries that are obsolete; returns how many, by their new state.
 
-    One that was tried and never taken in its time has failed; the others are dropped.
+    One that was tried and not accepted before it expired has failed; the others are dropped.
     """
     rows = connection.execute(
         sql.SQL(
             """
-            WITH moot AS (
-                SELECT d.delivery_id, {moot} AS why FROM deliveries d
+            WITH obsolete AS (
+                SELECT d.delivery_id, {obsolete} AS why FROM deliveries d
                 LEFT JOIN paged_episodes e USING (event_id)
-                WHERE d.state = 'pending' AND {moot} IS NOT NULL
+                WHERE d.state = 'pending' AND {obsolete} IS NOT NULL
                 FOR UPDATE OF d SKIP LOCKED
             )
             UPDATE deliveries d
@@ -210,26 +210,27 @@ def drop_moot(connection: Connection, now: datetime) -> dict[str, int]:
                 state = CASE WHEN why = 'out of date' AND attempts > 0
                         THEN 'failed' ELSE 'dropped' END,
                 detail = CASE WHEN d.detail = '' THEN why ELSE why || '; ' || d.detail END
-            FROM moot WHERE moot.delivery_id = d.delivery_id
+            FROM obsolete WHERE obsolete.delivery_id = d.delivery_id
             RETURNING d.state
             """
-        ).format(moot=_MOOT),
+        ).format(obsolete=_OBSOLETE),
         {"now": now},
     ).fetchall()
     states = [row["state"] for row in rows]
     return {state: states.count(state) for state in set(states)}
 
 
-class Backlog(NamedTuple):
-    """What waits to be sent."""
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Deliveries waiting to be sent."""
 
     pending: int
     oldest_seconds: float
-    """Since the oldest one was published; 0 when none waits."""
+    """Age of the oldest one since it was published; 0: none is waiting."""
 
 
 def backlog(connection: Connection, now: datetime) -> Backlog:
-    """How many deliveries wait, and for how long."""
+    """How many deliveries are waiting, and for how long."""
     row = connection.execute(
         "SELECT count(*) AS pending, min(made_at) AS oldest FROM deliveries WHERE state = 'pending'"
     ).fetchone()
@@ -241,7 +242,9 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
 def newest(
     connection: Connection, limit: int = 20, event_id: str | None = None
 ) -> list[dict[str, Any]]:
-    """The log, newest first: what was sent to whom, in which state, shown when."""
+    """The log, newest first: recipient, state, times and the phone's receipt of each delivery."""
     which = "deliveries/newest" if event_id is None else "deliveries/newest_of_event"
     with connection.cursor() as cursor:
-        return forgiving.fetched_now(cursor, query(which), {"event": event_id, "limit": limit})
+        return extreme_times.fetch_all_blocking(
+            cursor, query(which), {"event": event_id, "limit": limit}
+        )

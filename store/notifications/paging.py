@@ -1,7 +1,7 @@
-"""What the notify worker remembers of each episode: how far it was told, and what has stopped it.
+"""What the notify worker stores about each episode: the priority notified, and what ended it.
 
-The facts come from two topics that may be read in any order (an acknowledgement can be seen before
-the alert that it answers), so each write merges and none decides;
+The facts come from two topics that may be read in any order (an acknowledgement can be read before
+the alert that it answers), so each write merges facts and decides nothing;
 :mod:`store.notifications.deliveries` decides when a delivery is claimed.
 """
 
@@ -14,8 +14,8 @@ from store.database.connections import Connection
 from vigil.domain.kinds import Priority
 
 
-def told(connection: Connection, event_ids: Iterable[str]) -> dict[str, Priority]:
-    """Event → the most urgent priority that was told of it; an event never told is absent."""
+def notified_levels(connection: Connection, event_ids: Iterable[str]) -> dict[str, Priority]:
+    """Event id → the most urgent priority notified; absent: nobody was notified of it."""
     rows = connection.execute(
         "SELECT event_id, told FROM paged_episodes WHERE event_id = ANY(%s) AND told IS NOT NULL",
         (list(event_ids),),
@@ -23,9 +23,9 @@ def told(connection: Connection, event_ids: Iterable[str]) -> dict[str, Priority
     return {row["event_id"]: row["told"] for row in rows}
 
 
-def tell(connection: Connection, levels: Mapping[str, Priority]) -> None:
-    """Remember that these events were told at these priorities; never goes down."""
-    _many(
+def record_notified(connection: Connection, levels: Mapping[str, Priority]) -> None:
+    """Store that these events were notified at these priorities; a priority never goes down."""
+    _execute_many(
         connection,
         """
         INSERT INTO paged_episodes AS e (event_id, told) VALUES (%s, %s)
@@ -36,9 +36,9 @@ def tell(connection: Connection, levels: Mapping[str, Priority]) -> None:
     )
 
 
-def acknowledge(connection: Connection, moments: Mapping[str, datetime]) -> None:
-    """Remember until when each event was acknowledged; the latest counts."""
-    _many(
+def record_acknowledged(connection: Connection, moments: Mapping[str, datetime]) -> None:
+    """Store up to when each event was acknowledged; the latest time counts."""
+    _execute_many(
         connection,
         """
         INSERT INTO paged_episodes AS e (event_id, acknowledged_at) VALUES (%s, %s)
@@ -49,16 +49,16 @@ def acknowledge(connection: Connection, moments: Mapping[str, datetime]) -> None
     )
 
 
-def close(connection: Connection, event_ids: Iterable[str], now: datetime) -> None:
-    """Remember that episodes have ended. One that nobody was told of needs no row."""
+def record_closed(connection: Connection, event_ids: Iterable[str], now: datetime) -> None:
+    """Store that episodes have ended. One that nobody was notified of needs no row."""
     connection.execute(
         "UPDATE paged_episodes SET closed_at = %s WHERE event_id = ANY(%s) AND closed_at IS NULL",
         (now, sorted(event_ids)),
     )
 
 
-def _many(connection: Connection, statement: str, rows: list[tuple[str, object]]) -> None:
-    """Rows in the order of their keys, so that two workers cannot lock each other out."""
+def _execute_many(connection: Connection, statement: str, rows: list[tuple[str, object]]) -> None:
+    """Takes rows in the order of their keys, so that two workers cannot deadlock."""
     if rows:
         with connection.cursor() as cursor:
             cursor.executemany(statement, rows)

@@ -1,4 +1,4 @@
-"""Push subscriptions as the notify worker sees them: whom to reach, and which are dead."""
+"""Push subscriptions for the notify worker: active recipients, and those that have ended."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime
 from store.database.connections import Connection
 
 
-def live(connection: Connection, patient_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Patient → the ids of the subscriptions that can be reached now."""
+def live_subscriptions(connection: Connection, patient_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Patient id → ids of the subscriptions that are active now."""
     rows = connection.execute(
         """
         SELECT patient_id, subscription_id FROM push_subscriptions
@@ -25,8 +25,10 @@ def live(connection: Connection, patient_ids: Iterable[str]) -> dict[str, list[s
     return found
 
 
-def end(connection: Connection, subscription_id: str, because: str, now: datetime) -> None:
-    """Push nothing more to a subscription that its push service says is gone."""
+def end_subscription(
+    connection: Connection, subscription_id: str, because: str, now: datetime
+) -> None:
+    """End a subscription that its push service reports as gone; nothing more is pushed to it."""
     connection.execute(
         "UPDATE push_subscriptions SET ended_at = %s, ended_because = %s"
         " WHERE subscription_id = %s AND ended_at IS NULL",

@@ -1,9 +1,9 @@
-"""Publishes who is enrolled to ``vitals.directory``: everything at the start, then what changes.
+"""Publishes who is enrolled to ``vitals.directory``: everything at the start, then every change.
 
-Ingest keeps that topic in memory, so the door stays open while the database is away. What was
-published is remembered and compared with the tables each time they are read: a change that
-``NOTIFY vigil_directory`` announced, one whose announcement was lost, and a broker that came back
-empty are mended the same way.
+Ingest keeps that topic in memory, so it accepts readings while the database is unavailable. The
+published entries are kept and compared with the tables each time they are read: a change that
+``NOTIFY vigil_directory`` announced, one whose notification was lost, and a broker that came back
+empty are handled the same way.
 """
 
 from __future__ import annotations
@@ -17,6 +17,14 @@ from typing import TYPE_CHECKING, Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 from psycopg import sql
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_when_event_set,
+    wait_exponential,
+)
+from tenacity.nap import sleep_using_event
 
 from store.database.connections import DIRECTORY_CHANNEL, Connection, connect, translated
 from store.people import directory_topic
@@ -40,20 +48,22 @@ if TYPE_CHECKING:
 log = logs.get("directory")
 
 REREAD_SECONDS = 60.0
-"""How long a change can go unseen whose announcement was lost."""
+"""The longest delay of a change whose notification was lost."""
 CHECK_SECONDS = 2.0
-"""How often it is asked whether the broker still has the topic's log."""
-PATIENCE_SECONDS = 5.0
-"""How long one attempt to reach the broker may take, so that a request to stop is soon heard."""
+"""How often the broker is asked whether it still has the topic's log."""
+BROKER_TIMEOUT_SECONDS = 5.0
+"""Timeout of one attempt to reach the broker; short, so that a stop takes effect soon."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+"""Between two attempts to connect; each pause is twice the one before."""
 
 
 LOCK = 0x56696771
 """Key of the advisory lock under which the tables are read and published: of several stores the one
-that reads later also publishes later, so that nothing older ever stands behind something newer."""
+that reads later also publishes later, so that an older entry never follows a newer one."""
 
 
-def entries(connection: Connection) -> list[Published]:
-    """The whole directory, as the tables have it."""
+def read_tables(connection: Connection) -> list[Published]:
+    """The whole directory, from the tables."""
     with translated():
         patients = connection.execute(
             "SELECT patient_id, ward, locale, active, synthetic, changed_at FROM patients"
@@ -64,13 +74,13 @@ def entries(connection: Connection) -> list[Published]:
             " ORDER BY device_id"
         ).fetchall()
     return [
-        *(Published(PatientEntry(**row), changed) for row, changed in map(_apart, patients)),
-        *(Published(DeviceEntry(**row), changed) for row, changed in map(_apart, devices)),
+        *(Published(PatientEntry(**row), changed) for row, changed in map(_split_row, patients)),
+        *(Published(DeviceEntry(**row), changed) for row, changed in map(_split_row, devices)),
     ]
 
 
-def _apart(row: dict[str, Any]) -> tuple[dict[str, Any], datetime]:
-    """An entry's fields, and its time."""
+def _split_row(row: dict[str, Any]) -> tuple[dict[str, Any], datetime]:
+    """An entry's fields, and the time at which it was changed."""
     changed: datetime = row.pop("changed_at")
     return row, changed
 
@@ -92,42 +102,50 @@ class DirectoryPublisher:
         self._published: dict[bytes | None, bytes] = {}
         self._end = 0
         self._topic: dict[str, Published] = {}
-        """What the topic had when it was read, and what was published since."""
+        """Message key → entry: the topic when it was read, and everything published since."""
         self._log_id = ""
         self._next = 0
         self.beat: Callable[[], None] = lambda: None
-        """Called with each turn."""
+        """Called regularly while it runs."""
         health.trouble("directory", "not published yet")
 
     def run(self, stop: threading.Event) -> None:
-        """Publish until ``stop``; waits for whichever of database and broker is away."""
-        pause = 0.1
-        while not stop.is_set():
-            self.beat()
-            try:
-                self._serve(stop)
-            except UnavailableError as error:
-                self._health.trouble("directory", error.message)
-                log.warning("waiting", code=error.code, how_to_fix=error.how_to_fix)
-                stop.wait(pause)
-                pause = min(pause * 2, 5.0)
-            else:
-                pause = 0.1
+        """Publish until ``stop``; reconnects while database or broker are unavailable."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(UnavailableError),
+            wait=wait_exponential(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS),
+            stop=stop_when_event_set(stop),
+            sleep=sleep_using_event(stop),
+            before_sleep=self._report_waiting,
+            retry_error_callback=lambda _state: None,  # stopped
+        )
+        retrying(self._serve, stop)
+
+    def _report_waiting(self, state: RetryCallState) -> None:
+        error = state.outcome and state.outcome.exception()
+        if isinstance(error, UnavailableError):
+            self._health.trouble("directory", error.message)
+            log.warning("waiting", code=error.code, how_to_fix=error.how_to_fix)
 
     def _serve(self, stop: threading.Event) -> None:
-        """One life of the connections: ends with ``stop``, or raises when one of them does."""
-        publisher = Publisher(self._settings, "store", PATIENCE_SECONDS)
+        """Publish on one set of connections until ``stop``, or until one of them fails."""
+        if stop.is_set():
+            return
+        self.beat()
+        publisher = Publisher(self._settings, "store", BROKER_TIMEOUT_SECONDS)
         try:
-            reader = open_consumer(self._settings, None, PATIENCE_SECONDS)
+            reader = open_consumer(self._settings, None, BROKER_TIMEOUT_SECONDS)
             try:
                 with connect(self._settings, autocommit=True) as connection:
-                    self._follow(connection, publisher, reader, stop)
+                    self._watch(
+                        connection=connection, publisher=publisher, reader=reader, stop=stop
+                    )
             finally:
                 reader.close(autocommit=False)
         finally:
             publisher.close()
 
-    def _follow(
+    def _watch(
         self, connection: Connection, publisher: Publisher, reader: Any, stop: threading.Event
     ) -> None:
         with translated():
@@ -141,7 +159,7 @@ class DirectoryPublisher:
             if now >= checked + CHECK_SECONDS:
                 checked = now
                 if self._log_was_lost(reader):
-                    log.warning("the broker came back empty; publishing all")
+                    log.warning("the broker lost the topic; publishing everything")
                     self._published.clear()
                     self._read(reader)
                     due = 0.0
@@ -153,7 +171,7 @@ class DirectoryPublisher:
                 due = 0.0
 
     def _read(self, reader: Any) -> None:
-        """Take in what the topic holds: what this database may lack."""
+        """Read the topic, which may have entries that this database lacks."""
         try:
             with open_admin(self._settings, PATIENCE_SECONDS) as admin:
                 self._log_id = read_log_id(admin)
@@ -174,8 +192,8 @@ class DirectoryPublisher:
 
     def _publish_under_lock(self, connection: Connection, publisher: Publisher) -> None:
         row = connection.execute("SELECT clock_timestamp() AS now").fetchone()
-        tables = {directory_topic.key_of(one.entry): one for one in entries(connection)}
-        found = directory_topic.conflicts(self._topic, tables)
+        tables = {directory_topic.entry_key(one.entry): one for one in read_tables(connection)}
+        found = directory_topic.find_conflicts(self._topic, tables)
         messages = {
             key: directory_topic.message(one, publisher.source)
             for key, one in tables.items()
@@ -188,18 +206,18 @@ class DirectoryPublisher:
             self._topic |= {key: tables[key] for key in changed}
             self._health.count("directory_entries_published", len(changed))
             log.info("directory published", entries=len(changed))
-        directory_topic.keep(connection, found)
-        self._say(len(found))
+        directory_topic.store_conflicts(connection, found)
+        self._report_conflicts(len(found))
         connection.execute(_AS_OF, (self._log_id, self._next, row["now"] if row else None))
 
-    def _say(self, conflicts: int) -> None:
-        """Where the topic knows what this database does not: nothing is done of itself."""
+    def _report_conflicts(self, conflicts: int) -> None:
+        """Report entries that are newer on the topic than here; a person resolves them."""
         if conflicts:
             log.error("the directory is newer than the database", entries=conflicts)
         self._health.trouble(
             "directory_conflicts",
-            f"{conflicts} patients or devices are newer at the doors than in the database, which"
-            " was restored: `vigil device reconcile` shows them."
+            f"{conflicts} patients or devices are newer on the directory topic than in the"
+            " database, which was restored: `vigil device reconcile` shows them."
             if conflicts
             else None,
         )
@@ -216,6 +234,6 @@ class DirectoryPublisher:
 
 
 def _notified(connection: Connection, seconds: float = 0.5) -> bool:
-    """Wait a moment for an announcement; several at once count as one."""
+    """Wait so long for a notification; several at once count as one."""
     with translated():
         return any(True for _ in connection.notifies(timeout=seconds, stop_after=1))

@@ -1,16 +1,18 @@
-"""The directory as its topic has it, and where the tables say otherwise.
+"""The content of the directory topic, and its conflicts with the tables.
 
-The tables are the truth, unless they are older than what was published from them: a database that
-was restored from a backup lacks devices that doors still let in, and would let in again what was
-revoked since. Each entry says on the topic when it was changed; one that is newer there than in the
-tables, or that the tables lack, is not published over but kept as a conflict, for a person.
+The tables are authoritative, unless they are older than what was published from them: a database
+restored from a backup lacks devices that ingest still accepts, and would accept again devices that
+were revoked since. Each entry on the topic has the time of its change. An entry that is newer there
+than in the tables, or that the tables lack, is not overwritten but stored as a conflict, for a
+person to resolve.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from kafka import TopicPartition
 
@@ -28,14 +30,15 @@ CHANGED_AT = "ce_time"
 Entry = PatientEntry | DeviceEntry
 
 
-class Published(NamedTuple):
-    """An entry, and when its row was changed; None: the topic does not say."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An entry, and when its row was changed; None: the topic has no time for it."""
 
     entry: Entry
     changed_at: datetime | None
 
 
-def key_of(entry: Entry) -> str:
+def entry_key(entry: Entry) -> str:
     """The message key."""
     if isinstance(entry, PatientEntry):
         return f"patient:{entry.patient_id}"
@@ -47,8 +50,8 @@ def message(published: Published, source: str) -> wire.Outgoing:
     return wire.directory_entry(published.entry, published.changed_at or EARLIEST, source)
 
 
-def read(consumer: Any) -> dict[str, Published]:
-    """What the topic holds now, by message key. The consumer is assigned to it.
+def read_topic(consumer: Any) -> dict[str, Published]:
+    """Message key → entry: the topic's content now. The consumer is assigned to it.
 
     Raises:
         KafkaError: the broker does not answer.
@@ -61,10 +64,10 @@ def read(consumer: Any) -> dict[str, Published]:
             continue
         try:
             entry = wire.decode(DIRECTORY.name, record.value, record.headers)
-        except WireError:  # the doors pass over it too
+        except WireError:  # ingest ignores it too
             continue
         if isinstance(entry, PatientEntry | DeviceEntry):
-            found[key_of(entry)] = Published(entry, _changed_at(record))
+            found[entry_key(entry)] = Published(entry, _changed_at(record))
     return found
 
 
@@ -77,10 +80,10 @@ def _changed_at(record: Any) -> datetime | None:
     return moment if moment is not None and moment.tzinfo is not None else None
 
 
-def conflicts(
+def find_conflicts(
     topic: Mapping[str, Published], tables: Mapping[str, Published]
 ) -> dict[str, Published]:
-    """Entries of the topic that the tables must not speak over."""
+    """Message key → entry of the topic that must not be overwritten from the tables."""
     found = {}
     for key, there in topic.items():
         here = tables.get(key)
@@ -98,8 +101,8 @@ def _newer(there: Published, here: Published) -> bool:
     return there.changed_at > here.changed_at
 
 
-def keep(connection: Connection, found: Mapping[str, Published]) -> None:
-    """Make the table of conflicts these."""
+def store_conflicts(connection: Connection, found: Mapping[str, Published]) -> None:
+    """Replace the stored conflicts by these."""
     with translated(), connection.transaction():
         connection.execute(
             "DELETE FROM directory_conflicts WHERE entry <> ALL (%s)", (list(found),)
@@ -113,12 +116,13 @@ def keep(connection: Connection, found: Mapping[str, Published]) -> None:
             )
 
 
-class Conflict(NamedTuple):
-    """An entry for a person to decide on."""
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An entry for a person to resolve."""
 
     entry: str
     active: bool
-    """As the topic, and so every door, has it."""
+    """On the topic, and so at every ingest process."""
     known: bool
     """Whether the tables have it at all."""
 
@@ -153,14 +157,14 @@ _DEVICES = """
 """
 
 
-def listed(connection: Connection) -> list[Conflict]:
-    """What is to be decided on; patients before their devices."""
+def list_conflicts(connection: Connection) -> list[Conflict]:
+    """The stored conflicts; patients before their devices."""
     with translated():
         return [Conflict(**row) for row in connection.execute(_LIST)]
 
 
-def resolve(connection: Connection, *, adopt: bool) -> int:
-    """Take every conflict's entry into the tables as the topic has it, or as revoked.
+def resolve_conflicts(connection: Connection, *, adopt: bool) -> int:
+    """Write every conflict's entry into the tables, as it is on the topic or as revoked.
 
     Returns:
         How many there were.

@@ -1,57 +1,58 @@
-"""Whether every door knows what the tables hold: asked before "revoked" is said.
+"""Whether a change of the directory has reached every ingest process, before it is reported done.
 
-A change is committed to the tables; a store publishes it, and notes up to when the topic holds what
-the tables held (``directory_published``); each door tells on ``vitals.status`` how far it has read
-(the gauges ``directory_log`` and ``directory_offset``). It is in force once every door that was
-heard of lately is past that place. A door that begins later reads the topic to its end before it
-lets anybody in.
+A change is committed to the tables. A store publishes it, and records up to when the topic has the
+content of the tables (``directory_published``). Each ingest process reports on ``vitals.status``
+how far it has read (gauges ``directory_log`` and ``directory_offset``). The change is in force once
+every process with a recent status has read past that offset. A process that starts later reads the
+topic to its end before it accepts anything.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from zlib import crc32
 
 from store.database.connections import Connection, notify_directory, translated
-from store.workers.status_rows import Line, heard
+from store.workers.status_rows import Line, list_processes
 
 OFFSET, LOG = "directory_offset", "directory_log"
-"""Gauges of a door."""
-SILENT = timedelta(seconds=60)
-"""A door that has said nothing for so long has ended, or lets nobody in that it did not know."""
-PATIENCE_SECONDS = 15.0
+"""Gauges of an ingest process."""
+SILENT_AFTER = timedelta(seconds=60)
+"""A process without a status for so long has ended, or accepts no device unknown to it."""
+TIMEOUT_SECONDS = 15.0
 LATE_SECONDS = 20.0
-"""Words of processes, which come every two seconds, are late where the newest is so old."""
+"""Status messages, which come every two seconds, are late if the newest is older than this."""
 SETTLE_SECONDS = 3.0
-"""A door that was started a moment ago has not been heard of yet: its first word comes within half
-a second, and through the store."""
+"""A process that has just started has no status yet: its first message is sent within half a
+second, and is stored by the store."""
 PAUSE_SECONDS = 0.2
 
 
-class Answer(NamedTuple):
-    """Whether it is in force."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether a change is in force."""
 
     yes: bool
     why: str
-    """If not: what it waits for, as a sentence."""
-    doors: int = 0
-    """How many were asked."""
+    """If not: what is missing, as a sentence."""
+    processes: int = 0
+    """How many ingest processes were checked."""
 
 
 def log_number(log_id: str) -> int:
-    """Which log an offset counts in, as a figure."""
+    """The id of the log that an offset counts in, as a number."""
     return crc32(log_id.encode())
 
 
-def wait(
+def wait_until_in_force(
     connection: Connection,
-    seconds: float = PATIENCE_SECONDS,
+    seconds: float = TIMEOUT_SECONDS,
     pause: Callable[[float], None] = time.sleep,
 ) -> Answer:
-    """Whether what is committed now is in force, waiting for so long.
+    """Wait until everything committed now is in force, at most so long.
 
     Args:
         connection: in autocommit, after the change was committed on it.
@@ -59,17 +60,17 @@ def wait(
     with translated():
         row = connection.execute("SELECT clock_timestamp() AS now").fetchone()
     assert row is not None  # noqa: S101  (a SELECT without FROM has one row)
-    with translated():  # the pass that the change itself asked for may have begun before now
+    with translated():  # the publication of the change itself may have begun before now
         notify_directory(connection)
     committed, deadline = row["now"], time.monotonic() + seconds
     while True:
-        answer = _ask(connection, committed)
+        answer = _check(connection, committed)
         if answer.yes or time.monotonic() >= deadline:
             return answer
         pause(PAUSE_SECONDS)
 
 
-def _ask(connection: Connection, committed: datetime) -> Answer:
+def _check(connection: Connection, committed: datetime) -> Answer:
     with translated():
         row = connection.execute(
             "SELECT (SELECT as_of FROM directory_published) AS as_of,"
@@ -79,21 +80,27 @@ def _ask(connection: Connection, committed: datetime) -> Answer:
         ).fetchone()
     assert row is not None  # noqa: S101  (a SELECT without FROM has one row)
     if row["as_of"] is None and row["newest"] is None:
-        return Answer(True, "")  # nothing of this database was ever told to a door
+        return Answer(True, "")  # nothing of this database was ever published
     if row["as_of"] is None or row["as_of"] < committed:
         return Answer(False, "No store has published it: `vigil run store` does.")
     if row["newest"] is None or (row["now"] - row["newest"]).total_seconds() > LATE_SECONDS:
-        return Answer(False, "Nothing is heard of the doors: the store is behind, or has stopped.")
-    doors = [line for line in heard(connection, row["now"] - SILENT) if OFFSET in line.gauges]
+        return Answer(False, "No status of ingest arrives: the store is behind, or has stopped.")
+    processes = [
+        line
+        for line in list_processes(connection, row["now"] - SILENT_AFTER)
+        if OFFSET in line.gauges
+    ]
     number = log_number(row["log_id"])
-    behind = [door for door in doors if not _past(door, number, row["next_offset"])]
+    behind = [
+        process for process in processes if not _has_read(process, number, row["next_offset"])
+    ]
     if behind:
-        what = f"{len(behind)} of {len(doors)} doors have not read it yet."
-        return Answer(False, what, len(doors))
+        what = f"{len(behind)} of {len(processes)} ingest processes have not read it yet."
+        return Answer(False, what, len(processes))
     if (row["now"] - committed).total_seconds() < SETTLE_SECONDS:
-        return Answer(False, "A door may just have been started.", len(doors))
-    return Answer(True, "", len(doors))
+        return Answer(False, "An ingest process may just have been started.", len(processes))
+    return Answer(True, "", len(processes))
 
 
-def _past(door: Line, log: int, offset: int) -> bool:
-    return door.gauges.get(LOG) == log and door.gauges[OFFSET] >= offset
+def _has_read(process: Line, log: int, offset: int) -> bool:
+    return process.gauges.get(LOG) == log and process.gauges[OFFSET] >= offset

@@ -1,6 +1,6 @@
 """Who is enrolled, and which devices may send for them. Names stay in the database.
 
-Every change tells the directory's publisher (:mod:`store.people.directory`) when its transaction
+Every change notifies the directory's publisher (:mod:`store.people.directory`) when its transaction
 commits.
 """
 
@@ -33,11 +33,11 @@ class Patient(Struct, frozen=True):
     display_name: Name = ""
     """Shown on the board only: never on a topic, in a log or to a language model."""
     locale: str = "en"
-    """What the patient reads: one of :data:`vigil.values.catalogs.LOCALES`."""
+    """Language of the patient's texts: one of :data:`vigil.values.catalogs.LOCALES`."""
     synthetic: bool = False
-    """True for a person that the simulator made up."""
+    """True for a simulated person."""
     active: bool = True
-    """False: removed. What was stored stays; nothing new is taken."""
+    """False: removed. Stored data stay; nothing new is accepted."""
 
 
 class Device(Struct, frozen=True):
@@ -66,17 +66,17 @@ _UPSERT = """
 def enrol_many(connection: Connection, patients: Iterable[Patient]) -> int:
     """Enrol patients, or bring enrolled ones up to date. Safe to repeat.
 
-    A display name that a person gave is never replaced by an empty one, and a patient whom a
-    person removed stays removed: that takes :func:`enrol`.
+    A display name that a person entered is never replaced by an empty one, and a patient whom a
+    person removed stays removed; :func:`enrol` enrols them again.
 
     Returns:
         How many were new or changed.
 
     Raises:
-        InputError: a field has not the form that it must have; nobody was enrolled.
+        InputError: a field is not valid; nobody was enrolled.
         UnavailableError: the database does not answer.
     """
-    checked = {patient.patient_id: _readable(_checked(patient)) for patient in patients}
+    checked = {patient.patient_id: _with_known_locale(_validated(patient)) for patient in patients}
     fields = ("patient_id", "ward", "display_name", "locale", "synthetic")
     arrays = [[getattr(checked[key], field) for key in sorted(checked)] for field in fields]
     with translated(), connection.transaction():
@@ -93,7 +93,7 @@ def enrol(connection: Connection, patient: Patient) -> bool:
         Whether anything changed.
 
     Raises:
-        InputError: a field has not the form that it must have.
+        InputError: a field is not valid.
         UnavailableError: the database does not answer.
     """
     with translated(), connection.transaction():
@@ -136,14 +136,15 @@ def add_device(connection: Connection, device: Device, *, replace: bool = False)
     """Add a device and return its key: ``vk_`` and 256 random bits. It is shown this once.
 
     Args:
-        replace: give a known device a new key, and the rest of ``device``; the old key dies.
+        replace: give a known device a new key, and the rest of ``device``; the old key stops
+            working.
 
     Raises:
-        InputError: the device exists (and not ``replace``), the patient does not, or a field has
-            not the form that it must have.
+        InputError: the device exists (and not ``replace``), the patient does not, or a field is
+            not valid.
         UnavailableError: the database does not answer.
     """
-    device = _checked(device)
+    device = _validated(device)
     key = f"vk_{token_urlsafe(32)}"
     values = (device.device_id, device.label, key_digest(key), device.patient_id)
     with translated(), connection.transaction():
@@ -201,7 +202,7 @@ def list_devices(connection: Connection) -> list[Device]:
 
 
 def key_digest(key: str) -> str:
-    """What is stored of a key. A plain digest will do: the key is 256 random bits, no password.
+    """The stored digest of a key. A plain digest is enough: the key is 256 random bits.
 
     >>> key_digest("vk_abc")[:8]
     'be1255a7'
@@ -234,11 +235,11 @@ def _unknown_patient(patient_id: str) -> InputError:
     )
 
 
-def _readable(patient: Patient) -> Patient:
-    """The patient, if we have words in what they read."""
+def _with_known_locale(patient: Patient) -> Patient:
+    """The patient, if there are texts in their locale."""
     if patient.locale not in LOCALES:
         raise InputError(
-            f"There are no words for patients in {patient.locale!r}.",
+            f"There are no patient texts in {patient.locale!r}.",
             code="input.wrong_type",
             field="locale",
             how_to_fix=f"A patient's locale is one of: {', '.join(LOCALES)}.",
@@ -246,7 +247,7 @@ def _readable(patient: Patient) -> Patient:
     return patient
 
 
-def _checked(struct: T) -> T:
+def _validated(struct: T) -> T:
     """The struct, its fields checked against their types (a constructor does not check them)."""
     try:
         return msgspec.convert(msgspec.structs.asdict(struct), type(struct))

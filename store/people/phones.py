@@ -1,23 +1,23 @@
-"""The patient's phone: enrolled by a one-time link, known by a token, reached by a subscription.
+"""The patient's phone: enrolled by a one-time link, authenticated by a token, reached by Web Push.
 
-Links and tokens are 256 random bits; only their SHA-256 is kept, so whoever reads the database can
-use neither. These are the web process's queries; the notify worker's are in
+Links and tokens are 256 random bits; only their SHA-256 is stored, so that neither can be used by a
+reader of the database. These are the web process's queries; the notify worker's are in
 :mod:`store.notifications.subscriptions`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from hashlib import sha256
 from secrets import token_urlsafe
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import DictRow
 
-from store.database.fetching import fetched
+from store.database.fetching import fetch_rows
 from store.queries import query
 from vigil.domain import ids
 
@@ -29,7 +29,7 @@ _ROWS_LOOKED_AT = 400
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """An enrolled phone and whose it is."""
+    """An enrolled phone and its patient."""
 
     phone_id: str
     patient_id: str
@@ -37,8 +37,9 @@ class Phone:
     synthetic: bool
 
 
-class Subscription(NamedTuple):
-    """Where a browser takes push messages, and the keys they are encrypted with (RFC 8291)."""
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A browser's push endpoint, and the keys that messages are encrypted with (RFC 8291)."""
 
     endpoint: str
     p256dh: str
@@ -46,7 +47,7 @@ class Subscription(NamedTuple):
 
 
 def digest(secret: str) -> str:
-    """What is stored of a link's code or a phone's token."""
+    """The stored digest of a link's code or a phone's token."""
     return sha256(secret.encode()).hexdigest()
 
 
@@ -57,7 +58,7 @@ async def create_enrolment(
 
     Args:
         created_by: the user's id.
-        expires_at: the link is dead from then on, used or not.
+        expires_at: the link is invalid from then on, used or not.
     """
     code = token_urlsafe(_BITS_IN_BYTES)
     await connection.execute(
@@ -68,8 +69,8 @@ async def create_enrolment(
     return code
 
 
-async def look(connection: AsyncConnection, code: str, now: datetime) -> Link:
-    """How a link stands, without using it."""
+async def link_status(connection: AsyncConnection, code: str, now: datetime) -> Link:
+    """The state of a link, without using it."""
     cursor = await connection.execute(
         "SELECT used_at, expires_at FROM enrolments JOIN patients USING (patient_id)"
         " WHERE code_sha256 = %s AND active",
@@ -89,10 +90,10 @@ async def redeem(
     """Use a link: make this phone the patient's and return the phone's token.
 
     Args:
-        replaced: what the same browser was enrolled as before; that ends.
+        replaced: the same browser's earlier enrolment, which ends.
 
     Returns:
-        None where the link is not open; of two calls at once, one is given the token.
+        The token; None if the link is not open. Of two concurrent calls one gets the token.
     """
     token = token_urlsafe(_BITS_IN_BYTES)
     async with connection.transaction():
@@ -110,7 +111,7 @@ async def redeem(
         if row is None:
             return None
         if replaced is not None:
-            await revoke(connection, replaced.phone_id, "enrolled again", now)
+            await revoke(connection, replaced.phone_id, because="enrolled again", now=now)
         await connection.execute(
             "INSERT INTO phones (phone_id, token_sha256, patient_id, created_at)"
             " VALUES (%s, %s, %s, %s)",
@@ -119,8 +120,8 @@ async def redeem(
     return token
 
 
-async def by_token(connection: AsyncConnection, token: str) -> Phone | None:
-    """The phone that holds a token; None: no such phone, or no longer."""
+async def phone_by_token(connection: AsyncConnection, token: str) -> Phone | None:
+    """The phone with a token; None: no such phone, or it was revoked."""
     cursor = await connection.execute(
         "SELECT phone_id, patient_id, locale, synthetic FROM phones"
         " JOIN patients USING (patient_id)"
@@ -132,20 +133,20 @@ async def by_token(connection: AsyncConnection, token: str) -> Phone | None:
 
 
 async def revoke(connection: AsyncConnection, phone_id: str, because: str, now: datetime) -> None:
-    """Forget a phone: its token opens nothing any more, and nothing is pushed to it."""
+    """Revoke a phone: its token is invalid, and nothing more is pushed to it."""
     await connection.execute(
         "UPDATE phones SET revoked_at = %s WHERE phone_id = %s AND revoked_at IS NULL",
         (now, phone_id),
     )
-    await unsubscribe(connection, phone_id, because, now)
+    await unsubscribe(connection, phone_id, because=because, now=now)
 
 
 async def subscribe(
     connection: AsyncConnection, phone_id: str, subscription: Subscription, now: datetime
 ) -> None:
-    """Make this the one place where a phone takes push messages. Safe to repeat.
+    """Make this the only push subscription of a phone. Safe to repeat.
 
-    A browser's endpoint belongs to the phone that named it last: it moves with the browser.
+    A browser's endpoint belongs to the phone that registered it last: it moves with the browser.
     """
     ident = ids.derive("subscription", subscription.endpoint)
     async with connection.transaction():
@@ -163,7 +164,7 @@ async def subscribe(
             SET phone_id = EXCLUDED.phone_id, p256dh = EXCLUDED.p256dh, auth = EXCLUDED.auth,
                 ended_at = NULL, ended_because = NULL
             """,
-            (ident, phone_id, *subscription, now),
+            (ident, phone_id, *astuple(subscription), now),
         )
 
 
@@ -178,12 +179,12 @@ async def unsubscribe(
     )
 
 
-async def receipt(
+async def record_receipt(
     connection: AsyncConnection, delivery_id: str, phone_id: str, now: datetime
 ) -> bool:
-    """Note that a phone showed a message; the first time counts.
+    """Record that a phone showed a message; the first time counts.
 
-    Returns False where that delivery was not to this phone.
+    Returns False if that delivery was not to this phone.
     """
     cursor = await connection.execute(
         """
@@ -199,19 +200,19 @@ async def receipt(
 async def messages(
     connection: AsyncConnection, patient_id: str, limit: int
 ) -> list[dict[str, Any]]:
-    """A patient's messages in their newest words: what goes on first, then the newest.
+    """A patient's messages in their newest revision: open episodes first, then the newest.
 
-    Those that a phone is told of: clinical, of high or medium priority at some step, and current
-    when they came. ``texts`` holds the patient's text by locale; the care team's never leaves the
+    Those that a phone is notified of: clinical, of high or medium priority at some step, and not
+    retrospective. ``texts`` is the patient's text by locale; the care team's never leaves the
     database.
     """
     values = {"patient": patient_id, "limit": limit, "rows": _ROWS_LOOKED_AT}
-    return await fetched(connection, query("phones/messages"), values)
+    return await fetch_rows(connection, query("phones/messages"), values)
 
 
 async def answers(
     connection: AsyncConnection, patient_id: str, event_ids: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """What the patient replied to these events, and when staff acknowledged them; oldest first."""
+    """The patient's replies to these events, and the staff's acknowledgements; oldest first."""
     values = {"patient": patient_id, "ids": list(event_ids)}
-    return await fetched(connection, query("phones/answers"), values)
+    return await fetch_rows(connection, query("phones/answers"), values)

@@ -1,18 +1,19 @@
-"""Who and what is enrolled, for the administration page."""
+"""Enrolled patients, devices and users, for the administration page."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from store.database.connections import AsyncConnection
-from store.episodes.board import rows
+from store.episodes.board import fetch_records
 from store.people.users import Role
 from store.queries import query
 
 
-class PatientLine(NamedTuple):
-    """A patient and when they were last heard of."""
+class PatientLine(Struct, frozen=True):
+    """A patient, and when their last reading was received."""
 
     patient_id: str
     display_name: str
@@ -23,7 +24,7 @@ class PatientLine(NamedTuple):
     phones: int
 
 
-class DeviceLine(NamedTuple):
+class DeviceLine(Struct, frozen=True):
     """A device and when it last sent."""
 
     device_id: str
@@ -31,11 +32,11 @@ class DeviceLine(NamedTuple):
     patient_id: str | None
     active: bool
     received_at: datetime | None
-    """Within 30 days; always None for a hub, which sends for many."""
+    """Within the last 30 days; always None for a hub, which sends for several patients."""
 
 
-class UserLine(NamedTuple):
-    """A user and when they were last here."""
+class UserLine(Struct, frozen=True):
+    """A user, and when they were last seen."""
 
     user_id: str
     display_name: str
@@ -44,31 +45,31 @@ class UserLine(NamedTuple):
     last_seen_at: datetime | None
 
 
-async def patients(connection: AsyncConnection) -> list[PatientLine]:
-    """Everyone ever enrolled, by ward and name."""
-    return await rows(
+async def patient_lines(connection: AsyncConnection) -> list[PatientLine]:
+    """Every patient ever enrolled, by ward and name."""
+    return await fetch_records(
         connection,
         PatientLine,
         query("roster/patients"),
-        {},
+        values={},
     )
 
 
-async def devices(connection: AsyncConnection) -> list[DeviceLine]:
-    """Every device, those in use first."""
-    return await rows(
+async def device_lines(connection: AsyncConnection) -> list[DeviceLine]:
+    """Every device, active ones first."""
+    return await fetch_records(
         connection,
         DeviceLine,
         query("roster/devices"),
-        {},
+        values={},
     )
 
 
-async def users(connection: AsyncConnection) -> list[UserLine]:
-    """Everyone who may sign in, or once might."""
-    return await rows(
+async def user_lines(connection: AsyncConnection) -> list[UserLine]:
+    """Every user, disabled ones too."""
+    return await fetch_records(
         connection,
         UserLine,
         query("roster/users"),
-        {},
+        values={},
     )

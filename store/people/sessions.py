@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from psycopg.rows import class_row, tuple_row
 
@@ -11,13 +11,14 @@ from store.database.connections import AsyncConnection, translated
 from store.people.users import Role
 
 LIFETIME = timedelta(hours=12)
-"""A session ends so long after it was last used: a shift."""
+"""A session ends so long after its last use: a shift."""
 LONGEST = timedelta(days=7)
-"""… and so long after it began, however much it is used."""
+"""A session ends at the latest so long after it began."""
 FAILURES_KEPT = timedelta(hours=24)
 
 
-class Session(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Session:
     """Someone who is signed in."""
 
     token_sha256: str
@@ -29,17 +30,18 @@ class Session(NamedTuple):
     expires_at: datetime
 
 
-class Backoff(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Backoff:
     """How failed sign-ins of one user slow down the next."""
 
     free: int = 5
-    """So many may fail without a wait."""
+    """So many may fail before the first wait."""
     first: timedelta = timedelta(seconds=30)
-    """The first wait; each further failure doubles it …"""
+    """The first wait; each further failure doubles it."""
     longest: timedelta = timedelta(minutes=15)
-    """… up to this."""
+    """The longest wait."""
     window: timedelta = timedelta(hours=1)
-    """Older failures are forgiven."""
+    """Older failures are not counted."""
 
     def wait(self, failures: int) -> timedelta:
         """How long after the newest of so many failures the next attempt may come.
@@ -56,7 +58,7 @@ class Backoff(NamedTuple):
 async def create(
     connection: AsyncConnection, token_sha256: str, user_id: str, csrf: str, now: datetime
 ) -> None:
-    """Begin a session; sessions that have ended are swept out on the way."""
+    """Begin a session; expired sessions are deleted along with it."""
     with translated():
         await connection.execute("DELETE FROM sessions WHERE expires_at < %s", (now,))
         await connection.execute(
@@ -89,7 +91,7 @@ async def find(connection: AsyncConnection, token_sha256: str, now: datetime) ->
 
 
 async def touch(connection: AsyncConnection, token_sha256: str, now: datetime) -> None:
-    """The session was used: if it has not ended, it lives on, but not beyond :data:`LONGEST`."""
+    """Extend a session that was used and has not ended, at most to :data:`LONGEST`."""
     with translated():
         await connection.execute(
             "UPDATE sessions SET last_seen_at = %(now)s,"
@@ -108,12 +110,12 @@ async def end(connection: AsyncConnection, token_sha256: str) -> None:
 async def begin_attempt(
     connection: AsyncConnection, user_id: str, now: datetime, rule: Backoff
 ) -> datetime | None:
-    """Count a sign-in attempt as failed until :func:`clear_failures` says that it was not.
+    """Count a sign-in attempt as failed; :func:`clear_failures` removes it after a success.
 
-    Counting first, one attempt of a user at a time, leaves no gap for many attempts at once.
+    Counting first, one attempt of a user at a time, leaves no gap for concurrent attempts.
 
     Returns:
-        None: go on and check the password. A moment: not before then; nothing was counted.
+        None: check the password. A time: not before then; nothing was counted.
     """
     with translated():
         async with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
@@ -138,6 +140,6 @@ async def begin_attempt(
 
 
 async def clear_failures(connection: AsyncConnection, user_id: str) -> None:
-    """A sign-in succeeded."""
+    """Forget a user's failures after a successful sign-in."""
     with translated():
         await connection.execute("DELETE FROM sign_in_failures WHERE user_id = %s", (user_id,))

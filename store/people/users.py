@@ -1,9 +1,10 @@
-"""Who may sign in. Passwords arrive here hashed; this module never sees one."""
+"""Users who may sign in. Passwords are hashed by the caller; this module never receives one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from psycopg.rows import class_row
 
@@ -13,7 +14,8 @@ Role = Literal["care_team", "admin"]
 ROLES: tuple[Role, ...] = ("care_team", "admin")
 
 
-class User(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class User:
     """A person who may sign in."""
 
     user_id: str
@@ -23,8 +25,9 @@ class User(NamedTuple):
     created_at: datetime
 
 
-class Credentials(NamedTuple):
-    """What a sign-in is checked against."""
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The stored data that a sign-in is checked against."""
 
     user_id: str
     password_hash: str
@@ -34,9 +37,9 @@ class Credentials(NamedTuple):
 def add(
     connection: Connection, user_id: str, password_hash: str, role: Role, display_name: str = ""
 ) -> bool:
-    """Add a user, or give an existing one this password, role and name, and let them in again.
+    """Add a user, or set password, role and name of an existing one and enable them again.
 
-    Whoever is signed in as an existing user is signed out.
+    All sessions of an existing user end.
 
     Returns:
         True where the user is new.
@@ -60,7 +63,7 @@ def add(
 
 
 def disable(connection: Connection, user_id: str) -> bool:
-    """Let a user in no longer, and sign them out; False where there is no such user."""
+    """Disable a user and end their sessions; False: there is no such user."""
     with translated(), connection.transaction():
         changed = connection.execute(
             "UPDATE users SET active = false WHERE user_id = %s", (user_id,)
@@ -69,7 +72,7 @@ def disable(connection: Connection, user_id: str) -> bool:
     return changed.rowcount == 1
 
 
-def listing(connection: Connection) -> list[User]:
+def list_users(connection: Connection) -> list[User]:
     """Every user, by id."""
     with translated(), connection.cursor(row_factory=class_row(User)) as cursor:
         return cursor.execute(
@@ -78,7 +81,7 @@ def listing(connection: Connection) -> list[User]:
 
 
 async def credentials(connection: AsyncConnection, user_id: str) -> Credentials | None:
-    """The user's password hash, or None where there is no such user."""
+    """The user's password hash; None: there is no such user."""
     with translated():
         async with connection.cursor(row_factory=class_row(Credentials)) as cursor:
             await cursor.execute(
@@ -88,7 +91,7 @@ async def credentials(connection: AsyncConnection, user_id: str) -> Credentials 
 
 
 async def rehash(connection: AsyncConnection, user_id: str, password_hash: str) -> None:
-    """Keep the same password under newer parameters."""
+    """Store the hash of the same password with newer parameters."""
     with translated():
         await connection.execute(
             "UPDATE users SET password_hash = %s WHERE user_id = %s", (password_hash, user_id)

@@ -1,1 +1,1 @@
-"""The phrasebook in the database: written, reviewed, published again."""
+"""The phrasebook in the database: written, reviewed, published again after a lost log."""

@@ -1,7 +1,8 @@
-"""Gives reviewers' words back to a broker that lost them.
+"""Publishes reviewers' decisions again to a broker that lost them.
 
-The tables keep what the topic ``vitals.phrases`` brought. Where its log was made anew, or restored
-from before a review, what the tables know better is published again, so that a ban holds.
+The tables keep all phrases of the topic ``vitals.phrases``. If its log was created anew, or
+restored from before a review, the phrases that are newer in the tables are published again, so that
+a ban stays in force.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ log = logs.get("phrases")
 
 
 class PhrasePublisher:
-    """Follows the topic on a thread and mends each new log once."""
+    """Reads the topic on a thread, and completes each new log once."""
 
     def __init__(self, settings: Settings, health: Health):
         self._settings = settings
@@ -46,28 +47,31 @@ class PhrasePublisher:
         self._topic_reader.stop()
 
     def restore(self, last: dict[str, Phrase]) -> None:
-        """Publish what the tables know better than a log whose last words are these.
+        """Publish the phrases that are newer in the tables than on a log.
+
+        Args:
+            last: phrase id → the last revision on the log.
 
         Raises:
-            UnavailableError: database or broker are away; the log is read again.
+            UnavailableError: database or broker are unavailable; the log is read again.
         """
         with connect(self._settings) as connection, translated():
             rows = connection.execute("SELECT content FROM phrases ORDER BY phrase_id").fetchall()
-        held = [msgspec.json.decode(row["content"], type=Phrase) for row in rows]
-        better = [each for each in held if _better(each, last.get(each.phrase_id))]
-        if not better:
+        stored = [msgspec.json.decode(row["content"], type=Phrase) for row in rows]
+        newer = [each for each in stored if _newer(each, last.get(each.phrase_id))]
+        if not newer:
             return
         publisher = Publisher(self._settings, "store", CONNECT_TIMEOUT_SECONDS)
         try:
-            publisher.publish([wire.outgoing(each, "store") for each in better])
+            publisher.publish([wire.outgoing(each, "store") for each in newer])
         finally:
             publisher.close()
-        self._health.count("phrases_published", len(better))
-        log.info("phrases published again", phrases=len(better))
+        self._health.count("phrases_published", len(newer))
+        log.info("phrases published again", phrases=len(newer))
 
 
-def _better(held: Phrase, last: Phrase | None) -> bool:
-    return last is None or precedence(held) > precedence(last)
+def _newer(stored: Phrase, last: Phrase | None) -> bool:
+    return last is None or precedence(stored) > precedence(last)
 
 
 class _Log:
@@ -76,7 +80,7 @@ class _Log:
     def __init__(self, publisher: PhrasePublisher):
         self._publisher = publisher
         self._last: dict[str, Phrase] = {}
-        self._mended = False
+        self._restored = False
 
     def apply_entry(self, entry: Carried) -> None:
         """A phrase; the topic carries no other."""
@@ -91,5 +95,5 @@ class _Log:
         """Compare once; what comes afterwards the tables learn from the log."""
         if not self._mended:
             self._publisher.restore(self._last)
-            self._mended = True
+            self._restored = True
             self._last.clear()

@@ -1,4 +1,4 @@
-"""Writes phrases: every revision once, and of each phrase the one that holds."""
+"""Writes phrases: every revision once, and the current revision of each phrase."""
 
 from __future__ import annotations
 
@@ -45,13 +45,15 @@ def insert(connection: Connection, phrases: Sequence[Phrase]) -> int:
     """Store phrases in any order; returns how many revisions were not there before."""
     rows = [_row(phrase) for phrase in phrases]
     new = connection.execute(_KEEP, (_json(rows),)).rowcount
-    holding: dict[str, Phrase] = {}
+    current: dict[str, Phrase] = {}
     for phrase in phrases:
-        kept = holding.get(phrase.phrase_id)
+        kept = current.get(phrase.phrase_id)
         if kept is None or precedence(phrase) > precedence(kept):
-            holding[phrase.phrase_id] = phrase
-    held = [_row(holding[key]) for key in sorted(holding)]  # in one order: no deadlock
-    connection.execute(_HOLD, (_json(held),))
+            current[phrase.phrase_id] = phrase
+    newest = [
+        _row(current[key]) for key in sorted(current)
+    ]  # always in the same order: no deadlock
+    connection.execute(_HOLD, (_json(newest),))
     return new
 
 

@@ -1,1 +1,1 @@
-"""Readings in the database: written, aggregated, asked for, and let go after their time."""
+"""Readings in the database: written, aggregated, queried, and deleted after their retention."""

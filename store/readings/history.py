@@ -1,15 +1,16 @@
-"""Stored readings as the uploads that they came in, for playing history once more.
+"""Stored readings as the uploads that they arrived in, for a replay of history.
 
-Patient by patient, because no patient's alarms depend on another's, and each patient's readings
-are found by the key of the table, however many there are in all. Rows come through a cursor of the
-server's, so that nothing holds them at once.
+Patient by patient, because no patient's alarms depend on another's, and each patient's readings are
+found by the table's key, however many there are in all. Rows are read through a server-side cursor,
+so that they are never all in memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from psycopg import sql
 
@@ -19,10 +20,10 @@ from vigil.domain.reading import Context, Measurement, Upload
 from vigil.domain.signals import NAMES
 
 _ON_THE_WIRE = sorted(NAMES)
-"""The order of an upload's values in the messages that detectors read: of two findings that weigh
-the same, the first counts."""
+"""The order of an upload's values in the messages that detectors read: of two findings of the same
+rank, the first counts."""
 AT_ONCE = 1000
-"""Rows that are fetched at a time."""
+"""Rows fetched at a time."""
 
 _WHO = """
     SELECT patient_id FROM patients
@@ -46,29 +47,30 @@ _READINGS = sql.SQL("""
 )
 
 
-class Range(NamedTuple):
-    """Whose history, and when it was measured."""
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Whose readings, and when they were measured."""
 
     ward: str | None = None
     """None: every ward."""
     patients: tuple[str, ...] = ()
-    """Empty: everyone of the ward."""
+    """Empty: every patient of the ward."""
     since: datetime | None = None
     until: datetime | None = None
-    """Not included."""
+    """Exclusive."""
 
 
-def who(connection: Connection, wanted: Range) -> list[str]:
-    """The enrolled patients of a range, those no longer active too, in order of id."""
+def list_patient_ids(connection: Connection, wanted: Range) -> list[str]:
+    """Ids of the range's patients, inactive ones too, in order."""
     values = {"ward": wanted.ward, "patients": list(wanted.patients) or None}
     with translated():
         return [row["patient_id"] for row in connection.execute(_WHO, values)]
 
 
-def uploads(connection: Connection, patient_id: str, wanted: Range) -> Iterator[Upload]:
-    """One patient's readings in the order of receipt; what arrived together is one upload.
+def read_uploads(connection: Connection, patient_id: str, wanted: Range) -> Iterator[Upload]:
+    """One patient's readings in the order of receipt; those received together are one upload.
 
-    The connection must be in a transaction, not in autocommit, and is busy until the last is taken.
+    The connection must be in a transaction, not in autocommit, and is in use until the last one.
 
     Raises:
         UnavailableError: the database does not answer.
@@ -92,11 +94,17 @@ def uploads(connection: Connection, patient_id: str, wanted: Range) -> Iterator[
 
 def _upload(patient_id: str, key: tuple[Any, ...], held: Iterable[Measurement]) -> Upload:
     device_id, received_at, synthetic = key
-    return Upload(patient_id, device_id, received_at, tuple(held), synthetic)
+    return Upload(
+        patient_id=patient_id,
+        device_id=device_id,
+        received_at=received_at,
+        measurements=tuple(held),
+        synthetic=synthetic,
+    )
 
 
 def _measurement(row: dict[str, Any]) -> Measurement:
     values = {name: row[name] for name in _ON_THE_WIRE if row[name] is not None}
     context = Context(row["activity"], row["steps_per_min"], row["posture"], row["contact"])
-    name = reading_keys.join(row["reading_key"], row["reading_id"])
+    name = reading_keys.join_id(row["reading_key"], row["reading_id"])
     return Measurement(name, row["time"], values, context)

@@ -1,9 +1,9 @@
-"""A reading's id as the number that the table is keyed by, and back.
+"""Converts a reading's id to the number that is the table's key, and back.
 
 An id that Vigil derived is ``r-`` and 64 bits in hexadecimal: the number is the id, and nothing
-else need be kept of it (36 random characters would be most of a compressed row). Any other id, a
-device's own, is kept as it is beside a number that is derived from it. So the number tells apart
-what one patient's devices measured at one moment, and the id can always be given back.
+else is stored (36 random characters would be most of a compressed row). Any other id, a device's
+own, is stored as it is together with a number derived from it. So the number distinguishes readings
+of one patient at one time, and the id can always be restored.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _DERIVED = re.compile(r"r-[0-9a-f]{16}").fullmatch
 _SIGN = 1 << 63
 
 
-def split(reading_id: str) -> tuple[int, str | None]:
-    """The key, as a signed 64-bit number, and the id where the key does not tell it.
+def split_id(reading_id: str) -> tuple[int, str | None]:
+    """The key, as a signed 64-bit number, and the id if it cannot be restored from the key.
 
     >>> split("r-000000000000002a")
     (42, None)
@@ -28,8 +28,8 @@ def split(reading_id: str) -> tuple[int, str | None]:
     return _signed(int.from_bytes(sha256(reading_id.encode()).digest()[:8], "big")), reading_id
 
 
-def join(key: int, reading_id: str | None) -> str:
-    """The id again.
+def join_id(key: int, reading_id: str | None) -> str:
+    """Restore the id.
 
     >>> join(*split("r-ffffffffffffffff"))
     'r-ffffffffffffffff'

@@ -1,9 +1,9 @@
-"""How long readings are kept: for ever, unless ``VIGIL_KEEP_READINGS_DAYS`` says otherwise.
+"""Retention of readings: without limit, unless ``VIGIL_KEEP_READINGS_DAYS`` is set.
 
-What the aggregates say of a day stays when its readings go. A reading that arrives when its day is
-gone already counts in no aggregate, and goes with the next ones. On TimescaleDB its policies do the
-work, by whole chunks; on plain PostgreSQL it is done here, by whole days (UTC). Nothing is
-deleted sooner than was asked for.
+A day's aggregates stay when its readings are deleted. A reading that arrives after its day was
+deleted counts in no aggregate, and is deleted with the next ones. On TimescaleDB its policies
+delete whole chunks; on plain PostgreSQL whole days (UTC) are deleted here. Nothing is deleted
+earlier than configured.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 log = logs.get("retention")
 
 HOUR_SECONDS = 3600.0
-"""How often it is looked whether something is to go."""
+"""How often retention runs."""
 LONGEST_SECONDS = 6 * 3600.0
-"""A first deletion of years of rows takes hours, and an hour is waited after each."""
+"""Longest time between two beats: a first deletion of years of rows takes hours."""
 PAUSE_SECONDS = 10.0
-"""How soon it is tried again where the database could not be reached."""
+"""Pause before a retry when the database is unavailable."""
 LOCK = 0x56696770
-"""Key of the advisory lock that lets one process at a time work."""
+"""Key of the advisory lock: one process at a time runs retention."""
 
 _TIMESCALE = "SELECT to_regclass('readings_1d_kept') IS NULL AS found"  # kept by its aggregates
 _GONE = "SELECT max(before) AS before FROM readings_gone"
@@ -44,15 +44,15 @@ _GO = """
 """
 
 
-def apply(
+def apply_retention(
     connection: Connection, keep_days: int | None, now: datetime, stop: threading.Event
 ) -> int:
-    """Do what is due; returns how many rows were deleted here (on TimescaleDB its policy does it).
+    """Delete what is due; returns how many rows were deleted (0 on TimescaleDB: a policy does it).
 
     Args:
         connection: in autocommit: each batch is a transaction of its own.
-        keep_days: None: for ever; what is gone stays gone.
-        stop: end soon; what is left is done the next time.
+        keep_days: None: without limit; deleted readings stay deleted.
+        stop: when set, return soon; the next run does the rest.
 
     Raises:
         UnavailableError: the database does not answer.
@@ -62,7 +62,7 @@ def apply(
         if not (row and row["got"]):
             return 0
         try:
-            return _apply(connection, keep_days, now, stop)
+            return _apply(connection, keep_days, now=now, stop=stop)
         finally:
             if not connection.closed:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
@@ -81,19 +81,21 @@ def _apply(
         with connection.transaction():
             if further:
                 connection.execute(_GO, (before,))
-            retention_policies.arrange(connection, keep_days, before if further else gone, now)
+            retention_policies.set_policies(
+                connection, keep_days=keep_days, gone=before if further else gone, now=now
+            )
         return 0
     if before is None:
         return 0
     if further:
-        if not retention_rows.sum_up(connection, gone, before, stop):
+        if not retention_rows.keep_aggregates(connection, gone=gone, before=before, stop=stop):
             return 0
         connection.execute(_GO, (before,))
-    return retention_rows.delete(connection, before, stop)
+    return retention_rows.delete_rows(connection, before, stop)
 
 
 class Retention:
-    """Looks once an hour, on a thread of its own."""
+    """Runs retention once an hour, on a thread of its own."""
 
     def __init__(self, settings: Settings, health: Health):
         self._settings = settings
@@ -105,11 +107,11 @@ class Retention:
         health.watch("retention", self._pulse.look)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, once the statement that is being run is done."""
+        """Stop the thread, after the current statement."""
         self._pulse.done()
         self._stop.set()
         self._thread.join()
@@ -121,19 +123,23 @@ class Retention:
             pause = self._once()
 
     def _once(self) -> float:
-        """Do what is due; how long to wait until the next time."""
+        """Run retention; returns the seconds until the next run."""
         try:
             with connect(self._settings, autocommit=True) as connection:
-                went = apply(connection, self._keep_days, utc_now(), self._stop)
-        except VigilError as error:  # the writer says so too: away, or not to be used
+                deleted = apply_retention(
+                    connection, self._keep_days, now=utc_now(), stop=self._stop
+                )
+        except VigilError as error:  # reported by the writer too: unavailable, or not usable
             log.warning("waiting", code=error.code, how_to_fix=error.how_to_fix)
             return PAUSE_SECONDS
-        except psycopg.Error as error:  # the writer goes on; that nothing is deleted must be seen
-            self._health.trouble("retention", f"readings are kept: {type(error).__name__}")
-            log.error("readings are kept", error=type(error).__name__)  # noqa: TRY400 (its text may tell of a row)
+        except (
+            psycopg.Error
+        ) as error:  # the writer continues; that nothing is deleted must be visible
+            self._health.trouble("retention", f"readings are not deleted: {type(error).__name__}")
+            log.error("readings are not deleted", error=type(error).__name__)  # noqa: TRY400 (its text may quote a row)
             return HOUR_SECONDS
         self._health.trouble("retention", None)
-        if went:
-            self._health.count("readings_deleted", went)
-            log.info("readings deleted", rows=went)
+        if deleted:
+            self._health.count("readings_deleted", deleted)
+            log.info("readings deleted", rows=deleted)
         return HOUR_SECONDS

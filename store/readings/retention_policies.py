@@ -1,8 +1,8 @@
-"""Retention on TimescaleDB: a policy drops whole chunks, and the aggregates keep what they hold.
+"""Retention on TimescaleDB: a policy drops whole chunks, and the aggregates keep their buckets.
 
-A refresh computes a bucket anew from the rows that are there, so one that reached back to where
-rows are gone would empty it. Each aggregate's refresh therefore starts a day after the last day
-that may be gone: where rows are kept for N days, N - 1 days ago.
+A refresh recomputes a bucket from the existing rows, so a refresh over deleted rows would empty it.
+Each aggregate's refresh therefore starts a day after the last day that may be deleted: if rows are
+kept for N days, N - 1 days ago.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from store.database.connections import Connection
 
 AGGREGATES = ("readings_1m", "readings_15m", "readings_1h", "readings_1d")
 MARGIN_DAYS = 1
-"""What lies so close to the rows that are gone is not computed anew: a bucket may be half gone."""
+"""Buckets so close to deleted rows are not recomputed: their rows may be partly deleted."""
 
 _KEPT = """
     SELECT config ->> 'drop_after' AS drop_after FROM timescaledb_information.jobs
@@ -26,7 +26,7 @@ _KEPT = """
 _REFRESHED = """
     SELECT j.job_id, j.config
     FROM timescaledb_information.continuous_aggregates a
-    JOIN timescaledb_information.jobs j  -- which names the one or the other, by version
+    JOIN timescaledb_information.jobs j  -- it names one or the other, by version
       ON (j.hypertable_schema, j.hypertable_name) IN (
           (a.view_schema, a.view_name),
           (a.materialization_hypertable_schema, a.materialization_hypertable_name)
@@ -37,15 +37,17 @@ _REFRESHED = """
 """
 
 
-def arrange(
+def set_policies(
     connection: Connection, keep_days: int | None, gone: datetime | None, now: datetime
 ) -> None:
-    """Make the policies those that were asked for; what is right already is left alone.
+    """Set the policies as configured; a correct policy is not changed.
 
     Args:
-        gone: rows measured before it are gone, or may be; None: none are.
+        gone: rows measured before it are deleted, or may be; None: none are.
     """
-    _reach(connection, gone, now)  # first: rows must not go while a refresh still looks for them
+    _limit_refreshes(
+        connection, gone, now
+    )  # first: no rows may be deleted that a refresh still reads
     found = connection.execute(_KEPT).fetchone()
     wanted = None if keep_days is None else f"{keep_days} days"
     if (found["drop_after"] if found else None) == wanted:
@@ -57,8 +59,8 @@ def arrange(
         )
 
 
-def _reach(connection: Connection, gone: datetime | None, now: datetime) -> None:
-    """How far back the refreshes go: to the beginning, or to where all rows are still there."""
+def _limit_refreshes(connection: Connection, gone: datetime | None, now: datetime) -> None:
+    """Refresh from the beginning, or from where no rows are deleted."""
     start: str | None = None
     if gone is not None:
         start = f"{(now - gone) // timedelta(days=1) - MARGIN_DAYS} days"

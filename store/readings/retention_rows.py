@@ -1,9 +1,9 @@
-"""Retention on plain PostgreSQL: what the aggregates say of rows is kept, then the rows go.
+"""Retention on plain PostgreSQL: the aggregates of rows are stored, then the rows are deleted.
 
-Patient by patient, so that each statement is short and found by the table's key. The days that go
-are summed up in ``readings_1m_kept`` and its like; then ``readings_gone`` moves on, from when on
-the views answer from these tables; and then the rows are deleted. A process that is killed on the
-way leaves views that answer as before, and the next run does the rest.
+Patient by patient, so that each statement is short and uses the table's key. The aggregates of the
+days to delete are stored in ``readings_1m_kept`` and the like; then ``readings_gone`` is moved, and
+the views read these tables from then on; then the rows are deleted. If the process is killed in
+between, the views return the same as before, and the next run does the rest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from store.readings.retention_policies import AGGREGATES
 from vigil.values.clock import EARLIEST
 
 AT_ONCE = 10_000
-"""Rows that one statement deletes."""
+"""Rows deleted by one statement."""
 
 _FIRST = "SELECT min(patient_id) AS patient_id FROM readings"
 _NEXT = _FIRST + " WHERE patient_id > %s"
@@ -30,10 +30,10 @@ _DELETE = """
 """
 
 
-def sum_up(
+def keep_aggregates(
     connection: Connection, gone: datetime | None, before: datetime, stop: threading.Event
 ) -> bool:
-    """Keep the aggregates of what was measured from ``gone`` until ``before``; whether all are."""
+    """Store the aggregates of readings from ``gone`` until ``before``; False: stopped early."""
     since = gone or EARLIEST
     for patient_id in _patients(connection):
         if stop.is_set():
@@ -41,7 +41,7 @@ def sum_up(
         with connection.transaction():
             for relation in AGGREGATES:
                 kept = sql.Identifier(f"{relation}_kept")
-                connection.execute(  # of a run that was cut short
+                connection.execute(  # rows of a run that was interrupted
                     sql.SQL("DELETE FROM {} WHERE patient_id = %s AND bucket >= %s").format(kept),
                     (patient_id, since),
                 )
@@ -54,19 +54,19 @@ def sum_up(
     return True
 
 
-def delete(connection: Connection, before: datetime, stop: threading.Event) -> int:
-    """Delete what was measured before it, a batch a transaction; how many rows went."""
-    gone = 0
+def delete_rows(connection: Connection, before: datetime, stop: threading.Event) -> int:
+    """Delete readings measured before a time, one transaction a batch; returns how many."""
+    total = 0
     for patient_id in _patients(connection):
-        went = AT_ONCE
-        while went == AT_ONCE and not stop.is_set():
-            went = connection.execute(_DELETE, (patient_id, before, AT_ONCE)).rowcount
-            gone += went
-    return gone
+        deleted = AT_ONCE
+        while deleted == AT_ONCE and not stop.is_set():
+            deleted = connection.execute(_DELETE, (patient_id, before, AT_ONCE)).rowcount
+            total += deleted
+    return total
 
 
 def _patients(connection: Connection) -> Iterator[str]:
-    """Everyone of whom there is a reading, by one look into the key each."""
+    """Ids of all patients with a reading, by one index look-up each."""
     row = connection.execute(_FIRST).fetchone()
     while row is not None and row["patient_id"] is not None:
         yield row["patient_id"]

@@ -1,4 +1,4 @@
-"""Readings as rows for the table, made straight from the uploads that carry them."""
+"""Converts uploads directly to rows of the table ``readings``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from store.readings.keys import split
+from store.readings.keys import split_id
 from vigil.domain.reading import NO_CONTEXT, Context, Measurement, Upload
 from vigil.domain.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE
 from vigil.streaming.handler import Received
@@ -31,19 +31,19 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("contact", "bool"),
     ("posture", "text"),
 )
-"""Name and type of each field of a row. First stands what all readings of an upload share."""
+"""Name and type of each field of a row; the fields that an upload's readings share come first."""
 AHEAD = timedelta(days=1)
-"""A reading measured so long after it arrived is refused. The door is stricter; this keeps what
-reaches the topic past the door from being ``latest`` for ever."""
+"""A reading measured later than this after its receipt is refused. Ingest is stricter; this limit
+keeps messages of other producers from being the newest value for ever."""
 
 LONGEST_ID = 128
-"""Characters of a reading's id; the door takes no longer one either."""
+"""Characters of a reading's id; the same limit as in ingest."""
 LONGEST_POSTURE = 32
-"""One word, as at the door."""
+"""Characters; the same limit as in ingest."""
 
 _RANGES = {name: (signal.lowest, signal.highest) for name, signal in SIGNALS.items()}
 _NONE = (1.0, 0.0)
-"""A range that holds no value."""
+"""A range without any value."""
 _PAIR = ("systolic", "diastolic")
 _LEAST_STEPS, _MOST_STEPS = STEPS_PER_MINUTE_RANGE
 _CONTEXT = attrgetter("steps_per_min", "activity", "contact", "posture")
@@ -51,16 +51,16 @@ _NUMBER = Struct(">q").unpack
 
 Row = tuple[Any, ...]
 Refuse = Callable[[Received, str], None]
-"""To be told of a message, and why something in it is left out."""
+"""Called with a message and the reason why part of it is left out."""
 
 
-def problem(upload: Upload, item: Measurement) -> str:
-    """The first reason why something of a reading is left out; an empty string if nothing is."""
-    return next(iter(repaired(upload, item)[1]), "")
+def first_problem(upload: Upload, item: Measurement) -> str:
+    """The first reason why part of a reading is left out; empty: nothing is."""
+    return next(iter(repair(upload, item)[1]), "")
 
 
 def _refusal(upload: Upload, item: Measurement) -> str:
-    """What keeps a reading out of the table as a whole; an empty string if nothing."""
+    """Why the whole reading is refused; empty: it is not."""
     if item.time < EARLIEST:
         return "it was measured before the year 2000"
     if item.time > upload.received_at and item.time > upload.received_at + AHEAD:
@@ -70,12 +70,12 @@ def _refusal(upload: Upload, item: Measurement) -> str:
     return ""
 
 
-def repaired(upload: Upload, item: Measurement) -> tuple[Measurement | None, list[str]]:
-    """What of a reading can be kept, and why the rest cannot.
+def repair(upload: Upload, item: Measurement) -> tuple[Measurement | None, list[str]]:
+    """The valid part of a reading, and the reasons why the rest is left out.
 
-    A value that is impossible, or of a signal that the table does not know, is left out and the
-    others are kept. Two pressures that contradict each other are both left out: the door refuses
-    them and detection believes neither. A reading with nothing left is none.
+    A value that is impossible, or of an unknown signal, is left out and the others are kept. Two
+    pressures that contradict each other are both left out: ingest refuses them and detection uses
+    neither. A reading without any valid part is None.
     """
     if why := _refusal(upload, item):
         return None, [why]
@@ -123,10 +123,10 @@ def _plausible(context: Context) -> tuple[Context, list[str]]:
     return (replace(context, steps_per_min=steps, posture=posture) if faults else context), faults
 
 
-def cleaned(received: Received, refuse: Refuse) -> Upload:
-    """The upload that a message is, without what the table cannot hold."""
+def clean_upload(received: Received, refuse: Refuse) -> Upload:
+    """A message's upload, without the parts that the table cannot hold."""
     upload: Upload = received.message  # type: ignore[assignment]
-    examined = [repaired(upload, item) for item in upload.measurements]
+    examined = [repair(upload, item) for item in upload.measurements]
     reasons = [why for _, faults in examined for why in faults]
     if not reasons:
         return upload
@@ -137,27 +137,27 @@ def cleaned(received: Received, refuse: Refuse) -> Upload:
 
 
 def write_rows(upload: Upload, write: Callable[[Row], object]) -> bool:
-    """Give ``write`` the row of each measurement, as :data:`COLUMNS` says.
+    """Call ``write`` with the row of each measurement, in the order of :data:`COLUMNS`.
 
     Returns:
-        Whether that was all of them as they are: not what :func:`cleaned` would leave out.
+        Whether all measurements were written whole: :func:`clean_upload` would change nothing.
     """
     arrived, whole = upload.received_at, True
     shared = (upload.patient_id, upload.device_id, arrived, upload.synthetic)
     for item in upload.measurements:
         time, values, name = item.time, item.values, item.reading_id
         steps, activity, contact, posture = _CONTEXT(item.context)
-        # What `repaired` asks, in place: this is done for every reading.
+        # The checks of `repair`, inlined: they run for every reading.
         if (
             time < EARLIEST
             or (time > arrived and time > arrived + AHEAD)
             or len(name) > LONGEST_ID
             or (steps is not None and not _LEAST_STEPS <= steps <= _MOST_STEPS)
             or (posture is not None and len(posture) > LONGEST_POSTURE)
-            or not _sound(values)
+            or not _all_valid(values)
         ):
             whole = False
-            kept, _ = repaired(upload, item)
+            kept, _ = repair(upload, item)
             if kept is None:
                 continue
             values = kept.values
@@ -167,8 +167,8 @@ def write_rows(upload: Upload, write: Callable[[Row], object]) -> bool:
     return whole
 
 
-def _sound(values: dict[str, float]) -> bool:
-    """Whether :func:`_possible` keeps all of them."""
+def _all_valid(values: dict[str, float]) -> bool:
+    """Whether :func:`_possible` keeps all values."""
     for name, value in values.items():
         low, high = _RANGES.get(name, _NONE)
         if not low <= value <= high:
@@ -177,10 +177,10 @@ def _sound(values: dict[str, float]) -> bool:
 
 
 def _identity(reading_id: str) -> tuple[int, str | None]:
-    """What :func:`split` says, sooner for the ids that Vigil derives."""
+    """As :func:`split_id`, and faster for ids that Vigil derived."""
     if len(reading_id) == 18 and reading_id[:2] == "r-" and reading_id.islower():
         try:
             return _NUMBER(unhexlify(reading_id[2:]))[0], None
-        except ValueError:  # no hexadecimal number
+        except ValueError:  # not hexadecimal
             pass
-    return split(reading_id)
+    return split_id(reading_id)

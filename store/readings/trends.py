@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from store.database.fetching import fetched
+from store.database.fetching import fetch_rows
 from store.queries import query
 
 if TYPE_CHECKING:
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
     from psycopg.rows import DictRow
 
 POINTS = 2000
-"""No answer has more: a chart is not wider, and a browser draws so many without effort."""
+"""Most buckets in a result: a chart is not wider, and a browser draws so many easily."""
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 """Buckets are aligned to midnight UTC."""
 
 
-class Zoom(NamedTuple):
-    """Which relation answers, and how long a bucket of the answer is."""
+@dataclass(frozen=True, slots=True)
+class Zoom:
+    """The relation to read, and the width of a bucket in the result."""
 
     relation: str
     width: timedelta
@@ -43,10 +45,10 @@ _TOGETHER = {
     "readings_1h": "trends/hours_together",
     "readings_1d": "trends/days_together",
 }
-"""For buckets that are several of the relation's own."""
+"""For buckets made of several of the relation's own."""
 
 
-def zoom(start: datetime, end: datetime) -> Zoom:
+def choose_zoom(start: datetime, end: datetime) -> Zoom:
     """The finest buckets that cover the span with at most :data:`POINTS` of them.
 
     >>> zoom(ORIGIN, ORIGIN + timedelta(days=1)).relation
@@ -54,18 +56,18 @@ def zoom(start: datetime, end: datetime) -> Zoom:
     """
     span = end - start
     for step in _STEPS:
-        if span / step.width <= POINTS - 1:  # one more may be cut by both ends
+        if span / step.width <= POINTS - 1:  # both ends may cut a bucket, which makes one more
             return step
     return Zoom("readings_1d", timedelta(days=-(-span // timedelta(days=POINTS - 1))))
 
 
-def _query(asked: Zoom) -> str:
-    """The name of the query that answers."""
-    own, name = _AS_THEY_ARE.get(asked.relation, (None, ""))
-    return name if own == asked.width else _TOGETHER[asked.relation]
+def _query(chosen: Zoom) -> str:
+    """The name of the query to run."""
+    own, name = _AS_THEY_ARE.get(chosen.relation, (None, ""))
+    return name if own == chosen.width else _TOGETHER[chosen.relation]
 
 
-async def trend(
+async def fetch_trend(
     connection: AsyncConnection[DictRow], patient_id: str, start: datetime, end: datetime
 ) -> list[dict[str, Any]]:
     """The patient's buckets from ``start`` until before ``end``, oldest first.
@@ -73,19 +75,20 @@ async def trend(
     Each row has ``bucket`` (its beginning, UTC) and, for each signal, ``<signal>_avg``,
     ``<signal>_min`` and ``<signal>_max``: None where it was not measured. Buckets that are one of
     ``readings_15m``, ``readings_1h`` or ``readings_1d`` have ``<signal>_p10``, ``_p50`` and
-    ``_p90`` too. The bucket that ``start`` lies in is there whole; one without readings is absent.
+    ``_p90`` too. The bucket that contains ``start`` is included whole; one without readings is
+    absent.
 
     Raises:
         UnavailableError: the database does not answer.
     """
     if end <= start:
         return []
-    asked = zoom(start, end)
+    chosen = choose_zoom(start, end)
     values = {
-        "width": asked.width,
+        "width": chosen.width,
         "origin": ORIGIN,
         "patient": patient_id,
         "start": start,
         "end": end,
     }
-    return await fetched(connection, query(_query(asked)), values)
+    return await fetch_rows(connection, query(_query(chosen)), values)

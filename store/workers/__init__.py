@@ -1,1 +1,1 @@
-"""Where each worker stands, kept in the database, and its newest status."""
+"""Workers' offsets, checkpoints and newest status in the database."""

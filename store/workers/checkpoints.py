@@ -1,20 +1,21 @@
 """Detectors' state and the offset it belongs to, saved in one transaction and fenced by an epoch.
 
-A worker that is given a partition *claims* it: the claim raises the partition's epoch. From then on
-a save by any earlier owner finds an epoch that is not its own and raises
+A worker that is assigned a partition *claims* it: the claim increments the partition's epoch. From
+then on a save by any earlier owner finds another epoch than its own and raises
 :class:`~vigil.service.errors.StaleOwnerError` without writing anything.
 
-A patient who was silent for long may leave memory (*idle*): a claim does not load that state, and
-:meth:`Checkpoints.load` does when the patient is heard of again. A state that cannot be read is
-*set aside*, byte for byte, before anything is saved over it.
+The state of a patient without readings for long may leave memory (*idle*): a claim does not load
+it, and :meth:`Checkpoints.load` does when readings of the patient arrive again. A state that cannot
+be read is *set aside*, byte for byte, before it is overwritten.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from psycopg import sql
 from psycopg.rows import tuple_row
@@ -29,31 +30,33 @@ if TYPE_CHECKING:
 TABLES = ("checkpoints", "detector_states", "states_set_aside")
 
 
-class Checkpoint(NamedTuple):
-    """Where a partition's worker stands."""
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The offset and watermark of a partition's worker."""
 
     epoch: int
     next_offset: int | None
-    """None: nothing was saved yet, or for another log."""
+    """None: nothing was saved yet, or only for another log."""
     watermark: datetime | None
-    """Receive time up to which silence was judged."""
+    """Receive time up to which missing data were evaluated."""
 
 
-class Place(NamedTuple):
-    """Whose checkpoint: a consumer group on one partition of a topic."""
+@dataclass(frozen=True, slots=True)
+class GroupPartition:
+    """A consumer group on one partition of a topic: the key of a checkpoint."""
 
     group: str
     topic: str
     partition: int
 
 
-def claim(connection: Connection, place: Place, log_id: str) -> Checkpoint:
+def claim(connection: Connection, place: GroupPartition, log_id: str) -> Checkpoint:
     """Become the owner of a partition; every earlier owner is fenced out.
 
     Args:
-        log_id: which log offsets count in (the cluster's id). A broker that lost its log, as the
-            in-memory one does when it ends, comes back with another: then the states are kept
-            and the offset is not.
+        log_id: the log that offsets count in (the cluster's id). A broker that lost its log, as
+            an in-memory one does when it ends, has another id: the states are kept then and the
+            offset is not.
     """
     with translated(), connection.transaction():
         row = connection.execute(
@@ -66,7 +69,7 @@ def claim(connection: Connection, place: Place, log_id: str) -> Checkpoint:
                 next_offset = CASE WHEN c.log_id = EXCLUDED.log_id THEN c.next_offset ELSE -1 END
             RETURNING epoch, next_offset, watermark
             """,
-            {**place._asdict(), "log": log_id},
+            {**asdict(place), "log": log_id},
         ).fetchone()
     assert row is not None  # noqa: S101  (RETURNING after an upsert always has a row)
     offset = row["next_offset"]
@@ -78,8 +81,8 @@ _PATIENTS = (
 )
 
 
-def load_states(connection: Connection, place: Place) -> Iterator[tuple[str, bytes]]:
-    """Each patient of the partition who is not idle, with the state last saved."""
+def load_states(connection: Connection, place: GroupPartition) -> Iterator[tuple[str, bytes]]:
+    """Patient id and last saved state of each patient of the partition who is not idle."""
     with (
         translated(),
         connection.transaction(),
@@ -90,10 +93,10 @@ def load_states(connection: Connection, place: Place) -> Iterator[tuple[str, byt
         yield from cursor
 
 
-def load_some(
-    connection: Connection, place: Place, patient_ids: Collection[str]
+def load_states_of(
+    connection: Connection, place: GroupPartition, patient_ids: Collection[str]
 ) -> dict[str, bytes]:
-    """The states of those of the patients who have one, idle or not."""
+    """Patient id → last saved state, idle or not, of the patients who have one."""
     with translated(), connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
             f"{_PATIENTS} AND patient_id = ANY(%s)",
@@ -103,43 +106,56 @@ def load_some(
         return dict(cursor)
 
 
-class Saving(NamedTuple):
-    """What to save of one partition."""
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What to save for one partition."""
 
-    place: Place
+    place: GroupPartition
     checkpoint: Checkpoint
     states: Mapping[str, bytes]
-    """Patient → state, of those that changed."""
+    """Patient id → state, of the patients whose state changed."""
     idle: Collection[str] = ()
     """Patients who have left memory, whether or not their state changed since the last save. They
-    are idle until a state of theirs is saved without their being named here."""
+    stay idle until a state of theirs is saved in a saving that does not list them here."""
     saved_offset: int | None = None
-    """Where this owner saved or found the partition last: a database that is further back was
-    restored from a backup."""
+    """The offset that this owner last saved or read: a database with a lower one was restored from
+    a backup."""
 
 
 def save(connection: Connection, savings: Sequence[Saving]) -> None:
     """Save offsets with the states of the patients that changed: all of it, or nothing.
 
     Raises:
-        StaleOwnerError: a partition has a newer owner, or the database went back to before what
-            this one saved; nothing was written.
-        UnavailableError: the database is away; nothing was written, or all was: save again.
+        StaleOwnerError: a partition has a newer owner, or the database lost what this one saved;
+            nothing was written.
+        UnavailableError: the database is unavailable; nothing was written, or everything:
+            save again.
     """
     with translated(), connection.transaction():
         for saving in savings:
-            _save_offset(connection, saving.place, saving.checkpoint, saving.saved_offset)
+            _save_offset(
+                connection, saving.place, saving.checkpoint, saved_offset=saving.saved_offset
+            )
             _save_states(connection, saving)
 
 
 def _save_offset(
-    connection: Connection, place: Place, checkpoint: Checkpoint, saved_offset: int | None = None
+    connection: Connection,
+    place: GroupPartition,
+    checkpoint: Checkpoint,
+    saved_offset: int | None = None,
 ) -> None:
     updated = connection.execute(
         "UPDATE checkpoints SET next_offset = COALESCE(%s, -1), watermark = %s, saved_at = now()"
         " WHERE worker_group = %s AND topic = %s AND partition = %s AND epoch = %s"
         " AND next_offset >= COALESCE(%s, -1)",
-        (checkpoint.next_offset, checkpoint.watermark, *place, checkpoint.epoch, saved_offset),
+        (
+            checkpoint.next_offset,
+            checkpoint.watermark,
+            *astuple(place),
+            checkpoint.epoch,
+            saved_offset,
+        ),
     )
     if updated.rowcount != 1:
         raise _stale(place)
@@ -172,9 +188,15 @@ def _save_states(connection: Connection, saving: Saving) -> None:
 
 
 def set_aside(
-    connection: Connection, place: Place, epoch: int, patient_id: str, broken: tuple[bytes, str]
+    connection: Connection,
+    place: GroupPartition,
+    epoch: int,
+    *,
+    patient_id: str,
+    state: bytes,
+    why: str,
 ) -> None:
-    """Keep a state that cannot be read, and why; the patient's row stays until it is saved over.
+    """Keep a state that cannot be read, and why; the patient's row stays until it is overwritten.
 
     Safe to repeat: the same bytes are kept once.
 
@@ -185,95 +207,100 @@ def set_aside(
         owned = connection.execute(
             "SELECT FROM checkpoints WHERE worker_group = %s AND topic = %s AND partition = %s"
             " AND epoch = %s FOR SHARE",
-            (*place, epoch),
+            (*astuple(place), epoch),
         )
         if owned.rowcount != 1:
             raise _stale(place)
         connection.execute(
             "INSERT INTO states_set_aside (worker_group, partition, patient_id, state, why)"
             " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (place.group, place.partition, patient_id, *broken),
+            (place.group, place.partition, patient_id, state, why),
         )
 
 
-def move(connection: Connection, place: Place, log_id: str, ends: tuple[int, int]) -> None:
-    """Let a partition's owner, present or next, go on somewhere else; the present one is fenced.
+def move_offset(
+    connection: Connection, place: GroupPartition, log_id: str, *, before: int, after: int
+) -> None:
+    """Move a partition's saved offset; the present owner is fenced out.
 
     Args:
-        ends: from which offset, to which.
+        before: the offset that the caller found.
+        after: the offset to continue from.
 
     Raises:
-        LookupError: with the offset that it stands at, where that is another; nothing changed.
+        LookupError: with the saved offset, where it is not ``before``; nothing changed.
     """
-    before, after = ends
     with translated(), connection.transaction():
         checkpoint = claim(connection, place, log_id)
         if checkpoint.next_offset not in {None, before}:
             raise LookupError(checkpoint.next_offset)
-        _save_offset(connection, place, checkpoint._replace(next_offset=after))
+        _save_offset(connection, place, replace(checkpoint, next_offset=after))
 
 
-def position(connection: Connection, place: Place, log_id: str) -> int | None:
-    """Where a partition's worker goes on; None: nothing was saved yet, or for another log."""
+def read_offset(connection: Connection, place: GroupPartition, log_id: str) -> int | None:
+    """The offset that a partition's worker continues from; None: none was saved for this log."""
     with translated():
         row = connection.execute(
             "SELECT next_offset FROM checkpoints WHERE worker_group = %s AND topic = %s"
             " AND partition = %s AND log_id = %s AND next_offset >= 0",
-            (*place, log_id),
+            (*astuple(place), log_id),
         ).fetchone()
     return None if row is None else int(row["next_offset"])
 
 
-def _stale(place: Place) -> StaleOwnerError:
+def _stale(place: GroupPartition) -> StaleOwnerError:
     return StaleOwnerError(f"Partition {place.partition} of {place.topic} has a new owner.")
 
 
 class Checkpoints:
-    """The same on a connection of its own, which is opened again after the database was away."""
+    """The same on a connection of its own, reopened after the database was unavailable."""
 
     def __init__(self, settings: Settings):
         self._settings = settings
         self._connection: Connection | None = None
-        self._epochs: dict[Place, int] = {}
-        """Partition → epoch of our newest claim."""
+        self._epochs: dict[GroupPartition, int] = {}
+        """Partition → epoch of our last claim."""
 
-    def claim(self, place: Place, log_id: str) -> tuple[Checkpoint, dict[str, bytes]]:
-        """Become a partition's owner; return where it stands, and its patients' states.
+    def claim(self, place: GroupPartition, log_id: str) -> tuple[Checkpoint, dict[str, bytes]]:
+        """Become a partition's owner; return its checkpoint, and its patients' states.
 
         Patients who are idle are left out: see :meth:`load`.
 
         Raises:
-            UnavailableError: the database is away; claim again.
+            UnavailableError: the database is unavailable; claim again.
         """
         with self._reconnecting() as connection:
             checkpoint = claim(connection, place, log_id)
             self._epochs[place] = checkpoint.epoch
             return checkpoint, dict(load_states(connection, place))
 
-    def load(self, place: Place, patient_ids: Collection[str]) -> dict[str, bytes]:
-        """The states of those of the patients who have one: of who comes back from being idle.
+    def load(self, place: GroupPartition, patient_ids: Collection[str]) -> dict[str, bytes]:
+        """Patient id → last saved state, for patients who were idle.
 
         Raises:
-            UnavailableError: the database is away; load again.
+            UnavailableError: the database is unavailable; load again.
         """
         with self._reconnecting() as connection:
-            return load_some(connection, place, patient_ids)
+            return load_states_of(connection, place, patient_ids)
 
-    def set_aside(self, place: Place, patient_id: str, state: bytes, why: str) -> None:
-        """Keep a state that cannot be read, in a partition that was claimed: :func:`set_aside`.
+    def set_aside(self, place: GroupPartition, patient_id: str, state: bytes, why: str) -> None:
+        """Keep a state that cannot be read, of a claimed partition: see :func:`set_aside`.
 
         Raises:
             StaleOwnerError: the partition has a newer owner; nothing was written.
-            UnavailableError: the database is away; nothing was written, or all was: repeat it.
+            UnavailableError: the database is unavailable; nothing was written, or everything:
+                repeat.
         """
         with self._reconnecting() as connection:
-            set_aside(connection, place, self._epochs[place], patient_id, (state, why))
+            set_aside(
+                connection, place, self._epochs[place], patient_id=patient_id, state=state, why=why
+            )
 
     def now(self) -> datetime:
-        """The database's clock: nothing that was saved is later.
+        """The database's clock: nothing saved is later.
 
         Raises:
-            UnavailableError: the database is away; ask again.
+            UnavailableError: the database is unavailable; repeat.
         """
         with self._reconnecting() as connection, translated():
             row = connection.execute("SELECT now() AS it").fetchone()
@@ -282,10 +309,10 @@ class Checkpoints:
         return time
 
     def probe(self) -> None:
-        """Ask for the tables.
+        """Check that the tables exist.
 
         Raises:
-            UnavailableError: the database is away, or lacks one of them.
+            UnavailableError: the database is unavailable, or lacks one of them.
         """
         with self._reconnecting() as connection, translated():
             for table in TABLES:
@@ -297,7 +324,7 @@ class Checkpoints:
             save(connection, savings)
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

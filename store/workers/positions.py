@@ -1,11 +1,11 @@
-"""Where a worker stands on the topics, kept beside the rows that it has written.
+"""A worker's offsets on the topics, stored together with the rows that it has written.
 
-Kafka's committed offsets outlive the database: one that was restored from a backup, or made anew,
-lacks what was stored since, and nobody would read it again. So a worker saves its place here too,
-before it commits to Kafka. On a partition that is given to it, the place that is further back
-counts: where this one is, the database is older than the log, which is said, and what it lacks is
-read again, as far as the log still has it. What it has already changes nothing. A database that is
-restored while the worker runs is noticed when the place is saved: it has gone back.
+Kafka's committed offsets outlive the database: a database restored from a backup, or created anew,
+lacks the rows stored since, and nobody would read them again. So a worker saves its offsets here
+too, before it commits them to Kafka. On an assigned partition the lower of the two counts. If it is
+the database's, the database is older than the log: this is reported, and the missing messages are
+read again, as far as the log still has them. Messages stored already change nothing. A database
+that is restored while the worker runs is noticed when offsets are saved: they have gone back.
 """
 
 from __future__ import annotations
@@ -35,65 +35,65 @@ _LOAD = """
     SELECT topic, partition, next_offset FROM stream_positions
     WHERE worker_group = %s AND log_id = %s
 """
-_LIFE = """
+_INCARNATION = """
     SELECT pg_postmaster_start_time()::text || (
         SELECT oid FROM pg_database WHERE datname = current_database()
-    )::text AS life
+    )::text AS incarnation
 """
-"""Another after every start of the server and for every database: only then may rows be gone of
-which it was said that they are durable."""
+"""Differs after every start of the server and for every database: only then can rows be lost that
+were reported as durable."""
 Connect = Callable[[], AbstractContextManager[Connection]]
 
 
 class Positions:
-    """One worker's places. The parts of :class:`vigil.streaming.handler.Handler` bear its names."""
+    """One worker's offsets. Methods are named as in :class:`vigil.streaming.handler.Handler`."""
 
     def __init__(self, settings: Settings, service: str, health: Health, connect: Connect):
         self._settings, self._service = settings, service
         self._health, self._connect = health, connect
-        self._log_id = self._life = ""
+        self._log_id = self._incarnation = ""
         self._unsaved: dict[TopicPartition, int] = {}
         self._saved: dict[TopicPartition, int] = {}
 
     def assigned(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where to go on, on those of the partitions for which Kafka's offset does not count.
+        """Partition → the offset to continue from, where it is not the one committed to Kafka.
 
         Raises:
-            UnavailableError: broker or database are away.
+            UnavailableError: broker or database are unavailable.
         """
         stands = group_offsets.read_group_offsets(self._settings, self._service, places)
         self._log_id = stands.log_id
         with translated(), self._connect() as connection:
-            own, self._life = self._load(connection), _life(connection)
+            own, self._incarnation = self._load(connection), _incarnation(connection)
         self._saved |= {place: own[place] for place in places if place in own}
         return {
             place: where
             for place in places
-            if (where := self._where(place, own.get(place), stands)) is not None
+            if (where := self._where(place, own.get(place), standing)) is not None
         }
 
     def _where(
         self, place: TopicPartition, own: int | None, stands: group_offsets.GroupOffsets
     ) -> int | None:
-        committed = stands.committed.get(place)
+        committed = standing.committed.get(place)
         if committed is None:
             return own
-        where = stands.first[place] if own is None else own
+        where = standing.first[place] if own is None else own
         if where >= committed:
             return None
         group_offsets.report_reading_again(self._health, place, stored=where, committed=committed)
         return where
 
     def passed(self, ends: Mapping[TopicPartition, int]) -> None:
-        """Everything below these offsets is in the database, or set aside."""
+        """Note that everything below these offsets is in the database, or a dead letter."""
         self._unsaved |= ends
 
     def save(self) -> None:
-        """Make durable what was passed.
+        """Save the offsets noted by :meth:`passed`.
 
         Raises:
-            UnavailableError: the database is away; save again.
-            StaleOwnerError: the database has gone back: what it has must be asked again.
+            UnavailableError: the database is unavailable; save again.
+            StaleOwnerError: the database's offsets have gone back, and must be read again.
         """
         if not self._unsaved:
             return
@@ -106,8 +106,8 @@ class Positions:
         with translated(), self._connect() as connection:
             there = self._load(connection)
             gone_back = any(there.get(p, -1) < self._saved.get(p, -1) for p in places)
-            if gone_back or _life(connection) != self._life:
-                raise StaleOwnerError("The database is another than it was, or was started anew.")
+            if gone_back or _incarnation(connection) != self._incarnation:
+                raise StaleOwnerError("The database was replaced or restarted.")
             connection.execute(_SAVE, (self._service, self._log_id, *columns))
         self._saved |= self._unsaved
         self._unsaved.clear()
@@ -117,21 +117,27 @@ class Positions:
         return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in found}
 
     def revoked(self, places: Collection[TopicPartition]) -> None:
-        """These are another's."""
+        """Forget partitions that are assigned to another member."""
         for place in places:
             self._unsaved.pop(place, None)
             self._saved.pop(place, None)
 
 
-def skip(
-    connection: Connection, service: str, place: TopicPartition, log_id: str, ends: tuple[int, int]
+def skip_message(
+    connection: Connection,
+    service: str,
+    place: TopicPartition,
+    log_id: str,
+    *,
+    before: int,
+    after: int,
 ) -> None:
-    """Move a worker's place over a message; to be done before Kafka's offset is moved.
+    """Move a worker's saved offset past a message; to be done before Kafka's offset is moved.
 
     Args:
-        ends: where it stands, and where it is to go on. Where it stands elsewhere nothing changes.
+        before: the offset that the caller found; if another is saved, nothing changes.
+        after: the offset to continue from.
     """
-    before, after = ends
     with translated(), connection.transaction():
         connection.execute(
             "INSERT INTO stream_positions AS p"
@@ -143,10 +149,10 @@ def skip(
         )
 
 
-def position(
+def read_position(
     connection: Connection, service: str, place: TopicPartition, log_id: str
 ) -> int | None:
-    """Where a worker stands in the database; None: nothing was saved yet, or for another log."""
+    """A worker's offset in the database; None: none was saved for this log."""
     with translated():
         row = connection.execute(
             "SELECT next_offset FROM stream_positions WHERE worker_group = %s AND topic = %s"
@@ -156,6 +162,6 @@ def position(
     return None if row is None else int(row["next_offset"])
 
 
-def _life(connection: Connection) -> str:
-    row = connection.execute(_LIFE).fetchone()
-    return str(row["life"]) if row else ""
+def _incarnation(connection: Connection) -> str:
+    row = connection.execute(_INCARNATION).fetchone()
+    return str(row["incarnation"]) if row else ""

@@ -1,26 +1,27 @@
 """Each process's newest status: written by the store, kept for a week for ``vigil doctor``.
 
-Who runs now is judged from the topic itself (:mod:`vigil.composition.status_reader`): a store that
-stands still writes nothing here.
+Which processes run now is read from the topic itself (:mod:`vigil.composition.status_reader`): a
+store that has stopped writes nothing here.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
-from store.database import forgiving
+from store.database import extreme_times
 from store.database.connections import Connection
 from store.queries import query
 from vigil.domain.encoding import encode
 from vigil.domain.status import Status
 
 KEPT = timedelta(days=7)
-"""After so long without a word a process is forgotten."""
+"""A process without a status for so long is deleted."""
 
 _UPSERT = """
     INSERT INTO service_status AS kept
@@ -31,11 +32,12 @@ _UPSERT = """
     WHERE EXCLUDED.time > kept.time
 """
 _FORGET = "DELETE FROM service_status WHERE time < %s OR time > now() + interval '1 day'"
-"""What is a day ahead a Vigil before this one believed: its process would seem to run for ever."""
+"""Earlier versions accepted times in the future: such a process would seem to run for ever."""
 
 
-class Line(NamedTuple):
-    """One process, as it last was."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The newest status of one process."""
 
     service: str
     version: str
@@ -47,14 +49,14 @@ class Line(NamedTuple):
 
 
 class Counted(Protocol):
-    """What has counters: a row, or a status."""
+    """A row or a status: anything with counters."""
 
     @property
     def counters(self) -> dict[str, int]: ...
 
 
-def summed(lines: Iterable[Counted]) -> Counter[str]:
-    """Every counter, added up over the processes."""
+def sum_counters(lines: Iterable[Counted]) -> Counter[str]:
+    """Counter name → the sum over the processes."""
     total: Counter[str] = Counter()
     for line in lines:
         total.update(line.counters)
@@ -62,10 +64,12 @@ def summed(lines: Iterable[Counted]) -> Counter[str]:
 
 
 def insert(connection: Connection, statuses: Sequence[Status]) -> int:
-    """Keep the newest of each process; returns 0: nothing that a board shows has changed."""
+    """Store the newest status of each process; returns 0: boards show none of it."""
     newest = {}
     for status in sorted(statuses, key=lambda status: status.time):
-        gauges = {} if status.ended else status.gauges  # where it stood is nobody's place now
+        gauges = (
+            {} if status.ended else status.gauges
+        )  # gauges of a process that has ended no longer hold
         newest[status.instance] = {**msgspec.structs.asdict(status), "gauges": gauges}
     content = encode([newest[instance] for instance in sorted(newest)]).decode()
     oldest = max(status.time for status in statuses) - KEPT
@@ -74,8 +78,8 @@ def insert(connection: Connection, statuses: Sequence[Status]) -> int:
     return 0
 
 
-def heard(connection: Connection, since: datetime) -> list[Line]:
-    """Every process that was heard of since a moment, by service."""
+def list_processes(connection: Connection, since: datetime) -> list[Line]:
+    """Every process with a status since a time, by service."""
     with connection.cursor() as cursor:
-        found = forgiving.fetched_now(cursor, query("status/newest"), {"since": since})
+        found = extreme_times.fetch_all_blocking(cursor, query("status/newest"), {"since": since})
     return [Line(**row) for row in found]

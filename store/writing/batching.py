@@ -1,4 +1,4 @@
-"""How many messages the store takes at once. A message carries one reading, or a night's."""
+"""How many messages the store reads at once. A message has one reading, or those of a night."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from vigil.domain.reading import Upload
 from vigil.streaming.handler import Received
 
 FULL_ROWS = 20_000
-"""Readings that a batch aims at: enough to share what a transaction costs by itself, and what the
-board's newest values cost, and few enough to be written in a fraction of a second."""
+"""Target number of readings in a batch: enough to amortise a transaction and the update of the
+newest values, and few enough to be written in a fraction of a second."""
 LEAST_MESSAGES = 200
 MOST_MESSAGES = 20_000
 
 
 def next_size(batch: Sequence[Received], present: int) -> int:
-    """Messages to take next, by what the last ones carried.
+    """The number of messages to read next, from the readings in the last batch.
 
-    A batch that was not full tells nothing: the store keeps up, and takes what is there.
+    A batch that was not full changes nothing: the store has no backlog.
 
     Args:
         batch: the last batch.
-        present: how many it could have been.
+        present: its maximum size, in messages.
     """
     if len(batch) < present:
         return present

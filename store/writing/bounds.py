@@ -1,8 +1,8 @@
-"""What the store takes of everything that is no reading: times, sizes and figures that can be true.
+"""Bounds of everything that the store accepts apart from readings: times, sizes and numbers.
 
-A topic is open to whoever may write to it, and its schema allows more than any page can show: a
-time in the year 1 or 9000, a number of 400 digits, a text of megabytes. What lies outside these
-bounds is refused whole, for a dead letter, so that no query ever meets it. Readings have bounds of
+Every producer with access may write to a topic, and its schema allows more than a page can show: a
+time in the year 1 or 9000, a number of 400 digits, a text of megabytes. A message outside these
+bounds becomes a dead letter as a whole, so that no query ever meets it. Readings have bounds of
 their own, value by value (:mod:`store.readings.rows`).
 """
 
@@ -18,19 +18,19 @@ from vigil.domain.encoding import encode
 from vigil.values.clock import EARLIEST
 
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-"""Nothing of ours happens later."""
+"""Times must be before it."""
 LARGEST_NUMBER = 1e15
-"""Nothing measured, counted or scored is larger; a float is exact for whole numbers below it."""
+"""Largest absolute value; a float is exact for whole numbers below it."""
 LONGEST_TEXT = 4000
 """Characters of one text: an id, a kind, a comment, a sentence, a reason."""
 LARGEST_BYTES = 262_144
-"""Of one message as JSON: an event with all its evidence, an alert in all languages."""
+"""Size of one message as JSON: an event with all its evidence, an alert in all languages."""
 DEEPEST = 12
-"""Levels of one object within another; our own evidence has four."""
+"""Levels of nested objects; our own evidence has four."""
 
 
-def problem(content: msgspec.Struct) -> str:
-    """What keeps a message's content out of its table; an empty string if nothing."""
+def find_problem(content: msgspec.Struct) -> str:
+    """Why a message's content is refused; empty: it is not."""
     try:
         size = len(encode(content))
     except UnicodeError:

@@ -1,6 +1,6 @@
 """Writes a batch of messages to the tables: in one transaction, idempotently, losing nothing.
 
-Every table's key comes from content, so a message that is written again lands on itself. A row that
+Every table's key is derived from content, so writing a message again changes nothing. A row that
 the database refuses is found by halving and left out; the rest of the batch, and the rest of its
 own message, is stored.
 """
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import psycopg
@@ -21,8 +22,8 @@ from psycopg import sql
 from store.database.connections import Connection, notify_board, translated
 from store.phrases import rows as phrase_rows
 from store.readings.latest import Latest
-from store.readings.rows import Refuse, cleaned
-from store.readings.writer import ReadingWriter, copies, discreet, insert_as_arrays
+from store.readings.rows import Refuse, clean_upload
+from store.readings.writer import ReadingWriter, hides_error_details, insert_as_arrays
 from store.workers import status_rows
 from store.writing import bounds
 from vigil.domain.action import Action
@@ -36,39 +37,41 @@ from vigil.service.errors import WireError
 from vigil.streaming.handler import Received, Rejected
 
 ROWS = 10_000
-"""Rows a statement: each takes well under a second, whatever the size of the batch."""
+"""Most rows in a statement: each takes well under a second, whatever the size of the batch."""
 REFUSED = (
     psycopg.DataError,
     psycopg.IntegrityError,
-    psycopg.errors.ProgramLimitExceeded,  # an operational error by class, but of one row: too long
+    psycopg.errors.ProgramLimitExceeded,  # operational by class, but it concerns one row: too long
     UnicodeError,
 )
-"""What the driver or the database raises because of a row's content."""
+"""Errors of the driver or the database caused by a row's content."""
 
 _DURABLE = """
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'
 """
-"""Kafka's offsets are committed after our transaction: it has to outlive a crash of the server,
-whatever the server does by default."""
+"""Kafka's offsets are committed after our transaction, so it must survive a crash of the server,
+whatever the server's default is."""
 _PATIENT = attrgetter("message.patient_id")
 Content = Upload | Event | Alert | Action | Phrase | Status
 
 
-class Row(NamedTuple):
-    """A row to be, and the message that it came in. Of a reading: an upload of it alone."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row to insert, and its message. A reading is an upload of one measurement."""
 
     received: Received
     content: Content
 
 
-class Written(NamedTuple):
-    """What became of a batch."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The result of a batch."""
 
     new: Counter[str]
-    """Rows that were not there before, by table."""
+    """Number of new rows, by table."""
     rejected: list[Rejected]
-    """Messages with something that cannot be stored; whatever else they held is."""
+    """Messages with a part that cannot be stored; the rest of them is stored."""
 
 
 def write(connection: Connection, batch: Sequence[Received]) -> Written:
@@ -77,18 +80,18 @@ def write(connection: Connection, batch: Sequence[Received]) -> Written:
 
 
 class Writer:
-    """Stores batches over one connection, and learns from each how to store the next."""
+    """Stores batches over one connection, and adapts its method to the duplicates it meets."""
 
     def __init__(self, connection: Connection):
         self._connection = connection
         self._readings: ReadingWriter | None = None
-        self._prepared = False
 
     def write(self, batch: Sequence[Received]) -> Written:
-        """Store a batch. Tells the boards once, if anything changed.
+        """Store a batch. Notifies the boards once, if anything changed.
 
         Raises:
-            UnavailableError: the database is away; nothing was written, or all was: write again.
+            UnavailableError: the database is unavailable; nothing was written, or everything: write
+                again.
         """
         rejected: dict[tuple[str, int, int], Rejected] = {}
 
@@ -96,64 +99,60 @@ class Writer:
             place = (received.topic, received.partition, received.offset)
             rejected.setdefault(place, Rejected(received, _reason(why)))
 
-        uploads, rows = _sorted(batch, refuse)
+        uploads, rows = _sort_batch(batch, refuse)
         new: Counter[str] = Counter()
         if uploads or rows:
             with translated():
-                self._prepare()
+                readings = self._readings or self._prepare()
                 with self._connection.transaction():
-                    new = self._insert(uploads, rows, refuse)
+                    new = self._insert(readings=readings, uploads=uploads, rows=rows, refuse=refuse)
                     if new:
                         notify_board(self._connection, " ".join(sorted(new)))
         return Written(new, list(rejected.values()))
 
-    def _prepare(self) -> None:
-        if self._prepared:
-            return
+    def _prepare(self) -> ReadingWriter:
         with self._connection.transaction():
             self._connection.execute(_DURABLE)
-            if copies(self._connection):
-                self._readings = ReadingWriter(
-                    self._connection, straight=discreet(self._connection)
-                )
-        self._prepared = True
+            direct = hides_error_details(self._connection)
+        self._readings = ReadingWriter(self._connection, direct=direct)
+        return self._readings
 
     def _insert(
-        self, uploads: Sequence[Received], rows: Sequence[Row], refuse: Refuse
+        self,
+        readings: ReadingWriter,
+        uploads: Sequence[Received],
+        rows: Sequence[Row],
+        refuse: Refuse,
     ) -> Counter[str]:
         new: Counter[str] = Counter()
         latest = Latest()
-        for piece in _pieces(uploads):
-            new["readings"] += self._insert_readings(piece, refuse, latest)
+        for piece in _split_uploads(uploads):
+            try:
+                new["readings"] += readings.insert(piece, refuse, latest)
+            except REFUSED:  # row by row, to find which
+                single = list(_readings(piece, refuse))
+                new += _insert_or_halve(self._connection, single, refuse=refuse, latest=latest)
         latest.upsert(self._connection)
         for start in range(0, len(rows), ROWS):
-            new += _insert_or_halve(self._connection, rows[start : start + ROWS], refuse, latest)
+            new += _insert_or_halve(
+                self._connection, rows[start : start + ROWS], refuse=refuse, latest=latest
+            )
         return +new  # without the zeros
-
-    def _insert_readings(self, piece: Sequence[Received], refuse: Refuse, latest: Latest) -> int:
-        if self._readings is not None:
-            try:
-                return self._readings.insert(piece, refuse, latest)
-            except REFUSED:
-                pass  # the rows say by themselves which it is
-        rows = list(_readings(piece, refuse))
-        return _insert_or_halve(self._connection, rows, refuse, latest)["readings"]
 
 
 def _reason(why: str) -> WireError:
     return WireError(
         f"The store cannot keep it: {why}.",
         code="wire.rejected",
-        how_to_fix="Mend the producer, then `vigil deadletter redrive`.",
+        how_to_fix="Fix the producer, then `vigil deadletter redrive`.",
     )
 
 
-def _sorted(batch: Iterable[Received], refuse: Refuse) -> tuple[list[Received], list[Row]]:
-    """The uploads of a batch, and the rows of everything else that can be true. The clock's ticks
-    have none.
+def _sort_batch(batch: Iterable[Received], refuse: Refuse) -> tuple[list[Received], list[Row]]:
+    """The uploads of a batch, and the valid rows of everything else. Clock ticks have no rows.
 
-    Uploads go by patient, each patient's in order: rows that are read together lie together, and
-    the table's index is gone through once.
+    Uploads are sorted by patient, each patient's in order: rows that are read together are stored
+    together, and the table's index is traversed once.
     """
     uploads, rows = [], []
     for received in batch:
@@ -161,7 +160,7 @@ def _sorted(batch: Iterable[Received], refuse: Refuse) -> tuple[list[Received], 
         if kind is Upload:
             uploads.append(received)
         elif kind in TABLES:
-            if why := bounds.problem(received.message):
+            if why := bounds.find_problem(received.message):
                 refuse(received, why)
             else:
                 rows.append(Row(received, received.message))  # type: ignore[arg-type]
@@ -169,7 +168,7 @@ def _sorted(batch: Iterable[Received], refuse: Refuse) -> tuple[list[Received], 
     return uploads, rows
 
 
-def _pieces(uploads: Iterable[Received]) -> Iterator[list[Received]]:
+def _split_uploads(uploads: Iterable[Received]) -> Iterator[list[Received]]:
     """The uploads in order, in pieces of about :data:`ROWS` readings."""
     piece: list[Received] = []
     size = 0
@@ -185,7 +184,7 @@ def _pieces(uploads: Iterable[Received]) -> Iterator[list[Received]]:
 
 def _readings(piece: Iterable[Received], refuse: Refuse) -> Iterator[Row]:
     for received in piece:
-        upload = cleaned(received, refuse)
+        upload = clean_upload(received, refuse)
         for item in upload.measurements:
             yield Row(received, replace(upload, measurements=(item,)))
 
@@ -193,7 +192,7 @@ def _readings(piece: Iterable[Received], refuse: Refuse) -> Iterator[Row]:
 def _insert_or_halve(
     connection: Connection, rows: Sequence[Row], refuse: Refuse, latest: Latest
 ) -> Counter[str]:
-    """Insert the rows behind a savepoint; where one is refused, each half by itself."""
+    """Insert the rows within a savepoint; if one is refused, each half by itself."""
     if not rows:
         return Counter()
     try:
@@ -205,8 +204,8 @@ def _insert_or_halve(
             refuse(rows[0].received, f"a row for {table} is refused ({type(error).__name__})")
             return Counter()
     middle = len(rows) // 2
-    first = _insert_or_halve(connection, rows[:middle], refuse, latest)
-    return first + _insert_or_halve(connection, rows[middle:], refuse, latest)
+    first = _insert_or_halve(connection, rows[:middle], refuse=refuse, latest=latest)
+    return first + _insert_or_halve(connection, rows[middle:], refuse=refuse, latest=latest)
 
 
 def _insert(connection: Connection, rows: Sequence[Row], latest: Latest) -> Counter[str]:
@@ -222,7 +221,7 @@ def _insert(connection: Connection, rows: Sequence[Row], latest: Latest) -> Coun
 
 
 def _insert_structs(table: str, struct: Any) -> Callable[[Connection, Sequence[Any]], int]:
-    """For structs whose fields and table columns bear the same names."""
+    """For structs whose fields have the same names as the table's columns."""
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in struct.__struct_fields__)
     query = sql.SQL(
         "INSERT INTO {table} ({columns})"
@@ -237,12 +236,13 @@ def _insert_structs(table: str, struct: Any) -> Callable[[Connection, Sequence[A
     return insert
 
 
-class Table(NamedTuple):
-    """Where a kind of content goes."""
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The table of a kind of content."""
 
     name: str
     insert: Callable[[Connection, Sequence[Any]], int]
-    """Returns how many rows were not there before."""
+    """Returns how many rows were new."""
 
 
 TABLES: MappingProxyType[type, Table] = MappingProxyType(

@@ -17,7 +17,7 @@ from detectors.engine.engine import Engine
 from explain.templates.compose import compose
 from notify import channels
 from notify.planning.planner import Planner
-from notify.sending.sender import Bell
+from notify.sending.sender import WakeSignal
 from store.database.connections import open_pool
 from store.writing.writer import Writer
 from tests.support.fuzzing import Fuzzer, Sent
@@ -104,7 +104,14 @@ def test_what_can_be_decoded_is_planned_or_refused_by_name(database_url: str, se
     reachable = channels.configured(settings, utc_now)
     batch = [r for r in decoded(seed) if r.topic in Planner.topics]
     with open_pool(settings) as pool:
-        planner = Planner(pool, reachable, Bell(), utc_now, Health("notify"), demo=True)
+        planner = Planner(
+            pool,
+            reachable,
+            wake_signal=WakeSignal(),
+            clock=utc_now,
+            health=Health("notify"),
+            demo=True,
+        )
         for start in range(0, len(batch), BATCH):
             handled = planner.handle(batch[start : start + BATCH])
             assert all(refused.reason.code == "wire.rejected" for refused in handled.rejected)

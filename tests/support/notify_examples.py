@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 
 from store.database.connections import Connection
 from store.notifications import subscriptions
-from store.notifications.deliveries import Delivery, Planned
+from store.notifications.deliveries import Delivery, PlannedDelivery
 from vigil.domain import ids
 from vigil.domain.action import Action
 from vigil.domain.alert import Alert, Provenance, Text
@@ -63,9 +64,9 @@ def action(verb: str, of: Alert | None = None, **changes: Any) -> Action:
     return msgspec.structs.replace(base, **changes)
 
 
-def planned(**changes: Any) -> Planned:
+def planned(**changes: Any) -> PlannedDelivery:
     """A delivery to plan."""
-    base = Planned(
+    base = PlannedDelivery(
         cause="alert:0",
         alert_id=ids.derive("alert"),
         event_id="event",
@@ -80,7 +81,7 @@ def planned(**changes: Any) -> Planned:
         expires_at=NOW + timedelta(hours=2),
         synthetic=False,
     )
-    return base._replace(**changes)
+    return replace(base, **changes)
 
 
 def delivery(**changes: Any) -> Delivery:
@@ -139,7 +140,7 @@ def enrol(
                 subscription["keys"]["auth"],
             ),
         )
-        assert subscriptions.live(connection, [patient_id])
+        assert subscriptions.live_subscriptions(connection, [patient_id])
     return phone_id
 
 

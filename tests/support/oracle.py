@@ -144,7 +144,7 @@ def stored(url: str) -> Outcome:
 
 
 def _reading(row: Mapping[str, Any]) -> tuple[Moment, dict[str, float]]:
-    reading_id = reading_keys.join(row["reading_key"], row["reading_id"])
+    reading_id = reading_keys.join_id(row["reading_key"], row["reading_id"])
     values = {name: row[name] for name in NAMES if row[name] is not None}
     return (row["patient_id"], row["time"], reading_id), values
 
@@ -215,7 +215,7 @@ def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
     told: dict[str, Priority] = {}
     paged = set()
     for alert in sorted(alerts, key=lambda a: (a.event_id, a.revision)):
-        page = policy.page_of_alert(alert, told.get(alert.event_id), demo=True)
+        page = policy.page_for_alert(alert, told.get(alert.event_id), demo=True)
         if page is not None:
             told[alert.event_id] = page.priority
             paged.add((alert.alert_id, alert.sequence))

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from store.database.connections import Connection, notify_board
 from store.phrases import rows as phrase_rows
-from store.readings import keys as reading_keys
+from store.readings.keys import split_id
 from store.workers import status_rows
 from vigil.domain import ids
 from vigil.domain.episode import Event, Phase
@@ -145,7 +145,7 @@ class Seed:
             systolic = round(118 + 9 * math.sin(before / 300) + (rate - 70) / 6) if cuff else None
             rows.append(
                 (
-                    patient_id, time, reading_keys.split(f"seed-{before}")[0], DEVICE, time + delay,
+                    patient_id, time, split_id(f"seed-{before}")[0], DEVICE, time + delay,
                     rate, systolic, systolic - 44 if systolic else None,
                     97.0 if cuff else None, "rest",
                 )

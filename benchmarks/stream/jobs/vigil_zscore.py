@@ -11,7 +11,7 @@ from kafka import TopicPartition
 from benchmarks.stream import zscore
 from benchmarks.stream.jobs.measured import measured, outcome, settings_of
 from benchmarks.stream.task import Outcome, Task, main
-from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
+from store.workers.checkpoints import Checkpoint, Checkpoints, GroupPartition, Saving
 from vigil.contracts import topics
 from vigil.domain.reading import Upload
 from vigil.kafka.clients import open_admin, read_log_id
@@ -26,7 +26,7 @@ decode = msgspec.msgpack.Decoder(zscore.Running).decode
 class Shard:
     """One partition: each patient's three numbers, and what of them is not durable yet."""
 
-    def __init__(self, place: Place, checkpoint: Checkpoint, states: Mapping[str, bytes]):
+    def __init__(self, place: GroupPartition, checkpoint: Checkpoint, states: Mapping[str, bytes]):
         self.place = place
         self.epoch = checkpoint.epoch
         self.next_offset = checkpoint.next_offset
@@ -58,7 +58,7 @@ class ZScores:
         with open_admin(self._settings) as admin:
             log_id = read_log_id(admin)
         for partition in partitions:
-            place = Place(self.name, partition.topic, partition.partition)
+            place = GroupPartition(self.name, partition.topic, partition.partition)
             self._shards[partition] = Shard(place, *self._checkpoints.claim(place, log_id))
         found = {p: self._shards[p].next_offset for p in partitions}
         return {partition: offset for partition, offset in found.items() if offset is not None}

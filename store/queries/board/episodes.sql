@@ -1,8 +1,8 @@
--- The episodes on the board: what goes on; what ended unseen no longer than `latched` before the
--- patient's newest reading (clinical, high or medium); and what a patient waits for help with.
+-- The episodes on the board: open ones; those that ended unacknowledged at most `latched` before
+-- the patient's newest reading (clinical, high or medium); and those with an open call for help.
 -- Parameters: latched (interval).
--- Lives on: episodes_active, episodes_ended and help_wanted, then episode_state by primary keys.
--- Each OFFSET 0 asks for the index once a row, however many rows the planner expects.
+-- Uses: episodes_active, episodes_ended and help_wanted, then episode_state by primary keys.
+-- Each OFFSET 0 makes an index look-up per row, however many rows the planner expects.
 WITH shown AS MATERIALIZED (
     SELECT event_id FROM episodes WHERE phase <> 'closed'
     UNION

@@ -1,5 +1,5 @@
--- Everyone who is enrolled now, by id.
--- Lives on: patients, read whole (one row a patient).
+-- Every patient who is enrolled now, by id.
+-- Uses: patients, read whole (one row a patient).
 SELECT patient_id, display_name, ward, locale, active, synthetic
 FROM patients
 WHERE active

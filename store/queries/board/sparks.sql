@@ -1,8 +1,8 @@
--- The mean heart rate of every patient's newest quarters of an hour: slice `points` - 1 is the one
--- that their newest heart rate lies in.
+-- The mean heart rate of every patient's newest quarters of an hour: slice `points` - 1
+-- contains their newest heart rate.
 -- Parameters: points.
--- Lives on: latest, read whole; readings_15m by patient and bucket on TimescaleDB, elsewhere
--- readings by primary key, so many quarters of an hour of each patient.
+-- Uses: latest, read whole; readings_15m by patient and bucket on TimescaleDB, elsewhere
+-- readings by primary key, `points` quarters of an hour of each patient.
 SELECT l.patient_id,
        (%(points)s::int - 1 - extract(epoch FROM newest.bucket - b.bucket) / 900)::int AS slice,
        b.heart_rate_avg AS value

@@ -1,8 +1,8 @@
 -- The alarms that each ward's patients had in the last days up to their own newest reading: clinical
--- episodes that began then and were not history already, by their priority as it stands, and the
--- days with a reading among them (patient-days).
+-- episodes that began then and were not retrospective, by their current priority, and the days with
+-- a reading among them (patient-days).
 -- Parameters: days (whole).
--- Lives on: patients and latest, read whole; episodes_by_patient; readings by primary key, one row
+-- Uses: patients and latest, read whole; episodes_by_patient; readings by primary key, one row
 -- of each patient and day.
 SELECT p.ward, count(*)::int AS patients, coalesce(sum(worn.days), 0)::int AS patient_days,
        coalesce(sum(alarms.high), 0)::int AS high, coalesce(sum(alarms.medium), 0)::int AS medium,

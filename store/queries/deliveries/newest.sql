@@ -1,6 +1,6 @@
--- The log of deliveries, newest first: what was sent to whom, in which state, shown when.
+-- The log of deliveries, newest first: recipient, state, times and receipt.
 -- Parameters: limit.
--- Lives on: deliveries_newest.
+-- Uses: deliveries_newest.
 SELECT delivery_id, event_id, patient_id, channel, recipient, priority, kind, reason, state,
        attempts, detail, made_at, finished_at, shown_at
 FROM deliveries

@@ -1,6 +1,6 @@
--- What was sent about one event, newest first.
+-- The deliveries about one event, newest first.
 -- Parameters: event, limit.
--- Lives on: deliveries_by_event.
+-- Uses: deliveries_by_event.
 SELECT delivery_id, event_id, patient_id, channel, recipient, priority, kind, reason, state,
        attempts, detail, made_at, finished_at, shown_at
 FROM deliveries

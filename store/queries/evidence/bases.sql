@@ -1,6 +1,6 @@
--- What episodes rest on as they stand, and where their newest words came from.
+-- The evidence of episodes' newest steps, and the provenance of their newest texts.
 -- Parameters: ids (of events).
--- Lives on: episodes and events by primary key, alerts_by_event.
+-- Uses: episodes and events by primary key, alerts_by_event.
 SELECT v.event_id, v.sequence, v.signals, v.evidence, v.context, v.detector_version, v.config_hash,
        coalesce(e.slots, '{}') AS slots, coalesce(e.provenance -> 'care_team', '{}') AS provenance,
        e.revision

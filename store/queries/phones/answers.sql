@@ -1,6 +1,6 @@
--- What a patient replied to events, and when staff acknowledged them; oldest first.
+-- A patient's replies to events, and the staff's acknowledgements; oldest first.
 -- Parameters: patient, ids (of events).
--- Lives on: actions_by_event.
+-- Uses: actions_by_event.
 SELECT action_id, event_id, verb, time
 FROM actions
 WHERE patient_id = %(patient)s AND event_id = ANY(%(ids)s)

@@ -1,7 +1,7 @@
--- A patient's messages in their newest words: what goes on first, then the newest. Those that a
--- phone is told of: clinical, of high or medium priority at some step, and current when they came.
--- Parameters: patient, rows (revisions that are looked at), limit.
--- Lives on: alerts_by_patient.
+-- A patient's messages in their newest revision: open episodes first, then the newest. Those that a
+-- phone is notified of: clinical, of high or medium priority at some step, and not retrospective.
+-- Parameters: patient, rows (revisions to examine), limit.
+-- Uses: alerts_by_patient.
 WITH recent AS (
     SELECT alert_id, revision, event_id, phase, time, synthetic, category, retrospective, priority,
            texts -> 'patient' AS texts
@@ -9,14 +9,14 @@ WITH recent AS (
     WHERE patient_id = %(patient)s
     ORDER BY time DESC
     LIMIT %(rows)s
-), told AS (
+), notified AS (
     SELECT DISTINCT alert_id
     FROM recent
     WHERE category = 'clinical' AND NOT retrospective AND priority IN ('high', 'medium')
 ), newest AS (
     SELECT DISTINCT ON (alert_id) alert_id, event_id, phase, time, synthetic, texts
     FROM recent
-    JOIN told USING (alert_id)
+    JOIN notified USING (alert_id)
     ORDER BY alert_id, revision DESC
 )
 SELECT alert_id, event_id, phase, time, synthetic, texts

@@ -1,5 +1,5 @@
--- The kinds that there are phrases for.
--- Lives on: phrases, read whole (the phrasebook is finite).
+-- The kinds of episode that have phrases.
+-- Uses: phrases, read whole (the phrasebook is finite).
 SELECT DISTINCT kind
 FROM phrases
 ORDER BY kind

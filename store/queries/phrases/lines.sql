@@ -1,6 +1,6 @@
--- Some phrases as they stand, by signature.
+-- Phrases in their current revision, by signature.
 -- Parameters: ids.
--- Lives on: phrases, by primary key.
+-- Uses: phrases, by primary key.
 SELECT p.phrase_id, p.signature, p.text, p.status, p.author, p.revision, p.time,
        coalesce(nullif(u.display_name, ''), p.by) AS by, p.model, p.adapter, p.prompt_hash,
        p.replaces

@@ -1,6 +1,6 @@
 -- A page of the phrasebook, by signature.
--- Parameters: audience, kind, status, text (empty asks for any), like (of text), size, skip.
--- Lives on: phrases_in_order (the phrasebook is finite: kinds times locales times sentences).
+-- Parameters: audience, kind, status, text (empty: any), like (of text), size, skip.
+-- Uses: phrases_in_order (the phrasebook is finite: kinds times locales times sentences).
 SELECT p.phrase_id, p.signature, p.text, p.status, p.author, p.revision, p.time,
        coalesce(nullif(u.display_name, ''), p.by) AS by, p.model, p.adapter, p.prompt_hash,
        p.replaces

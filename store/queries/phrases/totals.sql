@@ -1,5 +1,5 @@
 -- How many phrases there are of each status.
--- Lives on: phrases, read whole (the phrasebook is finite).
+-- Uses: phrases, read whole (the phrasebook is finite).
 SELECT status, count(*) AS n
 FROM phrases
 GROUP BY status

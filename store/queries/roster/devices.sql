@@ -1,5 +1,5 @@
--- Every device, those in use first, and when it last sent (within 30 days; never for a hub).
--- Lives on: devices, read whole; readings by primary key.
+-- Every device, active ones first, and when it last sent (within 30 days; never for a hub).
+-- Uses: devices, read whole; readings by primary key.
 SELECT d.device_id, d.label, d.patient_id, d.active, r.received_at
 FROM devices d
 LEFT JOIN LATERAL (

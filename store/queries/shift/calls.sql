@@ -1,7 +1,7 @@
--- The calls for help after `start`, up to `end`, of a patient, a ward or everyone enrolled, and
--- whether staff acknowledged each since.
--- Parameters: patient, ward (empty asks for any), start, end.
--- Lives on: actions_help_by_time, actions_by_event.
+-- The calls for help after `start`, up to `end`, of a patient, a ward or all enrolled
+-- patients, and whether staff acknowledged each since.
+-- Parameters: patient, ward (empty: any), start, end.
+-- Uses: actions_help_by_time, actions_by_event.
 SELECT a.action_id, a.event_id, a.patient_id, a.time, EXISTS (
     SELECT FROM actions b WHERE b.event_id = a.event_id AND b.verb = 'acknowledge'
       AND b.actor <> 'patient' AND b.time >= a.time

@@ -1,7 +1,7 @@
--- Of a ward or everyone enrolled: for each patient, whether anything was measured after `start`, up
+-- Of a ward or all enrolled patients: for each one, whether anything was measured after `start`, up
 -- to `end` (1 or 0).
--- Parameters: ward (empty asks for any), start, end.
--- Lives on: patients, read whole; readings by primary key, one row of each patient.
+-- Parameters: ward (empty: any), start, end.
+-- Uses: patients, read whole; readings by primary key, one row of each patient.
 SELECT p.patient_id, (newest.time IS NOT NULL)::int AS readings, NULL::timestamptz AS newest,
        NULL::float AS lowest, NULL::float AS highest
 FROM patients p

@@ -1,7 +1,7 @@
--- How many readings a patient has after `start`, up to `end`, the newest moment, and the lowest and
+-- How many readings a patient has after `start`, up to `end`, the newest time, and the lowest and
 -- highest heart rate.
 -- Parameters: patient, start, end.
--- Lives on: readings, by primary key.
+-- Uses: readings, by primary key.
 SELECT %(patient)s::text AS patient_id, count(*)::int AS readings, max(time) AS newest,
        min(possible('heart_rate', heart_rate)) AS lowest,
        max(possible('heart_rate', heart_rate)) AS highest

@@ -1,6 +1,6 @@
--- Every process that was heard of since a moment, by service, the newest word first.
+-- Every process with a status since a time, by service, the newest status first.
 -- Parameters: since.
--- Lives on: service_status_by_time (one row a process, kept for a week).
+-- Uses: service_status_by_time (one row a process, kept for a week).
 SELECT service, version, started, time, trouble, counters, gauges
 FROM service_status
 WHERE time > %(since)s

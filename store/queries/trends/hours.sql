@@ -1,7 +1,7 @@
--- A patient's hours, oldest first: those from the one that `start` lies in until before `end`,
+-- A patient's hours, oldest first: those from the one containing `start` until before `end`,
 -- with percentiles.
 -- Parameters: patient, start, end, width (of a bucket: an hour), origin.
--- Lives on: readings_1h: by patient and bucket on TimescaleDB, readings' primary key elsewhere.
+-- Uses: readings_1h: by patient and bucket on TimescaleDB, readings' primary key elsewhere.
 SELECT bucket,
        heart_rate_avg, heart_rate_min, heart_rate_max,
        heart_rate_p10, heart_rate_p50, heart_rate_p90,

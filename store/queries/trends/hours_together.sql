@@ -1,7 +1,7 @@
--- A patient's buckets of several hours, oldest first: from the one that `start` lies in until before
--- `end`. Percentiles cannot be put together, so there are none.
+-- A patient's buckets of several hours, oldest first: from the one containing `start` until before
+-- `end`. Percentiles cannot be combined, so there are none.
 -- Parameters: patient, start, end, width (of a bucket: whole hours), origin (that they are aligned to).
--- Lives on: readings_1h: by patient and bucket on TimescaleDB, readings' primary key elsewhere.
+-- Uses: readings_1h: by patient and bucket on TimescaleDB, readings' primary key elsewhere.
 SELECT date_bin(%(width)s, bucket, %(origin)s) AS bucket,
        sum(heart_rate_avg * heart_rate_count) / nullif(sum(heart_rate_count), 0) AS heart_rate_avg,
        min(heart_rate_min) AS heart_rate_min, max(heart_rate_max) AS heart_rate_max,

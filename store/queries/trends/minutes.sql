@@ -1,6 +1,6 @@
--- A patient's minutes, oldest first: those from the one that `start` lies in until before `end`.
+-- A patient's minutes, oldest first: those from the one containing `start` until before `end`.
 -- Parameters: patient, start, end, width (of a bucket: a minute), origin.
--- Lives on: readings_1m: by patient and bucket on TimescaleDB, readings' primary key elsewhere.
+-- Uses: readings_1m: by patient and bucket on TimescaleDB, readings' primary key elsewhere.
 SELECT bucket,
        heart_rate_avg, heart_rate_min, heart_rate_max,
        systolic_avg, systolic_min, systolic_max,

@@ -1,7 +1,7 @@
--- A patient's readings in buckets of some seconds, oldest first: from the bucket that `start` lies in
+-- A patient's readings in buckets of some seconds, oldest first: from the bucket containing `start`
 -- until before `end`.
 -- Parameters: patient, start, end, width (of a bucket), origin (that buckets are aligned to).
--- Lives on: readings, by primary key.
+-- Uses: readings, by primary key.
 SELECT date_bin(%(width)s, time, %(origin)s) AS bucket,
        avg(heart_rate) AS heart_rate_avg, min(heart_rate) AS heart_rate_min, max(heart_rate) AS heart_rate_max,
        avg(systolic) AS systolic_avg, min(systolic) AS systolic_min, max(systolic) AS systolic_max,

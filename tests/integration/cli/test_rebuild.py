@@ -261,7 +261,7 @@ def test_a_part_is_compared_and_begins_with_the_first_reading_unless_told_otherw
         (("--warm-up-days", "2"), "counted back"),
         (("--from", "topic", "--silence"), "own ticks"),
         (("--from", "topic", "--since", "2026-10-02", "--warm-up-days", "1"), "--from store"),
-        (("--into", "public"), "no shadow's name"),
+        (("--into", "public"), "is not the name of a shadow"),
         (("--patient", "nobody"), "no reading to rebuild"),
     ],
 )

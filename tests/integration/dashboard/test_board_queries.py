@@ -218,12 +218,14 @@ def test_the_basis_of_an_episode_is_its_newest_step(seed: Seed, database_url: st
     seed.action(event, "comment", "kim", comment="looks fine")
     seed.commit()
 
-    async def read() -> tuple[dict[str, evidence.Basis], dict[str, list[evidence.Deed]]]:
+    async def read() -> tuple[dict[str, evidence.Basis], dict[str, list[evidence.StoredAction]]]:
         async with await psycopg.AsyncConnection.connect(
             database_url, row_factory=dict_row
         ) as connection:
             ids = [event.event_id]
-            return await evidence.bases(connection, ids), await evidence.deeds(connection, ids)
+            return await evidence.bases(connection, ids), await evidence.actions_of_events(
+                connection, ids
+            )
 
     bases, deeds = asyncio.run(read())
     assert bases[event.event_id].evidence == {"limit": 125.0}

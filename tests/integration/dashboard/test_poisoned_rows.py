@@ -27,13 +27,13 @@ from dashboard.patient.trend import SPANS
 from dashboard.phone import view
 from dashboard.service import build
 from dashboard.shell.context import WebContext
-from store.database import forgiving
+from store.database import extreme_times
 from store.database.connections import async_pool, connect, notify_board
 from store.episodes import board as board_queries
 from store.episodes import burden
 from store.episodes.feed import BoardFeed
 from store.people import phones
-from store.queries import names, query
+from store.queries import query, query_names
 from store.readings import trends
 from tests.integration.dashboard.conftest import Board
 from tests.support.seed import steady
@@ -175,10 +175,10 @@ async def everything(settings: Settings, told: Mapping[str, Event]) -> None:
         views = Views(context)
         async with pool.connection() as connection:
             for patient, event in told.items():
-                for name in names():
+                for name in query_names():
                     async with connection.cursor() as cursor:
                         given = parameters(name, patient, event)
-                        await forgiving.fetched(cursor, query(name), given)
+                        await extreme_times.fetch_all(cursor, query(name), given)
         content = await views.board("")
         rows = {piece.key: piece for piece in content.fragments}
         assert rows.keys() == {GOOD, BAD}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
-from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
+from store.workers.checkpoints import Checkpoint, Checkpoints, GroupPartition, Saving
 from vigil.service.errors import StaleOwnerError, UnavailableError
 from vigil.service.settings import Settings
 
-PLACE = Place("detectors", "vitals.readings", 1)
+PLACE = GroupPartition("detectors", "vitals.readings", 1)
 MARK = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -53,7 +54,7 @@ def test_an_earlier_owner_writes_nothing(checkpoints: Checkpoints, database_url:
     rival = another(database_url)
     new, _ = rival.claim(PLACE, "log")
     late = Saving(PLACE, Checkpoint(old.epoch, 99, MARK), {"p1": b"late"})
-    other = Place("detectors", "vitals.readings", 2)
+    other = GroupPartition("detectors", "vitals.readings", 2)
     mine, _ = checkpoints.claim(other, "log")
     with pytest.raises(StaleOwnerError):
         checkpoints.save([Saving(other, Checkpoint(mine.epoch, 5, MARK), {"p2": b"x"}), late])
@@ -100,7 +101,7 @@ def test_idle_patients_are_not_claimed_and_come_back(checkpoints: Checkpoints) -
     assert found == {"eva": b"3"}
     assert checkpoints.load(PLACE, ["ida", "eva", "nobody"]) == {"ida": b"1", "eva": b"3"}
     assert checkpoints.load(PLACE, []) == {}
-    assert checkpoints.load(PLACE._replace(partition=2), ["ida"]) == {}
+    assert checkpoints.load(replace(PLACE, partition=2), ["ida"]) == {}
     checkpoints.save([Saving(PLACE, here, {"ida": b"4"})])
     assert checkpoints.claim(PLACE, "log")[1] == {"eva": b"3", "ida": b"4"}
 

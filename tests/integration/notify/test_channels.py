@@ -19,7 +19,7 @@ import pytest
 
 import notify.channels
 from local.parts import free_port
-from notify import words
+from notify import texts
 from notify.channels import configured
 from notify.channels.contract import LEASE_SECONDS, Channel, Outcome
 from notify.channels.on_call import OnCall, recipient_id
@@ -217,16 +217,16 @@ def test_every_lock_screen_is_the_same_whatever_it_is_about() -> None:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_locale_has_a_lock_screen_of_its_own(locale: str) -> None:
-    title, body = words.lock_screen(delivery(locale=locale))
-    told = {words.lock_screen(delivery(locale=other))[1] for other in LOCALES}
+    title, body = texts.lock_screen_text(delivery(locale=locale))
+    told = {texts.lock_screen_text(delivery(locale=other))[1] for other in LOCALES}
     assert title == "Vigil"
     assert len(told) == len(LOCALES)
-    simulated = words.lock_screen(delivery(locale=locale, synthetic=True))[1]
+    simulated = texts.lock_screen_text(delivery(locale=locale, synthetic=True))[1]
     assert simulated.endswith(body)
     assert simulated != body
 
 
-def test_simulated_data_say_so_on_the_lock_screen() -> None:
+def test_simulated_data_are_marked_on_the_lock_screen() -> None:
     payload = json.loads(push_channel().payload(delivery(synthetic=True, locale="xx")))
     assert payload["body"].startswith("Simulated data.")
 
@@ -292,7 +292,7 @@ def test_an_attempt_ends_well_before_its_lease() -> None:
 # On call ----------------------------------------------------------------------------------------
 
 
-def test_on_call_is_told_where_to_look_and_not_what_was_measured() -> None:
+def test_an_on_call_message_has_a_link_and_no_measured_value() -> None:
     with web_server() as server:
         url = f"json://127.0.0.1:{server.server_port}/page"
         channel = OnCall(Settings(oncall_urls=url, public_url="https://vigil.example/"))

@@ -98,7 +98,7 @@ NEWS = {(channel, reason) for channel, reason in EVERYTHING if reason in {"opene
 
 
 @pytest.mark.parametrize(
-    ("fact", "moot"),
+    ("fact", "obsolete"),
     [
         ("none", set()),
         ("acknowledged before", set()),
@@ -107,22 +107,24 @@ NEWS = {(channel, reason) for channel, reason in EVERYTHING if reason in {"opene
         ("late", EVERYTHING),
     ],
 )
-def test_what_is_moot_is_neither_claimed_nor_kept(
-    database: Connection, fact: str, moot: set[tuple[str, str]]
+def test_an_obsolete_delivery_is_neither_claimed_nor_kept(
+    database: Connection, fact: str, obsolete: set[tuple[str, str]]
 ) -> None:
     deliveries.plan(
         database, [planned(channel=c, reason=r, cause=r) for c, r in sorted(EVERYTHING)], NOW
     )
-    paging.tell(database, {"event": "medium"})
+    paging.record_notified(database, {"event": "medium"})
     now = NOW + 2 * MINUTE
     match fact:
         case "acknowledged before":
-            paging.acknowledge(database, {"event": NOW - MINUTE})
+            paging.record_acknowledged(database, {"event": NOW - MINUTE})
         case "acknowledged after":
-            paging.acknowledge(database, {"event": NOW + MINUTE})
-            paging.acknowledge(database, {"event": NOW - MINUTE})  # an older one changes nothing
+            paging.record_acknowledged(database, {"event": NOW + MINUTE})
+            paging.record_acknowledged(
+                database, {"event": NOW - MINUTE}
+            )  # an older one changes nothing
         case "closed":
-            paging.close(database, ["event"], NOW + MINUTE)
+            paging.record_closed(database, ["event"], NOW + MINUTE)
         case "late":
             now = NOW + timedelta(hours=2)
     claimed = {
@@ -130,20 +132,22 @@ def test_what_is_moot_is_neither_claimed_nor_kept(
         for channel in ("on_call", "web_push")
         for one in iter(partial(deliveries.claim, database, channel, now, LEASE), None)
     }
-    assert claimed == EVERYTHING - moot
+    assert claimed == EVERYTHING - obsolete
     database.execute("UPDATE deliveries SET attempts = 0")
-    assert deliveries.drop_moot(database, now) == ({"dropped": len(moot)} if moot else {})
+    assert deliveries.drop_obsolete(database, now) == (
+        {"dropped": len(obsolete)} if obsolete else {}
+    )
     rows = log_of(database)
-    assert {(r["channel"], r["reason"]) for r in rows if r["state"] == "dropped"} == moot
+    assert {(r["channel"], r["reason"]) for r in rows if r["state"] == "dropped"} == obsolete
     assert all(bool(row["detail"]) == (row["state"] == "dropped") for row in rows)
 
 
-def test_out_of_date_after_trying_is_a_failure_and_says_why(database: Connection) -> None:
+def test_expiry_after_an_attempt_is_a_failure_with_its_reason(database: Connection) -> None:
     deliveries.plan(database, [planned()], NOW)
     claimed = deliveries.claim(database, "on_call", NOW, LEASE)
     assert claimed is not None
     deliveries.retry(database, claimed.delivery_id, NOW + MINUTE, "answered 500")
-    assert deliveries.drop_moot(database, NOW + timedelta(hours=3)) == {"failed": 1}
+    assert deliveries.drop_obsolete(database, NOW + timedelta(hours=3)) == {"failed": 1}
     [row] = log_of(database)
     assert row["detail"] == "out of date; answered 500"
 
@@ -154,7 +158,7 @@ def test_that_it_was_sent_outlives_a_drop_but_a_failure_does_not_undo_a_send(
     deliveries.plan(database, [planned()], NOW)
     claimed = deliveries.claim(database, "on_call", NOW, LEASE)
     assert claimed is not None
-    deliveries.drop_moot(database, NOW + timedelta(hours=3))
+    deliveries.drop_obsolete(database, NOW + timedelta(hours=3))
     deliveries.finish(database, claimed.delivery_id, "sent", "", NOW)
     assert log_of(database)[0]["state"] == "sent"
     deliveries.finish(database, claimed.delivery_id, "failed", "", NOW)
@@ -163,17 +167,22 @@ def test_that_it_was_sent_outlives_a_drop_but_a_failure_does_not_undo_a_send(
     assert log_of(database)[0]["detail"] == ""
 
 
-def test_levels_only_rise_and_closing_the_untold_leaves_no_row(database: Connection) -> None:
-    paging.tell(database, {"a": "high", "b": "medium"})
-    paging.tell(database, {"a": "medium", "b": "high"})
-    paging.close(database, ["a", "never told"], NOW)
-    assert paging.told(database, ["a", "b", "never told"]) == {"a": "high", "b": "high"}
+def test_priorities_only_rise_and_closing_an_unnotified_episode_leaves_no_row(
+    database: Connection,
+) -> None:
+    paging.record_notified(database, {"a": "high", "b": "medium"})
+    paging.record_notified(database, {"a": "medium", "b": "high"})
+    paging.record_closed(database, ["a", "never notified"], NOW)
+    assert paging.notified_levels(database, ["a", "b", "never notified"]) == {
+        "a": "high",
+        "b": "high",
+    }
     assert database.execute("SELECT count(*) AS n FROM paged_episodes").fetchone() == {"n": 2}
 
 
 def test_the_backlog_has_a_length_and_an_age(database: Connection) -> None:
-    assert deliveries.backlog(database, NOW) == (0, 0.0)
+    assert deliveries.backlog(database, NOW) == deliveries.Backlog(0, 0.0)
     deliveries.plan(database, [planned()], NOW)
-    assert deliveries.backlog(database, NOW + MINUTE) == (1, 60.0)
+    assert deliveries.backlog(database, NOW + MINUTE) == deliveries.Backlog(1, 60.0)
     assert [row["recipient"] for row in deliveries.newest(database)] == ["oncall-1"]
     assert deliveries.newest(database, event_id="another") == []

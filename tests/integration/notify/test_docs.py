@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from notify import words
+from notify import texts
 from notify.channels.contract import LEASE_SECONDS
-from notify.planning.policy import USEFUL_FOR
+from notify.planning.policy import EXPIRES_AFTER
 from notify.sending import backoff
 from store.database.connections import connect
 from store.notifications import deliveries
@@ -26,13 +26,13 @@ DOC = (Path(__file__).parents[3] / "docs" / "notification.md").read_text()
 def test_the_document_names_every_state_and_figure() -> None:
     for state in ("pending", *typing.get_args(deliveries.Result)):
         assert f"| `{state}` |" in DOC
-    for priority, span in USEFUL_FOR.items():
+    for priority, span in EXPIRES_AFTER.items():
         assert f"{priority} {span.total_seconds() / 3600:.0f} h" in DOC
     assert f"claimed for {LEASE_SECONDS:.0f} s" in DOC
     assert f"after {backoff.FIRST_SECONDS:.0f} s" in DOC
     assert f"every {backoff.LONGEST_SECONDS / 60:.0f} min" in DOC
     assert f"{backoff.SPREAD:.0%}".replace("%", " %") in DOC
-    assert words.LOCK_SCREEN["en"].body in DOC
+    assert texts.LOCK_SCREEN["en"].body in DOC
 
 
 def test_the_document_names_every_metric() -> None:

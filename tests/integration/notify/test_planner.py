@@ -11,7 +11,7 @@ import pytest
 
 from notify.channels.contract import Outcome
 from notify.planning.planner import Planner
-from notify.sending.sender import Bell
+from notify.sending.sender import WakeSignal
 from store.database.connections import Connection, Pool, connect, open_pool
 from store.notifications import deliveries
 from store.notifications.deliveries import Channel, Delivery
@@ -53,9 +53,9 @@ class Desk:
         self.planner = Planner(
             pool,
             [Known("web_push", "phone 1", "phone 2"), Known("on_call", "oncall-1")],
-            Bell(),
-            lambda: NOW,
-            self.health,
+            wake_signal=WakeSignal(),
+            clock=lambda: NOW,
+            health=self.health,
             demo=demo,
         )
 
@@ -69,8 +69,8 @@ class Desk:
         return {(r["recipient"], r["reason"], r["priority"]) for r in log_of(self.connection)}
 
     def pending(self, now: datetime) -> set[tuple[str, str]]:
-        """What is left to send when all that is moot is dropped."""
-        deliveries.drop_moot(self.connection, now)
+        """The deliveries left after obsolete ones are dropped."""
+        deliveries.drop_obsolete(self.connection, now)
         rows = log_of(self.connection)
         return {(r["channel"], r["reason"]) for r in rows if r["state"] == "pending"}
 
@@ -90,7 +90,7 @@ OPENED = {
 RAISED = alert(phase="updated", sequence=1, priority="high")
 
 
-def test_everybody_is_told_once_however_often_it_comes(desk: Desk) -> None:
+def test_everybody_is_notified_once_however_often_it_comes(desk: Desk) -> None:
     desk.take(alert(), alert(revision=1), alert())
     assert desk.rows() == OPENED
     before = log_of(desk.connection)
@@ -100,7 +100,7 @@ def test_everybody_is_told_once_however_often_it_comes(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("apart", [True, False])
-def test_a_rise_is_told_to_staff_in_one_batch_or_two(desk: Desk, apart: bool) -> None:
+def test_staff_are_notified_of_a_rise_in_one_batch_or_two(desk: Desk, apart: bool) -> None:
     if apart:
         desk.take(alert())
         desk.take(RAISED)
@@ -117,7 +117,7 @@ LONG = "".join(sha256(b"%d" % n).hexdigest() for n in range(180))
 def test_what_the_database_refuses_of_some_is_not_waited_for_by_the_others(
     desk: Desk, name: str
 ) -> None:
-    """Each is valid by its schema. A database that only seems to be away would end all paging."""
+    """Each is valid by its schema. A database that only seems unavailable would end all paging."""
     alerts = [alert(event_id=f"{name}{n}") for n in range(30)]
     bad: list[Alert | Action] = [*alerts, *(action("acknowledge", one) for one in alerts[:10])]
     whole: list[Alert | Action] = [*bad, alert(), *bad, RAISED]
@@ -144,7 +144,7 @@ def test_what_concerns_nobody_costs_no_transaction(desk: Desk) -> None:
     assert desk.rows() == set()
 
 
-def test_simulated_patients_are_told_in_the_demo(desk: Desk) -> None:
+def test_simulated_patients_are_notified_in_the_demo(desk: Desk) -> None:
     demo = Desk(desk.planner._pool, desk.connection, demo=True)
     demo.take(alert(synthetic=True))
     assert demo.rows() == OPENED
@@ -180,7 +180,7 @@ def test_another_episode_is_not_acknowledged_with_it(desk: Desk) -> None:
     assert left == {other.event_id}
 
 
-def test_each_call_for_help_is_told(desk: Desk) -> None:
+def test_staff_are_notified_of_each_call_for_help(desk: Desk) -> None:
     once, twice = action("need_help"), action("need_help", time=NOW + MINUTE)
     desk.take(once, once, twice)
     assert len(log_of(desk.connection)) == 2

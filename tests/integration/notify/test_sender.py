@@ -12,8 +12,8 @@ import pytest
 
 from notify.channels.contract import Channel, Outcome
 from notify.channels.web_push import WebPush
-from notify.sending.backoff import FIRST_SECONDS, LONGEST_SECONDS, SPREAD, pause
-from notify.sending.sender import LEASE, Bell, Lane, Sender
+from notify.sending.backoff import FIRST_SECONDS, LONGEST_SECONDS, SPREAD, retry_pause
+from notify.sending.sender import LEASE, ChannelThreads, Sender, WakeSignal
 from store.database.connections import Connection, connect, open_pool
 from store.notifications import deliveries, paging, subscriptions
 from store.notifications.deliveries import Delivery
@@ -47,7 +47,7 @@ class Bench:
         self.connection = connection
         self.push = push
         self.clock = Hand()
-        self.bell = Bell()
+        self.wake_signal = WakeSignal()
         self.health = Health("notify")
         self.subscription = push.subscription()
         enrol(connection, "p1", self.subscription)
@@ -66,10 +66,16 @@ class Bench:
     def turn(self) -> list[dict[str, Any]]:
         """One turn of the sender, until all that it started is recorded; then the log."""
         with open_pool(self.settings) as pool:
-            sender = Sender(pool, [self.channel], self.bell, self.clock, self.health)
-            sender.turn()
-            for lane in sender._lanes:
-                lane.close()
+            sender = Sender(
+                pool,
+                [self.channel],
+                wake_signal=self.wake_signal,
+                clock=self.clock,
+                health=self.health,
+            )
+            sender.run_once()
+            for threads in sender._channels:
+                threads.close()
         return log_of(self.connection)
 
     @property
@@ -104,7 +110,7 @@ def test_a_gone_subscription_ends_and_is_never_tried_again(bench: Bench, status:
     [row] = bench.turn()
     assert row["state"] == "failed"
     assert bench.ended == f"the push service answered {status}"
-    assert subscriptions.live(bench.connection, ["p1"]) == {}
+    assert subscriptions.live_subscriptions(bench.connection, ["p1"]) == {}
     bench.plan(cause="another")  # planned just before it ended
     assert [r["state"] for r in bench.turn()] == ["failed", "dropped"]
     assert len(bench.push.messages) == 1
@@ -116,7 +122,7 @@ def test_other_troubles_are_tried_again_and_end_nothing(bench: Bench, status: in
     bench.push.answer(status)
     [row] = bench.turn()
     assert (row["state"], bench.ended) == ("pending", None)
-    assert row["next_try_at"] == NOW + pause(1, row["delivery_id"])
+    assert row["next_try_at"] == NOW + retry_pause(1, row["delivery_id"])
     bench.clock.now = row["next_try_at"] - timedelta(seconds=1)
     bench.turn()
     assert len(bench.push.messages) == 1  # not yet
@@ -150,10 +156,10 @@ def test_a_crash_between_claim_and_record_sends_again_in_the_place_of_the_first(
     assert first.payload == second.payload
 
 
-def test_what_is_moot_is_not_sent(bench: Bench) -> None:
+def test_an_obsolete_delivery_is_not_sent(bench: Bench) -> None:
     bench.plan()
-    paging.tell(bench.connection, {"event": "medium"})
-    paging.close(bench.connection, ["event"], NOW)
+    paging.record_notified(bench.connection, {"event": "medium"})
+    paging.record_closed(bench.connection, ["event"], NOW)
     [row] = bench.turn()
     assert (row["state"], row["detail"]) == ("dropped", "episode ended")
     assert bench.push.messages == []
@@ -193,14 +199,20 @@ class Prompt(Slow):
 def sending(bench: Bench, *channels: Channel) -> Iterator[None]:
     stop = threading.Event()
     with open_pool(bench.settings) as pool:
-        sender = Sender(pool, channels, bench.bell, utc_now, bench.health)
+        sender = Sender(
+            pool,
+            channels,
+            wake_signal=bench.wake_signal,
+            clock=utc_now,
+            health=bench.health,
+        )
         thread = threading.Thread(target=sender.run, args=(stop,))
         thread.start()
         try:
             yield
         finally:
             stop.set()
-            bench.bell.ring()
+            bench.wake_signal.wake()
             thread.join(20)
     assert not thread.is_alive()
 
@@ -213,7 +225,7 @@ def test_a_slow_channel_takes_no_more_than_its_threads_and_holds_up_no_other(ben
         eventually(lambda: len(slow.begun) == 2)
         row = planned(expires_at=utc_now() + HOUR)
         deliveries.plan(bench.connection, [row], NOW)
-        bench.bell.ring()
+        bench.wake_signal.wake()
         eventually(lambda: prompt.begun == [row.delivery_id])
         assert len(slow.begun) == 2
         slow.let_go.set()
@@ -244,15 +256,15 @@ def test_a_slip_in_a_channel_is_tried_again_and_stops_nothing(bench: Bench) -> N
     assert (row["state"], row["detail"]) == ("pending", "KeyError")
 
 
-def test_a_lane_has_as_many_places_as_its_channel_threads() -> None:
-    lane = Lane(Slow())
-    assert [lane.enter() for _ in range(3)] == [True, True, False]
-    lane.leave()
-    assert lane.enter()
-    lane.close()
+def test_a_channel_sends_on_as_many_threads_as_it_has() -> None:
+    threads = ChannelThreads(Slow())
+    assert [threads.acquire() for _ in range(3)] == [True, True, False]
+    threads.release()
+    assert threads.acquire()
+    threads.close()
 
 
-def test_the_database_away_is_waited_for(bench: Bench, postgres_url: str) -> None:
+def test_an_unavailable_database_is_waited_for(bench: Bench, postgres_url: str) -> None:
     name = bench.settings.database_url.get_secret_value().rsplit("/", 1)[1]
     bench.plan()
     elsewhere = Settings(demo=True, database_url=postgres_url)
@@ -268,7 +280,7 @@ def test_the_database_away_is_waited_for(bench: Bench, postgres_url: str) -> Non
 
 
 def deny(server: Connection, name: str, open_now: Connection) -> None:
-    """Take a database away, as a server that goes down does."""
+    """Make a database unavailable, as a server that stops does."""
     open_now.close()
     server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     server.execute(
@@ -284,7 +296,7 @@ def trouble(bench: Bench) -> dict[str, str]:
 
 @pytest.mark.parametrize("attempts", [1, 2, 5, 40, 4000])
 def test_pauses_double_up_to_a_limit_and_spread(attempts: int) -> None:
-    waits = {pause(attempts, str(n)).total_seconds() for n in range(50)}
+    waits = {retry_pause(attempts, str(n)).total_seconds() for n in range(50)}
     base = min(FIRST_SECONDS * 2 ** min(attempts - 1, 20), LONGEST_SECONDS)
     assert base <= min(waits)
     assert max(waits) <= base * (1 + SPREAD)
@@ -292,9 +304,9 @@ def test_pauses_double_up_to_a_limit_and_spread(attempts: int) -> None:
 
 
 def test_a_ring_before_the_wait_is_kept() -> None:
-    bell = Bell()
-    bell.ring()
-    thread = threading.Thread(target=bell.wait, args=(60,))
+    wake_signal = WakeSignal()
+    wake_signal.wake()
+    thread = threading.Thread(target=wake_signal.wait, args=(60,))
     thread.start()
     thread.join(30)
     assert not thread.is_alive()

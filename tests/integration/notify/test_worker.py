@@ -14,7 +14,7 @@ from local.parts import free_port
 from notify.planning.planner import Planner
 from notify.service import build
 from store.database.connections import Connection, connect
-from store.workers.positions import skip
+from store.workers.positions import skip_message
 from tests.integration.notify.test_channels import web_server
 from tests.support.notify_examples import action, alert, enrol, log_of
 from tests.support.push_service import PushService
@@ -78,10 +78,10 @@ def _begin_at_the_end(settings: Settings, connection: Connection) -> None:
         log = read_log_id(admin)
     for topic in Planner.topics:
         for place, end in ends(settings, topic).items():
-            skip(connection, "notify", place, log, (0, end))
+            skip_message(connection, "notify", place, log, before=0, after=end)
 
 
-def test_phone_and_staff_are_told_and_simulated_data_say_so(house: House) -> None:
+def test_phone_and_staff_are_notified_and_simulated_data_are_marked(house: House) -> None:
     first = alert()
     with running(build(house.settings), house.settings):
         house.publish(first)
@@ -104,9 +104,9 @@ def test_phone_and_staff_are_told_and_simulated_data_say_so(house: House) -> Non
         "HIGH priority: A patient asks for help",
         "[Simulated] Medium priority: New alert",
     ]
-    said = json.dumps([*house.pages(), message.payload, simulated.payload])
-    assert not re.search(r"\b118\b", said), "nothing about health"
-    assert "SECRET" not in said
+    sent = json.dumps([*house.pages(), message.payload, simulated.payload])
+    assert not re.search(r"\b118\b", sent), "nothing about health"
+    assert "SECRET" not in sent
     assert {(r["state"], r["attempts"]) for r in log_of(house.connection)} == {("sent", 1)}
 
 

@@ -20,6 +20,7 @@ from psycopg.rows import dict_row
 from store.database.connections import Connection
 from store.database.migrate import migrate
 from tests.support import timescale
+from tests.support.timescale.copyless import without_copy
 
 SERVER = os.environ.get("VIGIL_TEST_DATABASE_URL")
 KINDS = ["postgresql", "timescaledb", *(["server"] if SERVER else [])]
@@ -52,7 +53,9 @@ def empty_either_url(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "timescaledb":
         url = str(request.getfixturevalue("timescale_url"))
         timescale.emptied(url)
-        yield url
+        with pytest.MonkeyPatch.context() as patch:
+            without_copy(patch)
+            yield url
         return
     embedded = request.param == "postgresql"
     with database_on(request.getfixturevalue("postgres_url") if embedded else str(SERVER)) as url:
@@ -68,7 +71,9 @@ def either_url(request: pytest.FixtureRequest) -> Iterator[str]:
         url = str(request.getfixturevalue("timescale_url"))
         timescale.emptied(url)
         migrate(url)
-        yield url
+        with pytest.MonkeyPatch.context() as patch:
+            without_copy(patch)
+            yield url
     else:
         with database_on(str(SERVER)) as url:
             migrate(url)

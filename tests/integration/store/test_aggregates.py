@@ -167,7 +167,7 @@ def test_late_readings_after_packing_are_stored_once_and_correct_the_figures(
     assert store(connection, late) == 0
 
 
-def test_another_value_of_a_packed_moment_stands_beside_it(connection: Connection) -> None:
+def test_another_value_at_a_compressed_time_is_stored_too(connection: Connection) -> None:
     taken = history(0.5)
     store(connection, taken)
     settle(connection, pack=True)

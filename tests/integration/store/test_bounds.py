@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from store.database.connections import Connection
-from store.readings.rows import LONGEST_ID, Row, cleaned, problem, repaired, write_rows
+from store.readings.rows import LONGEST_ID, Row, clean_upload, first_problem, repair, write_rows
 from store.writing import bounds, writer
 from store.writing.writer import Writer
 from tests.support.messages import NOON, action, alert, event, measurement, phrase, received, upload
+from tests.support.timescale.copyless import without_copy
 from vigil.domain.reading import Context, Measurement
 from vigil.domain.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE
 from vigil.domain.status import Status
@@ -30,7 +31,8 @@ def writing(
     database_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Connection, Writer]]:
     """Each way into the table."""
-    monkeypatch.setattr(writer, "copies", lambda _connection: request.param)
+    if not request.param:
+        without_copy(monkeypatch)
     with psycopg.connect(database_url, row_factory=dict_row) as opened:
         yield opened, Writer(opened)
 
@@ -97,23 +99,23 @@ contexts = st.builds(
 
 
 @given(values, contexts)
-def test_what_is_written_can_be_true_and_what_is_left_out_is_told(
+def test_only_possible_values_are_written_and_the_rest_is_reported(
     given_values: Mapping[str, float], context: Context
 ) -> None:
     item = Measurement("r-1", NOON, dict(given_values), context)
     sent = upload(item)
     made: list[Row] = []
-    told: list[str] = []
+    reasons: list[str] = []
     whole = write_rows(sent, made.append)
-    kept = cleaned(received_of(sent), lambda _received, why: told.append(why))
-    assert whole == (not told) == (problem(sent, item) == "")
+    kept = clean_upload(received_of(sent), lambda _received, why: reasons.append(why))
+    assert whole == (not reasons) == (first_problem(sent, item) == "")
     assert [row[7:] for row in made] == [
         (*map(m.values.get, NAMES), m.context.steps_per_min, m.context.activity,
          m.context.contact, m.context.posture)
         for m in kept.measurements
     ]  # fmt: skip
     for one in kept.measurements:
-        assert repaired(sent, one) == (one, [])
+        assert repair(sent, one) == (one, [])
         for name, value in one.values.items():
             assert SIGNALS[name].lowest <= value <= SIGNALS[name].highest
         steps = one.context.steps_per_min
@@ -163,4 +165,4 @@ def test_what_cannot_be_true_is_refused_whole_and_the_rest_is_stored(
 
 @pytest.mark.parametrize("usual", [event(), alert(), action(), phrase(), status()])
 def test_what_is_usual_is_taken(usual: Any) -> None:
-    assert bounds.problem(usual) == ""
+    assert bounds.find_problem(usual) == ""

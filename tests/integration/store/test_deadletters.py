@@ -51,12 +51,12 @@ def dead(message: wire.Outgoing, offset: int, reason: WireError = REASON) -> wir
 
 
 def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
-    good = wire.outgoing(upload(measurement(), measurement(1), patient="mended"), "ingest")
-    broken = wire.Outgoing(topics.READINGS.name, b"mended", b"{secret", good.headers)
+    good = wire.outgoing(upload(measurement(), measurement(1), patient="redriven"), "ingest")
+    broken = wire.Outgoing(topics.READINGS.name, b"redriven", b"{secret", good.headers)
     url = settings.database()
 
     def stored() -> int:
-        query = "SELECT count(*) FROM readings WHERE patient_id = 'mended'"
+        query = "SELECT count(*) FROM readings WHERE patient_id = 'redriven'"
         with psycopg.connect(url) as connection:
             row = connection.execute(query).fetchone()
         return int(row[0]) if row else 0
@@ -83,13 +83,13 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
 
         letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/7"))
         for count in (2, 3):
-            again = vigil("deadletter", "redrive", letter.ident[:8])
+            again = vigil("deadletter", "redrive", dead_letter.ident[:8])
             assert "sent 1 message again\n" in again.output
             eventually(lambda count=count: seen() == count)  # type: ignore[misc]
             assert stored() == 2
         redriven = [
             record for record in read_all(settings, topics.READINGS.name)
-            if record.key == b"mended" and record.value == good.value
+            if record.key == b"redriven" and record.value == good.value
         ]  # fmt: skip
         assert [list(record.headers) for record in redriven] == [good.headers] * 2
 
@@ -101,7 +101,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         doubted = vigil("deadletter", "redrive", worse.ident).output
         assert f"{worse.ident} would die again: A message on vitals.readings is not" in doubted
         assert "would send 1 message again; nothing was sent: add --send\n" in doubted
-        both = (worse.ident, letter.ident)
+        both = (worse.ident, dead_letter.ident)
         assert "would send 2 messages again" in vigil("deadletter", "redrive", *both).output
         assert "sent 2 messages again\n" in vigil("deadletter", "redrive", *both, "--send").output
         eventually(lambda: seen() == 6)
@@ -109,7 +109,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         assert len(letters) == 3  # it died once more …
         every = [one.ident for one in letters]
         assert "sent 2 messages again\n" in vigil("deadletter", "redrive", *every, "--send").output
-        eventually(lambda: seen() == 8)  # … and its two letters are one message
+        eventually(lambda: seen() == 8)  # … and its two dead letters are one message
         assert stored() == 2
 
 
@@ -120,7 +120,7 @@ def listed(*words: str) -> list[str]:
     return re.findall(r"Z  (\S+)  ", result.output)
 
 
-def test_letters_are_chosen_by_what_they_say_of_themselves(settings: Settings) -> None:
+def test_dead_letters_are_selected_by_their_fields(settings: Settings) -> None:
     before = len(listed())
     other = WireError("too large", code="wire.too_large")
     words = wire.outgoing(alert(), "explain")
@@ -144,7 +144,7 @@ def test_letters_are_chosen_by_what_they_say_of_themselves(settings: Settings) -
     assert isinstance(vigil("deadletter", "list", "--since", "soon").exception, InputError)
 
 
-def test_one_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> None:
+def test_one_dead_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> None:
     value = b'{"secret":"\x1b[31m\xff"}'
     headers = [("ce_type", b"org.vigil.upload.v1"), ("odd", b"\x1b")]
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"p\x07", value, headers), 200))
@@ -153,7 +153,7 @@ def test_one_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     assert "What follows is a patient's data." in shown.stderr
     lines = dict(line.split(": ", 1) for line in shown.stdout.splitlines())
-    assert lines["id"] == letter.ident
+    assert lines["id"] == dead_letter.ident
     assert lines["origin"] == "vitals.readings/0/200"
     assert lines["service"] == "store"
     assert lines["reason"] == f"wire.rejected: {CODES['wire.rejected']}"
@@ -163,22 +163,23 @@ def test_one_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> None:
     assert lines["header ce_type"] == "org.vigil.upload.v1"
     assert lines["header odd"] == "\\x1b"
     assert lines[f"value, {len(value)} bytes"] == '{"secret":"\\x1b[31m\\xff"}'
-    assert vigil("deadletter", "show", letter.ident, "--raw").stdout_bytes == value
-    assert vigil("deadletter", "show", letter.ident, "--out", str(tmp_path / "v")).output == ""
+    assert vigil("deadletter", "show", dead_letter.ident, "--raw").stdout_bytes == value
+    assert vigil("deadletter", "show", dead_letter.ident, "--out", str(tmp_path / "v")).output == ""
     assert (tmp_path / "v").read_bytes() == value
     assert isinstance(vigil("deadletter", "show", "no-such-id").exception, InputError)
 
 
-def test_a_letter_that_was_cut_is_not_sent_again(
+def test_a_truncated_dead_letter_is_not_sent_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "LARGEST_LETTER", 10)
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"p", b"x" * 20, []), 300))
     letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/300"))
     assert (
-        "value, 10 bytes, of 20 that it had: " in vigil("deadletter", "show", letter.ident).output
+        "value, 10 bytes, of 20 that it had: "
+        in vigil("deadletter", "show", dead_letter.ident).output
     )
-    error = vigil("deadletter", "redrive", letter.ident).exception
+    error = vigil("deadletter", "redrive", dead_letter.ident).exception
     assert isinstance(error, InputError)
     assert "only the first 10" in error.message
     monkeypatch.setattr("vigil.dead_letters.redrive.send_again", lambda _, letters: len(letters))
@@ -186,7 +187,7 @@ def test_a_letter_that_was_cut_is_not_sent_again(
     assert "left out: 1 that were kept only in part" in output
 
 
-def test_what_cannot_be_redriven_is_said(settings: Settings) -> None:
+def test_a_dead_letter_that_cannot_be_redriven_is_reported(settings: Settings) -> None:
     for arguments, words in (
         (["no-such-id"], "no dead letter"),
         ([""], "no dead letter"),
@@ -218,7 +219,7 @@ def test_nothing_is_redriven_to_where_only_vigil_writes(settings: Settings, name
     assert len(read_all(settings, name)) == before
 
 
-def test_a_letter_cut_in_key_or_headers_is_not_sent_again(settings: Settings) -> None:
+def test_a_dead_letter_truncated_in_key_or_headers_is_not_sent_again(settings: Settings) -> None:
     headers = [(f"h{n}", b"") for n in range(2000)]
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"k" * 70_000, b"{}", headers), 700))
     letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/700"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 import store
-from store.readings.trends import trend
+from store.readings.trends import fetch_trend
 from store.writing.writer import write
 from tests.support.figures import exact, near_halves
 from tests.support.messages import NOON, measurement, received, upload
@@ -43,7 +43,7 @@ def test_a_stored_value_has_the_figure_of_the_one_that_was_sent(either_url: str)
         async with await psycopg.AsyncConnection.connect(
             either_url, row_factory=dict_row, prepare_threshold=None, autocommit=True
         ) as own:
-            return await trend(own, "p1", NOON, NOON + timedelta(minutes=50))
+            return await fetch_trend(own, "p1", NOON, NOON + timedelta(minutes=50))
 
     points = asyncio.run(asked())
     for name, several in HALVES.items():
@@ -54,7 +54,7 @@ def test_a_stored_value_has_the_figure_of_the_one_that_was_sent(either_url: str)
 @settings(max_examples=5)
 @given(values=st.lists(near_halves(400.0), min_size=200, max_size=200))
 def test_sql_that_wants_figures_can_have_the_same(postgres_url: str, values: list[float]) -> None:
-    """As ``docs/storage.md`` tells who reads the database by other means."""
+    """As ``docs/storage.md`` recommends to other readers of the database."""
     with psycopg.connect(postgres_url) as connection:
         for decimals in (0, 1, 2):
             found = connection.execute(

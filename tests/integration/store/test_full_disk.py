@@ -6,20 +6,21 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from store.workers.checkpoints import Checkpoints, Place, Saving
+from store.workers.checkpoints import Checkpoints, GroupPartition, Saving
 from store.writing.writer import write
 from tests.support.messages import measurement, received, upload
 from tests.support.processes import open_folder
 from vigil.service.errors import UnavailableError
 from vigil.service.settings import Settings
 
-PLACE = Place("detectors", "vitals.readings", 0)
+PLACE = GroupPartition("detectors", "vitals.readings", 0)
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_offset_and_states_stay_together_on_a_full_disk(cramped_url: str, small_
     store = Checkpoints(Settings(demo=True, database_url=cramped_url))
     claimed, _ = store.claim(PLACE, "log")
     states = {f"p{n}": os.urandom(1500) for n in range(300)}
-    saving = Saving(PLACE, claimed._replace(next_offset=5), states)
+    saving = Saving(PLACE, replace(claimed, next_offset=5), states)
     filler = fill(small_disk)
     with pytest.raises(UnavailableError) as raised:
         store.save([saving])

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.database.connections import Connection
-from store.episodes.steps import event_of
+from store.episodes.steps import event_from_row
 from store.notifications import deliveries, paging
 from store.readings.latest import LEAD, Latest, remove_future
-from store.workers.status_rows import heard
+from store.workers.status_rows import list_processes
 from store.writing.writer import write
 from tests.support.messages import NOON, event, measurement, received, upload
 from tests.support.notify_examples import planned
@@ -84,16 +84,18 @@ def test_an_event_with_steps_that_were_taken_before_is_still_read(connection: Co
     write(connection, [received(event())])
     connection.execute("""UPDATE events SET context = '{"steps_per_min": 1e300}'""")
     (row,) = connection.execute("SELECT * FROM events").fetchall()
-    assert event_of(row) == msgspec.structs.replace(event(), context=Context())
+    assert event_from_row(row) == msgspec.structs.replace(event(), context=Context())
 
 
 def test_a_status_of_the_future_is_not_kept_as_one_that_runs(connection: Connection) -> None:
     write(connection, [received(status("store", instance="a"))])
     connection.execute("UPDATE service_status SET time = %s", (FAR,))
     write(connection, [received(status("notify", 5, instance="b"))])
-    assert [line.service for line in heard(connection, NOON - timedelta(days=1))] == ["notify"]
+    assert [line.service for line in list_processes(connection, NOON - timedelta(days=1))] == [
+        "notify"
+    ]
     write(connection, [received(status("store", 10, instance="a"), 1)])
-    assert len(heard(connection, NOON - timedelta(days=1))) == 2
+    assert len(list_processes(connection, NOON - timedelta(days=1))) == 2
 
 
 @pytest.mark.parametrize(("when", "state"), [(NOON, "dropped"), (FAR, "pending")])
@@ -102,8 +104,8 @@ def test_an_acknowledgement_of_the_future_covers_nothing(
 ) -> None:
     row = planned(channel="on_call", made_at=NOON, expires_at=NOON + timedelta(hours=1))
     assert deliveries.plan(connection, [row], NOON) == 1
-    paging.acknowledge(connection, {row.event_id: when})
-    deliveries.drop_moot(connection, NOON + timedelta(minutes=1))
+    paging.record_acknowledged(connection, {row.event_id: when})
+    deliveries.drop_obsolete(connection, NOON + timedelta(minutes=1))
     found = connection.execute("SELECT state FROM deliveries").fetchall()
     assert [one["state"] for one in found] == [state]
 

@@ -14,7 +14,7 @@ import pytest
 from store.database import guard
 from store.database import migrate as migrating
 from store.database.connections import async_pool, connect, open_pool
-from store.database.guard import Extension, known
+from store.database.guard import Extension, known_migrations
 from store.database.migrate import migrate
 from vigil.service.errors import SettingsError, UnavailableError, VigilError
 from vigil.service.settings import Settings
@@ -50,7 +50,7 @@ def relations(url: str) -> set[str]:
 
 
 def refusal(url: str) -> VigilError:
-    """What `vigil migrate` says of a database, of which it must change nothing."""
+    """The refusal of a database by `vigil migrate`, which must change nothing in it."""
     before = relations(url)
     with pytest.raises(VigilError) as raised:
         migrate(url)
@@ -100,7 +100,7 @@ def test_text_that_is_not_utf8(make_database: Callable[..., str]) -> None:
 def test_what_extensions_bring_is_nobodys_table(make_database: Callable[..., str]) -> None:
     url = make_database()
     execute(url, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements", "CREATE SEQUENCE spare")
-    assert migrate(url) == list(known())
+    assert migrate(url) == list(known_migrations())
 
 
 def test_a_first_migration_that_failed_is_begun_again(
@@ -113,7 +113,7 @@ def test_a_first_migration_that_failed_is_begun_again(
         with pytest.raises(psycopg.errors.DivisionByZero):
             migrate(url)
     assert relations(url), "what yoyo keeps"
-    assert migrate(url) == list(known())
+    assert migrate(url) == list(known_migrations())
 
 
 def newer(url: str) -> None:
@@ -125,7 +125,7 @@ def newer(url: str) -> None:
 
 
 def older(url: str) -> None:
-    execute(url, f"DELETE FROM _yoyo_migrations WHERE migration_id = '{known()[-1]}'")
+    execute(url, f"DELETE FROM _yoyo_migrations WHERE migration_id = '{known_migrations()[-1]}'")
 
 
 def test_a_newer_schema_is_not_migrated(database_url: str) -> None:
@@ -133,7 +133,7 @@ def test_a_newer_schema_is_not_migrated(database_url: str) -> None:
     error = refusal(database_url)
     assert error.code == "unavailable.schema_newer"
     assert "9999_of_next_year" in error.message
-    assert known()[-1] in error.message
+    assert known_migrations()[-1] in error.message
 
 
 @pytest.mark.parametrize(
@@ -178,26 +178,26 @@ def test_an_old_server() -> None:
             info=SimpleNamespace(server_version=number, parameter_status=lambda _name: "UTF8")
         )
 
-    guard.server(server(150_000))
+    guard.check_server(server(150_000))
     with pytest.raises(SettingsError) as raised:
-        guard.server(server(140_012))
+        guard.check_server(server(140_012))
     assert raised.value.code == "settings.old_database"
     assert "PostgreSQL 14" in raised.value.message
 
 
 @pytest.mark.parametrize("version", ["2.20.0", "2.29.2", "3.0", "2.20.0-dev", None])
 def test_a_timescaledb_that_will_do(version: str | None) -> None:
-    guard.timescale(Extension(version, version, None))
+    guard.check_timescale(Extension(version, version, None))
 
 
 @pytest.mark.parametrize(("installed", "offered"), [("2.19.3", "2.29.2"), (None, "2.9.1")])
 def test_a_timescaledb_that_is_too_old(installed: str | None, offered: str) -> None:
     with pytest.raises(SettingsError) as raised:
-        guard.timescale(Extension(installed, offered, "timescale"))
+        guard.check_timescale(Extension(installed, offered, "timescale"))
     assert raised.value.code == "settings.old_database"
     assert "ALTER EXTENSION" in raised.value.how_to_fix
 
 
-def test_what_timescaledb_says_of_itself(connection: psycopg.Connection[object]) -> None:
-    found = guard.extension(connection)
+def test_what_timescaledb_reports(connection: psycopg.Connection[object]) -> None:
+    found = guard.read_extension(connection)
     assert (found.installed is None) == (found.licence is None)

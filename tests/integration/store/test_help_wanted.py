@@ -37,8 +37,8 @@ def test_an_answer_ends_it_whatever_came_first(seed: Seed) -> None:
     answered = (*DEEDS, ("acknowledge", "lee", 15))
     for number, order in enumerate(permutations(answered)):
         event = seed.event(f"p{number}", "heart_rate_high")
-        for deed in order:
-            act(seed, event, *deed)
+        for step in order:
+            act(seed, event, *step)
     assert wanted(seed.connection) == []
 
 
@@ -47,8 +47,8 @@ def test_a_call_after_the_answer_waits_whatever_came_first(seed: Seed) -> None:
     for number, order in enumerate(permutations(DEEDS)):
         event = seed.event(f"p{number}", "heart_rate_high")
         expected.add(event.event_id)
-        for deed in order:
-            act(seed, event, *deed)
+        for step in order:
+            act(seed, event, *step)
     assert set(wanted(seed.connection)) == expected
 
 

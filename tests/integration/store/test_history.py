@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from store.database.connections import Connection
 from store.people.patients import Patient, enrol_many
 from store.readings import history
-from store.readings.history import Range, uploads, who
+from store.readings.history import Range, list_patient_ids, read_uploads
 from store.writing.writer import write
 from tests.support.messages import NOON, measurement, received, upload
 from vigil.contracts import wire
@@ -32,13 +32,13 @@ def test_uploads_come_back_as_they_were_in_the_order_of_receipt(connection: Conn
     late = upload(measurement(-600, heart_rate=65.0), late=3600)
     between = upload(measurement(120, systolic=120.0, diastolic=80.0), synthetic=True)
     stored(connection, first, late, between, upload(measurement(5), patient="p2"))
-    assert list(uploads(connection, "p1", Range())) == [first, between, late]
+    assert list(read_uploads(connection, "p1", Range())) == [first, between, late]
 
 
 def test_values_come_in_the_order_that_they_have_on_the_wire(connection: Connection) -> None:
     item = upload(measurement(systolic=120.0, diastolic=80.0, heart_rate=70.0))
     stored(connection, item)
-    (found,) = uploads(connection, "p1", Range())
+    (found,) = read_uploads(connection, "p1", Range())
     sent = wire.outgoing(item, "test")
     read = wire.decode(sent.topic, sent.value, sent.headers)
     assert isinstance(read, Upload)
@@ -49,15 +49,15 @@ def test_a_range_cuts_by_time_of_measurement(connection: Connection) -> None:
     items = [upload(measurement(minute * 60.0)) for minute in range(10)]
     stored(connection, *items)
     wanted = Range(since=NOON + timedelta(minutes=3), until=NOON + timedelta(minutes=5))
-    assert list(uploads(connection, "p1", wanted)) == items[3:5]
-    assert not list(uploads(connection, "p1", Range(since=NOON + timedelta(days=1))))
+    assert list(read_uploads(connection, "p1", wanted)) == items[3:5]
+    assert not list(read_uploads(connection, "p1", Range(since=NOON + timedelta(days=1))))
 
 
 def test_patients_are_chosen_by_ward_and_by_id(connection: Connection) -> None:
     stored(connection, upload(measurement()))
-    assert who(connection, Range()) == ["p1", "p2", "p3"]
-    assert who(connection, Range(ward="b")) == ["p2", "p3"]
-    assert who(connection, Range(ward="b", patients=("p1", "p3"))) == ["p3"]
+    assert list_patient_ids(connection, Range()) == ["p1", "p2", "p3"]
+    assert list_patient_ids(connection, Range(ward="b")) == ["p2", "p3"]
+    assert list_patient_ids(connection, Range(ward="b", patients=("p1", "p3"))) == ["p3"]
 
 
 def test_more_than_is_fetched_at_once_is_read_whole(
@@ -66,7 +66,7 @@ def test_more_than_is_fetched_at_once_is_read_whole(
     monkeypatch.setattr(history, "AT_ONCE", 10)
     items = [upload(measurement(float(second))) for second in range(25)]
     stored(connection, *items)
-    assert list(uploads(connection, "p1", Range())) == items
+    assert list(read_uploads(connection, "p1", Range())) == items
 
 
 def test_a_patients_history_is_found_by_the_tables_key(database_url: str) -> None:

@@ -1,4 +1,4 @@
-"""“Revoked” is said once it holds at every door, and a restored database opens nothing again."""
+"""A revocation is reported once all of ingest has it; a restored database revives nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def publishing(settings: Settings) -> Iterator[Health]:
 
 
 class Door:
-    """A web process's directory, and what it says of itself."""
+    """A web process's directory, and its status messages."""
 
     def __init__(self, settings: Settings):
         self.health = Health("ingest")
@@ -50,7 +50,7 @@ class Door:
         self.reporter = StatusReporter(settings, self.health)
         self.directory.start()
 
-    def say(self, settings: Settings) -> None:
+    def report(self, settings: Settings) -> None:
         """Its status reaches the database, as the store would bring it."""
         with connect(settings) as connection:
             write(connection, [received(self.reporter.status())])
@@ -63,7 +63,7 @@ def telling(settings: Settings, doors: list[Door], stop: threading.Event) -> Non
     while not stop.wait(0.1):
         for door in doors:
             with suppress(UnavailableError):  # a busy machine
-                door.say(settings)
+                door.report(settings)
 
 
 @contextmanager
@@ -90,7 +90,9 @@ def auto(settings: Settings) -> Iterator[Connection]:
         yield connection
 
 
-def test_revoked_is_said_when_every_door_refuses_the_key(settings: Settings) -> None:
+def test_revocation_is_reported_when_every_ingest_process_refuses_the_key(
+    settings: Settings,
+) -> None:
     key = device(settings, "in-force-1")
     with publishing(settings), ExitStack() as stack:
         doors = [Door(settings), Door(settings)]
@@ -99,12 +101,12 @@ def test_revoked_is_said_when_every_door_refuses_the_key(settings: Settings) -> 
             eventually(lambda door=door: door.takes(key))  # type: ignore[misc]
         with saying(settings, doors), auto(settings) as connection:
             revoke_device(connection, "in-force-1")
-            answer = in_force.wait(connection, 20)
+            answer = in_force.wait_until_in_force(connection, 20)
             refused = [not door.takes(key) for door in doors]
-        assert (answer.yes, answer.doors, refused) == (True, 2, [True, True]), answer.why
+        assert (answer.yes, answer.processes, refused) == (True, 2, [True, True]), answer.why
 
 
-def test_it_is_not_said_while_a_door_has_not_read_it(settings: Settings) -> None:
+def test_it_is_not_reported_while_an_ingest_process_has_not_read_it(settings: Settings) -> None:
     key = device(settings, "in-force-2")
     with publishing(settings), ExitStack() as stack:
         doors = [Door(settings), Door(settings)]
@@ -114,19 +116,19 @@ def test_it_is_not_said_while_a_door_has_not_read_it(settings: Settings) -> None
         doors[1].directory.stop()  # it reads no more, and still lets the key in
         with saying(settings, doors), auto(settings) as connection:
             revoke_device(connection, "in-force-2")
-            answer = in_force.wait(connection, 4)
+            answer = in_force.wait_until_in_force(connection, 4)
         assert doors[1].takes(key)
         assert not answer.yes
         assert "1 of 2 doors" in answer.why
 
 
-def test_it_is_not_said_while_no_store_publishes(settings: Settings) -> None:
+def test_it_is_not_reported_while_no_store_publishes(settings: Settings) -> None:
     device(settings, "in-force-3")
     with publishing(settings) as health:
         eventually(lambda: published(health))
     with auto(settings) as connection:
         revoke_device(connection, "in-force-3")
-        answer = in_force.wait(connection, 1)
+        answer = in_force.wait_until_in_force(connection, 1)
     assert not answer.yes
     assert "vigil run store" in answer.why
 
@@ -143,24 +145,24 @@ def test_a_door_that_ended_is_not_waited_for(settings: Settings) -> None:
         for door in doors:
             stack.callback(door.directory.stop)
             eventually(lambda door=door: door.takes(key))  # type: ignore[misc]
-            door.say(settings)
+            door.report(settings)
         gone = doors.pop()
         gone.directory.stop()
         with connect(settings) as connection:
             write(connection, [received(gone.reporter.status(ended=True))])
         with saying(settings, doors), auto(settings) as connection:
             revoke_device(connection, "in-force-4")
-            answer = in_force.wait(connection, 20)
-    assert (answer.yes, answer.doors) == (True, 1)
+            answer = in_force.wait_until_in_force(connection, 20)
+    assert (answer.yes, answer.processes) == (True, 1)
 
 
-def test_nobody_was_ever_told(settings: Settings) -> None:
+def test_nothing_was_ever_published(settings: Settings) -> None:
     device(settings, "in-force-5")
     with auto(settings) as connection:
-        assert in_force.wait(connection, 0).yes
+        assert in_force.wait_until_in_force(connection, 0).yes
 
 
-def test_a_restored_database_revives_nothing_and_says_what_it_lacks(settings: Settings) -> None:
+def test_a_restored_database_revives_nothing_and_reports_what_it_lacks(settings: Settings) -> None:
     key, other = device(settings, "restored-1"), device(settings, "restored-2")
     with publishing(settings):
         door = Door(settings)
@@ -181,7 +183,7 @@ def test_a_restored_database_revives_nothing_and_says_what_it_lacks(settings: Se
     with publishing(settings) as health:
         eventually(lambda: "directory_conflicts" in health.snapshot().troubles)
         with auto(settings) as connection:
-            found = {one.entry: one for one in directory_topic.listed(connection)}
+            found = {one.entry: one for one in directory_topic.list_conflicts(connection)}
             assert (found["device:restored-1"].active, found["device:restored-1"].known) == (
                 False, True,
             )  # fmt: skip
@@ -190,7 +192,7 @@ def test_a_restored_database_revives_nothing_and_says_what_it_lacks(settings: Se
             )  # fmt: skip
             assert not door.takes(key)
             assert door.takes(other)
-            assert directory_topic.resolve(connection, adopt=False) == len(found)
+            assert directory_topic.resolve_conflicts(connection, adopt=False) == len(found)
             states = {one.device_id: one.active for one in list_devices(connection)}
             assert (states["restored-1"], states["restored-2"]) == (False, False)
         eventually(lambda: not door.takes(other))
@@ -205,7 +207,7 @@ def test_what_is_a_conflict() -> None:
 
     def found(there: Published, here: Published | None) -> bool:
         tables = {} if here is None else {"device:d": here}
-        return bool(directory_topic.conflicts({"device:d": there}, tables))
+        return bool(directory_topic.find_conflicts({"device:d": there}, tables))
 
     before = now - timedelta(hours=1)
     assert found(Published(on, now), None)

@@ -98,7 +98,7 @@ def test_a_migration_and_its_mark_commit_together(
     assert migrate(empty_url) == ["0001_table"]
 
 
-def test_no_database_is_said_so() -> None:
+def test_an_unreachable_database_is_reported() -> None:
     with pytest.raises(UnavailableError) as raised:
         migrate("postgresql://nobody:x@127.0.0.1:1/none")
     assert raised.value.code == "unavailable.database"

@@ -23,7 +23,7 @@ from store.database.migrate import migrate
 from store.readings import keys as reading_keys
 from tests.support import example_rows
 
-ALL = guard.known()
+ALL = guard.known_migrations()
 Row = dict[str, Any]
 
 READINGS = [
@@ -40,7 +40,7 @@ def _reading(row: Row) -> Row:
     """With its id whole, however it was kept."""
     kept = {name: value for name, value in row.items() if name != "reading_key"}
     if "reading_key" in row:
-        kept["reading_id"] = reading_keys.join(row["reading_key"], row["reading_id"])
+        kept["reading_id"] = reading_keys.join_id(row["reading_key"], row["reading_id"])
     return kept
 
 
@@ -56,7 +56,7 @@ DERIVED: MappingProxyType[str, LiteralString] = MappingProxyType(
         " EXCEPT SELECT event_id FROM help_wanted",
     }
 )
-"""What a later version keeps beside older tables must tell of their rows too: each finds none."""
+"""Queries for data that a later version derives from older tables: each finds no row without."""
 
 
 @pytest.fixture
@@ -80,13 +80,13 @@ def opened(empty_either_url: str) -> Iterator[Callable[[], psycopg.Connection[Ro
 
 
 def add_readings(connection: psycopg.Connection[Row]) -> None:
-    """Into `readings` as it stands."""
+    """Into `readings` with its current columns."""
     columns = [row["name"] for row in connection.execute(example_rows.COLUMNS, ("readings",))]
     keyed = "reading_key" in columns
     names = ["patient_id", "time", "device_id", "received_at", "heart_rate", "temperature",
              "synthetic", "reading_id"] + ["reading_key"] * keyed  # fmt: skip
     for reading_id, time, heart_rate, temperature in READINGS:
-        key, kept = reading_keys.split(reading_id)
+        key, kept = reading_keys.split_id(reading_id)
         ids = [kept, key] if keyed else [reading_id]
         values = ["ida", time, "watch", time, heart_rate, temperature, True, *ids]
         marks = ", ".join(["%s"] * len(values))

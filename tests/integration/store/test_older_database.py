@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from cli.stream.positions import find_offset_store
 from detectors.configuration import loading as config
 from detectors.worker import Detectors
 from notify.planning.planner import Planner
-from notify.sending.sender import Bell
+from notify.sending.sender import WakeSignal
 from store.database.connections import connect, open_pool
 from store.database.migrate import migrate
 from store.notifications import deliveries
@@ -171,16 +172,16 @@ def places(connection: psycopg.Connection[Any]) -> dict[tuple[str, int], int]:
 
 
 def test_states_are_not_saved_over_a_database_that_went_back(database_url: str) -> None:
-    place = checkpoints.Place("detectors", "vitals.readings", 0)
+    place = checkpoints.GroupPartition("detectors", "vitals.readings", 0)
     with connect(Settings(demo=True, database_url=database_url)) as connection:
         claimed = checkpoints.claim(connection, place, "log")
-        at = claimed._replace(next_offset=10)
+        at = replace(claimed, next_offset=10)
         checkpoints.save(connection, [Saving(place, at, {"p1": b"1"})])
-        later = Saving(place, at._replace(next_offset=20), {"p1": b"2"}, saved_offset=10)
+        later = Saving(place, replace(at, next_offset=20), {"p1": b"2"}, saved_offset=10)
         checkpoints.save(connection, [later])
         checkpoints.save(connection, [later])  # a repetition, where the answer was lost
         connection.execute("UPDATE checkpoints SET next_offset = 10")  # restored
-        newer = Saving(place, at._replace(next_offset=30), {"p2": b"1"}, saved_offset=20)
+        newer = Saving(place, replace(at, next_offset=30), {"p2": b"1"}, saved_offset=20)
         with pytest.raises(StaleOwnerError):
             checkpoints.save(connection, [newer])
         assert checkpoints.claim(connection, place, "log").next_offset == 10
@@ -210,7 +211,9 @@ def test_a_message_that_a_person_skipped_is_not_taken_for_one_that_is_missing(
     stands = group_offsets.read_group_offsets(settings, "store", places)
     place, here = min(stands.committed.items())
     with connect(settings, autocommit=True) as connection:
-        positions.skip(connection, "store", place, stands.log_id, (here, here + 1))
+        positions.skip_message(
+            connection, "store", place, standing.log_id, before=here, after=here + 1
+        )
     with open_admin(settings) as admin:
         admin.alter_group_offsets("vigil-store", {place: OffsetAndMetadata(here + 1, "", -1)})
     cases: list[tuple[Settings, dict[Any, int]]] = [(settings, {}), (old, {place: 0})]
@@ -276,9 +279,14 @@ def planning(settings: Settings) -> Iterator[Health]:
     with open_pool(settings) as pool:
         where = Positions(settings, Planner.name, health, pool.connection)
         planner = Planner(
-            pool, [Known("on_call", "oncall-1")], Bell(), utc_now, health, demo=True,
+            pool,
+            [Known("on_call", "oncall-1")],
+            wake_signal=WakeSignal(),
+            clock=utc_now,
+            health=health,
+            demo=True,
             positions=where,
-        )  # fmt: skip
+        )
         with looping(planner, settings):
             yield health
 
@@ -291,15 +299,15 @@ def pages(settings: Settings) -> list[dict[str, Any]]:
 def test_a_page_that_was_planned_after_the_backup_is_planned_by_its_own_time(
     settings: Settings, backup: Any
 ) -> None:
-    """Events that are told again, because the detectors' database was restored too, page nobody
-    later than the first telling would have."""
+    """Events published again, because the detectors' database was restored too, page nobody
+    later than the first publication would have."""
     restored = backup()
     first = wire.outgoing(alert(event(detected_at=datetime.now(UTC))), "test")
     publish(settings, [first])
     with planning(settings):
         eventually(lambda: len(pages(settings)) == 1, 30)
     published = pages(settings)[0]["made_at"]
-    publish(settings, [first])  # told again
+    publish(settings, [first])  # published again
     with planning(restored):
         eventually(lambda: len(pages(restored)) == 1, 30)
     assert [row["made_at"] for row in pages(restored)] == [published]

@@ -122,20 +122,20 @@ def test_each_change_is_announced_and_nothing_else(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as listening:
         listening.execute(f"LISTEN {DIRECTORY_CHANNEL}")
 
-        def heard() -> int:
+        def notifications() -> int:
             return len(list(listening.notifies(timeout=0.2)))
 
         with connect(settings) as connection:
             enrol_many(connection, [ADA, Patient("p2", "home")])
             connection.commit()
-            assert heard() == 1
+            assert notifications() == 1
             enrol_many(connection, [ADA, Patient("p2", "home")])
             connection.commit()
-            assert heard() == 0
+            assert notifications() == 0
             add_device(connection, Device("d1"))
             connection.commit()
             revoke_device(connection, "d1")
             connection.commit()
             deactivate(connection, "p1")
             connection.commit()
-            assert heard() == 3
+            assert notifications() == 3

@@ -1,4 +1,4 @@
-"""A patient's id stands in no log: writes that fail, with marked ids, and then a search."""
+"""No log contains a patient's id: writes that fail, with marked ids, and then a search."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def fail(connection: Connection) -> None:
         received(action(event(MARK), comment="\x00"), 5),
         received(phrase("\x00"), 6),
     ])  # fmt: skip
-    place = checkpoints.Place("g", "t", 0)
+    place = checkpoints.GroupPartition("g", "t", 0)
     checkpoints.claim(connection, place, "log")
     for _ in range(2):
         patients.enrol(connection, patients.Patient(MARK, "w1"))
@@ -137,7 +137,7 @@ def test_a_server_that_is_not_configured_quotes_what_vigil_does_not_ask(server: 
     assert oracle.named(["seen-in-log"], [server.log])
 
 
-def test_doctor_says_where_the_log_may_quote_rows(server: Server) -> None:
+def test_doctor_reports_where_the_log_may_quote_rows(server: Server) -> None:
     said = [finding for finding in database(server.settings) if finding.part == "database log"]
     assert len(said) == (not server.private)
 

@@ -1,4 +1,4 @@
-"""Each worker can tell a fault of its own from a message's, and leaves nothing behind in asking."""
+"""Each worker can tell its own fault from a message's, and its probe leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from detectors.worker import Detectors
 from explain.worker import ExplainHandler
 from notify.channels import on_call
 from notify.planning.planner import Planner
-from notify.sending.sender import Bell
+from notify.sending.sender import WakeSignal
 from store.database.connections import open_pool
 from store.service import Store
 from vigil.service.errors import UnavailableError
@@ -53,7 +53,14 @@ def notify(settings: Settings) -> Iterator[Any]:
     with open_pool(settings) as pool:
         oncall = settings.model_copy(update={"oncall_urls": ("json://127.0.0.1:9/",)})
         channels = [on_call.OnCall(oncall)]
-        made = Planner(pool, channels, Bell(), utc_now, Health("notify"), demo=False)
+        made = Planner(
+            pool,
+            channels,
+            wake_signal=WakeSignal(),
+            clock=utc_now,
+            health=Health("notify"),
+            demo=False,
+        )
         yield made
 
 

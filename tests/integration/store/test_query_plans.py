@@ -23,7 +23,7 @@ from benchmarks.board_load import Ward, load
 from store.database.connections import Connection
 from store.database.migrate import migrate
 from store.episodes import board
-from store.queries import names, query
+from store.queries import query, query_names
 from store.readings import trends
 from tests.support import timescale
 
@@ -68,16 +68,16 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "deliveries/newest": {"limit": 20},
     "deliveries/newest_of_event": {"event": EVENT, "limit": 20},
     "evidence/bases": IDS,
-    "evidence/deeds": IDS,
+    "evidence/actions": IDS,
     "phones/answers": {**WHO, **IDS},
     "phones/messages": {**WHO, "rows": 400, "limit": 50},
-    "phrases/held": IDS,
+    "phrases/current": IDS,
     "phrases/history": {"phrase": "phrase-7"},
     "phrases/kinds": {},
     "phrases/lines": IDS,
     "phrases/page": {**FILTER, "size": 20, "skip": 40},
     "phrases/totals": {},
-    "phrases/wanted": FILTER,
+    "phrases/count": FILTER,
     "roster/devices": {},
     "roster/patients": {},
     "roster/users": {},
@@ -86,7 +86,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "shift/readings": SHIFT,
     "shift/readings_of_patient": {**SHIFT, **WHO},
     "status/newest": {"since": END},
-    "steps/told": {**WHO, "event": EVENT},
+    "steps/announced": {**WHO, "event": EVENT},
     "trends/days": during(4 * 365 * DAY, DAY),
     "trends/days_together": during(20 * 365 * DAY, 4 * DAY),
     "trends/hours": during(30 * DAY, HOUR),
@@ -210,16 +210,16 @@ def parameters(name: str) -> list[str]:
 
 
 def test_every_query_has_its_parameters_here() -> None:
-    assert names() == sorted(CASES)
-    for name in names():
+    assert query_names() == sorted(CASES)
+    for name in query_names():
         assert set(parameters(name)) <= CASES[name].keys(), name
 
 
-def test_every_query_says_what_it_answers_and_lives_on() -> None:
-    for name in names():
+def test_every_query_documents_its_result_and_its_indexes() -> None:
+    for name in query_names():
         head = re.match(r"(--[^\n]*\n)+", query(name).decode())
         assert head is not None, name
-        assert "-- Lives on: " in head[0], name
+        assert "-- Uses: " in head[0], name
         assert ("-- Parameters: " in head[0]) == (b"%(" in query(name)), name
 
 

@@ -15,8 +15,8 @@ from psycopg.rows import dict_row
 from store.database import migrate as module
 from store.database.connections import Connection
 from store.database.migrate import MIGRATIONS, migrate
-from store.readings.history import Range, uploads
-from store.readings.keys import split
+from store.readings.history import Range, read_uploads
+from store.readings.keys import split_id
 from tests.support import timescale
 from tests.support.messages import NOON
 
@@ -97,13 +97,13 @@ def test_every_reading_is_carried_over(old_url: str) -> None:
     with opened(old_url) as connection:
         after = connection.execute("SELECT * FROM readings ORDER BY received_at").fetchall()
         connection.commit()
-        names = [one.measurements[0].reading_id for one in uploads(connection, "p1", Range())]
+        names = [one.measurements[0].reading_id for one in read_uploads(connection, "p1", Range())]
         assert connection.execute(
             "SELECT sum(heart_rate_count) AS n FROM readings_1h"
         ).fetchone() == {"n": len(before)}
     assert names == [row["reading_id"] for row in before] == [*IDS, *IDS]
     for old, new in zip(before, after, strict=True):
-        assert (new["reading_key"], new["reading_id"]) == split(old["reading_id"])
+        assert (new["reading_key"], new["reading_id"]) == split_id(old["reading_id"])
         assert {**old, "reading_id": ""} == {
             key: "" if key == "reading_id" else value
             for key, value in new.items()
@@ -117,7 +117,7 @@ def test_a_packed_chunk_can_be_packed_again(old_timescale_url: str) -> None:
     migrate(old_timescale_url)
     with opened(old_timescale_url) as connection:
         connection.execute("SELECT compress_chunk(c) FROM show_chunks('readings') c")
-        assert len(list(uploads(connection, "p1", Range()))) == 2 * len(IDS)
+        assert len(list(read_uploads(connection, "p1", Range()))) == 2 * len(IDS)
 
 
 def test_averages_of_rows_that_are_gone_are_not_thrown_away(old_timescale_url: str) -> None:

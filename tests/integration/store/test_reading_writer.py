@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +15,14 @@ from psycopg.rows import dict_row
 
 from store.database.connections import Connection
 from store.readings import writer as reading_writer
-from store.readings.keys import split
+from store.readings.keys import split_id
 from store.readings.latest import Latest
-from store.readings.rows import Row, cleaned, problem, write_rows
-from store.readings.writer import MOST_PIECES, Trust
+from store.readings.rows import Row, clean_upload, first_problem, write_rows
+from store.readings.writer import MOST_PIECES, CopyBackoff
 from store.writing import writer
 from store.writing.writer import Writer
 from tests.support.messages import NOON, event, measurement, received, upload
+from tests.support.timescale.copyless import without_copy
 from vigil.domain.reading import Context, Measurement, Upload
 from vigil.service.errors import UnavailableError
 
@@ -59,7 +61,7 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(kind, "_copied", noting("copied", kind._copied))
     monkeypatch.setattr(kind, "_staged", noting("staged", kind._staged))
     table = writer.TABLES[Upload]
-    tables = {**writer.TABLES, Upload: table._replace(insert=noting("arrays", table.insert))}
+    tables = {**writer.TABLES, Upload: replace(table, insert=noting("arrays", table.insert))}
     monkeypatch.setattr(writer, "TABLES", tables)
     return taken
 
@@ -81,15 +83,16 @@ def test_each_way_is_for_what_the_one_before_cannot_do(
 
 def test_every_way_stores_the_same(plain: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
-    doubting = Trust()
-    doubting.disappointed()
-    for trust, copies in ((Trust(), True), (doubting, True), (doubting, False)):
+    doubting = CopyBackoff()
+    doubting.record_duplicate()
+    for backoff, copies in ((CopyBackoff(), True), (doubting, True), (doubting, False)):
         plain.execute("TRUNCATE readings, latest")
         plain.commit()
         with monkeypatch.context() as patched:
             taken = ways(patched)
-            patched.setattr(writer, "copies", lambda _connection, answer=copies: answer)
-            patched.setattr(reading_writer, "Trust", lambda known=trust: known)
+            if not copies:
+                without_copy(patched)
+            patched.setattr(reading_writer, "CopyBackoff", lambda known=backoff: known)
             assert Writer(plain).write(LOG).new == {"readings": 120}
         found.append((taken, stored(plain)))
     assert [taken for taken, _ in found] == [["copied"], ["staged"], ["arrays"]]
@@ -116,26 +119,26 @@ def test_reading_a_log_again_leaves_no_dead_rows_behind(plain: Connection) -> No
     assert size() == once
 
 
-def test_trust_comes_back_slower_each_time_and_never_too_slowly() -> None:
-    trust, waits = Trust(), []
+def test_copy_is_retried_later_each_time_and_never_too_late() -> None:
+    backoff, waits = CopyBackoff(), []
     for _ in range(8):
-        assert trust.expects_new()
-        trust.disappointed()
+        assert backoff.allows_copy()
+        backoff.record_duplicate()
         pieces = 0
-        while not trust.expects_new():
-            trust.seen(repeated=False)
+        while not backoff.allows_copy():
+            backoff.record_staged(duplicates=False)
             pieces += 1
         waits.append(pieces)
     assert waits == [2, 4, 8, 16, 32, 64, 64, MOST_PIECES]
     for _ in range(6):
-        trust.confirmed()
-    trust.disappointed()
-    trust.seen(repeated=False)
-    trust.seen(repeated=True)  # counts from the beginning
-    trust.seen(repeated=False)
-    assert not trust.expects_new()
-    trust.seen(repeated=False)
-    assert trust.expects_new()
+        backoff.record_success()
+    backoff.record_duplicate()
+    backoff.record_staged(duplicates=False)
+    backoff.record_staged(duplicates=True)  # counts from the beginning
+    backoff.record_staged(duplicates=False)
+    assert not backoff.allows_copy()
+    backoff.record_staged(duplicates=False)
+    assert backoff.allows_copy()
 
 
 STATES = ("53100", "53300", "25006", "57P01", "57P02", "57P03", "57014", "40001", "40P01", "58030")
@@ -175,7 +178,7 @@ alike = st.from_regex(r"[rR]-[0-9a-fA-F ]{14,18}", fullmatch=True)
 def test_a_rows_key_is_the_id_split(reading_id: str) -> None:
     made: list[Row] = []
     assert write_rows(upload(Measurement(reading_id, NOON)), made.append)
-    assert made[0][5:7] == split(reading_id)
+    assert made[0][5:7] == split_id(reading_id)
 
 
 @pytest.mark.parametrize(
@@ -191,11 +194,11 @@ def test_a_rows_key_is_the_id_split(reading_id: str) -> None:
 def test_what_is_left_out_is_what_has_a_problem(item: Measurement, late: float) -> None:
     sent = upload(item, late=late)
     made: list[Row] = []
-    told: list[str] = []
+    reasons: list[str] = []
     whole = write_rows(sent, made.append)
-    kept = cleaned(received(sent), lambda _received, why: told.append(why))
-    assert whole == (problem(sent, item) == "")
-    assert (len(made), len(kept.measurements), len(told)) == (whole, whole, not whole)
+    kept = clean_upload(received(sent), lambda _received, why: reasons.append(why))
+    assert whole == (first_problem(sent, item) == "")
+    assert (len(made), len(kept.measurements), len(reasons)) == (whole, whole, not whole)
 
 
 SIGNALS = ("heart_rate", "spo2")

@@ -52,7 +52,7 @@ def buffered() -> Upload:
     return upload(*(m for one in rates for m in one.measurements), received=2.5 * HOUR)
 
 
-def test_what_was_stored_gives_what_was_told(connection: Connection) -> None:
+def test_stored_readings_give_the_announced_events(connection: Connection) -> None:
     live(connection, [*heart(RATES), *heart(RATES, patient="p2"), buffered()])
     outcome = rebuilt(connection)
     assert len(outcome.compared) >= 2

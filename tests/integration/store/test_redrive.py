@@ -1,4 +1,4 @@
-"""Dead letters sent again, and again: what the second time leaves is what the first time left."""
+"""Dead letters sent twice: the second time changes nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TABLES = ("readings", "latest", "events", "episodes", "alerts", "detector_states
           "deliveries", "paged_episodes")  # fmt: skip
 
 
-def letter(uploads: list[Upload], offset: int) -> wire.Outgoing:
+def dead_letter(uploads: list[Upload], offset: int) -> wire.Outgoing:
     """Readings that came in time, in one message that was refused when it came."""
     items = [measurement for one in uploads for measurement in one.measurements]
     message = wire.outgoing(upload(*items), "ingest")
@@ -49,7 +49,7 @@ def send(settings: Settings, messages: list[wire.Outgoing]) -> None:
 
 
 def caught_up(settings: Settings) -> bool:
-    """Whether every worker has handled, and said so, all that is on its topics."""
+    """Whether every worker has handled and committed all messages of its topics."""
     for name, read in READS.items():
         for topic in read:
             handler = SimpleNamespace(name=name, topics=(topic.name,))
@@ -75,7 +75,7 @@ def state(settings: Settings) -> dict[str, list[str]]:
         }
 
 
-def told(settings: Settings, topic: topics.Topic) -> set[tuple[bytes, ...]]:
+def announced(settings: Settings, topic: topics.Topic) -> set[tuple[bytes, ...]]:
     """The messages of a topic, each content once."""
     return {(raw.key, raw.value, *dict(raw.headers).values())
             for raw in read_all(settings, topic.name)}  # fmt: skip
@@ -90,7 +90,7 @@ def test_redriven_twice_changes_nothing_of_readings_events_and_alerts(settings: 
         for name in READS:
             stack.enter_context(running(build(name, settings), settings))
         send(settings, [wire.outgoing(one, "ingest") for one in (*resting, *afterwards)])
-        send(settings, [letter(refused_in_between, 7), letter(refused_at_the_end, 8)])
+        send(settings, [dead_letter(refused_in_between, 7), dead_letter(refused_at_the_end, 8)])
         settle(settings)
         before = state(settings)
         assert (len(before["readings"]), before["events"], before["alerts"]) == (120, [], [])
@@ -100,7 +100,9 @@ def test_redriven_twice_changes_nothing_of_readings_events_and_alerts(settings: 
             assert send_again(settings, letters) == 2
             settle(settings)
             states.append(state(settings))
-            messages.append((told(settings, topics.EVENTS), told(settings, topics.ALERTS)))
+            messages.append(
+                (announced(settings, topics.EVENTS), announced(settings, topics.ALERTS))
+            )
     assert len(states[0]["readings"]) == 200
     assert states[0]["events"]
     assert states[0]["alerts"]
@@ -111,7 +113,7 @@ def test_redriven_twice_changes_nothing_of_readings_events_and_alerts(settings: 
 
 
 def assert_what_came_late_pages_nobody(settings: Settings) -> None:
-    """Of a redriven reading that newer ones have overtaken, history is told."""
+    """A redriven reading that is older than stored ones gives a retrospective event."""
     with psycopg.connect(settings.database()) as connection:
         rows = connection.execute("SELECT onset, retrospective FROM events").fetchall()
     overtaken = [late for onset, late in rows if onset < at(1.8 * HOUR)]

@@ -52,7 +52,7 @@ def apply(
 ) -> int:
     """Apply it, and let TimescaleDB's policies do what they would by the clock."""
     connection.autocommit = True
-    went = retention.apply(connection, keep_days, NOW, stop or threading.Event())
+    went = retention.apply_retention(connection, keep_days, NOW, stop or threading.Event())
     if is_timescale(connection):
         for job in connection.execute(
             "SELECT job_id FROM timescaledb_information.jobs WHERE job_id >= 1000"
@@ -75,7 +75,7 @@ def spread(days: int = 40) -> list[Measurement]:
 
 
 def figures(connection: Connection) -> dict[str, list[Any]]:
-    """All that the aggregates say."""
+    """All rows of the aggregates."""
     answers = {}
     for relation in WIDTHS:
         rows = connection.execute(f"SELECT * FROM {relation} ORDER BY patient_id, bucket")
@@ -180,11 +180,11 @@ def policies(connection: Connection) -> list[Any]:
     return [tuple(row.values()) for row in rows]
 
 
-def test_policies_follow_the_setting(timescale_database: Connection) -> None:
+def test_policies_are_as_configured(timescale_database: Connection) -> None:
     refresh = "policy_refresh_continuous_aggregate"
 
     def applied(keep: int | None) -> list[Any]:
-        retention.apply(timescale_database, keep, NOW, threading.Event())
+        retention.apply_retention(timescale_database, keep, NOW, threading.Event())
         return policies(timescale_database)
 
     timescale_database.autocommit = True
@@ -243,7 +243,7 @@ def test_one_process_at_a_time(plain: Connection, database_url: str) -> None:
     assert apply(plain) > 0
 
 
-def test_the_worker_applies_the_setting_and_says_what_hinders(database_url: str) -> None:
+def test_the_worker_applies_the_setting_and_reports_what_prevents_it(database_url: str) -> None:
     with psycopg.connect(database_url, row_factory=dict_row) as connection:
         store(connection, spread())
     health = Health("store")

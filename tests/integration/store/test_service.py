@@ -1,4 +1,4 @@
-"""The worker on a real broker and a real database, both of which may go away and come back."""
+"""The worker on a real broker and a real database, both of which become unavailable and return."""
 
 from __future__ import annotations
 
@@ -115,7 +115,9 @@ def test_what_is_on_the_topics_is_in_the_tables_and_what_cannot_be_is_a_dead_let
     assert letter.value == wire.outgoing(bad, "test").value
 
 
-def test_nothing_is_lost_or_reordered_while_the_database_is_away(broker: str, folder: Path) -> None:
+def test_nothing_is_lost_or_reordered_while_the_database_is_unavailable(
+    broker: str, folder: Path
+) -> None:
     part = parts.postgres(folder / "data", durable=False)
     settings = Settings(demo=True, kafka_bootstrap=broker, database_url=part.address)
     process = launch(part)
@@ -123,19 +125,19 @@ def test_nothing_is_lost_or_reordered_while_the_database_is_away(broker: str, fo
         wait_ready(part, process)
         migrate(part.address)
         with running(build(settings), settings) as health:
-            publish(settings, upload(*(measurement(i) for i in range(10)), patient="away"))
-            eventually(lambda: counted(part.address, "away")["readings"] == 10)
+            publish(settings, upload(*(measurement(i) for i in range(10)), patient="later"))
+            eventually(lambda: counted(part.address, "later")["readings"] == 10)
             stop(process)
             for i in range(100, 130):  # message by message: their order is to be kept
-                publish(settings, upload(measurement(i), patient="away"))
+                publish(settings, upload(measurement(i), patient="later"))
             eventually(lambda: "unavailable.database" in str(health.report()["trouble"]))
             process = launch(part)
             wait_ready(part, process)
-            eventually(lambda: counted(part.address, "away")["readings"] == 40)
+            eventually(lambda: counted(part.address, "later")["readings"] == 40)
             eventually(health.ready)
         with psycopg.connect(part.address) as connection:
             written = connection.execute(
-                "SELECT time FROM readings WHERE patient_id = 'away' ORDER BY ctid"
+                "SELECT time FROM readings WHERE patient_id = 'later' ORDER BY ctid"
             ).fetchall()
         assert written == sorted(written)
     finally:
@@ -159,7 +161,7 @@ def test_a_database_without_tables_is_waited_for(broker: str, folder: Path) -> N
         assert not thread.is_alive()
 
 
-def test_the_directory_follows_the_tables(settings: Settings) -> None:
+def test_the_directory_is_kept_equal_to_the_tables(settings: Settings) -> None:
     with connect(settings) as connection:
         enrol(connection, Patient("p1", "cardiology", "Ada Lovelace", "es", synthetic=True))
         key = add_device(connection, Device("d1", "watch", "p1"))
@@ -248,7 +250,7 @@ def test_the_directory_is_published_again_to_a_broker_that_lost_it(database_url:
         end(process)
 
 
-def test_an_entry_of_the_directory_says_when_it_became_so(settings: Settings) -> None:
+def test_an_entry_of_the_directory_has_the_time_of_its_change(settings: Settings) -> None:
     """A reader of CloudEvents takes an event without a time to be of now."""
     with psycopg.connect(settings.database(), autocommit=True) as connection:
         connection.execute(

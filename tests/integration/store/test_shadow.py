@@ -1,4 +1,4 @@
-"""A shadow beside the live tables, on either database."""
+"""A shadow next to the live tables, on either database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from store.database.connections import Connection
 from store.episodes import shadow
-from store.episodes.shadow import Begun, Shadow, Span, live_patients, live_steps
+from store.episodes.shadow import RebuildStart, Shadow, Span, live_patients, live_steps
 from store.writing.writer import write
 from tests.support.messages import NOON, event, received
 from vigil.service.errors import InputError
@@ -35,15 +35,15 @@ def filled(connection: Connection, *units: str, question: str = "q") -> Shadow:
     made.begin(question, CUT)
     for unit in units:
         with made.filling(unit):
-            made.put([event(unit), event(unit, 1)])
-            made.played({unit: SPAN})
+            made.add_events([event(unit), event(unit, 1)])
+            made.add_spans({unit: SPAN})
     return made
 
 
 def interrupted(made: Shadow, unit: str) -> None:
     """A unit that somebody stops in the middle."""
     with made.filling(unit):
-        made.put([event(unit)])
+        made.add_events([event(unit)])
         raise KeyboardInterrupt
 
 
@@ -78,13 +78,13 @@ def test_an_interrupted_rebuild_goes_on_and_a_finished_or_another_one_begins_ane
         interrupted(made, "p2")
     assert not made.steps("p2"), "nothing stays of a unit that was not finished"
     later = CUT + timedelta(hours=1)
-    assert Shadow(connection, "shadow").begin("q", later) == Begun(CUT, frozenset({"p1"}))
+    assert Shadow(connection, "shadow").begin("q", later) == RebuildStart(CUT, frozenset({"p1"}))
     assert made.steps("p1")
     made.finish()
-    assert made.begin("q", later) == Begun(later, frozenset())
+    assert made.begin("q", later) == RebuildStart(later, frozenset())
     assert not made.steps("p1")
     filled(connection, "p1", question="q")
-    assert made.begin("another", later) == Begun(later, frozenset())
+    assert made.begin("another", later) == RebuildStart(later, frozenset())
 
 
 def test_a_shadow_from_before_a_migration_is_made_anew(connection: Connection) -> None:
@@ -97,8 +97,8 @@ def test_a_shadow_from_before_a_migration_is_made_anew(connection: Connection) -
 def test_the_same_events_twice_are_there_once(connection: Connection) -> None:
     made = filled(connection, "p1")
     with made.filling("p1 again"):
-        made.put([event("p1"), event("p1", 1)])
-        made.played({"p1": Span(NOON - timedelta(minutes=1), NOON, 2)})
+        made.add_events([event("p1"), event("p1", 1)])
+        made.add_spans({"p1": Span(NOON - timedelta(minutes=1), NOON, 2)})
     assert len(made.steps("p1")) == 2
     assert made.patients()["p1"] == Span(NOON - timedelta(minutes=1), SPAN.reached, 7)
 
@@ -111,7 +111,7 @@ def test_nothing_else_can_be_filled_or_dropped(connection: Connection) -> None:
     connection.commit()
     foreign = Shadow(connection, "shadow_of_mine")
     assert foreign.drop() is False
-    with pytest.raises(InputError, match="no rebuild made"):
+    with pytest.raises(InputError, match="no rebuild created"):
         foreign.begin("q", CUT)
     connection.rollback()
     assert count(connection, "pg_namespace WHERE nspname = 'shadow_of_mine'") == 1
@@ -135,9 +135,9 @@ def test_one_rebuild_at_a_time_fills_a_shadow(database_url: str) -> None:
 
 
 def test_when_a_step_became_known_is_when_its_reading_was_received(connection: Connection) -> None:
-    told = event("p1", evidence={"signal_delay_seconds": 90.5})
-    write(connection, [received(told)])
+    announced = event("p1", evidence={"signal_delay_seconds": 90.5})
+    write(connection, [received(announced)])
     (step,) = live_steps(connection, "p1")
-    assert step.known_at == told.detected_at + timedelta(seconds=90.5)
-    assert shadow.watermark(connection, "detectors") is None
-    assert shadow.judged(connection, "detectors", "vitals.readings", "log") == {}
+    assert step.known_at == announced.detected_at + timedelta(seconds=90.5)
+    assert shadow.newest_watermark(connection, "detectors") is None
+    assert shadow.judged_offsets(connection, "detectors", "vitals.readings", "log") == {}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from store.database.connections import Connection
-from store.readings.trends import ORIGIN, POINTS, trend, zoom
+from store.readings.trends import ORIGIN, POINTS, Zoom, choose_zoom, fetch_trend
 from store.writing.writer import write
 from tests.support.messages import NOON, measurement, received, upload
 
@@ -32,7 +32,7 @@ MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2060, 1, 1)).map(  # noqa:
 
 @given(start=MOMENTS, span=SPANS)
 def test_no_zoom_answers_with_more_than_its_points(start: datetime, span: timedelta) -> None:
-    width = zoom(start, start + span).width
+    width = choose_zoom(start, start + span).width
     first = (start - ORIGIN) // width
     last = (start + span - ORIGIN - timedelta(microseconds=1)) // width
     assert last - first + 1 <= POINTS
@@ -52,7 +52,7 @@ def test_no_zoom_answers_with_more_than_its_points(start: datetime, span: timede
     ],
 )
 def test_zoom_picks_the_finest_that_fits(span: timedelta, relation: str, seconds: int) -> None:
-    assert zoom(NOON, NOON + span) == (relation, timedelta(seconds=seconds))
+    assert choose_zoom(NOON, NOON + span) == Zoom(relation, timedelta(seconds=seconds))
 
 
 def fill(connection: Connection, minutes: int = 300) -> list[tuple[datetime, float, float | None]]:
@@ -137,7 +137,7 @@ def asked(url: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
         async with await psycopg.AsyncConnection.connect(
             url, row_factory=dict_row, prepare_threshold=None, autocommit=True
         ) as connection:
-            return await trend(connection, "p1", start, end)
+            return await fetch_trend(connection, "p1", start, end)
 
     return asyncio.run(ask())
 
@@ -151,7 +151,8 @@ def test_a_trend_is_the_buckets_of_its_zoom(either_url: str, span: timedelta) ->
     with psycopg.connect(either_url, row_factory=dict_row, prepare_threshold=None) as connection:
         rows = fill(connection)
     start, end = NOON + timedelta(minutes=7, seconds=3), NOON + timedelta(minutes=7) + span
-    relation, width = zoom(start, end)
+    zoom = choose_zoom(start, end)
+    relation, width = zoom.relation, zoom.width
     answer = asked(either_url, start, end)
     first = ORIGIN + (start - ORIGIN) // width * width
     if relation == "readings":
@@ -169,7 +170,7 @@ def test_a_trend_is_the_buckets_of_its_zoom(either_url: str, span: timedelta) ->
 def test_a_trend_has_the_percentiles_of_its_buckets(either_url: str, span: timedelta) -> None:
     with psycopg.connect(either_url, row_factory=dict_row, prepare_threshold=None) as connection:
         rows = fill(connection)
-    width = zoom(NOON, NOON + span).width
+    width = choose_zoom(NOON, NOON + span).width
     grouped: dict[datetime, list[float]] = defaultdict(list)
     for time, rate, _ in rows:
         grouped[ORIGIN + (time - ORIGIN) // width * width].append(rate)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from store.database.connections import BOARD_CHANNEL, Connection
-from store.readings.keys import split
+from store.readings.keys import split_id
 from store.writing import writer
 from store.writing.writer import write
 from tests.support.messages import (
@@ -73,7 +73,7 @@ def test_a_batch_of_everything(connection: Connection) -> None:
     assert written.rejected == []
     row = connection.execute("SELECT * FROM readings").fetchone()
     assert row == {
-        "patient_id": "p1", "time": NOON, "reading_key": split("r1")[0], "reading_id": "r1",
+        "patient_id": "p1", "time": NOON, "reading_key": split_id("r1")[0], "reading_id": "r1",
         "device_id": "d1",
         "received_at": sent.received_at, "heart_rate": 71.0, "systolic": 121.5, "diastolic": 80.0,
         "spo2": None, "respiratory_rate": None, "temperature": None, "steps_per_min": 3.0,
@@ -241,7 +241,7 @@ def test_all_or_nothing_when_the_database_goes(database_url: str) -> None:
         assert write(connection, cut).new == {"readings": 1, "events": 1}
 
 
-def test_boards_are_told_once_and_only_of_changes(database_url: str) -> None:
+def test_boards_are_notified_once_and_only_of_changes(database_url: str) -> None:
     batch = numbered(upload(measurement()), event(), alert())
     with (
         psycopg.connect(database_url, autocommit=True) as listening,
@@ -251,8 +251,8 @@ def test_boards_are_told_once_and_only_of_changes(database_url: str) -> None:
         write(connection, batch)
         write(connection, batch)
         write(connection, [received(Tick(NOON))])
-        heard = [notice.payload for notice in listening.notifies(timeout=0.3)]
-    assert heard == ["alerts events readings"]
+        payloads = [notice.payload for notice in listening.notifies(timeout=0.3)]
+    assert payloads == ["alerts events readings"]
 
 
 def test_an_upload_travels_as_it_is_stored(connection: Connection) -> None:

@@ -114,7 +114,7 @@ def contents(connection: Connection) -> dict[str, list[str]]:
 
 
 class Seen:
-    """What the writers said of a log."""
+    """The results of the writers for a log."""
 
     def __init__(self) -> None:
         self.new: Counter[str] = Counter()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.parts import HOST, free_port
-from notify.sending.sender import Bell, Lane, Sender
+from notify.sending.sender import ChannelThreads, Sender, WakeSignal
 from store.readings.retention import Retention
 from tests.support.running import eventually
 from vigil.composition.status_reporter import StatusReporter
@@ -156,7 +156,13 @@ def test_a_channel_that_does_not_come_back_is_seen(
     health: Health, channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("notify.sending.sender.HANGS_SECONDS", 0.1)
-    sender = Sender(None, [channel], Bell(), lambda: datetime.now(UTC), health)  # type: ignore[arg-type, list-item]
+    sender = Sender(
+        None,  # type: ignore[arg-type]
+        [channel],  # type: ignore[list-item]
+        wake_signal=WakeSignal(),
+        clock=lambda: datetime.now(UTC),
+        health=health,
+    )
     health.watch("channels", sender.look)
     lane: Lane = sender._lanes[0]
     assert lane.enter()

@@ -199,7 +199,7 @@ def test_a_database_that_is_not_as_it_must_be(
 def test_what_is_said_of_timescaledb(
     monkeypatch: pytest.MonkeyPatch, found: Extension, kept: str | None, state: str, said: str
 ) -> None:
-    monkeypatch.setattr(guard, "extension", lambda _connection: found)
+    monkeypatch.setattr(guard, "read_extension", lambda _connection: found)
     monkeypatch.setattr(examining_database, "_readings", lambda _connection: kept)
     (finding,) = examining_database._timescale(None)  # type: ignore[arg-type]
     assert (finding.part, finding.state) == ("TimescaleDB", state)

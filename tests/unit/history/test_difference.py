@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_of_what_another_clock_told_only_the_second_may_differ() -> None:
     later = step(kind="no_data", detected_at=soon, rest={**live.rest, "evidence": {}})
     assert told(*compare([live], [later], 60)) == [("same", ())]
     assert told(*compare([live], [later], 40))[0][0] == "changed"
-    assert told(*compare([live], [later._replace(priority="high")], 60))[0][0] == "changed"
+    assert told(*compare([live], [replace(later, priority="high")], 60))[0][0] == "changed"
     same_second = step(kind="no_data", rest={**live.rest, "evidence": {}})
     assert told(*compare([live], [same_second], 60))[0][0] == "changed"
 
@@ -86,7 +87,7 @@ STEPS = st.lists(
         onset=st.integers(0, 3).map(lambda hours: NOON + timedelta(hours=hours)),
         detected_at=st.integers(0, 9).map(lambda hours: NOON + timedelta(hours=hours)),
     ),
-    max_size=6, unique_by=lambda made: made[:2],
+    max_size=6, unique_by=lambda made: (made.event_id, made.sequence),
 )  # fmt: skip
 
 
@@ -100,4 +101,7 @@ def test_every_episode_stands_once_and_two_equal_sides_are_the_same(
         assert sorted(stand) == sorted({made.event_id for made in steps})
     assert all(one.verdict == "same" for one in compare(left, list(reversed(left))))
     same = all(one.verdict == "same" for one in found)
-    assert same == (sorted(left, key=lambda m: m[:2]) == sorted(right, key=lambda m: m[:2]))
+    assert same == (
+        sorted(left, key=lambda m: (m.event_id, m.sequence))
+        == sorted(right, key=lambda m: (m.event_id, m.sequence))
+    )

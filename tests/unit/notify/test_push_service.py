@@ -80,7 +80,7 @@ def test_refuses_a_request_without_a_token() -> None:
         assert failed.value.code == 401
 
 
-def test_answers_as_told() -> None:
+def test_answers_as_configured() -> None:
     key = new_private_key()
     with PushService() as push:
         subscription = push.subscription()

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dashboard.board import rows
 from dashboard.board.ranking import rank_episodes
@@ -18,7 +19,7 @@ from dashboard.board.spark import sparkline
 from dashboard.patient import cards
 from dashboard.patient.basis import list_facts
 from store.episodes.board import SPARK_POINTS, Episode, Patient, Value
-from store.episodes.evidence import Basis, Deed
+from store.episodes.evidence import Basis, StoredAction
 from tests.support.seed import evidence
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

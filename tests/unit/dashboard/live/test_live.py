@@ -16,7 +16,7 @@ from dashboard.live import stream as live
 from dashboard.live.stream import Message, PageContent, Stream
 from dashboard.shell.context import WebContext
 from store.database.connections import async_pool
-from store.database.troubles import unavailable
+from store.database.driver_errors import unreachable_error
 from store.episodes.feed import BoardFeed
 from vigil.service.settings import Settings
 
@@ -114,7 +114,7 @@ def test_quiet_has_a_pulse_and_trouble_is_told_and_passes(monkeypatch: Any) -> N
     async def read() -> PageContent:
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if answer is None:
-            raise unavailable("gone")
+            raise unreachable_error("gone")
         return answer
 
     def nudge(number: int) -> None:

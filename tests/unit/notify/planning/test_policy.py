@@ -1,4 +1,4 @@
-"""Who is told what: laws that hold for every alert, and the cases that the table names."""
+"""Who is notified of what: laws that hold for every alert, and the cases that the table names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vigil.domain.alert import Alert
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
 
 priorities = st.sampled_from(["high", "medium", "low"])
-told = st.sampled_from([None, "high", "medium"])
+notified = st.sampled_from([None, "high", "medium"])
 alerts = st.builds(
     lambda kind, phase, priority, retrospective, synthetic, sequence: alert(
         kind=kind.name,
@@ -34,7 +34,7 @@ alerts = st.builds(
 )
 
 
-@given(alerts, told, st.booleans())
+@given(alerts, notified, st.booleans())
 def test_closed_retrospective_technical_and_low_page_nobody(one, before, demo) -> None:  # type: ignore[no-untyped-def]
     silent = (
         one.phase == "closed"
@@ -43,24 +43,26 @@ def test_closed_retrospective_technical_and_low_page_nobody(one, before, demo) -
         or one.priority == "low"
     )
     if silent:
-        assert policy.page_of_alert(one, before, demo) is None
+        assert policy.page_for_alert(one, before, demo) is None
 
 
-@given(alerts, told)
+@given(alerts, notified)
 def test_synthetic_data_page_nobody_outside_the_demo(one: Alert, before) -> None:  # type: ignore[no-untyped-def]
     if one.synthetic:
-        assert policy.page_of_alert(one, before, demo=False) is None
+        assert policy.page_for_alert(one, before, demo=False) is None
     real = msgspec.structs.replace(one, synthetic=False)
-    assert policy.page_of_alert(real, before, demo=False) == policy.page_of_alert(
+    assert policy.page_for_alert(real, before, demo=False) == policy.page_for_alert(
         one, before, demo=True
     )
 
 
 @given(st.lists(alerts, max_size=12))
-def test_an_episode_is_told_once_at_each_level_and_the_patient_once(steps: list[Alert]) -> None:
+def test_an_episode_is_notified_once_at_each_priority_and_the_patient_once(
+    steps: list[Alert],
+) -> None:
     level, pages = None, []
     for step in steps + steps:  # the second time is a batch that comes again
-        page = policy.page_of_alert(step, level, demo=True)
+        page = policy.page_for_alert(step, level, demo=True)
         if page is not None:
             level = page.priority
             pages.append(page)
@@ -73,7 +75,7 @@ def test_an_episode_is_told_once_at_each_level_and_the_patient_once(steps: list[
 
 @given(alerts)
 def test_whatever_may_page_does_page_the_first_time(one: Alert) -> None:
-    page = policy.page_of_alert(one, None, demo=True)
+    page = policy.page_for_alert(one, None, demo=True)
     loud = (
         one.category == "clinical"
         and one.phase != "closed"
@@ -102,37 +104,37 @@ def test_whatever_may_page_does_page_the_first_time(one: Alert) -> None:
         ({"phase": "updated", "sequence": 1}, "medium", None),
         ({"phase": "updated", "sequence": 2}, "high", None),
         ({"phase": "closed", "sequence": 3, "priority": "high"}, "medium", None),
-        ({"revision": 1}, "medium", None),  # better words for the same step
+        ({"revision": 1}, "medium", None),  # better text for the same step
     ],
 )
 def test_the_table(changes, before, page) -> None:  # type: ignore[no-untyped-def]
-    assert policy.page_of_alert(alert(**changes), before, demo=False) == page
+    assert policy.page_for_alert(alert(**changes), before, demo=False) == page
 
 
 @pytest.mark.parametrize(
     ("verb", "reason"),
     [("need_help", "need_help"), ("escalate", "escalated"), ("ok", None), ("comment", None)],
 )
-def test_asking_for_help_tells_staff_with_high_priority(verb: str, reason: str | None) -> None:
-    page = policy.page_of_action(action(verb))
+def test_a_call_for_help_notifies_staff_with_high_priority(verb: str, reason: str | None) -> None:
+    page = policy.page_for_action(action(verb))
     assert page == (Page(reason, "high", STAFF) if reason else None)  # type: ignore[arg-type]
 
 
 def test_staff_acknowledge_and_patients_do_not() -> None:
-    assert policy.acknowledges(action("acknowledge"))
-    assert policy.acknowledges(action("resolve"))
-    assert not policy.acknowledges(action("comment"))
-    assert not policy.acknowledges(action("ok"))
-    assert not policy.acknowledges(action("acknowledge", actor="patient"))
+    assert policy.is_acknowledgement(action("acknowledge"))
+    assert policy.is_acknowledgement(action("resolve"))
+    assert not policy.is_acknowledgement(action("comment"))
+    assert not policy.is_acknowledgement(action("ok"))
+    assert not policy.is_acknowledgement(action("acknowledge", actor="patient"))
 
 
 def test_only_a_clinical_episode_ends() -> None:
-    assert policy.ends(alert(phase="closed"))
-    assert not policy.ends(alert(phase="updated"))
-    assert not policy.ends(alert(phase="closed", category="technical", kind="no_data"))
+    assert policy.ends_episode(alert(phase="closed"))
+    assert not policy.ends_episode(alert(phase="updated"))
+    assert not policy.ends_episode(alert(phase="closed", category="technical", kind="no_data"))
 
 
 def test_the_more_urgent_stays_useful_for_longer() -> None:
-    ends = [policy.useful_until(NOW, p) for p in ("high", "medium", "low")]
+    ends = [policy.expires_at(NOW, p) for p in ("high", "medium", "low")]
     assert ends == sorted(ends, reverse=True)
     assert min(ends) > NOW

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify import words
+from notify import texts
 from tests.support.notify_examples import delivery
 from vigil.values.bidi import FSI, PDI, closed, element, isolated
 
 MARKS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-texts = st.text(st.sampled_from(MARKS + "aZ1 אب\u200f"), max_size=12)
+marked_texts = st.text(st.sampled_from(MARKS + "aZ1 אب\u200f"), max_size=12)
 
 
 def open_after(text: str) -> tuple[list[str], int]:
@@ -37,7 +37,7 @@ def open_after(text: str) -> tuple[list[str], int]:
     return stack, loose
 
 
-@given(texts)
+@given(marked_texts)
 def test_a_closed_text_ends_what_it_begins_and_nothing_else(text: str) -> None:
     assert open_after(closed(text)) == ([], 0)
     assert closed(closed(text)) == closed(text)
@@ -45,7 +45,7 @@ def test_a_closed_text_ends_what_it_begins_and_nothing_else(text: str) -> None:
     assert closed(text).translate(seen) == text.translate(seen), "no letter is lost"
 
 
-@given(texts)
+@given(marked_texts)
 def test_an_isolated_text_is_isolated_wherever_it_could_move_anything(text: str) -> None:
     found = isolated(text)
     if any(c in MARKS or c in "אب\u200f" for c in text):
@@ -62,5 +62,7 @@ def test_what_is_well_formed_stays_as_it_is() -> None:
 
 
 def test_a_ward_in_a_message_to_on_call_staff_is_isolated() -> None:
-    text = words.on_call(delivery(ward="Ward \u202eA"), "https://vigil.example/board/patient/p1")
+    text = texts.on_call_text(
+        delivery(ward="Ward \u202eA"), "https://vigil.example/board/patient/p1"
+    )
     assert f"Patient p1, {FSI}Ward \u202eA\u202c{PDI}." in text.body

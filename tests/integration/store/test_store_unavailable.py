@@ -14,7 +14,7 @@ import pytest
 
 from local import parts
 from store.database.migrate import migrate
-from store.database.waiting import PatientConnection
+from store.database.timeouts import TimeoutConnection
 from store.service import Store
 from tests.support.messages import measurement, received, upload
 from tests.support.processes import open_folder, started
@@ -114,7 +114,7 @@ def test_the_same_batch_again_and_all_is_there_once(
     server: tuple[str, Path], store: Store, breaks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(PatientConnection, "patience_seconds", 0.5)
+        patched.setattr(TimeoutConnection, "answer_seconds", 0.5)
         heal = breaks(server, store)
         try:
             with pytest.raises(UnavailableError) as raised:

@@ -1,6 +1,6 @@
--- How many phrases there are of those wanted.
--- Parameters: audience, kind, status, text (empty asks for any), like (of text).
--- Lives on: phrases, read whole (the phrasebook is finite).
+-- How many phrases match a filter.
+-- Parameters: audience, kind, status, text (empty: any), like (of text).
+-- Uses: phrases, read whole (the phrasebook is finite).
 SELECT count(*) AS n
 FROM phrases p
 WHERE (%(audience)s = '' OR p.audience = %(audience)s)

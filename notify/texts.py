@@ -1,27 +1,28 @@
-"""Every word that a notification carries: reviewed, and about nobody's health.
+"""The texts of all notifications: reviewed, and without health data.
 
-A patient's lock screen can be read by whoever stands by, and on-call messages travel through other
-people's services. So neither says what was measured, nor whose name it is.
+Bystanders can read a patient's lock screen, and on-call messages pass through third-party services.
+So neither contains a measured value or a name.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC
 from types import MappingProxyType
-from typing import NamedTuple
 
 from store.notifications.deliveries import Delivery, Reason
 from vigil.domain.kinds import KINDS, Priority
 from vigil.values.bidi import isolated
 
 
-class LockScreen(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LockScreen:
     """What a phone shows before it is unlocked."""
 
     title: str
     body: str
     simulated: str
-    """Put before the body where the data are made up."""
+    """Prefix of the body for synthetic data."""
 
 
 LOCK_SCREEN: MappingProxyType[str, LockScreen] = MappingProxyType(
@@ -35,7 +36,7 @@ LOCK_SCREEN: MappingProxyType[str, LockScreen] = MappingProxyType(
         "ar": LockScreen("Vigil", "لديك رسالة جديدة من فريق رعايتك.", "بيانات محاكاة."),
     }
 )
-"""By locale; English where a locale has no row."""
+"""By locale; English for a locale without an entry."""
 
 _HEADLINE: MappingProxyType[Reason, str] = MappingProxyType(
     {
@@ -45,30 +46,31 @@ _HEADLINE: MappingProxyType[Reason, str] = MappingProxyType(
         "escalated": "A colleague asks for help",
     }
 )
-_SHOUTED: MappingProxyType[Priority, str] = MappingProxyType(
+_PRIORITY_LABEL: MappingProxyType[Priority, str] = MappingProxyType(
     {"high": "HIGH", "medium": "Medium", "low": "Low"}
 )
 
 
-class OnCallText(NamedTuple):
-    """What on-call staff get."""
+@dataclass(frozen=True, slots=True)
+class OnCallText:
+    """The message to on-call staff."""
 
     title: str
     body: str
 
 
-def lock_screen(delivery: Delivery) -> tuple[str, str]:
-    """Title and body of a patient's notification: the same whatever it is about."""
-    words = LOCK_SCREEN.get(delivery.locale, LOCK_SCREEN["en"])
-    body = f"{words.simulated} {words.body}" if delivery.synthetic else words.body
-    return words.title, body
+def lock_screen_text(delivery: Delivery) -> tuple[str, str]:
+    """Title and body of a patient's notification: the same for every alert."""
+    texts = LOCK_SCREEN.get(delivery.locale, LOCK_SCREEN["en"])
+    body = f"{texts.simulated} {texts.body}" if delivery.synthetic else texts.body
+    return texts.title, body
 
 
-def on_call(delivery: Delivery, board_url: str) -> OnCallText:
-    """Pseudonymous id, ward, kind and priority, and where to read on. No value, no name."""
+def on_call_text(delivery: Delivery, board_url: str) -> OnCallText:
+    """Pseudonymous id, ward, kind, priority and a link to the board. No value and no name."""
     kind = KINDS.get(delivery.kind)
     about = kind.label if kind else ""
-    title = f"{_SHOUTED[delivery.priority]} priority: {_HEADLINE[delivery.reason]}"
+    title = f"{_PRIORITY_LABEL[delivery.priority]} priority: {_HEADLINE[delivery.reason]}"
     where = f", {isolated(delivery.ward)}" if delivery.ward else ""
     lines = [
         *(["SIMULATED DATA. Not a real patient."] if delivery.synthetic else []),

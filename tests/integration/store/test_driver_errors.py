@@ -1,4 +1,4 @@
-"""What the database's errors mean: by its code, or by its words where it gives no code."""
+"""Translation of the database's errors: by SQLSTATE, or by the message if there is none."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from vigil.service.settings import Settings
         ("SELECT lo_import('/nothing/here')", "unavailable.timescaledb"),
     ],
 )  # fmt: skip
-def test_what_a_statement_raises_has_its_code_and_mend(
+def test_the_error_of_a_statement_has_its_code_and_how_to_fix(
     database_url: str, statement: str, code: str
 ) -> None:
     with psycopg.connect(database_url) as opened:
@@ -86,18 +86,18 @@ def refused(url: str) -> UnavailableError:
     return raised.value
 
 
-def test_a_refused_connection_is_told_by_the_servers_words(
+def test_a_refused_connection_is_recognised_by_the_servers_message(
     crowded_url: str, database_url: str
 ) -> None:
     assert refused(crowded_url).code == "unavailable.database_connections"
     assert refused(crowded_url.replace(":x1@", ":x2@")).code == "unavailable.database_access"
     assert refused(database_url + "_not").code == "unavailable.database_access"
-    away = refused("postgresql://u:x1@127.0.0.1:1/d")
-    assert away.code == "unavailable.database"
-    assert "refused" in away.message
+    unreachable = refused("postgresql://u:x1@127.0.0.1:1/d")
+    assert unreachable.code == "unavailable.database"
+    assert "refused" in unreachable.message
 
 
-def test_a_pool_that_gets_none_says_so(database_url: str) -> None:
+def test_a_pool_without_a_connection_reports_it(database_url: str) -> None:
     settings = Settings(demo=True, database_url=database_url)
     with (
         open_pool(settings, 1) as pool,

@@ -1,6 +1,6 @@
--- What people did about episodes, oldest first.
+-- The actions on episodes, oldest first.
 -- Parameters: ids (of events).
--- Lives on: actions_by_event.
+-- Uses: actions_by_event.
 SELECT a.event_id, coalesce(nullif(u.display_name, ''), a.actor) AS actor, a.verb, a.time, a.comment
 FROM actions a
 LEFT JOIN users u ON u.user_id = a.actor

@@ -1,4 +1,4 @@
-"""A database that stays mute is away, whatever the network pretends."""
+"""A database that does not answer is unavailable, whatever the network reports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from store.database import waiting
+from store.database import timeouts
 from store.database.connections import AsyncPool, Pool, async_pool, connect, open_pool, translated
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
@@ -27,15 +27,15 @@ def network(database_url: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def behind(database_url: str, network: Proxy, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings that reach the database through it, and a short patience."""
-    for kind in (waiting.PatientConnection, waiting.PatientAsyncConnection):
-        monkeypatch.setattr(kind, "patience_seconds", BRIEF)
+    """Settings that reach the database through it, and a short timeout."""
+    for kind in (timeouts.TimeoutConnection, timeouts.AsyncTimeoutConnection):
+        monkeypatch.setattr(kind, "answer_seconds", BRIEF)
     url = database_url.replace(f":{network.to_port}/", f":{network.port}/")
     return Settings(demo=True, database_url=url)
 
 
 @pytest.mark.parametrize("breaks", [Proxy.half_open, Proxy.stall])
-def test_who_waits_for_an_answer_that_never_comes_is_told(
+def test_a_wait_for_an_answer_that_never_comes_ends(
     behind: Settings, network: Proxy, breaks: object
 ) -> None:
     with connect(behind) as connection:
@@ -48,10 +48,10 @@ def test_who_waits_for_an_answer_that_never_comes_is_told(
         assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}
 
 
-def test_a_slow_answer_is_waited_for_where_patience_has_no_end(behind: Settings) -> None:
+def test_a_slow_answer_is_waited_for_without_a_timeout(behind: Settings) -> None:
     with connect(behind) as connection:
-        assert isinstance(connection, waiting.PatientConnection)
-        connection.patience_seconds = None
+        assert isinstance(connection, timeouts.TimeoutConnection)
+        connection.answer_seconds = None
         connection.execute("SELECT pg_sleep(%s)", (2 * BRIEF,))
 
 
@@ -79,7 +79,7 @@ def _answers(pool: Pool) -> bool:
 def test_a_pool_of_lost_connections_is_found_out_soon(
     database_url: str, network: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "CHECK_SECONDS", BRIEF)
+    monkeypatch.setattr(timeouts, "CHECK_SECONDS", BRIEF)
     url = database_url.replace(f":{network.to_port}/", f":{network.port}/")
     with open_pool(Settings(demo=True, database_url=url), size=2) as pool:
         with pool.connection() as one, pool.connection() as other:
@@ -91,7 +91,7 @@ def test_a_pool_of_lost_connections_is_found_out_soon(
             connection.execute("SELECT 1")
 
 
-def test_the_web_process_is_told_too(behind: Settings, network: Proxy) -> None:
+def test_a_wait_in_the_web_process_ends_too(behind: Settings, network: Proxy) -> None:
     async def ask() -> None:
         async with async_pool(behind, size=1) as pool:
             async with pool.connection() as connection:

@@ -1,6 +1,6 @@
--- The step that an episode's newest words tell, and whether it is acknowledged as it stands.
+-- The step that an episode's newest text announces, and whether its current state is acknowledged.
 -- Parameters: patient, event.
--- Lives on: episodes and events by primary key, alerts_by_event.
+-- Uses: episodes and events by primary key, alerts_by_event.
 SELECT v.event_id, v.patient_id, v.kind, v.category, v.phase, v.sequence, v.priority, v.onset,
        v.detected_at, v.ended_at, v.retrospective, v.signals, v.evidence, v.context,
        v.detector_version, v.config_hash, v.synthetic, s.acknowledged_at
