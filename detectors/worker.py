@@ -30,7 +30,7 @@ from kafka import TopicPartition
 from detectors.configuration.loading import DetectionConfig
 from detectors.engine.engine import Engine
 from detectors.engine.future_state import AHEAD_SECONDS
-from store.workers.checkpoints import Checkpoint, Checkpoints, Place, Saving
+from store.workers.checkpoints import Checkpoint, Checkpoints, GroupPartition, Saving
 from vigil.composition.stage import filling_memory
 from vigil.contracts import topics, wire
 from vigil.domain.ids import timestamp

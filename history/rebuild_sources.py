@@ -203,7 +203,7 @@ class FromTopic:
                 self._partitions = sorted(consumer.partitions_for_topic(READINGS.name) or ())
         except KafkaError as error:
             raise broker_unavailable(self._settings, type(error).__name__) from error
-        self._judged = judged(self._connection, DETECTORS, READINGS.name, log_id)
+        self._judged = judged_offsets(self._connection, DETECTORS, READINGS.name, log_id)
         return [f"partition {number}" for number in self._partitions]
 
     def play(self, unit: str, cut: datetime, played: Played) -> Iterator[list[Event]]:

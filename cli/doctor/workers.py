@@ -135,9 +135,9 @@ def _name(said: LastStatus) -> str:
 
 def _words(running: Sequence[LastStatus]) -> Iterator[Finding]:
     from explain.language_model.reasons import counted_failures
-    from store.workers.status_rows import summed
+    from store.workers.status_rows import sum_counters
 
-    total = summed(each.status for each in running)
+    total = sum_counters(each.status for each in running)
     for _, meaning, times in counted_failures(total):
         yield Finding("words", "note", f"{times} times without the model: {meaning}")
     if refused := total["rewordings_refused"]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from store.workers.checkpoints import GroupPartition
 from vigil.service.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,7 +71,6 @@ def find_offset_store(service: str, settings: Settings) -> OffsetStore | None:
         return None
     from store.database.connections import connect
     from store.workers import checkpoints
-    from store.workers.checkpoints import Place
     from vigil.streaming.skipping import OffsetStore
 
     def place_of(where: TopicPartition) -> GroupPartition:

@@ -121,7 +121,7 @@ def alert_wording(shown: Iterable[ShownProcess]) -> AlertWording | None:
     running = [p.status for p in shown if p.running and p.status.service == "explain"]
     if not running:
         return None
-    counted = status_rows.summed(running)
+    counted = status_rows.sum_counters(running)
     ready = [status.gauges.get("model_ready") for status in running]
     model = "not in use"
     if any(value is not None for value in ready):

@@ -50,7 +50,7 @@ class SummaryPages:
                 everyone = await board.patients(connection)
                 if patient and one is None:
                     return self._nobody()
-                found = await shift(connection, of, start=window.start, end=window.end)
+                found = await fetch_shift(connection, of, start=window.start, end=window.end)
         except UnavailableError:
             return database_unavailable(self._context.settings.demo)
         who = {known.patient_id: known for known in (*everyone, *([one] if one else []))}

@@ -11,7 +11,7 @@ from explain.shift_summary.records import Call, Episode, Measured, Summary, Wind
 from explain.shift_summary.summary import summarise
 from explain.shift_summary.words import Segment, Sentence
 from store.episodes.board import Patient
-from store.episodes.shift import Of, Shift, ShiftCall, ShiftEpisode, ShiftReadings
+from store.episodes.shift import Shift, ShiftCall, ShiftEpisode, ShiftReadings, Subject
 from vigil.domain.kinds import KINDS
 from vigil.service import isolation
 from vigil.values.bidi import isolated
@@ -53,7 +53,7 @@ class ReadableSummary:
     """Patients whose stored data is not valid, so that some of it is missing in the summary."""
 
 
-def readable_summary(of: Of, shift: Shift, window: Window) -> ReadableSummary:
+def readable_summary(of: Subject, shift: Shift, window: Window) -> ReadableSummary:
     """The summary of the stored data, without patients whose data is not valid."""
     try:
         return ReadableSummary(build_summary(of, shift, window), shift.unread)
@@ -66,7 +66,7 @@ def readable_summary(of: Of, shift: Shift, window: Window) -> ReadableSummary:
     return ReadableSummary(summary, shift.unread | broken)
 
 
-def _is_readable(of: Of, shift: Shift, window: Window, *, patient_id: str) -> bool:
+def _is_readable(of: Subject, shift: Shift, window: Window, *, patient_id: str) -> bool:
     """Whether one patient's stored data can be summarised."""
     own = _only(shift, {patient_id})
 
@@ -88,7 +88,7 @@ def _only(shift: Shift, who: Collection[str]) -> Shift:
     )
 
 
-def build_summary(of: Of, shift: Shift, window: Window) -> Summary:
+def build_summary(of: Subject, shift: Shift, window: Window) -> Summary:
     """The summary of the stored data."""
     return summarise(
         "patient" if of.patient_id else "ward",

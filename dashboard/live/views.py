@@ -87,7 +87,7 @@ class Views:
             episodes = await board.episodes_of(connection, patient_id, until - EPISODES_SINCE)
             ids = [episode.event_id for episode in episodes]
             bases = await evidence.bases(connection, ids)
-            actions = await evidence.deeds(connection, ids)
+            actions = await evidence.actions_of_events(connection, ids)
         fragments = [
             _card(who, one, basis=bases[one.event_id], actions=actions.get(one.event_id, []))
             for one in episodes
@@ -117,13 +117,13 @@ class Views:
             values = {v.signal: v for v in await board.latest(connection, patient_id)}
             end = _end(values, self._context.clock())
             start = end - length
-            points = await trends.trend(connection, patient_id, start=start, end=end)
+            points = await trends.fetch_trend(connection, patient_id, start=start, end=end)
             episodes = await board.episodes_of(connection, patient_id, start)
             bases = await evidence.bases(connection, [one.event_id for one in episodes])
         return Trend(
             start=start,
             end=end,
-            width=trends.zoom(start, end).width,
+            width=trends.choose_zoom(start, end).width,
             points=points,
             episodes=[
                 JudgedEpisode(one, bases[one.event_id])
@@ -134,7 +134,11 @@ class Views:
 
 
 def _card(
-    who: Patient, episode: Episode, *, basis: evidence.Basis, actions: Sequence[evidence.Deed]
+    who: Patient,
+    episode: Episode,
+    *,
+    basis: evidence.Basis,
+    actions: Sequence[evidence.StoredAction],
 ) -> Fragment:
     return isolation.attempt(
         "card",

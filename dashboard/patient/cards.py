@@ -56,7 +56,7 @@ def _card() -> Template:
 
 
 def render_card(
-    patient: Patient, episode: Episode, *, basis: Basis, actions: Sequence[Deed]
+    patient: Patient, episode: Episode, *, basis: Basis, actions: Sequence[StoredAction]
 ) -> rows.Fragment:
     """Render one episode: what we saw, what to do, its basis, and what people did.
 
@@ -86,7 +86,7 @@ def render_card(
     return rows.make_fragment(episode.event_id, css, html)
 
 
-def _action_line(action: Deed) -> ActionLine:
+def _action_line(action: StoredAction) -> ActionLine:
     return ActionLine(
         actor="The patient" if action.actor == "patient" else action.actor,
         verb=VERBS.get(action.verb, action.verb),

@@ -123,7 +123,7 @@ async def _message_and_step(
     with translated():
         async with context.pool.connection() as connection:
             rows = await phones.messages(connection, phone.patient_id, MAX_MESSAGES)
-            step = await steps.told(connection, phone.patient_id, event_id)
+            step = await steps.announced_step(connection, phone.patient_id, event_id)
     for message in view.list_messages(rows, [], phone.locale):
         if message.event_id == event_id and step is not None:
             return message, step

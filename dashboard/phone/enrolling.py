@@ -66,7 +66,7 @@ class EnrolmentPages:
         """Ask only: programs that open links before a person does must not use the link up."""
         with translated():
             async with self._context.pool.connection() as connection:
-                link = await phones.look(connection, code, self._context.clock())
+                link = await phones.link_status(connection, code, self._context.clock())
         if link != "open":
             return self._link_error(request, link, await find_phone(request, self._context))
         return render_page("enrol.html", self._settings, words=requested_words(request), code=code)

@@ -106,7 +106,7 @@ class PushRoutes:
         phone = await self._enrolled(request)
         with translated():
             async with self._context.pool.connection() as connection:
-                recorded = await phones.receipt(
+                recorded = await phones.record_receipt(
                     connection, delivery_id, phone.phone_id, now=self._context.clock()
                 )
         return Response(status_code=204 if recorded else 404)

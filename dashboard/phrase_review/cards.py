@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from explain.facts.signature import parse_signature
 from explain.phrasebook.reviewing import Example, describe_signature, make_example, split_at_slots
-from store.phrases.review import Line, Wanted
+from store.phrases.review import Line, PhraseFilter
 
 
 class PhraseQuery(BaseModel):
@@ -25,9 +25,11 @@ class PhraseQuery(BaseModel):
     q: str = Field("", max_length=100)
     page: int = Field(1, ge=1, le=100_000)
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> PhraseFilter:
         """The query for the store."""
-        return Wanted(audience=self.reader, kind=self.kind, status=self.status, text=self.q.strip())
+        return PhraseFilter(
+            audience=self.reader, kind=self.kind, status=self.status, text=self.q.strip()
+        )
 
     def query(self, **changes: Any) -> dict[str, Any]:
         """The fields that differ from their defaults."""

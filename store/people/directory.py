@@ -173,9 +173,9 @@ class DirectoryPublisher:
     def _read(self, reader: Any) -> None:
         """Read the topic, which may have entries that this database lacks."""
         try:
-            with open_admin(self._settings, PATIENCE_SECONDS) as admin:
+            with open_admin(self._settings, BROKER_TIMEOUT_SECONDS) as admin:
                 self._log_id = read_log_id(admin)
-            self._topic = directory_topic.read(reader)
+            self._topic = directory_topic.read_topic(reader)
             self._next = int(reader.position(_PLACE)) if reader.assignment() else 0
         except KafkaError as error:
             raise broker_unavailable(self._settings, type(error).__name__) from error

@@ -93,7 +93,7 @@ class _Log:
 
     def reached_end(self) -> None:
         """Compare once; what comes afterwards the tables learn from the log."""
-        if not self._mended:
+        if not self._restored:
             self._publisher.restore(self._last)
             self._restored = True
             self._last.clear()

@@ -69,16 +69,16 @@ class Positions:
         return {
             place: where
             for place in places
-            if (where := self._where(place, own.get(place), standing)) is not None
+            if (where := self._where(place, own.get(place), stands)) is not None
         }
 
     def _where(
         self, place: TopicPartition, own: int | None, stands: group_offsets.GroupOffsets
     ) -> int | None:
-        committed = standing.committed.get(place)
+        committed = stands.committed.get(place)
         if committed is None:
             return own
-        where = standing.first[place] if own is None else own
+        where = stands.first[place] if own is None else own
         if where >= committed:
             return None
         group_offsets.report_reading_again(self._health, place, stored=where, committed=committed)

@@ -14,8 +14,8 @@ class Status(Struct, frozen=True):
     """Names the process for as long as it runs."""
     service: str
     version: str
-    started: Moment
-    time: Moment
+    started: Timestamp
+    time: Timestamp
     """When it was reported; the newest of an instance counts."""
     trouble: dict[str, str]
     """What keeps it from working, by part; empty when ready."""

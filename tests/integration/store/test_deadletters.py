@@ -81,7 +81,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
             "    1 × wire.broken_message (store)\n    1 × wire.rejected (store)\n"
         )
 
-        letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/7"))
+        dead_letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/7"))
         for count in (2, 3):
             again = vigil("deadletter", "redrive", dead_letter.ident[:8])
             assert "sent 1 message again\n" in again.output
@@ -97,7 +97,7 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         assert "left out: 1 that would die again\n" in all_of_them
         assert "sent 1 message again\n" in all_of_them
         eventually(lambda: seen() == 4)
-        worse = next(one for one in read_dead_letters(settings) if one.ident != letter.ident)
+        worse = next(one for one in read_dead_letters(settings) if one.ident != dead_letter.ident)
         doubted = vigil("deadletter", "redrive", worse.ident).output
         assert f"{worse.ident} would die again: A message on vitals.readings is not" in doubted
         assert "would send 1 message again; nothing was sent: add --send\n" in doubted
@@ -148,8 +148,8 @@ def test_one_dead_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> N
     value = b'{"secret":"\x1b[31m\xff"}'
     headers = [("ce_type", b"org.vigil.upload.v1"), ("odd", b"\x1b")]
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"p\x07", value, headers), 200))
-    letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/200"))
-    shown = vigil("deadletter", "show", letter.ident[:12])
+    dead_letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/200"))
+    shown = vigil("deadletter", "show", dead_letter.ident[:12])
     assert shown.exit_code == 0, shown.output
     assert "What follows is a patient's data." in shown.stderr
     lines = dict(line.split(": ", 1) for line in shown.stdout.splitlines())
@@ -174,7 +174,7 @@ def test_a_truncated_dead_letter_is_not_sent_again(
 ) -> None:
     monkeypatch.setattr(wire, "LARGEST_LETTER", 10)
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"p", b"x" * 20, []), 300))
-    letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/300"))
+    dead_letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/300"))
     assert (
         "value, 10 bytes, of 20 that it had: "
         in vigil("deadletter", "show", dead_letter.ident).output
@@ -210,8 +210,8 @@ def test_nothing_is_redriven_to_where_only_vigil_writes(settings: Settings, name
     """An old entry of the directory would open the door to a key that was revoked since."""
     send(settings, dead(wire.Outgoing(name, b"device:d1", b"{}", []), 600))
     before = len(read_all(settings, name))
-    letter = next(one for one in read_dead_letters(settings) if one.origin == f"{name}/0/600")
-    refused = vigil("deadletter", "redrive", letter.ident, "--send")
+    dead_letter = next(one for one in read_dead_letters(settings) if one.origin == f"{name}/0/600")
+    refused = vigil("deadletter", "redrive", dead_letter.ident, "--send")
     assert isinstance(refused.exception, InputError)
     assert "only Vigil itself writes" in str(refused.exception)
     everything = vigil("deadletter", "redrive", "--all", "--send")
@@ -222,9 +222,9 @@ def test_nothing_is_redriven_to_where_only_vigil_writes(settings: Settings, name
 def test_a_dead_letter_truncated_in_key_or_headers_is_not_sent_again(settings: Settings) -> None:
     headers = [(f"h{n}", b"") for n in range(2000)]
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"k" * 70_000, b"{}", headers), 700))
-    letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/700"))
-    assert letter.cut == "its key, of 70000 bytes and some of its 2000 headers, 8890 bytes"
-    refused = vigil("deadletter", "redrive", letter.ident, "--send").exception
+    dead_letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/700"))
+    assert dead_letter.cut == "its key, of 70000 bytes and some of its 2000 headers, 8890 bytes"
+    refused = vigil("deadletter", "redrive", dead_letter.ident, "--send").exception
     assert isinstance(refused, InputError)
     assert "not everything was kept" in refused.message
 

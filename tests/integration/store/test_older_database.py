@@ -212,7 +212,7 @@ def test_a_message_that_a_person_skipped_is_not_taken_for_one_that_is_missing(
     place, here = min(stands.committed.items())
     with connect(settings, autocommit=True) as connection:
         positions.skip_message(
-            connection, "store", place, standing.log_id, before=here, after=here + 1
+            connection, "store", place, stands.log_id, before=here, after=here + 1
         )
     with open_admin(settings) as admin:
         admin.alter_group_offsets("vigil-store", {place: OffsetAndMetadata(here + 1, "", -1)})

@@ -164,9 +164,9 @@ def test_a_channel_that_does_not_come_back_is_seen(
         health=health,
     )
     health.watch("channels", sender.look)
-    lane: Lane = sender._lanes[0]
-    assert lane.enter()
-    lane.submit(sender, Delivery())  # type: ignore[arg-type]
+    threads: ChannelThreads = sender._channels[0]
+    assert threads.acquire()
+    threads.submit(sender, Delivery())  # type: ignore[arg-type]
     eventually(lambda: "channel.on_call" in health.snapshot().troubles)
     channel.let.set()
     eventually(health.ready)

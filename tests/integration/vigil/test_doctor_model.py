@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,7 +34,7 @@ def found(settings: Settings) -> dict[str, Finding]:
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of models with a file that counts as the pinned one."""
-    source = model_files.SMOLLM2._replace(sha256=sha256(b"GGUF").hexdigest())
+    source = replace(model_files.SMOLLM2, sha256=sha256(b"GGUF").hexdigest())
     (tmp_path / source.file).write_bytes(b"GGUF")
     monkeypatch.setattr(model_files, "SMOLLM2", source)
     monkeypatch.setattr(model_files.check_gguf, "__defaults__", (source,))

@@ -142,10 +142,10 @@ def test_whatever_people_typed_is_text() -> None:
         text={"title": EVIL, "body": EVIL, "action": EVIL},
     )  # fmt: skip
     who: dict[str, Any] = {"patient_id": EVIL, "display_name": EVIL, "ward": EVIL}
-    action = Deed("e1", EVIL, "comment", NOON, EVIL)
+    action = StoredAction("e1", EVIL, "comment", NOON, EVIL)
     made = [
         row([told], **who).html,
-        row([told._replace(acknowledged_by=None, acknowledged_at=None)], **who).html,
+        row([replace(told, acknowledged_by=None, acknowledged_at=None)], **who).html,
         cards.render_card(
             patient(**who), told, basis=basis(evidence={EVIL: EVIL}), actions=[action]
         ).html,
@@ -161,7 +161,7 @@ def test_the_values_of_a_patient_are_marked_in_the_colour_of_what_is_told_of_the
     assert 'class="vitals large low"' in cards.render_patient_head(
         patient(), {}, [told], judged=True
     )
-    over = told._replace(phase="closed")
+    over = replace(told, phase="closed")
     assert 'class="vitals large"' in cards.render_patient_head(patient(), {}, [over], judged=True)
 
 

@@ -90,7 +90,7 @@ def both(locale: str) -> Iterator[Said]:
 
 
 def catalogue_of(module: Any, locale: str) -> Any:
-    find = phone_locales.catalogue_for if module is phone_locales else languages.of
+    find = (phone_locales if module is phone_locales else languages).catalogue_for
     return find(locale)
 
 
