@@ -173,6 +173,8 @@ def full_disk(system: Faulty, seconds: float) -> list[Fault]:
     """
 
     def act() -> None:
+        with open_admin(system.settings) as admin, suppress(TopicAlreadyExistsError):
+            admin.create_topics([NewTopic("probe", 1, 1)])
         filler = system.disk / "filler"
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -180,10 +182,25 @@ def full_disk(system: Faulty, seconds: float) -> list[Fault]:
                 file.write(bytes(shutil.disk_usage(system.disk).free))
             time.sleep(0.2)
         filler.unlink()
-        for piece in (system.database, system.broker):
-            piece.start_again_if_ended()
+        system.database.start_again_if_ended()
+        _until_it_takes(system)
 
     return [Fault("disk full", act)] if system.disk_of_its_own else []
+
+
+def _until_it_takes(system: Faulty) -> None:
+    """Return once the broker takes messages, twice: it ends a while after a write that failed."""
+    deadline, taken = time.monotonic() + 90, 0
+    while taken < 2:
+        system.broker.start_again_if_ended()
+        try:
+            with closing(Publisher(system.settings, "probe", patience=5)) as publisher:
+                publisher.publish([wire.Outgoing("probe", b"", b"", [])], timeout_seconds=5)
+            taken += 1
+        except (UnavailableError, WireError):
+            assert time.monotonic() < deadline, "the broker takes nothing after its disk was full"
+            taken = 0
+        time.sleep(1.0)
 
 
 def _poison(topic: topics.Topic) -> list[wire.Outgoing]:
