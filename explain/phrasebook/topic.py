@@ -38,7 +38,7 @@ class PhraseTopic:
     """A phrasebook that follows the topic.
 
     Args:
-        publish: sends phrases and returns when the broker has them; called from the follower's
+        publish: sends phrases and returns when the broker has them; called on the reader's
             thread, and may raise :class:`~vigil.service.errors.UnavailableError`.
     """
 

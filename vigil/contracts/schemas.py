@@ -196,19 +196,19 @@ def _compare_definition(name: str, old: Schema, new: Schema) -> Iterator[str]:
         yield f"{name}.{field} is now required, and older messages may lack it"
 
 
-def _differences(place: str, old: Any, new: Any) -> Iterator[str]:
+def _differences(path: str, old: Any, new: Any) -> Iterator[str]:
     match old, new:
         case {"enum": values, **rest}, {"enum": now, **others} if rest == others:
-            yield from (f"{place} lost the value {v!r}" for v in values if v not in now)
-            yield from (f"{place} has the new value {v!r}" for v in now if v not in values)
+            yield from (f"{path} lost the value {v!r}" for v in values if v not in now)
+            yield from (f"{path} has the new value {v!r}" for v in now if v not in values)
         case dict(), dict() if old.keys() == new.keys():
             for key in old:
-                yield from _differences(place, old[key], new[key])
+                yield from _differences(path, old[key], new[key])
         case list(), list() if len(old) == len(new):
             for one, other in zip(old, new, strict=True):
-                yield from _differences(place, one, other)
+                yield from _differences(path, one, other)
         case _ if old != new:
-            yield f"{place} changed its type, range or default"
+            yield f"{path} changed its type, range or default"
 
 
 def _remove_texts(schema: Any) -> Any:

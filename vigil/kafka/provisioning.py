@@ -146,10 +146,10 @@ def _compare_partitions(
 ) -> Iterator[Difference]:
     have, wanted = len(partitions), topic.partitions or settings.partitions
     if have != wanted:
-        asked = "Vigil makes it with" if topic.partitions else "VIGIL_PARTITIONS asks for"
+        source = "Vigil makes it with" if topic.partitions else "VIGIL_PARTITIONS asks for"
         yield Difference(
             topic.name,
-            f"has {have} partitions, and {asked} {wanted}",
+            f"has {have} partitions, and {source} {wanted}",
             _advise_partitions(topic, have),
             grave=False,
         )
