@@ -18,7 +18,7 @@ from dashboard.shell.context import WebContext
 from dashboard.worker_state.overview import SERVICES, Overview
 from store.database.connections import async_pool
 from store.episodes.feed import BoardFeed
-from vigil.composition.status_reporter import Reporter
+from vigil.composition.status_reporter import StatusReporter
 from vigil.contracts.topics import STATUS
 from vigil.contracts.wire import Outgoing
 from vigil.kafka.clients import Publisher
@@ -32,10 +32,10 @@ WORKER = """
 import os, sys, time
 from vigil.service.health import Health
 from vigil.service.settings import Settings
-from vigil.composition.status_reporter import Reporter
+from vigil.composition.status_reporter import StatusReporter
 health = Health("detectors")
 health.trouble("start", None)
-reporter = Reporter(Settings(), health, every_seconds=float(sys.argv[1]))
+reporter = StatusReporter(Settings(), health, every_seconds=float(sys.argv[1]))
 reporter.start()
 time.sleep(600)
 """
@@ -49,7 +49,7 @@ def reporting(settings: Settings, *services: str) -> Iterator[list[Health]]:
         healths = [Health(service) for service in services]
         for health in healths:
             health.trouble("start", None)
-            reporter = Reporter(settings, health, every_seconds=EVERY)
+            reporter = StatusReporter(settings, health, every_seconds=EVERY)
             reporter.start()
             stack.callback(reporter.close)
         yield healths

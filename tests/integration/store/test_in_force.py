@@ -18,7 +18,7 @@ from store.people.patients import Device, Patient, add_device, enrol, list_devic
 from store.writing.writer import write
 from tests.support.messages import received
 from tests.support.running import eventually
-from vigil.composition.status_reporter import Reporter
+from vigil.composition.status_reporter import StatusReporter
 from vigil.domain.directory import DeviceEntry
 from vigil.service.errors import UnavailableError
 from vigil.service.health import Health
@@ -47,7 +47,7 @@ class Door:
         self.health = Health("ingest")
         self.health.trouble("start", None)
         self.directory = Directory(settings, self.health)
-        self.reporter = Reporter(settings, self.health)
+        self.reporter = StatusReporter(settings, self.health)
         self.directory.start()
 
     def say(self, settings: Settings) -> None:
