@@ -77,11 +77,11 @@ class Said(NamedTuple):
 
 def both(locale: str) -> Iterator[Said]:
     """Every message that a patient reads in a locale: alerts', questions', the page's."""
-    for module, made in (
-        (languages, extract.messages()),
-        (phone_locales, phone_extract.template()),
+    for catalogue_for, made in (
+        (languages.catalogue_for, extract.messages()),
+        (phone_locales.of, phone_extract.template()),
     ):
-        catalogue = module.of(locale)
+        catalogue = catalogue_for(locale)
         for context, english in made:
             one = english if isinstance(english, str) else english[0]
             plain = (english,) if isinstance(english, str) else english
@@ -152,9 +152,11 @@ def test_no_slot_is_dropped_added_or_renamed(locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("module", [languages, phone_locales], ids=["alerts", "phone"])
-def test_a_count_has_the_form_that_the_cldr_gives_it(module: Any, locale: str) -> None:
-    form, category = module.of(locale).form, Locale.parse(locale).plural_form
+@pytest.mark.parametrize(
+    "catalogue_for", [languages.catalogue_for, phone_locales.of], ids=["alerts", "phone"]
+)
+def test_a_count_has_the_form_that_the_cldr_gives_it(catalogue_for: Any, locale: str) -> None:
+    form, category = catalogue_for(locale).form, Locale.parse(locale).plural_form
     counts = [*range(1100), *range(999_990, 1_000_010), 2_000_000, 7_500_000]
     pairs = {(form(count), category(count)) for count in counts}
     categories = category.tags | {"other"}
