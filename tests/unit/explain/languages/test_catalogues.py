@@ -77,9 +77,9 @@ class Said(NamedTuple):
 
 def both(locale: str) -> Iterator[Said]:
     """Every message that a patient reads in a locale: alerts', questions', the page's."""
-    for module, made in (
-        (languages, extract.messages()),
-        (phone_locales, phone_extract.template()),
+    for catalogue_for, made in (
+        (languages.catalogue_for, extract.messages()),
+        (phone_locales.of, phone_extract.template()),
     ):
         catalogue = catalogue_of(module, locale)
         for context, english in made:
