@@ -59,7 +59,7 @@ class Door:
         return self.directory.device(key) is not None
 
 
-def telling(settings: Settings, doors: list[Door], stop: threading.Event) -> None:
+def report_all(settings: Settings, doors: list[Door], stop: threading.Event) -> None:
     while not stop.wait(0.1):
         for door in doors:
             with suppress(UnavailableError):  # a busy machine
@@ -67,9 +67,9 @@ def telling(settings: Settings, doors: list[Door], stop: threading.Event) -> Non
 
 
 @contextmanager
-def saying(settings: Settings, doors: list[Door]) -> Iterator[None]:
+def reporting(settings: Settings, doors: list[Door]) -> Iterator[None]:
     stop = threading.Event()
-    thread = threading.Thread(target=telling, args=(settings, doors, stop))
+    thread = threading.Thread(target=report_all, args=(settings, doors, stop))
     thread.start()
     try:
         yield
@@ -99,7 +99,7 @@ def test_revocation_is_reported_when_every_ingest_process_refuses_the_key(
         for door in doors:
             stack.callback(door.directory.stop)
             eventually(lambda door=door: door.takes(key))  # type: ignore[misc]
-        with saying(settings, doors), auto(settings) as connection:
+        with reporting(settings, doors), auto(settings) as connection:
             revoke_device(connection, "in-force-1")
             answer = in_force.wait_until_in_force(connection, 20)
             refused = [not door.takes(key) for door in doors]
@@ -114,12 +114,12 @@ def test_it_is_not_reported_while_an_ingest_process_has_not_read_it(settings: Se
             stack.callback(door.directory.stop)
             eventually(lambda door=door: door.takes(key))  # type: ignore[misc]
         doors[1].directory.stop()  # it reads no more, and still lets the key in
-        with saying(settings, doors), auto(settings) as connection:
+        with reporting(settings, doors), auto(settings) as connection:
             revoke_device(connection, "in-force-2")
             answer = in_force.wait_until_in_force(connection, 4)
         assert doors[1].takes(key)
         assert not answer.yes
-        assert "1 of 2 doors" in answer.why
+        assert "1 of 2 ingest processes" in answer.why
 
 
 def test_it_is_not_reported_while_no_store_publishes(settings: Settings) -> None:
@@ -150,7 +150,7 @@ def test_a_door_that_ended_is_not_waited_for(settings: Settings) -> None:
         gone.directory.stop()
         with connect(settings) as connection:
             write(connection, [received(gone.reporter.status(ended=True))])
-        with saying(settings, doors), auto(settings) as connection:
+        with reporting(settings, doors), auto(settings) as connection:
             revoke_device(connection, "in-force-4")
             answer = in_force.wait_until_in_force(connection, 20)
     assert (answer.yes, answer.processes) == (True, 1)
