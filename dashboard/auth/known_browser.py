@@ -22,7 +22,7 @@ def cookie_name(user_id: str, *, secure: bool) -> str:
     """One name for each user: a ward's computer is shared.
 
     >>> cookie_name("kim", secure=False)
-    'vigil_known_a8f5a6be7e14'
+    'vigil_known_26ae784d194a'
     """
     prefix = "__Secure-" if secure else ""
     return f"{prefix}vigil_known_{sha256(user_id.encode()).hexdigest()[:12]}"

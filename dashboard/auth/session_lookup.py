@@ -40,7 +40,7 @@ def cookie_name(settings: Settings) -> str:
 def read_cookie(header: str, name: str) -> str | None:
     """One cookie of a ``Cookie`` header.
 
-    >>> cookie("a=1; vigil_session=xyz", "vigil_session")
+    >>> read_cookie("a=1; vigil_session=xyz", "vigil_session")
     'xyz'
     """
     try:

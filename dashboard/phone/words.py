@@ -141,9 +141,10 @@ def words_for(locale: str) -> Words:
     """
     if locale not in locales.LOCALES:
         return EN
-    say = locales.catalogue_for(locale).say
+    translated = locales.catalogue_for(locale).say
     return Words(
-        locale, **{name: say(message_context(name), getattr(EN, name)) for name in word_names()}
+        locale,
+        **{name: translated(message_context(name), getattr(EN, name)) for name in word_names()},
     )
 
 
