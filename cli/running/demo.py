@@ -27,6 +27,9 @@ def add_to(app: typer.Typer) -> None:
         ] = 120,
     ) -> None:
         """Everything on this machine, with simulated patients whose last hours play fast."""
+        from local.extra import require_packages
+
+        require_packages()
         from local import command_line
         from local.demo import Demo, Plan
         from local.demo_remains import PASSWORD, USER

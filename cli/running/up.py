@@ -25,6 +25,9 @@ def add_to(app: typer.Typer) -> None:
         Without KAFKA_HOME the broker keeps its log in memory: readings that no worker has taken
         yet are lost when it ends. It does not start on what `vigil demo` left.
         """
+        from local.extra import require_packages
+
+        require_packages()
         from local import command_line
 
         def tell(settings: Settings, _stop: threading.Event) -> None:
