@@ -60,7 +60,7 @@ def root(
 ) -> None:
     """Supports trained staff. Not a diagnosis, and never the sole alarm."""
     if context.invoked_subcommand not in STARTS_ITS_OWN:
-        running.adopt(os.environ)
+        running.adopt_addresses(os.environ)
     if version:
         typer.echo(f"vigil {__version__}")
         raise typer.Exit

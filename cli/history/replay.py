@@ -93,10 +93,10 @@ def _offline(files: list[Path], out: Path | None, silence: bool) -> None:
         for path in files
         for upload in read_uploads(path, report=report, latest=_latest(settings))
     )
-    phrases, events = offline.phrasebook(settings), 0
+    phrases, events = offline.shipped_phrasebook(settings), 0
     with _sink(out) as sink:
         for event in offline.detect(uploads, detection, silence=silence):
-            sink.writelines(offline.lines(event, phrases))
+            sink.writelines(offline.event_lines(event, phrases))
             events += 1
     _tell(report, f"events {events}, alerts {events}")
 

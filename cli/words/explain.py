@@ -59,13 +59,13 @@ def words(
 ) -> None:
     """Say each event of a file in words (also: `vigil explain EVENTS.jsonl`)."""
     from explain.templates.compose import AUDIENCES, compose
-    from history.offline_replay import phrasebook
+    from history.offline_replay import shipped_phrasebook
     from vigil.service.settings import Settings
 
     if audience is not None and audience not in AUDIENCES:
         raise typer.BadParameter(f"{audience!r} is nobody; known: {', '.join(AUDIENCES)}.")
     shown = [who for who in AUDIENCES if audience in {None, who}]
-    phrases, count = phrasebook(Settings()), 0
+    phrases, count = shipped_phrasebook(Settings()), 0
     for event in _events(file):
         alert = compose(event, phrases)
         typer.echo(_as_json(alert) if as_json else _as_text(alert, shown))

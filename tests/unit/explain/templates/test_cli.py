@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from explain.templates.compose import compose
-from history.offline_replay import phrasebook
+from history.offline_replay import shipped_phrasebook
 from tests.support.wording import event
 from vigil.domain.alert import Alert
 from vigil.domain.encoding import encode
