@@ -1,4 +1,4 @@
-"""Which workers there are, what they read, and where each keeps its offsets."""
+"""The workers, the topics that they read, and where each stores its offsets."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def _store() -> type[Handler]:
 HANDLERS: MappingProxyType[str, Callable[[], type[Handler]]] = MappingProxyType(
     {"detectors": _detectors, "explain": _explain, "notify": _notify, "store": _store}
 )
-"""Worker → its handler, imported when it is asked for."""
+"""Worker → its handler's class, imported when needed."""
 
 
 def topics_of(service: str) -> tuple[str, ...]:
-    """What a worker reads.
+    """The topics that a worker reads.
 
     Raises:
         InputError: there is no such worker.
@@ -63,7 +63,7 @@ def topics_of(service: str) -> tuple[str, ...]:
 
 
 def keeper_of(service: str, settings: Settings) -> Keeper | None:
-    """Where it keeps offsets of its own; None: Kafka has them."""
+    """The worker's own offset store; None: its offsets are in Kafka alone."""
     if service in {"store", "notify"}:
         return _beside(service, settings)
     if service != "detectors":
@@ -88,7 +88,7 @@ def keeper_of(service: str, settings: Settings) -> Keeper | None:
 
 
 def _beside(service: str, settings: Settings) -> Keeper:
-    """A worker that keeps its place in the database too: it moves with Kafka's."""
+    """The offset store of a worker whose offsets are in the database as well as in Kafka."""
     from store.database.connections import connect
     from store.workers import positions
     from vigil.streaming.skipping import Keeper

@@ -1,11 +1,12 @@
-"""``vigil explain evaluate``: the trials of :mod:`explain.evaluation`, put together."""
+"""``vigil explain evaluate``: runs the trials of :mod:`explain.evaluation`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from explain.evaluation.raw import Ask
@@ -18,47 +19,53 @@ if TYPE_CHECKING:
 
 EPISODES = 300
 UNSEEN = 60
-"""Signatures that the model's process is timed with."""
+"""Number of signatures with which the model's process is timed."""
 MUTATED = 500
 
-Say = Callable[[str], None]
-"""Tells whoever waits what is being done."""
+PrintLine = Callable[[str], None]
+"""Prints a line about the progress."""
 
 
-class Asked(NamedTuple):
-    """What to run."""
+@dataclass(frozen=True, slots=True)
+class EvaluationOptions:
+    """What to evaluate."""
 
     recordings: Sequence[Path]
     model: Settings | None
-    """Whose language model is asked; None: none is."""
+    """Settings of the language model; None: no model is evaluated."""
     blind: Path | None
+    """Folder for a sheet of pairs to judge by eye; None: none is written."""
 
 
-def run(asked: Asked, say: Say) -> tuple[list[Table], list[str]]:
-    """The report's tables, and the first text that failed each check."""
+def run(options: EvaluationOptions, print_line: PrintLine) -> tuple[list[Table], list[str]]:
+    """Run the trials.
+
+    Returns:
+        The report's tables, and the first text that failed each check.
+    """
     from explain.evaluation import sets, tabulate
     from explain.evaluation.texts import Outcome, measure
 
     book = _phrasebook()
     outcomes: list[Outcome] = []
-    for name, events in _sets(asked.recordings, say):
-        say(f"{name}: {len(events)} events")
+    for name, events in _sets(options.recordings, print_line):
+        print_line(f"{name}: {len(events)} events")
         outcomes.append(measure(name, "tables", events))
         outcomes.append(measure(name, "phrasebook", events, book))
     tables = [tabulate.of_texts(outcomes)]
     tables.append(tabulate.of_fallback([o for o in outcomes if o.source == "phrasebook"]))
-    say(f"people: {sets.PEOPLE} events in {sets.VARIANTS} variants")
+    print_line(f"people: {sets.PEOPLE} events in {sets.VARIANTS} variants")
     tables.append(_people(book))
-    say("the verifier")
+    print_line("the verifier")
     tables.append(_verifier())
-    say("languages")
+    print_line("languages")
     tables.append(_languages())
-    tables += _model(asked.model, book, say)
-    if asked.blind is not None:
+    tables += _model(options.model, book, print_line)
+    if options.blind is not None:
         from explain.evaluation import blind
 
-        blind.write(asked.blind, blind.pairs(sets.core(), book, sets.SEED))
-        say(f"blind sheet in {asked.blind}")
+        blind.write(options.blind, blind.pairs(sets.core(), book, sets.SEED))
+        print_line(f"blind sheet in {options.blind}")
     return tables, tabulate.failed(outcomes)
 
 
@@ -69,12 +76,12 @@ def _phrasebook() -> Phrasebook:
     return Phrasebook(shipped(), patient_text="verified")
 
 
-def _sets(recordings: Sequence[Path], say: Say) -> Iterator[tuple[str, list[Event]]]:
+def _sets(recordings: Sequence[Path], print_line: PrintLine) -> Iterator[tuple[str, list[Event]]]:
     from explain.evaluation import sets
 
     yield "core", list(sets.core())
     if recordings:
-        say("replaying recordings")
+        print_line("replaying recordings")
         yield "replayed", list(replayed(recordings))
     yield "two events", list(sets.two())
     yield "parts missing", list(sets.missing())
@@ -82,7 +89,7 @@ def _sets(recordings: Sequence[Path], say: Say) -> Iterator[tuple[str, list[Even
 
 
 def replayed(recordings: Sequence[Path], episodes: int = EPISODES) -> Iterator[Event]:
-    """Every step of the first episodes of each recording, as many of each."""
+    """Yield every step of the first episodes, equally many of each recording."""
     each = -(-episodes // len(recordings))
     taken = 0
     for path in recordings:
@@ -147,11 +154,11 @@ def _languages() -> Table:
     return tabulate.of_languages(languages.measure())
 
 
-def _model(settings: Settings | None, book: Phrasebook, say: Say) -> list[Table]:
+def _model(settings: Settings | None, book: Phrasebook, print_line: PrintLine) -> list[Table]:
     from explain.evaluation import sets, speed, tabulate
 
     core = list(sets.core())
-    say("speed")
+    print_line("speed")
     composing = speed.composing(core, book)
     if settings is None:
         return [tabulate.of_speed(composing, None)]
@@ -161,7 +168,7 @@ def _model(settings: Settings | None, book: Phrasebook, say: Say) -> list[Table]
 
     divided = split(references.load(), examples.of_tables())
     known = {one.text for one in divided.train}
-    ask = _asker(settings.model_dir)
+    ask = _load_model(settings.model_dir)
     outcomes = []
     wishes: list[tuple[str, dict[Signature, int]]] = [
         ("core grid", dict(raw.wanted(core))),
@@ -169,15 +176,15 @@ def _model(settings: Settings | None, book: Phrasebook, say: Say) -> list[Table]
         ("held-out references", {one.signature: 1 for one in divided.test}),
     ]
     for name, wanted in wishes:
-        say(f"the model alone, {name}: {len(wanted)} signatures")
+        print_line(f"the model alone, {name}: {len(wanted)} signatures")
         outcomes.append(raw.measure(name, ask, wanted, known))
-    say("the model's process")
+    print_line("the model's process")
     every = sorted(wishes[0][1])
-    asking = _asking(settings, every[:: max(1, len(every) // UNSEEN)])
+    asking = _time_model(settings, every[:: max(1, len(every) // UNSEEN)])
     return [tabulate.of_raw(outcomes), tabulate.of_speed(composing, asking)]
 
 
-def _asker(folder: Path) -> Ask:
+def _load_model(folder: Path) -> Ask:
     from explain.language_model.model import LanguageModel
     from explain.language_model.prompt import request
 
@@ -189,8 +196,8 @@ def _asker(folder: Path) -> Ask:
     return ask
 
 
-def _asking(settings: Settings, signatures: Sequence[Signature]) -> Asking:
-    """Time the model as it is asked in the running system: alone, one question after the other."""
+def _time_model(settings: Settings, signatures: Sequence[Signature]) -> Asking:
+    """Time the model as the running system uses it: alone, one request after the other."""
     from contextlib import closing
 
     from explain.evaluation import speed
@@ -199,7 +206,7 @@ def _asking(settings: Settings, signatures: Sequence[Signature]) -> Asking:
 
     with closing(for_settings(settings)) as process:
         process.start()
-        prompts = [[{"role": "user", "content": request(told)}] for told in signatures]
+        prompts = [[{"role": "user", "content": request(signature)}] for signature in signatures]
         return speed.asking(
             lambda prompt: process.ask(prompt, settings.llm_deadline_seconds),
             process.pid or 0,

@@ -67,7 +67,7 @@ def test_who_insists_brings_everything_in_order_and_tells_each_once(answers: lis
     told: list[Upload] = []
     broker, stop = Broker(answers), threading.Event()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(publishing, "AGAIN_SECONDS", 0)
+        patched.setattr(publishing, "RETRY_SECONDS", 0)
         patched.setattr(publishing, "MAX_WAITING", 3)
         Feed(broker, told.append, retry_until=stop).publish(UPLOADS)
     assert told == UPLOADS
