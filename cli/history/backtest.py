@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +16,9 @@ from vigil.service.settings import Settings
 
 if TYPE_CHECKING:
     from detectors.configuration.loading import DetectionConfig
+    from detectors.tuning.labels import Label
     from detectors.tuning.report import Configuration, Report
+    from history.sources import History
 
 LISTED = 10
 """Number of gained and of lost alarms that the terminal shows; the files have all."""
@@ -25,24 +29,37 @@ def add_to(app: typer.Typer) -> None:
     app.command()(backtest)
 
 
+Configs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="A detection file; twice: before and after. Once: the defaults are before."
+        " Never: the defaults alone."
+    ),
+]
+Page = Annotated[Path | None, typer.Option(help="Write a page with plots here.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write everything here, for programs.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="CSV: patient_id,start,end[,label]; scores them, too.")
+]
+Silence = Annotated[bool, typer.Option("--silence", help="Judge missing data, too.")]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedConfiguration:
+    """A detection configuration with its name and hash in the report."""
+
+    detection: DetectionConfig
+    description: Configuration
+
+
 def backtest(
     files: Files = None,
     *,
-    config: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="A detection file; twice: before and after. Once: the defaults are"
-            " before. Never: the defaults alone."
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
-    as_json: Annotated[
-        Path | None, typer.Option("--json", help="Write everything here, for programs.")
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="CSV: patient_id,start,end[,label]; scores them too.")
-    ] = None,
-    silence: Annotated[bool, typer.Option("--silence", help="Judge missing data too.")] = False,
+    config: Configs = None,
+    out: Page = None,
+    as_json: Json = None,
+    labels: Labels = None,
+    silence: Silence = False,
     from_store: FromStore = False,
     ward: OfWard = None,
     patient: OfPatient = None,
@@ -50,36 +67,57 @@ def backtest(
     until: Until = None,
 ) -> None:
     """Compare the alarms that two configurations would have given over the same history."""
-    from detectors.tuning.backtest import Backtest
-    from detectors.tuning.report import make
     from history import sources as history
 
-    settings = Settings()
     before, after = load_configurations(config or [])
     options = history.HistoryOptions.parse(
         from_store=from_store, ward=ward, patient=patient, since=since, until=until
     )
-    source = history.open_history(settings, files or [], options)
+    source = history.open_history(Settings(), files or [], options)
     spans = history.read_labels(labels, source.patients()) if labels else None
-    run = Backtest(
-        before[0],
-        after[0] if after else None,
-        silence=silence,
-        one_by_one=source.one_by_one,
-    )
-    with history.show_progress(source, "playing") as seen:
-        for upload in source.uploads():
-            run.take(upload)
-            seen(upload)
-    report = make(run.outcome, before[1], after[1] if after else None, source.sources, spans)
+    report = play(source, before, after, silence=silence, labels=spans)
     write_report(report, out, as_json)
     print_report(report, source.left_out)
 
 
-Named = tuple["DetectionConfig", "Configuration"]
+def play(
+    source: History,
+    before: NamedConfiguration,
+    after: NamedConfiguration | None,
+    *,
+    silence: bool,
+    labels: Mapping[str, list[Label]] | None,
+) -> Report:
+    """Play a history through one or two configurations.
+
+    Args:
+        silence: judge missing data, too.
+        labels: patient → labelled spans, for the report.
+    """
+    from detectors.tuning.backtest import Backtest
+    from detectors.tuning.report import make
+    from history.sources import show_progress
+
+    run = Backtest(
+        before.detection,
+        after.detection if after else None,
+        silence=silence,
+        one_by_one=source.one_by_one,
+    )
+    with show_progress(source, "playing") as count_upload:
+        for upload in source.uploads():
+            run.take(upload)
+            count_upload(upload)
+    return make(
+        run.outcome,
+        before.description,
+        after.description if after else None,
+        sources=source.sources,
+        labels=labels,
+    )
 
 
-def load_configurations(paths: list[Path]) -> tuple[Named, Named | None]:
+def load_configurations(paths: list[Path]) -> tuple[NamedConfiguration, NamedConfiguration | None]:
     """Load the configurations before and after; after is None where one is run alone.
 
     Raises:
@@ -96,10 +134,11 @@ def load_configurations(paths: list[Path]) -> tuple[Named, Named | None]:
             field="--config",
             how_to_fix="Two configurations can be compared.",
         )
-    named: list[Named] = []
+    named: list[NamedConfiguration] = []
     for path in ([None] if len(paths) < 2 else []) + list(paths):
         found = load(path)
-        named.append((found, Configuration(str(path or "defaults"), found.config_hash)))
+        description = Configuration(str(path or "defaults"), found.config_hash)
+        named.append(NamedConfiguration(found, description))
     return named[0], named[1] if len(named) > 1 else None
 
 

@@ -150,10 +150,8 @@ def rebuild(
         shadow = Shadow(connection, into)
         if drop:
             typer.echo(f"{into} is removed" if shadow.drop() else f"{into} does not exist")
-            return
-        different = _run(settings, shadow, options, config=config, out=out)
-    if different:
-        raise typer.Exit(DIFFERENT)
+        elif _run(settings, shadow, options, config=config, out=out):
+            raise typer.Exit(DIFFERENT)
 
 
 def _run(

@@ -8,6 +8,8 @@ import typer
 
 from vigil.service.settings import Settings
 
+HEADINGS = ("published", "channel", "patient", "why", "state", "tries", "shown", "detail")
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
@@ -46,21 +48,10 @@ def show_log(
 
     with connect(Settings()) as connection:
         rows = deliveries.newest(connection, limit, event)
-    table = Table(
-        "published",
-        "channel",
-        "patient",
-        "why",
-        "state",
-        "tries",
-        "shown",
-        "detail",
-        box=None,
-        pad_edge=False,
-    )
+    table = Table(*HEADINGS, box=None, pad_edge=False)
     for row in rows:
         shown = row["shown_at"]
-        table.add_row(
+        cells = (
             f"{row['made_at']:%Y-%m-%d %H:%M:%S}",
             row["channel"],
             row["patient_id"],
@@ -70,4 +61,5 @@ def show_log(
             f"{shown:%H:%M:%S}" if shown else "",
             row["detail"],
         )
+        table.add_row(*cells)
     Console().print(table)

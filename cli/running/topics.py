@@ -10,6 +10,8 @@ from vigil.contracts import topics
 from vigil.kafka.provisioning import create_topics, differences
 from vigil.service.settings import Settings
 
+HEADINGS = ("topic", "carries", "kept", "for", "what")
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
@@ -30,15 +32,16 @@ def list_topics(
     from rich.table import Table
 
     grave = create and _create(Settings())
-    table = Table("topic", "carries", "kept", "for", "what", box=None, pad_edge=False)
+    table = Table(*HEADINGS, box=None, pad_edge=False)
     for topic in topics.TOPICS.values():
-        table.add_row(
+        cells = (
             topic.name,
             ", ".join(getattr(c, "__name__", "entry") for c in topic.carries) or "any bytes",
             "newest of each key" if topic.compacted else f"{topic.retention_hours // 24} days",
             "integrators" if topic.public else "Vigil itself",
             topic.description,
         )
+        table.add_row(*cells)
     Console().print(table)
     raise typer.Exit(1 if grave else 0)
 

@@ -76,15 +76,15 @@ def keeper_of(service: str, settings: Settings) -> Keeper | None:
     def place_of(where: TopicPartition) -> Place:
         return Place(service, where.topic, where.partition)
 
-    def stands(where: TopicPartition, log_id: str) -> int | None:
+    def read_position(where: TopicPartition, log_id: str) -> int | None:
         with connect(settings, autocommit=True) as connection:
             return checkpoints.position(connection, place_of(where), log_id)
 
-    def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
+    def move_position(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
         with connect(settings, autocommit=True) as connection:
             checkpoints.move(connection, place_of(where), log_id, ends)
 
-    return Keeper(stands, move)
+    return Keeper(read_position, move_position)
 
 
 def _beside(service: str, settings: Settings) -> Keeper:
@@ -93,12 +93,12 @@ def _beside(service: str, settings: Settings) -> Keeper:
     from store.workers import positions
     from vigil.streaming.skipping import Keeper
 
-    def stands(where: TopicPartition, log_id: str) -> int | None:
+    def read_position(where: TopicPartition, log_id: str) -> int | None:
         with connect(settings, autocommit=True) as connection:
             return positions.position(connection, service, where, log_id)
 
-    def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
+    def move_position(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
         with connect(settings, autocommit=True) as connection:
             positions.skip(connection, service, where, log_id, ends)
 
-    return Keeper(stands, move, beside=True)
+    return Keeper(read_position, move_position, beside=True)

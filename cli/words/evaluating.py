@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,7 +124,12 @@ def _people(book: Phrasebook) -> Table:
         f"{sets.PEOPLE} events, each of {sets.VARIANTS} people who differ in name, sex, age,"
         " origin, ward and the name of their device: texts of which a single byte differs."
     )
-    return Table("The same words for everyone", ("words from", "must be", "events"), rows, note)
+    return Table(
+        title="The same words for everyone",
+        columns=("words from", "must be", "events"),
+        rows=rows,
+        note=note,
+    )
 
 
 def _verifier() -> Table:
@@ -135,7 +140,7 @@ def _verifier() -> Table:
 
     every = references.load()
     step = max(1, len(every) // MUTATED)
-    good = [(one.signature, one.text) for one in islice(every, 0, None, step)][:MUTATED]
+    good = [(one.signature, one.text) for one in every[::step]][:MUTATED]
     mutated = mutate(sets.SEED, MUTATED)
     trials = [judged("references and their mutations", good, mutated)]
     by_hand = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -43,13 +44,7 @@ def evaluate(
     from explain.evaluation import report
     from vigil.service.settings import Settings
 
-    for path in recordings or ():
-        if not path.is_file():
-            raise InputError(
-                f"{path} is not a file.",
-                code="input.broken_recording",
-                how_to_fix="Name recordings as `vigil replay` takes them, or none.",
-            )
+    _check_files(recordings or ())
     options = evaluating.EvaluationOptions(
         tuple(recordings or ()), Settings() if model else None, blind
     )
@@ -61,3 +56,13 @@ def evaluate(
     if results is not None:
         text = results.read_text("utf-8")
         results.write_text(report.replaced(text, block, str(results)), "utf-8")
+
+
+def _check_files(recordings: Iterable[Path]) -> None:
+    for path in recordings:
+        if not path.is_file():
+            raise InputError(
+                f"{path} is not a file.",
+                code="input.broken_recording",
+                how_to_fix="Name recordings as `vigil replay` takes them, or none.",
+            )

@@ -17,6 +17,7 @@ from vigil.service.errors import InputError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from explain.training.card import Manifest
     from explain.training.checkpoint import State
     from explain.training.options import Options
 
@@ -92,6 +93,10 @@ def train(options: Options, out: Path, threads: int, *, resume: bool) -> None:
         except Stopped:
             bar.console.print(f"Stopped. `--resume --out {out}` with the same options continues.")
             raise typer.Exit(INTERRUPTED) from None
+    _print_result(trained, out)
+
+
+def _print_result(trained: Manifest, out: Path) -> None:
     for part, found in trained.measured.items():
         typer.echo(
             f"{part}: {found.passed:.1%} of {found.signatures} pass the verifier, slot errors"
