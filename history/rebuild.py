@@ -137,7 +137,7 @@ class _ComparedRange:
         if span is None:
             return "of patients who are not in the topic" if self._starts_at_retention else ""
         if self._starts_at_retention and known < span.first - _ROUNDED:
-            return "known before the topic starts_at_retention"
+            return "known before the topic begins"
         if known > span.reached + _ROUNDED:
             return "known after what was played"
         return ""

@@ -31,15 +31,13 @@ def format_age(then: datetime, now: datetime) -> str:
     >>> from datetime import UTC, timedelta
     >>> noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
     >>> format_age(noon, noon + timedelta(seconds=95))
-    '2026-11-21T12:00:00Z (2 min format_age)'
+    '2026-11-21T12:00:00Z (2 min ago)'
     """
     seconds = max(0.0, (now - then).total_seconds())
     for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 1.5 * size:
-            return (
-                f"{timestamp(then.replace(microsecond=0))} ({seconds / size:.0f} {unit} format_age)"
-            )
-    return f"{timestamp(then.replace(microsecond=0))} ({seconds:.0f} s format_age)"
+            return f"{timestamp(then.replace(microsecond=0))} ({seconds / size:.0f} {unit} ago)"
+    return f"{timestamp(then.replace(microsecond=0))} ({seconds:.0f} s ago)"
 
 
 def from_error(part: str, error: VigilError) -> Finding:

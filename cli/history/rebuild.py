@@ -180,7 +180,7 @@ def _run(
     spans = shadow.patients()
     if not spans:
         raise InputError(
-            f"There are no readings to rebuild from in {source.description}.",
+            f"There is no reading to rebuild from in {source.description}.",
             code="input.no_history",
             how_to_fix="Name another --from, or widen the range.",
         )
