@@ -26,7 +26,7 @@ COPY cli cli
 RUN mkdir -p "$VIGIL_MODEL_DIR" \
  && case "$EXTRAS" in \
       "") python requirements/install.py image ;; \
-      llm) PIP_EXTRA_INDEX_URL="$TORCH_INDEX" python requirements/install.py image --llm \
+      llm) python requirements/install.py image --llm --torch-index "$TORCH_INDEX" \
            && vigil explain install-model ;; \
       *) echo "EXTRAS is llm or nothing, not $EXTRAS" && exit 1 ;; \
     esac

@@ -1,6 +1,6 @@
 # Either of `make demo` and `make test` is the only command to type: each makes the virtual
 # environment and installs what it needs, as requirements/ locks it. LLM=0 leaves the language
-# model out.
+# model out; TORCH_INDEX= (empty) takes PyTorch's build for GPUs.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -8,7 +8,10 @@ LLM    ?= 1
 BIN    := $(VENV)/bin
 JOBS   ?= auto
 
-WITH_LLM   := $(if $(filter-out 0,$(LLM)),--llm)
+# PyTorch without CUDA, where its index answers; otherwise pip's default build.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+WITH_LLM   := $(if $(filter-out 0,$(LLM)),--llm --torch-index "$(TORCH_INDEX)")
 STAMP_DEMO := $(VENV)/.demo-llm$(LLM)
 STAMP_TEST := $(VENV)/.test-llm$(LLM)
 LOCK       := pyproject.toml requirements/install.py $(wildcard requirements/*.txt)
@@ -20,13 +23,16 @@ AWAY_MINUTES ?= 10
 # Of `make fuzz`.
 MESSAGES     ?= 10000000
 
-.PHONY: demo test faults fuzz check format screenshots lock upgrade clean
+.PHONY: demo test test-fast faults fuzz check format screenshots lock upgrade clean
 
 demo: $(STAMP_DEMO) ## everything on one machine, with simulated patients
 	@VIGIL_LLM=$(LLM) $(BIN)/vigil demo $(ARGS)
 
 test: $(STAMP_TEST) ## all tests
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+test-fast: $(STAMP_TEST) ## unit tests alone: no broker, no database, no browser
+	@$(BIN)/pytest -n $(JOBS) tests/unit $(ARGS)
 
 faults: $(STAMP_TEST) ## the long run of fault tests (docs/faults.md)
 	@VIGIL_TEST_FAULT_ROUNDS=$(ROUNDS) VIGIL_TEST_FAULT_SEED=$(SEED) \
@@ -42,7 +48,7 @@ check: $(STAMP_TEST) ## what pre-commit runs: format, lint, types, allowed impor
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: $(STAMP_TEST) ## mend what a machine can mend
+format: $(STAMP_TEST) ## fix what a machine can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

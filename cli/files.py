@@ -1,4 +1,4 @@
-"""Files that a command writes."""
+"""Writes the output files of commands."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from vigil.service.errors import InputError
 
 
-def put(path: Path, content: bytes) -> None:
-    """Write a file whole.
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file completely or not at all.
 
     Raises:
-        InputError: the folder is not there or may not be written.
+        InputError: the folder does not exist or may not be written.
     """
     part = path.with_name(f"{path.name}.part")
     try:
@@ -22,5 +22,5 @@ def put(path: Path, content: bytes) -> None:
             f"{path} cannot be written: {error.strerror}.",
             code="input.wrong_type",
             field=str(path),
-            how_to_fix="Name a file in a folder that is there.",
+            how_to_fix="Name a file in an existing folder that may be written.",
         ) from None

@@ -1,4 +1,4 @@
-"""``vigil``: every command, one file each, in rooms beside this one."""
+"""``vigil``: the command line; each command has a file of its own in the folders below."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vigil.service.errors import VigilError
 
 app = typer.Typer(
     name="vigil",
-    help="Watches what wearables send, and says what is unusual for this person.",
+    help="Watches what wearables send, and reports what is unusual for this person.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -50,7 +50,7 @@ COMMANDS = (
 )
 """In the order of ``vigil --help``; adding one adds a file with ``add_to(app)``."""
 STARTS_ITS_OWN = frozenset({"up", "demo", "run"})
-"""Commands that do not look for a Vigil that runs already."""
+"""Commands that do not use the addresses of a Vigil that runs already."""
 
 
 @app.callback(invoke_without_command=True)
@@ -60,7 +60,7 @@ def root(
 ) -> None:
     """Supports trained staff. Not a diagnosis, and never the sole alarm."""
     if context.invoked_subcommand not in STARTS_ITS_OWN:
-        running.adopt(os.environ)
+        running.adopt_addresses(os.environ)
     if version:
         typer.echo(f"vigil {__version__}")
         raise typer.Exit
@@ -71,7 +71,7 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Entry point: an error of ours is one clear line and exit status 2, never a traceback."""
+    """Entry point: a :class:`VigilError` is printed as one line, with exit status 2."""
     logs.configure(None, "cli")  # a service sets up its own
     try:
         app()

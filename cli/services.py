@@ -1,4 +1,4 @@
-"""The table of services, and running one or several of them in this process."""
+"""The services: how each is built, and running one or several of them in this process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SERVICES: MappingProxyType[str, str] = MappingProxyType(
         "notify": "worker",
     }
 )
-"""Service → how it runs: alone on the stream, or together with others in one web process."""
+"""Service → how it runs: ``worker``: alone in its process; ``web``: also with other web parts."""
 
 
 def _ingest(settings: Settings) -> Any:
@@ -73,16 +73,16 @@ BUILDERS: MappingProxyType[str, Callable[[Settings], Any]] = MappingProxyType(
         "notify": _notify,
     }
 )
-"""Service → how it is built. Each is imported when it is asked for: no process loads them all."""
+"""Service → its builder, which imports it: no process loads all services."""
 
 
 def build(name: str, settings: Settings) -> Any:
-    """The service, wired with these settings."""
+    """Build a service with these settings."""
     return BUILDERS[name](settings)
 
 
 def run(names: Sequence[str], settings: Settings) -> None:
-    """Run services in this process until told to stop.
+    """Run services in this process until SIGTERM or Ctrl-C.
 
     Args:
         names: one worker, or one or more web parts.
@@ -94,9 +94,8 @@ def run(names: Sequence[str], settings: Settings) -> None:
 
 
 def web_app(parts: Sequence[WebPart], settings: Settings) -> FastAPI:
-    """One ASGI application of these parts."""
+    """Build one ASGI application of these parts."""
     from fastapi.exceptions import RequestValidationError
-    from fastapi.responses import JSONResponse
     from fastapi_offline import FastAPIOffline
 
     from vigil import __version__
@@ -119,6 +118,18 @@ def web_app(parts: Sequence[WebPart], settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
 
+    _add_health(api, parts)
+    for part in parts:
+        part.install(api)
+    api.add_exception_handler(RequestValidationError, refusal.invalid)
+    api.add_middleware(Gate, settings=settings)  # last, and so around everything
+    return api
+
+
+def _add_health(api: FastAPI, parts: Sequence[WebPart]) -> None:
+    """Add the paths that container health checks ask."""
+    from fastapi.responses import JSONResponse
+
     @api.get("/health/live", include_in_schema=False)
     async def live() -> dict[str, str]:
         return {"status": "live"}
@@ -128,12 +139,6 @@ def web_app(parts: Sequence[WebPart], settings: Settings) -> FastAPI:
         trouble = {k: v for part in parts for k, v in part.trouble().items()}
         status = "not ready" if trouble else "ready"
         return JSONResponse({"status": status, "trouble": trouble}, 503 if trouble else 200)
-
-    for part in parts:
-        part.install(api)
-    api.add_exception_handler(RequestValidationError, refusal.refuse_invalid)
-    api.add_middleware(Gate, settings=settings)  # last, and so around everything
-    return api
 
 
 def serve(names: Sequence[str], settings: Settings) -> None:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 Stored = TypeVar("Stored")
 
 WIDE = 500
-"""Columns where nobody looks: a pipe or a file gets whole lines, never folded ones."""
+"""Columns where the output is no terminal: lines in a pipe or a file are not wrapped."""
 
 
-def show(headings: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
-    """Print rows under headings, as they are (no markup is read in them); ``empty`` if none."""
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
+    """Print rows under headings, without interpreting markup; print ``empty`` if there are none."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -36,13 +36,19 @@ def show(headings: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
     console.print(table)
 
 
-def show_stored(
+def print_stored(
     read: Callable[[Connection], Iterable[Stored]],
     headings: Sequence[str],
     row: Callable[[Stored], Sequence[str]],
     empty: str,
 ) -> None:
-    """Print everything that the database holds of a kind, as :func:`show` does.
+    """Print rows of the database as a table.
+
+    Args:
+        read: reads the objects.
+        headings: of the columns.
+        row: formats an object's cells.
+        empty: what is printed where there are none.
 
     Raises:
         UnavailableError: the database does not answer.
@@ -52,4 +58,4 @@ def show_stored(
 
     with connect(Settings()) as connection:
         rows = [row(one) for one in read(connection)]
-    show(headings, rows, empty)
+    print_table(headings, rows, empty)

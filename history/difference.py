@@ -1,16 +1,17 @@
-"""What two sets of steps say differently of one patient, episode by episode.
+"""Compares two sets of steps of one patient, episode by episode.
 
 An episode's id is made of patient, kind and onset, so the same episode has the same id in both.
-What made a step (the configuration's hash, the detectors' version) is told beside it and is no
-difference. Episodes with ids of their own that overlap in time and are of one kind are one episode
-whose onset changed; what is left over is in one of the two alone.
+What made a step (the configuration's hash, the detectors' version) is listed separately and is no
+difference. Episodes with different ids that overlap in time and have the same kind count as one
+episode whose onset changed; the remaining ones are in one of the two sets alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from vigil.domain.ids import timestamp
 
@@ -21,36 +22,39 @@ Verdict = Literal["same", "only live", "only shadow", "changed"]
 VERDICTS: tuple[Verdict, ...] = ("same", "only live", "only shadow", "changed")
 
 _BY_CLOCK = frozenset({"detected_at", "ended_at", "evidence", "context"})
-"""What of a step follows from the second at which a tick came."""
+"""Fields of a step that depend on the second at which a tick came."""
 
 
-class Episode(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Episode:
     """The steps of one episode, in order."""
 
     steps: tuple[Step, ...]
 
     @property
     def last(self) -> Step:
-        """Where it stands."""
+        """The newest step."""
         return self.steps[-1]
 
     @property
     def until(self) -> datetime:
-        """Its end; of an open one the last step."""
+        """Its end; of an open episode the time of its last step."""
         return self.last.ended_at or self.last.detected_at
 
 
-class Change(NamedTuple):
-    """One thing that is told otherwise."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference of an episode."""
 
     what: str
     """``onset``, ``priority``, ``end``, ``steps``, or another column of ``events``."""
-    said: str
-    """In words, live first."""
+    text: str
+    """The difference as text, live first."""
 
 
-class Compared(NamedTuple):
-    """One episode in both."""
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One episode, live and in the shadow."""
 
     verdict: Verdict
     patient_id: str
@@ -60,32 +64,43 @@ class Compared(NamedTuple):
     changes: tuple[Change, ...] = ()
 
     def order(self) -> tuple[str, datetime, str]:
-        """By patient, then by time."""
-        known = self.live or self.shadow
-        assert known is not None  # noqa: S101  (one of the two is there)
-        return self.patient_id, known.last.onset, known.last.event_id
+        """The sort key: by patient, then by time."""
+        last = self.present.last
+        return self.patient_id, last.onset, last.event_id
+
+    @property
+    def present(self) -> Episode:
+        """The live episode, or the shadow's where there is no live one."""
+        episode = self.live or self.shadow
+        if episode is None:
+            raise ValueError("an episode is in one of the two at least")
+        return episode
 
 
 def compare(
     live: Iterable[Step], shadow: Iterable[Step], clock_seconds: float = 0.0
 ) -> list[Compared]:
-    """One patient's episodes side by side, in order of onset.
+    """Compare one patient's episodes, in order of onset.
 
     Args:
-        clock_seconds: how far apart a step may be told that ticks tell, where the history holds
-            others than the live ones; what follows from that second is then no difference.
+        clock_seconds: tolerated difference in seconds of steps that a tick causes, where the
+            history has other ticks than the live system; fields that depend on that second are
+            then ignored.
     """
     left, right = _episodes(live), _episodes(shadow)
     found = [
         _compared(left.pop(ident), right.pop(ident), clock_seconds)
         for ident in sorted({*left} & {*right})
     ]
-    moved = list(_moved(left, right))
+    moved = list(_pair_moved_episodes(left, right))
     found += [
-        _told(one.last, "changed", one, two, _lasts(one.last, two.last)) for one, two in moved
+        _make_compared(
+            "changed", live=one, shadow=two, changes=_last_step_changes(one.last, two.last)
+        )
+        for one, two in moved
     ]
-    found += [_told(one.last, "only live", one, None) for one in left.values()]
-    found += [_told(one.last, "only shadow", None, one) for one in right.values()]
+    found += [_make_compared("only live", live=one) for one in left.values()]
+    found += [_make_compared("only shadow", shadow=one) for one in right.values()]
     return sorted(found, key=Compared.order)
 
 
@@ -99,14 +114,22 @@ def _episodes(steps: Iterable[Step]) -> dict[str, Episode]:
     }
 
 
-def _told(
-    step: Step,
+def _make_compared(
     verdict: Verdict,
-    live: Episode | None,
-    shadow: Episode | None,
+    *,
+    live: Episode | None = None,
+    shadow: Episode | None = None,
     changes: Iterable[Change] = (),
 ) -> Compared:
-    return Compared(verdict, step.patient_id, step.kind, live, shadow, tuple(changes))
+    (step, *_) = [episode.last for episode in (live, shadow) if episode is not None]
+    return Compared(
+        verdict=verdict,
+        patient_id=step.patient_id,
+        kind=step.kind,
+        live=live,
+        shadow=shadow,
+        changes=tuple(changes),
+    )
 
 
 def _compared(live: Episode, shadow: Episode, clock_seconds: float) -> Compared:
@@ -116,23 +139,26 @@ def _compared(live: Episode, shadow: Episode, clock_seconds: float) -> Compared:
         if sequence in one and sequence in two:
             apart = abs((one[sequence].detected_at - two[sequence].detected_at).total_seconds())
             ignored = _BY_CLOCK if 0 < apart <= clock_seconds else ()
-            for change in _facts(one[sequence], two[sequence], ignored):
-                changes.append(Change(change.what, f"step {sequence}: {change.said}"))
+            for change in _differing_fields(one[sequence], two[sequence], ignored):
+                changes.append(Change(change.what, f"step {sequence}: {change.text}"))
         else:
             where = "live" if sequence in one else "in the shadow"
             changes.append(Change("steps", f"step {sequence} is only {where}"))
-    return _told(live.last, "changed" if changes else "same", live, shadow, changes)
+    verdict: Verdict = "changed" if changes else "same"
+    return _make_compared(verdict, live=live, shadow=shadow, changes=changes)
 
 
-def _lasts(live: Step, shadow: Step) -> Iterator[Change]:
-    """Of an episode whose onset changed its evidence does too: it is not told again."""
+def _last_step_changes(live: Step, shadow: Step) -> Iterator[Change]:
+    """Differences of an episode whose onset changed; its evidence differs, too, and is left out."""
     return (
-        change for change in _facts(live, shadow) if change.what in {"onset", "priority", "end"}
+        change
+        for change in _differing_fields(live, shadow)
+        if change.what in {"onset", "priority", "end"}
     )
 
 
-def _facts(live: Step, shadow: Step, ignored: Collection[str] = ()) -> Iterator[Change]:
-    """What two steps say differently, beside their ids and what made them."""
+def _differing_fields(live: Step, shadow: Step, ignored: Collection[str] = ()) -> Iterator[Change]:
+    """The differences of two steps, except for their ids and what made them."""
     for what, name in (
         ("onset", "onset"),
         ("priority", "priority"),
@@ -142,31 +168,31 @@ def _facts(live: Step, shadow: Step, ignored: Collection[str] = ()) -> Iterator[
     ):
         one, two = getattr(live, name), getattr(shadow, name)
         if one != two and name not in ignored:
-            yield Change(what, f"{what} {_spelt(one)} → {_spelt(two)}")
+            yield Change(what, f"{what} {_format_value(one)} → {_format_value(two)}")
     for name in sorted({*live.rest, *shadow.rest}):
         one, two = live.rest.get(name), shadow.rest.get(name)
         if one != two and name not in ignored:
-            yield Change(name, _nested(name, one, two))
+            yield Change(name, _describe_difference(name, one, two))
 
 
-def _nested(name: str, one: Any, two: Any) -> str:
-    """A column's difference; of a table, which of its keys differ (its values may be many)."""
+def _describe_difference(name: str, one: Any, two: Any) -> str:
+    """A column's difference as text; of a mapping, the keys that differ (it may have many)."""
     if isinstance(one, dict) and isinstance(two, dict):
         keys = sorted(key for key in {*one, *two} if one.get(key) != two.get(key))
         return f"{name} ({', '.join(keys)})"
-    return f"{name} {_spelt(one)} → {_spelt(two)}"
+    return f"{name} {_format_value(one)} → {_format_value(two)}"
 
 
-def _spelt(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return "none"
     return timestamp(value) if isinstance(value, datetime) else str(value)
 
 
-def _moved(
+def _pair_moved_episodes(
     left: dict[str, Episode], right: dict[str, Episode]
 ) -> Iterator[tuple[Episode, Episode]]:
-    """Pairs of one kind that overlap, earliest first; they leave both."""
+    """Yield pairs of one kind that overlap, earliest first, and remove them from both."""
     for ident, one in sorted(left.items(), key=lambda item: item[1].last.onset):
         for other, two in sorted(right.items(), key=lambda item: item[1].last.onset):
             overlap = one.last.onset <= two.until and two.last.onset <= one.until

@@ -1,18 +1,20 @@
-"""A budget's proposal as a file, and its way into the operator's detection file.
+"""A budget's proposal as a file, and its transfer into the operator's detection file.
 
-Nothing is applied by itself. ``vigil budget approve`` is a person's word: it puts the figures into
-the file that VIGIL_DETECTION_CONFIG names, keeps the file's comments, notes beside each figure who
-and when, and writes the whole to a log beside the file. The detectors read it at their next start.
+Nothing is applied automatically. ``vigil budget approve`` is a person's decision: it writes the
+figures into the file that VIGIL_DETECTION_CONFIG names, keeps the file's comments, adds to each
+figure a comment with name and date, and appends the approval to a log in the same folder. The
+detectors read the file at their next start.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import tomlkit
@@ -27,46 +29,46 @@ if TYPE_CHECKING:
     from detectors.tuning.proposal import Change, Proposal
 
 
-class Approval(NamedTuple):
-    """A person's word."""
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's approval."""
 
     by: str
     why: str
     time: datetime
 
 
-class Operator(NamedTuple):
-    """The operator's detection file as it is; ``""`` where there is none."""
+@dataclass(frozen=True, slots=True)
+class OperatorFile:
+    """The text of the operator's detection file; empty where there is none."""
 
     text: str
 
     @property
     def tables(self) -> dict[str, Any]:
-        """What it says."""
+        """Its content as TOML tables."""
         return tomllib.loads(self.text)
 
     @property
     def digest(self) -> str:
-        """Names its content; empty where there is none."""
+        """SHA-256 of its content in hex; empty where there is none."""
         return sha256(self.text.encode()).hexdigest() if self.text else ""
 
 
-def operator_file(path: Path | None) -> Operator:
-    """Read the operator's file, after everything in it was checked.
+def read_operator_file(path: Path | None) -> OperatorFile:
+    """Read the operator's file and check everything in it.
 
     Raises:
         SettingsError: it cannot be used.
     """
-
     if path is None:
-        return Operator("")
+        return OperatorFile("")
     load(path)
-    return Operator(path.read_bytes().decode("utf-8"))
+    return OperatorFile(path.read_bytes().decode("utf-8"))
 
 
-def to_text(proposal: Proposal) -> str:
-    """The proposal's file: TOML, the same for the same history and configuration."""
-
+def format_proposal(proposal: Proposal) -> str:
+    """Format a proposal as TOML: equal for equal histories and configurations."""
     document = tomlkit.document()
     for line in (
         "Proposed by `vigil budget propose`. Read it; then `vigil budget approve` puts the changes",
@@ -78,34 +80,33 @@ def to_text(proposal: Proposal) -> str:
     return tomlkit.dumps(document)
 
 
-def read(path: Path) -> Proposal:
+def read_proposal(path: Path) -> Proposal:
     """Read a proposal.
 
     Raises:
         InputError: ``input.broken_proposal``.
     """
-
     try:
-        proposal = msgspec.convert(_nones(tomllib.loads(path.read_text("utf-8"))), Proposal)
+        proposal = msgspec.convert(_with_none(tomllib.loads(path.read_text("utf-8"))), Proposal)
     except OSError as error:
-        raise broken(path, f"it cannot be read: {error.strerror}") from None
+        raise broken_proposal(path, f"it cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise broken(path, f"it is no proposal: {error}") from None
+        raise broken_proposal(path, f"it is no proposal: {error}") from None
     if proposal.form != FORM:
-        raise broken(path, f"it has form {proposal.form}, and this version reads {FORM}")
+        raise broken_proposal(path, f"it has form {proposal.form}, and this version reads {FORM}")
     return proposal
 
 
 def approve(path: Path, config: Path, approval: Approval) -> Proposal:
-    """Put a proposal's changes into the operator's file, which is written whole or not at all.
+    """Write a proposal's changes into the operator's file, completely or not at all.
 
     Raises:
-        InputError: the proposal is broken, empty, beyond the bounds, or was made for another file.
+        InputError: the proposal is broken, empty, beyond the bounds, or was made for another
+            file.
         SettingsError: the file cannot be used.
     """
-
-    proposal = read(path)
-    operator = operator_file(config if config.exists() else None)
+    proposal = read_proposal(path)
+    operator = read_operator_file(config if config.exists() else None)
     if operator.digest != proposal.config_sha256:
         raise InputError(
             f"{config} is not the file that {path} was made for.",
@@ -114,29 +115,30 @@ def approve(path: Path, config: Path, approval: Approval) -> Proposal:
             how_to_fix="Make the proposal anew with `vigil budget propose`.",
         )
     if not proposal.changes:
-        raise broken(path, "it holds no change")
+        raise broken_proposal(path, "it holds no change")
     wanted = operator.tables
     for change in proposal.changes:
-        check(path, change, wanted)
-        wanted = with_values(wanted, change.table, {(change.key,): change.after})
+        check_change(path, change, wanted)
+        wanted = laid(wanted, change.table, {(change.key,): change.after})
     if from_tables(wanted, str(config)).config_hash != proposal.config_hash_after:
-        raise broken(path, "its changes do not make the configuration that was played")
-    text = merged(operator, proposal, approval)
+        raise broken_proposal(path, "its changes do not make the configuration that was played")
+    text = merge_changes(operator, proposal, approval)
     if tomllib.loads(text) != wanted:
-        raise broken(path, "its changes cannot be written into the file; put them there by hand")
-    _log(path, config, proposal, approval)
-    _put(config, text)
+        raise broken_proposal(
+            path, "its changes cannot be written into the file; put them there by hand"
+        )
+    _log_approval(path, config, proposal, approval)
+    _write_config(config, text)
     return proposal
 
 
-def check(path: Path, change: Change, tables: Mapping[str, Any]) -> None:
-    """Hold a change to the bounds in force, whatever the proposal's file says.
+def check_change(path: Path, change: Change, tables: Mapping[str, Any]) -> None:
+    """Check a change against the bounds in force, whatever the proposal's file contains.
 
     Raises:
-        InputError: it is none that may be proposed: of a high-priority rule, beyond its bound, the
-            wrong way, or off its steps.
+        InputError: it may not be proposed: a high-priority rule, beyond its bound, in the wrong
+            direction, or between its steps.
     """
-
     where, figure = _split((*change.table, change.key))
     config = from_tables(tables)
     own: PatientConfig = config.everyone
@@ -147,14 +149,15 @@ def check(path: Path, change: Change, tables: Mapping[str, Any]) -> None:
     knob = next((knob for knob in knobs(own) if knob.path == figure), None)
     name = ".".join((*change.table, change.key))
     if knob is None:
-        raise broken(path, f"{name} may not be changed by a proposal")
+        raise broken_proposal(path, f"{name} may not be changed by a proposal")
     if change.after not in knob.rungs:
-        raise broken(path, f"{change.after:g} is beyond what {name} may be, {knob.rungs[-1]:g}")
+        raise broken_proposal(
+            path, f"{change.after:g} is beyond what {name} may be, {knob.rungs[-1]:g}"
+        )
 
 
-def merged(operator: Operator, proposal: Proposal, approval: Approval) -> str:
-    """The operator's text with the changes in it; everything else stays as it stands."""
-
+def merge_changes(operator: OperatorFile, proposal: Proposal, approval: Approval) -> str:
+    """Return the operator's text with the changes; everything else stays unchanged."""
     document = tomlkit.parse(operator.text)
     for change in proposal.changes:
         table: Any = document
@@ -170,13 +173,13 @@ def merged(operator: Operator, proposal: Proposal, approval: Approval) -> str:
     return tomlkit.dumps(document)
 
 
-def log_of(config: Path) -> Path:
-    """Where approvals of a file are written down."""
+def approval_log(config: Path) -> Path:
+    """The path of the log of a file's approvals."""
     return config.with_name(f"{config.stem}.approvals.toml")
 
 
 def one_line(text: str) -> str:
-    """Text that fits into a comment.
+    """Put a text on one line, for a comment.
 
     >>> one_line("Anna\\nBerg")
     'Anna Berg'
@@ -184,7 +187,7 @@ def one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def broken(path: Path, what: str) -> VigilError:
+def broken_proposal(path: Path, what: str) -> VigilError:
     """The error for a proposal that cannot be used."""
     return InputError(
         f"The proposal cannot be used: {what}.",
@@ -195,14 +198,13 @@ def broken(path: Path, what: str) -> VigilError:
 
 
 def _split(path: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Below which tables a figure stands, and the figure."""
+    """Split a path into the ward's or patient's tables and the figure below them."""
     own = path[:1] in {("wards",), ("patients",)}
     return (path[:2], path[2:]) if own else ((), path)
 
 
-def _log(path: Path, config: Path, proposal: Proposal, approval: Approval) -> None:
-    """Add the approval to the log, before the file is changed: no change without its entry."""
-
+def _log_approval(path: Path, config: Path, proposal: Proposal, approval: Approval) -> None:
+    """Append the approval to the log; called before the file is changed."""
     entry = {
         "time": approval.time,
         "by": one_line(approval.by),
@@ -215,13 +217,13 @@ def _log(path: Path, config: Path, proposal: Proposal, approval: Approval) -> No
     }
     text = tomlkit.dumps({"approval": [entry]})
     try:
-        with log_of(config).open("a", encoding="utf-8") as log:
+        with approval_log(config).open("a", encoding="utf-8") as log:
             log.write(f"{text}\n")
     except OSError as error:
-        raise _unwritten(log_of(config), error) from None
+        raise _cannot_write(approval_log(config), error) from None
 
 
-def _put(config: Path, text: str) -> None:
+def _write_config(config: Path, text: str) -> None:
     part = config.with_name(f"{config.name}.part")
     try:
         part.write_text(text, "utf-8")
@@ -229,31 +231,31 @@ def _put(config: Path, text: str) -> None:
             part.chmod(config.stat().st_mode & 0o777)
         part.replace(config)
     except OSError as error:
-        raise _unwritten(config, error) from None
+        raise _cannot_write(config, error) from None
 
 
-def _unwritten(path: Path, error: OSError) -> VigilError:
+def _cannot_write(path: Path, error: OSError) -> VigilError:
     return InputError(
         f"{path} cannot be written: {error.strerror}.",
         code="input.wrong_type",
         field=str(path),
-        how_to_fix="Give it to whom this command runs as.",
+        how_to_fix="Give write permission to the user of this command.",
     )
 
 
 def _without_none(value: Any) -> Any:
-    """TOML has no none: such a key is left out."""
+    """Leave out keys whose value is None, which TOML does not have."""
     if isinstance(value, dict):
         return {key: _without_none(each) for key, each in value.items() if each is not None}
     return [_without_none(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _nones(value: Any) -> Any:
-    """The other way, for the figures of a listed alarm that may be none."""
+def _with_none(value: Any) -> Any:
+    """Add the optional figures of a listed alarm as None where they are left out."""
     if isinstance(value, list):
-        return [_nones(each) for each in value]
+        return [_with_none(each) for each in value]
     if not isinstance(value, dict):
         return value
-    read_ = {key: _nones(each) for key, each in value.items()}
+    read_ = {key: _with_none(each) for key, each in value.items()}
     listed = {"onset", "told_at"} <= read_.keys()
     return {"ended_at": None, "limit": None, "extreme": None, **read_} if listed else read_

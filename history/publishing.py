@@ -1,4 +1,4 @@
-"""Uploads onto the topic, in order: what `replay` and `demo` share."""
+"""Publishes uploads in order: shared by ``vigil replay`` and ``vigil demo``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from vigil.service.errors import UnavailableError
 log = logs.get("publishing")
 
 MAX_WAITING = 500
-"""Uploads that may wait for the broker's word at once."""
-AGAIN_SECONDS = 1.0
+"""Uploads that may wait for the broker's acknowledgement at once."""
+RETRY_SECONDS = 1.0
 
 
-class Sends(Protocol):
-    """What is needed of :class:`vigil.kafka.clients.Publisher`."""
+class MessageSender(Protocol):
+    """The part of :class:`vigil.kafka.clients.Publisher` that is used here."""
 
     source: str
 
@@ -28,49 +28,49 @@ class Sends(Protocol):
         """Queue a message; returns a future."""
 
     def wait(self, future: Any) -> None:
-        """Wait until the broker has a queued message."""
+        """Wait until the broker has acknowledged a queued message."""
 
     def publish(self, messages: Iterable[wire.Outgoing]) -> int:
-        """Send all, and wait until the broker has all."""
+        """Send all, and wait until the broker has acknowledged all."""
 
 
 class Feed:
-    """Puts uploads on the topic in order, and tells of each that the broker has it.
+    """Publishes uploads in order, and reports each that the broker has acknowledged.
 
     Args:
-        insist: while the broker is away, wait and send again what it has not taken, until this is
-            set; None: stop with the error.
+        published: called with each acknowledged upload.
+        retry_until: while the broker is unavailable, retry until this is set; None: raise.
     """
 
     def __init__(
         self,
-        publisher: Sends,
+        publisher: MessageSender,
         published: Callable[[Upload], None] = lambda _upload: None,
-        insist: threading.Event | None = None,
+        retry_until: threading.Event | None = None,
     ):
         self._publisher = publisher
-        self._published = published
-        self._insist = insist
+        self._on_published = published
+        self._retry_until = retry_until
         self._waiting: deque[tuple[Upload, wire.Outgoing, Any]] = deque()
 
-    def take(self, uploads: Iterable[Upload]) -> None:
-        """Send them; returns once the broker has all, or ``insist`` was set.
+    def publish(self, uploads: Iterable[Upload]) -> None:
+        """Publish uploads; return once all are acknowledged, or ``retry_until`` is set.
 
         Raises:
-            UnavailableError: the broker did not take one. What came before it was told; the same
-                again changes nothing of that.
-            WireError: one is too large ever to be taken.
+            UnavailableError: the broker did not acknowledge one. Those before it were reported;
+                publishing them again changes nothing.
+            WireError: one is larger than the broker accepts.
         """
         for upload in uploads:
             self._send(upload)
             while self._waiting and (
                 len(self._waiting) > MAX_WAITING or self._waiting[0][2].is_done
             ):
-                self._settle()
-            if self._insist is not None and self._insist.is_set():
+                self._wait_for_first()
+            if self._retry_until is not None and self._retry_until.is_set():
                 return
         while self._waiting:
-            self._settle()
+            self._wait_for_first()
 
     def _send(self, upload: Upload) -> None:
         message = wire.outgoing(upload, self._publisher.source)
@@ -78,37 +78,38 @@ class Feed:
         try:
             future = self._publisher.send(message)
         except UnavailableError:
-            if self._insist is None:
+            if self._retry_until is None:
                 raise
         self._waiting.append((upload, message, future))
         if future is None:
-            self._again()
+            self._retry_all()
 
-    def _settle(self) -> None:
-        """Hear of the first that waits."""
+    def _wait_for_first(self) -> None:
+        """Wait until the first of the queue is acknowledged."""
         upload, _, future = self._waiting[0]
         try:
             self._publisher.wait(future)
         except UnavailableError:
-            if self._insist is None:
+            if self._retry_until is None:
                 raise
-            self._again()
+            self._retry_all()
         else:
             self._waiting.popleft()
-            self._published(upload)
+            self._on_published(upload)
 
-    def _again(self) -> None:
-        """All that waits once more, in its order, until the broker has it; its ids are the same."""
-        assert self._insist is not None  # noqa: S101  (asked by both callers)
+    def _retry_all(self) -> None:
+        """Send the whole queue again, in order and with the same ids, until it is acknowledged."""
+        if self._retry_until is None:
+            raise RuntimeError("without an event to retry until, the error is raised")
         messages = [message for _, message, _ in self._waiting]
-        while not self._insist.is_set():
+        while not self._retry_until.is_set():
             try:
                 self._publisher.publish(messages)
             except UnavailableError as error:
                 log.warning("waiting for the broker", code=error.code)
-                self._insist.wait(AGAIN_SECONDS)
+                self._retry_until.wait(RETRY_SECONDS)
             else:
                 for upload, _, _ in self._waiting:
-                    self._published(upload)
+                    self._on_published(upload)
                 break
         self._waiting.clear()

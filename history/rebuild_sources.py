@@ -1,6 +1,6 @@
-"""What a rebuild plays: stored readings, patient by patient, or the topic, partition by partition.
+"""What a rebuild plays: stored readings by patient, or the topic's messages by partition.
 
-Neither changes anything: rows come through a cursor, messages through a consumer without a group.
+Both only read: rows through a cursor, messages through a consumer without a group.
 """
 
 from __future__ import annotations
@@ -38,56 +38,60 @@ DETECTORS = "detectors"
 """The consumer group of the live events, as in ``checkpoints``."""
 
 CLOCK_SECONDS = 120.0
-"""A full minute, and the wait for the tick after it (``VIGIL_TICK_SECONDS``, a minute at most)."""
+"""A full minute, and the wait for the next tick (``VIGIL_TICK_SECONDS``, 60 at most)."""
 NO_TICKS = (
-    "ticks are not stored: no_data is not compared, and what else only time told (a reading held"
-    " back that nothing followed, the end of late readings) is only live; --silence plays full"
+    "ticks are not stored: no_data is not compared, and other steps that only a tick causes (a held"
+    " reading that nothing followed, the end of late data) are only live; --silence plays full"
     " minutes"
 )
 BY_MINUTES = (
-    "live ticks are not stored, full minutes stand for them: what time told may differ by two"
-    " minutes"
+    "live ticks are not stored and are replaced by full minutes: steps that ticks cause may differ"
+    " by two minutes"
 )
 
 Played = dict[str, "Span"]
 
 
 class Source(Protocol):
-    """A history that can be played in units of their own."""
+    """A history that is played in independent units."""
 
     @property
-    def said(self) -> str:
-        """What it is, in words."""
+    def description(self) -> str:
+        """The name of the history in reports."""
 
     @property
     def notes(self) -> list[str]:
-        """What the reader of the comparison must know of it, once it was played."""
+        """Remarks for the reader of the comparison; complete once it was played."""
 
     @property
     def clock_seconds(self) -> float:
-        """How far its ticks may be from the live ones."""
+        """How far its ticks may be from the live ones, in seconds."""
 
     @property
-    def untold(self) -> tuple[str, ...]:
-        """Kinds that it cannot tell."""
+    def missing_kinds(self) -> tuple[str, ...]:
+        """Kinds of event that it cannot produce."""
 
     @property
-    def begins(self) -> bool:
-        """Whether it knows nothing of what was before its first message."""
+    def starts_at_retention(self) -> bool:
+        """Whether it has nothing from before its first retained message."""
 
     def units(self) -> list[str]:
-        """What is played one after the other."""
+        """The units in the order in which they are played."""
 
     def play(self, unit: str, cut: datetime, played: Played) -> Iterator[list[Event]]:
-        """The events of a unit, upload by upload; notes in ``played`` of whom, and how far.
+        """Yield the events of a unit, upload by upload.
+
+        Args:
+            unit: one of :meth:`units`.
+            cut: readings received at this time or later are not played.
+            played: updated with what was played of each patient.
 
         Raises:
             UnavailableError: broker or database do not answer.
         """
 
 
-def _note(played: Played, patient_id: str, received: datetime, readings: int) -> None:
-
+def _extend_span(played: Played, patient_id: str, *, received: datetime, readings: int = 0) -> None:
     span = played.get(patient_id, Span(received, received, 0))
     played[patient_id] = Span(
         min(span.first, received), max(span.reached, received), span.readings + readings
@@ -95,26 +99,25 @@ def _note(played: Played, patient_id: str, received: datetime, readings: int) ->
 
 
 class FromStore:
-    """Stored readings in the order of receipt, from a patient's first one.
+    """Stored readings in order of receipt, from each patient's first one.
 
     Args:
-        silence: play the clock too. Its ticks are not stored: full minutes stand for them, as far
-            as the detectors have judged.
+        silence: play ticks, too. They are not stored: full minutes replace them, up to where the
+            detectors have judged.
     """
 
-    begins = False
+    starts_at_retention = False
 
     def __init__(
         self, connection: Connection, config: DetectionConfig, wanted: Range, *, silence: bool
     ):
-
         self._connection = connection
         self._config = config
         self._wanted = wanted
         self._silence = silence
-        self.said = "stored readings"
+        self.description = "stored readings"
         self.clock_seconds = CLOCK_SECONDS if silence else 0.0
-        self.untold = () if silence else (KIND,)
+        self.missing_kinds = () if silence else (KIND,)
         self.notes = [BY_MINUTES if silence else NO_TICKS]
         if wanted.since is not None:
             self.notes.append(
@@ -123,46 +126,45 @@ class FromStore:
             )
 
     def units(self) -> list[str]:
-        """The enrolled patients who were asked for."""
-
-        return history.list_patient_ids(self._connection, self._wanted)
+        """The enrolled patients of the range."""
+        return history.who(self._connection, self._wanted)
 
     def play(self, unit: str, cut: datetime, played: Played) -> Iterator[list[Event]]:
-        """One patient's events."""
-
+        """Yield one patient's events."""
         player = Player(self._config, silence=self._silence)
         with closing(history.read_uploads(self._connection, unit, self._wanted)) as uploads:  # type: ignore[type-var]
             for upload in uploads:
                 if upload.received_at >= cut:
                     break
                 yield player.take(upload)
-                _note(played, unit, upload.received_at, len(upload.measurements))
+                _extend_span(
+                    played, unit, received=upload.received_at, readings=len(upload.measurements)
+                )
         if unit in played:
             if self._silence:
-                yield player.reach(self._end(cut))
-            _note(played, unit, cut, 0)  # whatever was received before is here, or was lost
+                yield player.reach(self._judged_until(cut))
+            _extend_span(played, unit, received=cut)  # everything received earlier was played
 
-    def _end(self, cut: datetime) -> datetime:
-        """How far the detectors' own clock has come; what is beyond they have not judged."""
-
-        newest = newest_watermark(self._connection, DETECTORS)
+    def _judged_until(self, cut: datetime) -> datetime:
+        """The time up to which the live detectors have judged, or ``cut`` if that is earlier."""
+        newest = watermark(self._connection, DETECTORS)
         return cut if newest is None else min(cut, newest)
 
 
 class FromTopic:
-    """Each partition of ``vitals.readings``, ticks and all, through an engine of its own.
+    """Each partition of ``vitals.readings``, with its ticks, through an engine of its own.
 
-    A partition is played from the beginning of what is retained to where the detectors have saved
-    their state, so that what they have not judged yet is no difference; where they have none for
-    this log, to its end.
+    A partition is played from its oldest retained message to the offset at which the detectors have
+    saved their state, so that messages they have not processed yet are no difference; without a
+    saved state for this log, to its end.
 
     Args:
-        wanted: whose uploads are judged; None: everyone's.
+        wanted: only these patients' uploads are played; None: everyone's.
     """
 
-    begins = True
+    starts_at_retention = True
     clock_seconds = 0.0
-    untold: tuple[str, ...] = ()
+    missing_kinds: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -178,11 +180,11 @@ class FromTopic:
         self._cut_off = self._unread = 0
         self._partitions: list[int] = []
         self._judged: dict[int, int] = {}
-        self.said = f"the topic {READINGS.name}"
+        self.description = f"the topic {READINGS.name}"
 
     @property
     def notes(self) -> list[str]:
-        """How much of the log there is."""
+        """Which messages of the log are missing or unreadable."""
         notes = ["what was before the first message of a patient that is retained is not compared"]
         if self._cut_off:
             notes.append(
@@ -195,7 +197,6 @@ class FromTopic:
 
     def units(self) -> list[str]:
         """The partitions."""
-
         try:
             with open_admin(self._settings) as admin:
                 log_id = read_log_id(admin)
@@ -207,8 +208,7 @@ class FromTopic:
         return [f"partition {number}" for number in self._partitions]
 
     def play(self, unit: str, cut: datetime, played: Played) -> Iterator[list[Event]]:
-        """One partition's events. ``cut`` is the log's end: it has one of its own."""
-
+        """Yield one partition's events. ``cut`` is not used: the end is an offset."""
         del cut
         place = TopicPartition(READINGS.name, int(unit.rpartition(" ")[2]))
         engine, mine, ticked = Engine(self._config), set[str](), None
@@ -226,13 +226,18 @@ class FromTopic:
             elif self._wanted is None or message.patient_id in self._wanted:
                 mine.add(message.patient_id)
                 yield engine.process(message)
-                _note(played, message.patient_id, message.received_at, len(message.measurements))
+                _extend_span(
+                    played,
+                    message.patient_id,
+                    received=message.received_at,
+                    readings=len(message.measurements),
+                )
         if ticked is not None:
             for patient_id in mine:
-                _note(played, patient_id, ticked, 0)
+                _extend_span(played, patient_id, received=ticked)
 
     def _records(self, place: TopicPartition) -> Iterator[Any]:
-        """What a partition retains, up to its end as it is now."""
+        """Yield a partition's retained records, up to its present end."""
         try:
             with closing(open_consumer(self._settings, None)) as consumer:
                 self._cut_off += partition_reader.first_offset(consumer, place)

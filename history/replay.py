@@ -1,4 +1,4 @@
-"""A recording through the running system: its patients enrolled, its uploads published in order."""
+"""Replays a recording through the running system: enrols its patients, publishes its uploads."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def enrol(settings: Settings, patient_ids: Iterable[str], ward: str | None, default: str) -> int:
-    """Enrol a recording's patients; who is enrolled already stays as they are.
+    """Enrol a recording's patients; those who are enrolled already stay unchanged.
 
     Args:
-        ward: put all of them here, also who is enrolled elsewhere; None: the new ones into
-            ``default``, the others stay.
+        ward: enrol all of them in this ward, and move there who is enrolled elsewhere; None: the
+            new ones go to ``default``, the others stay.
+        default: the ward of new patients where ``ward`` is None.
 
     Returns:
         How many were new or moved.
     """
-
     with connect(settings, autocommit=True) as connection:
         known = set() if ward else {patient.patient_id for patient in list_patients(connection)}
         new = [
@@ -40,10 +40,10 @@ def enrol(settings: Settings, patient_ids: Iterable[str], ward: str | None, defa
 
 
 def paced(uploads: Iterable[Upload], speed: float | None) -> Iterator[Upload]:
-    """The uploads, each when its time has come: ``speed`` times faster than they were received.
+    """Yield each upload when it is due: ``speed`` times faster than they were received.
 
     Args:
-        speed: None: without waiting.
+        speed: above 0; None: without waiting.
     """
     first: datetime | None = None
     began = time.monotonic()
@@ -58,14 +58,17 @@ def paced(uploads: Iterable[Upload], speed: float | None) -> Iterator[Upload]:
 def publish(
     settings: Settings, uploads: Iterable[Upload], published: Callable[[Upload], None]
 ) -> None:
-    """Put uploads on the topic in order and tell each that the broker has.
+    """Publish uploads in order.
+
+    Args:
+        published: called with each upload that the broker has acknowledged.
 
     Raises:
-        UnavailableError: the broker did not take one. What came before it was told; the same
-            replay again changes nothing of that.
+        UnavailableError: the broker did not acknowledge one. Those before it were reported;
+            replaying the same recording again changes nothing of them.
     """
     publisher = Publisher(settings, "replay")
     try:
-        Feed(publisher, published).take(uploads)
+        Feed(publisher, published).publish(uploads)
     finally:
         publisher.close()

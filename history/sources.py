@@ -1,6 +1,6 @@
-"""Where the history to judge comes from: recordings, or what the database stored.
+"""Histories to play: recordings, or stored readings of the database.
 
-Both can be read as often as is needed and give the same uploads each time; neither is held.
+Both can be read repeatedly and give the same uploads each time; neither is kept in memory.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
@@ -35,24 +36,24 @@ class History(Protocol):
     """Uploads that can be read again."""
 
     sources: tuple[str, ...]
-    """What it is made of, in words that a report shows."""
+    """The names of its parts in reports."""
     one_by_one: bool
-    """Whether it comes patient by patient."""
+    """Whether uploads are ordered patient by patient."""
     left_out: int
-    """Faulty rows and measurements, once it was read to its end."""
+    """Number of faulty rows and measurements; known once it was read to its end."""
 
     def uploads(self) -> Iterator[Upload]:
-        """Each upload in the order of receipt, of all patients or of each."""
+        """Yield uploads in order of receipt: of all patients, or of each patient in turn."""
 
     def patients(self) -> frozenset[str]:
-        """Everyone who is in it."""
+        """The patients in it."""
 
     def expected(self) -> int | None:
-        """About how many readings there are, for a progress bar; None: not known."""
+        """Approximate number of readings, for a progress bar; None: unknown."""
 
 
 class Recordings:
-    """Files of readings, one after the other."""
+    """Files of readings, read one after the other."""
 
     one_by_one = False
 
@@ -79,14 +80,14 @@ class Recordings:
 
 
 class Stored:
-    """What the database holds of a range, patient by patient."""
+    """Stored readings of a range, patient by patient."""
 
     one_by_one = True
 
     def __init__(self, settings: Settings, wanted: Range):
         self._settings = settings
         self._wanted = wanted
-        self.sources: tuple[str, ...] = (_said(wanted),)
+        self.sources: tuple[str, ...] = (_describe_range(wanted),)
         self.left_out = 0
 
     def uploads(self) -> Iterator[Upload]:
@@ -104,77 +105,106 @@ class Stored:
         return None
 
 
-class Asked:
-    """What the options of a command say of the history. Each is None where it was not given."""
+@dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """The options of a command that select the history. None: not given."""
 
-    def __init__(
-        self,
+    from_store: bool
+    ward: str | None
+    patient: str | None
+    since: datetime | None
+    until: datetime | None
+
+    @classmethod
+    def parse(
+        cls,
         *,
         from_store: bool,
         ward: str | None,
         patient: str | None,
         since: str | None,
         until: str | None,
-    ):
-        self.from_store = from_store
-        self.ward, self.patient = ward, patient
-        self.since, self.until = moment(since, "--since"), moment(until, "--until")
+    ) -> HistoryOptions:
+        """Read the options as they were typed.
+
+        Raises:
+            InputError: ``since`` or ``until`` is no time.
+        """
+        return cls(
+            from_store=from_store,
+            ward=ward,
+            patient=patient,
+            since=parse_time(since, "--since"),
+            until=parse_time(until, "--until"),
+        )
 
 
-def chosen(settings: Settings, files: list[Path], asked: Asked) -> History:
-    """The history that a command's words name.
+def open_history(settings: Settings, files: list[Path], options: HistoryOptions) -> History:
+    """Open the history that a command's arguments and options select.
 
     Raises:
-        InputError: both or neither are named, or a range is given for files.
+        InputError: recordings and the store are both or neither selected, or a range is given for
+            recordings.
     """
-
-    narrowed = any((asked.ward, asked.patient, asked.since, asked.until))
-    if asked.from_store == bool(files):
+    narrowed = any((options.ward, options.patient, options.since, options.until))
+    if options.from_store == bool(files):
         _refuse("Name recordings or --from-store, one of the two.", "FILE")
     if files:
         if narrowed:
             _refuse("--ward, --patient, --since and --until go with --from-store.", "FILE")
         for path in files:
             if not path.is_file():
-                _refuse(f"{path} is not there.", "FILE", "Check its name.")
+                _refuse(f"{path} does not exist.", "FILE", "Check its name.")
         tolerance = timedelta(seconds=settings.future_tolerance_seconds)
         return Recordings(files, utc_now() + tolerance)
-    if asked.since and asked.until and asked.since >= asked.until:
+    if options.since and options.until and options.since >= options.until:
         _refuse("--since is not before --until.", "--since")
-    whose = (asked.patient,) if asked.patient else ()
-    return Stored(settings, Range(asked.ward, whose, asked.since, asked.until))
+    return Stored(
+        settings,
+        Range(
+            ward=options.ward,
+            patients=(options.patient,) if options.patient else (),
+            since=options.since,
+            until=options.until,
+        ),
+    )
 
 
 @contextmanager
-def watched(history: History, title: str) -> Iterator[Callable[[Upload], None]]:
-    """A progress bar on a terminal; elsewhere nothing. Call what it gives with each upload.
+def show_progress(history: History, title: str) -> Iterator[Callable[[Upload], None]]:
+    """Show a progress bar on a terminal; yields a function to call with each upload.
 
     Raises:
-        InputError: ``input.no_history``: not one reading came.
+        InputError: ``input.no_history``: the history had no reading.
     """
-
     console = Console(stderr=True)
     total = history.expected() if console.is_terminal else None
     readings = 0
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=total)
 
-        def take(upload: Upload) -> None:
+        def count_upload(upload: Upload) -> None:
             nonlocal readings
             readings += len(upload.measurements)
             progress.update(task, completed=readings)
 
-        yield take
+        yield count_upload
     if not readings:
         raise InputError(
-            f"There is no reading to judge in {', '.join(history.sources)}.",
+            f"There are no readings in {', '.join(history.sources)}.",
             code="input.no_history",
             how_to_fix="Check the file's rows with `vigil replay --offline`, or widen the range.",
         )
 
 
 def read_labels(path: Path, known: frozenset[str]) -> Mapping[str, list[Label]]:
-    """Labelled spans of patients: CSV with ``patient_id,start,end`` and perhaps ``label``.
+    """Read labelled spans of patients: CSV with ``patient_id,start,end`` and optionally ``label``.
+
+    Args:
+        known: the patients of the history.
+
+    Returns:
+        Patient → labels in the file's order.
 
     Raises:
         InputError: ``input.broken_labels``, with the line.
@@ -184,32 +214,31 @@ def read_labels(path: Path, known: frozenset[str]) -> Mapping[str, list[Label]]:
         with path.open(newline="", encoding="utf-8-sig") as text:
             rows = csv.DictReader(text)
             if not {"patient_id", "start", "end"} <= set(rows.fieldnames or ()):
-                _broken(path, 1, "its first line lacks one of patient_id, start, end")
+                _refuse_labels(path, 1, "its first line lacks one of patient_id, start, end")
             for row in rows:
                 patient, label = _label(path, rows.line_num, row)
                 if patient not in known:
-                    _broken(path, rows.line_num, f"{patient} has no reading in this history")
+                    _refuse_labels(path, rows.line_num, f"{patient} has no reading in this history")
                 labels.setdefault(patient, []).append(label)
     except OSError as error:
-        _broken(path, 0, f"it cannot be read: {error.strerror}")
+        _refuse_labels(path, 0, f"it cannot be read: {error.strerror}")
     except (UnicodeDecodeError, csv.Error):
-        _broken(path, 0, "it is not CSV in UTF-8")
+        _refuse_labels(path, 0, "it is not CSV in UTF-8")
     if not labels:
-        _broken(path, 1, "it holds no label")
+        _refuse_labels(path, 1, "it holds no label")
     return labels
 
 
 def _label(path: Path, line: int, row: dict[str, str | None]) -> tuple[str, Label]:
-
     start, end = time_of(row["start"] or ""), time_of(row["end"] or "")
     if start is None or end is None:
-        _broken(path, line, "start and end are times as 2026-11-21T06:00:00Z")
+        _refuse_labels(path, line, "start and end are times as 2026-11-21T06:00:00Z")
     if end < start:
-        _broken(path, line, "it ends before it starts")
+        _refuse_labels(path, line, "it ends before it starts")
     return row["patient_id"] or "", Label(start, end, row.get("label") or "")
 
 
-def _broken(path: Path, line: int, what: str) -> NoReturn:
+def _refuse_labels(path: Path, line: int, what: str) -> NoReturn:
     raise InputError(
         f"{path} cannot be used as labels: {what}.",
         code="input.broken_labels",
@@ -218,13 +247,12 @@ def _broken(path: Path, line: int, what: str) -> NoReturn:
     )
 
 
-def moment(word: str | None, option: str) -> datetime | None:
-    """The moment that an option names; None: it was not given.
+def parse_time(word: str | None, option: str) -> datetime | None:
+    """Read the time of an option; None: it was not given.
 
     Raises:
         InputError: it is no time.
     """
-
     if word is None:
         return None
     time = time_of(word) or time_of(f"{word}T00:00:00Z")
@@ -237,7 +265,7 @@ def _refuse(why: str, option: str, how_to_fix: str = "") -> NoReturn:
     raise InputError(why, code="input.wrong_type", field=option, how_to_fix=how_to_fix)
 
 
-def _said(wanted: Range) -> str:
+def _describe_range(wanted: Range) -> str:
     parts = ["stored readings"]
     parts += [f"of ward {wanted.ward}"] if wanted.ward else []
     parts += [f"of {', '.join(wanted.patients)}"] if wanted.patients else []

@@ -1,4 +1,4 @@
-"""Running everything here, from the command line: what ``vigil up`` and ``vigil demo`` share."""
+"""Runs everything on this machine from the command line: ``vigil up`` and ``vigil demo``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import typer
 
 from local import running
-from local.demo_remains import refuse_remains
-from local.purpose import settle
+from local.demo_remains import refuse_demo_access
+from local.purpose import claim_folder
 from local.revival import wait_for_room
 from local.runtime import Runtime, exclusive, kafka_home
 from store.database.migrate import migrate
@@ -24,7 +24,7 @@ from vigil.service.settings import Settings
 
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """An event that Ctrl-C, SIGTERM or a closed terminal sets; asking twice changes nothing."""
+    """Yield an event that Ctrl-C, SIGTERM or a closed terminal sets; repeats change nothing."""
     stop = threading.Event()
     before = {
         number: signal.signal(number, lambda *_: stop.set())
@@ -39,58 +39,69 @@ def stop_on_signal() -> Iterator[threading.Event]:
 
 @contextmanager
 def data_folder(named: Path | None) -> Iterator[Path]:
-    """The named folder, or one of the demo's own where Kafka keeps its log, or a passing one.
+    """Yield the data folder of a run.
 
-    Never the one that ``vigil up`` keeps its data in.
+    Without a name it is the demo's own where Apache Kafka is used, whose log is kept on disk, and a
+    temporary one otherwise; never the one in which ``vigil up`` keeps its data.
     """
     if named is not None:
         yield named
     elif kafka_home() is not None:
         yield Path(".vigil") / "demo"
     else:
-        passing = Path(tempfile.mkdtemp(prefix="vigil-data-"))
+        temporary = Path(tempfile.mkdtemp(prefix="vigil-data-"))
         try:
-            yield passing
+            yield temporary
         finally:
-            shutil.rmtree(passing, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
-def prepare(settings: Settings) -> None:
-    """Schema and topics: what every start makes sure of. Safe to repeat."""
-
+def prepare_database_and_topics(settings: Settings) -> None:
+    """Migrate the database and create missing topics, as at every start. Safe to repeat."""
     migrate(settings.database())
     create_topics(settings)
-    for found in find_differences(settings):
-        say(f"{found.topic} {found.what}. {found.how_to_fix}")
+    for found in differences(settings):
+        print_line(f"{found.topic} {found.what}. {found.how_to_fix}")
 
 
-def prepare_real(settings: Settings) -> None:
-    """The same, where nothing of a demonstration may be left."""
+def prepare_real_system(settings: Settings) -> None:
+    """Prepare database and topics, and refuse those in which a demonstration left access.
 
-    prepare(settings)
-    refuse_remains(settings)
+    Raises:
+        SettingsError: the demonstration's administrator or hub is active there.
+    """
+    prepare_database_and_topics(settings)
+    refuse_demo_access(settings)
 
 
-def say(line: str) -> None:
-    """One line to the person at the terminal, or to a file, whose disk may be full."""
+def print_line(line: str) -> None:
+    """Print a line to the terminal, or to a file whose disk may be full: then it is dropped."""
     with suppress(OSError):
         typer.echo(line)
 
 
-def run(
+def run_locally(
     settings: Settings,
     data: Path | None,
     prepare_all: Callable[[Settings], None],
     when_up: Callable[[Settings, threading.Event], None],
 ) -> None:
-    """Start everything, call ``when_up`` once it is ready, and stop on a signal."""
+    """Start everything, and stop it on a signal.
+
+    Args:
+        data: the data folder; None: see :func:`data_folder`.
+        prepare_all: called once broker and database answer; must be safe to repeat.
+        when_up: called once every service is ready.
+    """
     with stop_on_signal() as stop, data_folder(data) as folder:
-        wait_for_room(folder, say, stop)
+        wait_for_room(folder, print_line, stop)
         if stop.is_set():
             return
-        with exclusive(folder):  # first: nobody marks a folder that another one works in
-            settle(folder, demo=settings.demo)
-            runtime = Runtime(folder, settings, kafka_home(), say)
-            with running.announced(runtime.settings):
+        with exclusive(folder):  # first: a folder in use by another process is not marked
+            claim_folder(folder, demo=settings.demo)
+            runtime = Runtime(
+                data=folder, settings=settings, kafka_home=kafka_home(), print_line=print_line
+            )
+            with running.published_addresses(runtime.settings):
                 runtime.run(prepare_all, stop, lambda: when_up(runtime.settings, stop))
-    say("stopped; nothing is left running")
+    print_line("stopped; nothing is left running")

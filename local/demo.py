@@ -1,8 +1,9 @@
 """What the demonstration adds to a running Vigil: simulated people, a user, and their readings.
 
-The people's last two days are published as they would have come, and the last two weeks of whom
-something happens to over days; the last two hours are played faster than time, so that a visitor
-sees alerts open; from then on they live in real time and send through the door, as devices do.
+The people's last two days are published with the times at which they would have been received (the
+last two weeks for scenarios that last days); the last two hours are played faster than real time,
+so that a visitor sees alerts open; after that readings are sent to the gateway in real time, as
+devices send them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dashboard.auth.passwords import hash_password
 from history.publishing import Feed
 from ingest import simulator
 from local import command_line
-from local.demo_remains import HUB, PASSWORD, USER, refuse_real
+from local.demo_remains import HUB, PASSWORD, USER, refuse_real_data
 from store.database.connections import connect
 from store.people import patients, users
 from vigil.domain.encoding import encode
@@ -35,17 +36,18 @@ log = logs.get("demo")
 
 HISTORY = timedelta(days=2)
 LONG_HISTORY = timedelta(days=14)
-"""Of a person to whom something happens over days: it is judged against earlier nights."""
+"""Of a person whose scenario lasts days: it is compared with earlier nights."""
 PLAYED = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who is simulated, and how fast the last two hours go by."""
+    """Who is simulated, and how fast the last two hours are played."""
 
     patients: int
     seed: int
     speed: float
+    """How many times faster than real time."""
 
 
 class Demo:
@@ -60,28 +62,42 @@ class Demo:
         self._people: Sequence[Any] = ()
 
     def prepare(self, settings: Settings) -> None:
-        """Schema, topics, people, their hub and the demonstration's user. Safe to repeat."""
+        """Prepare schema, topics, people, their hub and the demonstration's user; repeatable.
 
-        if not self._own_database:  # its own stands in a folder that is marked
-            refuse_real(settings)
-        command_line.prepare(settings)
+        Raises:
+            SettingsError: the database has real patients or other users.
+        """
+        if not self._own_database:  # its own one is in a marked folder
+            refuse_real_data(settings)
+        command_line.prepare_database_and_topics(settings)
         self._enrol(settings)
 
     def _enrol(self, settings: Settings) -> None:
-
         self._people = simulator.patients(self._plan.patients, self._plan.seed, self._now)
         entries = [
-            patients.Patient(p.patient_id, p.ward, p.display_name, p.locale, synthetic=True)
+            patients.Patient(
+                patient_id=p.patient_id,
+                ward=p.ward,
+                display_name=p.display_name,
+                locale=p.locale,
+                synthetic=True,
+            )
             for p in self._people
         ]
         with connect(settings) as connection:
             patients.enrol_many(connection, entries)
             hub = patients.Device(HUB, label="Simulated devices")
             self._key = patients.add_device(connection, hub, replace=True)
-            users.add(connection, USER, hash_password(PASSWORD), "admin", "Demo nurse")
+            users.add(
+                connection,
+                user_id=USER,
+                password_hash=hash_password(PASSWORD),
+                role="admin",
+                display_name="Demo nurse",
+            )
 
     def start(self, settings: Settings, stop: threading.Event) -> None:
-        """Begin to feed."""
+        """Start sending readings, until ``stop`` is set."""
         threading.Thread(
             target=self._feed, args=(settings, stop), name="demo-feed", daemon=True
         ).start()
@@ -89,9 +105,9 @@ class Demo:
     def _feed(self, settings: Settings, stop: threading.Event) -> None:
         played_from = self._now - PLAYED
         publisher = Publisher(settings, "simulator")
-        feed = Feed(publisher, insist=stop)
+        feed = Feed(publisher, retry_until=stop)
         try:
-            feed.take(self._history(played_from))
+            feed.publish(self._history(played_from))
             moment = self._play(feed, played_from, stop)
         finally:
             publisher.close()
@@ -111,18 +127,18 @@ class Demo:
         return heapq.merge(*streams, key=attrgetter("received_at"))
 
     def _play(self, feed: Feed, start: datetime, stop: threading.Event) -> datetime:
-        """The last hours at ``speed`` times real time, until they have caught up with now."""
+        """Publish the last hours at ``speed`` times real time, until they reach the present."""
         at = start
         while at < self._clock() and not stop.wait(0.5):
             until = min(at + timedelta(seconds=0.5 * self._plan.speed), self._clock())
-            feed.take(self._between(at, until))
+            feed.publish(self._between(at, until))
             at = until
         return at
 
     def _live(self, settings: Settings, start: datetime, stop: threading.Event) -> None:
-        """Real time, through the door."""
+        """Send readings to the gateway in real time."""
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-        with httpx.Client(base_url=settings.public_url, headers=headers, timeout=10) as door:
+        with httpx.Client(base_url=settings.public_url, headers=headers, timeout=10) as gateway:
             at = start
             while not stop.wait(5):
                 until = self._clock()
@@ -132,9 +148,9 @@ class Demo:
                 try:
                     for first in range(0, len(readings), 1000):
                         body = encode({"readings": readings[first : first + 1000]})
-                        door.post("/v1/readings", content=body).raise_for_status()
-                except httpx.HTTPError as error:  # the same span again: ids make it harmless
-                    log.warning("the door did not take the readings", error=type(error).__name__)
+                        gateway.post("/v1/readings", content=body).raise_for_status()
+                except httpx.HTTPError as error:  # send the same span again: ids make it harmless
+                    log.warning("the gateway refused the readings", error=type(error).__name__)
                     continue
                 at = until
 

@@ -1,7 +1,7 @@
-"""What a demonstration leaves in a database, and that it stays apart from a real system's data.
+"""What a demonstration leaves in a database, and checks that keep it apart from real data.
 
-A data folder says what it is for (:mod:`local.purpose`). A database may be another server's,
-or have been filled before folders were marked, so it is asked itself.
+A data folder is marked (:mod:`local.purpose`). A database may be on another server, or older than
+the marks, so its content is checked.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ PASSWORD = "vigil-demo"  # noqa: S105  (the demonstration's, printed at its star
 HUB = "demo-hub"
 
 
-def remains(connection: Connection) -> tuple[str, ...]:
-    """The demonstration's ways in that are open in a database: its user, its hub."""
-
+def find_demo_access(connection: Connection) -> tuple[str, ...]:
+    """List the demonstration's credentials that are active in a database: its user, its hub."""
     with translated():
         user = connection.execute(
             "SELECT password_hash FROM users WHERE user_id = %s AND active", (USER,)
@@ -35,35 +34,32 @@ def remains(connection: Connection) -> tuple[str, ...]:
     return (*([f"user {USER}"] if known else []), *([f"device {HUB}"] if hub is not None else []))
 
 
-def refuse_remains(settings: Settings) -> None:
-    """Make sure that a real system's database has nothing of a demonstration.
+def refuse_demo_access(settings: Settings) -> None:
+    """Refuse a database that a demonstration left, before a real system starts on it.
 
     Raises:
-        SettingsError: it has the demonstration's administrator or hub.
+        SettingsError: the demonstration's administrator or hub is active.
     """
-
     with connect(settings) as connection:
-        found = remains(connection)
+        found = find_demo_access(connection)
     if found:
         raise SettingsError(
-            f"The database has what a demonstration left: {', '.join(found)}, of known secret.",
+            "The database has credentials of a demonstration, whose secret is known:"
+            f" {', '.join(found)}.",
             code="settings.demo_data",
             field="VIGIL_DATABASE_URL",
-            how_to_fix=(
-                "Start on another database or data folder (--data). To keep this one: "
-                "`vigil user"
-                f" disable {USER}` and `vigil device revoke {HUB}`; its patients are made up."
-            ),
+            how_to_fix="Start on another database or data folder (--data). To keep this one:"
+            f" `vigil user disable {USER}` and `vigil device revoke {HUB}`; its patients are"
+            " made up.",
         )
 
 
-def refuse_real(settings: Settings) -> None:
-    """Make sure that a database is new or a demonstration's, before a demonstration fills it.
+def refuse_real_data(settings: Settings) -> None:
+    """Refuse a database that is neither new nor a demonstration's, before one fills it.
 
     Raises:
         SettingsError: it has patients who are not made up, or other users.
     """
-
     with connect(settings, any_schema=True) as connection, translated():
         row = connection.execute("SELECT to_regclass('patients') AS there").fetchone()
         if row is None or row["there"] is None:

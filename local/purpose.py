@@ -1,8 +1,8 @@
-"""What a data folder is for: a demonstration or a real system, and never one after the other.
+"""What a data folder is for: a demonstration or a real system, never one after the other.
 
-A demonstration leaves an administrator whose password is printed, a hub that may send for
-everybody, and made-up patients. None of them may be found in a real system, and a demonstration
-must not add them to one. It marks its folder before it writes anything else there.
+A demonstration leaves an administrator whose password is printed, a hub that may send for every
+patient, and made-up patients. None of them may be in a real system, and a demonstration must not
+add them to one. It marks its folder before it writes anything else there.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from pathlib import Path
 from vigil.service.errors import SettingsError
 
 MARK = "demonstration"
-"""The file that says so."""
+"""The file that marks a demonstration's folder."""
 _TEXT = "vigil demo keeps its data here; vigil up does not start on it.\n"
 _HELD = (Path("postgres") / "PG_VERSION", Path("kafka") / "log", Path("deadletters"))
-"""What shows that a database, a log or dead letters were kept in a folder. A system on a server's
-database and broker keeps the last alone."""
+"""Traces of a database, a log or dead letters in a folder. A system that uses a server's database
+and broker keeps dead letters alone."""
 
 
-def settle(folder: Path, *, demo: bool) -> None:
-    """Make sure that a data folder is for this; a new one is marked if it is for a demonstration.
+def claim_folder(folder: Path, *, demo: bool) -> None:
+    """Check that a data folder is for this purpose; mark a new one for a demonstration.
 
     Raises:
-        SettingsError: it holds the other's data. Nothing was changed.
+        SettingsError: it holds data of the other purpose. Nothing was changed.
     """
     mark = folder / MARK
     if demo and not mark.exists():

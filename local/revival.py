@@ -1,8 +1,8 @@
-"""Starts again what supervisord has given up, for as long as Vigil runs.
+"""Restarts programs that supervisord has given up, for as long as Vigil runs.
 
-Supervisord gives up a program that dies at once a few times. A database whose disk is full does
-so, and is well again once there is room. Were everything ended then, readings that a broker in
-memory has acknowledged would be lost; so the rest goes on and waits.
+Supervisord gives up a program that exits at once several times. A database whose disk is full does
+that, and works again once there is room. If Vigil ended then, readings that a broker in memory has
+acknowledged would be lost, so the other programs keep running and wait.
 """
 
 from __future__ import annotations
@@ -19,74 +19,77 @@ from xmlrpc.client import Fault
 from local.supervisor import GIVEN_UP, RUNNING, State, Supervisor
 
 PAUSE = 5.0
-"""Seconds from one try to the next."""
+"""Seconds between two attempts."""
 REMINDER = 300.0
-"""Seconds after which what still holds is said once more."""
+"""Seconds after which a problem that persists is printed again."""
 ROOM = 64 << 20
-"""Bytes without which nothing is started: PostgreSQL begins its log in pieces of 16 MB."""
-KEPT = "Leave Vigil running: what the broker has acknowledged is stored once there is room."
+"""Free bytes below which nothing is started: PostgreSQL allocates its log in pieces of 16 MB."""
+KEEP_RUNNING = "Leave Vigil running: what the broker has acknowledged is stored once there is room."
 
 
 class Revival:
-    """Looks at disk and programs, says what keeps them down, and brings back what was given up.
+    """Watches disk and programs, reports why programs are down, and restarts them.
 
     Args:
         data: the folder whose disk must have room.
-        say: tells the person at the terminal one thing.
+        print_line: prints a line to the terminal.
     """
 
-    def __init__(self, supervisor: Supervisor, data: Path, say: Callable[[str], None]):
+    def __init__(self, supervisor: Supervisor, data: Path, print_line: Callable[[str], None]):
         self._supervisor = supervisor
         self._data = data
-        self._say = say
+        self._print_line = print_line
         self._next_try: dict[str, float] = {}
-        self._said: dict[str, float] = {}
+        self._next_report: dict[str, float] = {}
 
-    def see(self, states: Mapping[str, State]) -> None:
-        """Start what was given up, once in :data:`PAUSE` and not while the disk is full."""
+    def check_programs(self, states: Mapping[str, State]) -> None:
+        """Restart what was given up, every :data:`PAUSE` seconds while the disk is not full."""
         now = time.monotonic()
-        full = _full(self._data)
+        full = _describe_full_disk(self._data)
         if full:
-            self._say_once("the disk", f"{full} {KEPT}")
+            self._print_rate_limited("the disk", f"{full} {KEEP_RUNNING}")
         else:
-            self._said.pop("the disk", None)
+            self._next_report.pop("the disk", None)
         for name, state in states.items():
             if state.state == GIVEN_UP and now >= self._next_try.get(name, 0.0):
                 self._next_try[name] = now + PAUSE
                 self._revive(name, full=bool(full))
             elif state.state == RUNNING and now >= self._next_try.get(name, math.inf):
                 del self._next_try[name]
-                del self._said[name]
+                del self._next_report[name]
 
     def _revive(self, name: str, *, full: bool) -> None:
         if full:
-            self._say_once(name, f"{name} ended, and is started again once there is room")
+            self._print_rate_limited(name, f"{name} ended and is started again once there is room")
             return
-        last = self._supervisor.last_words(name)
-        self._say_once(name, f"{name} keeps dying, and is tried again. Its log ends with: {last}")
-        with suppress(Fault):  # it died again at once
+        last = self._supervisor.last_log_line(name)
+        self._print_rate_limited(
+            name, f"{name} keeps dying and is retried. Its log ends with: {last}"
+        )
+        with suppress(Fault):  # it exited again at once
             self._supervisor.start([name])
 
-    def _say_once(self, name: str, what: str) -> None:
+    def _print_rate_limited(self, name: str, what: str) -> None:
         now = time.monotonic()
-        if now >= self._said.get(name, 0.0):
-            self._said[name] = now + REMINDER
-            self._say(what)
+        if now >= self._next_report.get(name, 0.0):
+            self._next_report[name] = now + REMINDER
+            self._print_line(what)
 
 
-def wait_for_room(data: Path, say: Callable[[str], None], stop: threading.Event) -> None:
-    """Return once there is room to start in a folder, which need not be there yet, or at ``stop``.
+def wait_for_room(data: Path, print_line: Callable[[str], None], stop: threading.Event) -> None:
+    """Return once the disk of a folder has room, or at ``stop``; the folder need not exist yet.
 
-    On a full disk nothing may be begun: a file half written is found at the next start.
+    Nothing may be started on a full disk: a half-written file would be found at the next start.
     """
-    there = next(folder for folder in (data, *data.absolute().parents) if folder.exists())
-    if full := _full(there):
-        say(full)
-        while _full(there) and not stop.wait(1):
+    existing = next(folder for folder in (data, *data.absolute().parents) if folder.exists())
+    if full := _describe_full_disk(existing):
+        print_line(full)
+        while _describe_full_disk(existing) and not stop.wait(1):
             pass
 
 
-def _full(folder: Path) -> str:
+def _describe_full_disk(folder: Path) -> str:
+    """The message about a full disk; empty where there is room."""
     free = shutil.disk_usage(folder).free
     if free >= ROOM:
         return ""

@@ -1,8 +1,8 @@
-"""How a command typed in a second terminal finds the Vigil that runs in the first.
+"""How a command in a second terminal finds the Vigil that runs in the first.
 
-While it runs, ``vigil up`` or ``vigil demo`` keeps ``.vigil/running.env`` in its folder, readable
-by its owner alone, with the addresses of its broker, database and web process. Other commands
-started in the same folder take from it what their own environment does not say.
+While it runs, ``vigil up`` or ``vigil demo`` keeps ``.vigil/running.env`` in its working folder,
+readable by its owner alone, with the addresses of its broker, database and web process. Other
+commands in the same folder read from it the settings that their own environment lacks.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ ADDRESSES = ("VIGIL_KAFKA_BOOTSTRAP", "VIGIL_DATABASE_URL")
 
 
 @contextmanager
-def announced(settings: Settings) -> Iterator[None]:
-    """Keep the file for as long as the block runs."""
+def published_addresses(settings: Settings) -> Iterator[None]:
+    """Keep the file with the addresses while the block runs."""
     FILE.parent.mkdir(exist_ok=True)
     FILE.unlink(missing_ok=True)
     FILE.touch(mode=0o600)
@@ -43,11 +43,14 @@ def announced(settings: Settings) -> Iterator[None]:
         FILE.unlink(missing_ok=True)
 
 
-def adopt(environment: MutableMapping[str, str]) -> bool:
-    """Fill the environment from a running Vigil; True where there was one to take from.
+def adopt_addresses(environment: MutableMapping[str, str]) -> bool:
+    """Fill the environment with the addresses of a running Vigil.
 
-    An environment that names a broker or a database already is left alone, and so is one beside
-    the file of a process that was killed.
+    An environment that already names a broker or a database is left unchanged, and so is one where
+    the process that wrote the file no longer exists.
+
+    Returns:
+        True where there was a running Vigil.
     """
     if any(name in environment for name in ADDRESSES) or not FILE.exists():
         return False

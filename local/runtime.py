@@ -1,13 +1,12 @@
-"""Everything on one machine: start in order, watch, and stop so that nothing stays behind.
+"""Everything on one machine: start in order, watch, and stop without leaving processes behind.
 
-1. the broker and the database, side by side; wait until both answer
-2. ``prepare``: migrate, create topics, enrol (given by the command line; the kernel knows no
-   stage)
-3. the services, side by side; wait until each says it is ready
-4. watch: supervisord restarts what dies, and each restart is told; what it gives up is started
-   again later (:mod:`local.revival`). A broker that keeps nothing comes back with another
-   log: the services are stopped first, so that none brings it what it remembers of the old one (a
-   membership, a topic's name); then 1 to 3 are done again
+1. start the broker and the database in parallel; wait until both answer
+2. ``prepare``: migrate, create topics, enrol (passed in by the command line)
+3. start the services in parallel; wait until each reports that it is ready
+4. watch: supervisord restarts what dies, and each restart is printed; what supervisord gives up is
+   restarted later (:mod:`local.revival`). A broker with its log in memory comes back with a new
+   log: the services are stopped first, so that none uses what it remembers of the old log (a group
+   membership, a topic's id); then steps 1 to 3 are repeated
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ from local.supervisor import ENDED, GIVEN_UP, RUNNING, Program, Supervisor
 from vigil.service.errors import UnavailableError, VigilError
 from vigil.service.settings import Settings
 
-Say = Callable[[str], None]
-"""Tells the person at the terminal one thing."""
+PrintLine = Callable[[str], None]
+"""Prints a line to the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Service:
     """Where it answers ``/health/ready``."""
 
     def ready(self) -> bool:
-        """Whether it says that it can work."""
+        """Whether it reports that it can work."""
         try:
             with urlopen(
                 f"http://{parts.HOST}:{self.health_port}/health/ready", timeout=2
@@ -58,10 +57,10 @@ class Service:
 
 @contextmanager
 def exclusive(data: Path) -> Iterator[None]:
-    """Hold the data folder, so that no second runtime works in it.
+    """Lock the data folder, so that no second runtime uses it.
 
     Raises:
-        UnavailableError: another one does.
+        UnavailableError: another runtime uses it.
     """
     data.mkdir(parents=True, exist_ok=True)
     with (data / "lock").open("w") as handle:
@@ -77,11 +76,18 @@ def exclusive(data: Path) -> Iterator[None]:
 
 
 class Runtime:
-    """Runs Vigil on this machine; see the module's text for the order."""
+    """Runs Vigil on this machine; see the module's docstring for the order.
 
-    def __init__(self, data: Path, settings: Settings, kafka_home: Path | None, say: Say):
+    Args:
+        data: the data folder, locked by the caller (:func:`exclusive`).
+        kafka_home: an Apache Kafka distribution; None: the broker in memory.
+    """
+
+    def __init__(
+        self, *, data: Path, settings: Settings, kafka_home: Path | None, print_line: PrintLine
+    ):
         self._data = data.resolve()
-        self._say = say
+        self._print_line = print_line
         self._started = time.monotonic()
         self._parts = _needed_parts(self._data, settings, kafka_home)
         self.settings = _connected(self._data, settings, self._parts)
@@ -94,12 +100,10 @@ class Runtime:
         stop: threading.Event,
         when_up: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start everything, call ``when_up``, and keep it up until ``stop``.
+        """Start everything, call ``when_up``, and keep it running until ``stop``.
 
-        The caller holds the data folder (:func:`exclusive`).
-
-        Once it is up it does not end by itself: what a broker in memory has acknowledged would be
-        gone.
+        Once everything runs it does not end by itself: what a broker in memory has acknowledged
+        would be lost.
 
         Raises:
             UnavailableError: a part or a service did not come up, or the supervisor died.
@@ -107,21 +111,21 @@ class Runtime:
         logs = self._data / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         with Supervisor(self._programs(), logs, self._environment()) as supervisor:
-            revival = Revival(supervisor, self._data, self._say)
+            revival = Revival(supervisor, self._data, self._print_line)
             self._start_parts(supervisor, self._parts, stop)
             self._prepare_and_serve(supervisor, prepare, stop)
             if not stop.is_set():
                 when_up()
             while not stop.wait(0.5):
-                self._watch(supervisor, revival, prepare, stop)
-            self._say("stopping")
+                self._watch(supervisor, revival, prepare=prepare, stop=stop)
+            self._print_line("stopping")
 
     def _start_parts(
         self, supervisor: Supervisor, needed: Sequence[parts.Part], stop: threading.Event
     ) -> None:
         supervisor.start(part.name for part in needed)
         for part in needed:
-            self._await(supervisor, part.name, part.ready, stop)
+            self._wait_until_ready(supervisor, part.name, ready=part.ready, stop=stop)
 
     def _prepare_and_serve(
         self, supervisor: Supervisor, prepare: Callable[[Settings], None], stop: threading.Event
@@ -129,13 +133,18 @@ class Runtime:
         if stop.is_set():
             return
         prepare(self.settings)
-        self._say_done("database and topics prepared")
+        self._print_step("database and topics prepared")
         supervisor.start(service.name for service in self.services)
         for service in self.services:
-            self._await(supervisor, service.name, service.ready, stop)
+            self._wait_until_ready(supervisor, service.name, ready=service.ready, stop=stop)
 
-    def _await(
-        self, supervisor: Supervisor, name: str, ready: Callable[[], bool], stop: threading.Event
+    def _wait_until_ready(
+        self,
+        supervisor: Supervisor,
+        name: str,
+        *,
+        ready: Callable[[], bool],
+        stop: threading.Event,
     ) -> None:
         deadline = time.monotonic() + 120
         while not ready():
@@ -144,17 +153,18 @@ class Runtime:
             state = supervisor.states()[name].state
             if state == GIVEN_UP or time.monotonic() > deadline:
                 raise UnavailableError(
-                    f"{name} does not come up ({state.lower()}).",
+                    f"{name} does not start ({state.lower()}).",
                     code="unavailable.part",
-                    how_to_fix=f"Its log ends with: {supervisor.last_words(name)}",
+                    how_to_fix=f"Its log ends with: {supervisor.last_log_line(name)}",
                 )
         self._pids[name] = supervisor.states()[name].pid
-        self._say_done(name)
+        self._print_step(name)
 
     def _watch(
         self,
         supervisor: Supervisor,
         revival: Revival,
+        *,
         prepare: Callable[[Settings], None],
         stop: threading.Event,
     ) -> None:
@@ -168,38 +178,39 @@ class Runtime:
         for name, state in states.items():
             if state.state == RUNNING and state.pid != self._pids.get(name):
                 self._pids[name] = state.pid
-                self._say(f"{name} died and was started again")
-        revival.see(states)
-        for part in self._parts:  # whatever is restarted has ended, too, for a moment
+                self._print_line(f"{name} died and was started again")
+        revival.check_programs(states)
+        for part in self._parts:  # a part that is restarted is ENDED for a moment, too
             if not part.keeps_data and states[part.name].state == ENDED:
-                self._lost_log(supervisor, revival, part, prepare, stop)
+                self._restart_with_new_log(supervisor, revival, part, prepare=prepare, stop=stop)
 
-    def _lost_log(
+    def _restart_with_new_log(
         self,
         supervisor: Supervisor,
         revival: Revival,
         part: parts.Part,
+        *,
         prepare: Callable[[Settings], None],
         stop: threading.Event,
     ) -> None:
-        self._say(
-            f"{part.name} died, and what it held in memory with it; set KAFKA_HOME for one that"
-            " keeps it. Starting again"
+        self._print_line(
+            f"{part.name} died, and its data in memory are lost; set KAFKA_HOME for a broker that"
+            " keeps them on disk. Starting again"
         )
         while not stop.is_set():
             supervisor.stop([service.name for service in self.services])
             try:
                 self._start_parts(supervisor, [part], stop)
                 self._prepare_and_serve(supervisor, prepare, stop)
-            except VigilError as error:  # the database is away, too, or its disk is full
-                self._say(f"{error.message} {error.how_to_fix} Trying again")
-                revival.see(supervisor.states())
+            except VigilError as error:  # the database is unavailable, too, or its disk is full
+                self._print_line(f"{error.message} {error.how_to_fix} Trying again")
+                revival.check_programs(supervisor.states())
                 stop.wait(PAUSE)
             else:
                 return
 
-    def _say_done(self, what: str) -> None:
-        self._say(f"{time.monotonic() - self._started:5.1f} s  {what}")
+    def _print_step(self, what: str) -> None:
+        self._print_line(f"{time.monotonic() - self._started:5.1f} s  {what}")
 
     def _programs(self) -> Sequence[Program]:
         vigil = (sys.executable, "-m", "cli.main")
@@ -227,7 +238,7 @@ class Runtime:
 
 
 def _as_text(value: object) -> str:
-    """A setting's value as the environment spells it."""
+    """A setting's value as it is written in an environment variable."""
     match value:
         case SecretStr():
             return value.get_secret_value()
@@ -240,7 +251,7 @@ def _as_text(value: object) -> str:
 
 
 def _needed_parts(data: Path, settings: Settings, kafka_home: Path | None) -> list[parts.Part]:
-    """The parts to start: those that no setting names as running elsewhere."""
+    """The parts to start: those whose address no setting gives."""
     needed = []
     if "kafka_bootstrap" not in settings.model_fields_set:
         needed.append(parts.broker(data, kafka_home))
@@ -250,7 +261,7 @@ def _needed_parts(data: Path, settings: Settings, kafka_home: Path | None) -> li
 
 
 def _connected(data: Path, settings: Settings, running: Sequence[parts.Part]) -> Settings:
-    """The settings with the addresses of what we start, and a free port for the web."""
+    """The settings with the addresses of the parts that are started, and a free HTTP port."""
     changes: dict[str, object] = {}
     if "deadletter_dir" not in settings.model_fields_set:
         changes["deadletter_dir"] = data / "deadletters"

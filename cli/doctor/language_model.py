@@ -1,4 +1,4 @@
-"""What ``vigil doctor`` says of the language model: installed, whole, taught, and loading."""
+"""Checks of the language model: installed, complete, with its adapter, and loading."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXTRA = ("torch", "transformers", "gguf")
 
 
 def language_model(settings: Settings) -> Iterator[Finding]:
-    """The model that the settings name; it is started where ``VIGIL_LLM`` is on."""
+    """Check the model that the settings name; start it where ``VIGIL_LLM`` is on."""
     lacking: State = "wrong" if settings.llm else "note"
     if settings.llm_endpoint:
         yield _endpoint(settings, lacking)
@@ -27,13 +27,13 @@ def language_model(settings: Settings) -> Iterator[Finding]:
     absent = [name for name in EXTRA if find_spec(name) is None]
     if absent:
         how_to_fix = "pip install 'vigil[llm]'"
-        yield Finding(MODEL, lacking, f"not installed: {', '.join(absent)}", how_to_fix)
+        yield Finding(MODEL, lacking, f"not installed: {', '.join(absent)}", how_to_fix=how_to_fix)
         return
     try:
         found = [*(_other(settings) if settings.llm_model else _installed(settings))]
     except UnavailableError as error:
         part = ADAPTER if error.field == "explain/language_model/adapter" else MODEL
-        yield Finding(part, lacking, error.message, error.how_to_fix)
+        yield Finding(part, lacking, error.message, how_to_fix=error.how_to_fix)
         return
     yield from found
     if settings.llm:
@@ -41,7 +41,7 @@ def language_model(settings: Settings) -> Iterator[Finding]:
 
 
 def _endpoint(settings: Settings, lacking: State) -> Finding:
-    """Whether anything answers there; its key and what it says are not shown."""
+    """Check that the endpoint answers; neither its key nor its answer is shown."""
     from explain.language_model.endpoint import Endpoint, EndpointError
     from explain.language_model.reasons import FAILURE_REASONS
 
@@ -50,9 +50,11 @@ def _endpoint(settings: Settings, lacking: State) -> Finding:
     try:
         Endpoint(settings.llm_endpoint or "", settings.llm_endpoint_model or "", key).reach()
     except EndpointError as error:
-        why = f"{where}: {FAILURE_REASONS[error.reason]} ({error.detail})"
-        how_to_fix = "Check VIGIL_LLM_ENDPOINT, its model and key; alerts go out in template words."
-        return Finding(MODEL, lacking, why, how_to_fix)
+        why = f"{where}: {REASONS[error.reason]} ({error.detail})"
+        how_to_fix = (
+            "Check VIGIL_LLM_ENDPOINT, its model and key; alerts are sent with template texts."
+        )
+        return Finding(MODEL, lacking, why, how_to_fix=how_to_fix)
     return Finding(MODEL, "ok", f"{where}{_off(settings)}")
 
 
@@ -71,25 +73,27 @@ def _installed(settings: Settings) -> Iterator[Finding]:
     yield Finding(MODEL, "ok", f"{path}{_off(settings)}")
     manifest = check_adapter(SHIPPED, SMOLLM2.sha256)
     if manifest is None:
-        yield Finding(ADAPTER, "note", "there is none: the model is untuned", "Reinstall Vigil.")
+        yield Finding(
+            ADAPTER, "note", "there is none: the model is untuned", how_to_fix="Reinstall Vigil."
+        )
     else:
         yield Finding(ADAPTER, "ok", adapter_identity(manifest))
 
 
 def _loads(settings: Settings) -> Finding:
-    """Start it as the worker would, and end it."""
-    from explain.language_model.process import LanguageModelUnavailable, process_for_settings
-    from explain.language_model.reasons import FAILURE_REASONS
+    """Start it as the worker does, and stop it."""
+    from explain.language_model.process import ModelDown, for_settings
+    from explain.language_model.reasons import REASONS
 
     with closing(process_for_settings(settings, LOAD_SECONDS)) as process:
         try:
             process.start()
-        except LanguageModelUnavailable as down:
-            how_to_fix = "Alerts go out in template words meanwhile."
+        except ModelDown as down:
+            how_to_fix = "See the service's log; alerts are sent with template texts meanwhile."
             return Finding(
-                "model process", "wrong", f"{FAILURE_REASONS[down.reason]} ({down})", how_to_fix
+                "model process", "wrong", f"{REASONS[down.reason]} ({down})", how_to_fix=how_to_fix
             )
-        return Finding("model process", "ok", f"loads: {process.identity}")
+        return Finding("model process", "ok", f"loads: {process.model}")
 
 
 def _off(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""What ``vigil doctor`` says of time zones: which table each part has, and where they differ."""
+"""Checks of time zones: the version of each part's table, and where they differ."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SYSTEM = Path("/usr/share/zoneinfo/tzdata.zi")
 """The operating system's table; its first line is ``# version 2026f``."""
 MONTHS_BACK, MONTHS_AHEAD = 24, 18
-"""Over these months, one moment in each, offsets are compared."""
+"""The months in which offsets are compared, at one moment in each."""
 NAMED = 5
 UPDATE = "pip install --upgrade tzdata, and restart; PostgreSQL comes with its own or its system's."
 _ASK = """
@@ -33,7 +33,7 @@ _ASK = """
 
 
 def zones(settings: Settings) -> Iterator[Finding]:
-    """Python's table, the database's, and what pages take."""
+    """Check Python's table, the database's, and what the pages use."""
     from store.database.connections import connect, translated
 
     yield _python()
@@ -41,7 +41,7 @@ def zones(settings: Settings) -> Iterator[Finding]:
         with connect(settings, autocommit=True, any_schema=True) as connection, translated():
             yield from [*_database(connection)]
     except VigilError:
-        pass  # said by the database's own check
+        pass  # reported by the database's own check
     what = f"{table.VERSION}: the server sends them the offsets"
     yield Finding("zones of pages", "ok", what)
 
@@ -49,7 +49,9 @@ def zones(settings: Settings) -> Iterator[Finding]:
 def _python() -> Finding:
     if zoneinfo.TZPATH:
         what = f"read from {zoneinfo.TZPATH[0]}, not from the package tzdata {table.VERSION}"
-        return Finding("zones", "wrong", what, "Something set zoneinfo's path after the start.")
+        return Finding(
+            "zones", "wrong", what, how_to_fix="Something set zoneinfo's path after the start."
+        )
     own = f"{table.VERSION}, of the package tzdata"
     system = _system()
     other = f"; the system's {system} is not used" if system not in {"", table.VERSION} else ""
@@ -57,7 +59,7 @@ def _python() -> Finding:
 
 
 def _system() -> str:
-    """The version of the operating system's table; empty: it has none, or does not say."""
+    """The version of the operating system's table; empty: unknown."""
     try:
         with SYSTEM.open(encoding="ascii", errors="replace") as file:
             first = file.readline()
@@ -72,7 +74,10 @@ def _database(connection: Connection) -> Iterator[Finding]:
         named = row["TimeZone"] if row else "none"
         what = f"sessions are in {named}"
         yield Finding(
-            "zones of the database", "wrong", what, "Let `options` through to PostgreSQL."
+            "zones of the database",
+            "wrong",
+            what,
+            how_to_fix="Let `options` through to PostgreSQL.",
         )
         return
     names, moments = sorted(zoneinfo.available_timezones()), _moments()
@@ -88,13 +93,13 @@ def _database(connection: Connection) -> Iterator[Finding]:
         f"another table than {table.VERSION}: it differs in {len(differing)} of {len(names)} zones"
         f" ({', '.join(differing[:NAMED])}{more}). Vigil computes none there: sessions are in UTC"
     )
-    yield Finding("zones of the database", "note", what, UPDATE)
+    yield Finding("zones of the database", "note", what, how_to_fix=UPDATE)
 
 
 def differences(
     theirs: Mapping[str, list[int]], names: list[str], moments: list[datetime]
 ) -> list[str]:
-    """The zones whose offsets at these moments are not ours, or that are missing there."""
+    """The zones that are missing there or have other offsets at these moments."""
     return [name for name in names if theirs.get(name) != _ours(name, moments)]
 
 

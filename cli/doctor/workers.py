@@ -1,4 +1,4 @@
-"""What ``vigil doctor`` says of the workers: who runs, what troubles them, since when."""
+"""Checks of the workers: which run, what is wrong with them, since when."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from cli.doctor.finding import Finding, State, ago
+from cli.doctor.finding import Finding, State, format_age
 from vigil.service.errors import VigilError
 from vigil.service.health import ADVISORY, is_ready
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 SERVICES = ("detectors", "explain", "notify", "store")
 SILENT = timedelta(seconds=10)
-"""A process that said nothing for so long has died or hangs: it speaks every two seconds."""
+"""A process without a report for so long has died or hangs: it reports every two seconds."""
 RECENT = timedelta(minutes=10)
-"""So long a process that died is named where others do its work."""
+"""How long a process that died is listed where others do its work."""
 
 
 def workers(settings: Settings) -> Iterator[Finding]:
-    """Who was heard of last, and why alerts did not get better words."""
-    from vigil.composition.status_reader import read_statuses
+    """Check which workers run, and why alerts were not reworded."""
+    from vigil.composition.status_reader import newest
     from vigil.values.clock import utc_now
 
     try:
-        said = read_statuses(settings)
+        reports = newest(settings)
     except VigilError:
-        return  # said by the broker's own check
-    yield from judged(said, _before(settings), utc_now())
+        return  # reported by the broker's own check
+    yield from judged(reports, _last_seen(settings), utc_now())
 
 
-def _before(settings: Settings) -> dict[str, datetime]:
-    """Service → when it was last heard of, as the database has it: within a week."""
+def _last_seen(settings: Settings) -> dict[str, datetime]:
+    """Service → its newest report in the database, which keeps a week of them."""
     import psycopg
 
     from store.database.connections import connect
@@ -46,99 +46,106 @@ def _before(settings: Settings) -> dict[str, datetime]:
         with connect(settings, autocommit=True) as connection:
             lines = list_processes(connection, utc_now() - KEPT)
     except (VigilError, psycopg.errors.UndefinedTable):
-        return {}  # said by the database's own check
+        return {}  # reported by the database's own check
     return {line.service: line.time for line in reversed(lines)}
 
 
 def judged(
-    said: Sequence[LastStatus], before: Mapping[str, datetime], now: datetime
+    reports: Sequence[Said], last_seen: Mapping[str, datetime], now: datetime
 ) -> Iterator[Finding]:
-    """The findings of what the processes said last, the newest first.
+    """Yield the findings of the processes' newest reports.
 
     Args:
-        before: service → when it was last heard of, where that is longer ago.
+        reports: of each process, the newest first.
+        last_seen: service → its newest report in the database, which may be older.
     """
-    by_service: dict[str, list[LastStatus]] = defaultdict(list)
-    for each in said:
+    by_service: dict[str, list[Said]] = defaultdict(list)
+    for each in reports:
         by_service[each.status.service].append(each)
-    running = [each for each in said if _runs(each, now)]
-    if not running and all(each.status.ended for each in said):
-        last = "none was heard of within a week"
-        if said or before:
-            moment = said[0].received_at if said else max(before.values())
-            last = f"one was last heard of {ago(moment, now)}"
-        yield Finding("workers", "note", f"none runs; {last}", "vigil up")
+    running = [each for each in reports if _is_running(each, now)]
+    if not running and all(each.status.ended for each in reports):
+        last = "none was seen within a week"
+        if reports or last_seen:
+            moment = reports[0].heard if reports else max(last_seen.values())
+            last = f"one was last seen {format_age(moment, now)}"
+        yield Finding("workers", "note", f"none runs; {last}", how_to_fix="vigil up")
         return
     for service in sorted({*SERVICES, *by_service}):
-        yield from _service(service, by_service[service], before.get(service), now)
-    yield from _words(running)
+        yield from _service(service, by_service[service], last_seen=last_seen.get(service), now=now)
+    yield from _texts(running)
 
 
-def _runs(said: LastStatus, now: datetime) -> bool:
-    return not said.status.ended and now - said.received_at < SILENT
+def _is_running(report: Said, now: datetime) -> bool:
+    return not report.status.ended and now - report.heard < SILENT
 
 
 def _service(
-    service: str, said: Sequence[LastStatus], before: datetime | None, now: datetime
+    service: str, reports: Sequence[Said], *, last_seen: datetime | None, now: datetime
 ) -> Iterator[Finding]:
-    running = [each for each in said if _runs(each, now)]
+    running = [each for each in reports if _is_running(each, now)]
     for each in running:
         yield _process(each, now)
     if not running:
-        if not said:
-            last = "within a week" if before is None else f"since {ago(before, now)}"
-            what = f"no process runs; none was heard of {last}"
-        elif said[0].status.ended:
-            what = f"no process runs; {_name(said[0])} stopped {ago(said[0].received_at, now)}"
-        else:
-            since = ago(said[0].received_at, now)
-            what = f"no process runs; {_name(said[0])} was last heard of {since}"
-        yield Finding(service, "wrong", what, f"vigil run {service}")
+        what = f"no process runs; {_describe_last(reports, last_seen, now)}"
+        yield Finding(service, "wrong", what, how_to_fix=f"vigil run {service}")
         return
-    for each in said:
-        if each not in running and not each.status.ended and now - each.received_at < RECENT:
-            since = ago(each.received_at, now)
+    for each in reports:
+        if each not in running and not each.status.ended and now - each.heard < RECENT:
             yield Finding(
                 service,
                 "note",
-                f"{_name(each)} was last heard of {since}: it died, and others work",
-                "The log of that process says why.",
+                f"{_name(each)} was last seen {format_age(each.heard, now)}: it died, and others"
+                " do its work",
+                how_to_fix="See the log of that process.",
             )
 
 
-def _process(said: LastStatus, now: datetime) -> Finding:
-    status = said.status
-    heard = f"{_name(said)}, heard of {ago(said.received_at, now)}"
+def _describe_last(reports: Sequence[Said], last_seen: datetime | None, now: datetime) -> str:
+    """What is known of a service's last process."""
+    if reports:
+        newest = reports[0]
+        seen = "stopped" if newest.status.ended else "was last seen"
+        return f"{_name(newest)} {seen} {format_age(newest.heard, now)}"
+    if last_seen is None:
+        return "none was seen within a week"
+    return f"none was seen since {format_age(last_seen, now)}"
+
+
+def _process(report: Said, now: datetime) -> Finding:
+    status = report.status
+    seen = f"{_name(report)}, last seen {format_age(report.heard, now)}"
     if not status.trouble:
         lag = status.gauges.get("lag_messages")
         waiting = f"; {lag:.0f} messages wait" if lag else ""
-        return Finding(status.service, "ok", f"working{waiting} ({heard})")
+        return Finding(status.service, "ok", f"working{waiting} ({seen})")
     troubles = "; ".join(
-        f"{part}: {what.rstrip('.')}, since {ago(status.since.get(part, status.time), now)}"
+        f"{part}: {what.rstrip('.')}, since {format_age(status.since.get(part, status.time), now)}"
         for part, what in sorted(
             status.trouble.items(), key=lambda pair: (pair[0] in ADVISORY, pair)
         )
     )
     state: State = "note" if is_ready(status.trouble) else "wrong"
-    return Finding(status.service, state, f"{troubles} ({heard})", _mend(status.trouble))
+    return Finding(
+        status.service, state, f"{troubles} ({seen})", how_to_fix=_how_to_fix(status.trouble)
+    )
 
 
-def _mend(trouble: dict[str, str]) -> str:
+def _how_to_fix(trouble: dict[str, str]) -> str:
     if "stuck" in trouble or "transaction" in trouble:
         return "See “Where messages stand still” in docs/operations.md."
     return ""
 
 
-def _name(said: LastStatus) -> str:
-    return f"instance {said.status.instance[:8]}"
+def _name(report: Said) -> str:
+    return f"instance {report.status.instance[:8]}"
 
 
-def _words(running: Sequence[LastStatus]) -> Iterator[Finding]:
-    from explain.language_model.reasons import counted_failures
-    from store.workers.status_rows import sum_counters
+def _texts(running: Sequence[Said]) -> Iterator[Finding]:
+    from explain.language_model.reasons import counted
+    from store.workers.status_rows import summed
 
-    total = sum_counters(each.status for each in running)
-    for _, meaning, times in counted_failures(total):
-        yield Finding("words", "note", f"{times} times without the model: {meaning}")
+    total = summed(each.status for each in running)
+    for _, meaning, times in counted(total):
+        yield Finding("texts", "note", f"{times} times without the model: {meaning}")
     if refused := total["rewordings_refused"]:
-        yield Finding("words", "note", f"{refused} sentences of the model were refused")
+        yield Finding("texts", "note", f"{refused} sentences of the model were refused")

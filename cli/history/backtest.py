@@ -1,85 +1,124 @@
-"""``vigil backtest``: history through two configurations, and what would have been told."""
+"""``vigil backtest``: plays a history through two configurations and compares their alarms."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.files import put
+from cli.files import write_file
 from cli.history.history_options import Files, FromStore, OfPatient, OfWard, Since, Until
 from vigil.service.errors import InputError
 from vigil.service.settings import Settings
 
 if TYPE_CHECKING:
     from detectors.configuration.loading import DetectionConfig
+    from detectors.tuning.labels import Label
     from detectors.tuning.report import Configuration, Report
+    from history.sources import History
 
 LISTED = 10
-"""Gained and lost alarms that the terminal shows of each; the files hold all."""
+"""Number of gained and of lost alarms that the terminal shows; the files have all."""
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
-
-    @app.command()
-    def backtest(
-        files: Files = None,
-        *,
-        config: Annotated[
-            list[Path] | None,
-            typer.Option(
-                help="A detection file; twice: before and after. Once: the defaults are"
-                " before. Never: the defaults alone."
-            ),
-        ] = None,
-        out: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
-        as_json: Annotated[
-            Path | None, typer.Option("--json", help="Write everything here, for programs.")
-        ] = None,
-        labels: Annotated[
-            Path | None, typer.Option(help="CSV: patient_id,start,end[,label]; scores them too.")
-        ] = None,
-        silence: Annotated[bool, typer.Option("--silence", help="Judge missing data too.")] = False,
-        from_store: FromStore = False,
-        ward: OfWard = None,
-        patient: OfPatient = None,
-        since: Since = None,
-        until: Until = None,
-    ) -> None:
-        """Compare what two configurations would have told over the same history."""
-        from detectors.tuning.backtest import Backtest
-        from detectors.tuning.report import make
-        from history import sources as history
-
-        settings = Settings()
-        before, after = configurations(config or [])
-        asked = history.Asked(
-            from_store=from_store, ward=ward, patient=patient, since=since, until=until
-        )
-        source = history.chosen(settings, files or [], asked)
-        spans = history.read_labels(labels, source.patients()) if labels else None
-        run = Backtest(
-            before[0],
-            after[0] if after else None,
-            silence=silence,
-            one_by_one=source.one_by_one,
-        )
-        with history.watched(source, "playing") as seen:
-            for upload in source.uploads():
-                run.take(upload)
-                seen(upload)
-        report = make(run.outcome, before[1], after[1] if after else None, source.sources, spans)
-        write(report, out, as_json)
-        show(report, source.left_out)
+    app.command()(backtest)
 
 
-Named = tuple["DetectionConfig", "Configuration"]
+Configs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="A detection file; twice: before and after. Once: the defaults are before."
+        " Never: the defaults alone."
+    ),
+]
+Page = Annotated[Path | None, typer.Option(help="Write a page with plots here.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write everything here, for programs.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="CSV: patient_id,start,end[,label]; scores them, too.")
+]
+Silence = Annotated[bool, typer.Option("--silence", help="Judge missing data, too.")]
 
 
-def configurations(paths: list[Path]) -> tuple[Named, Named | None]:
-    """Before and after; after is None where one configuration is run alone.
+@dataclass(frozen=True, slots=True)
+class NamedConfiguration:
+    """A detection configuration with its name and hash in the report."""
+
+    detection: DetectionConfig
+    description: Configuration
+
+
+def backtest(
+    files: Files = None,
+    *,
+    config: Configs = None,
+    out: Page = None,
+    as_json: Json = None,
+    labels: Labels = None,
+    silence: Silence = False,
+    from_store: FromStore = False,
+    ward: OfWard = None,
+    patient: OfPatient = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Compare the alarms that two configurations would have given over the same history."""
+    from history import sources as history
+
+    before, after = load_configurations(config or [])
+    options = history.HistoryOptions.parse(
+        from_store=from_store, ward=ward, patient=patient, since=since, until=until
+    )
+    source = history.open_history(Settings(), files or [], options)
+    spans = history.read_labels(labels, source.patients()) if labels else None
+    report = play(source, before, after, silence=silence, labels=spans)
+    write_report(report, out, as_json)
+    print_report(report, source.left_out)
+
+
+def play(
+    source: History,
+    before: NamedConfiguration,
+    after: NamedConfiguration | None,
+    *,
+    silence: bool,
+    labels: Mapping[str, list[Label]] | None,
+) -> Report:
+    """Play a history through one or two configurations.
+
+    Args:
+        silence: judge missing data, too.
+        labels: patient → labelled spans, for the report.
+    """
+    from detectors.tuning.backtest import Backtest
+    from detectors.tuning.report import make
+    from history.sources import show_progress
+
+    run = Backtest(
+        before.detection,
+        after.detection if after else None,
+        silence=silence,
+        one_by_one=source.one_by_one,
+    )
+    with show_progress(source, "playing") as count_upload:
+        for upload in source.uploads():
+            run.take(upload)
+            count_upload(upload)
+    return make(
+        run.outcome,
+        before.description,
+        after.description if after else None,
+        sources=source.sources,
+        labels=labels,
+    )
+
+
+def load_configurations(paths: list[Path]) -> tuple[NamedConfiguration, NamedConfiguration | None]:
+    """Load the configurations before and after; after is None where one is run alone.
 
     Raises:
         InputError: more than two.
@@ -95,29 +134,30 @@ def configurations(paths: list[Path]) -> tuple[Named, Named | None]:
             field="--config",
             how_to_fix="Two configurations can be compared.",
         )
-    named: list[Named] = []
+    named: list[NamedConfiguration] = []
     for path in ([None] if len(paths) < 2 else []) + list(paths):
         found = load(path)
-        named.append((found, Configuration(str(path or "defaults"), found.config_hash)))
+        description = Configuration(str(path or "defaults"), found.config_hash)
+        named.append(NamedConfiguration(found, description))
     return named[0], named[1] if len(named) > 1 else None
 
 
-def write(report: Report, out: Path | None, as_json: Path | None) -> None:
-    """Write the files that were asked for; each appears once it is complete."""
+def write_report(report: Report, out: Path | None, as_json: Path | None) -> None:
+    """Write the files that the options name; each appears once it is complete."""
     import msgspec
 
     from cli.history import backtest_page
 
     if as_json is not None:
         encoded = msgspec.json.encode(report, order="deterministic")
-        put(as_json, msgspec.json.format(encoded, indent=1) + b"\n")
+        write_file(as_json, msgspec.json.format(encoded, indent=1) + b"\n")
     if out is not None:
-        put(out, backtest_page.page(report).encode())
+        write_file(out, backtest_page.render_page(report).encode())
 
 
-def show(report: Report, left_out: int) -> None:
-    """Say the result on the terminal."""
-    from cli.tables import show as table
+def print_report(report: Report, left_out: int) -> None:
+    """Print the result on the terminal."""
+    from cli.tables import print_table
 
     counted = report.counted
     typer.echo(
@@ -138,13 +178,13 @@ def show(report: Report, left_out: int) -> None:
             row += [f"{rate.after_per_patient_day:.3f}", f"{rate.difference:+.3f}", span]
         rows.append(row)
     typer.echo("\nalarms per patient-day")
-    table(headings, rows, "no alarms")
-    _show_labels(report)
+    print_table(headings, rows, "no alarms")
+    _print_labels(report)
     if report.after:
-        _show_differences(report)
+        _print_differences(report)
 
 
-def _show_labels(report: Report) -> None:
+def _print_labels(report: Report) -> None:
     for name, rows in (("before", report.found_before), ("after", report.found_after)):
         for row in rows:
             rate = "–" if row.sensitivity is None else f"{row.sensitivity:.3f}"
@@ -155,9 +195,9 @@ def _show_labels(report: Report) -> None:
             )
 
 
-def _show_differences(report: Report) -> None:
+def _print_differences(report: Report) -> None:
     typer.echo(
-        f"\ngained {len(report.gained)}, lost {len(report.lost)}, told otherwise"
+        f"\ngained {len(report.gained)}, lost {len(report.lost)}, changed"
         f" {len(report.changed)}, split {len(report.split)}, joined {len(report.joined)},"
         f" alike {report.same}; high priority"
         f" {'unchanged' if report.high_unchanged else 'CHANGED'}"
@@ -165,7 +205,9 @@ def _show_differences(report: Report) -> None:
     for word, alarms in (("gained", report.gained), ("lost", report.lost)):
         for alarm in alarms[:LISTED]:
             worst = "" if alarm.extreme is None else f", worst {alarm.extreme:g}"
-            told = alarm.told_at.strftime("%Y-%m-%dT%H:%M:%SZ")
-            typer.echo(f"  {word} {alarm.patient_id} {told} {alarm.kind} ({alarm.priority}{worst})")
+            announced = alarm.told_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+            typer.echo(
+                f"  {word} {alarm.patient_id} {announced} {alarm.kind} ({alarm.priority}{worst})"
+            )
         if len(alarms) > LISTED:
             typer.echo(f"  … {len(alarms) - LISTED} more {word}")

@@ -1,14 +1,14 @@
-"""A backtest's report as one HTML file: pictures by plotly, the same in tables, nothing fetched.
+"""A backtest's report as one HTML file: plots by plotly and the same in tables; nothing is fetched.
 
-Equal reports give equal bytes. It is read in light and in dark, and where scripts do not run the
-tables alone say everything.
+Equal reports give equal bytes. It adapts to light and dark, and the tables have everything where
+scripts do not run.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 PAGES = Path(__file__).with_name("pages")
 PATIENTS_AT_MOST = 60
-"""In the timeline: those with the most differences."""
+"""Patients in the timeline: those with the most differences."""
 ROWS_AT_MOST = 500
-"""In each list; the JSON file holds all."""
+"""Rows in each list; the JSON file has all."""
 PATTERNS = {"high": "", "medium": "/", "low": "."}
-"""Of the bars: colour is never the only sign."""
+"""Patterns of the bars: colour is never the only sign."""
 
 
-def page(report: Report) -> str:
-    """The file's text."""
+def render_page(report: Report) -> str:
+    """Render the file's text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from plotly.offline import get_plotlyjs
 
@@ -54,7 +54,7 @@ def page(report: Report) -> str:
 
 
 def bars(report: Report) -> dict[str, Any]:
-    """Alarms per patient-day by kind and priority; the second configuration under the first."""
+    """A plot of alarms per patient-day by kind and priority, before and after."""
     rates = [rate for rate in report.rates if rate.kind != "all"]
     kinds = list(dict.fromkeys(rate.kind for rate in rates))
     sides = ("before", "after") if report.after else ("before",)
@@ -82,12 +82,12 @@ def bars(report: Report) -> dict[str, Any]:
 
 
 def timeline(report: Report) -> dict[str, Any]:
-    """When each patient's alarms were gained, lost or changed."""
+    """A plot of when each patient's alarms were gained, lost or changed."""
     shown = _differing(report)[:PATIENTS_AT_MOST]
     changed = [(c, c.after) for c in report.changed]
     marks: list[tuple[str, str, list[Listed], list[str]]] = [
-        ("gained", "triangle-up", *_told(report.gained)),
-        ("lost", "triangle-down-open", *_told(report.lost)),
+        ("gained", "triangle-up", *_with_texts(report.gained)),
+        ("lost", "triangle-down-open", *_with_texts(report.lost)),
         ("changed", "diamond-open", [a for _, a in changed], [_change(c) for c, _ in changed]),
     ]
     traces = []
@@ -108,7 +108,7 @@ def timeline(report: Report) -> dict[str, Any]:
         )
     span = [moment(report.counted.first), moment(report.counted.last)]
     layout = {
-        "xaxis": {"title": {"text": "time told (UTC)"}, "automargin": True, "range": span},
+        "xaxis": {"title": {"text": "time of the alarm (UTC)"}, "automargin": True, "range": span},
         "showlegend": True,
         "yaxis": {
             "type": "category",
@@ -121,7 +121,7 @@ def timeline(report: Report) -> dict[str, Any]:
 
 
 def label(kind: str) -> str:
-    """What the care team reads."""
+    """The label that the care team reads."""
     return "All kinds" if kind == "all" else KINDS[kind].label
 
 
@@ -135,7 +135,7 @@ def moment(time: Any) -> str:
 
 
 def later(seconds: float) -> str:
-    """How much later, in words.
+    """Format how much later something is.
 
     >>> later(-90), later(0), later(7200)
     ('1.5 min earlier', 'at the same time', '2 h later')
@@ -147,7 +147,7 @@ def later(seconds: float) -> str:
     return f"{how} {'later' if seconds > 0 else 'earlier'}"
 
 
-def _told(alarms: Iterable[Listed]) -> tuple[list[Listed], list[str]]:
+def _with_texts(alarms: Iterable[Listed]) -> tuple[list[Listed], list[str]]:
     kept = list(alarms)
     return kept, [f"{label(a.kind)}, {a.priority} priority" for a in kept]
 
@@ -164,8 +164,7 @@ def _differing(report: Report) -> list[str]:
     listed: tuple[Listed, ...] = report.gained + report.lost
     count = Counter(alarm.patient_id for alarm in listed)
     count.update(change.after.patient_id for change in report.changed)
-    by: Callable[[str], tuple[int, str]] = lambda patient: (-count[patient], patient)  # noqa: E731
-    return sorted(count, key=by)
+    return sorted(count, key=lambda patient: (-count[patient], patient))
 
 
 def _figure(

@@ -1,4 +1,4 @@
-"""``vigil budget``: alarms per patient-day against what a ward and a patient can bear."""
+"""``vigil budget``: alarms per patient-day compared with the budget of a ward and a patient."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def report(
 
     settings = Settings()
     detection = load(config or settings.detection_config)
-    asked = history.Asked(
+    options = history.HistoryOptions.parse(
         from_store=from_store, ward=ward, patient=patient, since=since, until=until
     )
-    source = history.chosen(settings, files or [], asked)
+    source = history.open_history(settings, files or [], options)
     run = Backtest(detection, one_by_one=source.one_by_one)
-    for upload in _watched(source, "playing"):
+    for upload in _uploads(source, "playing"):
         run.take(upload)
     alarms, watched = run.outcome.before.alarms(), run.outcome.days.watched()
-    _show("ward", by_ward(detection, alarms, watched))
+    _print_loads("ward", by_ward(detection, alarms, watched))
     typer.echo()
-    _show("patient", by_patient(detection, alarms, watched)[:PATIENTS])
+    _print_loads("patient", by_patient(detection, alarms, watched)[:PATIENTS])
 
 
 def propose(
@@ -79,30 +79,30 @@ def propose(
     until: Until = None,
 ) -> None:
     """Propose looser medium and low limits for who is over the budget. Changes nothing."""
-    from cli.files import put
+    from cli.files import write_file
     from detectors.tuning.proposal import propose as search
     from history import proposal_files
     from history import sources as history
 
     settings = Settings()
-    operator = proposal_files.operator_file(config or settings.detection_config)
-    asked = history.Asked(
+    operator = proposal_files.read_operator_file(config or settings.detection_config)
+    options = history.HistoryOptions.parse(
         from_store=from_store, ward=ward, patient=patient, since=since, until=until
     )
-    source = history.chosen(settings, files or [], asked)
+    source = history.open_history(settings, files or [], options)
     passes = 0
 
     def uploads() -> Iterator[Upload]:
         nonlocal passes
         passes += 1
-        yield from _watched(source, f"playing, pass {passes}")
+        yield from _uploads(source, f"playing, pass {passes}")
 
     proposal, loads = search(
         operator.tables, operator.digest, uploads, source.sources, one_by_one=source.one_by_one
     )
-    _show("ward", loads)
-    put(out, proposal_files.to_text(proposal).encode())
-    _say(proposal, out)
+    _print_loads("ward", loads)
+    write_file(out, proposal_files.format_proposal(proposal).encode())
+    _print_proposal(proposal, out)
 
 
 def approve(
@@ -126,22 +126,22 @@ def approve(
     for change in approved.changes:
         name = ".".join((*change.table, change.key))
         typer.echo(f"{name}: {change.before:g} → {change.after:g}")
-    typer.echo(f"{target} is changed, and {proposal_files.log_of(target)} says by whom.")
-    typer.echo("Not in force yet: start the detectors anew (`docker compose restart detectors`).")
+    typer.echo(f"{target} is changed; {proposal_files.approval_log(target)} records by whom.")
+    typer.echo("Not in force yet: restart the detectors (`docker compose restart detectors`).")
 
 
-def _watched(source: History, title: str) -> Iterator[Upload]:
-    """The history with a progress bar, once."""
+def _uploads(source: History, title: str) -> Iterator[Upload]:
+    """Yield the history's uploads, with a progress bar."""
     from history import sources as history
 
-    with history.watched(source, title) as seen:
+    with history.show_progress(source, title) as seen:
         for upload in source.uploads():
             yield upload
             seen(upload)
 
 
-def _show(what: str, loads: list[Load]) -> None:
-    from cli.tables import show
+def _print_loads(what: str, loads: list[Load]) -> None:
+    from cli.tables import print_table
 
     headings = (
         what,
@@ -168,10 +168,10 @@ def _show(what: str, loads: list[Load]) -> None:
         )
         for load in loads
     ]
-    show(headings, rows, f"no {what} with an alarm")
+    print_table(headings, rows, f"no {what} with an alarm")
 
 
-def _say(proposal: Proposal, out: Path) -> None:
+def _print_proposal(proposal: Proposal, out: Path) -> None:
     for row in proposal.predicted:
         end = "" if row.met else f"; cannot be met, {row.least:.3f} at the bounds: no change"
         typer.echo(
@@ -182,9 +182,9 @@ def _say(proposal: Proposal, out: Path) -> None:
         name = ".".join((*change.table, change.key))
         typer.echo(f"  {name}: {change.before:g} → {change.after:g}")
     typer.echo(
-        f"{len(proposal.changes)} changes, {len(proposal.lost)} alarms not told any more,"
-        f" {len(proposal.told_otherwise)} told otherwise; {proposal.high.alarms} at high priority,"
-        f" unchanged. {out} holds all of it."
+        f"{len(proposal.changes)} changes, {len(proposal.lost)} alarms no longer given,"
+        f" {len(proposal.told_otherwise)} changed; {proposal.high.alarms} at high priority,"
+        f" unchanged. {out} has the details."
     )
     if proposal.changes:
-        typer.echo("Nothing is changed until a person says so: `vigil budget approve`.")
+        typer.echo("Nothing is changed until a person approves it: `vigil budget approve`.")

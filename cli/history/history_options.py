@@ -1,4 +1,4 @@
-"""What the commands that play history are told of it: recordings, or which part of the store."""
+"""Options that select the history to play: recordings, or a part of the stored readings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Files = Annotated[
     list[Path] | None, typer.Argument(metavar="[FILE…]", help="Recordings: CSV, or CSV.gz.")
 ]
 FromStore = Annotated[
-    bool, typer.Option("--from-store", help="What the database holds, not files.")
+    bool, typer.Option("--from-store", help="Stored readings of the database instead of files.")
 ]
 OfWard = Annotated[str | None, typer.Option("--ward", help="Stored patients of this ward.")]
 OfPatient = Annotated[str | None, typer.Option("--patient", help="This stored patient.")]

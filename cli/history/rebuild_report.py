@@ -1,4 +1,4 @@
-"""What a rebuild found, on the terminal and as JSON lines. No values: ids, kinds, times."""
+"""The result of a rebuild, on the terminal and as JSON lines: ids, kinds and times, no values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.tables import show
+from cli.tables import print_table
 from history.difference import VERDICTS, Compared, Episode
 from vigil.domain.ids import timestamp
 
@@ -20,9 +20,9 @@ LISTED = 10
 """Differences, and patients who have any, that the terminal names; ``--out`` has all."""
 
 
-def tell(outcome: Outcome) -> None:
-    """The comparison: what made both, how many are alike, and the first differences."""
-    _tell_makers(outcome)
+def print_comparison(outcome: Outcome) -> None:
+    """Print the comparison: what made both sides, how many are alike, the first differences."""
+    _print_makers(outcome)
     for why, steps in sorted(outcome.left_out.items()):
         typer.echo(f"not compared: {_steps(steps)} {why}")
     different = outcome.different
@@ -46,10 +46,10 @@ def tell(outcome: Outcome) -> None:
         typer.echo(f"… {len(different) - LISTED} more; --out FILE.jsonl writes all")
 
 
-def played(said: str, spans: dict[str, Span], shadow: str) -> str:
-    """What was played, in a line."""
+def describe_played(description: str, spans: dict[str, Span], shadow: str) -> str:
+    """Describe in one line what was played."""
     readings = sum(span.readings for span in spans.values())
-    line = f"{said}: {readings} readings of {len(spans)} patients played into {shadow}"
+    line = f"{description}: {readings} readings of {len(spans)} patients played into {shadow}"
     if spans:
         first = min(span.first for span in spans.values())
         reached = max(span.reached for span in spans.values())
@@ -57,12 +57,12 @@ def played(said: str, spans: dict[str, Span], shadow: str) -> str:
     return line
 
 
-def lines(outcome: Outcome, said: str) -> Iterator[dict[str, Any]]:
-    """A summary, then each difference."""
+def difference_lines(outcome: Outcome, description: str) -> Iterator[dict[str, Any]]:
+    """Yield a summary, then each difference."""
     counted = Counter(one.verdict for one in outcome.compared)
     yield {
         "type": "summary",
-        "history": said,
+        "history": description,
         **{verdict.replace(" ", "_"): counted[verdict] for verdict in VERDICTS},
         "not_compared": dict(sorted(outcome.left_out.items())),
         "live_made_by": dict(sorted(outcome.live_by.items())),
@@ -76,7 +76,7 @@ def lines(outcome: Outcome, said: str) -> Iterator[dict[str, Any]]:
             "kind": one.kind,
             "live": _episode(one.live),
             "shadow": _episode(one.shadow),
-            "changes": [change.said for change in one.changes],
+            "changes": [change.text for change in one.changes],
         }
 
 
@@ -93,7 +93,7 @@ def _episode(episode: Episode | None) -> dict[str, Any] | None:
     }
 
 
-def _tell_makers(outcome: Outcome) -> None:
+def _print_makers(outcome: Outcome) -> None:
     live, shadow = outcome.live_by, outcome.shadow_by
     if not live or not shadow or live.keys() == shadow.keys():
         return
@@ -117,19 +117,17 @@ def _table(heading: str, compared: Iterable[Compared], group: Any) -> None:
         for name, counted in sorted(groups.items())
     ]
     typer.echo("")
-    show((heading, *VERDICTS), rows[:LISTED] if heading == "patient" else rows, "")
+    print_table((heading, *VERDICTS), rows[:LISTED] if heading == "patient" else rows, "")
     if heading == "patient" and len(rows) > LISTED:
         typer.echo(f"… {len(rows) - LISTED} more patients")
 
 
 def _line(one: Compared) -> str:
-    known = one.live or one.shadow
-    assert known is not None  # noqa: S101  (one of the two is there)
-    last = known.last
+    last = one.present.last
     who = f"{one.patient_id} {one.kind} {last.event_id}"
     if one.verdict == "changed":
-        said = [change.said for change in one.changes]
-        return f"{who} changed: {'; '.join(said[:3])}{'; …' if len(said) > 3 else ''}"
+        texts = [change.text for change in one.changes]
+        return f"{who} changed: {'; '.join(texts[:3])}{'; …' if len(texts) > 3 else ''}"
     end = "open" if last.ended_at is None else timestamp(last.ended_at)
     where = "only live" if one.verdict == "only live" else "only in the shadow"
     return f"{who} {where}: {last.priority}, {timestamp(last.onset)} to {end}"

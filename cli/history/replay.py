@@ -1,4 +1,4 @@
-"""``vigil replay``: a recording through the system, or through detection alone."""
+"""``vigil replay``: plays a recording through the system, or through detection and wording."""
 
 from __future__ import annotations
 
@@ -24,51 +24,52 @@ SHOWN_REFUSALS = 10
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
-
-    @app.command()
-    def replay(
-        files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, or CSV.gz.")],
-        speed: Annotated[
-            str, typer.Option(help="So many times faster than time; `max`: at once.")
-        ] = "max",
-        ward: Annotated[
-            str | None,
-            typer.Option(help=f"Ward of its patients. [default: {DEFAULT_WARD}, for new ones]"),
-        ] = None,
-        shift_to_now: Annotated[
-            bool, typer.Option("--shift-to-now", help="Move it so that its newest row is now.")
-        ] = False,
-        offline: Annotated[
-            bool, typer.Option("--offline", help="In this process: no broker, no database.")
-        ] = False,
-        out: Annotated[
-            Path | None,
-            typer.Option(help="Where --offline writes events and alerts. [default: stdout]"),
-        ] = None,
-        silence: Annotated[
-            bool, typer.Option("--silence", help="Offline: judge missing data too.")
-        ] = False,
-    ) -> None:
-        """Replay recordings through the system, or offline through detection and wording alone."""
-        if offline:
-            if speed != "max" or ward is not None or shift_to_now:
-                raise typer.BadParameter(
-                    "--speed, --ward and --shift-to-now are about the running system;"
-                    " --offline asks no clock."
-                )
-            _offline(files, out, silence)
-        else:
-            if out is not None or silence:
-                raise typer.BadParameter(
-                    "--out and --silence need --offline. What the running system makes of a"
-                    " recording is on the topics: see `vigil topics`."
-                )
-            factor = _factor(speed)
-            for path in files:
-                _online(path, factor, ward, shift_to_now)
+    app.command()(replay)
 
 
-def _factor(speed: str) -> float | None:
+def replay(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, or CSV.gz.")],
+    speed: Annotated[
+        str, typer.Option(help="How many times faster than real time; `max`: without waiting.")
+    ] = "max",
+    ward: Annotated[
+        str | None,
+        typer.Option(help=f"Ward of its patients. [default: {DEFAULT_WARD}, for new ones]"),
+    ] = None,
+    shift_to_now: Annotated[
+        bool, typer.Option("--shift-to-now", help="Shift times so that the newest row is now.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="In this process: no broker, no database.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where --offline writes events and alerts. [default: stdout]"),
+    ] = None,
+    silence: Annotated[
+        bool, typer.Option("--silence", help="Offline: judge missing data too.")
+    ] = False,
+) -> None:
+    """Replay recordings through the system, or offline through detection and wording alone."""
+    if offline:
+        if speed != "max" or ward is not None or shift_to_now:
+            raise typer.BadParameter(
+                "--speed, --ward and --shift-to-now are for the running system;"
+                " --offline reads no clock."
+            )
+        _offline(files, out, silence)
+    else:
+        if out is not None or silence:
+            raise typer.BadParameter(
+                "--out and --silence need --offline. The running system writes the events of a"
+                " recording to its topics: see `vigil topics`."
+            )
+        factor = _parse_speed(speed)
+        for path in files:
+            _online(path, speed=factor, ward=ward, shift_to_now=shift_to_now)
+
+
+def _parse_speed(speed: str) -> float | None:
     if speed == "max":
         return None
     try:
@@ -87,21 +88,21 @@ def _offline(files: list[Path], out: Path | None, silence: bool) -> None:
 
     settings = Settings()
     detection = config.load(settings.detection_config)
-    report = Report(on_refusal=Teller())
+    report = Report(on_refusal=RefusalPrinter())
     uploads = (
         upload
         for path in files
-        for upload in read_uploads(path, report=report, latest=_latest(settings))
+        for upload in read_uploads(path, report=report, latest=_latest_accepted_time(settings))
     )
-    phrases, events = offline.phrasebook(settings), 0
-    with _sink(out) as sink:
+    phrases, events = offline.shipped_phrasebook(settings), 0
+    with _open_output(out) as sink:
         for event in offline.detect(uploads, detection, silence=silence):
-            sink.writelines(offline.lines(event, phrases))
+            sink.writelines(offline.event_lines(event, phrases))
             events += 1
-    _tell(report, f"events {events}, alerts {events}")
+    _print_report(report, f"events {events}, alerts {events}")
 
 
-def _online(path: Path, speed: float | None, ward: str | None, shift_to_now: bool) -> None:
+def _online(path: Path, *, speed: float | None, ward: str | None, shift_to_now: bool) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -113,9 +114,9 @@ def _online(path: Path, speed: float | None, ward: str | None, shift_to_now: boo
     shift = timedelta(0)
     if shift_to_now and found.newest is not None:
         shift = utc_now().replace(microsecond=0) - found.newest
-    new = replaying.enrol(settings, found.patients, ward, DEFAULT_WARD)
+    new = replaying.enrol(settings, found.patients, ward=ward, default=DEFAULT_WARD)
     typer.echo(f"{path}: {found.rows} rows, {len(found.patients)} patients, {new} enrolled now")
-    report = Report(on_refusal=Teller())
+    report = Report(on_refusal=RefusalPrinter())
     readings = 0
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("replaying", total=found.rows)
@@ -125,18 +126,20 @@ def _online(path: Path, speed: float | None, ward: str | None, shift_to_now: boo
             readings += len(upload.measurements)
             progress.update(task, completed=report.rows)
 
-        uploads = read_uploads(path, report=report, latest=_latest(settings), shift=shift)
+        uploads = read_uploads(
+            path, report=report, latest=_latest_accepted_time(settings), shift=shift
+        )
         replaying.publish(settings, replaying.paced(uploads, speed), published)
-    _tell(report, f"readings published {readings}")
+    _print_report(report, f"readings published {readings}")
 
 
-def _latest(settings: Settings) -> datetime:
+def _latest_accepted_time(settings: Settings) -> datetime:
     return utc_now() + timedelta(seconds=settings.future_tolerance_seconds)
 
 
 @contextmanager
-def _sink(out: Path | None) -> Iterator[IO[bytes]]:
-    """Where lines go; a file appears once it is complete."""
+def _open_output(out: Path | None) -> Iterator[IO[bytes]]:
+    """Open the output; a file appears once it is complete."""
     if out is None:
         yield sys.stdout.buffer
         sys.stdout.flush()
@@ -147,23 +150,23 @@ def _sink(out: Path | None) -> Iterator[IO[bytes]]:
     part.replace(out)
 
 
-class Teller:
-    """Says the first refusals, line by line; all of them are counted."""
+class RefusalPrinter:
+    """Prints the first refusals, one a line, and counts all of them."""
 
     def __init__(self) -> None:
-        self._told = 0
+        self._count = 0
 
     def __call__(self, refusal: Refusal) -> None:
-        """Say it, or keep quiet after the first few."""
-        self._told += 1
-        if self._told <= SHOWN_REFUSALS:
+        """Print a refusal, or only count it after the first few."""
+        self._count += 1
+        if self._count <= SHOWN_REFUSALS:
             what = "row refused" if refusal.whole_row else "left out"
             typer.echo(f"line {refusal.line}: {what}: {refusal.error}", err=True)
-        elif self._told == SHOWN_REFUSALS + 1:
+        elif self._count == SHOWN_REFUSALS + 1:
             typer.echo("… further ones are only counted.", err=True)
 
 
-def _tell(report: Report, result: str) -> None:
+def _print_report(report: Report, result: str) -> None:
     typer.echo(
         f"rows {report.rows}: taken {report.taken}, duplicates {report.duplicates},"
         f" refused {report.refused}; {result}",
@@ -172,4 +175,4 @@ def _tell(report: Report, result: str) -> None:
     for (code, field), times in sorted(report.reasons.items()):
         typer.echo(f"  {times} × {field} [{code}]", err=True)
     if report.left_out:
-        typer.echo(f"  {report.left_out} of them left out of rows that were taken", err=True)
+        typer.echo(f"  {report.left_out} of them left out of accepted rows", err=True)

@@ -1,4 +1,4 @@
-"""Says that something is revoked once no door lets it in any more, or what it still waits for."""
+"""Reports a revocation once no gateway accepts the key any more, or what is still missing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from store.database.connections import Connection
 
 
-def say(connection: Connection, done: str, again: str) -> None:
-    """Wait for the doors, and say what is so; the exit status is 1 where it is not in force.
+def report_in_force(connection: Connection, done: str, again: str) -> None:
+    """Wait for the gateways and report; exit with status 1 where the change is not in force.
 
     Args:
         done: what was done, as ``watch-1 is revoked``.
-        again: the command that asks once more.
+        again: the command that checks again.
     """
     from store.people import in_force
 
@@ -23,6 +23,6 @@ def say(connection: Connection, done: str, again: str) -> None:
     if answer.yes:
         typer.echo(done)
         return
-    typer.echo(f"{done} in the database, and not yet in force at every door. {answer.why}")
-    typer.echo(f"Ask again: `{again}`.")
+    typer.echo(f"{done} in the database, but not yet in force at every gateway. {answer.why}")
+    typer.echo(f"Check again: `{again}`.")
     raise typer.Exit(1)

@@ -1,1 +1,1 @@
-"""Commands that start Vigil or show what it offers."""
+"""Commands that start Vigil, or list its topics and schemas."""

@@ -1,4 +1,4 @@
-"""``vigil schemas``: the contracts of the topics, as files."""
+"""``vigil schemas``: writes the schemas of the topics to files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from vigil.contracts import schemas
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
+    app.command("schemas")(write_schemas)
 
-    @app.command("schemas")
-    def write_schemas(
-        folder: Annotated[Path, typer.Argument(help="Where to write.")] = Path("docs"),
-    ) -> None:
-        """Write the JSON Schemas and the AsyncAPI document of the topics."""
-        for path in schemas.write_schemas(folder):
-            typer.echo(str(path))
+
+def write_schemas(
+    folder: Annotated[Path, typer.Argument(help="Where to write.")] = Path("docs"),
+) -> None:
+    """Write the JSON Schemas and the AsyncAPI document of the topics."""
+    for path in schemas.write(folder):
+        typer.echo(str(path))

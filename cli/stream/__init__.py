@@ -1,1 +1,1 @@
-"""Commands about the topics: where workers stand, and what was refused."""
+"""Commands about the topics: offsets of the workers, and dead letters."""

@@ -1,4 +1,4 @@
-"""``vigil deadletter``: what was refused, and sending it again once the cause is mended."""
+"""``vigil deadletter``: refused messages, and sending them again once the cause is fixed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.files import put
+from cli.files import write_file
 from vigil.domain.ids import timestamp
 from vigil.service.errors import CODES, InputError
 from vigil.service.settings import Settings
@@ -22,108 +22,109 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="What was refused, and why.", no_args_is_help=True)
     app.add_typer(group, name="deadletter")
-
-    @group.command("list")
-    def list_letters(
-        reason: Annotated[str, typer.Option(help="Only with this code, or its beginning.")] = "",
-        service: Annotated[str, typer.Option(help="Only what this service could not take.")] = "",
-        topic: Annotated[str, typer.Option(help="Only what was on this topic.")] = "",
-        since: Annotated[
-            str | None, typer.Option(help="Only what was set aside then or later, RFC 3339.")
-        ] = None,
-        limit: Annotated[
-            int | None, typer.Option(min=0, help="Only the newest so many; all are counted.")
-        ] = None,
-    ) -> None:
-        """List the dead letters, oldest first, and count them by reason. No content is printed."""
-        from history.sources import moment
-        from vigil.dead_letters.redrive import read_dead_letters
-
-        start = moment(since, "--since")
-        shown: deque[str] = deque(maxlen=limit)
-        counts: Counter[tuple[str, str]] = Counter()
-        kept = 0
-        for letter in read_dead_letters(Settings()):
-            if (
-                letter.reason.startswith(reason)
-                and service in {"", letter.service}
-                and topic in {"", letter.topic}
-                and (start is None or letter.time >= start)
-            ):
-                shown.append(describe(letter))
-                counts[letter.reason or "?", letter.service or "?"] += 1
-                kept += letter.local
-        for line in shown:
-            typer.echo(line)
-        _tell_counts(counts, len(shown))
-        if kept:
-            typer.echo(f"{kept} kept on this machine: `vigil deadletter publish` sends them")
-
-    @group.command()
-    def show(
-        ident: Annotated[
-            str, typer.Argument(metavar="ID", help="An id, or its beginning, as `list` shows it.")
-        ],
-        raw: Annotated[
-            bool, typer.Option("--raw", help="Print the message's bytes, and nothing else.")
-        ] = False,
-        out: Annotated[
-            Path | None, typer.Option(help="Write the message's bytes here, and print nothing.")
-        ] = None,
-    ) -> None:
-        """Show one dead letter whole. What it holds is a patient's data."""
-        from vigil.dead_letters.redrive import read_dead_letters
-
-        (letter,) = choose(list(read_dead_letters(Settings())), [ident])
-        if out is not None:
-            put(out, letter.value)
-        elif raw:
-            sys.stdout.buffer.write(letter.value)
-            sys.stdout.buffer.flush()
-        else:
-            typer.echo("What follows is a patient's data.", err=True)
-            tell(letter)
-
-    @group.command()
-    def redrive(
-        ids: Annotated[
-            list[str] | None, typer.Argument(help="Ids, or their beginnings, as `list` shows them.")
-        ] = None,
-        everything: Annotated[bool, typer.Option("--all", help="All that can be sent.")] = False,
-        send: Annotated[
-            bool | None,
-            typer.Option("--send/--dry-run", help="Send them / only say what would be sent."),
-        ] = None,
-    ) -> None:
-        """Send messages again, byte for byte, to the topic that they were on.
-
-        Of several messages, and of one that would die again, it first says what would be sent:
-        --send does it.
-        """
-        from vigil.dead_letters.redrive import read_dead_letters, restore_originals, send_again
-
-        if bool(ids) == everything:
-            raise typer.BadParameter("Name the ids that `vigil deadletter list` shows, or --all.")
-        settings = Settings()
-        letters = list(read_dead_letters(settings))
-        chosen = _sendable(letters) if everything else choose(letters, ids or [])
-        count = len(restore_originals(chosen))
-        doubtful = _doubts(chosen)
-        if send is None:
-            send = count < 2 and not doubtful
-        if not send:
-            _tell_plan(chosen, count)
-            return
-        sent = send_again(settings, chosen)
-        typer.echo(f"sent {sent} message{'' if sent == 1 else 's'} again")
-
+    group.command("list")(list_letters)
+    group.command()(show)
+    group.command()(redrive)
     group.command()(publish)
+
+
+def list_letters(
+    reason: Annotated[str, typer.Option(help="Only with this code, or its beginning.")] = "",
+    service: Annotated[str, typer.Option(help="Only messages that this service refused.")] = "",
+    topic: Annotated[str, typer.Option(help="Only messages of this topic.")] = "",
+    since: Annotated[
+        str | None, typer.Option(help="Only those that were refused then or later, RFC 3339.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Show only this many of the newest; all are counted.")
+    ] = None,
+) -> None:
+    """List the dead letters, oldest first, and count them by reason. No content is printed."""
+    from history.sources import parse_time
+    from vigil.dead_letters.redrive import read
+
+    start = parse_time(since, "--since")
+    shown: deque[str] = deque(maxlen=limit)
+    counts: Counter[tuple[str, str]] = Counter()
+    kept = 0
+    for letter in read(Settings()):
+        if (
+            letter.reason.startswith(reason)
+            and service in {"", letter.service}
+            and topic in {"", letter.topic}
+            and (start is None or letter.time >= start)
+        ):
+            shown.append(describe(letter))
+            counts[letter.reason or "?", letter.service or "?"] += 1
+            kept += letter.local
+    for line in shown:
+        typer.echo(line)
+    _print_counts(counts, len(shown))
+    if kept:
+        typer.echo(f"{kept} kept on this machine: `vigil deadletter publish` sends them")
+
+
+def show(
+    ident: Annotated[
+        str, typer.Argument(metavar="ID", help="An id, or its beginning, as `list` shows it.")
+    ],
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print the message's bytes, and nothing else.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the message's bytes here, and print nothing.")
+    ] = None,
+) -> None:
+    """Show a dead letter with its content, which is a patient's data."""
+    from vigil.dead_letters.redrive import read
+
+    (letter,) = choose(list(read(Settings())), [ident])
+    if out is not None:
+        write_file(out, letter.value)
+    elif raw:
+        sys.stdout.buffer.write(letter.value)
+        sys.stdout.buffer.flush()
+    else:
+        typer.echo("What follows is a patient's data.", err=True)
+        print_letter(letter)
+
+
+def redrive(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Ids, or their beginnings, as `list` shows them.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that can be sent.")] = False,
+    send: Annotated[
+        bool | None,
+        typer.Option("--send/--dry-run", help="Send them / only list what would be sent."),
+    ] = None,
+) -> None:
+    """Send messages again, byte for byte, to the topic that they were on.
+
+    Several messages, or one that would be refused again, are only listed: --send sends them.
+    """
+    from vigil.dead_letters import redrive as deadletters
+
+    if bool(ids) == everything:
+        raise typer.BadParameter("Name the ids that `vigil deadletter list` shows, or --all.")
+    settings = Settings()
+    letters = list(deadletters.read(settings))
+    chosen = _sendable(letters) if everything else choose(letters, ids or [])
+    count = len(deadletters.originals(chosen))
+    refused_again = _print_doubts(chosen)
+    if send is None:
+        send = count < 2 and not refused_again
+    if not send:
+        _print_plan(chosen, count)
+        return
+    sent = deadletters.redrive(settings, chosen)
+    typer.echo(f"sent {sent} message{'' if sent == 1 else 's'} again")
 
 
 def publish() -> None:
     """Send the dead letters that are kept on this machine to the topic.
 
-    A worker keeps them here while the topic does not take them.
+    A worker keeps them here while the topic does not accept them.
     """
     from vigil.dead_letters.redrive import publish_local
 
@@ -133,8 +134,8 @@ def publish() -> None:
 
 
 def _sendable(letters: list[DeadLetter]) -> list[DeadLetter]:
-    """Those with nothing against them; says how many are left out, and why."""
-    from vigil.dead_letters.redrive import find_refusal
+    """Select the letters that can be sent; print how many are left out, and why."""
+    from vigil.dead_letters import redrive as deadletters
 
     left: Counter[str] = Counter()
     chosen = []
@@ -145,38 +146,37 @@ def _sendable(letters: list[DeadLetter]) -> list[DeadLetter]:
         elif letter.whole_bytes is not None or letter.cut:
             left["that were kept only in part"] += 1
         elif against.final:
-            left["that were on no topic which takes them again"] += 1
+            left["whose topic does not accept them again"] += 1
         else:
-            left["that would die again"] += 1
+            left["that would be refused again"] += 1
     for why, count in sorted(left.items()):
         typer.echo(f"left out: {count} {why}")
     return chosen
 
 
-def _doubts(letters: list[DeadLetter]) -> bool:
-    """Say of each that would die again why; whether there is one."""
-    from vigil.dead_letters.redrive import find_refusal
+def _print_doubts(letters: list[DeadLetter]) -> bool:
+    """Print the letters that would be refused again, and why; True where there is one."""
+    from vigil.dead_letters import redrive as deadletters
 
     found = False
     for letter in letters:
         against = find_refusal(letter)
         if against is not None:
             found = True
-            typer.echo(
-                f"{letter.ident} would die again: {printable(against.why)} {against.how_to_fix}"
-            )
+            why = f"{printable(against.why)} {against.how_to_fix}"
+            typer.echo(f"{letter.ident} would be refused again: {why}")
     return found
 
 
-def _tell_plan(letters: list[DeadLetter], count: int) -> None:
-    """What would be sent."""
+def _print_plan(letters: list[DeadLetter], count: int) -> None:
+    """Print what would be sent."""
     for letter in letters:
         typer.echo(describe(letter))
     plural = "" if count == 1 else "s"
     typer.echo(f"would send {count} message{plural} again; nothing was sent: add --send")
 
 
-def _tell_counts(counts: Counter[tuple[str, str]], shown: int) -> None:
+def _print_counts(counts: Counter[tuple[str, str]], shown: int) -> None:
     total = counts.total()
     newest = f", the newest {shown} shown" if shown < total else ""
     typer.echo(f"{total} dead letter{'' if total == 1 else 's'}{newest}")
@@ -184,8 +184,8 @@ def _tell_counts(counts: Counter[tuple[str, str]], shown: int) -> None:
         typer.echo(f"    {times} × {printable(reason)} ({printable(service)})")
 
 
-def tell(letter: DeadLetter) -> None:
-    """Everything of one letter, as text that does nothing to a terminal."""
+def print_letter(letter: DeadLetter) -> None:
+    """Print everything of a dead letter, with control characters escaped."""
     cut = f", of {letter.whole_bytes} that it had" if letter.whole_bytes is not None else ""
     rows = [
         ("id", letter.ident),
@@ -203,7 +203,7 @@ def tell(letter: DeadLetter) -> None:
 
 
 def describe(letter: DeadLetter) -> str:
-    """One letter in two lines: where it was, why it is here, how large it is; nothing it holds."""
+    """Describe a dead letter in two lines: origin, reason and size, without its content."""
     time = f"{letter.time:%Y-%m-%dT%H:%M:%SZ}"
     first = f"{letter.ident or '(no id)'}  {time}  {letter.origin or '(no origin)'}"
     why = f"{letter.service or '?'}: {letter.reason or '?'}: {letter.detail}"
@@ -212,7 +212,7 @@ def describe(letter: DeadLetter) -> str:
 
 
 def printable(text: str | bytes | None) -> str:
-    """Text that does nothing to a terminal, whoever wrote it: control characters are escaped.
+    """Escape control characters, so that a text of unknown origin cannot affect a terminal.
 
     >>> printable(b"a\\x1b[31m")
     'a\\\\x1b[31m'
@@ -227,7 +227,7 @@ def printable(text: str | bytes | None) -> str:
 
 
 def choose(letters: list[DeadLetter], ids: list[str]) -> list[DeadLetter]:
-    """The letters whose ids begin so.
+    """Find the dead letters whose ids begin with the given texts.
 
     Raises:
         InputError: an id names none of them, or several.

@@ -1,4 +1,4 @@
-"""Which workers there are, what they read, and where each keeps its offsets."""
+"""The workers, the topics that they read, and where each stores its offsets."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def _store() -> type[Handler]:
 HANDLERS: MappingProxyType[str, Callable[[], type[Handler]]] = MappingProxyType(
     {"detectors": _detectors, "explain": _explain, "notify": _notify, "store": _store}
 )
-"""Worker → its handler, imported when it is asked for."""
+"""Worker → its handler's class, imported when needed."""
 
 
 def topics_of(service: str) -> tuple[str, ...]:
-    """What a worker reads.
+    """The topics that a worker reads.
 
     Raises:
         InputError: there is no such worker.
@@ -63,8 +63,8 @@ def topics_of(service: str) -> tuple[str, ...]:
     return tuple(HANDLERS[service]().topics)
 
 
-def find_offset_store(service: str, settings: Settings) -> OffsetStore | None:
-    """Where it keeps offsets of its own; None: Kafka has them."""
+def keeper_of(service: str, settings: Settings) -> Keeper | None:
+    """The worker's own offset store; None: its offsets are in Kafka alone."""
     if service in {"store", "notify"}:
         return _store_alongside_kafka(service, settings)
     if service != "detectors":
@@ -76,33 +76,33 @@ def find_offset_store(service: str, settings: Settings) -> OffsetStore | None:
     def place_of(where: TopicPartition) -> GroupPartition:
         return GroupPartition(service, where.topic, where.partition)
 
-    def stands(where: TopicPartition, log_id: str) -> int | None:
+    def read_position(where: TopicPartition, log_id: str) -> int | None:
         with connect(settings, autocommit=True) as connection:
             return checkpoints.read_offset(connection, place_of(where), log_id)
 
-    def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
+    def move_position(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
         with connect(settings, autocommit=True) as connection:
             checkpoints.move_offset(
                 connection, place_of(where), log_id, before=ends[0], after=ends[1]
             )
 
-    return OffsetStore(stands, move)
+    return Keeper(read_position, move_position)
 
 
-def _store_alongside_kafka(service: str, settings: Settings) -> OffsetStore:
-    """A worker that keeps its place in the database too: it moves with Kafka's."""
+def _beside(service: str, settings: Settings) -> Keeper:
+    """The offset store of a worker whose offsets are in the database as well as in Kafka."""
     from store.database.connections import connect
     from store.workers import positions
     from vigil.streaming.skipping import OffsetStore
 
-    def stands(where: TopicPartition, log_id: str) -> int | None:
+    def read_position(where: TopicPartition, log_id: str) -> int | None:
         with connect(settings, autocommit=True) as connection:
             return positions.read_position(connection, service, where, log_id)
 
-    def move(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
+    def move_position(where: TopicPartition, log_id: str, ends: tuple[int, int]) -> None:
         with connect(settings, autocommit=True) as connection:
             positions.skip_message(
                 connection, service, where, log_id, before=ends[0], after=ends[1]
             )
 
-    return OffsetStore(stands, move, alongside_kafka=True)
+    return Keeper(read_position, move_position, beside=True)

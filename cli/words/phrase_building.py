@@ -1,4 +1,4 @@
-"""``vigil explain phrasebook build`` at the terminal: progress, refusals, how far it reaches."""
+"""``vigil explain phrasebook build``: builds a phrasebook and prints progress and coverage."""
 
 from __future__ import annotations
 
@@ -21,32 +21,41 @@ if TYPE_CHECKING:
     from vigil.domain.phrase import Phrase
 
 
-def build(path: Path, part: str, candidates: int, seed: int, threads: int) -> None:
-    """Build a phrasebook's file; it is whole after every group, so it may be stopped at any time.
+def build(path: Path, *, part: str, candidates: int, seed: int, threads: int) -> None:
+    """Build a phrasebook's file; it is complete after every group and can be stopped at any time.
+
+    Args:
+        path: the file.
+        part: only signatures whose key contains this.
+        candidates: sentences to write for a signature.
+        seed: of the model's sampling.
+        threads: processor threads.
 
     Raises:
         UnavailableError: there is no language model, or it is not the pinned one.
-        InputError: the file is there and is no phrasebook.
+        InputError: the file exists and is no phrasebook.
     """
     from explain.facts.signature import every_signature
     from explain.phrasebook.building import Build, pending_groups
     from explain.phrasebook.writing import Author
 
     writer = _writer(threads)
-    wanted = [told for told in every_signature() if part in told.key]
+    signatures = [signature for signature in everything() if part in signature.key]
     author = Author(writer.identity, writer.tuned)
-    kept = _kept(path, author)
-    making = Build(writer, kept, candidates, seed, moment())
-    typer.echo(f"{len(wanted)} signatures, {writer.identity}{'' if writer.tuned else ', untuned'}")
+    kept = _read_kept(path, author)
+    building = Build(writer, kept, candidates=candidates, seed=seed, now=written_at())
+    typer.echo(
+        f"{len(signatures)} signatures, {writer.identity}{'' if writer.tuned else ', untuned'}"
+    )
     if kept:
         typer.echo(f"{len(kept)} phrases of an earlier build stay")
-    _run(making, pending_groups(wanted, kept), path)
-    _fill(making, wanted, path)
-    _tell(making, wanted, path)
+    _write_groups(building, todo(signatures, kept), path)
+    _add_handwritten(building, signatures, path)
+    _print_coverage(building, signatures, path)
 
 
-def moment() -> datetime:
-    """The time that new phrases bear: now, or ``SOURCE_DATE_EPOCH``, for equal bytes each time."""
+def written_at() -> datetime:
+    """The time of new phrases: now, or ``SOURCE_DATE_EPOCH`` for reproducible bytes."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     return datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else utc_now()
 
@@ -61,21 +70,21 @@ def _writer(threads: int) -> Writer:
     return LanguageModel(settings.model_dir, threads=threads)
 
 
-def _kept(path: Path, author: Author) -> list[Phrase]:
-    from explain.phrasebook.building import kept_phrases
-    from explain.phrasebook.files import read_phrases
+def _read_kept(path: Path, author: Author) -> list[Phrase]:
+    from explain.phrasebook.building import keep
+    from explain.phrasebook.files import read
 
     return kept_phrases(read_phrases(path), author) if path.exists() else []
 
 
-def _run(making: Build, groups: Sequence[tuple[Signature, ...]], path: Path) -> None:
-    from explain.phrasebook.files import write_phrases
+def _write_groups(building: Build, groups: Sequence[tuple[Signature, ...]], path: Path) -> None:
+    from explain.phrasebook.files import write
 
     written, refused, started = 0, Counter[str](), time.monotonic()
-    for number, group in enumerate(making.run(groups), 1):
+    for number, group in enumerate(building.run(groups), 1):
         written += group.written
         refused += group.refused
-        write_phrases(path, making.phrases.values())
+        write(path, building.phrases.values())
         seconds = time.monotonic() - started
         left = seconds / number * (len(groups) - number)
         typer.echo(
@@ -83,34 +92,33 @@ def _run(making: Build, groups: Sequence[tuple[Signature, ...]], path: Path) -> 
             f" pass; {seconds:.0f} s, about {left:.0f} s left"
         )
     if not groups:
-        write_phrases(path, making.phrases.values())
-    passed = len(making.phrases)
+        write(path, building.phrases.values())
+    passed = len(building.phrases)
     typer.echo(f"{written} sentences were written; the file holds {passed}")
     for code, count in refused.most_common():
         typer.echo(f"  refused: {code} {count}")
 
 
-def _fill(making: Build, wanted: Sequence[Signature], path: Path) -> None:
-    """Sentences written by hand, where the model has none that may go out."""
-    from explain.phrasebook.building import reference_phrases
-    from explain.phrasebook.files import write_phrases
+def _add_handwritten(building: Build, signatures: Sequence[Signature], path: Path) -> None:
+    """Add sentences written by hand where the model has none that may be used."""
+    from explain.phrasebook.building import by_hand
+    from explain.phrasebook.files import write
 
-    found = reference_phrases(wanted, making.phrases.values(), moment())
-    making.phrases.update((phrase.phrase_id, phrase) for phrase in found)
-    write_phrases(path, making.phrases.values())
-    said = len({phrase.signature for phrase in found})
-    typer.echo(f"{said} signatures are said by {len(found)} sentences written by hand")
+    found = by_hand(signatures, building.phrases.values(), written_at())
+    building.phrases.update((phrase.phrase_id, phrase) for phrase in found)
+    write(path, building.phrases.values())
+    covered = len({phrase.signature for phrase in found})
+    typer.echo(f"{covered} signatures are covered by {len(found)} sentences written by hand")
 
 
-def _tell(making: Build, wanted: Sequence[Signature], path: Path) -> None:
-    from explain.phrasebook.building import measure_coverage
+def _print_coverage(building: Build, signatures: Sequence[Signature], path: Path) -> None:
+    from explain.phrasebook.building import coverage
 
-    phrases = making.phrases.values()
-    for each in measure_coverage(wanted, phrases):
-        share = each.covered / each.signatures
-        typer.echo(f"{each.reader}: {each.covered} of {each.signatures} signatures, {share:.1%}")
-    said = {each.signature for each in phrases if each.status != "banned"}
-    for told in wanted:
-        if told.key not in said:
-            typer.echo(f"  none: {told.key}")
+    phrases = building.phrases.values()
+    for reader, covered, count in coverage(signatures, phrases):
+        typer.echo(f"{reader}: {covered} of {count} signatures, {covered / count:.1%}")
+    usable = {each.signature for each in phrases if each.status != "banned"}
+    for signature in signatures:
+        if signature.key not in usable:
+            typer.echo(f"  none: {signature.key}")
     typer.echo(f"{path}: {path.stat().st_size} bytes")

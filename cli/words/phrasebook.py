@@ -8,34 +8,36 @@ from typing import Annotated
 import typer
 
 group = typer.Typer(
-    no_args_is_help=True, help="Sentences written and verified ahead; reviewers decide on them."
+    no_args_is_help=True, help="Sentences written and verified in advance, for review."
 )
-Part = Annotated[str, typer.Option("--signature", help="Only signatures whose key holds this.")]
+Part = Annotated[str, typer.Option("--signature", help="Only signatures whose key contains this.")]
 
 
 @group.command()
 def build(
     candidates: Annotated[
-        int, typer.Option(min=1, max=20, help="Sentences that are asked for a signature.")
+        int, typer.Option(min=1, max=20, help="Sentences to write for a signature.")
     ] = 3,
     out: Annotated[
         Path | None, typer.Option(help="The file; without it, the one that comes with Vigil.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Settles which words are drawn.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 7,
     threads: Annotated[
-        int, typer.Option(min=1, help="Processor threads; where others work, 1 is quicker.")
+        int, typer.Option(min=1, help="Processor threads; on a busy machine 1 is faster.")
     ] = 1,
     signature: Part = "",
 ) -> None:
-    """Write a sentence or more for every signature, and keep what the verifier passes.
+    """Write sentences for every signature, and keep those that the verifier accepts.
 
-    Repeating goes on where it was stopped: what the same model, adapter and prompt have written
-    stays, and so does whatever a person has reviewed or written.
+    A repeated run continues: sentences of the same model, adapter and prompt are kept, and so is
+    everything that a person has reviewed or written.
     """
     from cli.words import phrase_building
     from explain.phrasebook.files import shipped_path
 
-    phrase_building.build(out or shipped_path(), signature, candidates, seed, threads)
+    phrase_building.build(
+        out or shipped_path(), part=signature, candidates=candidates, seed=seed, threads=threads
+    )
 
 
 @group.command()
@@ -44,8 +46,8 @@ def check(
         Path | None, typer.Argument(help="Without it, the one that comes with Vigil.")
     ] = None,
 ) -> None:
-    """Hold every line of a phrasebook to the verifier; status 1 where one is refused."""
-    from explain.phrasebook.files import check_phrases, shipped_path
+    """Verify every line of a phrasebook; exit status 1 where one is refused."""
+    from explain.phrasebook.files import checked, shipped_path
 
     count, refused = 0, 0
     for number, phrase, codes in check_phrases(file or shipped_path()):
@@ -68,8 +70,8 @@ def listing(
         str, typer.Option(help="Only `draft`, `approved` or `banned` sentences.")
     ] = "",
 ) -> None:
-    """The phrases of a file, by signature. What a running system has is on its board."""
-    from explain.phrasebook.files import read_phrases, shipped_path
+    """List the phrases of a file by signature; those of a running system are on its board."""
+    from explain.phrasebook.files import read, shipped_path
 
     if status not in {"", "draft", "approved", "banned"}:
         raise typer.BadParameter(f"{status!r} is no status; known: draft, approved, banned.")

@@ -1,4 +1,4 @@
-"""``vigil explain train``: the run, its progress on the terminal, and its log."""
+"""``vigil explain train``: a training run, its progress on the terminal, and its log."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from vigil.service.errors import InputError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from explain.training.fitting.checkpoint import State
-    from explain.training.fitting.options import Options
+    from explain.training.card import Manifest
+    from explain.training.checkpoint import State
+    from explain.training.options import Options
 
 LOG = "training.jsonl"
 INTERRUPTED = 130
 
 
-class Shown:
-    """Progress on stderr, and a line of the log for each measure of the validation loss."""
+class TrainingProgress:
+    """Shows progress on stderr, and logs each measurement of the validation loss."""
 
     def __init__(self, bar: Progress, log: Path):
         self._bar, self._log = bar, log
         self._task = bar.add_task("training", total=None)
 
     def step(self, state: State, steps: int, loss: float, rate: float) -> None:
-        """Move the bar."""
-        told = f"loss {loss:.3f}, rate {rate:.1e}"
-        self._bar.update(self._task, total=steps, completed=state.step, description=told)
+        """Update the progress bar."""
+        description = f"loss {loss:.3f}, rate {rate:.1e}"
+        self._bar.update(self._task, total=steps, completed=state.step, description=description)
 
     def check(self, state: State, epoch: float) -> None:
-        """Say it and write it down."""
+        """Print the newest measurement and append it to the log."""
         check = state.checks[-1]
         better = "" if state.waited else ", the best"
         self._bar.console.print(
@@ -54,7 +55,7 @@ class Shown:
 
 
 def train(options: Options, out: Path, threads: int, *, resume: bool) -> None:
-    """Fit and write an adapter; Ctrl-C ends it at the next step, to be resumed.
+    """Fit and write an adapter; Ctrl-C stops it at the next step, from which it can be resumed.
 
     Raises:
         InputError, UnavailableError: as :func:`explain.training.run.train` does.
@@ -72,8 +73,8 @@ def train(options: Options, out: Path, threads: int, *, resume: bool) -> None:
     from explain.training.fitting.fit import Stopped
     from vigil.service.settings import Settings
 
-    _writable(out, resume=resume)
-    place = run.RunPaths(Settings().model_dir, out, threads=threads)
+    _prepare_folder(out, resume=resume)
+    folders = run.Place(Settings().model_dir, out, threads=threads)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -82,22 +83,30 @@ def train(options: Options, out: Path, threads: int, *, resume: bool) -> None:
     )
     with _interruptible() as asked, Progress(*columns, console=Console(stderr=True)) as bar:
         try:
-            made = run.train(
-                place, options, Shown(bar, out / LOG), resume=resume, stop=lambda: bool(asked)
+            trained = run.train(
+                folders,
+                options,
+                TrainingProgress(bar, out / LOG),
+                resume=resume,
+                stop=lambda: bool(asked),
             )
         except Stopped:
-            bar.console.print(f"Stopped. `--resume --out {out}` with the same options goes on.")
+            bar.console.print(f"Stopped. `--resume --out {out}` with the same options continues.")
             raise typer.Exit(INTERRUPTED) from None
-    for part, found in made.measured.items():
+    _print_result(trained, out)
+
+
+def _print_result(trained: Manifest, out: Path) -> None:
+    for part, found in trained.measured.items():
         typer.echo(
             f"{part}: {found.passed:.1%} of {found.signatures} pass the verifier, slot errors"
             f" {found.slot_errors:.1%}, contradictions {found.contradictions:.1%}"
         )
-    typer.echo(f"{out}: {made.name}, SHA-256 {made.files['adapter_model.safetensors']}")
+    typer.echo(f"{out}: {trained.name}, SHA-256 {trained.files['adapter_model.safetensors']}")
 
 
-def _writable(out: Path, *, resume: bool) -> None:
-    """Have the folder, before an hour's work is done for nothing."""
+def _prepare_folder(out: Path, *, resume: bool) -> None:
+    """Create the folder and check that it can be written, before the training starts."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not resume:
@@ -113,14 +122,14 @@ def _writable(out: Path, *, resume: bool) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[list[int]]:
-    """Ctrl-C is noted, to be obeyed between two steps; a second one ends the process at once."""
+    """Record Ctrl-C, to stop between two steps; a second one ends the process at once."""
     asked: list[int] = []
 
-    def note(number: int, _frame: Any) -> None:
+    def record_signal(number: int, _frame: Any) -> None:
         asked.append(number)
         signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, note)
+    before = signal.signal(signal.SIGINT, record_signal)
     try:
         yield asked
     finally:

@@ -51,7 +51,7 @@ def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again() -> 
         eventually(lambda: len(oracle.stored(url).readings) > len(expected.readings), 30)
         _kill_broker(system)
         replay.wait(180)  # it may have been told, or not
-        eventually(partial(_is_told, folder, "what it held in memory"), 30)
+        eventually(partial(_is_told, folder, "its data in memory are lost"), 30)
         _send_again(system, "4.csv.gz", url, expected.readings | oracle.readings_of(during))
 
         found = oracle.stored(url)

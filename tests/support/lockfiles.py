@@ -19,10 +19,13 @@ FOLDER = ROOT / "requirements"
 GROUPS = {
     "build": ("build",),
     "run": ("run",),
-    "test": ("run", "test"),
+    "local": ("run", "local"),
+    "test": ("run", "local", "test"),
     "llm": ("run", "llm", "torch", "cuda"),
 }
 """What is asked for → the files that answer it."""
+EXTRAS = {"run": (), "local": ("local",), "test": ("local", "dev"), "llm": ("llm",)}
+"""What is asked for → the extras of ``pyproject.toml``."""
 START = re.compile(r"^(?=[a-z0-9])", re.MULTILINE)
 
 
@@ -74,8 +77,7 @@ def asked(group: str) -> Iterator[Requirement]:
         yield from map(Requirement, described["dependency-groups"]["build"])
         return
     yield from map(Requirement, described["project"]["dependencies"])
-    extra = {"run": None, "test": "dev", "llm": "llm"}[group]
-    if extra:
+    for extra in EXTRAS[group]:
         yield from map(Requirement, described["project"]["optional-dependencies"][extra])
 
 

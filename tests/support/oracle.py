@@ -111,7 +111,7 @@ def of_log(settings: Settings) -> Outcome:
 def _outcome(
     readings: dict[Moment, dict[str, float]], events: Iterable[Event], settings: Settings
 ) -> Outcome:
-    phrases: Phrasebook = offline_replay.phrasebook(settings)
+    phrases: Phrasebook = offline_replay.shipped_phrasebook(settings)
     told = {(event.event_id, event.sequence): event for event in events}
     alerts = [compose(event, phrases) for event in told.values()]
     return Outcome(readings, told, {(a.alert_id, a.revision): a for a in alerts})

@@ -116,7 +116,7 @@ def test_what_cannot_be_played_is_refused(tmp_path: Path) -> None:
     empty.write_text(HEADER)
     odd.write_text("[limits.heart_rate_high]\nabov = 3\n")
     for words, code, what in (
-        ((tmp_path / "no.csv",), "input.wrong_type", "is not there"),
+        ((tmp_path / "no.csv",), "input.wrong_type", "does not exist"),
         ((), "input.wrong_type", "--from-store"),
         ((path, "--from-store"), "input.wrong_type", "one of the two"),
         ((path, "--ward", "w"), "input.wrong_type", "go with --from-store"),

@@ -171,7 +171,7 @@ def test_a_replayed_recording_is_rebuilt_without_a_difference_and_a_tampering_is
         assert "different: 0 only live, 1 only in the shadow, 2 changed" in output
     assert len(read_all(system, topics.EVENTS.name)) == before, "a rebuild publishes nothing"
     assert "shadow is removed" in vigil("rebuild", "--drop").output
-    assert "there is no shadow" in vigil("rebuild", "--drop").output
+    assert "shadow does not exist" in vigil("rebuild", "--drop").output
     assert ask(system, "SELECT to_regnamespace('shadow')")[0][0] is None
 
 

@@ -9,7 +9,7 @@ import pytest
 from kafka import TopicPartition
 
 from detectors.configuration.loading import from_tables
-from history.rebuild import Window, _Bounds
+from history.rebuild import Window, _ComparedRange
 from history.rebuild_sources import FromTopic, Played
 from store.database.connections import connect
 from store.episodes.shadow import Span, Step
@@ -56,8 +56,8 @@ def test_what_the_topic_cannot_know_is_not_compared(settings: Settings) -> None:
         for told in (event(sequence=sequence) for sequence in range(5))
     ]  # fmt: skip
     left_out: Counter[str] = Counter()
-    kept = list(_Bounds(source, Window(), span).within(steps, left_out))
+    kept = list(_ComparedRange(source, Window(), span).within(steps, left_out))
     assert [step.sequence for step in kept] == [1, 2, 3]
     assert left_out == {"known before the topic begins": 1, "known after what was played": 1}
-    assert not list(_Bounds(source, Window(), None).within(steps, left_out))
+    assert not list(_ComparedRange(source, Window(), None).within(steps, left_out))
     assert left_out["of patients who are not in the topic"] == 5

@@ -168,7 +168,7 @@ def test_a_stream_skip_passes_over_one_message_of_each_kind_of_worker(
         assert f"{TOPIC} {partition} {first.offset}  next message {first.offset}" in listed
         done = vigil("stream", "skip", name, TOPIC, partition, first.offset)
         assert done.exit_code == 0, done.exception
-        assert f"goes on at {first.offset + 1}" in done.output
+        assert f"continues at {first.offset + 1}" in done.output
         (letter,) = letters(settings, name, patient)
         assert letter.value == messages[3].value
         assert wire.header(letter.headers, "vigil_reason") == "wire.skipped"

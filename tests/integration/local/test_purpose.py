@@ -15,7 +15,7 @@ from cli.doctor.database import database
 from dashboard.auth.passwords import hash_password
 from local import command_line, demo_remains
 from local.demo import Demo, Plan
-from local.purpose import MARK, settle
+from local.purpose import MARK, claim_folder
 from local.runtime import exclusive
 from store.database.connections import connect
 from store.people import patients, users
@@ -33,20 +33,20 @@ def held(folder: Path) -> Path:
 
 
 def test_up_refuses_a_demonstrations_folder_and_says_how_to_go_on(tmp_path: Path) -> None:
-    settle(tmp_path / "data", demo=True)
+    claim_folder(tmp_path / "data", demo=True)
     held(tmp_path / "data")
-    settle(tmp_path / "data", demo=True)  # again, as often as wanted
+    claim_folder(tmp_path / "data", demo=True)  # again, as often as wanted
     with pytest.raises(SettingsError) as raised:
-        settle(tmp_path / "data", demo=False)
+        claim_folder(tmp_path / "data", demo=False)
     assert raised.value.code == "settings.demo_data"
     assert f"rm -r {tmp_path / 'data'}" in raised.value.how_to_fix
 
 
 def test_a_demonstration_refuses_a_folder_that_up_kept(tmp_path: Path) -> None:
     folder = held(tmp_path / "data")
-    settle(folder, demo=False)
+    claim_folder(folder, demo=False)
     with pytest.raises(SettingsError) as raised:
-        settle(folder, demo=True)
+        claim_folder(folder, demo=True)
     assert raised.value.code == "settings.real_data"
     assert not (folder / MARK).exists()
 
@@ -56,7 +56,7 @@ def test_a_demonstration_refuses_the_folder_of_a_system_on_a_servers_database(
 ) -> None:
     (tmp_path / "deadletters").mkdir()
     with pytest.raises(SettingsError):
-        settle(tmp_path, demo=True)
+        claim_folder(tmp_path, demo=True)
     assert not (tmp_path / MARK).exists()
 
 
@@ -64,14 +64,14 @@ def test_a_demonstration_does_not_mark_a_folder_in_which_another_vigil_begins(
     tmp_path: Path,
 ) -> None:
     with exclusive(tmp_path), pytest.raises(UnavailableError, match="Another Vigil runs"):
-        command_line.run(Settings(demo=True), tmp_path, lambda _: None, lambda *_: None)
-    settle(tmp_path, demo=False)
+        command_line.run_locally(Settings(demo=True), tmp_path, lambda _: None, lambda *_: None)
+    claim_folder(tmp_path, demo=False)
     assert not (tmp_path / MARK).exists()
 
 
 def test_a_new_folder_is_anybodys(tmp_path: Path) -> None:
-    settle(tmp_path / "one", demo=True)
-    settle(tmp_path / "two", demo=False)
+    claim_folder(tmp_path / "one", demo=True)
+    claim_folder(tmp_path / "two", demo=False)
     assert (tmp_path / "one" / MARK).exists()
     assert not (tmp_path / "two").exists()
 
@@ -88,7 +88,7 @@ def test_what_a_demonstration_left_in_a_database_is_refused_and_found(settings: 
     demo_settings = settings.model_copy(update={"demo": True})
     Demo(Plan(patients=2, seed=7, speed=120)).prepare(demo_settings)
     with pytest.raises(SettingsError) as raised:
-        command_line.prepare_real(settings)
+        command_line.prepare_real_system(settings)
     assert raised.value.code == "settings.demo_data"
     assert "user nurse, device demo-hub" in raised.value.message
     url = settings.database_url.get_secret_value()
@@ -98,7 +98,7 @@ def test_what_a_demonstration_left_in_a_database_is_refused_and_found(settings: 
     with connect(settings) as connection:
         users.disable(connection, demo_remains.USER)
         patients.revoke_device(connection, demo_remains.HUB)
-    command_line.prepare_real(settings)
+    command_line.prepare_real_system(settings)
     assert "demonstration" not in {finding.part for finding in database(real)}
 
 
@@ -107,12 +107,12 @@ def test_a_user_of_the_same_name_with_a_password_of_their_own_is_nobody_of_ours(
 ) -> None:
     with connect(Settings(demo=True, database_url=database_url)) as connection:
         users.add(connection, demo_remains.USER, hash_password("a long sentence"), "care_team")
-        assert demo_remains.remains(connection) == ()
+        assert demo_remains.find_demo_access(connection) == ()
 
 
 def test_a_demonstration_refuses_a_database_with_real_people(database_url: str) -> None:
     settings = Settings(demo=True, database_url=database_url)
-    demo_remains.refuse_real(settings)
+    demo_remains.refuse_real_data(settings)
     with connect(settings) as connection:
         patients.enrol(connection, patients.Patient("p1", "ward-1", "Avery Example"))
     with pytest.raises(SettingsError) as raised:
@@ -128,7 +128,7 @@ def test_an_empty_database_is_anybodys(postgres_url: str) -> None:
         connection.execute("CREATE DATABASE without_tables")
     try:
         url = postgres_url.replace("/postgres", "/without_tables")
-        demo_remains.refuse_real(Settings(demo=True, database_url=url))
+        demo_remains.refuse_real_data(Settings(demo=True, database_url=url))
     finally:
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute("DROP DATABASE without_tables WITH (FORCE)")

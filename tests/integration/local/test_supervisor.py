@@ -129,7 +129,7 @@ def test_a_full_disk_below_the_logs_ends_nothing(tmp_path: Path) -> None:
         supervisor.start(["talks"])
         eventually(lambda: supervisor.states()["talks"].state == RUNNING)
         pid = supervisor.states()["talks"].pid
-        eventually(lambda: any("No space left" in line for line in supervisor._complaints))
+        eventually(lambda: any("No space left" in line for line in supervisor._output))
         filler.unlink()
         go_on.touch()
         eventually(lambda: "x True" in supervisor.log_of("talks").read_text())

@@ -94,12 +94,12 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         assert [list(record.headers) for record in redriven] == [good.headers] * 2
 
         all_of_them = vigil("deadletter", "redrive", "--all").output
-        assert "left out: 1 that would die again\n" in all_of_them
+        assert "left out: 1 that would be refused again\n" in all_of_them
         assert "sent 1 message again\n" in all_of_them
         eventually(lambda: seen() == 4)
         worse = next(one for one in read_dead_letters(settings) if one.ident != dead_letter.ident)
         doubted = vigil("deadletter", "redrive", worse.ident).output
-        assert f"{worse.ident} would die again: A message on vitals.readings is not" in doubted
+        assert f"{worse.ident} would be refused again: A message on vitals" in doubted
         assert "would send 1 message again; nothing was sent: add --send\n" in doubted
         both = (worse.ident, dead_letter.ident)
         assert "would send 2 messages again" in vigil("deadletter", "redrive", *both).output

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from history.rebuild import Outcome, Window, fill, hold_against
+from history.rebuild import Outcome, Window, compare_with_live, fill_shadow
 from history.rebuild_sources import FromStore
 from store.database.connections import Connection
 from store.episodes.shadow import Shadow
@@ -42,8 +42,8 @@ def live(connection: Connection, uploads: list[Upload]) -> None:
 def rebuilt(connection: Connection, ward: str | None = None) -> Outcome:
     shadow = Shadow(connection, "shadow")
     source = FromStore(connection, config(**RESTING), Range(ward), silence=False)
-    fill(shadow, source, "q", NOW, lambda _done, _of: None)
-    return hold_against(shadow, source, Window(), None)
+    fill_shadow(shadow, source, question="q", cut=NOW, on_progress=lambda _done, _of: None)
+    return compare_with_live(shadow, source, window=Window())
 
 
 def buffered() -> Upload:

@@ -55,7 +55,7 @@ def test_workers_that_work_are_named_with_their_instance_and_how_far_behind_they
     assert [state for _, state, _ in told] == ["ok"] * 4
     assert told[-1] == (
         "store", "ok",
-        "working; 12 messages wait (instance store-01, heard of 2026-11-21T11:59:59Z (1 s ago))",
+        "working; 12 messages wait (instance store-01, last seen 2026-11-21T11:59:59Z (1 s ago))",
     )  # fmt: skip
 
 
@@ -75,10 +75,10 @@ def test_a_trouble_has_its_age_and_a_worker_that_is_stuck_its_way_out() -> None:
 @pytest.mark.parametrize(
     ("dead", "words"),
     [
-        (said("notify", 45), "was last heard of 2026-11-21T11:59:15Z (45 s ago)"),
-        (said("notify", 2400), "was last heard of 2026-11-21T11:20:00Z (40 min ago)"),
+        (said("notify", 45), "was last seen 2026-11-21T11:59:15Z (45 s ago)"),
+        (said("notify", 2400), "was last seen 2026-11-21T11:20:00Z (40 min ago)"),
         (said("notify", 45, ended=True), "stopped 2026-11-21T11:59:15Z (45 s ago)"),
-        (None, "none was heard of within a week"),
+        (None, "none was seen within a week"),
     ],
 )
 def test_a_service_of_which_no_process_runs_is_wrong(dead: LastStatus | None, words: str) -> None:
@@ -91,7 +91,7 @@ def test_a_service_of_which_no_process_runs_is_wrong(dead: LastStatus | None, wo
 
 def test_the_database_remembers_what_the_topic_no_longer_tells() -> None:
     told = found(*others("notify"), before={"notify": NOW - timedelta(days=3)})
-    what = "no process runs; none was heard of since 2026-11-18T12:00:00Z (3 days ago)"
+    what = "no process runs; none was seen since 2026-11-18T12:00:00Z (3 days ago)"
     assert ("notify", "wrong", what) in told
 
 
@@ -100,14 +100,14 @@ def test_a_process_that_died_beside_others_is_named_for_a_while_and_never_as_wor
     stopped = said("store", 60, "gone-3", ended=True)
     told = [each for each in found(*others(), lately, long_ago, stopped) if each[0] == "store"]
     assert [state for _, state, _ in told] == ["ok", "note"]
-    assert "instance gone-1 was last heard of" in told[1][2]
+    assert "instance gone-1 was last seen" in told[1][2]
 
 
 def test_where_everything_was_stopped_nothing_is_wrong() -> None:
     told = found(*(said(service, 600, ended=True) for service in ALL))
-    what = "none runs; one was last heard of 2026-11-21T11:50:00Z (10 min ago)"
+    what = "none runs; one was last seen 2026-11-21T11:50:00Z (10 min ago)"
     assert told == [("workers", "note", what)]
-    assert found() == [("workers", "note", "none runs; none was heard of within a week")]
+    assert found() == [("workers", "note", "none runs; none was seen within a week")]
 
 
 @pytest.mark.kafka
@@ -204,5 +204,5 @@ def test_states_that_their_patients_left_are_told(
         )
     (told,) = states()
     assert told["state"] == "wrong"
-    assert told["what"].startswith("1 of 4 states stand on another of the 3 partitions")
-    assert told["how_to_fix"] == HOW_TO_RECREATE
+    assert told["what"].startswith("1 of 4 states belong to another of the 3 partitions")
+    assert told["how_to_fix"] == WAY_OUT

@@ -75,7 +75,7 @@ def test_an_approval_changes_the_figure_keeps_the_comments_and_is_written_down(
     config, out = ward
     result = approve(config, out)
     assert result.exit_code == 0, result.output
-    assert "start the detectors anew" in result.output
+    assert "restart the detectors" in result.output
     text = config.read_text()
     for line in OPERATOR.splitlines():
         assert line in text.splitlines()

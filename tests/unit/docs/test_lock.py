@@ -23,7 +23,7 @@ from tests.support.lockfiles import (
     project,
 )
 
-FILES = ("build", "run", "test", "llm", "torch", "cuda")
+FILES = ("build", "run", "local", "test", "llm", "torch", "cuda")
 PYTHONS = ("3.11", "3.12", "3.13")
 MACHINES = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"))
 TO_THE_LETTER = (

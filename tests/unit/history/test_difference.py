@@ -26,7 +26,7 @@ def step(ident: str = "e1", sequence: int = 0, **own: Any) -> Step:
 
 
 def told(*found: Any) -> list[tuple[str, tuple[str, ...]]]:
-    return [(one.verdict, tuple(change.said for change in one.changes)) for one in found]
+    return [(one.verdict, tuple(change.text for change in one.changes)) for one in found]
 
 
 @pytest.mark.parametrize(

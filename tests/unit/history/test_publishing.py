@@ -67,9 +67,9 @@ def test_who_insists_brings_everything_in_order_and_tells_each_once(answers: lis
     told: list[Upload] = []
     broker, stop = Broker(answers), threading.Event()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(publishing, "AGAIN_SECONDS", 0)
+        patched.setattr(publishing, "RETRY_SECONDS", 0)
         patched.setattr(publishing, "MAX_WAITING", 3)
-        Feed(broker, told.append, insist=stop).take(UPLOADS)
+        Feed(broker, told.append, retry_until=stop).publish(UPLOADS)
     assert told == UPLOADS
     places = last_places(broker.log)
     assert places == sorted(places)
@@ -79,20 +79,20 @@ def test_who_insists_brings_everything_in_order_and_tells_each_once(answers: lis
 def test_who_does_not_insist_stops_with_the_error(answer: str) -> None:
     told: list[Upload] = []
     with pytest.raises(UnavailableError):
-        Feed(Broker(["ok", "ok", answer]), told.append).take(UPLOADS)
+        Feed(Broker(["ok", "ok", answer]), told.append).publish(UPLOADS)
     assert told == UPLOADS[:2]
 
 
 def test_what_can_never_be_taken_stops_both() -> None:
-    for insist in (None, threading.Event()):
+    for retry_until in (None, threading.Event()):
         with pytest.raises(WireError):
-            Feed(Broker(["large"]), insist=insist).take(UPLOADS)
+            Feed(Broker(["large"]), retry_until=retry_until).publish(UPLOADS)
 
 
 def test_an_end_is_heard_while_the_broker_is_away() -> None:
     stop, told = threading.Event(), list[Upload]()
     broker = Broker(["refused"] * 100)
     threading.Timer(0.05, stop.set).start()
-    Feed(broker, told.append, insist=stop).take(UPLOADS)
+    Feed(broker, told.append, retry_until=stop).publish(UPLOADS)
     assert told == []
     assert broker.log == []

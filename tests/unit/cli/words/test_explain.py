@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from explain.templates.compose import compose
-from history.offline_replay import phrasebook
+from history.offline_replay import shipped_phrasebook
 from tests.support.wording import event
 from vigil.domain.alert import Alert
 from vigil.domain.encoding import encode
@@ -54,7 +54,7 @@ def test_alerts_as_on_the_topic(file: Path) -> None:
     result = RUN.invoke(app, ["explain", "--json", "-"], input=file.read_bytes())
     first = json.loads(result.stdout.splitlines()[0])
     assert first.pop("type") == "alert"
-    assert msgspec.convert(first, Alert) == compose(event(), phrasebook(Settings()))
+    assert msgspec.convert(first, Alert) == compose(event(), shipped_phrasebook(Settings()))
 
 
 def test_without_a_file_it_helps() -> None:
@@ -74,8 +74,8 @@ def test_without_a_file_it_helps() -> None:
         (line(phase="over"), "input.wrong_type", "phase: "),
         (line(context={"activity": "asleeep"}), "input.wrong_type", "context.activity: "),
         ("[1]", "input.wrong_type", "line 1"),
-        ('{"type":"alert"}', "input.missing_field", "holds no event"),
-        ("", "input.missing_field", "holds no event"),
+        ('{"type":"alert"}', "input.missing_field", "has no event"),
+        ("", "input.missing_field", "has no event"),
     ],
 )
 def test_a_bad_file_names_line_field_and_mend(

@@ -162,7 +162,7 @@ def vigil(*arguments: str) -> tuple[int, str]:
 
 def test_build_check_and_list(written: Path) -> None:
     _, told = vigil("build", "--out", str(written), "--signature", "patient/heart_rate_low")
-    assert "4 signatures are said by 4 sentences written by hand" in told
+    assert "4 signatures are covered by 4 sentences written by hand" in told
     assert "none: en/patient/heart_rate_low.below/opened/-/blood_pressure_low.below" in told
     assert "refused: reassurance" in told
     written.unlink()

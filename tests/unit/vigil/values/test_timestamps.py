@@ -57,7 +57,7 @@ def in_a_recording(words: str) -> datetime | None:
 
 def as_an_option(words: str) -> datetime | None:
     try:
-        return history.moment(words, "--since")
+        return history.parse_time(words, "--since")
     except InputError:
         return None
 

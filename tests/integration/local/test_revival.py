@@ -28,7 +28,7 @@ def test_a_program_given_up_is_started_again_and_said_once(tmp_path: Path) -> No
         supervisor.start(["late"])
 
         def state() -> str:
-            revival.see(supervisor.states())
+            revival.check_programs(supervisor.states())
             return supervisor.states()["late"].state
 
         eventually(lambda: state() == GIVEN_UP, 60)
