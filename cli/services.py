@@ -121,7 +121,7 @@ def web_app(parts: Sequence[WebPart], settings: Settings) -> FastAPI:
     _add_health(api, parts)
     for part in parts:
         part.install(api)
-    api.add_exception_handler(RequestValidationError, refusal.invalid)
+    api.add_exception_handler(RequestValidationError, refusal.refuse_invalid)
     api.add_middleware(Gate, settings=settings)  # last, and so around everything
     return api
 

@@ -39,8 +39,8 @@ def detect(
 
 
 def shipped_phrasebook(settings: Settings) -> Phrasebook:
-    """Load the shipped phrasebook; reviewers' changes exist in the running system only."""
-    return Phrasebook(shipped(), settings.patient_text)
+    """Load the shipped_phrases phrasebook; reviewers' changes exist in the running system only."""
+    return Phrasebook(shipped_phrases(), settings.patient_text)
 
 
 def event_lines(event: Event, phrases: Phrasebook) -> Iterator[bytes]:

@@ -119,7 +119,7 @@ def approve(path: Path, config: Path, approval: Approval) -> Proposal:
     wanted = operator.tables
     for change in proposal.changes:
         check_change(path, change, wanted)
-        wanted = laid(wanted, change.table, {(change.key,): change.after})
+        wanted = with_values(wanted, change.table, {(change.key,): change.after})
     if from_tables(wanted, str(config)).config_hash != proposal.config_hash_after:
         raise broken_proposal(path, "its changes do not make the configuration that was played")
     text = merge_changes(operator, proposal, approval)

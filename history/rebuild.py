@@ -80,9 +80,9 @@ def fill_shadow(
         played: Played = {}
         with shadow.filling(unit):
             for events in source.play(unit, begun.cut, played):
-                shadow.put(events)
+                shadow.add_events(events)
                 on_progress(number, len(units))
-            shadow.played(played)
+            shadow.add_spans(played)
     shadow.finish()
     return begun.cut
 

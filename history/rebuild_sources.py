@@ -127,7 +127,7 @@ class FromStore:
 
     def units(self) -> list[str]:
         """The enrolled patients of the range."""
-        return history.who(self._connection, self._wanted)
+        return history.list_patient_ids(self._connection, self._wanted)
 
     def play(self, unit: str, cut: datetime, played: Played) -> Iterator[list[Event]]:
         """Yield one patient's events."""
@@ -147,7 +147,7 @@ class FromStore:
 
     def _judged_until(self, cut: datetime) -> datetime:
         """The time up to which the live detectors have judged, or ``cut`` if that is earlier."""
-        newest = watermark(self._connection, DETECTORS)
+        newest = newest_watermark(self._connection, DETECTORS)
         return cut if newest is None else min(cut, newest)
 
 

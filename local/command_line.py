@@ -60,7 +60,7 @@ def prepare_database_and_topics(settings: Settings) -> None:
     """Migrate the database and create missing topics, as at every start. Safe to repeat."""
     migrate(settings.database())
     create_topics(settings)
-    for found in differences(settings):
+    for found in find_differences(settings):
         print_line(f"{found.topic} {found.what}. {found.how_to_fix}")
 
 

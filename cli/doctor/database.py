@@ -180,7 +180,7 @@ def moved(settings: Settings) -> Iterator[Finding]:
             f"{len(moved_states)} of {len(rows)} states belong to another of the {count} partitions"
             f" of {READINGS.name} than their patient's readings go to: those patients are new to"
             " their detector, and “no data” is judged where no readings arrive any more",
-            how_to_fix=WAY_OUT,
+            how_to_fix=HOW_TO_RECREATE,
         )
 
 

@@ -61,9 +61,9 @@ def broker(settings: Settings) -> Iterator[Finding]:
         with open_admin(settings, connect_timeout_seconds=0) as admin:
             count = len(admin.describe_cluster()["brokers"])
             existing = {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
-        found = [*differences(settings), *stamped_by_producers(settings)]
+        found = [*find_differences(settings), *find_producer_timestamps(settings)]
     except KafkaError as error:
-        yield from_error("broker", unavailable(settings, type(error).__name__))
+        yield from_error("broker", broker_unavailable(settings, type(error).__name__))
         return
     except VigilError as error:
         yield from_error("broker", error)
@@ -213,7 +213,7 @@ def _zones(settings: Settings) -> Iterator[Finding]:
 
 def kept_letters(settings: Settings) -> Iterator[Finding]:
     """Dead letters that are kept on this machine because their topic did not accept them."""
-    from vigil.dead_letters.local_folder import LocalLetters
+    from vigil.dead_letters.local_folder import LocalDeadLetters
 
     local = LocalDeadLetters.from_settings(settings)
     if count := local.count():

@@ -50,7 +50,7 @@ def _endpoint(settings: Settings, lacking: State) -> Finding:
     try:
         Endpoint(settings.llm_endpoint or "", settings.llm_endpoint_model or "", key).reach()
     except EndpointError as error:
-        why = f"{where}: {REASONS[error.reason]} ({error.detail})"
+        why = f"{where}: {FAILURE_REASONS[error.reason]} ({error.detail})"
         how_to_fix = (
             "Check VIGIL_LLM_ENDPOINT, its model and key; alerts are sent with template texts."
         )
@@ -82,18 +82,21 @@ def _installed(settings: Settings) -> Iterator[Finding]:
 
 def _loads(settings: Settings) -> Finding:
     """Start it as the worker does, and stop it."""
-    from explain.language_model.process import ModelDown, for_settings
-    from explain.language_model.reasons import REASONS
+    from explain.language_model.process import LanguageModelUnavailable, process_for_settings
+    from explain.language_model.reasons import FAILURE_REASONS
 
     with closing(process_for_settings(settings, LOAD_SECONDS)) as process:
         try:
             process.start()
-        except ModelDown as down:
+        except LanguageModelUnavailable as down:
             how_to_fix = "See the service's log; alerts are sent with template texts meanwhile."
             return Finding(
-                "model process", "wrong", f"{REASONS[down.reason]} ({down})", how_to_fix=how_to_fix
+                "model process",
+                "wrong",
+                f"{FAILURE_REASONS[down.reason]} ({down})",
+                how_to_fix=how_to_fix,
             )
-        return Finding("model process", "ok", f"loads: {process.model}")
+        return Finding("model process", "ok", f"loads: {process.identity}")
 
 
 def _off(settings: Settings) -> str:

@@ -24,11 +24,11 @@ RECENT = timedelta(minutes=10)
 
 def workers(settings: Settings) -> Iterator[Finding]:
     """Check which workers run, and why alerts were not reworded."""
-    from vigil.composition.status_reader import newest
+    from vigil.composition.status_reader import read_statuses
     from vigil.values.clock import utc_now
 
     try:
-        reports = newest(settings)
+        reports = read_statuses(settings)
     except VigilError:
         return  # reported by the broker's own check
     yield from judged(reports, _last_seen(settings), utc_now())
@@ -51,22 +51,22 @@ def _last_seen(settings: Settings) -> dict[str, datetime]:
 
 
 def judged(
-    reports: Sequence[Said], last_seen: Mapping[str, datetime], now: datetime
+    reports: Sequence[LastStatus], last_seen: Mapping[str, datetime], now: datetime
 ) -> Iterator[Finding]:
     """Yield the findings of the processes' newest reports.
 
     Args:
-        reports: of each process, the newest first.
+        reports: of each process, the read_statuses first.
         last_seen: service → its newest report in the database, which may be older.
     """
-    by_service: dict[str, list[Said]] = defaultdict(list)
+    by_service: dict[str, list[LastStatus]] = defaultdict(list)
     for each in reports:
         by_service[each.status.service].append(each)
     running = [each for each in reports if _is_running(each, now)]
     if not running and all(each.status.ended for each in reports):
         last = "none was seen within a week"
         if reports or last_seen:
-            moment = reports[0].heard if reports else max(last_seen.values())
+            moment = reports[0].received_at if reports else max(last_seen.values())
             last = f"one was last seen {format_age(moment, now)}"
         yield Finding("workers", "note", f"none runs; {last}", how_to_fix="vigil up")
         return
@@ -75,12 +75,12 @@ def judged(
     yield from _texts(running)
 
 
-def _is_running(report: Said, now: datetime) -> bool:
-    return not report.status.ended and now - report.heard < SILENT
+def _is_running(report: LastStatus, now: datetime) -> bool:
+    return not report.status.ended and now - report.received_at < SILENT
 
 
 def _service(
-    service: str, reports: Sequence[Said], *, last_seen: datetime | None, now: datetime
+    service: str, reports: Sequence[LastStatus], *, last_seen: datetime | None, now: datetime
 ) -> Iterator[Finding]:
     running = [each for each in reports if _is_running(each, now)]
     for each in running:
@@ -90,30 +90,30 @@ def _service(
         yield Finding(service, "wrong", what, how_to_fix=f"vigil run {service}")
         return
     for each in reports:
-        if each not in running and not each.status.ended and now - each.heard < RECENT:
+        if each not in running and not each.status.ended and now - each.received_at < RECENT:
             yield Finding(
                 service,
                 "note",
-                f"{_name(each)} was last seen {format_age(each.heard, now)}: it died, and others"
+                f"{_name(each)} was last seen {format_age(each.received_at, now)}: it died, and others"
                 " do its work",
                 how_to_fix="See the log of that process.",
             )
 
 
-def _describe_last(reports: Sequence[Said], last_seen: datetime | None, now: datetime) -> str:
+def _describe_last(reports: Sequence[LastStatus], last_seen: datetime | None, now: datetime) -> str:
     """What is known of a service's last process."""
     if reports:
-        newest = reports[0]
-        seen = "stopped" if newest.status.ended else "was last seen"
-        return f"{_name(newest)} {seen} {format_age(newest.heard, now)}"
+        read_statuses = reports[0]
+        seen = "stopped" if read_statuses.status.ended else "was last seen"
+        return f"{_name(read_statuses)} {seen} {format_age(read_statuses.received_at, now)}"
     if last_seen is None:
         return "none was seen within a week"
     return f"none was seen since {format_age(last_seen, now)}"
 
 
-def _process(report: Said, now: datetime) -> Finding:
+def _process(report: LastStatus, now: datetime) -> Finding:
     status = report.status
-    seen = f"{_name(report)}, last seen {format_age(report.heard, now)}"
+    seen = f"{_name(report)}, last seen {format_age(report.received_at, now)}"
     if not status.trouble:
         lag = status.gauges.get("lag_messages")
         waiting = f"; {lag:.0f} messages wait" if lag else ""
@@ -136,16 +136,16 @@ def _how_to_fix(trouble: dict[str, str]) -> str:
     return ""
 
 
-def _name(report: Said) -> str:
+def _name(report: LastStatus) -> str:
     return f"instance {report.status.instance[:8]}"
 
 
-def _texts(running: Sequence[Said]) -> Iterator[Finding]:
-    from explain.language_model.reasons import counted
-    from store.workers.status_rows import summed
+def _texts(running: Sequence[LastStatus]) -> Iterator[Finding]:
+    from explain.language_model.reasons import counted_failures
+    from store.workers.status_rows import sum_counters
 
-    total = summed(each.status for each in running)
-    for _, meaning, times in counted(total):
+    total = sum_counters(each.status for each in running)
+    for _, meaning, times in counted_failures(total):
         yield Finding("texts", "note", f"{times} times without the model: {meaning}")
     if refused := total["rewordings_refused"]:
         yield Finding("texts", "note", f"{refused} sentences of the model were refused")

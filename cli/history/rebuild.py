@@ -206,7 +206,7 @@ def _open_source(
     from store.readings.history import Range, list_patient_ids
 
     whose = Range(options.ward, (options.patient,) if options.patient else (), options.begin())
-    wanted = who(connection, whose) if options.ward or options.patient else None
+    wanted = list_patient_ids(connection, whose) if options.ward or options.patient else None
     if options.history is History.store:
         return wanted, FromStore(connection, config, whose, silence=options.silence)
     everyone = None if wanted is None else frozenset(wanted)

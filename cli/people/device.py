@@ -40,7 +40,7 @@ def add(
     device = patients.Device(device_id, label, patient)
     with connect(Settings(), autocommit=True) as connection:
         key = patients.add_device(connection, device, replace=replace)
-        answer = in_force.wait(connection) if replace else None
+        answer = in_force.wait_until_in_force(connection) if replace else None
     typer.echo(f"{device_id} is added. Its key, which is not stored and not shown again:", err=True)
     typer.echo(key)
     if answer is not None and not answer.yes:
@@ -100,12 +100,12 @@ def reconcile(
     if adopt and revoke:
         raise typer.BadParameter("Name one: --adopt or --revoke.")
     with connect(Settings(), autocommit=True) as connection:
-        found = directory_topic.listed(connection)
+        found = directory_topic.list_conflicts(connection)
         if not found:
             typer.echo("nothing to reconcile: gateways and database agree")
             return
         if adopt or revoke:
-            directory_topic.resolve(connection, adopt=adopt)
+            directory_topic.resolve_conflicts(connection, adopt=adopt)
             done = f"{len(found)} entries are {'adopted' if adopt else 'revoked'}"
             in_force.report_in_force(connection, done, "vigil device reconcile")
             return

@@ -46,7 +46,7 @@ def remove(patient_id: Annotated[str, typer.Argument(help="As `list` shows it.")
 
     with connect(Settings(), autocommit=True) as connection:
         patients.deactivate(connection, patient_id)
-        answer = in_force.wait(connection)
+        answer = in_force.wait_until_in_force(connection)
     typer.echo(f"{patient_id} is removed; stored data are kept")
     if not answer.yes:
         typer.echo(f"Not yet in force at every gateway. {answer.why}")

@@ -19,7 +19,7 @@ def _read_password(from_stdin: bool) -> str:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    why = text.flaw(password)
+    why = text.find_flaw(password)
     if why is not None:  # the sign-in page would refuse it
         raise typer.BadParameter(f"The password contains {why}.")
     if len(password) < SHORTEST:
@@ -63,7 +63,8 @@ def add(
 def list_users() -> None:
     """List the users."""
     from cli.tables import print_stored
-    from store.people.users import User, listing
+    from store.people.users import User
+    from store.people.users import list_users as fetch_users
 
     def row(user: User) -> tuple[str, ...]:
         state, since = "" if user.active else "disabled", f"{user.created_at:%Y-%m-%d}"
@@ -71,7 +72,7 @@ def list_users() -> None:
 
     headings = ("user", "role", "name", "", "since")
     print_stored(
-        listing, headings, row=row, empty="nobody may sign in; `vigil user add` adds someone"
+        fetch_users, headings, row=row, empty="nobody may sign in; `vigil user add` adds someone"
     )
 
 

@@ -19,5 +19,5 @@ def write_schemas(
     folder: Annotated[Path, typer.Argument(help="Where to write.")] = Path("docs"),
 ) -> None:
     """Write the JSON Schemas and the AsyncAPI document of the topics."""
-    for path in schemas.write(folder):
+    for path in schemas.write_schemas(folder):
         typer.echo(str(path))

@@ -41,13 +41,13 @@ def list_letters(
 ) -> None:
     """List the dead letters, oldest first, and count them by reason. No content is printed."""
     from history.sources import parse_time
-    from vigil.dead_letters.redrive import read
+    from vigil.dead_letters.redrive import read_dead_letters
 
     start = parse_time(since, "--since")
     shown: deque[str] = deque(maxlen=limit)
     counts: Counter[tuple[str, str]] = Counter()
     kept = 0
-    for letter in read(Settings()):
+    for letter in read_dead_letters(Settings()):
         if (
             letter.reason.startswith(reason)
             and service in {"", letter.service}
@@ -76,9 +76,9 @@ def show(
     ] = None,
 ) -> None:
     """Show a dead letter with its content, which is a patient's data."""
-    from vigil.dead_letters.redrive import read
+    from vigil.dead_letters.redrive import read_dead_letters
 
-    (letter,) = choose(list(read(Settings())), [ident])
+    (letter,) = choose(list(read_dead_letters(Settings())), [ident])
     if out is not None:
         write_file(out, letter.value)
     elif raw:
@@ -103,21 +103,21 @@ def redrive(
 
     Several messages, or one that would be refused again, are only listed: --send sends them.
     """
-    from vigil.dead_letters import redrive as deadletters
+    from vigil.dead_letters.redrive import read_dead_letters, restore_originals, send_again
 
     if bool(ids) == everything:
         raise typer.BadParameter("Name the ids that `vigil deadletter list` shows, or --all.")
     settings = Settings()
-    letters = list(deadletters.read(settings))
+    letters = list(read_dead_letters(settings))
     chosen = _sendable(letters) if everything else choose(letters, ids or [])
-    count = len(deadletters.originals(chosen))
+    count = len(restore_originals(chosen))
     refused_again = _print_doubts(chosen)
     if send is None:
         send = count < 2 and not refused_again
     if not send:
         _print_plan(chosen, count)
         return
-    sent = deadletters.redrive(settings, chosen)
+    sent = send_again(settings, chosen)
     typer.echo(f"sent {sent} message{'' if sent == 1 else 's'} again")
 
 
@@ -135,7 +135,7 @@ def publish() -> None:
 
 def _sendable(letters: list[DeadLetter]) -> list[DeadLetter]:
     """Select the letters that can be sent; print how many are left out, and why."""
-    from vigil.dead_letters import redrive as deadletters
+    from vigil.dead_letters.redrive import find_refusal
 
     left: Counter[str] = Counter()
     chosen = []
@@ -156,7 +156,7 @@ def _sendable(letters: list[DeadLetter]) -> list[DeadLetter]:
 
 def _print_doubts(letters: list[DeadLetter]) -> bool:
     """Print the letters that would be refused again, and why; True where there is one."""
-    from vigil.dead_letters import redrive as deadletters
+    from vigil.dead_letters.redrive import find_refusal
 
     found = False
     for letter in letters:

@@ -63,7 +63,7 @@ def topics_of(service: str) -> tuple[str, ...]:
     return tuple(HANDLERS[service]().topics)
 
 
-def keeper_of(service: str, settings: Settings) -> Keeper | None:
+def find_offset_store(service: str, settings: Settings) -> OffsetStore | None:
     """The worker's own offset store; None: its offsets are in Kafka alone."""
     if service in {"store", "notify"}:
         return _store_alongside_kafka(service, settings)
@@ -86,10 +86,10 @@ def keeper_of(service: str, settings: Settings) -> Keeper | None:
                 connection, place_of(where), log_id, before=ends[0], after=ends[1]
             )
 
-    return Keeper(read_position, move_position)
+    return OffsetStore(read_position, move_position)
 
 
-def _beside(service: str, settings: Settings) -> Keeper:
+def _store_alongside_kafka(service: str, settings: Settings) -> OffsetStore:
     """The offset store of a worker whose offsets are in the database as well as in Kafka."""
     from store.database.connections import connect
     from store.workers import positions
@@ -105,4 +105,4 @@ def _beside(service: str, settings: Settings) -> Keeper:
                 connection, service, where, log_id, before=ends[0], after=ends[1]
             )
 
-    return Keeper(read_position, move_position, beside=True)
+    return OffsetStore(read_position, move_position, alongside_kafka=True)

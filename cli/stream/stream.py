@@ -24,21 +24,21 @@ def where(service: Service) -> None:
     """List a worker's next offset on each partition."""
     from kafka import TopicPartition
 
-    from cli.stream.positions import keeper_of, topics_of
+    from cli.stream.positions import find_offset_store, topics_of
     from vigil.kafka.clients import Publisher
-    from vigil.streaming.skipping import PATIENCE_SECONDS, Group
+    from vigil.streaming.skipping import CONNECT_TIMEOUT_SECONDS, WorkerPosition
 
     settings = Settings()
-    topics, keeper = topics_of(service), keeper_of(service, settings)
-    publisher = Publisher(settings, "stream", PATIENCE_SECONDS)
+    topics, offset_store = topics_of(service), find_offset_store(service, settings)
+    publisher = Publisher(settings, "stream", CONNECT_TIMEOUT_SECONDS)
     try:
         places = [TopicPartition(t, n) for t in topics for n in publisher.partitions(t)]
     finally:
         publisher.close()
     for place in places:
-        offset, message = Group(settings, service, place, keeper).position()
-        rest = "at the end" if message is None else f"next message {message}"
-        typer.echo(f"{place.topic} {place.partition} {offset}  {rest}")
+        at = WorkerPosition(settings, service, place, offset_store=offset_store).read()
+        rest = "at the end" if at.message is None else f"next message {at.message}"
+        typer.echo(f"{place.topic} {place.partition} {at.offset}  {rest}")
 
 
 def skip(
@@ -54,8 +54,8 @@ def skip(
     """
     from kafka import TopicPartition
 
-    from cli.stream.positions import keeper_of, topics_of
-    from vigil.streaming.skipping import Group
+    from cli.stream.positions import find_offset_store, topics_of
+    from vigil.streaming.skipping import WorkerPosition
 
     settings, topics = Settings(), topics_of(service)
     if topic not in topics:
@@ -66,9 +66,12 @@ def skip(
             how_to_fix=f"It reads {', '.join(topics)}.",
         )
     place = TopicPartition(topic, partition)
-    done = Group(settings, service, place, keeper_of(service, settings)).skip(offset)
-    kept = "" if done.published else ", kept on this machine: `vigil deadletter publish`"
+    offset_store = find_offset_store(service, settings)
+    done = WorkerPosition(settings, service, place, offset_store=offset_store).skip(offset)
+    kept = (
+        "" if done.dead_letter.published else ", kept on this machine: `vigil deadletter publish`"
+    )
     what = "" if done.readable else " (it could not be read: the dead letter has only its position)"
     typer.echo(f"message {done.next_offset - 1} of {topic}/{partition} is a dead letter{what}:")
-    typer.echo(f"    {done.letter}{kept}")
+    typer.echo(f"    {done.dead_letter.ident}{kept}")
     typer.echo(f"{service} continues at {done.next_offset}, by itself or when it is started")

@@ -43,15 +43,16 @@ def run(options: EvaluationOptions, print_line: PrintLine) -> tuple[list[Table],
     Returns:
         The report's tables, and the first text that failed each check.
     """
-    from explain.evaluation import sets, tabulate
-    from explain.evaluation.texts import Outcome, measure
+    from explain.evaluation import tabulate
+    from explain.evaluation.events import sets
+    from explain.evaluation.texts import Outcome, measure_texts
 
     book = _phrasebook()
     outcomes: list[Outcome] = []
     for name, events in _sets(options.recordings, print_line):
         print_line(f"{name}: {len(events)} events")
-        outcomes.append(measure(name, "tables", events))
-        outcomes.append(measure(name, "phrasebook", events, book))
+        outcomes.append(measure_texts(name, "tables", events))
+        outcomes.append(measure_texts(name, "phrasebook", events, book))
     tables = [tabulate.of_texts(outcomes)]
     tables.append(tabulate.of_fallback([o for o in outcomes if o.source == "phrasebook"]))
     print_line(f"people: {sets.PEOPLE} events in {sets.VARIANTS} variants")
@@ -62,9 +63,9 @@ def run(options: EvaluationOptions, print_line: PrintLine) -> tuple[list[Table],
     tables.append(_languages())
     tables += _model(options.model, book, print_line)
     if options.blind is not None:
-        from explain.evaluation import blind
+        from explain.evaluation.blind import make_pairs, write_sheet
 
-        blind.write(options.blind, blind.pairs(sets.core(), book, sets.SEED))
+        write_sheet(options.blind, make_pairs(sets.core_events(), book, sets.SEED))
         print_line(f"blind sheet in {options.blind}")
     return tables, tabulate.failed(outcomes)
 
@@ -77,7 +78,7 @@ def _phrasebook() -> Phrasebook:
 
 
 def _sets(recordings: Sequence[Path], print_line: PrintLine) -> Iterator[tuple[str, list[Event]]]:
-    from explain.evaluation import sets
+    from explain.evaluation.events import sets
 
     yield "core", list(sets.core_events())
     if recordings:
@@ -162,11 +163,13 @@ def _languages() -> Table:
 
 
 def _model(settings: Settings | None, book: Phrasebook, print_line: PrintLine) -> list[Table]:
-    from explain.evaluation import sets, speed, tabulate
+    from explain.evaluation import tabulate
+    from explain.evaluation.events import sets
+    from explain.evaluation.speed import time_composing
 
-    core = list(sets.core())
+    core = list(sets.core_events())
     print_line("speed")
-    composing = speed.composing(core, book)
+    composing = time_composing(core, book)
     if settings is None:
         return [tabulate.of_speed(composing, None)]
     from explain.evaluation.raw import measure_raw, wanted_signatures
@@ -185,7 +188,7 @@ def _model(settings: Settings | None, book: Phrasebook, print_line: PrintLine) -
     ]
     for name, wanted in wishes:
         print_line(f"the model alone, {name}: {len(wanted)} signatures")
-        outcomes.append(raw.measure(name, ask, wanted, known))
+        outcomes.append(measure_raw(name, ask, wanted, known))
     print_line("the model's process")
     every = sorted(wishes[0][1])
     asking = _time_model(settings, every[:: max(1, len(every) // UNSEEN)])
@@ -193,8 +196,8 @@ def _model(settings: Settings | None, book: Phrasebook, print_line: PrintLine) -
 
 
 def _load_model(folder: Path) -> Ask:
-    from explain.language_model.model import LanguageModel
-    from explain.language_model.prompt import request
+    from explain.language_model.inference import LanguageModel
+    from explain.language_model.prompt import tuned_request
 
     model = LanguageModel(folder, threads=2)
 
@@ -214,8 +217,10 @@ def _time_model(settings: Settings, signatures: Sequence[Signature]) -> Asking:
 
     with closing(process_for_settings(settings)) as process:
         process.start()
-        prompts = [[{"role": "user", "content": request(signature)}] for signature in signatures]
-        return speed.asking(
+        prompts = [
+            [{"role": "user", "content": tuned_request(signature)}] for signature in signatures
+        ]
+        return time_asking(
             lambda prompt: process.ask(prompt, settings.llm_deadline_seconds),
             process.pid or 0,
             prompts,

@@ -49,13 +49,13 @@ def evaluate(
         tuple(recordings or ()), Settings() if model else None, blind
     )
     tables, failed = evaluating.run(options, lambda what: typer.echo(what, err=True))
-    block = report.markdown(tables)
+    block = to_markdown(tables)
     typer.echo(block)
     for line in failed:
         typer.echo(line, err=True)
     if results is not None:
         text = results.read_text("utf-8")
-        results.write_text(report.replaced(text, block, str(results)), "utf-8")
+        results.write_text(replace_report(text, block, str(results)), "utf-8")
 
 
 def _check_files(recordings: Iterable[Path]) -> None:

@@ -40,7 +40,7 @@ def build(path: Path, *, part: str, candidates: int, seed: int, threads: int) ->
     from explain.phrasebook.writing import Author
 
     writer = _writer(threads)
-    signatures = [signature for signature in everything() if part in signature.key]
+    signatures = [signature for signature in every_signature() if part in signature.key]
     author = Author(writer.identity, writer.tuned)
     kept = _read_kept(path, author)
     building = Build(writer, kept, candidates=candidates, seed=seed, now=written_at())
@@ -49,7 +49,7 @@ def build(path: Path, *, part: str, candidates: int, seed: int, threads: int) ->
     )
     if kept:
         typer.echo(f"{len(kept)} phrases of an earlier build stay")
-    _write_groups(building, todo(signatures, kept), path)
+    _write_groups(building, pending_groups(signatures, kept), path)
     _add_handwritten(building, signatures, path)
     _print_coverage(building, signatures, path)
 
@@ -71,20 +71,20 @@ def _writer(threads: int) -> Writer:
 
 
 def _read_kept(path: Path, author: Author) -> list[Phrase]:
-    from explain.phrasebook.building import keep
-    from explain.phrasebook.files import read
+    from explain.phrasebook.building import kept_phrases
+    from explain.phrasebook.files import read_phrases
 
     return kept_phrases(read_phrases(path), author) if path.exists() else []
 
 
 def _write_groups(building: Build, groups: Sequence[tuple[Signature, ...]], path: Path) -> None:
-    from explain.phrasebook.files import write
+    from explain.phrasebook.files import write_phrases
 
     written, refused, started = 0, Counter[str](), time.monotonic()
     for number, group in enumerate(building.run(groups), 1):
         written += group.written
         refused += group.refused
-        write(path, building.phrases.values())
+        write_phrases(path, building.phrases.values())
         seconds = time.monotonic() - started
         left = seconds / number * (len(groups) - number)
         typer.echo(
@@ -92,7 +92,7 @@ def _write_groups(building: Build, groups: Sequence[tuple[Signature, ...]], path
             f" pass; {seconds:.0f} s, about {left:.0f} s left"
         )
     if not groups:
-        write(path, building.phrases.values())
+        write_phrases(path, building.phrases.values())
     passed = len(building.phrases)
     typer.echo(f"{written} sentences were written; the file holds {passed}")
     for code, count in refused.most_common():
@@ -101,22 +101,23 @@ def _write_groups(building: Build, groups: Sequence[tuple[Signature, ...]], path
 
 def _add_handwritten(building: Build, signatures: Sequence[Signature], path: Path) -> None:
     """Add sentences written by hand where the model has none that may be used."""
-    from explain.phrasebook.building import by_hand
-    from explain.phrasebook.files import write
+    from explain.phrasebook.building import reference_phrases
+    from explain.phrasebook.files import write_phrases
 
-    found = by_hand(signatures, building.phrases.values(), written_at())
+    found = reference_phrases(signatures, building.phrases.values(), written_at())
     building.phrases.update((phrase.phrase_id, phrase) for phrase in found)
-    write(path, building.phrases.values())
+    write_phrases(path, building.phrases.values())
     covered = len({phrase.signature for phrase in found})
     typer.echo(f"{covered} signatures are covered by {len(found)} sentences written by hand")
 
 
 def _print_coverage(building: Build, signatures: Sequence[Signature], path: Path) -> None:
-    from explain.phrasebook.building import coverage
+    from explain.phrasebook.building import measure_coverage
 
     phrases = building.phrases.values()
-    for reader, covered, count in coverage(signatures, phrases):
-        typer.echo(f"{reader}: {covered} of {count} signatures, {covered / count:.1%}")
+    for each in measure_coverage(signatures, phrases):
+        share = each.covered / each.signatures
+        typer.echo(f"{each.reader}: {each.covered} of {each.signatures} signatures, {share:.1%}")
     usable = {each.signature for each in phrases if each.status != "banned"}
     for signature in signatures:
         if signature.key not in usable:

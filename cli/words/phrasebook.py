@@ -47,7 +47,7 @@ def check(
     ] = None,
 ) -> None:
     """Verify every line of a phrasebook; exit status 1 where one is refused."""
-    from explain.phrasebook.files import checked, shipped_path
+    from explain.phrasebook.files import check_phrases, shipped_path
 
     count, refused = 0, 0
     for number, phrase, codes in check_phrases(file or shipped_path()):
@@ -71,7 +71,7 @@ def listing(
     ] = "",
 ) -> None:
     """List the phrases of a file by signature; those of a running system are on its board."""
-    from explain.phrasebook.files import read, shipped_path
+    from explain.phrasebook.files import read_phrases, shipped_path
 
     if status not in {"", "draft", "approved", "banned"}:
         raise typer.BadParameter(f"{status!r} is no status; known: draft, approved, banned.")

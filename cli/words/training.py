@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from explain.training.card import Manifest
-    from explain.training.checkpoint import State
-    from explain.training.options import Options
+    from explain.training.fitting.checkpoint import State
+    from explain.training.fitting.options import Options
 
 LOG = "training.jsonl"
 INTERRUPTED = 130
@@ -74,7 +74,7 @@ def train(options: Options, out: Path, threads: int, *, resume: bool) -> None:
     from vigil.service.settings import Settings
 
     _prepare_folder(out, resume=resume)
-    folders = run.Place(Settings().model_dir, out, threads=threads)
+    folders = run.RunPaths(Settings().model_dir, out, threads=threads)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

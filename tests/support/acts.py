@@ -13,6 +13,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from kafka.admin import NewTopic
+from kafka.errors import TopicAlreadyExistsError
 from msgspec.structs import replace
 
 from tests.support.faulty import PROCESSES, Faulty
@@ -22,7 +24,8 @@ from tests.support.raw_records import NULL, nulls
 from tests.support.schedule import Fault
 from vigil.contracts import topics, wire
 from vigil.domain.reading import Tick
-from vigil.kafka.clients import Publisher
+from vigil.kafka.clients import Publisher, open_admin
+from vigil.service.errors import UnavailableError, WireError
 from vigil.values.clock import utc_now
 
 CLOCKS_HOURS = (0.0, 3.0, -3.0, 48.0)
@@ -194,7 +197,9 @@ def _until_it_takes(system: Faulty) -> None:
     while taken < 2:
         system.broker.start_again_if_ended()
         try:
-            with closing(Publisher(system.settings, "probe", patience=5)) as publisher:
+            with closing(
+                Publisher(system.settings, "probe", connect_timeout_seconds=5)
+            ) as publisher:
                 publisher.publish([wire.Outgoing("probe", b"", b"", [])], timeout_seconds=5)
             taken += 1
         except (UnavailableError, WireError):

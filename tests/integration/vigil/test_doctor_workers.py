@@ -205,4 +205,4 @@ def test_states_that_their_patients_left_are_told(
     (told,) = states()
     assert told["state"] == "wrong"
     assert told["what"].startswith("1 of 4 states belong to another of the 3 partitions")
-    assert told["how_to_fix"] == WAY_OUT
+    assert told["how_to_fix"] == HOW_TO_RECREATE

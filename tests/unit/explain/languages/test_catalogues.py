@@ -79,9 +79,9 @@ def both(locale: str) -> Iterator[Said]:
     """Every message that a patient reads in a locale: alerts', questions', the page's."""
     for catalogue_for, made in (
         (languages.catalogue_for, extract.messages()),
-        (phone_locales.of, phone_extract.template()),
+        (phone_locales.catalogue_for, phone_extract.template()),
     ):
-        catalogue = catalogue_of(module, locale)
+        catalogue = catalogue_for(locale)
         for context, english in made:
             one = english if isinstance(english, str) else english[0]
             plain = (english,) if isinstance(english, str) else english
