@@ -47,7 +47,7 @@ class PageLink:
     """A link to a page."""
 
     address: str
-    label: str
+    caption: str
 
 
 @cache

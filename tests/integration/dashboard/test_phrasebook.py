@@ -338,7 +338,7 @@ def test_reviews_go_to_the_topic_and_come_back(settings: Settings) -> None:
 def test_where_the_store_is_slow_it_says_so(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phrase_review, "SEEN_SECONDS", 0.2)
+    monkeypatch.setattr(phrase_review, "CONFIRM_SECONDS", 0.2)
     with connect(settings) as connection:
         seed = Seed(connection, datetime.now(UTC))
         seed.user("kim", PASSWORD)
