@@ -131,8 +131,8 @@ def test_abort_from_another_thread_frees_who_waits() -> None:
 def test_the_child_ends_with_its_parent() -> None:
     """Even a parent that is killed: the child sees the end of its stdin."""
     parent = (
-        "import sys, time; from explain.language_model.process import ModelProcess\n"
-        f"p = ModelProcess([sys.executable, {SCRIPT!r}, 'good']); p.start()\n"
+        "import sys, time; from explain.language_model.process import LanguageModelProcess\n"
+        f"p = LanguageModelProcess([sys.executable, {SCRIPT!r}, 'good']); p.start()\n"
         "print(p.pid, flush=True); time.sleep(60)"
     )
     with psutil.Popen([sys.executable, "-c", parent], stdout=-1) as process:

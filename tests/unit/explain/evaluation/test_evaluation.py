@@ -191,5 +191,5 @@ def test_composing_is_timed_on_the_processor_s_clock(monkeypatch: pytest.MonkeyP
 def test_a_report_has_a_place_of_its_own() -> None:
     table = Table("T", ("a", "b"), [("1|2", "3")], "Note.")
     assert to_markdown([table]) == "### T\n\nNote.\n\n| a | b |\n| --- | --- |\n| 1\\|2 | 3 |"
-    with pytest.raises(InputError, match=r"x\.md has no place"):
+    with pytest.raises(InputError, match=r"x\.md has no markers"):
         replace_report("nothing", "new", "x.md")

@@ -104,5 +104,5 @@ def test_the_care_team_reads_english_only() -> None:
 
 
 def test_what_cannot_be_said_is_a_mistake_of_ours() -> None:
-    with pytest.raises(ValueError, match="cannot be said"):
+    with pytest.raises(ValueError, match="cannot be formatted"):
         slot_formatter("en").format(("heart_rate", "1", "2", "3"))
