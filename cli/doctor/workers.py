@@ -94,8 +94,8 @@ def _service(
             yield Finding(
                 service,
                 "note",
-                f"{_name(each)} was last seen {format_age(each.received_at, now)}: it died, and others"
-                " do its work",
+                f"{_name(each)} was last seen {format_age(each.received_at, now)}: it died, and"
+                " others do its work",
                 how_to_fix="See the log of that process.",
             )
 

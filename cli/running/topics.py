@@ -47,7 +47,7 @@ def list_topics(
 
 
 def _create(settings: Settings) -> bool:
-    """Create missing topics and report find_differences; True where Vigil must not start on them."""
+    """Create missing topics and report differences; True where Vigil must not start on them."""
     for name in create_topics(settings):
         typer.echo(f"created {name}")
     found = find_differences(settings)
