@@ -215,7 +215,7 @@ def test_nothing_is_redriven_to_where_only_vigil_writes(settings: Settings, name
     assert isinstance(refused.exception, InputError)
     assert "only Vigil itself writes" in str(refused.exception)
     everything = vigil("deadletter", "redrive", "--all", "--send")
-    assert "that were on no topic which takes them again" in everything.output
+    assert "whose topic does not accept them again" in everything.output
     assert len(read_all(settings, name)) == before
 
 
