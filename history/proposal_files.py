@@ -143,7 +143,7 @@ def check_change(path: Path, change: Change, tables: Mapping[str, Any]) -> None:
     config = from_tables(tables)
     own: PatientConfig = config.everyone
     if where[:1] == ("patients",):
-        own = config.of(where[1])
+        own = config.config_for(where[1])
     elif where:
         own = next((w.config for w in config.wards if w.name == where[1]), own)
     knob = next((knob for knob in knobs(own) if knob.path == figure), None)

@@ -212,14 +212,14 @@ class FromTopic:
         del cut
         place = TopicPartition(READINGS.name, int(unit.rpartition(" ")[2]))
         engine, mine, ticked = Engine(self._config), set[str](), None
-        stamps = ClockCheck()
+        clock_check = ClockCheck()
         for raw in self._records(place):
             try:
                 message: Any = wire.decode(place.topic, raw.value, raw.headers)
             except WireError:
                 self._unread += 1
                 continue
-            message = stamps.correct_time(message, raw)
+            message = clock_check.correct_time(message, raw)
             if isinstance(message, Tick):
                 ticked = message.time
                 yield engine.tick(message.time)

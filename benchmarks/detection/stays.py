@@ -73,7 +73,7 @@ def risks(crowd: Sequence[Person], config: DetectionConfig) -> Scores:
     """Vigil's risk of deterioration of each row: its detector alone, driven by the readings."""
     result = {}
     for person in crowd:
-        detector = Risk(config.of(person.recording.patient_id).deterioration)
+        detector = Risk(config.config_for(person.recording.patient_id).deterioration)
         memory = detector.fresh()
         times, values = [], []
         for row in person.recording.measurements:

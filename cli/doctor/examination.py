@@ -211,7 +211,7 @@ def _zones(settings: Settings) -> Iterator[Finding]:
     return zones(settings)
 
 
-def kept_letters(settings: Settings) -> Iterator[Finding]:
+def kept_dead_letters(settings: Settings) -> Iterator[Finding]:
     """Dead letters that are kept on this machine because their topic did not accept them."""
     from vigil.dead_letters.local_folder import LocalDeadLetters
 
@@ -238,7 +238,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _language_model,
     notifications,
     _workers,
-    kept_letters,
+    kept_dead_letters,
 )
 
 

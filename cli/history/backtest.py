@@ -205,7 +205,7 @@ def _print_differences(report: Report) -> None:
     for word, alarms in (("gained", report.gained), ("lost", report.lost)):
         for alarm in alarms[:LISTED]:
             worst = "" if alarm.extreme is None else f", worst {alarm.extreme:g}"
-            announced = alarm.told_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+            announced = alarm.announced_at.strftime("%Y-%m-%dT%H:%M:%SZ")
             typer.echo(
                 f"  {word} {alarm.patient_id} {announced} {alarm.kind} ({alarm.priority}{worst})"
             )

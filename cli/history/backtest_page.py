@@ -99,7 +99,7 @@ def timeline(report: Report) -> dict[str, Any]:
                 "mode": "markers",
                 "name": f"{name} ({len(alarms)})",
                 "meta": name,
-                "x": [moment(alarm.told_at) for alarm, _ in kept],
+                "x": [moment(alarm.announced_at) for alarm, _ in kept],
                 "y": [alarm.patient_id for alarm, _ in kept],
                 "text": [text for _, text in kept],
                 "marker": {"symbol": symbol, "size": 11, "line": {"width": 2}},

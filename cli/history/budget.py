@@ -183,7 +183,7 @@ def _print_proposal(proposal: Proposal, out: Path) -> None:
         typer.echo(f"  {name}: {change.before:g} → {change.after:g}")
     typer.echo(
         f"{len(proposal.changes)} changes, {len(proposal.lost)} alarms no longer given,"
-        f" {len(proposal.told_otherwise)} changed; {proposal.high.alarms} at high priority,"
+        f" {len(proposal.altered)} changed; {proposal.high.alarms} at high priority,"
         f" unchanged. {out} has the details."
     )
     if proposal.changes:

@@ -22,13 +22,13 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="What was refused, and why.", no_args_is_help=True)
     app.add_typer(group, name="deadletter")
-    group.command("list")(list_letters)
+    group.command("list")(list_dead_letters)
     group.command()(show)
     group.command()(redrive)
     group.command()(publish)
 
 
-def list_letters(
+def list_dead_letters(
     reason: Annotated[str, typer.Option(help="Only with this code, or its beginning.")] = "",
     service: Annotated[str, typer.Option(help="Only messages that this service refused.")] = "",
     topic: Annotated[str, typer.Option(help="Only messages of this topic.")] = "",
@@ -86,7 +86,7 @@ def show(
         sys.stdout.buffer.flush()
     else:
         typer.echo("What follows is a patient's data.", err=True)
-        print_letter(letter)
+        print_dead_letter(letter)
 
 
 def redrive(
@@ -184,7 +184,7 @@ def _print_counts(counts: Counter[tuple[str, str]], shown: int) -> None:
         typer.echo(f"    {times} × {printable(reason)} ({printable(service)})")
 
 
-def print_letter(letter: DeadLetter) -> None:
+def print_dead_letter(letter: DeadLetter) -> None:
     """Print everything of a dead letter, with control characters escaped."""
     cut = f", of {letter.whole_bytes} that it had" if letter.whole_bytes is not None else ""
     rows = [

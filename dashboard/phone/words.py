@@ -141,7 +141,7 @@ def words_for(locale: str) -> Words:
     """
     if locale not in locales.LOCALES:
         return EN
-    translated = locales.catalogue_for(locale).say
+    translated = locales.catalogue_for(locale).translate
     return Words(
         locale,
         **{name: translated(message_context(name), getattr(EN, name)) for name in word_names()},

@@ -43,7 +43,7 @@ class Categories(Section, frozen=True):
         """The category from which an average is announced."""
         return next(category for category in self.categories if category.name == self.raised)
 
-    def of(self, systolic: float, diastolic: float) -> str:
+    def category_of(self, systolic: float, diastolic: float) -> str:
         """The highest category that an average belongs to; empty: none."""
         found = ""
         for category in self.categories:

@@ -170,7 +170,7 @@ class PressureDays(Remembering[Memory]):
         return {
             "average": {"systolic": systolic, "diastolic": diastolic},
             "category": {
-                name: row.of(systolic, diastolic) or "normal"
+                name: row.category_of(systolic, diastolic) or "normal"
                 for name, row in sorted(self._settings.guidelines.items())
             },
             "guideline": self._settings.guideline,

@@ -59,7 +59,7 @@ class DetectionConfig(Struct, frozen=True, dict=True):
         """16 hex digits that name this configuration; each event carries them."""
         return sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:16]
 
-    def of(self, patient_id: str) -> PatientConfig:
+    def config_for(self, patient_id: str) -> PatientConfig:
         """What holds for a patient: their own table, else the first ward that names them."""
         own = self.patients.get(patient_id)
         if own is not None:

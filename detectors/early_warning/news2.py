@@ -50,7 +50,7 @@ class Bands:
     """The least value that reads as more than each band's last figure: half a step above it."""
     points: tuple[int, ...]
 
-    def of(self, value: float) -> int:
+    def points_for(self, value: float) -> int:
         """Points of a value's figure."""
         return self.points[bisect_right(self.edges, value)]
 
@@ -81,7 +81,7 @@ def points(signal: str, value: float) -> int:
     >>> points("heart_rate", 131), points("spo2", 94), points("temperature", 35.05)
     (3, 1, 1)
     """
-    return NEWS2[signal].of(value)
+    return NEWS2[signal].points_for(value)
 
 
 class EarlyWarningScore(FindingsOnly):
@@ -161,10 +161,10 @@ class EarlyWarningScore(FindingsOnly):
         for signal, bands in NEWS2.items():
             value = moment.values.get(signal)
             if value is not None:
-                known[signal] = [moment.time, value, bands.of(value)]
+                known[signal] = [moment.time, value, bands.points_for(value)]
             elif signal in memory and memory[signal][0] >= oldest:
                 time, value = memory[signal]
-                known[signal] = [time, value, bands.of(value)]
+                known[signal] = [time, value, bands.points_for(value)]
         return known
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:

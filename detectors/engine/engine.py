@@ -156,7 +156,7 @@ class Engine:
     def _pipeline(self, patient_id: str) -> Pipeline:
         pipeline = self._pipeline_of.get(patient_id)
         if pipeline is None:
-            config = self._config.of(patient_id)
+            config = self._config.config_for(patient_id)
             pipeline = self._pipelines.get(id(config))
             if pipeline is None:
                 pipeline = Pipeline(config, self._config.config_hash)

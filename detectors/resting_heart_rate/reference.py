@@ -172,10 +172,10 @@ class History(Struct, array_like=True):
         while len(self.waiting) > settings.wait_nights:
             self.reference.append(self.waiting.pop(0))
         del self.reference[: -settings.reference_nights]
-        self._follow(settings)
+        self._move_anchor(settings)
 
-    def _follow(self, settings: RestingConfig) -> None:
-        """Let the anchor follow the reference, slowly; first, set it."""
+    def _move_anchor(self, settings: RestingConfig) -> None:
+        """Move the anchor towards the reference, slowly; first, set it."""
         if len(self.reference) < settings.anchor_nights:
             return
         usual, step = self.usual(settings), settings.anchor_step

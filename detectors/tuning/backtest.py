@@ -77,7 +77,7 @@ class Backtest:
 
     def take(self, upload: Upload) -> None:
         """Play one upload."""
-        self.outcome.days.note(upload)
+        self.outcome.days.add_upload(upload)
         events = self._one.take(upload)
         if self._alone:
             return
@@ -93,5 +93,7 @@ class Backtest:
         if known is None:
             one, two = self._before, self._after
             clocks = one.everyone.silence == two.everyone.silence
-            known = self._alike[patient] = clocks and one.of(patient) == two.of(patient)
+            known = self._alike[patient] = clocks and one.config_for(patient) == two.config_for(
+                patient
+            )
         return known

@@ -98,7 +98,7 @@ def by_patient(
             announced.setdefault(alarm.patient_id, []).append(alarm)
     rows = []
     for patient, own in announced.items():
-        budget = config.of(patient).budget
+        budget = config.config_for(patient).budget
         most = budget.alarms_per_patient_day_of_one
         rows.append(
             load(

@@ -40,7 +40,7 @@ class Days:
         self.until: dict[str, datetime] = {}
         """Patient → their newest reading."""
 
-    def note(self, upload: Upload) -> None:
+    def add_upload(self, upload: Upload) -> None:
         """Count an upload's readings."""
         patient = upload.patient_id
         items = upload.measurements
@@ -71,9 +71,9 @@ class Days:
 
     def watched(self) -> dict[str, Watched]:
         """Each patient, in order of id."""
-        return {patient: self._of(patient) for patient in sorted(self._hours)}
+        return {patient: self._watched(patient) for patient in sorted(self._hours)}
 
-    def _of(self, patient: str) -> Watched:
+    def _watched(self, patient: str) -> Watched:
         masks = self._hours[patient]
         hours = sum(mask.bit_count() for mask in masks.values())
         alone = sum(_alone(masks, day, bit) for day, mask in masks.items() for bit in _bits(mask))

@@ -84,7 +84,7 @@ def _score(
     delays: list[float] = []
     own: dict[str, list[tuple[datetime, datetime]]] = {}
     for alarm in alarms:
-        covered = (alarm.told_at, span(alarm, until)[1])
+        covered = (alarm.announced_at, span(alarm, until)[1])
         own.setdefault(alarm.patient_id, []).append(covered)
         hit = any(_meets(covered, label) for label in labels.get(alarm.patient_id, ()))
         table[place[alarm.patient_id], 2] += not hit

@@ -25,7 +25,7 @@ class Alarm(Struct):
     rule: str
     """The limit or detector that it was opened by."""
     onset: datetime
-    told_at: datetime
+    announced_at: datetime
     """When the first step became known, in event time."""
     ended_at: datetime | None = None
     extreme: float | None = None
@@ -45,7 +45,7 @@ class Ledger:
         self._alarms: dict[str, Alarm] = {}
 
     @classmethod
-    def of(cls, alarms: Iterable[Alarm]) -> Ledger:
+    def from_alarms(cls, alarms: Iterable[Alarm]) -> Ledger:
         """A ledger of some alarms of another."""
         ledger = cls()
         ledger._alarms = {alarm.event_id: alarm for alarm in alarms}
@@ -119,7 +119,7 @@ def _opened(event: Event) -> Alarm:
         priority=event.priority,
         rule=evidence.get("rule", ""),
         onset=event.onset,
-        told_at=event.detected_at,
+        announced_at=event.detected_at,
         ended_at=event.ended_at,
         extreme=evidence.get("extreme"),
         limit=evidence.get("limit"),

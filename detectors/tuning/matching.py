@@ -34,13 +34,17 @@ class Pair:
     @property
     def later_seconds(self) -> float:
         """How much later it is announced; negative: earlier."""
-        return (self.after.told_at - self.before.told_at).total_seconds()
+        return (self.after.announced_at - self.before.announced_at).total_seconds()
 
     @property
     def changed(self) -> bool:
         """Whether it is announced at another time, at another priority or as another kind."""
         one, two = self.before, self.after
-        return (one.told_at, one.priority, one.kind) != (two.told_at, two.priority, two.kind)
+        return (one.announced_at, one.priority, one.kind) != (
+            two.announced_at,
+            two.priority,
+            two.kind,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,8 @@ def match(before: Iterable[Alarm], after: Iterable[Alarm], until: Until) -> Matc
 
 def span(alarm: Alarm, until: Until) -> tuple[datetime, datetime]:
     """From onset to end; never empty, never before it was announced."""
-    end = alarm.ended_at or until.get(alarm.patient_id, alarm.told_at)
-    return alarm.onset, max(end, alarm.told_at)
+    end = alarm.ended_at or until.get(alarm.patient_id, alarm.announced_at)
+    return alarm.onset, max(end, alarm.announced_at)
 
 
 def _match_patient(
@@ -130,4 +134,4 @@ def _by_patient(alarms: Iterable[Alarm]) -> defaultdict[str, list[Alarm]]:
 
 
 def _order(alarm: Alarm) -> tuple[datetime, str, str, datetime]:
-    return alarm.told_at, alarm.patient_id, alarm.kind, alarm.onset
+    return alarm.announced_at, alarm.patient_id, alarm.kind, alarm.onset

@@ -72,7 +72,9 @@ class High(Struct, frozen=True, forbid_unknown_fields=True):
     """Of the lines in both runs (:meth:`detectors.tuning.ledger.Ledger.high`)."""
 
 
-class Proposal(Struct, frozen=True, forbid_unknown_fields=True):
+class Proposal(
+    Struct, frozen=True, forbid_unknown_fields=True, rename={"altered": "told_otherwise"}
+):
     """A person reads it, and approves it or does not."""
 
     form: int
@@ -88,7 +90,7 @@ class Proposal(Struct, frozen=True, forbid_unknown_fields=True):
     """Alarms that would not be announced any more, with their worst values."""
     gained: tuple[Listed, ...] = ()
     """Alarms that would be announced instead, as one of lower priority that was hidden before."""
-    told_otherwise: tuple[Changed, ...] = ()
+    altered: tuple[Changed, ...] = ()
     """Later, at another priority, or as another kind."""
 
 
@@ -179,7 +181,7 @@ def _drawn_up(
         changes=tuple(change for scope in scopes for change in _changes(scope)),
         lost=report.lost,
         gained=report.gained,
-        told_otherwise=report.changed,
+        altered=report.changed,
     )
 
 
@@ -199,7 +201,7 @@ def _over_wards(config: DetectionConfig, outcome: Outcome) -> list[Scope]:
                 config=config_of(config, load.scope),
                 people=people,
                 most=load.budget * load.patient_days,
-                base=_of(alarms, people),
+                base=_alarms_of(alarms, people),
             )
         )
     return scopes
@@ -221,17 +223,17 @@ def _over_patients(search: Search, outcome: Outcome) -> list[Scope]:
         Scope(
             name=load.scope,
             where=("patients", load.scope),
-            config=config.of(load.scope),
+            config=config.config_for(load.scope),
             people=frozenset({load.scope}),
             most=load.budget * load.patient_days,
-            base=_of(alarms, frozenset({load.scope})),
+            base=_alarms_of(alarms, frozenset({load.scope})),
         )
         for load in by_patient(config, alarms, watched)
         if load.over
     ]
 
 
-def _of(alarms: list[Alarm], people: frozenset[str]) -> list[Alarm]:
+def _alarms_of(alarms: list[Alarm], people: frozenset[str]) -> list[Alarm]:
     return [alarm for alarm in alarms if alarm.patient_id in people]
 
 

@@ -44,7 +44,7 @@ class Rate(Struct, frozen=True):
     """Of the difference, 95 %, by drawing patients; None with fewer than five of them."""
 
 
-class Listed(Struct, frozen=True):
+class Listed(Struct, frozen=True, rename={"announced_at": "told_at"}):
     """One alarm, in a list."""
 
     patient_id: str
@@ -52,7 +52,7 @@ class Listed(Struct, frozen=True):
     priority: str
     rule: str
     onset: datetime
-    told_at: datetime
+    announced_at: datetime
     ended_at: datetime | None
     limit: float | None
     extreme: float | None
@@ -151,7 +151,7 @@ def listed(alarm: Alarm) -> Listed:
         priority=alarm.priority,
         rule=alarm.rule,
         onset=alarm.onset,
-        told_at=alarm.told_at,
+        announced_at=alarm.announced_at,
         ended_at=alarm.ended_at,
         limit=alarm.limit,
         extreme=alarm.extreme,

@@ -209,5 +209,5 @@ def _count(trial: _Trial) -> int:
 
 def _high_is_kept(trial: _Trial) -> bool:
     """Whether those played again get the same at high priority, byte for byte."""
-    before = Ledger.of(a for a in trial.scope.base if a.patient_id in trial.people)
+    before = Ledger.from_alarms(a for a in trial.scope.base if a.patient_id in trial.people)
     return before.high() == trial.run.ledger.high()

@@ -81,7 +81,7 @@ class SlotFormatter:
         return self.quantity(unit, self._unit(RANGE, low=low, high=high), counted=high)
 
     def _unit(self, name: str, **figures: str) -> str:
-        text = self._catalogue.say(f"words.units.{name}", self._words["units"][name])
+        text = self._catalogue.translate(f"words.units.{name}", self._words["units"][name])
         for part, figure in figures.items():  # our own digits: nothing that could hold a brace
             text = text.replace(f"{{{part}}}", self.figure(figure))
         return text

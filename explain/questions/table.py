@@ -62,7 +62,9 @@ class QuestionTable:
         """
         context = f"{self._name}.{section}.{row}"
         text = self._table[section][row]
-        return Piece(context, languages.catalogue_for(self.locale).say(context, text), self.locale)
+        return Piece(
+            context, languages.catalogue_for(self.locale).translate(context, text), self.locale
+        )
 
     def text(self, section: str, row: str) -> str:
         """Its text alone."""

@@ -105,10 +105,10 @@ class _SummaryWriter:
             if e.open and (self._scope == "patient" or e.event.priority == "high")
         ]
         named = urgent if len(urgent) <= MAX_NAMED_ALERTS else urgent[: MAX_NAMED_ALERTS - 1]
-        sentences = [self._say("open", self._episode(one)) for one in named]
+        sentences = [self._sentence("open", self._episode(one)) for one in named]
         rest = urgent[len(named) :]
         if rest:
-            sentences.append(self._say("open_more", self._alerts(rest)))
+            sentences.append(self._sentence("open_more", self._alerts(rest)))
         return sentences
 
     def help(self, calls: list[Call]) -> list[Sentence]:
@@ -118,7 +118,7 @@ class _SummaryWriter:
         waiting = [call.action_id for call in calls if not call.acknowledged]
         last = calls[-1]
         return [
-            self._say(
+            self._sentence(
                 "help",
                 {
                     "calls": count_segments((call.action_id for call in calls), "actions", "calls"),
@@ -132,17 +132,19 @@ class _SummaryWriter:
     def unanswered(self, clinical: list[Episode]) -> list[Sentence]:
         """What nobody has acknowledged as it stands; what came late calls nobody."""
         left = [e for e in clinical if not e.acknowledged and not e.event.retrospective]
-        return [self._say("unanswered", self._alerts(left) | self._oldest(left))] if left else []
+        return (
+            [self._sentence("unanswered", self._alerts(left) | self._oldest(left))] if left else []
+        )
 
     def raised(self, clinical: list[Episode], technical: list[Episode]) -> Sentence:
         """What was raised in the window, by priority, or that nothing was."""
         fresh = [e for e in clinical if self._window.holds(e.raised_at)]
         if not fresh:
             other = any(self._window.holds(e.raised_at) for e in technical)
-            return self._say("none_clinical" if other else "none", {})
+            return self._sentence("none_clinical" if other else "none", {})
         late = [e.event.event_id for e in fresh if e.event.retrospective]
         known = self._alerts(fresh) | {"priorities": _priorities(fresh)}
-        return self._say(
+        return self._sentence(
             "raised", known | ({"late": count_segments(late, "events")} if late else {})
         )
 
@@ -153,7 +155,9 @@ class _SummaryWriter:
             return []
         unseen = [e.event.event_id for e in over if not e.acknowledged]
         return [
-            self._say("ended", self._alerts(over) | {"unseen": count_segments(unseen, "events")})
+            self._sentence(
+                "ended", self._alerts(over) | {"unseen": count_segments(unseen, "events")}
+            )
         ]
 
     def technical(self, found: list[Episode]) -> list[Sentence]:
@@ -162,14 +166,14 @@ class _SummaryWriter:
             return []
         ids = (e.event.event_id for e in found)
         known = {**self._alerts(found), "findings": count_segments(ids, "events", "findings")}
-        return [self._say("technical", known | self._oldest(found))]
+        return [self._sentence("technical", known | self._oldest(found))]
 
     def data(self, measured: list[Measured]) -> Sentence:
         """What was measured: of a ward, from whom; of a patient, how much."""
         sending = [one for one in measured if one.readings > 0]
         if self._scope == "patient":
             return (
-                self._say("data", _readings(sending[0], self._window))
+                self._sentence("data", _readings(sending[0], self._window))
                 if sending
                 else self._nobody()
             )
@@ -182,12 +186,14 @@ class _SummaryWriter:
                 (one.patient_id for one in measured), "patients", "everyone"
             ),
         }
-        return self._say("data", known | ({"patients": patient_segments(silent)} if silent else {}))
+        return self._sentence(
+            "data", known | ({"patients": patient_segments(silent)} if silent else {})
+        )
 
     def _nobody(self) -> Sentence:
-        return self._say("nobody", {})
+        return self._sentence("nobody", {})
 
-    def _say(self, kind: str, known: Slots) -> Sentence:
+    def _sentence(self, kind: str, known: Slots) -> Sentence:
         spanned = [
             Segment(
                 text=counted_noun(self._window.hours, "hours"), what="span", ids=(), key="window"

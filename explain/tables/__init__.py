@@ -162,7 +162,7 @@ def locales_of(who: Audience) -> tuple[str, ...]:
 def _in_locale(locale: str, path: str, node: Any) -> Any:
     """A part of the tables with each of its texts in the locale's words."""
     if isinstance(node, str):
-        return languages.catalogue_for(locale).say(path, node)
+        return languages.catalogue_for(locale).translate(path, node)
     if isinstance(node, list):
         return [_in_locale(locale, path, text) for text in node]
     return {name: _in_locale(locale, f"{path}.{name}", below) for name, below in node.items()}

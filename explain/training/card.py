@@ -30,7 +30,7 @@ class Trained(Struct, frozen=True):
     checks: list[Check]
 
     @classmethod
-    def of(cls, state: State, device: str, threads: int, of_steps: int) -> Trained:
+    def from_state(cls, state: State, device: str, threads: int, of_steps: int) -> Trained:
         """Of a finished run."""
         minutes = round(state.seconds / 60, 1)
         checks = [_rounded(check) for check in state.checks]

@@ -66,15 +66,16 @@ def train(
         explain.training.fitting.fit.Stopped: ``stop`` returned True; ``resume`` continues.
     """
     divided = divided or training_data()
-    digests = {
-        "train": examples_digest(divided.train),
-        "validation": examples_digest(divided.validation),
-    }
+    parts = {"train": divided.train, "validation": divided.validation}
+    digests = {name: examples_digest(part) for name, part in parts.items()}
     run = _make_training(paths, options, divided, digests)
     if resume:
         run.resume()
     state = run.run(report, stop)
     save_adapter(run.model, paths.out, paths.source.name)
+    trained = Trained.from_state(
+        state, device=run.device, threads=paths.threads, of_steps=run.steps
+    )
     manifest = Manifest(
         name=NAME,
         base=paths.source.name,
@@ -84,7 +85,7 @@ def train(
         options=options,
         sentences=part_counts(divided),
         sentences_sha256={**digests, "test": examples_digest(divided.test)},
-        training=Trained.of(state, device=run.device, threads=paths.threads, of_steps=run.steps),
+        training=trained,
     )
     write_card(paths.out, manifest)
     manifest = msgspec.structs.replace(manifest, measured=_measure_adapter(paths, divided))

@@ -28,7 +28,7 @@ _RELAPSE = re.compile(r"back|return|revert|settl", re.IGNORECASE)
 _CEASED = re.compile(r"\b(?:no|any) ?(?:longer|more)\b", re.IGNORECASE)
 _NONE = re.compile(r"(?:no|none|nothing|without)\b", re.IGNORECASE)
 _AGAIN = re.compile(r"again|once more", re.IGNORECASE)
-_AWAY = re.compile(r"\b(?:from|after|below|under|within|inside|since|of)\b", re.IGNORECASE)
+_RELATION = re.compile(r"\b(?:from|after|below|under|within|inside|since|of)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def _relapses(sentence: str, clause: list[_Token], token: _Token) -> bool:
     for other in clause:
         if other.what == "end" and other.end <= token.start:
             way = sentence[other.start : token.start]
-            if _RELAPSE.search(way) and not _AWAY.search(way):
+            if _RELAPSE.search(way) and not _RELATION.search(way):
                 return True
     return False
 

@@ -32,7 +32,7 @@ class Book:
         self._devices: dict[str, DeviceEntry] = {}
         self._by_digest: dict[str, DeviceEntry] = {}
 
-    def put(self, entry: PatientEntry | DeviceEntry) -> None:
+    def add_entry(self, entry: PatientEntry | DeviceEntry) -> None:
         """Add an entry, or replace the one of the same id; a device's old key is void."""
         if isinstance(entry, PatientEntry):
             self.patients[entry.patient_id] = entry
@@ -111,7 +111,7 @@ class Directory:
         self._book, self.trouble = book, None
         log.info("directory read", entries=len(book))
 
-    def tell(self, book: Book) -> None:
+    def report_position(self, book: Book) -> None:
         """Say how far the book that is asked was read: what is revoked before that place is."""
         place = self._topic_reader.position
         if self._health is not None and place is not None and book is self._book:
@@ -129,7 +129,7 @@ class _Reading:
     def apply_entry(self, entry: Carried) -> None:
         """An entry; the topic carries no other."""
         if isinstance(entry, PatientEntry | DeviceEntry):
-            self._book.put(entry)
+            self._book.add_entry(entry)
 
     def delete_entry(self, key: str) -> None:
         """An entry was deleted."""
@@ -138,4 +138,4 @@ class _Reading:
     def reached_end(self) -> None:
         """The book is whole."""
         self._directory.open(self._book)
-        self._directory.tell(self._book)
+        self._directory.report_position(self._book)

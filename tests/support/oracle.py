@@ -242,5 +242,5 @@ def letters_of(settings: Settings, names: Sequence[str]) -> dict[tuple[str, str]
             except WireError:
                 origin = f"{name}/{record.partition}/{record.offset}"
                 for service in (s for s, read in READERS.items() if name in read):
-                    expected[service, origin] = (record.value or b"")[: wire.LARGEST_LETTER]
+                    expected[service, origin] = (record.value or b"")[: wire.LARGEST_DEAD_LETTER]
     return expected

@@ -62,7 +62,7 @@ _CARRIED = {
 
 BACKSLASH = ord("\\")
 """As a number: searching bytes for it is twice as fast."""
-LARGEST_LETTER = dead_letter_bounds.LARGEST_VALUE
+LARGEST_DEAD_LETTER = dead_letter_bounds.LARGEST_VALUE
 """Bytes of a dead letter's value that are kept; ``vigil_cut`` has the size if there were more."""
 
 
@@ -314,7 +314,7 @@ def build_dead_letter(topic: str, partition: int, offset: int, original: DeadOri
         original.value,
         original.headers,
         whole=original.headers_size,
-        largest_value=LARGEST_LETTER,
+        largest_value=LARGEST_DEAD_LETTER,
     )
     headers = [
         ("ce_specversion", b"1.0"),

@@ -31,7 +31,7 @@ class Catalogue:
     form: Callable[[int], int]
     """A count → which plural form."""
 
-    def say(self, context: str, english: str) -> str:
+    def translate(self, context: str, english: str) -> str:
         """The message in this locale."""
         return self.messages.get((context, english), (english,))[0]
 

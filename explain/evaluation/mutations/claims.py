@@ -35,7 +35,7 @@ _NEGATED = re.compile(
 )
 _VERB = re.compile(r"\b(is|are|was|were|has|have|had|does|did)\b(?! (?:now )?(?:at )?\{)")
 _REMOVED = re.compile(r"\b(?:no longer|not yet|not|no|never) ", re.IGNORECASE)
-_SAID_TWICE = re.compile(r"lasted|silen", re.IGNORECASE)
+_REPEATED = re.compile(r"lasted|silen", re.IGNORECASE)
 _STILL_TRUE = re.compile(r"\bnot (?:changed|moved|only|just|yet)\b", re.IGNORECASE)
 _HEART = re.compile(
     r"\b(?:resting )?(?:heart ?rate|heartbeat|pulse rate|heart|pulse)\b", re.IGNORECASE
@@ -94,7 +94,7 @@ def negation_removed(signature: Signature, text: str, chance: Random) -> str | N
     """A negator gone; not where the sentence says the same without it ("has not changed"), nor
     where another part of it says so too ("silent: no readings", "the episode lasted ...")."""
     del chance, signature
-    if _STILL_TRUE.search(text) or _SAID_TWICE.search(text) or len(_NEGATED.findall(text)) != 1:
+    if _STILL_TRUE.search(text) or _REPEATED.search(text) or len(_NEGATED.findall(text)) != 1:
         return None
     without = _REMOVED.sub("", text, count=1)
     return without[:1].upper() + without[1:]

@@ -75,7 +75,7 @@ def misplaced(candidate: Candidate) -> bool:
                 return True
         elif before in words.quantity_never:
             return True
-    return candidate.part != "message" and _beside_another(candidate)
+    return candidate.part != "message" and _next_to_another_subject(candidate)
 
 
 def _spans(candidate: Candidate, slot: str, before: str, end: int) -> bool:
@@ -88,7 +88,7 @@ def _spans(candidate: Candidate, slot: str, before: str, end: int) -> bool:
     return terse and before in candidate.lexicon.duration_terse
 
 
-def _beside_another(candidate: Candidate) -> bool:
+def _next_to_another_subject(candidate: Candidate) -> bool:
     """A value next to another subject: "your heart rate is high, at {blood_pressure}"."""
     slots = iter(candidate.slots)
     lead = candidate.lexicon.kinds[candidate.facts.kind]

@@ -24,7 +24,7 @@ from vigil.service.settings import Settings
 def book(*entries: PatientEntry | DeviceEntry) -> Book:
     made = Book()
     for entry in entries:
-        made.put(entry)
+        made.add_entry(entry)
     return made
 
 
@@ -73,7 +73,7 @@ def test_a_book_knows_what_was_last_said(steps: list[DeviceEntry | str]) -> None
             made.drop(step)
             model.pop(step.removeprefix("device:"), None)
         else:
-            made.put(step)
+            made.add_entry(step)
             model[step.device_id] = step
     assert len(made) == len(model)
     for key in ("a1", "a2", "b1", "b2"):

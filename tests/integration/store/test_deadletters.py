@@ -172,7 +172,7 @@ def test_one_dead_letter_is_shown_whole(settings: Settings, tmp_path: Path) -> N
 def test_a_truncated_dead_letter_is_not_sent_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "LARGEST_LETTER", 10)
+    monkeypatch.setattr(wire, "LARGEST_DEAD_LETTER", 10)
     send(settings, dead(wire.Outgoing(topics.READINGS.name, b"p", b"x" * 20, []), 300))
     dead_letter = next(one for one in read_dead_letters(settings) if one.origin.endswith("/300"))
     assert (

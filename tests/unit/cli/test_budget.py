@@ -82,9 +82,9 @@ def test_an_approval_changes_the_figure_keeps_the_comments_and_is_written_down(
     assert "Anna Berg: was 120" in text
     change = tomllib.loads(out.read_text())["changes"][0]
     detection = load(config)
-    limit = detection.of("p1").limits["heart_rate_high"]
+    limit = detection.config_for("p1").limits["heart_rate_high"]
     assert limit.above == change["after"]
-    assert detection.of("p5").limits["heart_rate_low"].below == 38
+    assert detection.config_for("p5").limits["heart_rate_low"].below == 38
     assert detection.everyone.limits["heart_rate_high"].above == 120
     log = tomllib.loads((config.parent / "detection.approvals.toml").read_text())["approval"]
     assert [(entry["by"], entry["why"]) for entry in log] == [("Anna Berg", "too many")]

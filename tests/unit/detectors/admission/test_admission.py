@@ -180,7 +180,7 @@ def test_the_tolerance_for_clocks_is_the_configured_one() -> None:
 def test_a_rule_can_be_switched_off_for_a_patient() -> None:
     paced = {"p1": {"admission": {"stuck": {"heart_rate": {"enabled": False}}}}}
     assert detect(heart([60.0] * 200), patients=paced) == []
-    assert config(patients=paced).of("p2").admission.stuck["heart_rate"].enabled
+    assert config(patients=paced).config_for("p2").admission.stuck["heart_rate"].enabled
 
 
 def test_a_reading_from_longer_ago_than_any_buffer_is_a_wrong_clock_and_is_not_judged() -> None:

@@ -126,7 +126,9 @@ def test_a_higher_average_is_never_in_a_lower_category(
 ) -> None:
     for guideline in GUIDELINES.values():
         order = ["", *[category.name for category in guideline.categories]]
-        assert order.index(guideline.of(s + a, d + b)) >= order.index(guideline.of(s, d))
+        assert order.index(guideline.category_of(s + a, d + b)) >= order.index(
+            guideline.category_of(s, d)
+        )
 
 
 @pytest.mark.parametrize("own", [

@@ -46,7 +46,7 @@ def test_a_patients_table_lies_over_the_wards_and_that_over_the_defaults() -> No
     )
 
     def figures(patient: str) -> tuple[float | None, float]:
-        limit = config.of(patient).limits["heart_rate_high"]
+        limit = config.config_for(patient).limits["heart_rate_high"]
         return limit.above, limit.seconds
 
     assert figures("p1") == (125, 600)
@@ -58,13 +58,13 @@ def test_the_first_ward_that_names_a_patient_holds() -> None:
     late = {"late_after_seconds": 60}
     wards = {"a": {"patients": ["p1"]} | late, "b": {"patients": ["*"]}}
     config = from_tables({"wards": wards})
-    assert config.of("p1").late_after_seconds == 60
-    assert config.of("p2").late_after_seconds == 900
+    assert config.config_for("p1").late_after_seconds == 60
+    assert config.config_for("p2").late_after_seconds == 900
 
 
 def test_patients_without_a_table_share_one_configuration() -> None:
     config = load()
-    assert config.of("p1") is config.of("p2")
+    assert config.config_for("p1") is config.config_for("p2")
 
 
 def test_the_hash_names_the_content_whatever_the_order() -> None:

@@ -133,10 +133,10 @@ def test_the_example_is_a_configuration() -> None:
 
     example = DOCUMENT.split("```toml\n", 1)[1].split("```", 1)[0]
     config = from_tables(tomllib.loads(example))
-    limit = config.of("p17").limits["heart_rate_high"]
-    assert (limit.above, config.of("icu-3").context.unknown_activity) == (130, "rest")
-    assert not config.of("p17").admission.stuck["heart_rate"].enabled
-    assert config.of("p17").context.utc_offset_hours == 1
+    limit = config.config_for("p17").limits["heart_rate_high"]
+    assert (limit.above, config.config_for("icu-3").context.unknown_activity) == (130, "rest")
+    assert not config.config_for("p17").admission.stuck["heart_rate"].enabled
+    assert config.config_for("p17").context.utc_offset_hours == 1
 
 
 def test_every_detector_is_named() -> None:

@@ -29,7 +29,7 @@ def test_a_ward_and_a_patient_can_name_it(name: str) -> None:
     own = from_tables(
         {"wards": {"w": {"patients": ["a"], "profile": name}}, "patients": {"b": {"profile": name}}}
     )
-    assert own.of("a") == own.of("b") == whole
+    assert own.config_for("a") == own.config_for("b") == whole
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_alarms_about_late_readings_are_in_no_rate() -> None:
 def days_of(uploads: Iterable[Upload]) -> Days:
     days = Days()
     for item in uploads:
-        days.note(item)
+        days.add_upload(item)
     return days
 
 

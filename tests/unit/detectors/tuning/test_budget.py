@@ -193,7 +193,7 @@ def test_wards_are_changed_below_their_own_tables_only() -> None:
     proposal = proposed([*days([123.0] * 4), *days([72.0] * 4, "p2")], own)
     assert proposal.changes
     assert {change.table[:2] for change in proposal.changes} == {("wards", "a")}
-    assert applied(proposal, own).of("p2") == from_tables(own).of("p2")
+    assert applied(proposal, own).config_for("p2") == from_tables(own).config_for("p2")
 
 
 def test_no_step_of_a_proposal_can_be_taken_back() -> None:

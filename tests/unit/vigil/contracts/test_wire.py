@@ -209,10 +209,10 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
 
 def test_a_dead_letter_that_is_too_large_is_cut_and_says_so() -> None:
     reason = WireError("?", code="wire.broken_message")
-    original = wire.DeadOriginal(None, b"x" * (wire.LARGEST_LETTER + 5), [], "store", reason)
+    original = wire.DeadOriginal(None, b"x" * (wire.LARGEST_DEAD_LETTER + 5), [], "store", reason)
     letter = wire.build_dead_letter("vitals.readings", 0, 0, original)
-    assert len(letter.value) == wire.LARGEST_LETTER < topics.LARGEST_MESSAGE
-    assert dict(letter.headers)["vigil_cut"] == str(wire.LARGEST_LETTER + 5).encode()
+    assert len(letter.value) == wire.LARGEST_DEAD_LETTER < topics.LARGEST_MESSAGE
+    assert dict(letter.headers)["vigil_cut"] == str(wire.LARGEST_DEAD_LETTER + 5).encode()
 
 
 def test_an_upload_is_its_readings() -> None:
