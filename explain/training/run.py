@@ -49,6 +49,12 @@ def examples_digest(examples: Sequence[Reference]) -> str:
     return sha256("".join(lines).encode()).hexdigest()
 
 
+def _digests(divided: Split) -> dict[str, str]:
+    """Of what a run sees: part → digest of its sentences."""
+    parts = {"train": divided.train, "validation": divided.validation}
+    return {name: examples_digest(part) for name, part in parts.items()}
+
+
 def train(
     paths: RunPaths,
     options: Options,
@@ -66,8 +72,7 @@ def train(
         explain.training.fitting.fit.Stopped: ``stop`` returned True; ``resume`` continues.
     """
     divided = divided or training_data()
-    parts = {"train": divided.train, "validation": divided.validation}
-    digests = {name: examples_digest(part) for name, part in parts.items()}
+    digests = _digests(divided)
     run = _make_training(paths, options, divided, digests)
     if resume:
         run.resume()
@@ -84,7 +89,7 @@ def train(
         made=time.strftime("%Y-%m-%d", time.gmtime()),
         options=options,
         sentences=part_counts(divided),
-        sentences_sha256={**digests, "test": examples_digest(divided.test)},
+        sentences_sha256=digests | {"test": examples_digest(divided.test)},
         training=trained,
     )
     write_card(paths.out, manifest)
