@@ -55,6 +55,21 @@ def _digests(divided: Split) -> dict[str, str]:
     return {name: examples_digest(part) for name, part in parts.items()}
 
 
+def _unmeasured(paths: RunPaths, options: Options, divided: Split, trained: Trained) -> Manifest:
+    """The card of a finished run, before its adapter is measured."""
+    return Manifest(
+        name=NAME,
+        base=paths.source.name,
+        base_sha256=paths.source.sha256,
+        files={name: sha256_of_file(paths.out / name) for name in (WEIGHTS, CONFIG)},
+        made=time.strftime("%Y-%m-%d", time.gmtime()),
+        options=options,
+        sentences=part_counts(divided),
+        sentences_sha256=_digests(divided) | {"test": examples_digest(divided.test)},
+        training=trained,
+    )
+
+
 def train(
     paths: RunPaths,
     options: Options,
@@ -81,17 +96,7 @@ def train(
     trained = Trained.from_state(
         state, device=run.device, threads=paths.threads, of_steps=run.steps
     )
-    manifest = Manifest(
-        name=NAME,
-        base=paths.source.name,
-        base_sha256=paths.source.sha256,
-        files={name: sha256_of_file(paths.out / name) for name in (WEIGHTS, CONFIG)},
-        made=time.strftime("%Y-%m-%d", time.gmtime()),
-        options=options,
-        sentences=part_counts(divided),
-        sentences_sha256=digests | {"test": examples_digest(divided.test)},
-        training=trained,
-    )
+    manifest = _unmeasured(paths, options, divided, trained)
     write_card(paths.out, manifest)
     manifest = msgspec.structs.replace(manifest, measured=_measure_adapter(paths, divided))
     write_card(paths.out, manifest)
