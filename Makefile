@@ -31,8 +31,8 @@ demo: $(STAMP_DEMO) ## everything on one machine, with simulated patients
 test: $(STAMP_TEST) ## all tests
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
-test-fast: $(STAMP_TEST) ## unit tests alone: no broker, no database, no browser
-	@$(BIN)/pytest -n $(JOBS) tests/unit $(ARGS)
+test-fast: $(STAMP_TEST) ## unit tests but the slow ones: no broker, no database, no browser
+	@$(BIN)/pytest -n $(JOBS) -m "not slow" tests/unit $(ARGS)
 
 faults: $(STAMP_TEST) ## the long run of fault tests (docs/faults.md)
 	@VIGIL_TEST_FAULT_ROUNDS=$(ROUNDS) VIGIL_TEST_FAULT_SEED=$(SEED) \

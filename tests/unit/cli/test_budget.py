@@ -13,6 +13,9 @@ from tests.support.recordings import recording, vigil
 from vigil.service.errors import InputError
 from vigil.service.settings import Settings
 
+pytestmark = pytest.mark.slow
+
+
 OPERATOR = """\
 # Figures of ward 4, agreed in March.
 [budget]

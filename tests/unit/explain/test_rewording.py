@@ -30,6 +30,9 @@ from vigil.domain.reading import Context
 from vigil.service.errors import UnavailableError
 from vigil.service.health import Health
 
+pytestmark = pytest.mark.slow
+
+
 eventually = partial(
     _eventually, seconds=40
 )  # a child starts, and textstat loads, when all is busy

@@ -150,6 +150,7 @@ def detected(everyone: list[SimPatient], start: datetime, end: datetime) -> list
     return events
 
 
+@pytest.mark.slow
 def test_the_detectors_find_the_truth_and_nothing_in_the_healthy() -> None:
     everyone = patients(14, seed=11, now=NOW)
     events = detected(everyone, NOW - timedelta(hours=30), NOW + timedelta(hours=5))
@@ -170,6 +171,7 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(text)
 
 
+@pytest.mark.slow
 def test_a_recording_carries_what_was_simulated_and_its_truth(tmp_path: Path) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     everyone = recorded.people(5, 2, ("shock", "none", "exercise"), start, 2)

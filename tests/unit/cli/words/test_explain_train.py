@@ -21,10 +21,13 @@ from explain.training.fitting.fit import Report, Stopped
 from explain.training.fitting.options import Options
 from vigil.service.errors import InputError, UnavailableError
 
-pytestmark = pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("torch", "transformers", "peft")),
-    reason="the extra `llm` is not installed",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        any(find_spec(name) is None for name in ("torch", "transformers", "peft")),
+        reason="the extra `llm` is not installed",
+    ),
+]
 RUN = CliRunner()
 
 

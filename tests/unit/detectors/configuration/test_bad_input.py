@@ -71,6 +71,7 @@ def test_rows_of_nan_are_a_technical_event_at_most_and_teach_nothing() -> None:
     assert {event.category for event in calm} <= {"technical"}
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_readings_in_one_upload_are_judged_in_bounded_state() -> None:
     items = [
         measured(i * 20.0, {"heart_rate": 60.0 + (i * 7) % 11}, "rest") for i in range(100_000)

@@ -123,6 +123,7 @@ DISTURBANCES: dict[str, tuple[float, Disturb]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(DISTURBANCES))
 def test_a_faulty_wrist_sensor_and_a_healthy_effort_make_no_clinical_event(name: str) -> None:
     places, new = 0, set[tuple[str, datetime]]()

@@ -70,6 +70,7 @@ def ticked(log: Log, evictions: set[int]) -> Log:
     return more
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(logs(), st.sets(st.integers(0, 25)), st.sets(st.integers(0, 50)))
 def test_leaving_and_coming_back_changes_nothing(

@@ -19,6 +19,9 @@ from tests.support.vitals import DAY, config, heart, measured, upload
 from vigil.domain.reading import Upload
 from vigil.service.errors import SettingsError
 
+pytestmark = pytest.mark.slow
+
+
 ALONE: dict[str, Any] = {"baseline": {"signals": {"heart_rate": {"enabled": False}}}}
 """The limits alone: without them the baseline would tell of the same hearts."""
 TIGHT: dict[str, Any] = {

@@ -87,6 +87,7 @@ def body(change: Callable[[str], str]) -> Alert:
     return altered(body=change(compose(event()).texts["patient"]["en"].body))
 
 
+@pytest.mark.slow
 def test_what_goes_out_has_no_failure() -> None:
     assert fails(compose(event())) == set()
     lasting = body(lambda text: f"Your heart rate is high and has not come back down. {text}")

@@ -77,6 +77,7 @@ def test_the_most_urgent_action_is_never_softened() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", EVERY_KIND)
 def test_every_text_that_can_be_made_passes_the_verifier(kind: str) -> None:
     """All directions, audiences and situations; all slots, none, each alone, each missing."""

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from explain.language_model.slot_grammar import SlotGrammar, Vocabulary
 from explain.tables import SLOT
 
-pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="the extra `llm` is missing")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("torch") is None, reason="the extra `llm` is missing"),
+]
 PIECES = (
     *("<end>", "Ġhigh", "Ġ{", "{", "{}", "Ġ{}", "}", "},", "}.", "}}", ".", ",", "Ġ.", "heart"),
     *("_", "rate", "duration", "dur", "ation", "Ġ", "x", "e}", "){", "since"),

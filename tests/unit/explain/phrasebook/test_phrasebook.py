@@ -141,6 +141,7 @@ def test_the_tables_own_sentences_pass(activity: str) -> None:
                 assert judge_sentence(told, sentence.text) == (), (told.key, sentence.text)
 
 
+@pytest.mark.slow
 def test_every_shipped_phrase_passes_the_verifier_and_is_written_once() -> None:
     lines = list(check_phrases(shipped_path()))
     assert [line for line in lines if line[2]] == []

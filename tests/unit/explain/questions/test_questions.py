@@ -58,6 +58,7 @@ def refused(text: str, known: Facts) -> set[str]:
     return codes | ({"audience"} if OTHERS_WORDS[known.audience].search(candidate.bare) else set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS_TOLD)
 def test_every_answer_that_can_be_made_passes_the_verifier(kind: str) -> None:
     """All directions, readers and situations; all slots, none, each alone, each missing."""

@@ -63,6 +63,7 @@ def test_every_block_is_told_in_every_way(who: Audience) -> None:
     assert wanted <= {replace(x.signature, slots=()) for x in load_references()}
 
 
+@pytest.mark.slow
 def test_every_reference_may_go_out() -> None:
     refused = {
         (x.signature.key, x.text): codes for x in load_references() if (codes := codes_of(x))

@@ -266,6 +266,7 @@ REAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_real_recordings_yield_the_known_counts(name: str) -> None:
     path = SHARED / f"{name}.csv.gz"
