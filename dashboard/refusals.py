@@ -22,7 +22,7 @@ REFUSED = "This request was refused"
 
 
 def refusal_pages(settings: Settings) -> Callable[[Request, Refusal], Response]:
-    """The function with which :func:`vigil.web.refusal.answer` renders a page.
+    """The function with which :func:`vigil.web.refusal.respond` renders a page.
 
     Patients get a page in plain words, without the reason.
     """
