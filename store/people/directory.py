@@ -39,7 +39,7 @@ from vigil.kafka.clients import (
     read_log_id,
 )
 from vigil.service import logs
-from vigil.service.errors import UnavailableError
+from vigil.service.errors import UnavailableError, WireError
 from vigil.service.health import Health
 
 if TYPE_CHECKING:
@@ -110,9 +110,13 @@ class DirectoryPublisher:
         health.trouble("directory", "not published yet")
 
     def run(self, stop: threading.Event) -> None:
-        """Publish until ``stop``; reconnects while database or broker are unavailable."""
+        """Publish until ``stop``; reconnects while database or broker are unavailable.
+
+        A broker that refuses an entry is retried too: it refuses timestamps of a clock that is
+        wrong, and a clock is put right.
+        """
         retrying = Retrying(
-            retry=retry_if_exception_type(UnavailableError),
+            retry=retry_if_exception_type((UnavailableError, WireError)),
             wait=wait_exponential(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS),
             stop=stop_when_event_set(stop),
             sleep=sleep_using_event(stop),
@@ -123,7 +127,7 @@ class DirectoryPublisher:
 
     def _report_waiting(self, state: RetryCallState) -> None:
         error = state.outcome and state.outcome.exception()
-        if isinstance(error, UnavailableError):
+        if isinstance(error, UnavailableError | WireError):
             self._health.trouble("directory", error.message)
             log.warning("waiting", code=error.code, how_to_fix=error.how_to_fix)
 

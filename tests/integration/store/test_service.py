@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from vigil.contracts import topics, wire
 from vigil.domain.directory import DeviceEntry, PatientEntry
 from vigil.domain.reading import Tick
 from vigil.kafka.clients import Publisher
+from vigil.service.errors import WireError
 from vigil.service.health import Health
 from vigil.service.settings import Settings
 
@@ -268,3 +269,25 @@ def test_an_entry_of_the_directory_has_the_time_of_its_change(settings: Settings
     ((time, ident),) = seen
     assert time == "2026-03-01T10:00:00.250000Z"
     assert ident
+
+
+def test_a_broker_that_refuses_an_entry_is_asked_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka refuses timestamps of a clock that is an hour ahead: the store waits, and goes on."""
+    take, refusals = Publisher.publish_upto, [1, 2]
+
+    def publish(self: Publisher, messages: Iterable[wire.Outgoing], seconds: float = 30) -> int:
+        if refusals:
+            refusals.pop()
+            raise WireError("The broker will never take a message.", code="wire.refused")
+        return take(self, messages, seconds)
+
+    with publishing(settings) as health:
+        monkeypatch.setattr(Publisher, "publish_upto", publish)
+        with connect(settings) as connection:
+            enrol(connection, Patient("ahead", "cardiology"))
+        eventually(lambda: "will never take" in str(health.report()["trouble"]))
+        eventually(lambda: "patient:ahead" in directory(settings))
+        eventually(health.ready)
+    assert not refusals
