@@ -22,7 +22,7 @@ from dashboard.auth.signin import (
     safe_next,
     valid_user_id,
 )
-from dashboard.shell.cookies import delete_cookie, secure, set_cookie
+from dashboard.shell.cookies import delete_cookie, set_cookie
 from dashboard.shell.templating import render_page
 from vigil.service.errors import UnavailableError
 
@@ -101,7 +101,9 @@ class SignInPages:
         return response
 
     def _attempt(self, request: Request, user: str, password: str) -> SignInAttempt:
-        name = known_browser.cookie_name(user.strip().lower(), secure=secure(self._settings))
+        name = known_browser.cookie_name(
+            user.strip().lower(), secure=self._settings.served_over_https
+        )
         return SignInAttempt(
             user_id=user,
             password=password,
@@ -113,7 +115,9 @@ class SignInPages:
         set_cookie(
             response,
             self._settings,
-            name=known_browser.cookie_name(signed_in.user_id, secure=secure(self._settings)),
+            name=known_browser.cookie_name(
+                signed_in.user_id, secure=self._settings.served_over_https
+            ),
             value=signed_in.browser,
             same_site="strict",
             path=known_browser.PATH,

@@ -12,14 +12,9 @@ if TYPE_CHECKING:
 SameSite = Literal["lax", "strict"]
 
 
-def secure(settings: Settings) -> bool:
-    """Whether people reach Vigil over HTTPS, so that cookies may be restricted to it."""
-    return settings.public_url.startswith("https://")
-
-
 def host_cookie(settings: Settings, name: str) -> str:
     """A cookie's name; over HTTPS with ``__Host-``, which binds it to this host (RFC 6265bis)."""
-    return f"__Host-{name}" if secure(settings) else name
+    return f"__Host-{name}" if settings.served_over_https else name
 
 
 def set_cookie(
@@ -43,11 +38,13 @@ def set_cookie(
         max_age=max_age,
         path=path,
         httponly=True,
-        secure=secure(settings),
+        secure=settings.served_over_https,
         samesite=same_site,
     )
 
 
 def delete_cookie(response: Response, settings: Settings, name: str) -> None:
     """Make the browser delete a cookie of path ``/``."""
-    response.delete_cookie(name, path="/", secure=secure(settings), httponly=True, samesite="lax")
+    response.delete_cookie(
+        name, path="/", secure=settings.served_over_https, httponly=True, samesite="lax"
+    )
