@@ -90,7 +90,7 @@ def measure(config: DetectionConfig, uploads: Sequence[Upload], by_calendar: boo
 
 def _last_steps(events: Sequence[Event]) -> Iterable[Event]:
     """Each episode's last step, which has its highest priority: it never falls."""
-    return {event.event_id: event for event in events}.values()
+    return {event.episode_id: event for event in events}.values()
 
 
 def report(scenario: Scenario, outcome: Outcome) -> None:

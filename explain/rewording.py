@@ -178,7 +178,7 @@ class Reworder:
         except queue.Empty:
             return
         deadline = request.requested_at + self._deadline_seconds
-        choice, found = choice_of(request.event.event_id), dict[Audience, Phrase]()
+        choice, found = choice_of(request.event.episode_id), dict[Audience, Phrase]()
         for audience, signature in request.uncovered.items():
             if time.monotonic() >= deadline:
                 self._health.count("rewordings_late")

@@ -66,7 +66,7 @@ class Compared:
     def order(self) -> tuple[str, datetime, str]:
         """The sort key: by patient, then by time."""
         last = self.present.last
-        return self.patient_id, last.onset, last.event_id
+        return self.patient_id, last.onset, last.episode_id
 
     @property
     def present(self) -> Episode:
@@ -107,7 +107,7 @@ def compare(
 def _episodes(steps: Iterable[Step]) -> dict[str, Episode]:
     groups: dict[str, list[Step]] = {}
     for step in steps:
-        groups.setdefault(step.event_id, []).append(step)
+        groups.setdefault(step.episode_id, []).append(step)
     return {
         ident: Episode(tuple(sorted(group, key=lambda step: step.sequence)))
         for ident, group in groups.items()

@@ -31,10 +31,10 @@ def alerts(
     for event in events:
         if event.category != "clinical" or (kinds is not None and event.kind not in kinds):
             continue
-        steps = open_steps.setdefault(event.event_id, [])
+        steps = open_steps.setdefault(event.episode_id, [])
         if event.phase == "closed":
             until = event.detected_at.timestamp()
-            result += [_alert(step, until) for step in open_steps.pop(event.event_id)]
+            result += [_alert(step, until) for step in open_steps.pop(event.episode_id)]
         elif not event.retrospective and _rises(steps, event):
             steps.append(event)
     result += [_alert(step, end) for steps in open_steps.values() for step in steps]

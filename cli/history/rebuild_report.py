@@ -85,7 +85,7 @@ def _episode(episode: Episode | None) -> dict[str, Any] | None:
         return None
     last = episode.last
     return {
-        "event_id": last.event_id,
+        "episode_id": last.episode_id,
         "priority": last.priority,
         "onset": last.onset,
         "ended_at": last.ended_at,
@@ -124,7 +124,7 @@ def _table(heading: str, compared: Iterable[Compared], group: Any) -> None:
 
 def _line(one: Compared) -> str:
     last = one.present.last
-    who = f"{one.patient_id} {one.kind} {last.event_id}"
+    who = f"{one.patient_id} {one.kind} {last.episode_id}"
     if one.verdict == "changed":
         texts = [change.text for change in one.changes]
         return f"{who} changed: {'; '.join(texts[:3])}{'; …' if len(texts) > 3 else ''}"

@@ -96,8 +96,8 @@ def replayed(recordings: Sequence[Path], episodes: int = EPISODES) -> Iterator[E
     for path in recordings:
         steps: dict[str, list[Event]] = {}
         for event in _detected(path):
-            if event.event_id in steps or len(steps) < min(each, episodes - taken):
-                steps.setdefault(event.event_id, []).append(event)
+            if event.episode_id in steps or len(steps) < min(each, episodes - taken):
+                steps.setdefault(event.episode_id, []).append(event)
         taken += len(steps)
         yield from chain.from_iterable(steps.values())
 

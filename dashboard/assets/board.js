@@ -334,7 +334,7 @@
       const answer = await fetch("/board/actions", {
         method: "POST", signal: AbortSignal.timeout(20000),
         headers: { "Content-Type": "application/json", "X-Vigil-Csrf": document.body.dataset.csrf },
-        body: JSON.stringify({ event_id: event, verb: act, comment: comment || "" }),
+        body: JSON.stringify({ episode_id: event, verb: act, comment: comment || "" }),
       });
       if (answer.status === 401) return location.reload();
       if (answer.status !== 202) {

@@ -29,7 +29,7 @@ def episode_key(episode: Episode) -> tuple[int, bool, bool, bool, datetime, str]
         episode.phase == "closed",
         episode.category == "technical",
         episode.onset,
-        episode.event_id,
+        episode.episode_id,
     )
 
 

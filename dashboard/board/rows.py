@@ -65,7 +65,7 @@ class Vital:
 class RowEpisode:
     """An episode as a row shows it."""
 
-    event_id: str
+    episode_id: str
     title: str
     kind: str
     onset: datetime
@@ -97,7 +97,7 @@ def episode_title(episode: Episode) -> str:
 def row_episode(episode: Episode) -> RowEpisode:
     """An episode as a row shows it."""
     return RowEpisode(
-        event_id=episode.event_id,
+        episode_id=episode.episode_id,
         title="The patient asks for help." if episode.help_at else episode_title(episode),
         kind=episode_title(episode),
         onset=episode.onset,

@@ -107,7 +107,7 @@ def _episode(row: ShiftEpisode) -> Episode:
 def _call(row: ShiftCall) -> Call:
     return Call(
         action_id=row.action_id,
-        event_id=row.event_id,
+        episode_id=row.episode_id,
         patient_id=row.patient_id,
         time=row.time,
         acknowledged=row.acknowledged,
@@ -129,7 +129,7 @@ class View:
 
     def __init__(self, shift: Shift, who: Mapping[str, Patient]):
         self._who = who
-        self._events = {episode.event.event_id: episode.event for episode in shift.episodes}
+        self._events = {episode.event.episode_id: episode.event for episode in shift.episodes}
         self._calls = {call.action_id: call for call in shift.calls}
 
     def lines(self, summary: Summary) -> list[Line]:
@@ -175,10 +175,10 @@ class View:
             return Source(text, _page(event.patient_id, ident), event.onset)
         if call is not None:
             text = f"{isolated(self._name(call.patient_id))}: asked for help"
-            return Source(text, _page(call.patient_id, call.event_id), call.time)
+            return Source(text, _page(call.patient_id, call.episode_id), call.time)
         return Source(f"{isolated(self._name(ident))}: readings", _page(ident), None)
 
 
-def _page(patient_id: str, event_id: str = "") -> str:
+def _page(patient_id: str, episode_id: str = "") -> str:
     address = f"/board/patient/{quote(patient_id, safe='')}"
-    return f"{address}#e-{quote(event_id, safe='')}" if event_id else address
+    return f"{address}#e-{quote(episode_id, safe='')}" if episode_id else address

@@ -85,13 +85,13 @@ class Views:
             values = {v.signal: v for v in await board.latest(connection, patient_id)}
             until = _end(values, self._context.clock())
             episodes = await board.episodes_of(connection, patient_id, until - EPISODES_SINCE)
-            ids = [episode.event_id for episode in episodes]
+            ids = [episode.episode_id for episode in episodes]
             bases = await evidence.bases(connection, ids)
             actions = await evidence.actions_of_events(connection, ids)
         fragments = [
-            _card(who, one, basis=bases[one.event_id], actions=actions.get(one.event_id, []))
+            _card(who, one, basis=bases[one.episode_id], actions=actions.get(one.episode_id, []))
             for one in episodes
-            if one.event_id in bases
+            if one.episode_id in bases
         ]
         newest = max((v.received_at for v in values.values()), default=None)
         turn = f"{newest}:{len(fragments)}:{[piece.digest for piece in fragments[:20]]}"
@@ -119,16 +119,16 @@ class Views:
             start = end - length
             points = await trends.fetch_trend(connection, patient_id, start=start, end=end)
             episodes = await board.episodes_of(connection, patient_id, start)
-            bases = await evidence.bases(connection, [one.event_id for one in episodes])
+            bases = await evidence.bases(connection, [one.episode_id for one in episodes])
         return Trend(
             start=start,
             end=end,
             width=trends.choose_zoom(start, end).width,
             points=points,
             episodes=[
-                JudgedEpisode(one, bases[one.event_id])
+                JudgedEpisode(one, bases[one.episode_id])
                 for one in episodes
-                if one.event_id in bases and one.onset < end
+                if one.episode_id in bases and one.onset < end
             ],
         )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from dashboard.auth.session_lookup import SESSION
 from dashboard.shell.publishing import publish
@@ -33,7 +33,10 @@ class ActionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    event_id: Line = Field(min_length=1, max_length=128)
+    episode_id: Line = Field(
+        min_length=1, max_length=128, validation_alias=AliasChoices("episode_id", "event_id")
+    )
+    """A page that was open during an upgrade sends ``event_id``, for one release."""
     verb: Literal["acknowledge", "comment", "useful", "false_alarm"]
     comment: Lines = Field("", max_length=1000)
 
@@ -48,14 +51,14 @@ async def record_action(context: WebContext, request: ActionRequest) -> JSONResp
     if request.verb == "comment" and not comment:
         return _refused(422, "Write something first.")
     async with context.database() as connection:
-        patient_id = await board.patient_of(connection, request.event_id)
+        patient_id = await board.patient_of(connection, request.episode_id)
     if patient_id is None:
         return _refused(404, "There is no such episode.")
     actor, now = SESSION.get().user_id, context.clock()
-    seed = ("action", request.event_id, actor, request.verb, comment, ids.timestamp(now))
+    seed = ("action", request.episode_id, actor, request.verb, comment, ids.timestamp(now))
     action = Action(
         action_id=ids.derive(*seed),
-        event_id=request.event_id,
+        episode_id=request.episode_id,
         patient_id=patient_id,
         actor=actor,
         verb=request.verb,

@@ -83,7 +83,7 @@ def render_card(
     css = f"episode {level} {'over' if episode.phase == 'closed' else 'active'}"
     if not episode.acknowledged:
         css += " waiting"
-    return rows.make_fragment(episode.event_id, css, html)
+    return rows.make_fragment(episode.episode_id, css, html)
 
 
 def _action_line(action: StoredAction) -> ActionLine:
@@ -98,7 +98,7 @@ def _action_line(action: StoredAction) -> ActionLine:
 def render_card_placeholder(episode: Episode) -> rows.Fragment:
     """The replacement of a card that cannot be rendered."""
     html = render("patient/card_placeholder.html", episode=episode)
-    return rows.make_fragment(episode.event_id, "episode none active waiting placeholder", html)
+    return rows.make_fragment(episode.episode_id, "episode none active waiting placeholder", html)
 
 
 @cache

@@ -25,7 +25,7 @@ from vigil.service.errors import UnavailableError
 if TYPE_CHECKING:
     from dashboard.shell.context import WebContext
 
-PATH = "/board/patient/{patient_id}/questions/{event_id}"
+PATH = "/board/patient/{patient_id}/questions/{episode_id}"
 
 
 class QuestionPages:
@@ -42,24 +42,26 @@ class QuestionPages:
         router.add_api_route(PATH, self.post, methods=["POST"])
         return router
 
-    async def show(self, patient_id: str, event_id: str, intent: str = "") -> Response:
+    async def show(self, patient_id: str, episode_id: str, intent: str = "") -> Response:
         """The answer to one of the reviewed questions; without one, the questions."""
         known = intent if intent in question_table("care_team").intents else ""
-        return await self._page(patient_id, event_id, known)
+        return await self._page(patient_id, episode_id, known)
 
     async def post(
-        self, patient_id: str, event_id: str, question: Annotated[str, Form()] = ""
+        self, patient_id: str, episode_id: str, question: Annotated[str, Form()] = ""
     ) -> Response:
         """The answer to a question in the reader's own words, or a refusal."""
         return await self._page(
-            patient_id, event_id, intent_of(question, "en", "care_team") or REFUSED
+            patient_id, episode_id, intent_of(question, "en", "care_team") or REFUSED
         )
 
-    async def _page(self, patient_id: str, event_id: str, intent: str) -> Response:
+    async def _page(self, patient_id: str, episode_id: str, intent: str) -> Response:
         try:
             async with self._context.database() as connection:
                 who = await board.patient(connection, patient_id)
-                step = await steps.announced_step(connection, patient_id, event_id) if who else None
+                step = (
+                    await steps.announced_step(connection, patient_id, episode_id) if who else None
+                )
         except UnavailableError:
             return database_unavailable(self._demo)
         if who is None or step is None:

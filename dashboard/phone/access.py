@@ -120,12 +120,15 @@ async def read_form(request: Request) -> dict[str, str]:
         fields = parse_qs(text, max_num_fields=20)
     except ValueError:
         raise RefusedError(400) from None
-    return {name: values[0] for name, values in fields.items()}
+    found = {name: values[0] for name, values in fields.items()}
+    if "event_id" in found:  # of a page that was open during an upgrade, for one release
+        found.setdefault("episode_id", found.pop("event_id"))
+    return found
 
 
 def sign_reply(sent: SentReply, token: str) -> str:
     """A signed note for the address of the next page that a reply was sent."""
-    text = f"{sent.action_id}~{sent.event_id}~{sent.verb}"
+    text = f"{sent.action_id}~{sent.episode_id}~{sent.verb}"
     return f"{text}~{_signature(text, token)}"
 
 
@@ -134,12 +137,12 @@ def verify_reply(note: str, token: str) -> SentReply | None:
     found = _SENT.fullmatch(note)
     if found is None:
         return None
-    action_id, event_id, verb, signature = found.groups()
-    text = f"{action_id}~{event_id}~{verb}"
+    action_id, episode_id, verb, signature = found.groups()
+    text = f"{action_id}~{episode_id}~{verb}"
     if not hmac.compare_digest(signature, _signature(text, token)):
         return None
     return SentReply(
-        action_id=action_id, event_id=event_id, verb="ok" if verb == "ok" else "need_help"
+        action_id=action_id, episode_id=episode_id, verb="ok" if verb == "ok" else "need_help"
     )
 
 

@@ -87,7 +87,7 @@ def routes(context: WebContext) -> APIRouter:
         fields = await read_form(request)
         locale = answer_locale(phone.locale)
         intent = fields.get("intent") or intent_of(fields.get("question", ""), locale) or REFUSED
-        message, step = await _message_and_step(context, phone, fields.get("event_id", ""))
+        message, step = await _message_and_step(context, phone, fields.get("episode_id", ""))
         asked = partial(
             answer,
             intent,
@@ -113,7 +113,7 @@ def routes(context: WebContext) -> APIRouter:
 
 
 async def _message_and_step(
-    context: WebContext, phone: Phone, event_id: str
+    context: WebContext, phone: Phone, episode_id: str
 ) -> tuple[Message, Step]:
     """The message that a question is about, and its episode's step.
 
@@ -123,8 +123,8 @@ async def _message_and_step(
     with translated():
         async with context.pool.connection() as connection:
             rows = await phones.messages(connection, phone.patient_id, MAX_MESSAGES)
-            step = await steps.announced_step(connection, phone.patient_id, event_id)
+            step = await steps.announced_step(connection, phone.patient_id, episode_id)
     for message in view.list_messages(rows, [], phone.locale):
-        if message.event_id == event_id and step is not None:
+        if message.episode_id == episode_id and step is not None:
             return message, step
     raise RefusedError(404)

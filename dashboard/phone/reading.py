@@ -127,7 +127,7 @@ class MessagePages:
         sent = await _check_reply(self._context, phone, fields)
         action = Action(
             action_id=sent.action_id,
-            event_id=sent.event_id,
+            episode_id=sent.episode_id,
             patient_id=phone.patient_id,
             actor="patient",
             verb=sent.verb,
@@ -149,7 +149,7 @@ async def _read_messages(context: WebContext, phone: Phone) -> _StoredMessages:
     with translated():
         async with context.pool.connection() as connection:
             rows = await phones.messages(connection, phone.patient_id, MAX_MESSAGES)
-            events = [row["event_id"] for row in rows]
+            events = [row["episode_id"] for row in rows]
             answers = await phones.answers(connection, phone.patient_id, events)
             return _StoredMessages(rows, answers)
 
@@ -162,16 +162,16 @@ async def _check_reply(context: WebContext, phone: Phone, fields: dict[str, str]
     Raises:
         RefusedError: the form is not valid, or not for a message of this patient.
     """
-    event_id, verb = fields.get("event_id", ""), fields.get("verb", "")
+    episode_id, verb = fields.get("episode_id", ""), fields.get("verb", "")
     nonce = fields.get("nonce", "")
     if verb not in {"ok", "need_help"} or not _NONCE.fullmatch(nonce):
         raise RefusedError(400)
     stored = await _read_messages(context, phone)
-    if event_id not in {row["event_id"] for row in stored.rows}:
+    if episode_id not in {row["episode_id"] for row in stored.rows}:
         raise RefusedError(404)
-    seed = ("reply", phone.phone_id, event_id, verb, nonce)
+    seed = ("reply", phone.phone_id, episode_id, verb, nonce)
     return SentReply(
         action_id=ids.derive(*seed),
-        event_id=event_id,
+        episode_id=episode_id,
         verb="ok" if verb == "ok" else "need_help",
     )

@@ -34,7 +34,7 @@ class Answer:
 class Message:
     """One message, in the patient's language and its direction."""
 
-    event_id: str
+    episode_id: str
     title: str
     body: str
     action: str
@@ -51,7 +51,7 @@ class SentReply:
     """A reply that the broker accepted a moment ago."""
 
     action_id: str
-    event_id: str
+    episode_id: str
     verb: Reply
 
 
@@ -71,7 +71,7 @@ def list_messages(
     made = (
         isolation.attempt(
             "message on a phone",
-            str(row["event_id"]),
+            str(row["episode_id"]),
             make=partial(_message, row, answers, locale=locale, sent=sent),
             otherwise=lambda: None,
         )
@@ -115,7 +115,7 @@ def _message(
     if not EARLIEST <= row["time"] < LATEST:
         raise ValueError("a time out of range")
     return Message(
-        event_id=row["event_id"],
+        episode_id=row["episode_id"],
         title=text["title"],
         body=text["body"],
         action=text["action"],
@@ -124,7 +124,7 @@ def _message(
         time=row["time"],
         over=row["phase"] == "closed",
         synthetic=row["synthetic"],
-        answer=_answer([a for a in answers if a["event_id"] == row["event_id"]], row, sent),
+        answer=_answer([a for a in answers if a["episode_id"] == row["episode_id"]], row, sent),
     )
 
 
@@ -133,7 +133,7 @@ def _answer(
 ) -> Answer | None:
     replies = [a for a in answers if a["verb"] != "acknowledge"]
     known = {reply["action_id"] for reply in replies}
-    if sent is not None and sent.event_id == row["event_id"] and sent.action_id not in known:
+    if sent is not None and sent.episode_id == row["episode_id"] and sent.action_id not in known:
         return Answer(sent.verb, time=None, seen_at=None)
     if not replies:
         return None

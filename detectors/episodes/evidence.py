@@ -55,7 +55,7 @@ def event(
     onset = _moment(episode.onset)
     own = (episode.signal,) if episode.signal and kind.category == "technical" else ()
     return Event(
-        event_id=ids.event_id(origin.patient_id, step.kind, onset),
+        episode_id=ids.episode_id(origin.patient_id, step.kind, onset),
         patient_id=origin.patient_id,
         kind=step.kind,
         category=kind.category,

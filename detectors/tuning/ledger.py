@@ -17,7 +17,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class Alarm(Struct):
     """An episode as it was announced. Counted under the highest priority that it reached."""
 
-    event_id: str
+    episode_id: str
     patient_id: str
     kind: str
     category: Category
@@ -48,14 +48,14 @@ class Ledger:
     def from_alarms(cls, alarms: Iterable[Alarm]) -> Ledger:
         """A ledger of some alarms of another."""
         ledger = cls()
-        ledger._alarms = {alarm.event_id: alarm for alarm in alarms}
+        ledger._alarms = {alarm.episode_id: alarm for alarm in alarms}
         return ledger
 
     def add(self, event: Event) -> None:
         """Take a step."""
-        alarm = self._alarms.get(event.event_id)
+        alarm = self._alarms.get(event.episode_id)
         if alarm is None:
-            alarm = self._alarms[event.event_id] = _opened(event)
+            alarm = self._alarms[event.episode_id] = _opened(event)
         if PRIORITY_ORDER[event.priority] < PRIORITY_ORDER[alarm.priority]:
             alarm.priority = event.priority
         if event.priority == "high" and not alarm.high:
@@ -112,7 +112,7 @@ def high_line(event: Event) -> bytes:
 def _opened(event: Event) -> Alarm:
     evidence = event.evidence
     return Alarm(
-        event_id=event.event_id,
+        episode_id=event.episode_id,
         patient_id=event.patient_id,
         kind=event.kind,
         category=event.category,

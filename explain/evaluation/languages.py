@@ -36,7 +36,7 @@ def measure_languages(count: int = sets.LANGUAGES) -> list[Language]:
         for event in events:
             english = facts_of(event, "patient")
             local = replace(english, locale=locale)
-            choice = choice_of(event.event_id)
+            choice = choice_of(event.episode_id)
             theirs, ours = draft_text(english, choice), draft_text(local, choice)
             unlike += slots_of(theirs.message) != slots_of(ours.message)
             refused.update(verify_local(ours, local, theirs.seen.slots))

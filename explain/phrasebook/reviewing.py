@@ -152,7 +152,7 @@ def example_event(signature: Signature) -> Event:
         "closed" if closed else "updated" if signature.announcement == "updated" else "opened"
     )
     return Event(
-        event_id="example",
+        episode_id="example",
         patient_id="example",
         kind=signature.kind,
         category=known.category if known else category,

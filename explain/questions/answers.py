@@ -98,7 +98,7 @@ def answer(
         seen=seen_at is not None,
         unused=share is not None and share < POOR_SHARE,
         kept_back=audience == "patient" and withholds_usual_range(event),
-        choice=choice_of(event.event_id),
+        choice=choice_of(event.episode_id),
     )
     asked = intent if intent in table.intents else REFUSED
     pieces = answer_pieces(asked, facts, context)

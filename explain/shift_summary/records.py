@@ -30,7 +30,7 @@ class Call:
     """A patient's request for help."""
 
     action_id: str
-    event_id: str
+    episode_id: str
     patient_id: str
     time: datetime
     acknowledged: bool

@@ -55,7 +55,7 @@ def summarise(
     """
     writer = _SummaryWriter(scope, name, window)
     relevant = sorted(
-        {e.event.event_id: e for e in episodes if writer.concerns(e)}.values(), key=_urgency
+        {e.event.episode_id: e for e in episodes if writer.concerns(e)}.values(), key=_urgency
     )
     asked = sorted({c.action_id: c for c in calls if window.holds(c.time)}.values(), key=_when)
     enrolled = sorted(measured, key=lambda one: one.patient_id)
@@ -78,7 +78,7 @@ def summarise(
 
 def _urgency(episode: Episode) -> tuple[int, bool, datetime, str]:
     event = episode.event
-    return PRIORITY_ORDER[event.priority], episode.acknowledged, event.onset, event.event_id
+    return PRIORITY_ORDER[event.priority], episode.acknowledged, event.onset, event.episode_id
 
 
 def _when(call: Call) -> tuple[datetime, str]:
@@ -142,7 +142,7 @@ class _SummaryWriter:
         if not fresh:
             other = any(self._window.holds(e.raised_at) for e in technical)
             return self._sentence("none_clinical" if other else "none", {})
-        late = [e.event.event_id for e in fresh if e.event.retrospective]
+        late = [e.event.episode_id for e in fresh if e.event.retrospective]
         known = self._alerts(fresh) | {"priorities": _priorities(fresh)}
         return self._sentence(
             "raised", known | ({"late": count_segments(late, "events")} if late else {})
@@ -153,7 +153,7 @@ class _SummaryWriter:
         over = [e for e in clinical if not e.open and self._window.holds(e.event.ended_at)]
         if not over:
             return []
-        unseen = [e.event.event_id for e in over if not e.acknowledged]
+        unseen = [e.event.episode_id for e in over if not e.acknowledged]
         return [
             self._sentence(
                 "ended", self._alerts(over) | {"unseen": count_segments(unseen, "events")}
@@ -164,7 +164,7 @@ class _SummaryWriter:
         """What is open about devices and data."""
         if not found:
             return []
-        ids = (e.event.event_id for e in found)
+        ids = (e.event.episode_id for e in found)
         known = {**self._alerts(found), "findings": count_segments(ids, "events", "findings")}
         return [self._sentence("technical", known | self._oldest(found))]
 
@@ -205,14 +205,14 @@ class _SummaryWriter:
 
     def _alerts(self, episodes: list[Episode]) -> dict[str, list[Segment]]:
         return {
-            "alerts": count_segments((e.event.event_id for e in episodes), "events", "alerts"),
+            "alerts": count_segments((e.event.episode_id for e in episodes), "events", "alerts"),
             "patients": patient_segments(e.event.patient_id for e in episodes),
         }
 
     def _oldest(self, episodes: list[Episode]) -> dict[str, list[Segment]]:
-        first = min(episodes, key=lambda e: (e.event.onset, e.event.event_id)).event
+        first = min(episodes, key=lambda e: (e.event.onset, e.event.episode_id)).event
         name = "since" if len(episodes) == 1 else "oldest"
-        return {name: [_time(first.onset, self._window, ident=first.event_id, key="onset")]}
+        return {name: [_time(first.onset, self._window, ident=first.episode_id, key="onset")]}
 
     def _episode(self, episode: Episode) -> dict[str, list[Segment]]:
         """What is found, since when, the last value, and whether anybody has seen it."""
@@ -221,14 +221,14 @@ class _SummaryWriter:
         known = {
             "patient": patient_segments([event.patient_id]),
             "finding": [text_segment(_finding(event))],
-            "since": [_time(event.onset, self._window, ident=event.event_id, key="onset")],
+            "since": [_time(event.onset, self._window, ident=event.episode_id, key="onset")],
             "state": [text_segment(summary_table()["words"][state])],
         }
         name = _value_slot(event)
         text = render_slots(event, "en").get(name)
         if text is not None:
             known["value"] = [
-                Segment(text=text, what="value", ids=(event.event_id,), key=SLOTS[name])
+                Segment(text=text, what="value", ids=(event.episode_id,), key=SLOTS[name])
             ]
         return known
 
@@ -256,7 +256,7 @@ def _priorities(episodes: list[Episode]) -> list[Segment]:
     """``2 high, 1 low``."""
     segments: list[Segment] = []
     for priority in PRIORITY_ORDER:
-        ids = [e.event.event_id for e in episodes if e.event.priority == priority]
+        ids = [e.event.episode_id for e in episodes if e.event.priority == priority]
         if ids:
             segments += [text_segment(", ")] if segments else []
             segments += [

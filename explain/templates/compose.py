@@ -35,7 +35,7 @@ class Phrases(Protocol):
 
 def compose(event: Event, phrases: Phrases | None = None) -> Alert:
     """The alert of an event. The same event and phrases always give the same alert."""
-    choice = choice_of(event.event_id)
+    choice = choice_of(event.episode_id)
     builder = _AlertBuilder(event)
     for audience, planned in builder.plans.items():
         builder.add(audience, _choose_wording(planned, phrases, choice))
@@ -44,7 +44,7 @@ def compose(event: Event, phrases: Phrases | None = None) -> Alert:
 
 def reword(event: Event, by: Mapping[Audience, Phrase], phrases: Phrases | None = None) -> Alert:
     """The same alert, one revision later, with sentences for *what we saw* that a model wrote."""
-    choice = choice_of(event.event_id)
+    choice = choice_of(event.episode_id)
     builder = _AlertBuilder(event)
     for audience, planned in builder.plans.items():
         if audience in by:
@@ -102,8 +102,8 @@ class _AlertBuilder:
         event = self._event
         shown = self._slots
         return Alert(
-            alert_id=ids.alert_id(event.event_id),
-            event_id=event.event_id,
+            alert_id=ids.alert_id(event.episode_id),
+            episode_id=event.episode_id,
             patient_id=event.patient_id,
             revision=revision,
             sequence=event.sequence,

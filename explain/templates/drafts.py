@@ -104,9 +104,9 @@ def most_informative(sentences: tuple[Sentence, ...], known: frozenset[str]) -> 
     return [s for s in possible if s.slots == first.slots]
 
 
-def choice_of(event_id: str) -> int:
+def choice_of(episode_id: str) -> int:
     """A uniformly distributed number derived from an event's id."""
-    return int.from_bytes(sha256(event_id.encode()).digest()[:8])
+    return int.from_bytes(sha256(episode_id.encode()).digest()[:8])
 
 
 def _further_finding_sentence(facts: Facts) -> str:

@@ -66,12 +66,12 @@ class Batch:
         self, alert: Alert, published: datetime, before: Priority | None, demo: bool
     ) -> None:
         """Add an alert's step. ``before``: the priority notified in earlier batches."""
-        page = policy.page_for_alert(alert, self.notified.get(alert.event_id, before), demo)
+        page = policy.page_for_alert(alert, self.notified.get(alert.episode_id, before), demo)
         if page is not None:
             self.pages.append(DuePage(alert, page, published))
-            self.notified[alert.event_id] = page.priority
+            self.notified[alert.episode_id] = page.priority
         elif policy.ends_episode(alert):
-            self.closed.add(alert.event_id)
+            self.closed.add(alert.episode_id)
 
     def add_action(self, action: Action, published: datetime) -> None:
         """Add a person's action."""
@@ -79,8 +79,8 @@ class Batch:
         if page is not None:
             self.pages.append(DuePage(action, page, published))
         elif policy.is_acknowledgement(action):
-            latest = self.acknowledged.get(action.event_id, action.time)
-            self.acknowledged[action.event_id] = max(latest, action.time)
+            latest = self.acknowledged.get(action.episode_id, action.time)
+            self.acknowledged[action.episode_id] = max(latest, action.time)
 
 
 class Planner(Stateless):
@@ -207,7 +207,7 @@ class Planner(Stateless):
         )
 
     def _collect(self, connection: Connection, batch: Sequence[Received]) -> Batch:
-        events = {r.message.event_id for r in batch if isinstance(r.message, Alert)}
+        events = {r.message.episode_id for r in batch if isinstance(r.message, Alert)}
         before = paging.notified_levels(connection, events)
         found = Batch()
         for received in batch:
@@ -215,7 +215,7 @@ class Planner(Stateless):
             match received.message:
                 case Alert() as alert:
                     found.add_alert(
-                        alert, published, before=before.get(alert.event_id), demo=self._demo
+                        alert, published, before=before.get(alert.episode_id), demo=self._demo
                     )
                 case Action() as action:
                     found.add_action(action, published)
@@ -265,12 +265,12 @@ def delivery_for(due: DuePage, channel: Channel, recipient: str) -> PlannedDeliv
         alert_id, sequence, kind = message.alert_id, message.sequence, message.kind
         cause, synthetic = f"{alert_id}:{sequence}", message.synthetic
     else:
-        alert_id, sequence, kind = ids.alert_id(message.event_id), 0, ""
+        alert_id, sequence, kind = ids.alert_id(message.episode_id), 0, ""
         cause, synthetic = message.action_id, False  # read from the patient's row when it is sent
     return PlannedDelivery(
         cause=cause,
         alert_id=alert_id,
-        event_id=message.event_id,
+        episode_id=message.episode_id,
         patient_id=message.patient_id,
         sequence=sequence,
         channel=channel.name,

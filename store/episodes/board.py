@@ -55,7 +55,7 @@ class Patient(Struct, frozen=True):
 class Episode(Struct, frozen=True):
     """The current state of an episode, its newest texts, and what people did about it."""
 
-    event_id: str
+    episode_id: str
     patient_id: str
     kind: str
     category: Category
@@ -140,11 +140,11 @@ async def episodes_of(
     )
 
 
-async def patient_of(connection: AsyncConnection, event_id: str) -> str | None:
+async def patient_of(connection: AsyncConnection, episode_id: str) -> str | None:
     """The patient id of an episode; None: there is no such episode."""
     with translated():
         cursor = await connection.execute(
-            "SELECT patient_id FROM episodes WHERE event_id = %s", (event_id,)
+            "SELECT patient_id FROM episodes WHERE event_id = %s", (episode_id,)
         )
         row = await cursor.fetchone()
     return row["patient_id"] if row else None

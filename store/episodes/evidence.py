@@ -15,7 +15,7 @@ from store.queries import query
 class Basis(Struct, frozen=True):
     """The evidence of an episode's newest step, and the provenance of its text."""
 
-    event_id: str
+    episode_id: str
     sequence: int
     signals: list[str]
     evidence: dict[str, Any]
@@ -31,7 +31,7 @@ class Basis(Struct, frozen=True):
 class StoredAction(Struct, frozen=True):
     """An action of a person on an episode."""
 
-    event_id: str
+    episode_id: str
     actor: str
     """The user's name, or ``patient``."""
     verb: str
@@ -39,28 +39,28 @@ class StoredAction(Struct, frozen=True):
     comment: str
 
 
-async def bases(connection: AsyncConnection, event_ids: list[str]) -> dict[str, Basis]:
+async def bases(connection: AsyncConnection, episode_ids: list[str]) -> dict[str, Basis]:
     """Event id → the evidence of the episode's newest step."""
     found = await fetch_records(
         connection,
         Basis,
         query("evidence/bases"),
-        values={"ids": event_ids},
+        values={"ids": episode_ids},
     )
-    return {basis.event_id: basis for basis in found}
+    return {basis.episode_id: basis for basis in found}
 
 
 async def actions_of_events(
-    connection: AsyncConnection, event_ids: list[str]
+    connection: AsyncConnection, episode_ids: list[str]
 ) -> dict[str, list[StoredAction]]:
     """Event id → the actions on the episode, oldest first."""
     found = await fetch_records(
         connection,
         StoredAction,
         query("evidence/actions"),
-        values={"ids": event_ids},
+        values={"ids": episode_ids},
     )
     by_event: dict[str, list[StoredAction]] = {}
     for action in found:
-        by_event.setdefault(action.event_id, []).append(action)
+        by_event.setdefault(action.episode_id, []).append(action)
     return by_event

@@ -29,6 +29,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from store.database.columns import columns
 from store.database.connections import Connection, translated
 from store.database.timeouts import disable_timeouts
 from vigil.domain.encoding import encode
@@ -40,7 +41,7 @@ NAME = re.compile(r"shadow(_[a-z0-9_]{1,40})?").fullmatch
 LOCK = 0x53686164
 """Class of the advisory lock: "Shad" in ASCII. Its second key is the shadow's name."""
 
-_COLUMNS = sql.SQL(", ").join(map(sql.Identifier, Event.__struct_fields__))
+_COLUMNS = sql.SQL(", ").join(map(sql.Identifier, columns(Event)))
 _MAKE = """
     CREATE SCHEMA {shadow};
     CREATE TABLE {shadow}.events (LIKE events INCLUDING ALL);
@@ -100,7 +101,7 @@ class RebuildStart:
 class Step:
     """One row of ``events``, live or of a shadow."""
 
-    event_id: str
+    episode_id: str
     sequence: int
     patient_id: str
     kind: str
@@ -120,7 +121,7 @@ class Step:
         return self.detected_at + timedelta(seconds=evidence.get("signal_delay_seconds", 0.0))
 
 
-_STEP_COLUMNS = tuple(field.name for field in fields(Step))[:8]
+_STEP_COLUMNS = tuple(field.name for field in fields(Step))[1:8]
 
 
 class Shadow:
@@ -315,4 +316,4 @@ def _steps(connection: Connection, relation: sql.Identifier, patient_id: str) ->
 def _step(row: dict[str, Any]) -> Step:
     made_by = f"{row.pop('config_hash')} ({row.pop('detector_version')})"
     named = {name: row.pop(name) for name in _STEP_COLUMNS}
-    return Step(**named, rest=row, made_by=made_by)
+    return Step(episode_id=row.pop("event_id"), **named, rest=row, made_by=made_by)

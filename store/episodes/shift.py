@@ -38,7 +38,7 @@ class ShiftCall:
     """A patient's request for help."""
 
     action_id: str
-    event_id: str
+    episode_id: str
     patient_id: str
     time: datetime
     acknowledged: bool

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from store.database.columns import columns
 from store.database.connections import AsyncConnection
 from store.database.fetching import fetch_rows
 from store.queries import query
@@ -18,7 +19,7 @@ from vigil.domain.episode import Event
 from vigil.domain.reading import LARGEST_NUMBER
 from vigil.service import isolation
 
-_FIELDS = Event.__struct_fields__
+_FIELDS = columns(Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def event_from_row(row: Mapping[str, Any]) -> Event:
 
 
 async def announced_step(
-    connection: AsyncConnection, patient_id: str, event_id: str
+    connection: AsyncConnection, patient_id: str, episode_id: str
 ) -> Step | None:
     """The step that the episode's newest text announces; None: no such episode of this patient, no
     text yet, or the stored row is not a valid step.
@@ -48,7 +49,7 @@ async def announced_step(
     Raises:
         UnavailableError: the database does not answer.
     """
-    values = {"event": event_id, "patient": patient_id}
+    values = {"episode": episode_id, "patient": patient_id}
     found = await fetch_rows(connection, query("steps/announced"), values)
     if not found:
         return None

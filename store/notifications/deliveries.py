@@ -51,7 +51,7 @@ class PlannedDelivery:
     cause: str
     """The alert's step or the action that it notifies of: each cause is notified once."""
     alert_id: str
-    event_id: str
+    episode_id: str
     patient_id: str
     sequence: int
     channel: Channel
@@ -75,7 +75,7 @@ class Delivery:
 
     delivery_id: str
     alert_id: str
-    event_id: str
+    episode_id: str
     patient_id: str
     recipient: str
     priority: Priority
@@ -113,7 +113,7 @@ def plan(connection: Connection, rows: Iterable[PlannedDelivery], now: datetime)
                 (delivery_id, alert_id, event_id, patient_id, sequence, channel, recipient,
                  priority, kind, reason, made_at, expires_at, synthetic, state, next_try_at)
             VALUES
-                (%(delivery_id)s, %(alert_id)s, %(event_id)s, %(patient_id)s, %(sequence)s,
+                (%(delivery_id)s, %(alert_id)s, %(episode_id)s, %(patient_id)s, %(sequence)s,
                  %(channel)s, %(recipient)s, %(priority)s, %(kind)s, %(reason)s, %(made_at)s,
                  %(expires_at)s, %(synthetic)s, 'pending', %(now)s)
             ON CONFLICT (delivery_id) DO NOTHING
@@ -147,8 +147,8 @@ def claim(
                 FROM due WHERE d.delivery_id = due.delivery_id
                 RETURNING d.*
             )
-            SELECT c.delivery_id, c.alert_id, c.event_id, c.patient_id, c.recipient, c.priority,
-                   c.kind, c.reason, c.made_at, c.expires_at, c.attempts,
+            SELECT c.delivery_id, c.alert_id, c.event_id AS episode_id, c.patient_id, c.recipient,
+                   c.priority, c.kind, c.reason, c.made_at, c.expires_at, c.attempts,
                    c.synthetic OR coalesce(p.synthetic, false) AS synthetic,
                    coalesce(p.ward, '') AS ward, coalesce(p.locale, 'en') AS locale,
                    s.endpoint, s.p256dh, s.auth
@@ -240,11 +240,11 @@ def backlog(connection: Connection, now: datetime) -> Backlog:
 
 
 def newest(
-    connection: Connection, limit: int = 20, event_id: str | None = None
+    connection: Connection, limit: int = 20, episode_id: str | None = None
 ) -> list[dict[str, Any]]:
     """The log, newest first: recipient, state, times and the phone's receipt of each delivery."""
-    which = "deliveries/newest" if event_id is None else "deliveries/newest_of_event"
+    which = "deliveries/newest" if episode_id is None else "deliveries/newest_of_episode"
     with connection.cursor() as cursor:
         return extreme_times.fetch_all_blocking(
-            cursor, query(which), {"event": event_id, "limit": limit}
+            cursor, query(which), {"episode": episode_id, "limit": limit}
         )

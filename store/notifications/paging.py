@@ -14,11 +14,11 @@ from store.database.connections import Connection
 from vigil.domain.kinds import Priority
 
 
-def notified_levels(connection: Connection, event_ids: Iterable[str]) -> dict[str, Priority]:
+def notified_levels(connection: Connection, episode_ids: Iterable[str]) -> dict[str, Priority]:
     """Event id → the most urgent priority notified; absent: nobody was notified of it."""
     rows = connection.execute(
         "SELECT event_id, told FROM paged_episodes WHERE event_id = ANY(%s) AND told IS NOT NULL",
-        (list(event_ids),),
+        (list(episode_ids),),
     )
     return {row["event_id"]: row["told"] for row in rows}
 
@@ -49,11 +49,11 @@ def record_acknowledged(connection: Connection, moments: Mapping[str, datetime])
     )
 
 
-def record_closed(connection: Connection, event_ids: Iterable[str], now: datetime) -> None:
+def record_closed(connection: Connection, episode_ids: Iterable[str], now: datetime) -> None:
     """Store that episodes have ended. One that nobody was notified of needs no row."""
     connection.execute(
         "UPDATE paged_episodes SET closed_at = %s WHERE event_id = ANY(%s) AND closed_at IS NULL",
-        (now, sorted(event_ids)),
+        (now, sorted(episode_ids)),
     )
 
 

@@ -211,8 +211,8 @@ async def messages(
 
 
 async def answers(
-    connection: AsyncConnection, patient_id: str, event_ids: Sequence[str]
+    connection: AsyncConnection, patient_id: str, episode_ids: Sequence[str]
 ) -> list[dict[str, Any]]:
     """The patient's replies to these events, and the staff's acknowledgements; oldest first."""
-    values = {"patient": patient_id, "ids": list(event_ids)}
+    values = {"patient": patient_id, "ids": list(episode_ids)}
     return await fetch_rows(connection, query("phones/answers"), values)

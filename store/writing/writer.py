@@ -19,6 +19,7 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
+from store.database.columns import columns as columns_of
 from store.database.connections import Connection, notify_board, translated
 from store.phrases import rows as phrase_rows
 from store.readings.latest import Latest
@@ -222,7 +223,7 @@ def _insert(connection: Connection, rows: Sequence[Row], latest: Latest) -> Coun
 
 def _insert_structs(table: str, struct: Any) -> Callable[[Connection, Sequence[Any]], int]:
     """For structs whose fields have the same names as the table's columns."""
-    columns = sql.SQL(", ").join(sql.Identifier(name) for name in struct.__struct_fields__)
+    columns = sql.SQL(", ").join(sql.Identifier(name) for name in columns_of(struct))
     query = sql.SQL(
         "INSERT INTO {table} ({columns})"
         " SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)"

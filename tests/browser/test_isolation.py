@@ -52,7 +52,7 @@ def test_the_text_after_a_name_stands_after_it(away: Settings, chromium_page: Pa
         seen = 0
         for path in (
             "/board/", "/board/patient/p1", "/board/summary?patient=p1", "/board/summary",
-            f"/board/patient/p1/questions/{event.event_id}", "/board/admin",
+            f"/board/patient/p1/questions/{event.episode_id}", "/board/admin",
         ):  # fmt: skip
             page.goto(url + path)
             assert page.evaluate(TURNED, "bdi") == [], path

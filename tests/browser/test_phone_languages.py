@@ -30,7 +30,7 @@ SCRIPTS = {"zh": r"[\u4e00-\u9fff]", "hi": r"[\u0900-\u097f]", "ar": r"[\u0600-\
 """Locale → its letters, where they are not Latin."""
 NEWEST = event(priority="high", evidence=event().evidence | {"duration_seconds": 7200.0})
 EARLIER = event(
-    event_id="7c0f5a52-5f6e-5d5c-8e59-2f1f6f0f7a12",
+    episode_id="7c0f5a52-5f6e-5d5c-8e59-2f1f6f0f7a12",
     kind="blood_pressure_high",
     phase="closed",
     ended_at=ONSET,

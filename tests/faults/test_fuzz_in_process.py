@@ -95,7 +95,7 @@ def test_what_can_be_decoded_is_stored_or_refused_by_name(database_url: str, see
 
 def _has(connection: psycopg.Connection[dict[str, object]], event: Event) -> bool:
     query = "SELECT 1 FROM events WHERE event_id = %s AND sequence = %s"
-    return connection.execute(query, (event.event_id, event.sequence)).fetchone() is not None
+    return connection.execute(query, (event.episode_id, event.sequence)).fetchone() is not None
 
 
 @pytest.mark.parametrize("seed", SEEDS)

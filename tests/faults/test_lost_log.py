@@ -55,7 +55,7 @@ def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again() -> 
         _send_again(system, "4.csv.gz", url, expected.readings | oracle.readings_of(during))
 
         found = oracle.stored(url)
-        told = {event_id for event_id, _ in expected.events}
+        told = {episode_id for episode_id, _ in expected.events}
         _assert_kept(expected, found, told)
         settings = Settings(kafka_bootstrap=system.environment()["VIGIL_KAFKA_BOOTSTRAP"])
         assert oracle.letters(settings) == {}
@@ -90,7 +90,7 @@ def _said_offline(system: Whole, name: str) -> dict[tuple[str, int], Event | Ale
         kind = msgspec.json.decode(line)["type"]
         if kind == "event":
             event = msgspec.json.decode(line, type=Event)
-            found[event.event_id, event.sequence] = event
+            found[event.episode_id, event.sequence] = event
         else:
             alert = msgspec.json.decode(line, type=Alert)
             found[alert.alert_id, alert.revision] = alert
@@ -112,7 +112,7 @@ def _send_again(system: Whole, name: str, url: str, expected: Readings) -> None:
 
 def _assert_kept(expected: Outcome, found: Outcome, told: set[str]) -> None:
     """What had been told of earlier episodes is still there, and nothing was added to it."""
-    events = {key: event for key, event in found.events.items() if event.event_id in told}
-    alerts = {key: alert for key, alert in found.alerts.items() if alert.event_id in told}
+    events = {key: event for key, event in found.events.items() if event.episode_id in told}
+    alerts = {key: alert for key, alert in found.alerts.items() if alert.episode_id in told}
     assert_same(expected.events, events)
     assert_same(expected.alerts, alerts)

@@ -49,7 +49,7 @@ def upload(*measurements: Measurement, patient: str = "p1", late: float = 1, **r
 def event(patient: str = "p1", sequence: int = 0, **rest: Any) -> Event:
     """A step of an episode of a high heart rate."""
     fields: dict[str, Any] = {
-        "event_id": ids.event_id(patient, "heart_rate_high", NOON),
+        "episode_id": ids.episode_id(patient, "heart_rate_high", NOON),
         "patient_id": patient,
         "kind": "heart_rate_high",
         "category": "clinical",
@@ -74,8 +74,8 @@ def alert(of: Event | None = None, **rest: Any) -> Alert:
     of = of or event()
     text = Text("Heart rate high", "Your heart rate is {heart_rate}.", "Sit down and rest.")
     fields: dict[str, Any] = {
-        "alert_id": ids.alert_id(of.event_id),
-        "event_id": of.event_id,
+        "alert_id": ids.alert_id(of.episode_id),
+        "episode_id": of.episode_id,
         "patient_id": of.patient_id,
         "revision": 2 * of.sequence,
         "sequence": of.sequence,
@@ -97,8 +97,8 @@ def action(of: Event | None = None, verb: str = "acknowledge", **rest: Any) -> A
     """What a nurse did."""
     of = of or event()
     fields: dict[str, Any] = {
-        "action_id": ids.derive("action", of.event_id, verb),
-        "event_id": of.event_id,
+        "action_id": ids.derive("action", of.episode_id, verb),
+        "episode_id": of.episode_id,
         "patient_id": of.patient_id,
         "actor": "nurse",
         "verb": verb,

@@ -22,11 +22,11 @@ ONSET = datetime(2026, 11, 21, 6, 2, tzinfo=UTC)
 def alert(patient_id: str = "p1", kind: str = "heart_rate_high", **changes: Any) -> Alert:
     """An alert at its opening, medium priority, unless changed."""
     onset = changes.pop("onset", ONSET)
-    event_id = ids.event_id(patient_id, kind, onset)
+    episode_id = ids.episode_id(patient_id, kind, onset)
     sequence = changes.get("sequence", 0)
     base = Alert(
-        alert_id=ids.alert_id(event_id),
-        event_id=event_id,
+        alert_id=ids.alert_id(episode_id),
+        episode_id=episode_id,
         patient_id=patient_id,
         revision=2 * sequence,
         sequence=sequence,
@@ -54,8 +54,8 @@ def action(verb: str, of: Alert | None = None, **changes: Any) -> Action:
     """What somebody did about an alert."""
     about = of or alert()
     base = Action(
-        action_id=ids.derive("action", verb, about.event_id, str(changes)),
-        event_id=about.event_id,
+        action_id=ids.derive("action", verb, about.episode_id, str(changes)),
+        episode_id=about.episode_id,
         patient_id=about.patient_id,
         actor="patient" if verb in {"ok", "need_help"} else "nurse",
         verb=verb,  # type: ignore[arg-type]
@@ -69,7 +69,7 @@ def planned(**changes: Any) -> PlannedDelivery:
     base = PlannedDelivery(
         cause="alert:0",
         alert_id=ids.derive("alert"),
-        event_id="event",
+        episode_id="event",
         patient_id="p1",
         sequence=0,
         channel="on_call",
@@ -89,7 +89,7 @@ def delivery(**changes: Any) -> Delivery:
     values: dict[str, Any] = {
         "delivery_id": ids.derive("delivery"),
         "alert_id": ids.derive("alert"),
-        "event_id": ids.derive("event"),
+        "episode_id": ids.derive("event"),
         "patient_id": "p1",
         "recipient": "nobody",
         "priority": "medium",

@@ -112,7 +112,7 @@ def _outcome(
     readings: dict[Moment, dict[str, float]], events: Iterable[Event], settings: Settings
 ) -> Outcome:
     phrases: Phrasebook = offline_replay.shipped_phrasebook(settings)
-    told = {(event.event_id, event.sequence): event for event in events}
+    told = {(event.episode_id, event.sequence): event for event in events}
     alerts = [compose(event, phrases) for event in told.values()]
     return Outcome(readings, told, {(a.alert_id, a.revision): a for a in alerts})
 
@@ -120,8 +120,8 @@ def _outcome(
 def with_silence(offline_outcome: Outcome, log: Outcome) -> Outcome:
     """An offline outcome, and what the log's clock alone causes: who sends no more is missed."""
     events = {key: event for key, event in log.events.items() if event.kind == missing_data.KIND}
-    ids = {event_id for event_id, _ in events}
-    alerts = {key: alert for key, alert in log.alerts.items() if alert.event_id in ids}
+    ids = {episode_id for episode_id, _ in events}
+    alerts = {key: alert for key, alert in log.alerts.items() if alert.episode_id in ids}
     return Outcome(
         offline_outcome.readings, offline_outcome.events | events, offline_outcome.alerts | alerts
     )
@@ -174,7 +174,7 @@ def steps_on(settings: Settings, topic: str) -> Iterator[tuple[Step, Any]]:
             continue
         is_event = isinstance(message, Event)
         key = (
-            (message.event_id, message.sequence) if is_event
+            (message.episode_id, message.sequence) if is_event
             else (message.alert_id, message.revision)
         )  # fmt: skip
         yield key, message
@@ -214,10 +214,10 @@ def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
     """Whom on-call staff are told of: alert and sequence, by the rules of ``docs/notification``."""
     told: dict[str, Priority] = {}
     paged = set()
-    for alert in sorted(alerts, key=lambda a: (a.event_id, a.revision)):
-        page = policy.page_for_alert(alert, told.get(alert.event_id), demo=True)
+    for alert in sorted(alerts, key=lambda a: (a.episode_id, a.revision)):
+        page = policy.page_for_alert(alert, told.get(alert.episode_id), demo=True)
         if page is not None:
-            told[alert.event_id] = page.priority
+            told[alert.episode_id] = page.priority
             paged.add((alert.alert_id, alert.sequence))
     return paged
 

@@ -189,7 +189,7 @@ class Seed:
         began = self.now - onset
         row = KINDS[kind]
         event = Event(
-            event_id=ids.event_id(patient_id, kind, began),
+            episode_id=ids.episode_id(patient_id, kind, began),
             patient_id=patient_id,
             kind=kind,
             category=row.category,
@@ -215,7 +215,7 @@ class Seed:
             VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             (
-                event.event_id, sequence, patient_id, kind, event.category, phase, event.priority,
+                event.episode_id, sequence, patient_id, kind, event.category, phase, event.priority,
                 began, event.detected_at, event.ended_at, retrospective, list(event.signals),
                 Jsonb(event.evidence), Jsonb({"activity": "rest"}), "1", "3f9a51c2", synthetic,
             ),
@@ -241,9 +241,9 @@ class Seed:
             VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             (
-                ids.alert_id(event.event_id),
+                ids.alert_id(event.episode_id),
                 2 * event.sequence if revision is None else revision,
-                event.event_id, event.patient_id, event.sequence, event.kind, event.category,
+                event.episode_id, event.patient_id, event.sequence, event.kind, event.category,
                 event.phase, event.priority, event.retrospective, event.detected_at, event.onset,
                 Jsonb({"care_team": {"en": text}, "patient": {"en": text}}), Jsonb({}),
                 Jsonb({"care_team": made, "patient": made}), event.synthetic,
@@ -274,8 +274,8 @@ class Seed:
             "INSERT INTO actions (action_id, event_id, patient_id, actor, verb, time, comment)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
             (
-                ids.derive("seed", event.event_id, actor, verb, comment, ids.timestamp(when)),
-                event.event_id, event.patient_id, actor, verb, when, comment,
+                ids.derive("seed", event.episode_id, actor, verb, comment, ids.timestamp(when)),
+                event.episode_id, event.patient_id, actor, verb, when, comment,
             ),
         )  # fmt: skip
 

@@ -34,7 +34,7 @@ SITUATIONS: tuple[dict[str, Any], ...] = (
 )
 
 _PLAIN = Event(
-    event_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a11",
+    episode_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a11",
     patient_id="p1",
     kind="heart_rate_high",
     category="clinical",
@@ -64,7 +64,7 @@ _PLAIN = Event(
 
 def event(**changes: Any) -> Event:
     """A heart rate of 118 for 40 minutes, with what differs."""
-    return msgspec.structs.replace(_PLAIN, **changes)
+    return msgspec.structs.replace(_PLAIN, **({"event_id": ""} | changes))
 
 
 def facts(**changes: Any) -> Facts:
@@ -170,7 +170,7 @@ def events(draw: st.DrawFn) -> Event:
     own = KINDS[kind].category if kind in KINDS else draw(st.sampled_from(categories))
     onset = draw(_MOMENTS)
     return Event(
-        event_id=draw(st.one_of(st.uuids().map(str), hostile)),
+        episode_id=draw(st.one_of(st.uuids().map(str), hostile)),
         patient_id="p1",
         kind=kind,
         category=own,

@@ -41,7 +41,19 @@ def json_schemas() -> dict[str, Schema]:
             "$defs": definitions,
         }
     plain: dict[str, Schema] = json.loads(json.dumps(schemas))  # tuples as lists
+    for schema in plain.values():
+        _require_older_name(schema)
     return {name: _remove_bounds(schema) for name, schema in plain.items()}
+
+
+def _require_older_name(schema: Schema) -> None:
+    """Every message of version 1 has ``event_id``, although Vigil reads one without it
+    (:func:`vigil.domain.ids.fill_episode_names`)."""
+    for definition in schema["$defs"].values():
+        properties, required = definition.get("properties", {}), definition.get("required", [])
+        if "episode_id" in properties and "event_id" in properties:
+            del properties["event_id"]["default"]
+            required.insert(list(properties).index("event_id"), "event_id")
 
 
 def _remove_bounds(schema: Any) -> Any:

@@ -102,7 +102,7 @@ def _address_tick(message: Tick) -> _Address:
 
 
 def _address_event(message: Event) -> _Address:
-    ident = f"{message.event_id}:{message.sequence}"
+    ident = f"{message.episode_id}:{message.sequence}"
     moment = ids.timestamp(message.detected_at)
     return _Address(topics.EVENTS, message.patient_id, ce_id=ident, time=moment)
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from vigil.domain.ids import fill_episode_names
 from vigil.domain.reading import Identifier, Timestamp
 
 Verb = Literal[
@@ -22,11 +23,14 @@ Verb = Literal[
 ]
 
 
-class Action(Struct, frozen=True, omit_defaults=True):
+class Action(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person did about an alert."""
 
     action_id: str
-    event_id: str
+    event_id: str = ""
+    """The older name of :attr:`episode_id`, for one release; filled in."""
+    episode_id: str = ""
+    """Required. The episode that the alert is about."""
     patient_id: Identifier
     actor: str
     """The user's id, or ``patient``."""
@@ -35,3 +39,6 @@ class Action(Struct, frozen=True, omit_defaults=True):
     comment: str = ""
     until: Timestamp | None = None
     """For ``snooze``."""
+
+    def __post_init__(self) -> None:
+        fill_episode_names(self)

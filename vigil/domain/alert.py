@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from vigil.domain.episode import Phase
+from vigil.domain.ids import fill_episode_names
 from vigil.domain.kinds import Category, Priority
 from vigil.domain.reading import Identifier, Timestamp
 
@@ -35,11 +36,14 @@ class Provenance(Struct, frozen=True, omit_defaults=True):
     """Reason codes of wordings that the verifier refused before this one."""
 
 
-class Alert(Struct, frozen=True):
+class Alert(Struct, frozen=True, kw_only=True):
     """An event in words. One alert an episode; each later step or better wording revises it."""
 
     alert_id: str
-    event_id: str
+    event_id: str = ""
+    """The older name of :attr:`episode_id`, for one release; filled in."""
+    episode_id: str = ""
+    """Required. The episode that the alert is about."""
     patient_id: Identifier
     revision: int
     """``2 * sequence`` for the words that go out at once, one more for a model's rewording."""
@@ -60,3 +64,6 @@ class Alert(Struct, frozen=True):
     synthetic: bool = False
     local_slots: dict[str, dict[str, str]] = {}
     """Locale → the slots that the patient's text shows in that locale, as rendered."""
+
+    def __post_init__(self) -> None:
+        fill_episode_names(self)

@@ -6,17 +6,20 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from vigil.domain.ids import fill_episode_names
 from vigil.domain.kinds import Category, Priority
 from vigil.domain.reading import Context, Identifier, Timestamp
 
 Phase = Literal["opened", "updated", "closed"]
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, kw_only=True):
     """A step of an *episode*: one kind of finding, for one patient, from onset to end."""
 
-    event_id: str
-    """UUIDv5 of patient, kind and onset; the same for every step of the episode."""
+    event_id: str = ""
+    """The older name of :attr:`episode_id`, for one release; filled in."""
+    episode_id: str = ""
+    """Required. UUIDv5 of patient, kind and onset; the same for every step of the episode."""
     patient_id: Identifier
     kind: str
     """A row of :data:`vigil.domain.kinds.KINDS`."""
@@ -39,3 +42,6 @@ class Event(Struct, frozen=True):
     detector_version: str
     config_hash: str
     synthetic: bool = False
+
+    def __post_init__(self) -> None:
+        fill_episode_names(self)

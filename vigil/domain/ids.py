@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha1
+from typing import Protocol
 from uuid import UUID, uuid5
+
+from msgspec.structs import force_setattr
 
 NAMESPACE = uuid5(UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8"), "https://vigil.invalid/ids")
 _SEED = NAMESPACE.bytes
@@ -48,7 +51,7 @@ def timestamp(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def event_id(patient_id: str, kind: str, onset: datetime) -> str:
+def episode_id(patient_id: str, kind: str, onset: datetime) -> str:
     """Names an episode: one patient, one kind, one onset."""
     return derive("event", patient_id, kind, timestamp(onset))
 
@@ -69,3 +72,29 @@ def reading_id(patient_id: str, device_id: str, time: datetime, content: str) ->
     ``r-`` and 64 bits in hexadecimal: the store keeps it as one number.
     """
     return f"r-{_digest(('reading', patient_id, device_id, timestamp(time), content)).hex()[:16]}"
+
+
+class NamesEpisode(Protocol):
+    """A message about an episode, which carries two names of its id for one release:
+    ``episode_id``, and ``event_id`` as earlier releases called it."""
+
+    @property
+    def episode_id(self) -> str: ...
+    @property
+    def event_id(self) -> str: ...
+
+
+def fill_episode_names(message: NamesEpisode) -> None:
+    """Give a message both names of its episode's id. A reader accepts either, or both.
+
+    Raises:
+        ValueError: it has neither, or two that differ. msgspec reports it as a ValidationError.
+    """
+    if not message.event_id:
+        if not message.episode_id:
+            raise ValueError("Object missing required field `episode_id` (or `event_id`)")
+        force_setattr(message, "event_id", message.episode_id)  # type: ignore[arg-type]
+    elif not message.episode_id:
+        force_setattr(message, "episode_id", message.event_id)  # type: ignore[arg-type]
+    elif message.episode_id != message.event_id:
+        raise ValueError("`episode_id` and `event_id` name different episodes: send only one")

@@ -52,7 +52,7 @@ def build_upload(now: datetime) -> Upload:
 def build_event(now: datetime) -> Event:
     """The first step of an episode."""
     return Event(
-        event_id=ids.event_id(PATIENT, "heart_rate_high", now),
+        episode_id=ids.episode_id(PATIENT, "heart_rate_high", now),
         patient_id=PATIENT,
         kind="heart_rate_high",
         category="clinical",
@@ -83,8 +83,8 @@ def build_alert(now: datetime) -> Alert:
     text = Text("Heart rate high", "The heart rate has been high.", "Look at the patient.")
     step = build_event(now)
     return Alert(
-        alert_id=ids.alert_id(step.event_id),
-        event_id=step.event_id,
+        alert_id=ids.alert_id(step.episode_id),
+        episode_id=step.episode_id,
         patient_id=PATIENT,
         revision=0,
         sequence=0,
@@ -106,7 +106,7 @@ def build_action(now: datetime) -> Action:
     """An acknowledgement of :func:`build_event`."""
     return Action(
         action_id=ids.derive("action", PATIENT, ids.timestamp(now)),
-        event_id=build_event(now).event_id,
+        episode_id=build_event(now).episode_id,
         patient_id=PATIENT,
         actor=PATIENT,
         verb="acknowledge",

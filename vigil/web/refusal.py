@@ -30,6 +30,7 @@ FIELDS = frozenset(
         "comment",
         "csrf",
         "endpoint",
+        "episode_id",
         "event_id",
         "intent",
         "keys",

@@ -106,7 +106,7 @@ def make_event(
     length = timedelta(minutes=random.choice((1, 5, 11, 38, 74, 100, 190, 900, 3000)))
     patient = f"evaluation-{number}"
     return Event(
-        event_id=ids.event_id(patient, kind, onset),
+        episode_id=ids.episode_id(patient, kind, onset),
         patient_id=patient,
         kind=kind,
         category=_category(kind),

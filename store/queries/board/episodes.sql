@@ -19,8 +19,8 @@ WITH shown AS MATERIALIZED (
     UNION
     SELECT event_id FROM help_wanted
 )
-SELECT s.event_id, s.patient_id, s.kind, s.category, s.phase, s.priority, s.onset, s.detected_at,
-       s.ended_at, s.retrospective, s.synthetic, s.text,
+SELECT s.event_id AS episode_id, s.patient_id, s.kind, s.category, s.phase, s.priority, s.onset,
+       s.detected_at, s.ended_at, s.retrospective, s.synthetic, s.text,
        coalesce(nullif(u.display_name, ''), s.acknowledged_by) AS acknowledged_by,
        s.acknowledged_at, s.help_at
 FROM shown

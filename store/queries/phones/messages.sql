@@ -19,7 +19,7 @@ WITH recent AS (
     JOIN notified USING (alert_id)
     ORDER BY alert_id, revision DESC
 )
-SELECT alert_id, event_id, phase, time, synthetic, texts
+SELECT alert_id, event_id AS episode_id, phase, time, synthetic, texts
 FROM newest
 ORDER BY phase = 'closed', time DESC, alert_id
 LIMIT %(limit)s

@@ -2,7 +2,7 @@
 -- patients, and whether staff acknowledged each since.
 -- Parameters: patient, ward (empty: any), start, end.
 -- Uses: actions_help_by_time, actions_by_event.
-SELECT a.action_id, a.event_id, a.patient_id, a.time, EXISTS (
+SELECT a.action_id, a.event_id AS episode_id, a.patient_id, a.time, EXISTS (
     SELECT FROM actions b WHERE b.event_id = a.event_id AND b.verb = 'acknowledge'
       AND b.actor <> 'patient' AND b.time >= a.time
     OFFSET 0                              -- by index for each call

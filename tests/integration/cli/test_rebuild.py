@@ -159,7 +159,7 @@ def test_a_replayed_recording_is_rebuilt_without_a_difference_and_a_tampering_is
     for history in ("store", "topic"):
         status, output, lines = rebuilt(tmp_path, "--from", history)
         assert status == 1, output
-        found = {line["live"]["event_id"] if line["live"] else line["shadow"]["event_id"]: line
+        found = {line["live"]["episode_id"] if line["live"] else line["shadow"]["episode_id"]: line
                  for line in lines[1:]}  # fmt: skip
         assert {ident: line["verdict"] for ident, line in found.items()} == {
             gone: "only_shadow", raised: "changed", alone: "changed",

@@ -51,8 +51,10 @@ def test_what_the_topic_cannot_know_is_not_compared(settings: Settings) -> None:
         source = FromTopic(settings, connection, from_tables({}), None)
     span = Span(NOON + timedelta(minutes=11), NOON + timedelta(minutes=13), 1)
     steps = [
-        Step(told.event_id, told.sequence, "p1", told.kind, "medium", NOON, told.detected_at, None,
-             {}, "abc")
+        Step(
+            told.episode_id, told.sequence, "p1", told.kind, "medium", NOON, told.detected_at,
+            None, {}, "abc",
+        )
         for told in (event(sequence=sequence) for sequence in range(5))
     ]  # fmt: skip
     left_out: Counter[str] = Counter()

@@ -34,12 +34,12 @@ def episode(board: Board) -> Event:
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
-        ({"event_id": "no-such-event", "verb": "acknowledge"}, 404, "no such episode"),
-        ({"event_id": "e", "verb": "comment", "comment": "  "}, 422, "Write something"),
-        ({"event_id": "e", "verb": "discharge"}, 422, "verb"),
-        ({"event_id": "e", "verb": "acknowledge", "actor": "ada"}, 422, "actor"),
-        ({"event_id": "e", "verb": "comment", "comment": "x" * 1001}, 422, "comment"),
-        ({"verb": "acknowledge"}, 422, "event_id"),
+        ({"episode_id": "no-such-event", "verb": "acknowledge"}, 404, "no such episode"),
+        ({"episode_id": "e", "verb": "comment", "comment": "  "}, 422, "Write something"),
+        ({"episode_id": "e", "verb": "discharge"}, 422, "verb"),
+        ({"episode_id": "e", "verb": "acknowledge", "actor": "ada"}, 422, "actor"),
+        ({"episode_id": "e", "verb": "comment", "comment": "x" * 1001}, 422, "comment"),
+        ({"verb": "acknowledge"}, 422, "episode_id"),
     ],
 )
 def test_what_cannot_be_done_says_why(
@@ -52,7 +52,7 @@ def test_what_cannot_be_done_says_why(
 
 
 def test_an_action_needs_the_pages_token(board: Board, episode: Event) -> None:
-    body = {"event_id": episode.event_id, "verb": "acknowledge"}
+    body = {"episode_id": episode.episode_id, "verb": "acknowledge"}
     with board.sign_in() as client:
         for headers in ({}, {"X-Vigil-Csrf": "guessed"}, {"X-Vigil-Csrf": ""}):
             answer = client.post("/board/actions", json=body, headers=headers)
@@ -60,7 +60,7 @@ def test_an_action_needs_the_pages_token(board: Board, episode: Event) -> None:
 
 
 def test_without_a_broker_nothing_is_claimed(board: Board, episode: Event) -> None:
-    body = {"event_id": episode.event_id, "verb": "acknowledge"}
+    body = {"episode_id": episode.episode_id, "verb": "acknowledge"}
     with board.sign_in() as client:
         answer = client.post("/board/actions", json=body, headers=csrf_of(client))
         assert answer.status_code == 503
@@ -82,7 +82,7 @@ def test_an_action_is_on_the_topic_when_it_is_answered(settings: Settings) -> No
     with serving([part], settings) as url, httpx.Client(base_url=url, timeout=20) as client:
         eventually(lambda: part.context.publisher)
         assert submit_login(client, "kim", PASSWORD).status_code == 303
-        body = {"event_id": event.event_id, "verb": "comment", "comment": " seen at 12 "}
+        body = {"episode_id": event.episode_id, "verb": "comment", "comment": " seen at 12 "}
         answer = client.post("/board/actions", json=body, headers=csrf_of(client))
         assert answer.status_code == 202
     consumer = open_consumer(settings, None)
@@ -97,5 +97,5 @@ def test_an_action_is_on_the_topic_when_it_is_answered(settings: Settings) -> No
     assert isinstance(action, Action)
     assert found[0].key == b"p1"
     assert action.action_id == answer.json()["action_id"]
-    assert (action.event_id, action.actor, action.verb) == (event.event_id, "kim", "comment")
+    assert (action.episode_id, action.actor, action.verb) == (event.episode_id, "kim", "comment")
     assert action.comment == "seen at 12"

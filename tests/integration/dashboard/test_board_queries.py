@@ -86,7 +86,7 @@ def test_the_words_are_those_of_the_highest_revision(seed: Seed, database_url: s
     seed.alert(event, title="First")
     seed.alert(event, title="Reworded", revision=1, author="model")
     update = seed.event("p1", "heart_rate_high", phase="updated", sequence=1)
-    assert update.event_id == event.event_id
+    assert update.episode_id == event.episode_id
     seed.commit()
     top = ward(database_url)["p1"].ranking.top
     assert top is not None
@@ -222,15 +222,15 @@ def test_the_basis_of_an_episode_is_its_newest_step(seed: Seed, database_url: st
         async with await psycopg.AsyncConnection.connect(
             database_url, row_factory=dict_row
         ) as connection:
-            ids = [event.event_id]
+            ids = [event.episode_id]
             return await evidence.bases(connection, ids), await evidence.actions_of_events(
                 connection, ids
             )
 
     bases, deeds = asyncio.run(read())
-    assert bases[event.event_id].evidence == {"limit": 125.0}
-    assert bases[event.event_id].provenance["author"] == "template"
-    assert [(d.actor, d.comment) for d in deeds[event.event_id]] == [("Kim Berg", "looks fine")]
+    assert bases[event.episode_id].evidence == {"limit": 125.0}
+    assert bases[event.episode_id].provenance["author"] == "template"
+    assert [(d.actor, d.comment) for d in deeds[event.episode_id]] == [("Kim Berg", "looks fine")]
 
 
 def test_two_hundred_patients_are_read_with_as_many_questions_as_one(

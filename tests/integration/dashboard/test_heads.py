@@ -39,7 +39,12 @@ def stopped() -> Status:
 def found(board: Board, event: Event, client: httpx.Client) -> dict[str, str]:
     """The care team's pages, and how to sign in."""
     api = web_app([build(board.settings)], board.settings)
-    values = {"patient_id": "q1", "event_id": event.event_id, "phrase_id": "none", "code": "none"}
+    values = {
+        "patient_id": "q1",
+        "episode_id": event.episode_id,
+        "phrase_id": "none",
+        "code": "none",
+    }
     wanted = [a for a in addresses(api, values) if not a.startswith("/phone")]
     shown = {a: answer.text for a, answer in pages(client, [*wanted, "/board/patient/q2"])}
     assert {"/login", "/board/", "/board/summary", "/board/admin", "/board/system",

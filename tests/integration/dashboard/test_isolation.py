@@ -97,7 +97,12 @@ def event(board: Board) -> Event:
 
 def every_page(board: Board, event: Event) -> Iterator[tuple[str, str]]:
     api = web_app([build(board.settings)], board.settings)
-    values = {"patient_id": "q1", "event_id": event.event_id, "phrase_id": "none", "code": "none"}
+    values = {
+        "patient_id": "q1",
+        "episode_id": event.episode_id,
+        "phrase_id": "none",
+        "code": "none",
+    }
     wanted = addresses(api, values)
     wanted += ["/board/summary?patient=q1", "/board/?ward=" + WARD, "/board/patient/q2",
                "/board/summary?ward=" + WARD]  # fmt: skip
@@ -115,7 +120,7 @@ def test_on_no_page_does_a_name_turn_the_text_around_it(board: Board, event: Eve
     for address, least in (
         ("/board/", 5), ("/board/patient/q1", 3), ("/board/patient/q2", 3), ("/board/admin", 6),
         ("/board/summary", 2), ("/board/summary?patient=q1", 2), ("/board/patient/q1/phone", 1),
-        (f"/board/patient/q1/questions/{event.event_id}", 2),
+        (f"/board/patient/q1/questions/{event.episode_id}", 2),
     ):  # fmt: skip
         assert seen[address].found >= least, address
 

@@ -57,7 +57,16 @@ POISON: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Type → what is put into every column of it, as SQL."""
 OF_A_PATIENT = "patient_id"
-KEPT = {OF_A_PATIENT, "event_id", "alert_id", "action_id", "delivery_id", "reading_id", "device_id"}
+KEPT = {
+    OF_A_PATIENT,
+    "event_id",
+    "episode_id",
+    "alert_id",
+    "action_id",
+    "delivery_id",
+    "reading_id",
+    "device_id",
+}
 """Columns by which a row is found as that patient's."""
 
 
@@ -78,7 +87,7 @@ def told(board: Board) -> dict[str, Event]:
                 "INSERT INTO deliveries (delivery_id, alert_id, event_id, patient_id, sequence,"
                 " channel, recipient, priority, state, next_try_at, reason, made_at, expires_at)"
                 " VALUES (%s, 'a', %s, %s, 0, 'on_call', 'x', 'high', 'sent', now(), 'opened',"
-                " now(), now())", (f"d-{patient}", event.event_id, patient),
+                " now(), now())", (f"d-{patient}", event.episode_id, patient),
             )  # fmt: skip
         seed.connection.execute("CREATE SCHEMA aside")
         for table in tables(seed.connection):
@@ -146,7 +155,7 @@ def pages(told: Mapping[str, Event]) -> list[str]:
             continue
         for patient, event in told.items():
             path = route.path.replace("{patient_id}", patient)
-            path = path.replace("{event_id}", event.event_id)
+            path = path.replace("{episode_id}", event.episode_id)
             path = re.sub(r"\{[^}]*\}", "x", path)
             found += [path, f"{path}?patient={patient}", f"{path}?intent=why", f"{path}?hours=12"]
     return sorted(set(found))
@@ -156,7 +165,7 @@ def parameters(name: str, patient: str, event: Event) -> dict[str, Any]:
     """Something for each parameter of a named query."""
     now = datetime.now(UTC)
     known: dict[str, Any] = {
-        "patient": patient, "event": event.event_id, "ids": [event.event_id], "ward": "",
+        "patient": patient, "episode": event.episode_id, "ids": [event.episode_id], "ward": "",
         "since": now - timedelta(days=30), "start": now - timedelta(hours=12),
         "end": now + timedelta(hours=1), "latched": board_queries.LATCHED_FOR, "limit": 50,
         "rows": 400, "points": board_queries.SPARK_POINTS, "days": burden.DAYS,

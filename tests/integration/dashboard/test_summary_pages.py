@@ -39,7 +39,7 @@ def test_a_ward_is_told_in_sentences_that_lead_to_their_sources(board: Board, to
         assert "Ann Lee" in page.text
         assert "Bo &lt;b&gt;Rossi&lt;/b&gt;" in page.text  # silent: nothing came
         assert "Cy Silva" not in page.text
-        assert f'href="/board/patient/p1#e-{told.event_id}"' in page.text
+        assert f'href="/board/patient/p1#e-{told.episode_id}"' in page.text
         assert "1 request" in page.text
         assert 'id="sources-1"' in page.text
         south = client.get("/board/summary", params={"ward": "South"}).text
@@ -77,20 +77,20 @@ def test_the_board_and_the_patients_page_lead_there(board: Board, told: Event) -
         assert "/board/summary?hours=8&amp;ward=North" in client.get("/board/?ward=North").text
         page = client.get("/board/patient/p1").text
         assert "/board/summary?hours=8&amp;patient=p1" in page
-        assert f"/board/patient/p1/questions/{told.event_id}?intent=why" in page
+        assert f"/board/patient/p1/questions/{told.episode_id}?intent=why" in page
 
 
 def test_nobody_reads_either_without_signing_in(board: Board, told: Event) -> None:
     with board.client() as client:
-        for path in ("/board/summary", f"/board/patient/p1/questions/{told.event_id}"):
+        for path in ("/board/summary", f"/board/patient/p1/questions/{told.episode_id}"):
             assert client.get(path).status_code == 303
         asked = {"question": "why?"}
-        path = f"/board/patient/p1/questions/{told.event_id}"
+        path = f"/board/patient/p1/questions/{told.episode_id}"
         assert client.post(path, data=asked).status_code == 401
 
 
 def test_the_care_team_asks_by_button_and_in_own_words(board: Board, told: Event) -> None:
-    address = f"/board/patient/p1/questions/{told.event_id}"
+    address = f"/board/patient/p1/questions/{told.episode_id}"
     action = tables.actions("en")["care_team", "clinical", "now"]["high"]
     with board.sign_in() as client:
         page = client.get(address, params={"intent": "rule"}).text
@@ -110,7 +110,7 @@ def test_the_care_team_asks_by_button_and_in_own_words(board: Board, told: Event
 
 def test_an_alert_of_another_patient_or_none_is_not_found(board: Board, told: Event) -> None:
     with board.sign_in() as client:
-        for patient, event in (("p2", told.event_id), ("p1", "nothing"), ("zz", told.event_id)):
+        for patient, event in (("p2", told.episode_id), ("p1", "nothing"), ("zz", told.episode_id)):
             assert (
                 client.get(f"/board/patient/{patient}/questions/{quote(event)}").status_code == 404
             )
@@ -119,7 +119,7 @@ def test_an_alert_of_another_patient_or_none_is_not_found(board: Board, told: Ev
 def test_another_site_cannot_ask(board: Board, told: Event) -> None:
     with board.sign_in() as client:
         answer = client.post(
-            f"/board/patient/p1/questions/{told.event_id}",
+            f"/board/patient/p1/questions/{told.episode_id}",
             data={"question": "why"}, headers={"Origin": "https://evil.example"},
         )  # fmt: skip
         assert answer.status_code == 403

@@ -25,13 +25,26 @@ from vigil.service.settings import Settings
 
 (CONSUMER,) = code_blocks("integrators.md", "python")
 ONSET = datetime(2026, 11, 21, 6, 2, tzinfo=UTC)
-EVENT = ids.event_id("p1", "heart_rate_high", ONSET)
+EVENT = ids.episode_id("p1", "heart_rate_high", ONSET)
 ALERT = Alert(
-    ids.alert_id(EVENT), EVENT, "p1", 0, 0, "heart_rate_high", "clinical", "opened", "medium",
-    False, ONSET, ONSET,
-    {"care_team": {"en": Text("Heart rate high", "118 bpm for 10 minutes.", "See the patient.")}},
-    {"heart_rate": "118 bpm"}, {"care_team": Provenance("template", "heart_rate_high@1")},
-)  # fmt: skip
+    alert_id=ids.alert_id(EVENT),
+    episode_id=EVENT,
+    patient_id="p1",
+    revision=0,
+    sequence=0,
+    kind="heart_rate_high",
+    category="clinical",
+    phase="opened",
+    priority="medium",
+    retrospective=False,
+    time=ONSET,
+    onset=ONSET,
+    texts={
+        "care_team": {"en": Text("Heart rate high", "118 bpm for 10 minutes.", "See the patient.")}
+    },
+    slots={"heart_rate": "118 bpm"},
+    provenance={"care_team": Provenance("template", "heart_rate_high@1")},
+)
 
 
 @contextmanager

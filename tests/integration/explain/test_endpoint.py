@@ -74,7 +74,7 @@ def test_the_key_stands_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_no_value_and_no_identity_is_sent() -> None:
     facts = facts_of(event(), "patient")
-    said = chat_messages(facts, draft_text(facts, choice_of(event().event_id)))
+    said = chat_messages(facts, draft_text(facts, choice_of(event().episode_id)))
     with served.serving("good") as server, asking(server.url) as process:
         process.ask(said, 20)
         sent = str(server.asked[0][2]["messages"])

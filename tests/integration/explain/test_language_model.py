@@ -34,7 +34,7 @@ pytestmark = [
 @pytest.mark.timeout(300)
 def test_it_answers_the_same_each_time_and_the_verifier_has_the_last_word() -> None:
     facts = facts_of(event(), "patient")
-    words = draft_text(facts, choice_of(event().event_id))
+    words = draft_text(facts, choice_of(event().episode_id))
     told = signature_of(facts, words.seen.slots)
     command = [sys.executable, "-m", "explain.language_model.child", "installed", str(FOLDER)]
     with closing(LanguageModelProcess(command, load_seconds=240)) as process:

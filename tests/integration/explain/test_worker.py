@@ -53,10 +53,10 @@ def send(settings: Settings, *messages: wire.Outgoing) -> None:
 
 
 def fresh(**changes: Any) -> Event:
-    return event(event_id=str(uuid4()), **changes)
+    return event(episode_id=str(uuid4()), **changes)
 
 
-def alerts_of(settings: Settings, event_id: str, wanted: int) -> list[Alert]:
+def alerts_of(settings: Settings, episode_id: str, wanted: int) -> list[Alert]:
     """The alerts of an event, once there are so many."""
     consumer = open_consumer(settings, None)
     consumer.subscribe([ALERTS.name])
@@ -67,7 +67,7 @@ def alerts_of(settings: Settings, event_id: str, wanted: int) -> list[Alert]:
             for record in records:
                 alert = wire.decode(ALERTS.name, record.value, record.headers)
                 assert isinstance(alert, Alert)
-                if alert.event_id == event_id:
+                if alert.episode_id == episode_id:
                     found.append(alert)
         return len(found) >= wanted
 
@@ -83,7 +83,7 @@ def test_an_event_becomes_an_alert_and_a_repetition_the_same_one(streaming: Sett
     told = fresh()
     with running(ExplainWorker(streaming, shipped=()), streaming) as health:
         send(streaming, wire.outgoing(told, "test"), wire.outgoing(told, "test"))
-        assert alerts_of(streaming, told.event_id, 2) == [compose(told)] * 2
+        assert alerts_of(streaming, told.episode_id, 2) == [compose(told)] * 2
         assert health.snapshot().counters["alerts"] == 2
 
 
@@ -96,7 +96,7 @@ def test_what_is_no_event_goes_to_the_dead_letters_and_the_next_is_told(
     bad = replace(tick, topic=EVENTS.name, key=b"p1")
     with running(ExplainWorker(streaming, shipped=()), streaming) as health:
         send(streaming, bad, replace(bad, value=b"\xff{"), wire.outgoing(told, "test"))
-        alerts_of(streaming, told.event_id, 1)
+        alerts_of(streaming, told.episode_id, 1)
         eventually(lambda: health.snapshot().counters["dead_letters"] == 2)
     consumer = open_consumer(streaming, None)
     consumer.subscribe([DEADLETTER.name])
@@ -114,7 +114,7 @@ def test_better_words_follow_as_a_revision(streaming: Settings) -> None:
     service = ExplainWorker(settings, (sys.executable, SCRIPT, "good"), shipped=())
     with running(service, settings):
         send(settings, wire.outgoing(told, "test"))
-        first, second = alerts_of(settings, told.event_id, 2)
+        first, second = alerts_of(settings, told.episode_id, 2)
     assert first == compose(told)
     assert (second.alert_id, second.revision) == (first.alert_id, 1)
     assert second.provenance["patient"].author == "model"
@@ -129,7 +129,7 @@ def test_alerts_do_not_care_how_the_model_is(streaming: Settings, script: str) -
     service = ExplainWorker(settings, (sys.executable, SCRIPT, script), shipped=())
     with running(service, settings) as health:
         send(settings, wire.outgoing(told, "test"))
-        assert alerts_of(settings, told.event_id, 1) == [compose(told)]
+        assert alerts_of(settings, told.episode_id, 1) == [compose(told)]
         assert health.ready()
 
 
@@ -149,7 +149,7 @@ def test_alerts_go_out_in_the_phrasebooks_words_until_a_reviewer_bans_them(
     with running(ExplainWorker(streaming, shipped=shipped), streaming) as health:
         told = low()
         send(streaming, wire.outgoing(told, "test"))
-        (alert,) = alerts_of(streaming, told.event_id, 1)
+        (alert,) = alerts_of(streaming, told.episode_id, 1)
         assert alert == compose(told, book)
         assert alert.provenance["care_team"].entry == shipped[0].phrase_id
         assert alert.provenance["patient"].author == "template"  # a draft, and nobody approved it
@@ -160,7 +160,7 @@ def test_alerts_go_out_in_the_phrasebooks_words_until_a_reviewer_bans_them(
         def heard() -> bool:
             told = low()
             send(streaming, wire.outgoing(told, "test"))
-            (alert,) = alerts_of(streaming, told.event_id, 1)
+            (alert,) = alerts_of(streaming, told.episode_id, 1)
             authors = [alert.provenance[who].author for who in AUDIENCES]
             return authors == ["template", "phrasebook"]
 
@@ -191,7 +191,7 @@ class Offers:
         self.offered: list[str] = []
 
     def offer(self, event: Event) -> None:
-        self.offered.append(event.event_id)
+        self.offered.append(event.episode_id)
 
 
 def received(*events: Event) -> Sequence[Received]:

@@ -60,7 +60,7 @@ def test_offline_gives_events_and_their_alerts_the_same_each_time(tmp_path: Path
     assert {line["type"] for line in events} == {"event"}
     assert {line["type"] for line in alerts} == {"alert"}
     assert {next(iter(line)) for line in told} == {"type"}
-    assert [e["event_id"] for e in events] == [a["event_id"] for a in alerts]
+    assert [e["episode_id"] for e in events] == [a["episode_id"] for a in alerts]
     assert ("heart_rate_high", "p1", "opened") in [
         (e["kind"], e["patient_id"], e["phase"]) for e in events
     ]

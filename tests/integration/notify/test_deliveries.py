@@ -185,4 +185,4 @@ def test_the_backlog_has_a_length_and_an_age(database: Connection) -> None:
     deliveries.plan(database, [planned()], NOW)
     assert deliveries.backlog(database, NOW + MINUTE) == deliveries.Backlog(1, 60.0)
     assert [row["recipient"] for row in deliveries.newest(database)] == ["oncall-1"]
-    assert deliveries.newest(database, event_id="another") == []
+    assert deliveries.newest(database, episode_id="another") == []

@@ -118,7 +118,7 @@ def test_what_the_database_refuses_of_some_is_not_waited_for_by_the_others(
     desk: Desk, name: str
 ) -> None:
     """Each is valid by its schema. A database that only seems unavailable would end all paging."""
-    alerts = [alert(event_id=f"{name}{n}") for n in range(30)]
+    alerts = [alert(episode_id=f"{name}{n}") for n in range(30)]
     bad: list[Alert | Action] = [*alerts, *(action("acknowledge", one) for one in alerts[:10])]
     whole: list[Alert | Action] = [*bad, alert(), *bad, RAISED]
     batch = [Received("t", 0, n, m, SimpleNamespace(timestamp=-1)) for n, m in enumerate(whole)]
@@ -175,9 +175,9 @@ def test_another_episode_is_not_acknowledged_with_it(desk: Desk) -> None:
     other = alert(kind="blood_pressure_low")
     desk.take(alert(), other, action("acknowledge", time=NOW + MINUTE))
     desk.pending(NOW + MINUTE)
-    left = {r["event_id"] for r in log_of(desk.connection) if r["channel"] == "on_call"
+    left = {r["episode_id"] for r in log_of(desk.connection) if r["channel"] == "on_call"
             and r["state"] == "pending"}  # fmt: skip
-    assert left == {other.event_id}
+    assert left == {other.episode_id}
 
 
 def test_staff_are_notified_of_each_call_for_help(desk: Desk) -> None:

@@ -104,7 +104,7 @@ def test_an_acknowledgement_of_the_future_covers_nothing(
 ) -> None:
     row = planned(channel="on_call", made_at=NOON, expires_at=NOON + timedelta(hours=1))
     assert deliveries.plan(connection, [row], NOON) == 1
-    paging.record_acknowledged(connection, {row.event_id: when})
+    paging.record_acknowledged(connection, {row.episode_id: when})
     deliveries.drop_obsolete(connection, NOON + timedelta(minutes=1))
     found = connection.execute("SELECT state FROM deliveries").fetchall()
     assert [one["state"] for one in found] == [state]

@@ -46,7 +46,7 @@ def test_a_call_after_the_answer_waits_whatever_came_first(seed: Seed) -> None:
     expected = set()
     for number, order in enumerate(permutations(DEEDS)):
         event = seed.event(f"p{number}", "heart_rate_high")
-        expected.add(event.event_id)
+        expected.add(event.episode_id)
         for step in order:
             act(seed, event, *step)
     assert set(wanted(seed.connection)) == expected
@@ -60,4 +60,4 @@ def test_what_is_no_answer_ends_nothing(seed: Seed) -> None:
     act(seed, event, "acknowledge", "kim", -1)
     other = seed.event("p2", "heart_rate_high")
     act(seed, other, "acknowledge", "kim", 3)
-    assert wanted(seed.connection) == [event.event_id]
+    assert wanted(seed.connection) == [event.episode_id]

@@ -59,7 +59,7 @@ def test_a_moment_has_one_spelling(moment: datetime, hours: int) -> None:
 def test_an_episode_its_alert_and_a_reading_keep_their_names() -> None:
     """Known values: were they to change, every stored id would."""
     onset = datetime(2026, 11, 21, 6, 2, tzinfo=UTC)
-    event = ids.event_id("p1", "heart_rate_high", onset)
+    event = ids.episode_id("p1", "heart_rate_high", onset)
     assert event == "1156455e-de3b-5f82-9ea4-c9b0bfdc7e8c"
     assert ids.alert_id(event) == "8f19147c-d371-544d-a70b-a7aa37f64a01"
     assert ids.reading_id("p1", "w", onset, "x") == "r-9229abbb547df90c"

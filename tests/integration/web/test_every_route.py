@@ -190,7 +190,7 @@ def test_text_that_cannot_be_stored_is_422_in_every_json_body(site: Site, bad: s
     for route in web(site, *WRITING):
         if route.path.startswith("/v1/"):
             continue
-        names = [name.encode() for name in (*route.body, "event_id", "anything")]
+        names = [name.encode() for name in (*route.body, "episode_id", "anything")]
         bodies = [b'{"%s": %s}' % (name, value) for name in names]
         bodies += [b"{%s: 1}" % value, b'{"a": [{"b": [%s]}]}' % value, value]
         for body in bodies:
@@ -305,7 +305,7 @@ def test_a_password_never_comes_back(site: Site, body: str, kind: str, accept: s
 
 def test_a_field_that_is_not_known_is_not_named(site: Site) -> None:
     headers = {"X-Vigil-Csrf": site.csrf}
-    body = json.dumps({"event_id": "e", "verb": "useful", SECRET: 1}).encode()
+    body = json.dumps({"episode_id": "e", "verb": "useful", SECRET: 1}).encode()
     status, said = site.send("POST", "/board/actions", body, "application/json", headers)
     assert status == 422
     assert SECRET.encode() not in said
@@ -315,11 +315,11 @@ def test_a_field_that_is_not_known_is_not_named(site: Site) -> None:
 def test_a_comment_that_cannot_be_stored_is_not_sent(site: Site) -> None:
     headers = {"X-Vigil-Csrf": site.csrf}
     for comment in ("a\x00b", "\x1b[2J", "\x85", "\ud83d"):
-        body = json.dumps({"event_id": "e", "verb": "comment", "comment": comment}).encode()
+        body = json.dumps({"episode_id": "e", "verb": "comment", "comment": comment}).encode()
         status, said = site.send("POST", "/board/actions", body, "application/json", headers)
         assert status == 422
         assert json.loads(said)["error"].startswith("comment: It contains ")
-    body = json.dumps({"event_id": "e", "verb": "comment", "comment": "two\n\tlines"}).encode()
+    body = json.dumps({"episode_id": "e", "verb": "comment", "comment": "two\n\tlines"}).encode()
     assert site.send("POST", "/board/actions", body, "application/json", headers)[0] == 404
 
 

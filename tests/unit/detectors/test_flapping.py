@@ -59,7 +59,7 @@ def test_an_episode_that_comes_again_waits_its_delay_anew_and_has_its_own_id() -
     starts = [event for event in events if event.phase == "opened"]
     assert [seconds(event.onset) for event in starts] == [30 * 60, 75 * 60]
     assert [seconds(event.detected_at) for event in starts] == [40 * 60, 85 * 60]
-    assert len({event.event_id for event in starts}) == 2
+    assert len({event.episode_id for event in starts}) == 2
     assert {event.sequence for event in starts} == {0}
 
 
@@ -81,7 +81,7 @@ rates = st.lists(
 
 
 def _story(events: list[Event]) -> list[tuple[object, ...]]:
-    return [(e.event_id, e.phase, e.priority, e.detected_at, e.ended_at) for e in events]
+    return [(e.episode_id, e.phase, e.priority, e.detected_at, e.ended_at) for e in events]
 
 
 def _late(item: Upload, by: float) -> Upload:

@@ -138,9 +138,9 @@ def test_two_events_of_one_signature_ask_once() -> None:
     desk = Desk()
     with reworder("good", desk) as words:
         for number in range(3):
-            words.offer(event(event_id=f"e{number}"))
+            words.offer(event(episode_id=f"e{number}"))
         eventually(lambda: len(desk.alerts) == 3)
-        words.offer(event(event_id="e9"))  # its alert went out with the phrase already
+        words.offer(event(episode_id="e9"))  # its alert went out with the phrase already
         time.sleep(0.5)
     assert desk.count("rewordings_asked") == 3  # once for the patient, twice for the care team
     assert len(desk.added) == 1
@@ -204,7 +204,7 @@ def test_what_the_verifier_refuses_is_counted_never_seen_and_not_asked_again() -
     with reworder("nonsense", desk) as words:
         words.offer(event())
         eventually(lambda: desk.count("rewordings_refused") == 2)
-        words.offer(event(event_id="another"))
+        words.offer(event(episode_id="another"))
         time.sleep(0.5)
     assert not desk.alerts
     assert not desk.added
@@ -219,7 +219,7 @@ def test_what_says_less_stands_and_is_no_news() -> None:
     desk = Desk(phrase("Your heart has been fast for {duration}, at {heart_rate}.", signature=wide))
     with reworder("nonsense", desk) as words:
         words.offer(told)
-        words.offer(event(event_id="another"))  # waits while the first is being asked for
+        words.offer(event(episode_id="another"))  # waits while the first is being asked for
         eventually(lambda: desk.count("rewordings_refused") == 2)
         time.sleep(0.5)
     assert desk.alerts == []
@@ -267,7 +267,7 @@ def test_a_fault_of_ours_costs_one_rewording(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(rewording, "refusals", slips)
     with reworder("good", desk) as words:
         words.offer(event())
-        words.offer(event(event_id="e2"))
+        words.offer(event(episode_id="e2"))
         eventually(lambda: desk.alerts)
     assert desk.count("rewordings_failed") == 1
 
@@ -283,7 +283,7 @@ def test_offers_never_wait_and_the_queue_is_bounded(monkeypatch: pytest.MonkeyPa
         with monkeypatch.context() as patched:
             patched.setattr(threading.Condition, "wait", waits)
             for number in range(50):
-                words.offer(event(event_id=f"e{number}"))
+                words.offer(event(episode_id=f"e{number}"))
         assert desk.count("rewordings_dropped") == 47
 
 
@@ -292,13 +292,13 @@ def test_the_newest_offers_are_kept() -> None:
     process = LanguageModelProcess([sys.executable, SCRIPT, "good"], load_seconds=20)
     words = Reworder(process, desk, desk.publish, desk.health, deadline_seconds=40, bound=2)
     for number in range(5):
-        words.offer(event(event_id=f"e{number}"))
+        words.offer(event(episode_id=f"e{number}"))
     words.start()
     try:
         eventually(lambda: len(desk.alerts) == 2)
     finally:
         words.close()
-    assert [alert.event_id for alert in desk.alerts] == ["e3", "e4"]
+    assert [alert.episode_id for alert in desk.alerts] == ["e3", "e4"]
 
 
 def test_an_answer_beyond_the_deadline_is_dropped_and_the_model_starts_again(
@@ -326,10 +326,10 @@ def test_a_crash_costs_one_rewording(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(rewording, "FIRST_PAUSE_SECONDS", 0.05)
     desk = Desk()
     with reworder("crash_once", desk, file=tmp_path / "starts") as words:
-        words.offer(event(event_id="e1"))
-        words.offer(event(event_id="e2"))
+        words.offer(event(episode_id="e1"))
+        words.offer(event(episode_id="e2"))
         eventually(lambda: desk.alerts)
-    assert [alert.event_id for alert in desk.alerts] == ["e2"]
+    assert [alert.episode_id for alert in desk.alerts] == ["e2"]
     assert desk.count("model_crashed") == 1
 
 

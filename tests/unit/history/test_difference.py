@@ -87,7 +87,7 @@ STEPS = st.lists(
         onset=st.integers(0, 3).map(lambda hours: NOON + timedelta(hours=hours)),
         detected_at=st.integers(0, 9).map(lambda hours: NOON + timedelta(hours=hours)),
     ),
-    max_size=6, unique_by=lambda made: (made.event_id, made.sequence),
+    max_size=6, unique_by=lambda made: (made.episode_id, made.sequence),
 )  # fmt: skip
 
 
@@ -97,11 +97,11 @@ def test_every_episode_stands_once_and_two_equal_sides_are_the_same(
 ) -> None:
     found = compare(left, right)
     for side, steps in (("live", left), ("shadow", right)):
-        stand = [getattr(one, side).last.event_id for one in found if getattr(one, side)]
-        assert sorted(stand) == sorted({made.event_id for made in steps})
+        stand = [getattr(one, side).last.episode_id for one in found if getattr(one, side)]
+        assert sorted(stand) == sorted({made.episode_id for made in steps})
     assert all(one.verdict == "same" for one in compare(left, list(reversed(left))))
     same = all(one.verdict == "same" for one in found)
     assert same == (
-        sorted(left, key=lambda m: (m.event_id, m.sequence))
-        == sorted(right, key=lambda m: (m.event_id, m.sequence))
+        sorted(left, key=lambda m: (m.episode_id, m.sequence))
+        == sorted(right, key=lambda m: (m.episode_id, m.sequence))
     )

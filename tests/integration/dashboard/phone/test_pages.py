@@ -367,8 +367,8 @@ def test_a_reply_reaches_the_topic_once_and_the_page_says_only_what_is_true(
         actions = topic(settings)
         assert len({a.action_id for a in actions}) == 1
         said = actions[0]
-        assert (said.verb, said.actor, said.patient_id, said.event_id) == (
-            "need_help", "patient", "p1", one.event_id,
+        assert (said.verb, said.actor, said.patient_id, said.episode_id) == (
+            "need_help", "patient", "p1", one.episode_id,
         )  # fmt: skip
 
         before = browser.get("/phone/version").json()
@@ -418,7 +418,7 @@ def test_no_other_reply_is_taken(house: House) -> None:
         ({"verb": "acknowledge"}, 400),
         ({"verb": ""}, 400),
         ({"nonce": "x"}, 400),
-        ({"event_id": "another"}, 404),
+        ({"episode_id": "another"}, 404),
         ({"padding": "x" * 9000}, 413),
     ):
         answer = house.browser.post("/phone/replies", data={**good, **changes})
@@ -429,7 +429,7 @@ def test_nobody_replies_to_another_patients_message(house: House) -> None:
     patient(house.connection, "p2")
     house.enrol()
     stored(house.connection, alert(), alert("p2"))
-    fields = {**form(house.read(), "ok"), "event_id": alert("p2").event_id}
+    fields = {**form(house.read(), "ok"), "episode_id": alert("p2").episode_id}
     assert house.browser.post("/phone/replies", data=fields).status_code == 404
 
 
@@ -437,7 +437,7 @@ def test_a_made_up_note_of_sending_shows_nothing(house: House) -> None:
     house.enrol()
     one = alert()
     stored(house.connection, one)
-    note = f"{ids.derive('x')}~{one.event_id}~need_help~{'0' * 64}"
+    note = f"{ids.derive('x')}~{one.episode_id}~need_help~{'0' * 64}"
     answer = house.browser.get("/phone", params={"sent": note})
     assert EN.sent not in answer.text
 

@@ -43,7 +43,7 @@ class Home:
     def ask(self, about: Event, **fields: str) -> str:
         """Send a form; the page that comes back."""
         answered = self.browser.post(
-            "/phone/questions", data={"event_id": about.event_id, **fields}
+            "/phone/questions", data={"episode_id": about.episode_id, **fields}
         )
         assert answered.status_code == 200, answered.text
         return unescape(answered.text)
@@ -78,7 +78,7 @@ def test_each_button_is_answered_with_what_it_rests_on(home: Home) -> None:
 
 def test_an_answer_about_simulated_data_says_so(home: Home) -> None:
     assert EN.simulated in home.ask(home.told(synthetic=True), intent="why")
-    real = home.told(event_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a44")
+    real = home.told(episode_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a44")
     assert EN.simulated not in home.ask(real, intent="why")
 
 
@@ -119,17 +119,17 @@ def test_the_answer_is_of_the_step_that_the_message_tells(home: Home) -> None:
 
 def test_only_own_messages_can_be_asked_about(home: Home) -> None:
     patient(home.connection, "p2")
-    other = home.told("p2", event_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a22")
-    quiet = home.told(event_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a33", priority="low")
-    for about in (other.event_id, quiet.event_id, "nothing", ""):
-        refused = home.browser.post("/phone/questions", data={"event_id": about, "intent": "why"})
+    other = home.told("p2", episode_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a22")
+    quiet = home.told(episode_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a33", priority="low")
+    for about in (other.episode_id, quiet.episode_id, "nothing", ""):
+        refused = home.browser.post("/phone/questions", data={"episode_id": about, "intent": "why"})
         assert refused.status_code == 404
         assert "118" not in refused.text
 
 
 def test_a_stranger_and_another_site_are_refused(home: Home) -> None:
     told = home.told()
-    fields = {"event_id": told.event_id, "intent": "why"}
+    fields = {"episode_id": told.episode_id, "intent": "why"}
     elsewhere = {"Origin": "https://evil.example"}
     assert home.browser.post("/phone/questions", data=fields, headers=elsewhere).status_code == 403
     assert home.browser.get("/phone/questions").status_code == 405

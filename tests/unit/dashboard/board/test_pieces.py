@@ -28,7 +28,7 @@ EVIL = "<img src=x onerror=alert(1)>\"'&"
 
 def episode(**more: Any) -> Episode:
     made: dict[str, Any] = {
-        "event_id": "e1", "patient_id": "p1", "kind": "heart_rate_high", "category": "clinical",
+        "episode_id": "e1", "patient_id": "p1", "kind": "heart_rate_high", "category": "clinical",
         "phase": "opened", "priority": "high", "onset": NOON, "detected_at": NOON,
         "ended_at": None, "retrospective": False, "synthetic": False,
         "text": {"title": "Heart rate high", "body": "It is.", "action": "Look."},
@@ -60,7 +60,7 @@ def row(told: list[Episode], shown: dict[str, Value] | None = None, **who: Any) 
 
 def basis(**more: Any) -> Basis:
     made: dict[str, Any] = {
-        "event_id": "e1", "sequence": 0, "signals": ["heart_rate"],
+        "episode_id": "e1", "sequence": 0, "signals": ["heart_rate"],
         "evidence": evidence("heart_rate_high"), "context": {"activity": "rest"},
         "detector_version": "1", "config_hash": "3f9a", "slots": {},
         "provenance": {"author": "template", "entry": "heart_rate_high.opened.1"},
@@ -138,7 +138,7 @@ def test_a_row_depends_on_data_alone() -> None:
 
 def test_whatever_people_typed_is_text() -> None:
     told = episode(
-        event_id=EVIL, acknowledged_by=EVIL, acknowledged_at=NOON,
+        episode_id=EVIL, acknowledged_by=EVIL, acknowledged_at=NOON,
         text={"title": EVIL, "body": EVIL, "action": EVIL},
     )  # fmt: skip
     who: dict[str, Any] = {"patient_id": EVIL, "display_name": EVIL, "ward": EVIL}

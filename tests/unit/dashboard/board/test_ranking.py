@@ -18,7 +18,7 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 moments = st.integers(0, 100_000).map(lambda s: NOON - timedelta(seconds=s))
 episodes = st.builds(
     Episode,
-    event_id=st.uuids().map(str),
+    episode_id=st.uuids().map(str),
     patient_id=st.just("p1"),
     kind=st.just("heart_rate_high"),
     category=st.sampled_from(["clinical", "technical"]),

@@ -30,7 +30,7 @@ TEXTS = {
 def row(**changes: Any) -> dict[str, Any]:
     return {
         "alert_id": "a",
-        "event_id": "e",
+        "episode_id": "e",
         "phase": "opened",
         "time": NOW,
         "synthetic": False,
@@ -42,7 +42,7 @@ def row(**changes: Any) -> dict[str, Any]:
 def answer(verb: str, minutes: int, action_id: str = "") -> dict[str, Any]:
     return {
         "action_id": action_id or f"{verb}{minutes}",
-        "event_id": "e",
+        "episode_id": "e",
         "verb": verb,
         "time": NOW + minutes * MINUTE,
     }
@@ -79,7 +79,7 @@ def test_the_latest_reply_counts_and_is_seen_only_by_what_came_after_it() -> Non
     assert message.answer == Answer("need_help", NOW + 5 * MINUTE, NOW + 9 * MINUTE)
     [message] = view.list_messages([row()], [before], "en")
     assert message.answer is None
-    [message] = view.list_messages([row(event_id="another")], replies, "en")
+    [message] = view.list_messages([row(episode_id="another")], replies, "en")
     assert message.answer is None
 
 
@@ -90,7 +90,7 @@ def test_a_reply_that_was_just_taken_shows_until_the_record_has_it() -> None:
     on_record = [answer("ok", 2), answer("need_help", 3, "new")]
     [message] = view.list_messages([row()], on_record, "en", sent)
     assert message.answer == Answer("need_help", NOW + 3 * MINUTE, None)
-    [message] = view.list_messages([row(event_id="another")], [], "en", sent)
+    [message] = view.list_messages([row(episode_id="another")], [], "en", sent)
     assert message.answer is None
 
 

@@ -94,7 +94,7 @@ def test_a_log_read_twice_tells_nothing_new(log: Log) -> None:
 def test_every_story_is_whole(log: Log) -> None:
     episodes: dict[str, list[Event]] = {}
     for event in run(log):
-        episodes.setdefault(event.event_id, []).append(event)
+        episodes.setdefault(event.episode_id, []).append(event)
     for steps in episodes.values():
         assert [step.sequence for step in steps] == list(range(len(steps)))
         assert steps[0].phase == "opened"

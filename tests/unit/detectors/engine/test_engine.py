@@ -40,8 +40,8 @@ def test_a_resting_tachycardia_opens_after_ten_minutes_and_closes_when_it_is_ove
     assert seconds(opened.onset) == 60 * 60
     assert seconds(opened.detected_at) == 70 * 60
     assert seconds(closed.ended_at) == 100 * 60
-    assert opened.event_id == closed.event_id
-    assert opened.event_id == ids.event_id("p1", "heart_rate_high", opened.onset)
+    assert opened.episode_id == closed.episode_id
+    assert opened.episode_id == ids.episode_id("p1", "heart_rate_high", opened.onset)
     assert (opened.sequence, closed.sequence) == (0, 1)
     assert opened.context.activity == "rest"
 

@@ -64,7 +64,7 @@ def test_an_episode_that_was_open_goes_on_and_closes() -> None:
     heir, _ = loaded(runs)
     told = all_of(heir, heart(CALM, start=2 * HOUR))
     closed = [event for event in told if event.phase == "closed"]
-    assert [event.event_id for event in closed] == [opened.event_id]
+    assert [event.episode_id for event in closed] == [opened.episode_id]
     assert closed[0].sequence > opened.sequence
 
 

@@ -64,7 +64,7 @@ def test_a_buffer_that_comes_after_live_readings_is_judged_in_the_past() -> None
     ]  # fmt: skip
     opened, closed = events
     assert all(event.retrospective for event in events)
-    assert opened.event_id == closed.event_id
+    assert opened.episode_id == closed.episode_id
     assert seconds(opened.onset) == HOUR + 600
     assert seconds(opened.detected_at) == HOUR + 1200
     assert seconds(closed.ended_at) == HOUR + 1800
@@ -262,7 +262,7 @@ def whole_stories(events: Sequence[Event]) -> None:
     """Each episode is opened once, and closed once at most."""
     episodes: dict[str, list[Event]] = {}
     for event in events:
-        episodes.setdefault(event.event_id, []).append(event)
+        episodes.setdefault(event.episode_id, []).append(event)
     for steps in episodes.values():
         assert [step.sequence for step in steps] == list(range(len(steps)))
         assert [step.phase for step in steps].count("opened") == 1

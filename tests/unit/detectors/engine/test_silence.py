@@ -39,10 +39,10 @@ def test_it_ends_with_the_next_reading_and_can_come_again_under_another_id() -> 
     again = heart([70.0], start=3 * HOUR)
     ended = runs.process(again[0])
     assert told(ended) == [("no_data", "closed", "low")]
-    assert ended[0].event_id == first[0].event_id
+    assert ended[0].episode_id == first[0].episode_id
     second = ticked(runs, 3 * HOUR + 60, 9 * HOUR)
     assert told(second) == [("no_data", "opened", "low")]
-    assert second[0].event_id != first[0].event_id
+    assert second[0].episode_id != first[0].episode_id
 
 
 def test_a_cuff_used_twice_a_day_is_not_missed_at_lunch() -> None:
@@ -104,9 +104,9 @@ def test_it_can_be_switched_off() -> None:
 def test_silence_never_repeats_an_id_even_when_receive_times_run_backwards() -> None:
     runs = engine()
     worn(runs)
-    ids = [e.event_id for e in ticked(runs, HOUR, 2 * HOUR)]
+    ids = [e.episode_id for e in ticked(runs, HOUR, 2 * HOUR)]
     runs.process(upload(measured(HOUR + 1, {"heart_rate": 70.0}), received=HOUR))
-    ids += [e.event_id for e in ticked(runs, 2 * HOUR + 60, 9 * HOUR)]
+    ids += [e.episode_id for e in ticked(runs, 2 * HOUR + 60, 9 * HOUR)]
     assert len(ids) == len(set(ids)) == 2
 
 

@@ -51,7 +51,7 @@ def test_two_raised_nights_are_one_episode_told_the_next_morning() -> None:
     first, *_, last = told_of(rates)
     morning = datetime(2026, 3, 2, 7, 30, tzinfo=UTC) + timedelta(days=29)
     assert (first.phase, first.detected_at) == ("opened", morning)
-    assert (last.phase, last.event_id, last.priority) == ("closed", first.event_id, "low")
+    assert (last.phase, last.episode_id, last.priority) == ("closed", first.episode_id, "low")
     assert first.onset == morning - timedelta(hours=24.5)
     told = first.evidence
     assert told["rule"] == "resting.nights"
@@ -119,7 +119,7 @@ def test_local_time_decides_what_is_night() -> None:
 def test_what_lasts_four_weeks_is_the_new_normal() -> None:
     events = told_of(nights([60.0] * 28 + [70.0] * 50))
     assert [event.phase for event in (events[0], events[-1])] == ["opened", "closed"]
-    assert len({event.event_id for event in events}) == 1
+    assert len({event.episode_id for event in events}) == 1
     lasted = events[-1].detected_at - events[0].detected_at
     assert timedelta(days=28) <= lasted <= timedelta(days=30)
     assert events[-1].evidence["adopted"] == events[-1].detected_at.date().isoformat()

@@ -84,8 +84,8 @@ def test_both_runs_are_what_each_is_alone() -> None:
     for item in ward():
         run.take(item)
     for ledger, own in ((run.outcome.before, ALONE), (run.outcome.after, LOOSE)):
-        told = {event.event_id for event in detect(ward(), **own)}
-        assert {a.event_id for a in ledger.all()} == told
+        told = {event.episode_id for event in detect(ward(), **own)}
+        assert {a.episode_id for a in ledger.all()} == told
 
 
 def test_patient_by_patient_gives_the_same_report_as_all_together() -> None:
@@ -185,13 +185,13 @@ def test_every_alarm_is_in_one_place_and_the_sums_agree(one: list[Any], two: lis
     before, after = made(one), made(two)
     found = match(before, after, END)
     left = Counter(
-        a.event_id for a in (*(p.before for p in found.pairs), *found.lost, *found.joined)
+        a.episode_id for a in (*(p.before for p in found.pairs), *found.lost, *found.joined)
     )
     right = Counter(
-        a.event_id for a in (*(p.after for p in found.pairs), *found.gained, *found.split)
+        a.episode_id for a in (*(p.after for p in found.pairs), *found.gained, *found.split)
     )
-    assert left == Counter(a.event_id for a in before)
-    assert right == Counter(a.event_id for a in after)
+    assert left == Counter(a.episode_id for a in before)
+    assert right == Counter(a.episode_id for a in after)
     change = len(found.gained) - len(found.lost) + len(found.split) - len(found.joined)
     assert len(after) - len(before) == change
     for pair in found.pairs:

@@ -17,7 +17,7 @@ from vigil.domain.episode import Event
 
 def asked(of: Event, audience: str = "patient") -> list[Message]:
     facts = facts_of(of, audience)  # type: ignore[arg-type]
-    return chat_messages(facts, draft_text(facts, choice_of(of.event_id)))
+    return chat_messages(facts, draft_text(facts, choice_of(of.episode_id)))
 
 
 def test_it_asks_for_the_draft_s_slots() -> None:

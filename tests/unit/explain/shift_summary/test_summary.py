@@ -32,7 +32,7 @@ CALM = re.compile(r"\b(quiet|calm|stable|all well|uneventful|peaceful|fine|norma
 def episode(
     ident: str = "e1", patient: str = "p1", *, acknowledged: bool = False, **changes: Any
 ) -> Episode:
-    told: Event = event(event_id=ident, patient_id=patient, **{"priority": "high", **changes})
+    told: Event = event(episode_id=ident, patient_id=patient, **{"priority": "high", **changes})
     return Episode(told, told.detected_at, acknowledged)
 
 
@@ -111,7 +111,7 @@ def test_what_came_late_waits_for_nobody() -> None:
 
 def test_what_lies_before_the_window_is_left_out() -> None:
     before = NOW - timedelta(hours=9)
-    old = event(event_id="e9", phase="closed", onset=before, detected_at=before, ended_at=before)
+    old = event(episode_id="e9", phase="closed", onset=before, detected_at=before, ended_at=before)
     summary = told(Episode(old, before, False), calls=(Call("a", "e9", "p1", before, False),))
     assert kinds(summary) == ["none", "data"]
 
@@ -165,7 +165,8 @@ def nights(draw: st.DrawFn) -> tuple[list[Episode], list[Call], list[Measured]]:
         raised = NOW + draw(_MINUTES)
         ended = NOW + draw(_MINUTES) if one.phase == "closed" else None
         placed = replace(
-            one, event_id=f"e{number}", patient_id=f"p{draw(st.integers(1, 9))}", onset=raised,
+            one, episode_id=f"e{number}", event_id="", patient_id=f"p{draw(st.integers(1, 9))}",
+            onset=raised,
             detected_at=raised, ended_at=ended,
         )  # fmt: skip
         found.append(Episode(placed, raised, draw(st.booleans())))
@@ -184,7 +185,7 @@ def recounted(
     summary: Summary, found: list[Episode], calls: list[Call], measured: list[Measured]
 ) -> None:
     """Take every figure from its source again."""
-    by_event = {e.event.event_id: e.event for e in found}
+    by_event = {e.event.episode_id: e.event for e in found}
     by_call = {call.action_id: call for call in calls}
     by_patient = {one.patient_id: one for one in measured}
     patients = {e.event.patient_id for e in found} | {c.patient_id for c in calls} | set(by_patient)

@@ -50,7 +50,7 @@ def test_an_alert_in_full() -> None:
     assert "Limit in force: 110 beats a minute." in team.body
     assert "Furthest value: 131 beats a minute." in team.body
     assert "At rest at the time." in team.body
-    assert alert.alert_id == ids.alert_id(event().event_id)
+    assert alert.alert_id == ids.alert_id(event().episode_id)
     assert (alert.revision, alert.sequence) == (0, 0)
     assert alert.provenance["patient"].author == "template"
 
@@ -115,7 +115,7 @@ def test_every_kind_has_words_without_any_evidence(kind: str) -> None:
 
 
 def test_the_event_id_chooses_among_equal_sentences() -> None:
-    bodies = {compose(event(event_id=f"e{i}")).texts["patient"]["en"].body for i in range(20)}
+    bodies = {compose(event(episode_id=f"e{i}")).texts["patient"]["en"].body for i in range(20)}
     assert len(bodies) == 2
 
 
@@ -156,7 +156,7 @@ def test_a_text_is_its_draft_filled(any_event: Event) -> None:
     for audience in AUDIENCES:
         for locale in tables.locales_of(audience):
             facts = facts_of(any_event, audience, locale)
-            words = draft_text(facts, choice_of(any_event.event_id))
+            words = draft_text(facts, choice_of(any_event.episode_id))
             text = alert.texts[audience][locale]
             assert not NUMERAL.findall(SLOT.sub("", words.title + words.message))
             assert text.body == fill_slots(words.body, render_slots(any_event, locale))

@@ -29,6 +29,7 @@ TIMES = st.datetimes(
 )  # fmt: skip
 NUMBERS = st.floats(-1e15, 1e15)
 WORDS = st.text(max_size=20)
+NAMES = WORDS.filter(bool)
 BOOLS = st.booleans()
 
 
@@ -52,30 +53,33 @@ MESSAGES = st.one_of(
     ),
     st.builds(Tick, TIMES),
     st.builds(
-        Event, WORDS, IDENTS, WORDS, one_of(Category), one_of(Phase), st.integers(0, 99),
-        one_of(Priority), TIMES, TIMES, st.none() | TIMES, BOOLS, st.lists(WORDS).map(tuple),
-        EVIDENCE, CONTEXTS, WORDS, WORDS, BOOLS,
+        Event, episode_id=NAMES, patient_id=IDENTS, kind=WORDS, category=one_of(Category),
+        phase=one_of(Phase), sequence=st.integers(0, 99), priority=one_of(Priority), onset=TIMES,
+        detected_at=TIMES, ended_at=st.none() | TIMES, retrospective=BOOLS,
+        signals=st.lists(WORDS).map(tuple), evidence=EVIDENCE, context=CONTEXTS,
+        detector_version=WORDS, config_hash=WORDS, synthetic=BOOLS,
     ),
     st.builds(
-        Alert, WORDS, WORDS, IDENTS, st.integers(0, 99), st.integers(0, 99), WORDS,
-        one_of(Category), one_of(Phase), one_of(Priority), BOOLS, TIMES, TIMES,
-        st.dictionaries(
+        Alert, alert_id=WORDS, episode_id=NAMES, patient_id=IDENTS, revision=st.integers(0, 99),
+        sequence=st.integers(0, 99), kind=WORDS, category=one_of(Category), phase=one_of(Phase),
+        priority=one_of(Priority), retrospective=BOOLS, time=TIMES, onset=TIMES,
+        texts=st.dictionaries(
             one_of(Audience),
             st.dictionaries(WORDS, st.builds(Text, WORDS, WORDS, WORDS), max_size=2),
         ),
-        st.dictionaries(WORDS, WORDS, max_size=3),
-        st.dictionaries(
+        slots=st.dictionaries(WORDS, WORDS, max_size=3),
+        provenance=st.dictionaries(
             one_of(Audience),
             st.builds(
                 Provenance, st.sampled_from(["template", "phrasebook", "model"]), WORDS, WORDS,
                 WORDS, WORDS, st.lists(WORDS, max_size=2).map(tuple),
             ),
         ),
-        BOOLS,
+        synthetic=BOOLS,
     ),
     st.builds(
-        Action, WORDS.filter(bool), WORDS, IDENTS, WORDS, one_of(Verb), TIMES, WORDS,
-        st.none() | TIMES,
+        Action, action_id=NAMES, episode_id=NAMES, patient_id=IDENTS, actor=WORDS,
+        verb=one_of(Verb), time=TIMES, comment=WORDS, until=st.none() | TIMES,
     ),
     st.builds(PatientEntry, IDENTS, WORDS, WORDS, BOOLS, BOOLS),
     st.builds(DeviceEntry, IDENTS, WORDS, st.none() | WORDS, BOOLS),
@@ -135,6 +139,24 @@ def test_a_field_that_a_newer_producer_adds_is_passed_over(
     fields = msgspec.json.decode(sent.value)
     newer = msgspec.json.encode({**fields, field: [1]})
     assert wire.decode(sent.topic, newer, sent.headers) == message
+
+
+@given(message=MESSAGES.filter(lambda m: isinstance(m, Event | Alert | Action)), later=BOOLS)
+def test_a_message_about_an_episode_carries_both_its_names_and_needs_one(
+    message: Event | Alert | Action, later: bool
+) -> None:
+    sent = wire.outgoing(message, "test")
+    fields = msgspec.json.decode(sent.value)
+    assert fields["event_id"] == fields["episode_id"] == message.episode_id
+    one, other = ("episode_id", "event_id") if later else ("event_id", "episode_id")
+    del fields[other]  # as releases of before and after write it
+    assert wire.decode(sent.topic, msgspec.json.encode(fields), sent.headers) == message
+    del fields[one]
+    with pytest.raises(WireError, match="missing required field `episode_id`"):
+        wire.decode(sent.topic, msgspec.json.encode(fields), sent.headers)
+    fields |= {one: message.episode_id, other: f"{message.episode_id}x"}
+    with pytest.raises(WireError, match="name different episodes"):
+        wire.decode(sent.topic, msgspec.json.encode(fields), sent.headers)
 
 
 @given(value=st.binary(), topic=st.sampled_from(sorted(topics.TOPICS)))

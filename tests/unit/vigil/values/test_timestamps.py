@@ -131,7 +131,7 @@ def test_no_other_minute_has_a_second_sixty(words: str) -> None:
 
 def test_a_text_that_looks_like_a_time_stays_as_it_is() -> None:
     action = {
-        "action_id": "a", "event_id": "e", "patient_id": "p1", "actor": "u", "verb": "comment",
+        "action_id": "a", "episode_id": "e", "patient_id": "p1", "actor": "u", "verb": "comment",
         "time": "2026-11-21T06:02:00.1234567Z", "comment": "2026-11-21T06:02:00.1234567Z",
     }  # fmt: skip
     message = wire.decode(topics.ACTIONS.name, json.dumps(action).encode(), [])
