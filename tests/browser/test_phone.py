@@ -138,9 +138,9 @@ def test_reading_and_answering_need_no_script(chromium_page: Page, database_url:
 
 @pytest.mark.kafka
 def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
-    chromium_page: Page, settings: Settings
+    notifying_page: Page, settings: Settings
 ) -> None:
-    page = chromium_page
+    page = notifying_page
     secret = new_private_key()
     database_url = settings.database_url.get_secret_value()
     with (
@@ -193,9 +193,9 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
 
 
 def test_the_service_worker_renews_opens_and_survives_what_it_cannot_read(
-    chromium_page: Page, database_url: str
+    notifying_page: Page, database_url: str
 ) -> None:
-    page = chromium_page
+    page = notifying_page
     with PushService() as push, at_home(page, database_url) as phone:
         page.context.grant_permissions(["notifications"], origin=phone.base)
         phone.enrol()
@@ -219,13 +219,13 @@ def test_the_service_worker_renews_opens_and_survives_what_it_cannot_read(
 
 
 def test_a_browser_that_blocks_notifications_is_told_how_to_allow_them(
-    chromium_page: Page, database_url: str
+    notifying_page: Page, database_url: str
 ) -> None:
-    with at_home(chromium_page, database_url) as phone:
+    with at_home(notifying_page, database_url) as phone:
         block_notifications(phone)
         phone.enrol()
-        chromium_page.get_by_text(EN.notifications_blocked).wait_for()
-        assert not chromium_page.get_by_role("button", name=EN.notifications_turn_on).is_visible()
+        notifying_page.get_by_text(EN.notifications_blocked).wait_for()
+        assert not notifying_page.get_by_role("button", name=EN.notifications_turn_on).is_visible()
 
 
 def test_without_a_connection_the_page_says_so(chromium_page: Page, database_url: str) -> None:
