@@ -124,6 +124,7 @@ class CompactedTopicReader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._connected = False
             self._pulse.beat()
             try:
                 self._read()
