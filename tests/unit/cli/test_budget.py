@@ -13,7 +13,7 @@ from tests.support.recordings import recording, vigil
 from vigil.service.errors import InputError
 from vigil.service.settings import Settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("budget")]
 
 
 OPERATOR = """\
