@@ -58,7 +58,7 @@ class Batch:
 
     pages: list[DuePage] = field(default_factory=list)
     notified: dict[str, Priority] = field(default_factory=dict)
-    """Event id → the new priority at which it is notified."""
+    """Episode id → the new priority at which it is notified."""
     acknowledged: dict[str, datetime] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
 

@@ -114,7 +114,7 @@ def test_every_kind_has_words_without_any_evidence(kind: str) -> None:
     assert "{" not in spoken(alert)
 
 
-def test_the_event_id_chooses_among_equal_sentences() -> None:
+def test_the_episode_id_chooses_among_equal_sentences() -> None:
     bodies = {compose(event(episode_id=f"e{i}")).texts["patient"]["en"].body for i in range(20)}
     assert len(bodies) == 2
 
