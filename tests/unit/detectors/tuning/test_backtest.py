@@ -103,7 +103,7 @@ def test_a_patient_for_whom_nothing_differs_is_played_once() -> None:
     run = Backtest(config(**ALONE), config(**ALONE, patients={"p1": LOOSE}))
     for item in ward(2):
         run.take(item)
-    assert run._two._player.engine.patients() == ["p1"]
+    assert run._two._replayer.engine.patients() == ["p1"]
     assert {a.patient_id for a in run.outcome.after.alarms()} == {"p0", "p1"}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.revival import ROOM, Revival, wait_for_room
+from local.restarter import ROOM, Restarter, wait_for_room
 from local.supervisor import GIVEN_UP, RUNNING, Program, Supervisor
 from tests.support.disks import resize, small_disk
 from tests.support.running import eventually
@@ -24,11 +24,11 @@ def waits_for(path: Path) -> Program:
 def test_a_program_given_up_is_started_again_and_said_once(tmp_path: Path) -> None:
     said: list[str] = []
     with Supervisor([waits_for(tmp_path / "file")], tmp_path, {}) as supervisor:
-        revival = Revival(supervisor, tmp_path, said.append)
+        restarter = Restarter(supervisor, tmp_path, said.append)
         supervisor.start(["late"])
 
         def state() -> str:
-            revival.check_programs(supervisor.states())
+            restarter.check_programs(supervisor.states())
             return supervisor.states()["late"].state
 
         eventually(lambda: state() == GIVEN_UP, 60)
