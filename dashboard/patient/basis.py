@@ -14,7 +14,7 @@ from store.episodes.evidence import Basis
 from vigil.domain import figures
 from vigil.domain.kinds import KINDS
 from vigil.domain.signals import SIGNALS
-from vigil.values.rounding import half_up, written
+from vigil.values.rounding import half_up
 
 
 @dataclass(frozen=True, slots=True)

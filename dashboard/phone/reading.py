@@ -134,7 +134,7 @@ class MessagePages:
             time=self._context.clock(),
         )
         try:
-            await publish(self._context, [wire.outgoing(action, "dashboard")])
+            await publish(self._context, [wire.to_message(action, "dashboard")])
         except UnavailableError as error:
             log.warning("reply not sent", code=error.code, verb=sent.verb)
             return render_page(

@@ -20,7 +20,7 @@ from explain.facts.slot_formatting import slot_formatter
 from explain.facts.slots import SLOTS, judged_quantity, render_slots
 from vigil.domain.alert import Audience
 from vigil.domain.episode import Event
-from vigil.values.rounding import half_up, written
+from vigil.values.rounding import format_half_up, half_up
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 """The name of a rule or detector; anything else is not shown."""
@@ -110,7 +110,7 @@ def _quality(event: Event) -> str | None:
     return (
         None
         if share is None
-        else slot_formatter("en").quantity("spo2", written(half_up(100 * share, 6)))
+        else slot_formatter("en").quantity("spo2", format_half_up(half_up(100 * share, 6)))
     )
 
 

@@ -102,7 +102,7 @@ class Gateway:
         )
         batch = sort_out(items(body), door)
         if batch.uploads:
-            await self._publisher.publish([wire.outgoing(u, "ingest") for u in batch.uploads])
+            await self._publisher.publish([wire.to_message(u, "ingest") for u in batch.uploads])
             for key in batch.keys:
                 self._acknowledged.add(key)
         return answers.answer(batch.results)

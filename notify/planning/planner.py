@@ -118,10 +118,10 @@ class Planner(Stateless):
         """
         return self._positions.assigned(partitions) if self._positions else {}
 
-    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+    def advance_offsets(self, ends: Mapping[TopicPartition, int]) -> None:
         """Note up to which offsets the database is current."""
         if self._positions:
-            self._positions.passed(ends)
+            self._positions.advance_offsets(ends)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Forget the offsets of these partitions."""

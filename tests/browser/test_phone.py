@@ -161,7 +161,7 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
             running(build_store(worker_settings), worker_settings),
         ):
             one = alert()
-            publisher.publish([wire.outgoing(one, "test")])
+            publisher.publish([wire.to_message(one, "test")])
             [message] = push.wait(1)
             deliver_until_shown(phone, message.payload)
             [notification] = notifications(phone)
@@ -180,7 +180,7 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
             assert page.get_by_text(EN.not_seen).is_visible()
             eventually(lambda: replies(phone) == ["need_help"])
             acknowledged = action("acknowledge", one, time=utc_now())
-            publisher.publish([wire.outgoing(acknowledged, "test")])
+            publisher.publish([wire.to_message(acknowledged, "test")])
             eventually(lambda: len(replies(phone, "acknowledge")) == 1)
             look(phone)
             page.get_by_text(EN.seen).wait_for()

@@ -123,7 +123,7 @@ def future(system: Faulty) -> Fault:
         beyond = b'{"time":"9999-12-31T23:59:59.9999999Z"}'
         with closing(Publisher(system.settings, "future", connect_timeout_seconds=10)) as publisher:
             for partition in range(system.settings.partitions):
-                sent = [wire.outgoing(tick, "future", partition) for tick in ahead]
+                sent = [wire.to_message(tick, "future", partition) for tick in ahead]
                 publisher.publish([*sent, replace(sent[0], value=beyond)])
 
     return Fault("ticks of the future", act)

@@ -63,7 +63,7 @@ def between(
         with nulls():
             for number in range(rounds):
                 chunk = [sent.message for sent in islice(fuzz, CHUNK)]
-                mine = [wire.outgoing(upload, "test") for upload in islice(good, each)]
+                mine = [wire.to_message(upload, "test") for upload in islice(good, each)]
                 publisher.publish(_mixed(chunk, mine), timeout_seconds=120)
                 if number == rounds // 5:
                     used = memory(system)

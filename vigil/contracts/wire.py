@@ -176,7 +176,7 @@ def _send_to(
     )
 
 
-def outgoing(message: Carried, source: str, partition: int | None = None) -> Outgoing:
+def to_message(message: Carried, source: str, partition: int | None = None) -> Outgoing:
     """The Kafka message of a struct.
 
     Args:
@@ -186,7 +186,7 @@ def outgoing(message: Carried, source: str, partition: int | None = None) -> Out
     return _send_to(_ADDRESS[type(message)](message), message, source, partition=partition)
 
 
-def directory_entry(
+def to_directory_message(
     message: PatientEntry | DeviceEntry, changed: datetime, source: str
 ) -> Outgoing:
     """The Kafka message of an entry of the directory.

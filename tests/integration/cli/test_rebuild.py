@@ -50,10 +50,12 @@ def seen(broker: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactor
         replayed = vigil("replay", path)
         assert replayed.exit_code == 0, replayed.output
         assert vigil("patient", "add", "p-late", "--ward", "late").exit_code == 0
-        send(settings, [wire.outgoing(one, "test") for one in buffered()])
+        send(settings, [wire.to_message(one, "test") for one in buffered()])
         eventually(lambda: count(settings, "readings") == 3 * 3 * 144 + 240, 60)
         ticks = [Tick(START + timedelta(days=3, minutes=minute)) for minute in range(90)]
-        send(settings, [wire.outgoing(tick, "test", place) for tick in ticks for place in range(3)])
+        send(
+            settings, [wire.to_message(tick, "test", place) for tick in ticks for place in range(3)]
+        )
         eventually(lambda: settled(settings), 60)
     return settings
 

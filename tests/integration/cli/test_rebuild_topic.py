@@ -27,7 +27,7 @@ def test_it_says_how_much_is_gone_and_tells_the_rest(
     settings: Settings, request: pytest.FixtureRequest
 ) -> None:
     uploads = [upload(measurement(60.0 * minute)) for minute in range(8)]
-    send(settings, [wire.outgoing(one, "test", PLACE.partition) for one in uploads])
+    send(settings, [wire.to_message(one, "test", PLACE.partition) for one in uploads])
     send(settings, [wire.Outgoing(PLACE.topic, b"p1", b"{", [], PLACE.partition)])
     with connect(settings) as connection:
         source = FromTopic(settings, connection, from_tables({}), None)

@@ -101,7 +101,7 @@ def test_uploads_with_unknown_signals_end_nobodys_judging(
         for n in range(5)
     ]
     beside = [
-        wire.outgoing(
+        wire.to_message(
             Upload(
                 one.patient_id, one.device_id, one.received_at,
                 tuple(Measurement(m.reading_id, m.time, {**m.values, "lactate": 2.0}, m.context)
@@ -111,7 +111,7 @@ def test_uploads_with_unknown_signals_end_nobodys_judging(
         )
         for one in heart(FAST, patient=patient, start=60)
     ]  # fmt: skip
-    publisher.publish([*(wire.outgoing(one, "test") for one in strange), *beside])
+    publisher.publish([*(wire.to_message(one, "test") for one in strange), *beside])
     with running(service.build(settings), settings) as health:
         eventually(lambda: kinds(settings, patient) == [("heart_rate_high", "opened")], 90)
         assert health.ready()
@@ -131,8 +131,8 @@ def test_what_is_set_aside_is_passed_in_the_checkpoint_and_not_met_again(
         return process(self, upload)
 
     monkeypatch.setattr(Engine, "process", failing)
-    good = [wire.outgoing(one, "test") for one in heart(FAST, patient=patient)]
-    bad = [wire.outgoing(one, "test") for one in heart([70.0] * 5, patient=cursed)]
+    good = [wire.to_message(one, "test") for one in heart(FAST, patient=patient)]
+    bad = [wire.to_message(one, "test") for one in heart([70.0] * 5, patient=cursed)]
     broken = replace(good[0], value=b"not json")
     publisher.publish([*good[:20], broken, *bad, *good[20:], broken, *bad[:1]])
     for _ in range(2):
@@ -150,7 +150,7 @@ def test_a_stream_skip_passes_over_one_message_of_each_kind_of_worker(
     settings: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient = someone()
-    messages = [wire.outgoing(one, "test") for one in heart([70.0] * 6, patient=patient)]
+    messages = [wire.to_message(one, "test") for one in heart([70.0] * 6, patient=patient)]
     publisher.publish(messages[:3])
     for worker in (service.build(settings), build_store(settings)):
         with running(worker, settings):
@@ -195,7 +195,7 @@ def test_a_worker_that_runs_and_stands_still_is_put_out_and_goes_on_behind(
 ) -> None:
     """Killed and started again at once, it is a member of its group nearly always."""
     patient = someone()
-    messages = [wire.outgoing(one, "test") for one in heart([70.0] * 3, patient=patient)]
+    messages = [wire.to_message(one, "test") for one in heart([70.0] * 3, patient=patient)]
     stand = [True]
     worker = build_store(settings)
     from store.readings.writer import ReadingWriter

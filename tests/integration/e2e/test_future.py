@@ -76,7 +76,7 @@ def test_nothing_waits_for_the_future_to_come(settings: Settings) -> None:
     calm = heart(CALM, start=begin, patient=patient)
     fast = heart(FAST, start=begin + 60.0 * len(CALM), patient=patient)
     log: list[Any] = [*calm, *far_ahead(patient, calm[-1].received_at), *fast, Tick(now)]
-    sent = [wire.outgoing(message, "somebody", PARTITION) for message in log]
+    sent = [wire.to_message(message, "somebody", PARTITION) for message in log]
     nines = [b'{"time":"9999-12-31T23:59:59Z"}', sent[0].value.replace(b'"2026-', b'"9000-')]
     sent[25:25] = [
         replace(sent[-1], value=nines[0]), replace(sent[0], value=nines[1])

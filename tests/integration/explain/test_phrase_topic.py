@@ -51,7 +51,7 @@ class Broker:
     def publish(self, phrases: Sequence[Phrase]) -> None:
         publisher = Publisher(self.settings, "test")
         try:
-            publisher.publish([wire.outgoing(each, "test") for each in phrases])
+            publisher.publish([wire.to_message(each, "test") for each in phrases])
         finally:
             publisher.close()
 
@@ -69,7 +69,7 @@ class Broker:
         publisher, health = Publisher(self.settings, "explain"), Health("explain")
 
         def publish(phrases: list[Phrase]) -> None:
-            publisher.publish([wire.outgoing(each, "explain") for each in phrases])
+            publisher.publish([wire.to_message(each, "explain") for each in phrases])
 
         topic = PhraseTopic(self.settings, shipped, publish, health)
         topic.start()

@@ -82,7 +82,7 @@ def alerts_of(settings: Settings, episode_id: str, wanted: int) -> list[Alert]:
 def test_an_event_becomes_an_alert_and_a_repetition_the_same_one(streaming: Settings) -> None:
     told = fresh()
     with running(ExplainWorker(streaming, shipped=()), streaming) as health:
-        send(streaming, wire.outgoing(told, "test"), wire.outgoing(told, "test"))
+        send(streaming, wire.to_message(told, "test"), wire.to_message(told, "test"))
         assert alerts_of(streaming, told.episode_id, 2) == [compose(told)] * 2
         assert health.snapshot().counters["alerts"] == 2
 
@@ -92,10 +92,10 @@ def test_what_is_no_event_goes_to_the_dead_letters_and_the_next_is_told(
     streaming: Settings,
 ) -> None:
     told = fresh()
-    tick = wire.outgoing(Tick(datetime(2026, 1, 1, tzinfo=UTC)), "test")
+    tick = wire.to_message(Tick(datetime(2026, 1, 1, tzinfo=UTC)), "test")
     bad = replace(tick, topic=EVENTS.name, key=b"p1")
     with running(ExplainWorker(streaming, shipped=()), streaming) as health:
-        send(streaming, bad, replace(bad, value=b"\xff{"), wire.outgoing(told, "test"))
+        send(streaming, bad, replace(bad, value=b"\xff{"), wire.to_message(told, "test"))
         alerts_of(streaming, told.episode_id, 1)
         eventually(lambda: health.snapshot().counters["dead_letters"] == 2)
     consumer = open_consumer(streaming, None)
@@ -113,7 +113,7 @@ def test_better_words_follow_as_a_revision(streaming: Settings) -> None:
     settings = streaming.model_copy(update={"llm": True, "patient_text": "verified"})
     service = ExplainWorker(settings, (sys.executable, SCRIPT, "good"), shipped=())
     with running(service, settings):
-        send(settings, wire.outgoing(told, "test"))
+        send(settings, wire.to_message(told, "test"))
         first, second = alerts_of(settings, told.episode_id, 2)
     assert first == compose(told)
     assert (second.alert_id, second.revision) == (first.alert_id, 1)
@@ -128,7 +128,7 @@ def test_alerts_do_not_care_how_the_model_is(streaming: Settings, script: str) -
     settings = streaming.model_copy(update={"llm": True, "llm_deadline_seconds": 0.5})
     service = ExplainWorker(settings, (sys.executable, SCRIPT, script), shipped=())
     with running(service, settings) as health:
-        send(settings, wire.outgoing(told, "test"))
+        send(settings, wire.to_message(told, "test"))
         assert alerts_of(settings, told.episode_id, 1) == [compose(told)]
         assert health.ready()
 
@@ -148,18 +148,18 @@ def test_alerts_go_out_in_the_phrasebooks_words_until_a_reviewer_bans_them(
     book = Phrasebook(shipped, "approved")
     with running(ExplainWorker(streaming, shipped=shipped), streaming) as health:
         told = low()
-        send(streaming, wire.outgoing(told, "test"))
+        send(streaming, wire.to_message(told, "test"))
         (alert,) = alerts_of(streaming, told.episode_id, 1)
         assert alert == compose(told, book)
         assert alert.provenance["care_team"].entry == shipped[0].phrase_id
         assert alert.provenance["patient"].author == "template"  # a draft, and nobody approved it
         approved = replace(shipped[1], status="approved", revision=1, by="kim")
         banned = replace(shipped[0], status="banned", revision=1, by="kim")
-        send(streaming, wire.outgoing(approved, "test"), wire.outgoing(banned, "test"))
+        send(streaming, wire.to_message(approved, "test"), wire.to_message(banned, "test"))
 
         def heard() -> bool:
             told = low()
-            send(streaming, wire.outgoing(told, "test"))
+            send(streaming, wire.to_message(told, "test"))
             (alert,) = alerts_of(streaming, told.episode_id, 1)
             authors = [alert.provenance[who].author for who in AUDIENCES]
             return authors == ["template", "phrasebook"]

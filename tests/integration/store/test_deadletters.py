@@ -51,7 +51,7 @@ def dead(message: wire.Outgoing, offset: int, reason: WireError = REASON) -> wir
 
 
 def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
-    good = wire.outgoing(upload(measurement(), measurement(1), patient="redriven"), "ingest")
+    good = wire.to_message(upload(measurement(), measurement(1), patient="redriven"), "ingest")
     broken = wire.Outgoing(topics.READINGS.name, b"redriven", b"{secret", good.headers)
     url = settings.database()
 
@@ -123,11 +123,11 @@ def listed(*words: str) -> list[str]:
 def test_dead_letters_are_selected_by_their_fields(settings: Settings) -> None:
     before = len(listed())
     other = WireError("too large", code="wire.too_large")
-    words = wire.outgoing(alert(), "explain")
+    words = wire.to_message(alert(), "explain")
     send(
         settings,
-        dead(wire.outgoing(upload(measurement()), "ingest"), 100),
-        dead(wire.outgoing(upload(measurement(1)), "ingest"), 101, other),
+        dead(wire.to_message(upload(measurement()), "ingest"), 100),
+        dead(wire.to_message(upload(measurement(1)), "ingest"), 101, other),
         dead(words, 102, other),
     )
     assert len(listed()) == before + 3

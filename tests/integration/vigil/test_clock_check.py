@@ -51,7 +51,7 @@ def test_what_is_ahead_takes_the_records_time(message: Any) -> None:
     back = held(message, raw(NOON - AHEAD - MS))
     assert getattr(back, field) == NOON - AHEAD - MS
     assert type(back) is type(message)
-    assert wire.outgoing(back, "test").key == wire.outgoing(message, "test").key
+    assert wire.to_message(back, "test").key == wire.to_message(message, "test").key
 
 
 def test_every_type_that_tells_its_time_is_held() -> None:
@@ -86,7 +86,7 @@ def test_a_wrong_clock_is_named_counted_and_keeps_nobody_from_working(
     health = Health("store")
     health.trouble("start", None)
     clocks = WorkerClockCheck(health)
-    sent = wire.outgoing(Tick(NOON), "ingest")
+    sent = wire.to_message(Tick(NOON), "ingest")
     packed = Record(0, raw(NOON - timedelta(hours=3)).timestamp, b"", b"", _packed(sent.headers))
     clocks.correct_time(Tick(NOON), packed)
     clocks.clear_if_settled()
@@ -144,8 +144,8 @@ def test_on_the_stream_no_message_is_of_the_future(broker: str) -> None:
     sent: list[Any] = [Upload("ahead-1", "d", time, (item,)) for time in far]
     sent += [Tick(time) for time in far]
     with closing(Publisher(settings, "somebody")) as publisher:
-        publisher.publish([wire.outgoing(one, "somebody", partition=1) for one in sent])
-        beyond = wire.outgoing(Tick(now), "somebody", partition=1)
+        publisher.publish([wire.to_message(one, "somebody", partition=1) for one in sent])
+        beyond = wire.to_message(Tick(now), "somebody", partition=1)
         nines = replace(beyond, value=b'{"time":"9999-01-01T00:00:00Z"}')
         publisher.publish([nines, beyond])
         with looping(recorder, settings) as (health, _):
@@ -169,7 +169,7 @@ def test_the_broker_stamps_with_its_own_clock(broker: str, request: pytest.Fixtu
     settings = Settings(kafka_bootstrap=broker, partitions=3)
     batches: list[Sequence[Received]] = []
     recorder = Keeper("stamped-", batches)
-    sent = wire.outgoing(Upload("stamped-1", "d", NOON, (measurement(),)), "test")
+    sent = wire.to_message(Upload("stamped-1", "d", NOON, (measurement(),)), "test")
     with closing(Publisher(settings, "test")) as publisher:
         publisher._producer.send(
             sent.topic, value=sent.value, key=sent.key, headers=sent.headers,

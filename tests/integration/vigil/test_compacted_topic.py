@@ -54,7 +54,7 @@ def publisher(streaming: Settings) -> Iterator[Publisher]:
 
 
 def sent(texts: Sequence[str]) -> list[Outgoing]:
-    return [wire.outgoing(phrase(text), "test") for text in texts]
+    return [wire.to_message(phrase(text), "test") for text in texts]
 
 
 def test_a_topic_is_read_past_what_is_broken_and_then_what_is_new(

@@ -126,7 +126,7 @@ def test_the_newest_status_of_each_process_is_read_from_the_topic(broker: str) -
             both: Sequence[Status] = [
                 status("store", number, f"{mine}-{name}", counters={"n": number}) for name in "ab"
             ]
-            publisher.publish([wire.outgoing(each, "test") for each in both])
+            publisher.publish([wire.to_message(each, "test") for each in both])
     finally:
         publisher.close()
     assert eventually(counted) == {f"{mine}-a": {"n": 4}, f"{mine}-b": {"n": 4}}

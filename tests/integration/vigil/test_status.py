@@ -123,12 +123,12 @@ def test_a_status_whose_timestamp_is_no_time_hides_no_other(settings: Settings, 
     odd, good = (Status("store", f"{name}-{stamp}", "1", now, now, {}, {}, {})
                  for name in ("odd", "good"))  # fmt: skip
     with closing(Publisher(settings, "test")) as publisher:
-        publisher.publish([wire.outgoing(good, "test")])
-        sent = wire.outgoing(odd, "test")
+        publisher.publish([wire.to_message(good, "test")])
+        sent = wire.to_message(odd, "test")
         publisher._producer.send(
             sent.topic, value=sent.value, key=sent.key, headers=sent.headers, timestamp_ms=stamp
         ).get(10)
-        publisher.publish([wire.outgoing(good, "test")])
+        publisher.publish([wire.to_message(good, "test")])
     read_all(settings, STATUS.name)
     found = {said.status.instance: said.received_at for said in read_statuses(settings)}
     assert good.instance in found

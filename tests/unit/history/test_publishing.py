@@ -58,7 +58,7 @@ class Future:
 
 def last_places(log: list[bytes]) -> list[int]:
     """Where each upload stands for the last time."""
-    values = [wire.outgoing(one, "test").value for one in UPLOADS]
+    values = [wire.to_message(one, "test").value for one in UPLOADS]
     return [len(log) - 1 - log[::-1].index(value) for value in values]
 
 
