@@ -86,9 +86,9 @@ def _seconds(key: str) -> Callable[[Event], str | None]:
         if seconds is None:
             return None
         if seconds < 120:
-            return f"{written(seconds)} s"
-        minutes = f"{written(seconds / 60)} min"
-        return minutes if seconds < 7200 else f"{written(seconds / 3600, 1)} h"
+            return f"{format_half_up(seconds)} s"
+        minutes = f"{format_half_up(seconds / 60)} min"
+        return minutes if seconds < 7200 else f"{format_half_up(seconds / 3600, 1)} h"
 
     return read
 
@@ -101,7 +101,7 @@ def _scores(event: Event) -> str | None:
     for name in sorted(name for name in scores if isinstance(name, str)):
         value = within_range(number(scores, name), -1e6, 1e6)
         if value is not None and _NAME.fullmatch(name):
-            listed.append(f"{name} {written(value, 2)}")
+            listed.append(f"{name} {format_half_up(value, 2)}")
     return "; ".join(listed[:MOST_SCORES]) or None
 
 

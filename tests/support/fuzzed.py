@@ -148,7 +148,7 @@ def paged(system: Faulty, people: set[str]) -> set[tuple[str, int]]:
 def letters(settings: Settings) -> dict[tuple[str, str], Letter]:
     """Service and origin → its letter. What a stranger wrote to the topic is not among them."""
     found: dict[tuple[str, str], Letter] = {}
-    for record in read_all(settings, topics.DEADLETTER.name):
+    for record in read_all(settings, topics.DEAD_LETTERS.name):
         origin = wire.header(record.headers, "vigil_origin")
         service = wire.header(record.headers, "ce_source").rpartition("/")[2]
         if origin and service in READERS:

@@ -39,7 +39,7 @@ WEIGHTS: Mapping[str, int] = {
     topics.PHRASES.name: 4,
     topics.STATUS.name: 4,
     topics.DIRECTORY.name: 3,
-    topics.DEADLETTER.name: 1,
+    topics.DEAD_LETTERS.name: 1,
 }
 """How often a topic is drawn, in a hundred."""
 _COMPACTED = {topic.name for topic in topics.TOPICS.values() if topic.compacted}

@@ -225,7 +225,7 @@ def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
 def letters(settings: Settings) -> dict[tuple[str, str], Any]:
     """Dead letters by the service that wrote them and the place that each came from."""
     found: dict[tuple[str, str], Any] = {}
-    for record in read_all(settings, topics.DEADLETTER.name):
+    for record in read_all(settings, topics.DEAD_LETTERS.name):
         origin = wire.header(record.headers, "vigil_origin")
         service = wire.header(record.headers, "ce_source").rpartition("/")[2]
         found[service, origin] = record.value

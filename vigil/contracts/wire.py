@@ -327,4 +327,4 @@ def build_dead_letter(topic: str, partition: int, offset: int, original: DeadOri
         ("vigil_detail", dead_letter_bounds.shorten_text(reason.message)),
         *found.headers,
     ]
-    return Outgoing(topics.DEADLETTER.name, key=found.key, value=found.value, headers=headers)
+    return Outgoing(topics.DEAD_LETTERS.name, key=found.key, value=found.value, headers=headers)

@@ -75,7 +75,7 @@ def letters(settings: Settings, service_name: str, patient: str) -> list[Any]:
     """The dead letters of a service about a patient, repetitions too."""
     return [
         r
-        for r in read_all(settings, topics.DEADLETTER.name)
+        for r in read_all(settings, topics.DEAD_LETTERS.name)
         if wire.header(r.headers, "ce_source") == f"/vigil/{service_name}"
         and r.key == patient.encode()
     ]

@@ -96,7 +96,7 @@ def test_nothing_waits_for_the_future_to_come(settings: Settings) -> None:
     told = events_of(settings, patient)
     assert all(e.detected_at < now + timedelta(minutes=5) for e in told)
     assert {e.kind for e in told} - {e.kind for e in expected} <= {"device_clock"}
-    letters = read_all(settings, topics.DEADLETTER.name)
+    letters = read_all(settings, topics.DEAD_LETTERS.name)
     reasons = {wire.header(r.headers, "vigil_reason") for r in letters}
     assert reasons == {"wire.out_of_bounds", "wire.rejected"}
     with connect(settings) as connection:

@@ -22,7 +22,7 @@ from tests.support.messages import phrase
 from tests.support.running import eventually, running
 from tests.support.wording import event
 from vigil.contracts import wire
-from vigil.contracts.topics import ALERTS, DEADLETTER, EVENTS
+from vigil.contracts.topics import ALERTS, DEAD_LETTERS, EVENTS
 from vigil.domain.alert import Alert
 from vigil.domain.encoding import encode
 from vigil.domain.episode import Event
@@ -99,7 +99,7 @@ def test_what_is_no_event_goes_to_the_dead_letters_and_the_next_is_told(
         alerts_of(streaming, told.episode_id, 1)
         eventually(lambda: health.snapshot().counters["dead_letters"] == 2)
     consumer = open_consumer(streaming, None)
-    consumer.subscribe([DEADLETTER.name])
+    consumer.subscribe([DEAD_LETTERS.name])
     try:
         letters = eventually(lambda: [r for rs in consumer.poll(200).values() for r in rs])
     finally:

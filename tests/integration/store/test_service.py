@@ -111,7 +111,7 @@ def test_what_is_on_the_topics_is_in_the_tables_and_what_cannot_be_is_a_dead_let
         eventually(lambda: counted(url, "p1") == wanted)
         eventually(lambda: health.snapshot().counters["dead_letters"] == 1)
     assert health.snapshot().counters["readings_stored"] == 4
-    (letter,) = read_all(settings, topics.DEADLETTER.name)
+    (letter,) = read_all(settings, topics.DEAD_LETTERS.name)
     assert wire.header(letter.headers, "vigil_reason") == "wire.rejected"
     assert letter.value == wire.to_message(bad, "test").value
 

@@ -51,7 +51,7 @@ def away(code: str = "unavailable.database") -> UnavailableError:
 def letters_of(settings: Settings, recorder: Recorder) -> list[dict[str, str]]:
     """A test's own dead letters: their headers, with the value as ``value``."""
     found = []
-    for record in read_all(settings, topics.DEADLETTER.name):
+    for record in read_all(settings, topics.DEAD_LETTERS.name):
         headers = {name: value.decode() for name, value in record.headers}
         source = f"/vigil/{recorder.name}"
         if headers["ce_source"] == source and record.key.startswith(recorder.prefix.encode()):
@@ -273,7 +273,7 @@ def test_a_fault_that_is_not_in_the_messages_ends_the_process(
         eventually(lambda: health.report()["trouble"].get("ended"), 20)  # type: ignore[attr-defined]
     letters = [
         record
-        for record in read_all(stream, topics.DEADLETTER.name)
+        for record in read_all(stream, topics.DEAD_LETTERS.name)
         if ("ce_source", f"/vigil/{broken.name}".encode()) in record.headers
     ]
     assert len(letters) <= 2

@@ -56,7 +56,7 @@ def letters_of(settings: Settings, recorder: Recorder) -> list[Any]:
     """A recorder's own dead letters on the topic, each once."""
     found = {
         wire.header(r.headers, "ce_id"): r
-        for r in read_all(settings, topics.DEADLETTER.name)
+        for r in read_all(settings, topics.DEAD_LETTERS.name)
         if wire.header(r.headers, "ce_source") == f"/vigil/{recorder.name}"
         and (r.key or b"").startswith(recorder.prefix.encode())
     }
@@ -190,7 +190,7 @@ def test_letters_that_the_topic_refuses_are_kept_here_and_published_later(
     send, refused = Publisher.publish, [True]
 
     def publish(self: Publisher, outgoing: Any, timeout_seconds: float = 30) -> int:
-        to_letters = any(m.topic == topics.DEADLETTER.name for m in outgoing)
+        to_letters = any(m.topic == topics.DEAD_LETTERS.name for m in outgoing)
         if self is not publisher and refused and to_letters:
             cause = TopicAuthorizationFailedError()
             raise broker_unavailable(stream, type(cause).__name__) from cause
@@ -227,7 +227,7 @@ def test_a_full_folder_holds_nobody_up_and_is_counted(
     send = Publisher.publish
 
     def publish(self: Publisher, outgoing: Any, timeout_seconds: float = 30) -> int:
-        if self is not publisher and any(m.topic == topics.DEADLETTER.name for m in outgoing):
+        if self is not publisher and any(m.topic == topics.DEAD_LETTERS.name for m in outgoing):
             raise WireError("No.", code="wire.too_large")
         return send(self, outgoing, timeout_seconds)
 

@@ -285,7 +285,7 @@ def test_who_owns_nothing_any_more_blames_no_message_for_it(
         eventually(lambda: not handler.stale, 30)
         eventually(lambda: sum(sum(c.values()) for c in handler.counts.values()) == 60, 30)
     assert set(said(stream, prefix)) == expected(prefix, 3, 20)
-    letters = read_all(stream, topics.DEADLETTER.name)
+    letters = read_all(stream, topics.DEAD_LETTERS.name)
     assert [x for x in letters if (x.key or b"").startswith(prefix.encode())] == []
 
 

@@ -199,7 +199,7 @@ def test_what_cannot_be_read_is_refused_with_its_reason(
 
 def test_without_a_type_the_topics_first_is_meant_and_elsewhere_there_is_none() -> None:
     assert wire.decode(topics.READINGS.name, encode(UPLOAD), []) == UPLOAD
-    for topic in (topics.DEADLETTER.name, "vitals.nowhere"):
+    for topic in (topics.DEAD_LETTERS.name, "vitals.nowhere"):
         with pytest.raises(WireError):
             wire.decode(topic, encode(UPLOAD), [])
 
@@ -219,7 +219,11 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
     )
     letter = wire.build_dead_letter("vitals.readings", 2, 41, original)
     headers = dict(letter.headers)
-    assert (letter.topic, letter.key, letter.value) == (topics.DEADLETTER.name, b"p1", b"\xff\x00")
+    assert (letter.topic, letter.key, letter.value) == (
+        topics.DEAD_LETTERS.name,
+        b"p1",
+        b"\xff\x00",
+    )
     assert headers["vigil_origin"] == b"vitals.readings/2/41"
     assert headers["vigil_reason"] == b"wire.broken_message"
     assert headers["original_ce_id"] == b"7"

@@ -197,7 +197,7 @@ def test_a_dead_letter_that_cannot_be_redriven_is_reported(settings: Settings) -
         assert words in str(result.exception)
     for arguments in ([], ["some-id", "--all"]):
         assert vigil("deadletter", "redrive", *arguments).exit_code == 2
-    foreign = wire.Outgoing(topics.DEADLETTER.name, None, b"by somebody else", [])
+    foreign = wire.Outgoing(topics.DEAD_LETTERS.name, None, b"by somebody else", [])
     send(settings, foreign)
     assert "(no origin)" in vigil("deadletter", "list").output
     with pytest.raises(InputError, match="no topic of ours"):
