@@ -294,9 +294,9 @@ def test_axe_finds_no_fault(
         check()
         phone.enrol()
         check()
-        patient_said = action("need_help", time=utc_now())
+        patient_action = action("need_help", time=utc_now())
         stored(phone.connection, alert(), alert("p1", "shock_index_high", phase="closed"))
-        stored(phone.connection, patient_said)
+        stored(phone.connection, patient_action)
         phone.connection.execute("UPDATE patients SET synthetic = true")
         page.reload()
         page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
@@ -326,14 +326,14 @@ def deliver(phone: Phone, payload: dict[str, Any] | str) -> None:
     devtools = phone.page.context.new_cdp_session(phone.page)
     found: list[str] = []
 
-    def note(update: dict[str, Any]) -> None:
+    def record_registrations(update: dict[str, Any]) -> None:
         found.extend(
             registration["registrationId"]
             for registration in update["registrations"]
             if registration["scopeURL"].startswith(phone.base)
         )
 
-    devtools.on("ServiceWorker.workerRegistrationUpdated", note)
+    devtools.on("ServiceWorker.workerRegistrationUpdated", record_registrations)
     devtools.send("ServiceWorker.enable")
     wait_for(phone, lambda: bool(found))
     devtools.send(

@@ -38,18 +38,18 @@ def kills(system: Faulty) -> list[Fault]:
     return [Fault(f"kill {name}", partial(system.system.kill, name)) for name in PROCESSES]
 
 
-def crashes(piece: Piece, name: str, away_seconds: float) -> list[Fault]:
+def crashes(piece: Piece, name: str, unavailable_seconds: float) -> list[Fault]:
     """A crash of broker or database, and its start after a while; and a disk that hangs."""
 
     def crash() -> None:
         piece.kill()
-        time.sleep(away_seconds)
+        time.sleep(unavailable_seconds)
         piece.start()
 
     def bursts() -> None:
         for _ in range(3):
-            piece.pause(away_seconds / 4)
-            time.sleep(away_seconds / 8)
+            piece.pause(unavailable_seconds / 4)
+            time.sleep(unavailable_seconds / 8)
 
     return [Fault(f"{name} killed, away", crash), Fault(f"{name} hangs in bursts", bursts)]
 
@@ -97,8 +97,8 @@ def storm(system: Faulty, draw: random.Random, joins: int) -> Fault:
             time.sleep(draw.uniform(0.2, 1.5))
             system.leave(worker, by)
 
-    told = ", ".join(f"{service} ({hours:+g} h)" for service, hours in order)
-    return Fault(f"workers join and leave: {told}", act)
+    described = ", ".join(f"{service} ({hours:+g} h)" for service, hours in order)
+    return Fault(f"workers join and leave: {described}", act)
 
 
 def poison(system: Faulty) -> Fault:
@@ -129,7 +129,7 @@ def future(system: Faulty) -> Fault:
     return Fault("ticks of the future", act)
 
 
-def stuck_letters(system: Faulty) -> Fault:
+def stuck_dead_letters(system: Faulty) -> Fault:
     """Unreadable messages whose dead letters would be larger than any message may be."""
 
     def act() -> None:

@@ -52,10 +52,10 @@ def test_what_the_topic_cannot_know_is_not_compared(settings: Settings) -> None:
     span = Span(NOON + timedelta(minutes=11), NOON + timedelta(minutes=13), 1)
     steps = [
         Step(
-            told.episode_id, told.sequence, "p1", told.kind, "medium", NOON, told.detected_at,
+            each.episode_id, each.sequence, "p1", each.kind, "medium", NOON, each.detected_at,
             None, {}, "abc",
         )
-        for told in (event(sequence=sequence) for sequence in range(5))
+        for each in (event(sequence=sequence) for sequence in range(5))
     ]  # fmt: skip
     left_out: Counter[str] = Counter()
     kept = list(_ComparedRange(source, Window(), span).within(steps, left_out))

@@ -71,7 +71,7 @@ def checkpoints(settings: Settings) -> dict[int, int]:
     return dict(rows)
 
 
-def letters(settings: Settings, service_name: str, patient: str) -> list[Any]:
+def dead_letters(settings: Settings, service_name: str, patient: str) -> list[Any]:
     """The dead letters of a service about a patient, repetitions too."""
     return [
         r
@@ -100,7 +100,7 @@ def test_uploads_with_unknown_signals_end_nobodys_judging(
         Upload(patient, "d1", at(n), (Measurement(str(n), at(n), {f"glucose{n}": 5.0}),))
         for n in range(5)
     ]
-    beside = [
+    good_uploads = [
         wire.to_message(
             Upload(
                 one.patient_id, one.device_id, one.received_at,
@@ -111,12 +111,12 @@ def test_uploads_with_unknown_signals_end_nobodys_judging(
         )
         for one in heart(FAST, patient=patient, start=60)
     ]  # fmt: skip
-    publisher.publish([*(wire.to_message(one, "test") for one in strange), *beside])
+    publisher.publish([*(wire.to_message(one, "test") for one in strange), *good_uploads])
     with running(service.build(settings), settings) as health:
         eventually(lambda: kinds(settings, patient) == [("heart_rate_high", "opened")], 90)
         assert health.ready()
-        assert health.snapshot().counters["unknown_signals"] >= 5 + len(beside)
-    assert letters(settings, "detectors", patient) == []
+        assert health.snapshot().counters["unknown_signals"] >= 5 + len(good_uploads)
+    assert dead_letters(settings, "detectors", patient) == []
 
 
 def test_what_is_set_aside_is_passed_in_the_checkpoint_and_not_met_again(
@@ -140,10 +140,10 @@ def test_what_is_set_aside_is_passed_in_the_checkpoint_and_not_met_again(
             eventually(lambda: passed(settings), 120)
     assert kinds(settings, patient) == [("heart_rate_high", "opened")]
     reasons = [
-        wire.header(x.headers, "vigil_reason") for x in letters(settings, "detectors", cursed)
+        wire.header(x.headers, "vigil_reason") for x in dead_letters(settings, "detectors", cursed)
     ]
     assert reasons == ["wire.rejected"] * 6, "each once: the second start met none of them"
-    assert len(letters(settings, "detectors", patient)) == 2
+    assert len(dead_letters(settings, "detectors", patient)) == 2
 
 
 def test_a_stream_skip_passes_over_one_message_of_each_kind_of_worker(
@@ -163,16 +163,16 @@ def test_a_stream_skip_passes_over_one_message_of_each_kind_of_worker(
         wrong = vigil("stream", "skip", name, TOPIC, partition, second.offset)
         assert isinstance(wrong.exception, InputError)
         assert f"is at {first.offset}" in str(wrong.exception)
-        assert letters(settings, name, patient) == []
+        assert dead_letters(settings, name, patient) == []
         listed = vigil("stream", "where", name).output
         assert f"{TOPIC} {partition} {first.offset}  next message {first.offset}" in listed
         done = vigil("stream", "skip", name, TOPIC, partition, first.offset)
         assert done.exit_code == 0, done.exception
         assert f"continues at {first.offset + 1}" in done.output
-        (letter,) = letters(settings, name, patient)
-        assert letter.value == messages[3].value
-        assert wire.header(letter.headers, "vigil_reason") == "wire.skipped"
-        assert wire.header(letter.headers, "ce_id") in done.output
+        (dead_letter,) = dead_letters(settings, name, patient)
+        assert dead_letter.value == messages[3].value
+        assert wire.header(dead_letter.headers, "vigil_reason") == "wire.skipped"
+        assert wire.header(dead_letter.headers, "ce_id") in done.output
     taken: list[int] = []
     process = Engine.process
 

@@ -105,9 +105,9 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         assert "would send 2 messages again" in vigil("deadletter", "redrive", *both).output
         assert "sent 2 messages again\n" in vigil("deadletter", "redrive", *both, "--send").output
         eventually(lambda: seen() == 6)
-        letters = list(read_dead_letters(settings))
-        assert len(letters) == 3  # it died once more …
-        every = [one.ident for one in letters]
+        refused_messages = list(read_dead_letters(settings))
+        assert len(refused_messages) == 3  # it died once more …
+        every = [one.ident for one in refused_messages]
         assert "sent 2 messages again\n" in vigil("deadletter", "redrive", *every, "--send").output
         eventually(lambda: seen() == 8)  # … and its two dead letters are one message
         assert stored() == 2
@@ -182,7 +182,9 @@ def test_a_truncated_dead_letter_is_not_sent_again(
     error = vigil("deadletter", "redrive", dead_letter.ident).exception
     assert isinstance(error, InputError)
     assert "only the first 10" in error.message
-    monkeypatch.setattr("vigil.dead_letters.redrive.send_again", lambda _, letters: len(letters))
+    monkeypatch.setattr(
+        "vigil.dead_letters.redrive.send_again", lambda _, refused_messages: len(refused_messages)
+    )
     output = vigil("deadletter", "redrive", "--all").output
     assert "left out: 1 that were kept only in part" in output
 

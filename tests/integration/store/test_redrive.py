@@ -94,10 +94,10 @@ def test_redriven_twice_changes_nothing_of_readings_events_and_alerts(settings: 
         settle(settings)
         before = state(settings)
         assert (len(before["readings"]), before["events"], before["alerts"]) == (120, [], [])
-        letters = list(read_dead_letters(settings))
+        refused_messages = list(read_dead_letters(settings))
         states, messages = [], []
         for _ in range(3):
-            assert send_again(settings, letters) == 2
+            assert send_again(settings, refused_messages) == 2
             settle(settings)
             states.append(state(settings))
             messages.append(

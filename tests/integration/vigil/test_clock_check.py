@@ -55,8 +55,8 @@ def test_what_is_ahead_takes_the_records_time(message: Any) -> None:
 
 
 def test_every_type_that_tells_its_time_is_held() -> None:
-    told = {s for t in topics.TOPICS.values() for s in t.carries if t is not topics.DIRECTORY}
-    assert set(OWN_TIME) == told
+    checked = {s for t in topics.TOPICS.values() for s in t.carries if t is not topics.DIRECTORY}
+    assert set(OWN_TIME) == checked
     entry = DeviceEntry("d", "x")
     assert ClockCheck().correct_time(entry, raw(NOON)) is entry
 
@@ -118,7 +118,7 @@ def _packed(headers: wire.Headers) -> bytes:
     return bytes(out)
 
 
-class Keeper(Recorder):
+class KeepingRecorder(Recorder):
     """Keeps every message that it handles, ticks too."""
 
     def __init__(self, prefix: str, batches: list[Sequence[Received]]):
@@ -137,7 +137,7 @@ def test_on_the_stream_no_message_is_of_the_future(broker: str) -> None:
         session_timeout_ms=6000,
     )  # fmt: skip
     batches: list[Sequence[Received]] = []
-    recorder = Keeper("ahead-", batches)
+    recorder = KeepingRecorder("ahead-", batches)
     now = datetime.now(UTC)
     far = [now + timedelta(hours=3), now.replace(year=2200), now - timedelta(days=900)]
     item = measurement()
@@ -168,7 +168,7 @@ def test_the_broker_stamps_with_its_own_clock(broker: str, request: pytest.Fixtu
         pytest.skip("the broker in memory keeps the producer's timestamp")
     settings = Settings(kafka_bootstrap=broker, partitions=3)
     batches: list[Sequence[Received]] = []
-    recorder = Keeper("stamped-", batches)
+    recorder = KeepingRecorder("stamped-", batches)
     sent = wire.to_message(Upload("stamped-1", "d", NOON, (measurement(),)), "test")
     with closing(Publisher(settings, "test")) as publisher:
         publisher._producer.send(

@@ -217,9 +217,9 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
     original = wire.DeadOriginal(
         b"p1", b"\xff\x00", [("ce_id", b"7"), ("x", None)], "store", reason
     )
-    letter = wire.build_dead_letter("vitals.readings", 2, 41, original)
-    headers = dict(letter.headers)
-    assert (letter.topic, letter.key, letter.value) == (
+    dead_letter = wire.build_dead_letter("vitals.readings", 2, 41, original)
+    headers = dict(dead_letter.headers)
+    assert (dead_letter.topic, dead_letter.key, dead_letter.value) == (
         topics.DEAD_LETTERS.name,
         b"p1",
         b"\xff\x00",
@@ -236,9 +236,9 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
 def test_a_dead_letter_that_is_too_large_is_cut_and_says_so() -> None:
     reason = WireError("?", code="wire.broken_message")
     original = wire.DeadOriginal(None, b"x" * (wire.LARGEST_DEAD_LETTER + 5), [], "store", reason)
-    letter = wire.build_dead_letter("vitals.readings", 0, 0, original)
-    assert len(letter.value) == wire.LARGEST_DEAD_LETTER < topics.LARGEST_MESSAGE
-    assert dict(letter.headers)["vigil_cut"] == str(wire.LARGEST_DEAD_LETTER + 5).encode()
+    dead_letter = wire.build_dead_letter("vitals.readings", 0, 0, original)
+    assert len(dead_letter.value) == wire.LARGEST_DEAD_LETTER < topics.LARGEST_MESSAGE
+    assert dict(dead_letter.headers)["vigil_cut"] == str(wire.LARGEST_DEAD_LETTER + 5).encode()
 
 
 def test_an_upload_is_its_readings() -> None:
