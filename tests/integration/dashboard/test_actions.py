@@ -35,6 +35,7 @@ def episode(board: Board) -> Event:
     ("body", "status", "error"),
     [
         ({"episode_id": "no-such-event", "verb": "acknowledge"}, 404, "no such episode"),
+        ({"event_id": "of-an-older-page", "verb": "acknowledge"}, 404, "no such episode"),
         ({"episode_id": "e", "verb": "comment", "comment": "  "}, 422, "Write something"),
         ({"episode_id": "e", "verb": "discharge"}, 422, "verb"),
         ({"episode_id": "e", "verb": "acknowledge", "actor": "ada"}, 422, "actor"),

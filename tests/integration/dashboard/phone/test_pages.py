@@ -425,6 +425,18 @@ def test_no_other_reply_is_taken(house: House) -> None:
         assert answer.status_code == status, changes
 
 
+def test_a_form_of_a_page_from_before_an_upgrade_finds_its_message(house: House) -> None:
+    house.enrol()
+    stored(house.connection, alert())
+    good = form(house.read(), "ok")
+    older = {**good, "event_id": good["episode_id"]}
+    del older["episode_id"]
+    found = house.browser.post("/phone/replies", data=older)
+    assert found.status_code == house.browser.post("/phone/replies", data=good).status_code
+    older["event_id"] = "another"
+    assert house.browser.post("/phone/replies", data=older).status_code == 404
+
+
 def test_nobody_replies_to_another_patients_message(house: House) -> None:
     patient(house.connection, "p2")
     house.enrol()
