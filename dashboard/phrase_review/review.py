@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
-from dashboard.shell.publishing import publish
 from explain.facts.signature import parse_signature
 from explain.phrasebook.book import find_faults, judge_sentence
 from explain.phrasebook.reviewing import REFUSAL_REASONS
@@ -168,7 +167,7 @@ def _problem(held: Phrase, revision: int, text: str) -> ReviewRejected | None:
 
 
 async def _record(context: WebContext, revisions: Sequence[Phrase]) -> ReviewRecorded:
-    await publish(context, [to_message(each, "dashboard") for each in revisions])
+    await context.publish([to_message(each, "dashboard") for each in revisions])
     return ReviewRecorded(len(revisions), await _is_confirmed(context, revisions))
 
 

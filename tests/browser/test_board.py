@@ -86,7 +86,7 @@ def test_an_alert_appears_by_itself_and_is_acknowledged_by_keyboard(
         running(store_service.build(settings), settings),
         serving([part], settings) as url,
     ):
-        eventually(lambda: part.context.publisher)
+        eventually(lambda: part.context.publisher.trouble is None)
         sign_in(page, url)
         rows = page.locator("#rows > li")
         expect(rows.first).to_contain_text("Ann Lee")

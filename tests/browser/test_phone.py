@@ -78,7 +78,7 @@ class Phone:
 
 @contextmanager
 def at_home(
-    page: Page, database_url: str, publisher: Publisher | None = None, **changes: Any
+    page: Page, database_url: str, *, broker: bool = False, **changes: Any
 ) -> Iterator[Phone]:
     """The page served on its own address, with a database and a patient."""
     port = free_port()
@@ -94,7 +94,7 @@ def at_home(
     settings = Settings(**values)
     with (
         connect(settings, autocommit=True) as connection,
-        serving([PhonePart(settings, publisher)], settings) as base,
+        serving([PhonePart(settings, broker=broker)], settings) as base,
     ):
         patient(connection)
         yield Phone(page, base, settings, connection)
@@ -145,8 +145,14 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
     database_url = settings.database_url.get_secret_value()
     with (
         PushService() as push,
-        closing(Publisher(settings, "dashboard")) as publisher,
-        at_home(page, database_url, publisher, vapid_private_key=secret) as phone,
+        closing(Publisher(settings, "test")) as publisher,
+        at_home(
+            page,
+            database_url,
+            broker=True,
+            kafka_bootstrap=settings.kafka_bootstrap,
+            vapid_private_key=secret,
+        ) as phone,
     ):
         worker_settings = settings.model_copy(
             update={"vapid_private_key": SecretStr(secret), "push_hosts": ("127.0.0.1",)}

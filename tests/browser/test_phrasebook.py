@@ -89,7 +89,7 @@ def test_a_nurse_finds_approves_changes_and_bans_a_sentence_by_keyboard(
     seeded(settings)
     part = build(settings)
     with running(store_service.build(settings), settings), serving([part], settings) as url:
-        eventually(lambda: part.context.publisher)
+        eventually(lambda: part.context.publisher.trouble is None)
         sign_in(page, url, "/board/")
         page.get_by_role("link", name="Phrasebook").click()
         page.get_by_label("Finding").select_option("heart_rate_high")

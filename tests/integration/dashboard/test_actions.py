@@ -81,7 +81,7 @@ def test_an_action_is_on_the_topic_when_it_is_answered(settings: Settings) -> No
         seed.commit()
     part = build(settings)
     with serving([part], settings) as url, httpx.Client(base_url=url, timeout=20) as client:
-        eventually(lambda: part.context.publisher)
+        eventually(lambda: part.context.publisher.trouble is None)
         assert submit_login(client, "kim", PASSWORD).status_code == 303
         body = {"episode_id": event.episode_id, "verb": "comment", "comment": " seen at 12 "}
         answer = client.post("/board/actions", json=body, headers=csrf_of(client))

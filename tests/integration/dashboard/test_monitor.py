@@ -72,7 +72,7 @@ def process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
 async def watching(settings: Settings) -> AsyncIterator[WebContext]:
     """The web process's share: it follows the topic, and has no database."""
     context = WebContext(settings=settings, pool=async_pool(settings), feed=BoardFeed(settings))
-    task = asyncio.create_task(context.monitor.run(lambda: context.publisher))
+    task = asyncio.create_task(context.monitor.run(context.publisher))
     try:
         yield context
     finally:

@@ -303,7 +303,7 @@ def test_reviews_go_to_the_topic_and_come_back(settings: Settings) -> None:
         serving([part], settings) as url,
         httpx.Client(base_url=url, timeout=30, follow_redirects=True) as client,
     ):
-        eventually(lambda: part.context.publisher)
+        eventually(lambda: part.context.publisher.trouble is None)
         submit_login(client, "kim", PASSWORD)
         data = fields(client, ref(DRAFT), ref(SECOND), back="reader=patient", at=1)
         answer = client.post(f"{PATH}/review", data=data)
@@ -349,7 +349,7 @@ def test_where_the_store_is_slow_it_says_so(
         serving([part], settings) as url,
         httpx.Client(base_url=url, timeout=30, follow_redirects=True) as client,
     ):
-        eventually(lambda: part.context.publisher)
+        eventually(lambda: part.context.publisher.trouble is None)
         submit_login(client, "kim", PASSWORD)
         answer = client.post(f"{PATH}/review", data=fields(client, ref(DRAFT)))
         assert "1 sentence is approved. The database does not have it yet" in answer.text

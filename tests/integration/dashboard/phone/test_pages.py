@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -23,7 +22,7 @@ from vigil.contracts import wire
 from vigil.domain import ids
 from vigil.domain.action import Action
 from vigil.domain.alert import Text
-from vigil.kafka.clients import Publisher, open_consumer
+from vigil.kafka.clients import open_consumer
 from vigil.service.settings import Settings
 from vigil.values.clock import utc_now
 from vigil.web.web_push import new_private_key
@@ -348,9 +347,8 @@ def test_a_reply_reaches_the_topic_once_and_the_page_says_only_what_is_true(
     settings: Settings,
 ) -> None:
     with (
-        closing(Publisher(settings, "dashboard")) as publisher,
         connect(settings, autocommit=True) as connection,
-        client(PhonePart(settings, publisher)) as browser,
+        client(PhonePart(settings, broker=True)) as browser,
     ):
         patient(connection)
         browser.post(f"/phone/enrol/{link_for(settings)}")
