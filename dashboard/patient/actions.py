@@ -15,7 +15,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from dashboard.auth.session_lookup import SESSION
 from store.episodes import board
-from vigil.contracts.wire import outgoing
+from vigil.contracts.wire import to_message
 from vigil.domain import ids
 from vigil.domain.action import Action
 from vigil.service.errors import UnavailableError
@@ -64,7 +64,7 @@ async def record_action(context: WebContext, request: ActionRequest) -> JSONResp
         time=now,
         comment=comment,
     )
-    await context.publish([outgoing(action, "dashboard")])
+    await context.publish([to_message(action, "dashboard")])
     return JSONResponse({"action_id": action.action_id}, 202)
 
 

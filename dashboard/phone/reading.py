@@ -133,7 +133,7 @@ class MessagePages:
             time=self._context.clock(),
         )
         try:
-            await self._context.publish([wire.outgoing(action, "dashboard")])
+            await self._context.publish([wire.to_message(action, "dashboard")])
         except UnavailableError as error:
             log.warning("reply not sent", code=error.code, verb=sent.verb)
             return render_page(

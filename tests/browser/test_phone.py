@@ -167,7 +167,7 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
             running(build_store(worker_settings), worker_settings),
         ):
             one = alert()
-            publisher.publish([wire.outgoing(one, "test")])
+            publisher.publish([wire.to_message(one, "test")])
             [message] = push.wait(1)
             deliver_until_shown(phone, message.payload)
             [notification] = notifications(phone)
@@ -186,7 +186,7 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
             assert page.get_by_text(EN.not_seen).is_visible()
             eventually(lambda: replies(phone) == ["need_help"])
             acknowledged = action("acknowledge", one, time=utc_now())
-            publisher.publish([wire.outgoing(acknowledged, "test")])
+            publisher.publish([wire.to_message(acknowledged, "test")])
             eventually(lambda: len(replies(phone, "acknowledge")) == 1)
             look(phone)
             page.get_by_text(EN.seen).wait_for()
@@ -300,9 +300,9 @@ def test_axe_finds_no_fault(
         check()
         phone.enrol()
         check()
-        patient_said = action("need_help", time=utc_now())
+        patient_action = action("need_help", time=utc_now())
         stored(phone.connection, alert(), alert("p1", "shock_index_high", phase="closed"))
-        stored(phone.connection, patient_said)
+        stored(phone.connection, patient_action)
         phone.connection.execute("UPDATE patients SET synthetic = true")
         page.reload()
         page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
@@ -332,14 +332,14 @@ def deliver(phone: Phone, payload: dict[str, Any] | str) -> None:
     devtools = phone.page.context.new_cdp_session(phone.page)
     found: list[str] = []
 
-    def note(update: dict[str, Any]) -> None:
+    def record_registrations(update: dict[str, Any]) -> None:
         found.extend(
             registration["registrationId"]
             for registration in update["registrations"]
             if registration["scopeURL"].startswith(phone.base)
         )
 
-    devtools.on("ServiceWorker.workerRegistrationUpdated", note)
+    devtools.on("ServiceWorker.workerRegistrationUpdated", record_registrations)
     devtools.send("ServiceWorker.enable")
     wait_for(phone, lambda: bool(found))
     devtools.send(

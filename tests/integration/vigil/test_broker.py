@@ -225,6 +225,6 @@ def test_closing_with_the_broker_gone_raises_nothing(tmp_path: Path) -> None:
 def test_what_the_broker_says_has_its_code_and_mend(
     error: type[errors.KafkaError], code: str
 ) -> None:
-    told = broker_unavailable(Settings(kafka_bootstrap="b:1"), error.__name__)
-    assert (told.code, bool(told.how_to_fix)) == (code, True)
-    assert error.__name__ in told.message
+    reported = broker_unavailable(Settings(kafka_bootstrap="b:1"), error.__name__)
+    assert (reported.code, bool(reported.how_to_fix)) == (code, True)
+    assert error.__name__ in reported.message
