@@ -110,13 +110,13 @@ def _either(words: Iterable[str]) -> str:
     return r"(?<![\w'’])(?:" + "|".join(ordered) + r")(?![\w])"
 
 
-def first_letters(letter: str) -> str:
+def initial_characters(initial: str) -> str:
     """All characters that match an ASCII letter when case is ignored.
 
-    >>> first_letters("h")
+    >>> initial_characters("h")
     'hH'
     """
-    return letter.lower() + letter.upper() + _FURTHER_CASES.get(letter.lower(), "")
+    return initial.lower() + initial.upper() + _FURTHER_CASES.get(initial.lower(), "")
 
 
 def _quick(word: str) -> str:
@@ -126,7 +126,7 @@ def _quick(word: str) -> str:
     a letter, it starts to match each of them.
     """
     if _PLAIN_START.match(word):
-        return f"(?-i:[{first_letters(word[0])}]){word[1:]}"
+        return f"(?-i:[{initial_characters(word[0])}]){word[1:]}"
     return word
 
 
@@ -228,23 +228,23 @@ def _topics(
     ]
     entries.sort(key=lambda entry: -len(entry[0]))
     parts = [(word, f"(?P<{topic}__{n}>{word})") for n, (word, topic) in enumerate(entries)]
-    return re.compile(r"(?<![\w'’])(?:" + "|".join(_by_first_letter(parts)) + r")(?![\w])", re.I)
+    return re.compile(r"(?<![\w'’])(?:" + "|".join(_by_initial(parts)) + r")(?![\w])", re.I)
 
 
-def _by_first_letter(parts: list[tuple[str, str]]) -> Iterator[str]:
+def _by_initial(parts: list[tuple[str, str]]) -> Iterator[str]:
     """Alternatives, those that begin with one letter under that letter, in the order given.
 
     The order between different letters does not matter: at one place only one can match. A word
     that begins with no plain letter keeps its place, and the letters begin anew after it.
     """
-    letters: dict[str, list[str]] = {}
+    by_initial: dict[str, list[str]] = {}
     for word, part in [*parts, ("", "")]:
         if _PLAIN_START.match(word):
-            letters.setdefault(word[0].lower(), []).append(part)
+            by_initial.setdefault(word[0].lower(), []).append(part)
             continue
-        for letter, listed in letters.items():
-            yield f"(?=(?-i:[{first_letters(letter)}]))(?:{'|'.join(listed)})"
-        letters.clear()
+        for initial, listed in by_initial.items():
+            yield f"(?=(?-i:[{initial_characters(initial)}]))(?:{'|'.join(listed)})"
+        by_initial.clear()
         if part:
             yield part
 

@@ -52,8 +52,8 @@ def grade(text: str) -> float:
 
 def language(candidate: Candidate) -> bool:
     """Letters of another script or, in *what we saw*, too many words that it does not have."""
-    letters = set(candidate.bare).difference(MARKS)
-    if any(letter.isalpha() and not letter.isascii() for letter in letters):
+    characters = set(candidate.bare).difference(MARKS)
+    if any(c.isalpha() and not c.isascii() for c in characters):
         return True
     if candidate.part != "seen":
         return False

@@ -9,14 +9,14 @@ import sys
 import pytest
 
 from explain import tables
-from explain.verifier.lexicon import _topics, compile_words, first_letters
+from explain.verifier.lexicon import _topics, compile_words, initial_characters
 
 
 def test_a_first_letter_is_all_that_matches_it_when_case_is_ignored() -> None:
     characters = "".join(map(chr, range(sys.maxunicode + 1)))
-    for letter in string.ascii_letters:
-        matching = re.findall(letter, characters, re.IGNORECASE)
-        assert sorted(first_letters(letter)) == sorted(matching)
+    for initial in string.ascii_letters:
+        matching = re.findall(initial, characters, re.IGNORECASE)
+        assert sorted(initial_characters(initial)) == sorted(matching)
 
 
 @pytest.mark.parametrize("word", ["as?", "a|b", "a(?:c|d)|b", "a+", r"\w+ed", "[ab]c", "a{2}"])
