@@ -143,6 +143,7 @@ def test_a_faulty_wrist_sensor_and_a_healthy_effort_make_no_clinical_event(name:
     assert len(new) <= places / 100, new
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pressure", [(205.0, 125.0), (230.0, 90.0), (170.0, 140.0)])
 def test_one_odd_pressure_between_normal_ones_makes_no_clinical_event(
     pressure: tuple[float, float],
