@@ -125,13 +125,7 @@ class Faulty:
         """
         eventually(self._all_there, PATIENCE_SECONDS)
         until = oracle.ends_of_all(self.settings)
-
-        def nobody_lags() -> bool:
-            behind = oracle.lag(self.settings, until)
-            assert not behind, f"messages not committed: {behind}"
-            return True
-
-        eventually(nobody_lags, PATIENCE_SECONDS)
+        oracle.wait_for_no_lag(self.settings, until, PATIENCE_SECONDS)
 
     def _all_there(self) -> bool:
         """A cheap look: how many rows there are and are not yet."""
@@ -198,21 +192,27 @@ def assert_same(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> None:
 
 
 @contextmanager
-def faulty(kind: str) -> Iterator[Faulty]:
-    """A system on a broker of this kind (``tansu``, ``kafka``), up; taken down at the end."""
+def faulty(kind: str, *, proxied: bool = True) -> Iterator[Faulty]:
+    """A system on a broker of this kind (``tansu``, ``kafka``), up; taken down at the end.
+
+    Args:
+        proxied: False: its network cannot be broken, and passes no proxy in the test's process.
+    """
     with ExitStack() as stack:
         folder = stack.enter_context(open_folder())
         doorbell = stack.enter_context(Doorbell())
         to_broker = stack.enter_context(Proxy(free_port()))
         disk = stack.enter_context(_disk(folder / "disk"))
-        broker = stack.enter_context(standing(_broker(kind, disk, to_broker)))
+        front = to_broker.port if proxied else to_broker.to_port
+        broker = stack.enter_context(standing(_broker(kind, disk, to_broker.to_port, front)))
         log = folder / "postgres.log"
         database = stack.enter_context(standing(parts.postgres(disk / "postgres"), log))
         port = urlsplit(database.part.address).port or 0
         to_database = stack.enter_context(Proxy(port))
-        behind = database.part.address.replace(f":{port}/", f":{to_database.port}/")
+        to = to_database.port if proxied else port
+        behind = database.part.address.replace(f":{port}/", f":{to}/")
         settings = Settings(
-            demo=True, kafka_bootstrap=f"{HOST}:{to_broker.port}", partitions=3,
+            demo=True, kafka_bootstrap=f"{HOST}:{front}", partitions=3,
             database_url=database.part.address, session_timeout_ms=3000, log_level="ERROR",
         )  # fmt: skip
         given = {
@@ -241,8 +241,8 @@ def _disk(folder: Path) -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def _broker(kind: str, folder: Path, network: Proxy) -> parts.Part:
+def _broker(kind: str, folder: Path, port: int, advertised: int) -> parts.Part:
     if kind == "tansu":
-        return parts.tansu(network.to_port, network.port)
+        return parts.tansu(port, advertised)
     assert KAFKA_HOME
-    return parts.kafka(Path(KAFKA_HOME), folder / "kafka", network.to_port, network.port)
+    return parts.kafka(Path(KAFKA_HOME), folder / "kafka", port, advertised)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
+from kafka import TopicPartition
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from detectors.configuration import loading as config
@@ -21,6 +24,7 @@ from history import offline_replay
 from notify.planning import policy
 from store.readings import keys as reading_keys
 from store.service import Store
+from tests.support.running import eventually
 from tests.support.streaming import ends, read_all
 from vigil.contracts import topics, wire
 from vigil.contracts.clock_check import ClockCheck
@@ -29,7 +33,7 @@ from vigil.domain.episode import Event
 from vigil.domain.kinds import Priority
 from vigil.domain.reading import Tick, Upload
 from vigil.domain.signals import NAMES
-from vigil.kafka.clients import open_consumer
+from vigil.kafka.clients import open_admin
 from vigil.service.errors import WireError
 from vigil.service.settings import Settings
 
@@ -85,24 +89,42 @@ def readings_of(uploads: Iterable[Upload]) -> dict[Moment, dict[str, float]]:
 def of_log(settings: Settings) -> Outcome:
     """What follows from the log of readings as it stands: its repetitions, its ticks and all.
 
-    One engine a partition, in this process, in order of offset and never interrupted. What cannot
-    be read is left out, as the workers do.
+    What cannot be read is left out, as the workers do.
+    """
+
+    def decoded() -> Iterator[tuple[int, Any, wire.Carried]]:
+        for record in sorted(read_all(settings, topics.READINGS.name), key=lambda r: r.offset):
+            with suppress(WireError):
+                message = wire.decode(record.topic, record.value, record.headers)
+                yield record.partition, record, message
+
+    return of_messages(decoded(), settings)
+
+
+def of_messages(
+    found: Iterable[tuple[int, Any, wire.Carried]],
+    settings: Settings,
+    people: Container[str] | None = None,
+) -> Outcome:
+    """What follows from the messages of the readings' topic.
+
+    One engine a partition, in this process, in order of offset and never interrupted.
+
+    Args:
+        found: partition, record and message of each, in order of offset.
+        people: whose uploads are handled; None: everybody's.
     """
     engines: dict[int, Engine] = {}
     uploads: list[Upload] = []
     events: list[Event] = []
     stamps = ClockCheck()
     detection = config.load(settings.detection_config)
-    for record in sorted(read_all(settings, topics.READINGS.name), key=lambda r: r.offset):
-        try:
-            message = wire.decode(record.topic, record.value, record.headers)
-        except WireError:
-            continue
-        message = stamps.correct_time(message, record)
-        engine = engines.setdefault(record.partition, Engine(detection))
+    for partition, record, decoded in found:
+        message = stamps.correct_time(decoded, record)
+        engine = engines.setdefault(partition, Engine(detection))
         if isinstance(message, Tick):
             events += engine.tick(message.time)
-        elif isinstance(message, Upload):
+        elif isinstance(message, Upload) and (people is None or message.patient_id in people):
             uploads.append(message)
             events += engine.process(message)
     return _outcome(readings_of(uploads), events, settings)
@@ -143,6 +165,21 @@ def stored(url: str) -> Outcome:
         )
 
 
+def count_stored(url: str, people: Collection[str]) -> list[int]:
+    """How many readings, events and alerts of these people the database holds."""
+    with psycopg.connect(url) as connection:
+        return [
+            row[0]
+            for table in ("readings", "events", "alerts")
+            for row in connection.execute(
+                sql.SQL("SELECT count(*) FROM {} WHERE patient_id = ANY(%s)").format(
+                    sql.Identifier(table)
+                ),
+                (sorted(people),),
+            )
+        ]
+
+
 def _reading(row: Mapping[str, Any]) -> tuple[Moment, dict[str, float]]:
     reading_id = reading_keys.join_id(row["reading_key"], row["reading_id"])
     values = {name: row[name] for name in NAMES if row[name] is not None}
@@ -172,12 +209,14 @@ def steps_on(settings: Settings, topic: str) -> Iterator[tuple[Step, Any]]:
             message: Any = wire.decode(topic, record.value, record.headers)
         except WireError:
             continue
-        is_event = isinstance(message, Event)
-        key = (
-            (message.episode_id, message.sequence) if is_event
-            else (message.alert_id, message.revision)
-        )  # fmt: skip
-        yield key, message
+        yield step_of(message), message
+
+
+def step_of(message: Event | Alert) -> Step:
+    """What an event or an alert is known by."""
+    if isinstance(message, Event):
+        return message.episode_id, message.sequence
+    return message.alert_id, message.revision
 
 
 def differences(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> dict[str, list[Any]]:
@@ -190,24 +229,33 @@ def differences(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> dict[s
     return {what: keys for what, keys in told.items() if keys}
 
 
-def lag(settings: Settings, until: Mapping[str, Mapping[Any, int]]) -> dict[str, int]:
-    """Messages before ``until`` that a service has not committed yet, where there are any."""
-    behind: dict[str, int] = {}
-    for service, names in READERS.items():
-        consumer = open_consumer(settings, f"vigil-{service}")
-        try:
-            for place, end in (pair for name in names for pair in until[name].items()):
-                done = consumer.committed(place, timeout_ms=5000) or 0
-                if done < end:
-                    behind[f"{service} on {place.topic}/{place.partition}"] = end - done
-        finally:
-            consumer.close(autocommit=False)
-    return behind
+def wait_for_no_lag(
+    settings: Settings, until: Mapping[TopicPartition, int], seconds: float
+) -> None:
+    """Return once each service has committed everything before ``until`` that it reads."""
+    wanted = {
+        f"vigil-{service}": [place for place in until if place.topic in names]
+        for service, names in READERS.items()
+    }
+
+    def nobody_lags() -> bool:
+        behind = {
+            f"{group} on {place.topic}/{place.partition}": until[place] - done
+            for group, offsets in admin.list_group_offsets(wanted).items()
+            for place, at in offsets.items()
+            if (done := max(at.offset, 0)) < until[place]
+        }
+        assert not behind, f"messages not committed: {behind}"
+        return True
+
+    with open_admin(settings) as admin:
+        eventually(nobody_lags, seconds)
 
 
-def ends_of_all(settings: Settings) -> dict[str, dict[Any, int]]:
-    """Where each topic that anybody reads as a group ends now."""
-    return {name: ends(settings, name) for name in {n for names in READERS.values() for n in names}}
+def ends_of_all(settings: Settings) -> dict[TopicPartition, int]:
+    """Where each partition of a topic that anybody reads as a group ends now."""
+    names = {name for names in READERS.values() for name in names}
+    return {place: end for name in names for place, end in ends(settings, name).items()}
 
 
 def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
