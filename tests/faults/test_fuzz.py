@@ -10,7 +10,7 @@ import os
 import pytest
 
 from tests.conftest import BROKERS
-from tests.support import fuzzed
+from tests.support import fuzzed, oracle
 from tests.support.faulty import PROCESSES, faulty
 from tests.support.feeding import people
 from tests.support.fuzzing import Fuzzer
@@ -39,7 +39,7 @@ def test_good_messages_are_handled_as_if_the_others_were_not_there(kind: str) ->
     patients = {upload.patient_id for upload in uploads}
     with (
         faulty(kind, proxied=False) as system,
-        reading_log(system.settings, *fuzzed.READ_TOPICS) as log,
+        reading_log(system.settings, *oracle.READ_TOPICS) as log,
     ):
         pids = {name: system.system.pid_of(name) for name in PROCESSES}
         used = fuzzed.between(system, uploads, Fuzzer(SEED, utc_now()), MESSAGES)

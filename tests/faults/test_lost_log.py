@@ -24,7 +24,9 @@ from tests.support.feeding import START
 from tests.support.oracle import Outcome
 from tests.support.processes import open_folder
 from tests.support.running import eventually
+from tests.support.topic_log import reading_log
 from tests.support.whole import Whole, whole
+from vigil.contracts import topics
 from vigil.domain.alert import Alert
 from vigil.domain.episode import Event
 from vigil.domain.reading import Upload
@@ -58,7 +60,8 @@ def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again() -> 
         told = {episode_id for episode_id, _ in expected.events}
         _assert_kept(expected, found, told)
         settings = Settings(kafka_bootstrap=system.environment()["VIGIL_KAFKA_BOOTSTRAP"])
-        assert oracle.letters(settings) == {}
+        with reading_log(settings, topics.DEADLETTER.name) as log:
+            assert oracle.letters(log) == {}
         assert not _is_told(folder, " partitions, and ")
 
 

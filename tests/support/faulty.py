@@ -30,6 +30,7 @@ from tests.support.piece import Piece, standing
 from tests.support.processes import end, open_folder
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
+from tests.support.topic_log import TopicLog, reading_log
 from tests.support.whole import BESIDE, Whole, whole
 from vigil.contracts import topics
 from vigil.domain.reading import Upload
@@ -118,14 +119,17 @@ class Faulty:
         while self._extra:
             self.leave(self._extra[-1], signal.SIGTERM)
 
-    def settle(self) -> None:
-        """Return once everything sent is handled: stored, and nobody lags.
+    def settle_and_check(self) -> None:
+        """Return once everything sent is handled: stored, nobody lags, and all is as it must be.
 
         Fails with what is missing if that takes too long.
         """
         eventually(self._all_there, PATIENCE_SECONDS)
-        until = oracle.ends_of_all(self.settings)
-        oracle.wait_for_no_lag(self.settings, until, PATIENCE_SECONDS)
+        with reading_log(self.settings, *oracle.READ_TOPICS, topics.DEADLETTER.name) as log:
+            oracle.wait_for_no_lag(self.settings, log.ends(), PATIENCE_SECONDS)
+            database = oracle.stored(self._url())
+            log.read()
+        self._check(database, log)
 
     def _all_there(self) -> bool:
         """A cheap look: how many rows there are and are not yet."""
@@ -139,15 +143,19 @@ class Faulty:
         assert not behind, f"readings, events, alerts: {row} of {wanted}"
         return True
 
-    def check(self) -> None:
+    def _check(self, database: Outcome, log: TopicLog) -> None:
         """Everything is there once, with the content that it has without faults."""
-        database = oracle.stored(self._url())
-        log = oracle.of_log(self.settings)
+        by_log = oracle.of_log(log, self.settings)
         assert_same(self.expected.readings | self.accepted, database.readings)
-        assert_same(log.readings, database.readings)
-        self._check_against(database, log)
-        self._check_against(database, oracle.with_silence(self.expected, log))
-        self._check_letters()
+        assert_same(by_log.readings, database.readings)
+        events = oracle.on_topic(log, topics.EVENTS.name)
+        alerts = oracle.on_topic(log, topics.ALERTS.name)
+        for expected in (by_log, oracle.with_silence(self.expected, by_log)):
+            assert_same(expected.events, database.events)
+            assert_same(expected.alerts, database.alerts)
+            assert_same(expected.events, events)
+            assert_same(expected.alerts, alerts)
+        self._check_letters(log)
         self._check_pages(database)
         self._check_logs({patient for patient, _, _ in database.readings})
 
@@ -158,17 +166,9 @@ class Faulty:
         found = oracle.named(patients, logs)
         assert not found, f"patients named in logs: {found}"
 
-    def _check_against(self, database: Outcome, expected: Outcome) -> None:
-        """What follows from readings, in the tables and on the topics."""
-        assert_same(expected.events, database.events)
-        assert_same(expected.alerts, database.alerts)
-        assert_same(expected.events, oracle.on_topic(self.settings, topics.EVENTS.name))
-        assert_same(expected.alerts, oracle.on_topic(self.settings, topics.ALERTS.name))
-
-    def _check_letters(self) -> None:
+    def _check_letters(self, log: TopicLog) -> None:
         names = (topics.READINGS.name, topics.EVENTS.name, topics.ALERTS.name, topics.ACTIONS.name)
-        expected = oracle.letters_of(self.settings, names)
-        assert_same(expected, oracle.letters(self.settings))
+        assert_same(oracle.letters_of(log, names), oracle.letters(log))
 
     def _check_pages(self, database: Outcome) -> None:
         """Each page was planned once; one sent again was claimed by a worker that died."""

@@ -23,7 +23,7 @@ from tests.support.raw_records import nulls
 from tests.support.running import eventually
 from tests.support.schedule import say
 from tests.support.streaming import read_all
-from tests.support.topic_log import Placed, TopicLog, reading_log
+from tests.support.topic_log import TopicLog, reading_log
 from vigil.contracts import topics, wire
 from vigil.domain.reading import Upload
 from vigil.kafka.clients import Publisher
@@ -31,8 +31,6 @@ from vigil.service.errors import WireError
 from vigil.service.health import is_ready
 from vigil.service.settings import Settings
 
-READ_TOPICS = sorted({name for names in READERS.values() for name in names})
-"""Every topic that anybody reads as a group."""
 CHUNK = 5_000
 """Messages sent at once."""
 FAILED = "failed on this message"
@@ -118,11 +116,7 @@ def check_the_good(system: Faulty, log: TopicLog, people: set[str]) -> None:
     """Everything about these people is there once, as it is where nothing else is on the topics."""
     database = of(oracle.stored(system.database.part.address), people)
     log.read()
-    messages = (
-        (placed.partition, placed.record, message)
-        for placed, message in _decoded(log, topics.READINGS.name)
-    )
-    by_log = oracle.of_messages(messages, system.settings, people)
+    by_log = oracle.of_log(log, system.settings, people)
     expected = oracle.with_silence(system.expected, by_log)
     assert_same(expected.readings, database.readings)
     assert_same(expected.events, database.events)
@@ -134,24 +128,8 @@ def check_the_good(system: Faulty, log: TopicLog, people: set[str]) -> None:
 
 def _steps_on(log: TopicLog, topic: str, people: set[str]) -> dict[oracle.Step, Any]:
     """The events or alerts of these people on a topic."""
-    messages: Iterator[Any] = (message for _, message in _decoded(log, topic))
+    messages: Iterator[Any] = (message for _, message in log.messages(topic))
     return {oracle.step_of(m): m for m in messages if m.patient_id in people}
-
-
-def _decoded(log: TopicLog, topic: str) -> Iterator[tuple[Placed, wire.Carried]]:
-    """What of a topic can be decoded, in order of offset."""
-    for placed in sorted(log.of(topic), key=lambda placed: placed.record.offset):
-        if not isinstance(message := _decode(placed), WireError):
-            yield placed, message
-
-
-def _decode(placed: Placed) -> wire.Carried | WireError:
-    """The message of a record, or why it cannot be decoded."""
-    record = placed.record
-    try:
-        return wire.decode_typed(placed.topic, record.header("ce_type"), record.value)
-    except WireError as error:
-        return error
 
 
 def paged(system: Faulty, people: set[str]) -> set[tuple[str, int]]:
@@ -170,7 +148,6 @@ def letters(settings: Settings) -> dict[tuple[str, str], Letter]:
     """Service and origin → its letter. What a stranger wrote to the topic is not among them."""
     found: dict[tuple[str, str], Letter] = {}
     with reading_log(settings, topics.DEADLETTER.name) as log:
-        log.read()
         for placed in log.of(topics.DEADLETTER.name):
             header = placed.record.header
             origin, service = header("vigil_origin"), header("ce_source").rpartition("/")[2]
@@ -191,11 +168,11 @@ def check_the_others(
     kept, told = letters(system.settings), Counter[tuple[str, str, str]]()
     log.read()
     good = {person.encode() for person in people}
-    for topic in READ_TOPICS:
+    for topic in oracle.READ_TOPICS:
         for placed in log.of(topic):
             if placed.record.key in good:
                 continue
-            decoded = _decode(placed)
+            decoded = placed.decode()
             expected = decoded.code if isinstance(decoded, WireError) else ""
             for service in (s for s, read in READERS.items() if topic in read):
                 letter = kept.pop((service, placed.origin), None)

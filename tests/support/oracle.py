@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +24,7 @@ from notify.planning import policy
 from store.readings import keys as reading_keys
 from store.service import Store
 from tests.support.running import eventually
-from tests.support.streaming import ends, read_all
+from tests.support.topic_log import TopicLog
 from vigil.contracts import topics, wire
 from vigil.contracts.clock_check import ClockCheck
 from vigil.domain.alert import Alert
@@ -49,6 +48,8 @@ READERS: Mapping[str, tuple[str, ...]] = {
     "notify": (topics.ALERTS.name, topics.ACTIONS.name),
 }
 """Service → the topics that it reads as a group."""
+READ_TOPICS = tuple(sorted({name for names in READERS.values() for name in names}))
+"""Every topic that anybody reads as a group."""
 
 
 def named(patients: Iterable[str], logs: Iterable[Path]) -> dict[str, list[str]]:
@@ -86,32 +87,13 @@ def readings_of(uploads: Iterable[Upload]) -> dict[Moment, dict[str, float]]:
     }
 
 
-def of_log(settings: Settings) -> Outcome:
+def of_log(log: TopicLog, settings: Settings, people: Container[str] | None = None) -> Outcome:
     """What follows from the log of readings as it stands: its repetitions, its ticks and all.
 
-    What cannot be read is left out, as the workers do.
-    """
-
-    def decoded() -> Iterator[tuple[int, Any, wire.Carried]]:
-        for record in sorted(read_all(settings, topics.READINGS.name), key=lambda r: r.offset):
-            with suppress(WireError):
-                message = wire.decode(record.topic, record.value, record.headers)
-                yield record.partition, record, message
-
-    return of_messages(decoded(), settings)
-
-
-def of_messages(
-    found: Iterable[tuple[int, Any, wire.Carried]],
-    settings: Settings,
-    people: Container[str] | None = None,
-) -> Outcome:
-    """What follows from the messages of the readings' topic.
-
-    One engine a partition, in this process, in order of offset and never interrupted.
+    One engine a partition, in this process, in order of offset and never interrupted. What cannot
+    be read is left out, as the workers do.
 
     Args:
-        found: partition, record and message of each, in order of offset.
         people: whose uploads are handled; None: everybody's.
     """
     engines: dict[int, Engine] = {}
@@ -119,9 +101,9 @@ def of_messages(
     events: list[Event] = []
     stamps = ClockCheck()
     detection = config.load(settings.detection_config)
-    for partition, record, decoded in found:
-        message = stamps.correct_time(decoded, record)
-        engine = engines.setdefault(partition, Engine(detection))
+    for placed, decoded in log.messages(topics.READINGS.name):
+        message = stamps.correct_time(decoded, placed.record)
+        engine = engines.setdefault(placed.partition, Engine(detection))
         if isinstance(message, Tick):
             events += engine.tick(message.time)
         elif isinstance(message, Upload) and (people is None or message.patient_id in people):
@@ -194,22 +176,14 @@ def _once(rows: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
     return found
 
 
-def on_topic(settings: Settings, topic: str) -> dict[Step, Any]:
+def on_topic(log: TopicLog, topic: str) -> dict[Step, Any]:
     """The events or alerts of a topic. One that comes again must come the same; poison is left."""
     found: dict[Step, Any] = {}
-    for key, message in steps_on(settings, topic):
+    for _, decoded in log.messages(topic):
+        message: Any = decoded
+        key = step_of(message)
         assert found.setdefault(key, message) == message, f"{topic}: {key} with two contents"
     return found
-
-
-def steps_on(settings: Settings, topic: str) -> Iterator[tuple[Step, Any]]:
-    """Each event or alert of a topic that can be read, in order, and what it is known by."""
-    for record in read_all(settings, topic):
-        try:
-            message: Any = wire.decode(topic, record.value, record.headers)
-        except WireError:
-            continue
-        yield step_of(message), message
 
 
 def step_of(message: Event | Alert) -> Step:
@@ -252,12 +226,6 @@ def wait_for_no_lag(
         eventually(nobody_lags, seconds)
 
 
-def ends_of_all(settings: Settings) -> dict[TopicPartition, int]:
-    """Where each partition of a topic that anybody reads as a group ends now."""
-    names = {name for names in READERS.values() for name in names}
-    return {place: end for name in names for place, end in ends(settings, name).items()}
-
-
 def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
     """Whom on-call staff are told of: alert and sequence, by the rules of ``docs/notification``."""
     told: dict[str, Priority] = {}
@@ -270,25 +238,23 @@ def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
     return paged
 
 
-def letters(settings: Settings) -> dict[tuple[str, str], Any]:
+def letters(log: TopicLog) -> dict[tuple[str, str], Any]:
     """Dead letters by the service that wrote them and the place that each came from."""
     found: dict[tuple[str, str], Any] = {}
-    for record in read_all(settings, topics.DEADLETTER.name):
-        origin = wire.header(record.headers, "vigil_origin")
-        service = wire.header(record.headers, "ce_source").rpartition("/")[2]
-        found[service, origin] = record.value
+    for placed in log.of(topics.DEADLETTER.name):
+        origin = placed.record.header("vigil_origin")
+        service = placed.record.header("ce_source").rpartition("/")[2]
+        found[service, origin] = placed.record.value
     return found
 
 
-def letters_of(settings: Settings, names: Sequence[str]) -> dict[tuple[str, str], Any]:
+def letters_of(log: TopicLog, names: Sequence[str]) -> dict[tuple[str, str], Any]:
     """The letters that follow from what on these topics cannot be read, one a reading service."""
     expected: dict[tuple[str, str], Any] = {}
     for name in names:
-        for record in read_all(settings, name):
-            try:
-                wire.decode(name, record.value, record.headers)
-            except WireError:
-                origin = f"{name}/{record.partition}/{record.offset}"
+        for placed in log.of(name):
+            if isinstance(placed.decode(), WireError):
+                value = (placed.record.value or b"")[: wire.LARGEST_DEAD_LETTER]
                 for service in (s for s, read in READERS.items() if name in read):
-                    expected[service, origin] = (record.value or b"")[: wire.LARGEST_DEAD_LETTER]
+                    expected[service, placed.origin] = value
     return expected

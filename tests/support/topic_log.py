@@ -17,10 +17,11 @@ from kafka import TopicPartition
 
 from tests.support.running import eventually
 from tests.support.streaming import LOOKS
-from vigil.contracts import topics
+from vigil.contracts import topics, wire
 from vigil.kafka import records
 from vigil.kafka.clients import open_consumer
 from vigil.kafka.records import Record
+from vigil.service.errors import WireError
 from vigil.service.settings import Settings
 
 
@@ -36,6 +37,13 @@ class Placed:
     def origin(self) -> str:
         """As a dead letter names it."""
         return f"{self.topic}/{self.partition}/{self.record.offset}"
+
+    def decode(self) -> wire.Carried | WireError:
+        """The message, or why it cannot be decoded."""
+        try:
+            return wire.decode_typed(self.topic, self.record.header("ce_type"), self.record.value)
+        except WireError as error:
+            return error
 
 
 class TopicLog:
@@ -78,6 +86,13 @@ class TopicLog:
         """What was read of a topic; each partition's records in order."""
         return self._found[topic]
 
+    def messages(self, topic: str) -> Iterator[tuple[Placed, wire.Carried]]:
+        """What of a topic can be decoded, in order of offset; the rest is left out."""
+        for placed in sorted(self._found[topic], key=lambda placed: placed.record.offset):
+            message = placed.decode()
+            if not isinstance(message, WireError):
+                yield placed, message
+
     def ends(self) -> dict[TopicPartition, int]:
         """The offset behind the last record that was read of each partition."""
         return dict(self._ends)
@@ -85,7 +100,7 @@ class TopicLog:
 
 @contextmanager
 def reading_log(settings: Settings, *names: str) -> Iterator[TopicLog]:
-    """A log of these topics of which nothing is read yet."""
+    """A log of these topics, read as far as they go now."""
     consumer = open_consumer(settings, None)
     try:
         records.attach(consumer)
@@ -93,6 +108,8 @@ def reading_log(settings: Settings, *names: str) -> Iterator[TopicLog]:
         places = [TopicPartition(name, n) for name, numbers in found.items() for n in numbers]
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
-        yield TopicLog(consumer, places)
+        log = TopicLog(consumer, places)
+        log.read()
+        yield log
     finally:
         consumer.close(autocommit=False)
