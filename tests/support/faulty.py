@@ -124,24 +124,14 @@ class Faulty:
 
         Fails with what is missing if that takes too long.
         """
-        eventually(self._all_there, PATIENCE_SECONDS)
+        readings, events, alerts = self.expected.counts()
+        wanted = (readings + len(self.accepted), events, alerts)
+        oracle.wait_until_stored(self._url(), wanted, PATIENCE_SECONDS)
         with reading_log(self.settings, *oracle.READ_TOPICS, topics.DEADLETTER.name) as log:
             oracle.wait_for_no_lag(self.settings, log.ends(), PATIENCE_SECONDS)
             database = oracle.stored(self._url())
             log.read()
         self._check(database, log)
-
-    def _all_there(self) -> bool:
-        """A cheap look: how many rows there are and are not yet."""
-        wanted = (len(self.expected.readings) + len(self.accepted),
-                  len(self.expected.events), len(self.expected.alerts))  # fmt: skip
-        query = "SELECT (SELECT count(*) FROM readings), (SELECT count(*) FROM events),"
-        with psycopg.connect(self._url()) as connection:
-            row = connection.execute(f"{query} (SELECT count(*) FROM alerts)").fetchone()
-        assert row is not None
-        behind = any(have < want for have, want in zip(row, wanted, strict=True))
-        assert not behind, f"readings, events, alerts: {row} of {wanted}"
-        return True
 
     def _check(self, database: Outcome, log: TopicLog) -> None:
         """Everything is there once, with the content that it has without faults."""

@@ -91,14 +91,8 @@ def memory(system: Faulty) -> dict[str, int]:
 
 def settle(system: Faulty, log: TopicLog, people: set[str]) -> None:
     """Return once everything is handled: good readings stored, told and paged, and nobody lags."""
-    url, wanted = system.database.part.address, [len(part) for part in system.expected]
-
-    def all_there() -> bool:
-        have = oracle.count_stored(url, people)
-        assert all(h >= w for h, w in zip(have, wanted, strict=True)), f"{have} of {wanted}"
-        return True
-
-    eventually(all_there, 4 * PATIENCE_SECONDS)
+    url, wanted = system.database.part.address, system.expected.counts()
+    oracle.wait_until_stored(url, wanted, 4 * PATIENCE_SECONDS, people)
     log.read()
     oracle.wait_for_no_lag(system.settings, log.ends(), 4 * PATIENCE_SECONDS)
 

@@ -70,6 +70,10 @@ class Outcome(NamedTuple):
     events: dict[Step, Event]
     alerts: dict[Step, Alert]
 
+    def counts(self) -> list[int]:
+        """How many there are of each."""
+        return [len(part) for part in self]
+
 
 def without_faults(uploads: Iterable[Upload], settings: Settings) -> Outcome:
     """What ``vigil replay --offline`` makes of the same uploads."""
@@ -147,19 +151,28 @@ def stored(url: str) -> Outcome:
         )
 
 
-def count_stored(url: str, people: Collection[str]) -> list[int]:
-    """How many readings, events and alerts of these people the database holds."""
-    with psycopg.connect(url) as connection:
-        return [
-            row[0]
-            for table in ("readings", "events", "alerts")
-            for row in connection.execute(
-                sql.SQL("SELECT count(*) FROM {} WHERE patient_id = ANY(%s)").format(
-                    sql.Identifier(table)
-                ),
-                (sorted(people),),
-            )
-        ]
+def wait_until_stored(
+    url: str, wanted: Sequence[int], seconds: float, people: Collection[str] | None = None
+) -> None:
+    """Return once the database holds so many readings, events and alerts, or more.
+
+    Args:
+        people: whose are counted; None: everybody's.
+    """
+    query = sql.SQL(
+        "SELECT count(*) FROM {} WHERE %(people)s::text[] IS NULL OR patient_id = ANY(%(people)s)"
+    )
+    tables = [query.format(sql.Identifier(name)) for name in ("readings", "events", "alerts")]
+    given = {"people": None if people is None else sorted(people)}
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def all_there() -> bool:
+            have = [row[0] for table in tables for row in connection.execute(table, given)]
+            behind = any(h < w for h, w in zip(have, wanted, strict=True))
+            assert not behind, f"readings, events, alerts: {have} of {wanted}"
+            return True
+
+        eventually(all_there, seconds)
 
 
 def _reading(row: Mapping[str, Any]) -> tuple[Moment, dict[str, float]]:
