@@ -17,7 +17,7 @@ import httpx
 import psycopg
 import pytest
 
-from local.revival import PAUSE
+from local.restarter import PAUSE
 from store.database.connections import connect
 from store.people import patients
 from tests.support.disks import fill, small_disk

@@ -31,14 +31,14 @@ from tests.support.processes import end, open_folder
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
 from tests.support.topic_log import TopicLog, reading_log
-from tests.support.whole import BESIDE, Whole, whole
+from tests.support.whole import BACKGROUND_OUTPUT, Whole, whole
 from vigil.contracts import topics
 from vigil.domain.reading import Upload
 from vigil.service.settings import Settings
 
 WEB = "ingest dashboard"
 PROCESSES = ("detectors", "store", "explain", "notify", WEB)
-PATIENCE_SECONDS = 90.0
+TIMEOUT_SECONDS = 90.0
 """How long a system may take to be done with everything once nothing is broken any more."""
 READY_SECONDS = 180.0
 """How long a worker may take to start while others do, on a busy machine."""
@@ -126,9 +126,9 @@ class Faulty:
         """
         readings, events, alerts = self.expected.counts()
         wanted = (readings + len(self.accepted), events, alerts)
-        oracle.wait_until_stored(self._url(), wanted, PATIENCE_SECONDS)
-        with reading_log(self.settings, *oracle.READ_TOPICS, topics.DEADLETTER.name) as log:
-            oracle.wait_for_no_lag(self.settings, log.ends(), PATIENCE_SECONDS)
+        oracle.wait_until_stored(self._url(), wanted, TIMEOUT_SECONDS)
+        with reading_log(self.settings, *oracle.READ_TOPICS, topics.DEAD_LETTERS.name) as log:
+            oracle.wait_for_no_lag(self.settings, log.ends(), TIMEOUT_SECONDS)
             database = oracle.stored(self._url())
             log.read()
         self._check(database, log)
@@ -145,20 +145,20 @@ class Faulty:
             assert_same(expected.alerts, database.alerts)
             assert_same(expected.events, events)
             assert_same(expected.alerts, alerts)
-        self._check_letters(log)
+        self._check_dead_letters(log)
         self._check_pages(database)
         self._check_logs({patient for patient, _, _ in database.readings})
 
     def _check_logs(self, patients: Iterable[str]) -> None:
         """No log of the database's or of Vigil's names a patient."""
-        logs = [*self.system.folder.rglob("*.log"), self.system.folder / BESIDE]
+        logs = [*self.system.folder.rglob("*.log"), self.system.folder / BACKGROUND_OUTPUT]
         assert self.database.log in logs
         found = oracle.named(patients, logs)
         assert not found, f"patients named in logs: {found}"
 
-    def _check_letters(self, log: TopicLog) -> None:
+    def _check_dead_letters(self, log: TopicLog) -> None:
         names = (topics.READINGS.name, topics.EVENTS.name, topics.ALERTS.name, topics.ACTIONS.name)
-        assert_same(oracle.letters_of(log, names), oracle.letters(log))
+        assert_same(oracle.expected_dead_letters(log, names), oracle.dead_letters(log))
 
     def _check_pages(self, database: Outcome) -> None:
         """Each page was planned once; one sent again was claimed by a worker that died."""
@@ -176,9 +176,11 @@ class Faulty:
 
 def assert_same(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> None:
     """Fail with the first few of what differs."""
-    told = oracle.differences(expected, found)
-    short = {what: (len(keys), sorted(map(str, keys))[:5]) for what, keys in told.items()}
-    assert not told, f"{len(expected)} expected, {len(found)} found: {short}"
+    found_differences = oracle.differences(expected, found)
+    short = {
+        what: (len(keys), sorted(map(str, keys))[:5]) for what, keys in found_differences.items()
+    }
+    assert not found_differences, f"{len(expected)} expected, {len(found)} found: {short}"
 
 
 @contextmanager

@@ -16,12 +16,12 @@ import psutil
 import psycopg
 
 from tests.support import oracle
-from tests.support.faulty import PATIENCE_SECONDS, PROCESSES, Faulty, assert_same
+from tests.support.faulty import PROCESSES, TIMEOUT_SECONDS, Faulty, assert_same
 from tests.support.fuzzing import Fuzzer
 from tests.support.oracle import READERS, Outcome
 from tests.support.raw_records import nulls
 from tests.support.running import eventually
-from tests.support.schedule import say
+from tests.support.schedule import print_line
 from tests.support.streaming import read_all
 from tests.support.topic_log import TopicLog, reading_log
 from vigil.contracts import topics, wire
@@ -39,7 +39,7 @@ GROWTH_MB = 200
 """By how much a process may grow after the first fifth: buffers, and forty people's states."""
 
 
-class Letter(NamedTuple):
+class DeadLetter(NamedTuple):
     """A dead letter, as far as it is looked at."""
 
     reason: str
@@ -63,7 +63,7 @@ def between(
         with nulls():
             for number in range(rounds):
                 chunk = [sent.message for sent in islice(fuzz, CHUNK)]
-                mine = [wire.outgoing(upload, "test") for upload in islice(good, each)]
+                mine = [wire.to_message(upload, "test") for upload in islice(good, each)]
                 publisher.publish(_mixed(chunk, mine), timeout_seconds=120)
                 if number == rounds // 5:
                     used = memory(system)
@@ -92,12 +92,12 @@ def memory(system: Faulty) -> dict[str, int]:
 def settle(system: Faulty, log: TopicLog, people: set[str]) -> None:
     """Return once everything is handled: good readings stored, told and paged, and nobody lags."""
     url, wanted = system.database.part.address, system.expected.counts()
-    oracle.wait_until_stored(url, wanted, 4 * PATIENCE_SECONDS, people)
+    oracle.wait_until_stored(url, wanted, 4 * TIMEOUT_SECONDS, people)
     log.read()
-    oracle.wait_for_no_lag(system.settings, log.ends(), 4 * PATIENCE_SECONDS)
+    oracle.wait_for_no_lag(system.settings, log.ends(), 4 * TIMEOUT_SECONDS)
 
 
-def of(outcome: Outcome, people: set[str]) -> Outcome:
+def outcome_of(outcome: Outcome, people: set[str]) -> Outcome:
     """What of an outcome is about these people."""
     return Outcome(
         {key: values for key, values in outcome.readings.items() if key[0] in people},
@@ -108,7 +108,7 @@ def of(outcome: Outcome, people: set[str]) -> Outcome:
 
 def check_the_good(system: Faulty, log: TopicLog, people: set[str]) -> None:
     """Everything about these people is there once, as it is where nothing else is on the topics."""
-    database = of(oracle.stored(system.database.part.address), people)
+    database = outcome_of(oracle.stored(system.database.part.address), people)
     log.read()
     by_log = oracle.of_log(log, system.settings, people)
     expected = oracle.with_silence(system.expected, by_log)
@@ -138,16 +138,16 @@ def paged(system: Faulty, people: set[str]) -> set[tuple[str, int]]:
     return set(rows)
 
 
-def letters(settings: Settings) -> dict[tuple[str, str], Letter]:
+def dead_letters(settings: Settings) -> dict[tuple[str, str], DeadLetter]:
     """Service and origin → its letter. What a stranger wrote to the topic is not among them."""
-    found: dict[tuple[str, str], Letter] = {}
-    with reading_log(settings, topics.DEADLETTER.name) as log:
-        for placed in log.of(topics.DEADLETTER.name):
+    found: dict[tuple[str, str], DeadLetter] = {}
+    with reading_log(settings, topics.DEAD_LETTERS.name) as log:
+        for placed in log.records_of(topics.DEAD_LETTERS.name):
             header = placed.record.header
             origin, service = header("vigil_origin"), header("ce_source").rpartition("/")[2]
             if origin and service in READERS:
-                letter = Letter(header("vigil_reason"), header("vigil_detail"))
-                assert found.setdefault((service, origin), letter) == letter
+                dead_letter = DeadLetter(header("vigil_reason"), header("vigil_detail"))
+                assert found.setdefault((service, origin), dead_letter) == dead_letter
     return found
 
 
@@ -159,31 +159,33 @@ def check_the_others(
     A message that cannot be decoded has its letter with the reason; one that can be has none but
     that the service refused it by name.
     """
-    kept, told = letters(system.settings), Counter[tuple[str, str, str]]()
+    kept, reported = dead_letters(system.settings), Counter[tuple[str, str, str]]()
     log.read()
     good = {person.encode() for person in people}
     for topic in oracle.READ_TOPICS:
-        for placed in log.of(topic):
+        for placed in log.records_of(topic):
             if placed.record.key in good:
                 continue
             decoded = placed.decode()
             expected = decoded.code if isinstance(decoded, WireError) else ""
             for service in (s for s, read in READERS.items() if topic in read):
-                letter = kept.pop((service, placed.origin), None)
-                _check_letter(service, placed.origin, expected, letter)
-                told[service, topic, letter.reason if letter else "taken"] += 1
+                dead_letter = kept.pop((service, placed.origin), None)
+                _check_dead_letter(service, placed.origin, expected, dead_letter)
+                reported[service, topic, dead_letter.reason if dead_letter else "taken"] += 1
     assert not kept, f"letters of nothing: {[*kept.items()][:3]}"
-    return told
+    return reported
 
 
-def _check_letter(service: str, origin: str, expected: str, letter: Letter | None) -> None:
-    where = f"{service} at {origin}: {letter}"
+def _check_dead_letter(
+    service: str, origin: str, expected: str, dead_letter: DeadLetter | None
+) -> None:
+    where = f"{service} at {origin}: {dead_letter}"
     if expected:
-        assert letter is not None, f"{where}, expected {expected}"
-        assert letter.reason == expected, f"{where}, expected {expected}"
-    elif letter is not None:
-        assert letter.reason == "wire.rejected", where
-        assert FAILED not in letter.detail, where
+        assert dead_letter is not None, f"{where}, expected {expected}"
+        assert dead_letter.reason == expected, f"{where}, expected {expected}"
+    elif dead_letter is not None:
+        assert dead_letter.reason == "wire.rejected", where
+        assert FAILED not in dead_letter.detail, where
 
 
 def check_processes(
@@ -193,9 +195,9 @@ def check_processes(
     assert pids == {name: system.system.pid_of(name) for name in PROCESSES}
     now = memory(system)
     grown = {name: (now[name] - before) / 1e6 for name, before in used.items()}
-    say(f"memory grew, MB: { {name: round(by) for name, by in grown.items()} }")
+    print_line(f"memory grew, MB: { {name: round(by) for name, by in grown.items()} }")
     assert all(by < GROWTH_MB for by in grown.values()), grown
-    eventually(lambda: _all_ready(system.settings), PATIENCE_SECONDS)
+    eventually(lambda: _all_ready(system.settings), TIMEOUT_SECONDS)
 
 
 def _all_ready(settings: Settings) -> bool:

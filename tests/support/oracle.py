@@ -103,10 +103,10 @@ def of_log(log: TopicLog, settings: Settings, people: Container[str] | None = No
     engines: dict[int, Engine] = {}
     uploads: list[Upload] = []
     events: list[Event] = []
-    stamps = ClockCheck()
+    clocks = ClockCheck()
     detection = config.load(settings.detection_config)
     for placed, decoded in log.messages(topics.READINGS.name):
-        message = stamps.correct_time(decoded, placed.record)
+        message = clocks.correct_time(decoded, placed.record)
         engine = engines.setdefault(placed.partition, Engine(detection))
         if isinstance(message, Tick):
             events += engine.tick(message.time)
@@ -120,9 +120,9 @@ def _outcome(
     readings: dict[Moment, dict[str, float]], events: Iterable[Event], settings: Settings
 ) -> Outcome:
     phrases: Phrasebook = offline_replay.shipped_phrasebook(settings)
-    told = {(event.episode_id, event.sequence): event for event in events}
-    alerts = [compose(event, phrases) for event in told.values()]
-    return Outcome(readings, told, {(a.alert_id, a.revision): a for a in alerts})
+    announced = {(event.episode_id, event.sequence): event for event in events}
+    alerts = [compose(event, phrases) for event in announced.values()]
+    return Outcome(readings, announced, {(a.alert_id, a.revision): a for a in alerts})
 
 
 def with_silence(offline_outcome: Outcome, log: Outcome) -> Outcome:
@@ -208,12 +208,12 @@ def step_of(message: Event | Alert) -> Step:
 
 def differences(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> dict[str, list[Any]]:
     """What is missing, too much, or not the same; empty where nothing is."""
-    told = {
+    announced = {
         "missing": [key for key in expected if key not in found],
         "too much": [key for key in found if key not in expected],
         "not the same": [key for key in expected if key in found and expected[key] != found[key]],
     }
-    return {what: keys for what, keys in told.items() if keys}
+    return {what: keys for what, keys in announced.items() if keys}
 
 
 def wait_for_no_lag(
@@ -241,31 +241,31 @@ def wait_for_no_lag(
 
 def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
     """Whom on-call staff are told of: alert and sequence, by the rules of ``docs/notification``."""
-    told: dict[str, Priority] = {}
+    announced: dict[str, Priority] = {}
     paged = set()
     for alert in sorted(alerts, key=lambda a: (a.episode_id, a.revision)):
-        page = policy.page_for_alert(alert, told.get(alert.episode_id), demo=True)
+        page = policy.page_for_alert(alert, announced.get(alert.episode_id), demo=True)
         if page is not None:
-            told[alert.episode_id] = page.priority
+            announced[alert.episode_id] = page.priority
             paged.add((alert.alert_id, alert.sequence))
     return paged
 
 
-def letters(log: TopicLog) -> dict[tuple[str, str], Any]:
+def dead_letters(log: TopicLog) -> dict[tuple[str, str], Any]:
     """Dead letters by the service that wrote them and the place that each came from."""
     found: dict[tuple[str, str], Any] = {}
-    for placed in log.of(topics.DEADLETTER.name):
+    for placed in log.records_of(topics.DEAD_LETTERS.name):
         origin = placed.record.header("vigil_origin")
         service = placed.record.header("ce_source").rpartition("/")[2]
         found[service, origin] = placed.record.value
     return found
 
 
-def letters_of(log: TopicLog, names: Sequence[str]) -> dict[tuple[str, str], Any]:
+def expected_dead_letters(log: TopicLog, names: Sequence[str]) -> dict[tuple[str, str], Any]:
     """The letters that follow from what on these topics cannot be read, one a reading service."""
     expected: dict[tuple[str, str], Any] = {}
     for name in names:
-        for placed in log.of(name):
+        for placed in log.records_of(name):
             if isinstance(placed.decode(), WireError):
                 value = (placed.record.value or b"")[: wire.LARGEST_DEAD_LETTER]
                 for service in (s for s, read in READERS.items() if name in read):

@@ -82,7 +82,7 @@ class TopicLog:
         self._found[place.topic] += [Placed(place.topic, place.partition, r) for r in found]
         self._ends[place] = found[-1].offset + 1
 
-    def of(self, topic: str) -> list[Placed]:
+    def records_of(self, topic: str) -> list[Placed]:
         """What was read of a topic; each partition's records in order."""
         return self._found[topic]
 

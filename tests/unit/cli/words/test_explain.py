@@ -64,7 +64,7 @@ def test_without_a_file_it_helps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "says"),
+    ("content", "code", "message"),
     [
         ("{", "input.broken_json", "line 1 is not JSON"),
         (line() + "\n\xff", "input.broken_json", "line 2"),
@@ -79,14 +79,14 @@ def test_without_a_file_it_helps() -> None:
     ],
 )
 def test_a_bad_file_names_line_field_and_mend(
-    tmp_path: Path, content: str, code: str, says: str
+    tmp_path: Path, content: str, code: str, message: str
 ) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_bytes(content.encode("latin-1"))
     result = RUN.invoke(app, ["explain", str(path)])
     assert isinstance(result.exception, InputError)
     assert result.exception.code == code
-    assert says in str(result.exception)
+    assert message in str(result.exception)
     assert result.exception.how_to_fix
 
 
