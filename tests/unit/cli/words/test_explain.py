@@ -69,7 +69,7 @@ def test_without_a_file_it_helps() -> None:
         ("{", "input.broken_json", "line 1 is not JSON"),
         (line() + "\n\xff", "input.broken_json", "line 2"),
         ('\n{"type":"event","kind":3}', "input.wrong_type", "kind: "),
-        ('{"type":"event"}', "input.missing_field", "episode_id: "),
+        ('{"type":"event"}', "input.missing_field", "patient_id: "),
         (line(onset="2026-11-21T06:02:00"), "input.wrong_type", "onset: "),
         (line(phase="over"), "input.wrong_type", "phase: "),
         (line(context={"activity": "asleeep"}), "input.wrong_type", "context.activity: "),
