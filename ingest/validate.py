@@ -15,7 +15,7 @@ from typing import Any, NoReturn, get_args
 
 from vigil.domain import ids
 from vigil.domain.encoding import encode
-from vigil.domain.figures import apart
+from vigil.domain.figures import is_systolic_above_diastolic
 from vigil.domain.reading import NO_CONTEXT, Activity, Context, Measurement
 from vigil.domain.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE, Signal, factor_to_canonical
 from vigil.service.errors import InputError
@@ -260,7 +260,7 @@ def _check_pair(values: dict[str, float], field: str) -> None:
             what=f"The {absent} pressure is absent.",
             how_to_fix="Send systolic and diastolic of one measurement together.",
         )
-    if not apart(systolic, diastolic):
+    if not is_systolic_above_diastolic(systolic, diastolic):
         _refuse(
             "input.systolic_not_above_diastolic",
             f"{field}.systolic",

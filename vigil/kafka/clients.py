@@ -24,6 +24,7 @@ from kafka.net.compat import KafkaNetClient
 
 from vigil.contracts.wire import Outgoing
 from vigil.kafka import committed_ends
+from vigil.kafka.key_partitioner import KeyPartitioner
 from vigil.service import logs
 from vigil.service.errors import SettingsError, UnavailableError, WireError
 
@@ -262,6 +263,7 @@ class Publisher:
                 "linger_ms": 2,
                 "batch_size": 131_072,
                 "compression_type": "zstd",
+                "partitioner": KeyPartitioner(),
                 "max_request_size": LARGEST_REQUEST,
                 "max_block_ms": 5000,
                 "delivery_timeout_ms": 30_000,
@@ -335,6 +337,10 @@ class Publisher:
             return sorted(self._producer.partitions_for(topic))
         except KafkaError as error:
             raise broker_unavailable(self._settings, type(error).__name__) from error
+
+    def abandon(self) -> None:
+        """Send nothing more, not even what is queued; does not block. Then :meth:`close` it."""
+        self._producer._sender.force_close()
 
     def close(self) -> None:
         """Send what is queued, for 5 seconds at most, and close the connection."""

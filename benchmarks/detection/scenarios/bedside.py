@@ -54,9 +54,9 @@ def score(cases: Sequence[Case], silence: bool = True) -> float | None:
     """The challenge's score in percent; ``silence``: False keeps every alarm."""
     if not cases:
         return None
-    said = [c.verdict if silence else ("TP" if c.true else "FP") for c in cases]
-    right = said.count("TP") + said.count("TN")
-    return 100 * right / (right + said.count("FP") + LOST * said.count("FN"))
+    verdicts = [c.verdict if silence else ("TP" if c.true else "FP") for c in cases]
+    right = verdicts.count("TP") + verdicts.count("TN")
+    return 100 * right / (right + verdicts.count("FP") + LOST * verdicts.count("FN"))
 
 
 def cases() -> list[Case]:
@@ -95,7 +95,7 @@ def _rows(judged: Sequence[Case]) -> tuple[tuple[Cell, ...], ...]:
     return tuple(rows)
 
 
-def _told(judged: Sequence[Case], group: Group) -> str:
+def _describe(judged: Sequence[Case], group: Group) -> str:
     own = [case for case in judged if case.group == group]
     value, (low, high) = score(own), scoring.interval(own, score)
     if value is None or low is None or high is None:
@@ -115,8 +115,8 @@ def run(options: Options) -> Report:
          "score of keeping all"),
         _rows(judged),
     )  # fmt: skip
-    aim = Aim("challenge score", f"> {AIMED:g}", _told(judged, "tune"), _told(judged, "test"),
-              None if reached is None else reached > AIMED)  # fmt: skip
+    aim = Aim("challenge score", f"> {AIMED:g}", _describe(judged, "tune"),
+              _describe(judged, "test"), None if reached is None else reached > AIMED)  # fmt: skip
     misses = tuple(
         Miss(case.group, case.patient_id, case.type, case.reason)
         for case in judged

@@ -50,6 +50,7 @@ def test_a_span_is_the_same_however_it_is_cut(person: SimPatient, cuts: list[int
     assert pieces == span(person, 4)
 
 
+@pytest.mark.slow
 @given(people)
 @hypothesis_settings(deadline=None, max_examples=25)
 def test_uploads_are_lawful(person: SimPatient) -> None:
@@ -191,9 +192,9 @@ def test_a_recording_carries_what_was_simulated_and_its_truth(tmp_path: Path) ->
     }
     read = {(u.patient_id, m.time): (m.values, m.context) for u in uploads for m in u.measurements}
     assert read == made
-    told = list(rows(truth))
-    assert {row["scenario"] for row in told} == {"shock", "exercise"}
-    assert {row["kind"] for row in told} == {"shock_index_high", ""}
-    for row in told:
+    truth_rows = list(rows(truth))
+    assert {row["scenario"] for row in truth_rows} == {"shock", "exercise"}
+    assert {row["kind"] for row in truth_rows} == {"shock_index_high", ""}
+    for row in truth_rows:
         assert "2026-01-02" in row["start"]
         assert row["start"] < row["end"]

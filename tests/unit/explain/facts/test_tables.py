@@ -46,7 +46,10 @@ def test_every_list_ends_with_a_sentence_that_needs_no_slot(audience: Audience) 
 def test_every_slot_in_the_tables_is_known() -> None:
     for audience in AUDIENCES:
         table = tables.audience("en", audience)
-        sentences = [*table.frame.details, *(s for told in table.frame.ends.values() for s in told)]
+        sentences = [
+            *table.frame.details,
+            *(s for ending in table.frame.ends.values() for s in ending),
+        ]
         for block in table.blocks.values():
             sentences += [*block.details, *(s for many in block.seen.values() for s in many)]
         for sentence in sentences:
@@ -92,6 +95,7 @@ def test_every_text_that_can_be_made_passes_the_verifier(kind: str) -> None:
                 assert verify_draft(words, changed, words.seen.slots) == (), words.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("priority", sorted(PRIORITY_ORDER))
 @pytest.mark.parametrize("audience", AUDIENCES)
 def test_every_action_passes_the_verifier(audience: Audience, priority: Priority) -> None:
