@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 KAFKA_HOME = os.environ.get("KAFKA_HOME")
 BROKERS = ["tansu", "kafka"] if KAFKA_HOME else ["tansu"]
 CHROMIUM = Path("/usr/bin/chromium")
-HEADLESS_SHELL = Path("/usr/bin/chromium-headless-shell")
-"""The same engine without the browser around it: a page takes a third of the processor time."""
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic",
     "--no-first-run", "--disable-component-update", "--disable-sync",
@@ -121,8 +119,8 @@ def settings(broker: str, database_url: str) -> Settings:
     )
 
 
-class Browsers:
-    """The browsers of this test process, each started once, and again where it has died.
+class Chromium:
+    """The browser of this test process, started once, and again where it has died.
 
     Playwright's loop counts as running in its thread from its start on; it is unset between the
     uses, so that a test without a browser can run a loop of its own.
@@ -131,11 +129,11 @@ class Browsers:
     def __init__(self, playwright: Playwright):
         self._playwright = playwright
         self._loop = asyncio.get_running_loop()
-        self._launched: dict[Path, Browser] = {}
+        self._launched: Browser | None = None
         asyncio._set_running_loop(None)
 
     @contextmanager
-    def page(self, program: Path) -> Iterator[Page]:
+    def page(self) -> Iterator[Page]:
         """A page in a context of its own; any error on its console fails the test.
 
         Cookies, caches, service and shared workers, permissions and push subscriptions belong to
@@ -143,7 +141,7 @@ class Browsers:
         """
         asyncio._set_running_loop(self._loop)
         try:
-            browser = self._browser(program)
+            browser = self._browser()
             page = browser.new_context().new_page()
             page.set_default_timeout(15_000)
             problems: list[str] = []
@@ -158,20 +156,18 @@ class Browsers:
     def close(self) -> None:
         """At the end of the session."""
         asyncio._set_running_loop(self._loop)
-        for browser in self._launched.values():
-            browser.close()
+        if self._launched is not None:
+            self._launched.close()
 
-    def _browser(self, program: Path) -> Browser:
-        browser = self._launched.get(program)
-        if browser is None or not browser.is_connected():
+    def _browser(self) -> Browser:
+        if self._launched is None or not self._launched.is_connected():
             launch = self._playwright.chromium.launch
-            browser = launch(executable_path=str(program), args=CHROMIUM_FLAGS)
-            self._launched[program] = browser
-        return browser
+            self._launched = launch(executable_path=str(CHROMIUM), args=CHROMIUM_FLAGS)
+        return self._launched
 
 
 @pytest.fixture(scope="session")
-def browsers() -> Iterator[Browsers]:
+def chromium() -> Iterator[Chromium]:
     """Chromium, where it is installed."""
     if not CHROMIUM.exists():
         if os.environ.get("CI"):
@@ -180,20 +176,13 @@ def browsers() -> Iterator[Browsers]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        opened = Browsers(playwright)
+        opened = Chromium(playwright)
         yield opened
         opened.close()
 
 
 @pytest.fixture
-def chromium_page(browsers: Browsers) -> Iterator[Page]:
+def chromium_page(chromium: Chromium) -> Iterator[Page]:
     """A page in headless Chromium."""
-    with browsers.page(HEADLESS_SHELL if HEADLESS_SHELL.exists() else CHROMIUM) as page:
-        yield page
-
-
-@pytest.fixture
-def notifying_page(browsers: Browsers) -> Iterator[Page]:
-    """A page in a Chromium that shows notifications, which the headless shell does not."""
-    with browsers.page(CHROMIUM) as page:
+    with chromium.page() as page:
         yield page

@@ -138,9 +138,9 @@ def test_reading_and_answering_need_no_script(chromium_page: Page, database_url:
 
 @pytest.mark.kafka
 def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
-    notifying_page: Page, settings: Settings
+    chromium_page: Page, settings: Settings
 ) -> None:
-    page = notifying_page
+    page = chromium_page
     secret = new_private_key()
     database_url = settings.database_url.get_secret_value()
     with (
@@ -199,9 +199,9 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
 
 
 def test_the_service_worker_renews_opens_and_survives_what_it_cannot_read(
-    notifying_page: Page, database_url: str
+    chromium_page: Page, database_url: str
 ) -> None:
-    page = notifying_page
+    page = chromium_page
     with PushService() as push, at_home(page, database_url) as phone:
         page.context.grant_permissions(["notifications"], origin=phone.base)
         phone.enrol()
@@ -225,13 +225,13 @@ def test_the_service_worker_renews_opens_and_survives_what_it_cannot_read(
 
 
 def test_a_browser_that_blocks_notifications_is_told_how_to_allow_them(
-    notifying_page: Page, database_url: str
+    chromium_page: Page, database_url: str
 ) -> None:
-    with at_home(notifying_page, database_url) as phone:
+    with at_home(chromium_page, database_url) as phone:
         block_notifications(phone)
         phone.enrol()
-        notifying_page.get_by_text(EN.notifications_blocked).wait_for()
-        assert not notifying_page.get_by_role("button", name=EN.notifications_turn_on).is_visible()
+        chromium_page.get_by_text(EN.notifications_blocked).wait_for()
+        assert not chromium_page.get_by_role("button", name=EN.notifications_turn_on).is_visible()
 
 
 def test_without_a_connection_the_page_says_so(chromium_page: Page, database_url: str) -> None:
