@@ -47,7 +47,7 @@ def alert(patient_id: str = "p1", kind: str = "heart_rate_high", **changes: Any)
             "patient": Provenance("template", "t1"),
         },
     )
-    return msgspec.structs.replace(base, **changes)
+    return msgspec.structs.replace(base, **({"event_id": ""} | changes))
 
 
 def action(verb: str, of: Alert | None = None, **changes: Any) -> Action:
@@ -61,7 +61,7 @@ def action(verb: str, of: Alert | None = None, **changes: Any) -> Action:
         verb=verb,  # type: ignore[arg-type]
         time=NOW,
     )
-    return msgspec.structs.replace(base, **changes)
+    return msgspec.structs.replace(base, **({"event_id": ""} | changes))
 
 
 def planned(**changes: Any) -> PlannedDelivery:

@@ -175,7 +175,7 @@ def test_another_episode_is_not_acknowledged_with_it(desk: Desk) -> None:
     other = alert(kind="blood_pressure_low")
     desk.take(alert(), other, action("acknowledge", time=NOW + MINUTE))
     desk.pending(NOW + MINUTE)
-    left = {r["episode_id"] for r in log_of(desk.connection) if r["channel"] == "on_call"
+    left = {r["event_id"] for r in log_of(desk.connection) if r["channel"] == "on_call"
             and r["state"] == "pending"}  # fmt: skip
     assert left == {other.episode_id}
 
