@@ -60,12 +60,13 @@ def database(before: Path | None = None) -> Iterator[str]:
 
 
 def _migrate_by(checkout: Path, url: str) -> None:
-    command = (
-        sys.executable,
-        "-c",
-        "import sys, store.database.migrate as m; m.migrate(sys.argv[1])",
-        url,
+    module = (
+        "store.database.migrate"
+        if (checkout / "store/database/migrate.py").exists()
+        else "store.migrate"  # of builds before the folders
     )
+    code = f"import sys, {module} as m; m.migrate(sys.argv[1])"
+    command = (sys.executable, "-c", code, url)
     subprocess.run(command, cwd=checkout, env=environment(checkout), check=True)
 
 
