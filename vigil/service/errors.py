@@ -25,6 +25,7 @@ CODES: dict[str, str] = {
     "input.unknown_signal": "A signal that is not in the signals table.",
     "input.unknown_unit": "A unit that cannot be converted to the signal's unit.",
     "input.impossible_value": "A value outside the physically possible range.",
+    "input.sentinel_value": "A number by which a format says that there is no value.",
     "input.systolic_not_above_diastolic": "Systolic must be greater than diastolic.",
     "input.incomplete_pair": "Systolic and diastolic belong together.",
     "input.naive_time": "A time without an offset from UTC.",
