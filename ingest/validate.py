@@ -272,14 +272,16 @@ def _check_pair(values: dict[str, float], field: str) -> None:
     systolic, diastolic = values.get("systolic"), values.get("diastolic")
     if systolic is None and diastolic is None:
         return
-    if systolic is None or diastolic is None:
-        absent = "systolic" if systolic is None else "diastolic"
+    if systolic is None:
         _refuse(
             "input.incomplete_pair",
-            f"{field}.{absent}",
-            what=f"The {absent} pressure is absent.",
-            how_to_fix="Send systolic and diastolic of one measurement together.",
+            f"{field}.systolic",
+            what="The systolic pressure is absent.",
+            how_to_fix="Send systolic and diastolic of one measurement together; systolic alone"
+            " (a palpated pressure) is accepted.",
         )
+    if diastolic is None:
+        return
     if not apart(systolic, diastolic):
         _refuse(
             "input.systolic_not_above_diastolic",

@@ -27,7 +27,7 @@ CODES: dict[str, str] = {
     "input.impossible_value": "A value outside the physically possible range.",
     "input.sentinel_value": "A number by which a format says that there is no value.",
     "input.systolic_not_above_diastolic": "Systolic must be greater than diastolic.",
-    "input.incomplete_pair": "Systolic and diastolic belong together.",
+    "input.incomplete_pair": "A diastolic pressure without a systolic one.",
     "input.naive_time": "A time without an offset from UTC.",
     "input.future_time": "A time later than now, beyond the tolerance for clock error.",
     "input.ancient_time": "A time before the year 2000.",
