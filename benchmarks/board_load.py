@@ -157,7 +157,9 @@ _WORDS = """
 """
 
 
-def load(connection: Connection, ward: Ward, told: Callable[[str], None] = lambda _: None) -> None:
+def load(
+    connection: Connection, ward: Ward, report: Callable[[str], None] = lambda _: None
+) -> None:
     """Fill an empty, migrated database; ``told`` hears how far it is.
 
     The averages of TimescaleDB are refreshed and its old chunks packed, as its policies would do.
@@ -167,11 +169,11 @@ def load(connection: Connection, ward: Ward, told: Callable[[str], None] = lambd
         for number in range(ward.days):
             begin = ward.end - (ward.days - number) * DAY
             _each(connection, _READINGS, {**ward.values, "from": begin, "to": begin + DAY})
-            told(f"readings of day {number + 1} of {ward.days}")
+            report(f"readings of day {number + 1} of {ward.days}")
         _each(connection, f"{_LATEST};{_EVENTS};{_WORDS}", ward.values)
-        told("episodes and what was done about them")
+        report("episodes and what was done about them")
         if timescale(connection):
-            _upkeep(connection, told)
+            _upkeep(connection, report)
         connection.execute("ANALYZE")
 
 
@@ -180,7 +182,7 @@ def _each(connection: Connection, statements: str, values: dict[str, Any]) -> No
         connection.execute(statement.encode(), values)
 
 
-def _upkeep(connection: Connection, told: Callable[[str], None]) -> None:
+def _upkeep(connection: Connection, report: Callable[[str], None]) -> None:
     """What TimescaleDB's policies do in time: averages first, then what they are made of.
 
     As they do, it leaves the newest hours to be computed when they are asked for.
@@ -198,7 +200,7 @@ def _upkeep(connection: Connection, told: Callable[[str], None]) -> None:
             b"CALL refresh_continuous_aggregate(%(name)s, NULL, now() - %(settled)s::interval)",
             row,
         )
-        told(f"{row['name']} refreshed")
+        report(f"{row['name']} refreshed")
     chunks = connection.execute(
         "SELECT show_chunks(format('%I.%I', hypertable_schema, hypertable_name)::regclass,"
         " older_than => (config ->> 'compress_after')::interval)::text AS name"
@@ -206,7 +208,7 @@ def _upkeep(connection: Connection, told: Callable[[str], None]) -> None:
     ).fetchall()
     for row in chunks:
         _patiently(connection, b"CALL convert_to_columnstore(%(name)s, true)", row)
-    told(f"{len(chunks)} chunks packed")
+    report(f"{len(chunks)} chunks packed")
 
 
 def _patiently(connection: Connection, statement: bytes, values: dict[str, Any]) -> None:

@@ -137,15 +137,15 @@ class Pages:
         patient = self._someone()
         values = await board.latest(self._connection, patient)
         since = max(value.time for value in values) - timedelta(days=30)
-        told = await board.episodes_of(self._connection, patient, since)
-        ids = [episode.episode_id for episode in told]
+        shown = await board.episodes_of(self._connection, patient, since)
+        ids = [episode.episode_id for episode in shown]
         await evidence.bases(self._connection, ids)
         await evidence.actions_of_events(self._connection, ids)
 
     async def _phone(self) -> None:
         patient = self._someone()
-        told = await phones.messages(self._connection, patient, 50)
-        await phones.answers(self._connection, patient, [row["episode_id"] for row in told])
+        shown = await phones.messages(self._connection, patient, 50)
+        await phones.answers(self._connection, patient, [row["episode_id"] for row in shown])
 
     async def _shift_of_patient(self) -> object:
         start = self._end - timedelta(hours=12)

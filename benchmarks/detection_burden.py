@@ -103,9 +103,11 @@ def report(scenario: Scenario, outcome: Outcome) -> None:
     )
     levels = ("high", "medium", "low")
     print(f"  {'alarms per patient-day':<28}" + "".join(f"{x:>8}" for x in (*levels, "all")))
-    told = {kind for kind, _ in outcome.episodes}
-    total = [sum(outcome.episodes[kind, level] for kind in told) for level in levels]
-    rows = {kind: [outcome.episodes[kind, x] for x in levels] for kind in KINDS if kind in told}
+    alarm_kinds = {kind for kind, _ in outcome.episodes}
+    total = [sum(outcome.episodes[kind, level] for kind in alarm_kinds) for level in levels]
+    rows = {
+        kind: [outcome.episodes[kind, x] for x in levels] for kind in KINDS if kind in alarm_kinds
+    }
     for name, counts in (*rows.items(), ("all kinds", total)):
         figures = [count / days for count in (*counts, sum(counts))]
         print(f"  {name:<28}" + "".join(f"{figure:8.3f}" for figure in figures))

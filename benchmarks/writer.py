@@ -66,7 +66,7 @@ class Load:
 
     def __init__(self, count: int, each: int, patients: int):
         self.messages = [
-            wire.outgoing(made, "benchmark") for made in simulated(count, each, patients)
+            wire.to_message(made, "benchmark") for made in simulated(count, each, patients)
         ]
         self._step = FULL_ROWS // each
         self.seconds = 0.0

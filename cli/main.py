@@ -11,7 +11,7 @@ from cli.doctor import doctor
 from cli.history import backtest, budget, rebuild, replay, simulate
 from cli.people import device, notify, patient, user
 from cli.running import demo, run, schemas, topics, up
-from cli.stream import deadletter, stream
+from cli.stream import dead_letter, stream
 from cli.words import explain, explain_evaluate
 from local import running
 from vigil import __version__
@@ -42,7 +42,7 @@ COMMANDS = (
     notify,
     patient,
     device,
-    deadletter,
+    dead_letter,
     stream,
     explain,
     explain_evaluate,

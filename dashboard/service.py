@@ -12,7 +12,6 @@ from fastapi.staticfiles import StaticFiles
 
 from dashboard.phone.routes import install as install_phone
 from dashboard.shell.context import WebContext
-from dashboard.shell.publishing import keep_publisher
 from dashboard.shell.templating import STATIC
 from store.database.connections import async_pool
 from store.episodes.feed import BoardFeed
@@ -79,10 +78,18 @@ class Dashboard:
         """Open the pool, listen for changes, connect to the broker; none waits for another."""
         context = self.context
         await context.pool.open(wait=False)
+        try:
+            async with context.publisher.opened(), self._background_tasks():
+                yield
+        finally:
+            await context.pool.close()
+
+    @asynccontextmanager
+    async def _background_tasks(self) -> AsyncIterator[None]:
+        context = self.context
         tasks = [
             asyncio.create_task(context.feed.run(), name="board-feed"),
-            asyncio.create_task(keep_publisher(context), name="publisher"),
-            asyncio.create_task(context.monitor.run(lambda: context.publisher), name="monitor"),
+            asyncio.create_task(context.monitor.run(context.publisher), name="monitor"),
         ]
         self._tasks = tasks
         try:
@@ -93,9 +100,6 @@ class Dashboard:
             for task in tasks:
                 with suppress(asyncio.CancelledError):
                     await task
-            if context.publisher is not None:
-                await asyncio.to_thread(context.publisher.close)
-            await context.pool.close()
 
     def trouble(self) -> Mapping[str, str]:
         """Database and broker where they do not answer, and background tasks that failed."""
@@ -106,7 +110,7 @@ class Dashboard:
         }
         if not self.context.feed.listening:
             trouble["unavailable.database"] = "The database does not answer."
-        if self.context.publisher is None:
+        if self.context.publisher.trouble is not None:
             trouble["unavailable.broker"] = "The Kafka broker does not answer."
         return trouble
 

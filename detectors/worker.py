@@ -95,11 +95,11 @@ class Shard:
             except Exception as error:
                 raise FailedOn(received) from error
             for event in found:
-                yield wire.outgoing(event, NAME)
+                yield wire.to_message(event, NAME)
         self.unsaved |= self.engine.take_changed()
         self.next_offset = batch[-1].offset + 1
 
-    def passed(self, end: int) -> None:
+    def advance_offset(self, end: int) -> None:
         """Everything below ``end`` is applied or set aside: the checkpoint moves past it."""
         self.next_offset = end
 
@@ -187,10 +187,10 @@ class Detectors:
         self._health.count("events", len(outgoing))
         return Handled(outgoing)
 
-    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+    def advance_offsets(self, ends: Mapping[TopicPartition, int]) -> None:
         """What was set aside is passed within the same fence as what was judged."""
         for partition, end in ends.items():
-            self._shards[partition].passed(end)
+            self._shards[partition].advance_offset(end)
 
     def probe(self) -> None:
         """Judge a made-up patient in an engine of its own, and ask for the checkpoints' tables.
@@ -200,7 +200,7 @@ class Detectors:
         """
         engine, now = Engine(self._config), utc_now()
         for event in engine.process(probe_messages.build_upload(now)):
-            wire.outgoing(event, NAME)
+            wire.to_message(event, NAME)
         engine.tick(now)
         engine.load_state(probe_messages.PATIENT, engine.state_of(probe_messages.PATIENT))
         self._checkpoints.probe()

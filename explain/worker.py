@@ -65,12 +65,12 @@ class ExplainHandler(Stateless):
             self._compose(received) for received in batch if isinstance(received.message, Event)
         ]
         self._count(alerts)
-        outgoing = [wire.outgoing(alert, NAME) for alert in alerts]
+        outgoing = [wire.to_message(alert, NAME) for alert in alerts]
         return Handled(outgoing, after=lambda: self._offer(events))
 
     def probe(self) -> None:
         """Say a good event, to nobody."""
-        wire.outgoing(compose(probe_messages.build_event(utc_now()), self._phrases), NAME)
+        wire.to_message(compose(probe_messages.build_event(utc_now()), self._phrases), NAME)
 
     def _compose(self, received: Received) -> Alert:
         event: Event = received.message  # type: ignore[assignment]  # it is one
@@ -152,7 +152,7 @@ class ExplainWorker:
 
 
 def _publish_messages(publisher: Publisher, messages: Sequence[Alert | Phrase]) -> None:
-    publisher.publish([wire.outgoing(message, NAME) for message in messages])
+    publisher.publish([wire.to_message(message, NAME) for message in messages])
 
 
 def _load_shipped_phrases(health: Health) -> tuple[Phrase, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from detectors.playing import Player
+from detectors.replayer import Replayer
 from explain.phrasebook.book import Phrasebook
 from explain.phrasebook.files import shipped_phrases
 from explain.templates.compose import compose
@@ -30,12 +30,12 @@ def detect(
 
     Args:
         silence: judge "no data" too, by the recording's own clock (see
-            :class:`detectors.playing.Player`).
+            :class:`detectors.replayer.Replayer`).
     """
-    player = Player(config, silence=silence)
+    replayer = Replayer(config, silence=silence)
     for upload in uploads:
-        yield from player.take(upload)
-    yield from player.engine.finish()
+        yield from replayer.process(upload)
+    yield from replayer.engine.finish()
 
 
 def shipped_phrasebook(settings: Settings) -> Phrasebook:

@@ -73,7 +73,7 @@ class Feed:
             self._wait_for_first()
 
     def _send(self, upload: Upload) -> None:
-        message = wire.outgoing(upload, self._publisher.source)
+        message = wire.to_message(upload, self._publisher.source)
         future = None
         try:
             future = self._publisher.send(message)

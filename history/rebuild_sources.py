@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 
 from detectors.engine.engine import Engine
 from detectors.engine.missing_data import KIND
-from detectors.playing import Player
+from detectors.replayer import Replayer
 from store.episodes.shadow import Span, judged_offsets, newest_watermark
 from store.readings import history
 from vigil.contracts import wire
@@ -131,18 +131,18 @@ class FromStore:
 
     def play(self, unit: str, cut: datetime, played: Played) -> Iterator[list[Event]]:
         """Yield one patient's events."""
-        player = Player(self._config, silence=self._silence)
+        replayer = Replayer(self._config, silence=self._silence)
         with closing(history.read_uploads(self._connection, unit, self._wanted)) as uploads:  # type: ignore[type-var]
             for upload in uploads:
                 if upload.received_at >= cut:
                     break
-                yield player.take(upload)
+                yield replayer.process(upload)
                 _extend_span(
                     played, unit, received=upload.received_at, readings=len(upload.measurements)
                 )
         if unit in played:
             if self._silence:
-                yield player.reach(self._judged_until(cut))
+                yield replayer.advance_to(self._judged_until(cut))
             _extend_span(played, unit, received=cut)  # everything received earlier was played
 
     def _judged_until(self, cut: datetime) -> datetime:

@@ -36,5 +36,5 @@ async def tick(publisher: AsyncPublisher, clock: Clock) -> int:
     """
     partitions = await publisher.partitions(READINGS.name)
     message = Tick(clock())
-    await publisher.publish([wire.outgoing(message, "ingest", partition=p) for p in partitions])
+    await publisher.publish([wire.to_message(message, "ingest", partition=p) for p in partitions])
     return len(partitions)

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, get_args
 
 from vigil.domain import ids
 from vigil.domain.encoding import encode
-from vigil.domain.figures import apart
+from vigil.domain.figures import is_systolic_above_diastolic
 from vigil.domain.reading import NO_CONTEXT, Activity, Context, Measurement
 from vigil.domain.signals import (
     NAMES,
@@ -282,7 +282,7 @@ def _check_pair(values: dict[str, float], field: str) -> None:
         )
     if diastolic is None:
         return
-    if not apart(systolic, diastolic):
+    if not is_systolic_above_diastolic(systolic, diastolic):
         _refuse(
             "input.systolic_not_above_diastolic",
             f"{field}.systolic",

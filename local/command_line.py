@@ -13,9 +13,9 @@ from pathlib import Path
 import typer
 
 from local import running
+from local.data_folder import claim_folder
 from local.demo_remains import refuse_demo_access
-from local.purpose import claim_folder
-from local.revival import wait_for_room
+from local.restarter import wait_for_room
 from local.runtime import Runtime, exclusive, kafka_home
 from store.database.migrate import migrate
 from vigil.kafka.provisioning import create_topics, find_differences

@@ -1,7 +1,7 @@
 """What a demonstration leaves in a database, and checks that keep it apart from real data.
 
-A data folder is marked (:mod:`local.purpose`). A database may be on another server, or older than
-the marks, so its content is checked.
+A data folder is marked (:mod:`local.data_folder`). A database may be on another server, or older
+than the marks, so its content is checked.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 2. ``prepare``: migrate, create topics, enrol (passed in by the command line)
 3. start the services in parallel; wait until each reports that it is ready
 4. watch: supervisord restarts what dies, and each restart is printed; what supervisord gives up is
-   restarted later (:mod:`local.revival`). A broker with its log in memory comes back with a new
+   restarted later (:mod:`local.restarter`). A broker with its log in memory comes back with a new
    log: the services are stopped first, so that none uses what it remembers of the old log (a group
    membership, a topic's id); then steps 1 to 3 are repeated
 """
@@ -26,7 +26,7 @@ from urllib.request import urlopen
 from pydantic import SecretStr
 
 from local import parts
-from local.revival import PAUSE, Revival
+from local.restarter import PAUSE, Restarter
 from local.supervisor import ENDED, GIVEN_UP, RUNNING, Program, Supervisor
 from vigil.service.errors import UnavailableError, VigilError
 from vigil.service.settings import Settings
@@ -111,13 +111,13 @@ class Runtime:
         logs = self._data / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         with Supervisor(self._programs(), logs, self._environment()) as supervisor:
-            revival = Revival(supervisor, self._data, self._print_line)
+            restarter = Restarter(supervisor, self._data, self._print_line)
             self._start_parts(supervisor, self._parts, stop)
             self._prepare_and_serve(supervisor, prepare, stop)
             if not stop.is_set():
                 when_up()
             while not stop.wait(0.5):
-                self._watch(supervisor, revival, prepare=prepare, stop=stop)
+                self._watch(supervisor, restarter, prepare=prepare, stop=stop)
             self._print_line("stopping")
 
     def _start_parts(
@@ -163,7 +163,7 @@ class Runtime:
     def _watch(
         self,
         supervisor: Supervisor,
-        revival: Revival,
+        restarter: Restarter,
         *,
         prepare: Callable[[Settings], None],
         stop: threading.Event,
@@ -179,15 +179,15 @@ class Runtime:
             if state.state == RUNNING and state.pid != self._pids.get(name):
                 self._pids[name] = state.pid
                 self._print_line(f"{name} died and was started again")
-        revival.check_programs(states)
+        restarter.check_programs(states)
         for part in self._parts:  # a part that is restarted is ENDED for a moment, too
             if not part.keeps_data and states[part.name].state == ENDED:
-                self._restart_with_new_log(supervisor, revival, part, prepare=prepare, stop=stop)
+                self._restart_with_new_log(supervisor, restarter, part, prepare=prepare, stop=stop)
 
     def _restart_with_new_log(
         self,
         supervisor: Supervisor,
-        revival: Revival,
+        restarter: Restarter,
         part: parts.Part,
         *,
         prepare: Callable[[Settings], None],
@@ -204,7 +204,7 @@ class Runtime:
                 self._prepare_and_serve(supervisor, prepare, stop)
             except VigilError as error:  # the database is unavailable, too, or its disk is full
                 self._print_line(f"{error.message} {error.how_to_fix} Trying again")
-                revival.check_programs(supervisor.states())
+                restarter.check_programs(supervisor.states())
                 stop.wait(PAUSE)
             else:
                 return

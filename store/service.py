@@ -68,9 +68,9 @@ class Store(Stateless):
         """
         return self._positions.assigned(partitions)
 
-    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+    def advance_offsets(self, ends: Mapping[TopicPartition, int]) -> None:
         """Note up to which offsets the database is current."""
-        self._positions.passed(ends)
+        self._positions.advance_offsets(ends)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Forget the offsets of these partitions."""

@@ -89,9 +89,9 @@ def _shipped_rows(ground: Ground, shipped: Sequence[Outcome]) -> list[tuple[Cell
     for group in GROUPS:
         own = [outcome for outcome in shipped if outcome.trial.group == group]
         false = scoring.rate([outcome.false_episodes() for outcome in own])
-        said = "–" if false.value is None else f"{false.value:.3f}"
+        text = "–" if false.value is None else f"{false.value:.3f}"
         found = share(own, ground.wanted)
-        name = f"Vigil as shipped, at its own {said}"
+        name = f"Vigil as shipped, at its own {text}"
         cells = [found if (false.value or 0.0) <= rate else None for rate in MATCHED_RATES]
         rows.append((name, group, *cells, share(own, ground.unwanted), None))
     return rows

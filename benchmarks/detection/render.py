@@ -57,8 +57,8 @@ def _rate(rate: Rate) -> str:
 
 
 def _aims(aims: Sequence[Aim]) -> Table:
-    said = {True: "yes", False: "no", None: "cannot be said"}
-    rows = tuple((a.what, a.aim, a.tune, a.test, said[a.reached]) for a in aims)
+    label = {True: "yes", False: "no", None: "cannot be said"}
+    rows = tuple((a.what, a.aim, a.tune, a.test, label[a.reached]) for a in aims)
     columns = ("aim", "figure aimed at", "tune people", "test people", "reached on test people")
     return Table("Aims", "no labels", columns, rows)
 

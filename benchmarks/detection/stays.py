@@ -20,7 +20,7 @@ SET = "icu_hourly"
 BEFORE_SECONDS = 12 * HOUR
 DRAWS = 200
 """Of the AUROC's interval: each sorts some 20,000 hours."""
-NOTHING_SAID = -99.0
+NO_SCORE = -99.0
 """Score of an hour of which a detector says nothing."""
 Alerts = dict[str, list[Alert]]
 Scores = dict[str, Series]
@@ -82,7 +82,7 @@ def risks(crowd: Sequence[Person], config: DetectionConfig) -> Scores:
             detector.examine(moment, memory)
             detector.learn(moment, memory, ())
             times.append(time)
-            values.append(moment.scores.get(detector.name, NOTHING_SAID))
+            values.append(moment.scores.get(detector.name, NO_SCORE))
         result[person.recording.patient_id] = Series(np.array(times), np.array(values))
     return result
 

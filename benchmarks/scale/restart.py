@@ -104,7 +104,7 @@ def _size(log: Path) -> int:
 def _message(number: int, patients: int, source: random.Random) -> wire.Outgoing:
     turn, patient = divmod(number, patients)
     time = states.end() + turn * timedelta(minutes=1)
-    return wire.outgoing(states.upload(f"bench-{patient}", time, source), "ingest")
+    return wire.to_message(states.upload(f"bench-{patient}", time, source), "ingest")
 
 
 @contextmanager

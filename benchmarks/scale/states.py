@@ -33,7 +33,7 @@ def upload(patient_id: str, time: datetime, source: random.Random) -> Upload:
     return Upload(patient_id, DEVICE, time + timedelta(seconds=2), (row,), synthetic=True)
 
 
-def lives(people: int) -> Iterator[Upload]:
+def uploads(people: int) -> Iterator[Upload]:
     """Everything that was measured, in order of time."""
     sources = [random.Random(person) for person in range(people)]
     now = START
@@ -46,6 +46,6 @@ def lives(people: int) -> Iterator[Upload]:
 def mature(config: DetectionConfig) -> list[bytes]:
     """The states of the people who were simulated."""
     engine = Engine(config)
-    for row in lives(MODELS):
+    for row in uploads(MODELS):
         engine.process(row)
     return [engine.state_of(f"model-{person}") for person in range(MODELS)]

@@ -35,7 +35,7 @@ def filled(kafka_home: Path, readings: int, per_upload: int) -> Iterator[tuple[s
         settings = Settings(kafka_bootstrap=part.address, partitions=PARTITIONS)
         create_topics(settings)
         publisher = Publisher(settings, "benchmark")
-        source = (wire.outgoing(upload, "ingest") for upload in uploads(readings, per_upload))
+        source = (wire.to_message(upload, "ingest") for upload in uploads(readings, per_upload))
         messages = 0
         while chunk := list(islice(source, 5000)):
             messages += publisher.publish(chunk)

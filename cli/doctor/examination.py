@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cli.doctor.finding import Finding, State, from_error
-from local.extra import INSTALL, missing_packages
+from local.optional_extra import INSTALL, missing_packages
 from vigil.service.errors import SettingsError, VigilError
 
 if TYPE_CHECKING:

@@ -35,22 +35,22 @@ def add(
 ) -> None:
     """Add a device and print its key once: only the key's digest is kept."""
     from store.database.connections import connect
-    from store.people import in_force, patients
+    from store.people import patients, propagation
 
     device = patients.Device(device_id, label, patient)
     with connect(Settings(), autocommit=True) as connection:
         key = patients.add_device(connection, device, replace=replace)
-        answer = in_force.wait_until_in_force(connection) if replace else None
+        answer = propagation.wait_for_propagation(connection) if replace else None
     typer.echo(f"{device_id} is added. Its key, which is not stored and not shown again:", err=True)
     typer.echo(key)
-    if answer is not None and not answer.yes:
-        typer.echo(f"The old key may still be accepted. {answer.why}", err=True)
+    if answer is not None and not answer.complete:
+        typer.echo(f"The old key may still be accepted. {answer.missing}", err=True)
         raise typer.Exit(1)
 
 
 def revoke(device_id: Annotated[str, typer.Argument(help="As `list` shows it.")]) -> None:
     """Revoke a device's key, and report when no gateway accepts it any more."""
-    from cli.people import in_force
+    from cli.people import propagation_report
     from store.database.connections import connect
     from store.people import patients
 
@@ -59,7 +59,7 @@ def revoke(device_id: Annotated[str, typer.Argument(help="As `list` shows it.")]
         if known.get(device_id, True):
             patients.revoke_device(connection, device_id)
         again = f"vigil device revoke {device_id}"
-        in_force.report_in_force(connection, f"{device_id} is revoked", again)
+        propagation_report.report_propagation(connection, f"{device_id} is revoked", again)
 
 
 def list_all() -> None:
@@ -92,7 +92,7 @@ def reconcile(
 
     Without an option it lists them and changes nothing; the gateways keep what they know.
     """
-    from cli.people import in_force
+    from cli.people import propagation_report
     from cli.tables import print_table
     from store.database.connections import connect
     from store.people import directory_topic
@@ -107,7 +107,7 @@ def reconcile(
         if adopt or revoke:
             directory_topic.resolve_conflicts(connection, adopt=adopt)
             done = f"{len(found)} entries are {'adopted' if adopt else 'revoked'}"
-            in_force.report_in_force(connection, done, "vigil device reconcile")
+            propagation_report.report_propagation(connection, done, "vigil device reconcile")
             return
     rows = [
         (

@@ -42,14 +42,14 @@ def add(
 def remove(patient_id: Annotated[str, typer.Argument(help="As `list` shows it.")]) -> None:
     """Accept no more readings for a patient. Stored data are kept."""
     from store.database.connections import connect
-    from store.people import in_force, patients
+    from store.people import patients, propagation
 
     with connect(Settings(), autocommit=True) as connection:
         patients.deactivate(connection, patient_id)
-        answer = in_force.wait_until_in_force(connection)
+        answer = propagation.wait_for_propagation(connection)
     typer.echo(f"{patient_id} is removed; stored data are kept")
-    if not answer.yes:
-        typer.echo(f"Not yet in force at every gateway. {answer.why}")
+    if not answer.complete:
+        typer.echo(f"Not yet in force at every gateway. {answer.missing}")
         raise typer.Exit(1)
 
 

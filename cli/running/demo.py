@@ -28,7 +28,7 @@ def demo(
     ] = 120,
 ) -> None:
     """Run everything on this machine with simulated patients, whose last hours play fast."""
-    from local.extra import require_packages
+    from local.optional_extra import require_packages
 
     require_packages()
     from local import command_line

@@ -26,7 +26,7 @@ def up(
     Without KAFKA_HOME the broker keeps its log in memory: readings that no worker has
     processed yet are lost when it ends. It does not start on the data of `vigil demo`.
     """
-    from local.extra import require_packages
+    from local.optional_extra import require_packages
 
     require_packages()
     from local import command_line

@@ -35,8 +35,8 @@ def count_dead_letters(settings: Settings) -> int:
 
     consumer = open_consumer(settings, None, connect_timeout_seconds=0)
     try:
-        numbers = consumer.partitions_for_topic(topics.DEADLETTER.name) or ()
-        partitions = [TopicPartition(topics.DEADLETTER.name, number) for number in numbers]
+        numbers = consumer.partitions_for_topic(topics.DEAD_LETTERS.name) or ()
+        partitions = [TopicPartition(topics.DEAD_LETTERS.name, number) for number in numbers]
         begins, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         return sum(ends[each] - begins[each] for each in partitions)
     except KafkaError as error:

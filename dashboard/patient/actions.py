@@ -14,9 +14,8 @@ from fastapi.responses import JSONResponse
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from dashboard.auth.session_lookup import SESSION
-from dashboard.shell.publishing import publish
 from store.episodes import board
-from vigil.contracts.wire import outgoing
+from vigil.contracts.wire import to_message
 from vigil.domain import ids
 from vigil.domain.action import Action
 from vigil.service.errors import UnavailableError
@@ -65,7 +64,7 @@ async def record_action(context: WebContext, request: ActionRequest) -> JSONResp
         time=now,
         comment=comment,
     )
-    await publish(context, [outgoing(action, "dashboard")])
+    await context.publish([to_message(action, "dashboard")])
     return JSONResponse({"action_id": action.action_id}, 202)
 
 

@@ -14,7 +14,7 @@ from store.episodes.evidence import Basis
 from vigil.domain import figures
 from vigil.domain.kinds import KINDS
 from vigil.domain.signals import SIGNALS
-from vigil.values.rounding import half_up, written
+from vigil.values.rounding import format_half_up, half_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def format_quantity(signal: str, value: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{written(half_up(100 * share, 6))}%"
+    return f"{format_half_up(half_up(100 * share, 6))}%"
 
 
 def _seconds(value: float | None) -> str | None:

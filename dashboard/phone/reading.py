@@ -28,7 +28,6 @@ from dashboard.phone.pages import render_page
 from dashboard.phone.routing import PREFIX, phone_router
 from dashboard.phone.view import SentReply
 from dashboard.phone.words import words_for
-from dashboard.shell.publishing import publish
 from store.database.connections import translated
 from store.people import phones
 from vigil.contracts import wire
@@ -134,7 +133,7 @@ class MessagePages:
             time=self._context.clock(),
         )
         try:
-            await publish(self._context, [wire.outgoing(action, "dashboard")])
+            await self._context.publish([wire.to_message(action, "dashboard")])
         except UnavailableError as error:
             log.warning("reply not sent", code=error.code, verb=sent.verb)
             return render_page(

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
-from dashboard.shell.publishing import publish
 from explain.facts.signature import parse_signature
 from explain.phrasebook.book import find_faults, judge_sentence
 from explain.phrasebook.reviewing import REFUSAL_REASONS
 from store.phrases import review as phrases
-from vigil.contracts.wire import outgoing
+from vigil.contracts.wire import to_message
 from vigil.domain import ids
 from vigil.domain.phrase import Phrase
 
@@ -168,7 +167,7 @@ def _problem(held: Phrase, revision: int, text: str) -> ReviewRejected | None:
 
 
 async def _record(context: WebContext, revisions: Sequence[Phrase]) -> ReviewRecorded:
-    await publish(context, [outgoing(each, "dashboard") for each in revisions])
+    await context.publish([to_message(each, "dashboard") for each in revisions])
     return ReviewRecorded(len(revisions), await _is_confirmed(context, revisions))
 
 

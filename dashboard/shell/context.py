@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from dashboard.worker_state.monitor import WorkerMonitor
 from store.database.connections import translated
+from vigil.kafka.async_publisher import AsyncPublisher
 from vigil.values.clock import Clock, utc_now
 
 if TYPE_CHECKING:
     from store.database.connections import AsyncConnection, AsyncPool
     from store.episodes.feed import BoardFeed
-    from vigil.kafka.clients import Publisher
+    from vigil.contracts.wire import Outgoing
     from vigil.service.settings import Settings
 
 TIMEOUT_SECONDS = 2.5
@@ -38,18 +39,27 @@ class WebContext:
     feed: BoardFeed
     """Wakes waiting streams when something that the board shows has changed."""
     clock: Clock = utc_now
-    publisher: Publisher | None = field(default=None)
-    """None until the broker has been reached. Its calls block: run them in a thread
-    (``asyncio.to_thread``), or use :meth:`dashboard.shell.publishing.publish`."""
+    publisher: AsyncPublisher = field(init=False)
+    """Opened when the server starts; pages send with :meth:`publish`."""
     monitor: WorkerMonitor = field(init=False)
     """Which workers run, by their statuses."""
 
     def __post_init__(self) -> None:
+        self.publisher = AsyncPublisher(self.settings, "dashboard")
         self.monitor = WorkerMonitor(self.settings, self.feed, self.now)
 
     def now(self) -> datetime:
         """The current time, by the clock that is set now."""
         return self.clock()
+
+    async def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Return when the broker has the messages.
+
+        Raises:
+            UnavailableError: it does not answer, and the person is to be shown that nothing was
+                recorded: what has not left this process is not sent later.
+        """
+        await self.publisher.publish(messages, withdraw=True)
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[AsyncConnection]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from store.episodes.feed import BoardFeed
     from vigil.contracts import wire
-    from vigil.kafka.clients import Publisher
+    from vigil.kafka.async_publisher import AsyncPublisher
     from vigil.service.settings import Settings
     from vigil.values.clock import Clock
 
@@ -58,12 +58,12 @@ class WorkerMonitor:
         """The services that do not work now."""
         return self.states.overview(time.monotonic(), self._clock())
 
-    async def run(self, publisher: Callable[[], Publisher | None]) -> None:
+    async def run(self, publisher: AsyncPublisher) -> None:
         """Read the topic until cancelled.
 
         Args:
-            publisher: returns the web process's connection to the broker, or None; it is asked for
-                the number of partitions.
+            publisher: the pages' connection to the broker; it is asked for the number of
+                partitions.
         """
         self._topic_reader.start()
         counting = asyncio.create_task(self._count(publisher), name="partitions")
@@ -79,14 +79,14 @@ class WorkerMonitor:
             counting.cancel()
             await asyncio.to_thread(self._topic_reader.stop)
 
-    async def _count(self, publisher: Callable[[], Publisher | None]) -> None:
+    async def _count(self, publisher: AsyncPublisher) -> None:
         while True:
-            broker = publisher()
-            if broker is not None:
+            connected = publisher.trouble is None
+            if connected:
                 with suppress(UnavailableError):
-                    found = await asyncio.to_thread(broker.partitions, READINGS.name)
+                    found = await publisher.partitions(READINGS.name, reconnect=False)
                     self.states.expect_partitions({"detectors": len(found)})
-            await asyncio.sleep(COUNT_SECONDS if broker else 1.0)
+            await asyncio.sleep(COUNT_SECONDS if connected else 1.0)
 
 
 class _LogReading:

@@ -28,7 +28,7 @@ from detectors.admission.configuration import AdmissionConfig
 from detectors.admission.tracks import Track
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
 from detectors.episodes.configuration import EpisodePolicy
-from vigil.domain.figures import apart
+from vigil.domain.figures import is_systolic_above_diastolic
 from vigil.domain.signals import SENTINELS, SIGNALS
 
 FAULT, CONTACT, CLOCK = "sensor_fault", "poor_contact", "device_clock"
@@ -318,7 +318,7 @@ def _impossible_pressure(values: Mapping[str, float]) -> dict[str, str]:
             wrong[signal] = "out_of_range"
     if wrong or len(pair) < 2 or values["systolic"] - values["diastolic"] >= 1.0:
         return wrong
-    if apart(values["systolic"], values["diastolic"]):
+    if is_systolic_above_diastolic(values["systolic"], values["diastolic"]):
         return {}
     return dict.fromkeys(pair, "systolic_not_above_diastolic")
 
@@ -330,7 +330,9 @@ def possible(values: Mapping[str, float]) -> dict[str, float]:
     {'spo2': 97.0}
     """
     good = {name: value for name, value in values.items() if _possible(name, value)}
-    if all(name in good for name in PRESSURE) and not apart(good["systolic"], good["diastolic"]):
+    if all(name in good for name in PRESSURE) and not is_systolic_above_diastolic(
+        good["systolic"], good["diastolic"]
+    ):
         return {name: value for name, value in good.items() if name not in PRESSURE}
     return good
 

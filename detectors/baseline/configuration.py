@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from detectors.section import Count, Positive, Seconds, Section, Share
+from detectors.configuration_section import Count, Positive, Seconds, Section, Share
 
 Slots = Annotated[int, Meta(ge=1, le=24)]
 Blocks = Annotated[int, Meta(ge=1, le=24)]

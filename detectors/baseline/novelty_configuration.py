@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from detectors.section import Count, Positive, Seconds, Section
+from detectors.configuration_section import Count, Positive, Seconds, Section
 
 
 class NoveltyConfig(Section, frozen=True):

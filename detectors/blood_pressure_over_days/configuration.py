@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from detectors.section import Count, Positive, Section
+from detectors.configuration_section import Count, Positive, Section
 
 Guideline = Literal["esc_2024", "aha_acc_2025"]
 

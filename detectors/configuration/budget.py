@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from detectors.section import Positive, Section
+from detectors.configuration_section import Positive, Section
 
 
 class Bound(Section, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.section import Count, Positive, Section
+from detectors.configuration_section import Count, Positive, Section
 
 
 class LateConfig(Section, frozen=True):

@@ -10,6 +10,7 @@ from detectors.blood_pressure_over_days.configuration import PressureDaysConfig
 from detectors.configuration.budget import Budget
 from detectors.configuration.late import LateConfig
 from detectors.configuration.missing_data import SilenceConfig
+from detectors.configuration_section import Positive, Section
 from detectors.context.configuration import ContextConfig
 from detectors.early_warning.configuration import EarlyWarningConfig
 from detectors.early_warning.deterioration_configuration import DeteriorationConfig
@@ -18,7 +19,6 @@ from detectors.irregularity.configuration import IrregularityConfig
 from detectors.limits.configuration import Limit
 from detectors.resting_heart_rate.configuration import RestingConfig
 from detectors.river_plugin.configuration import PluginConfig
-from detectors.section import Positive, Section
 
 
 class PatientConfig(Section, frozen=True):

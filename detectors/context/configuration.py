@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from detectors.section import Hour, Offset, Positive, Seconds, Section, Steps
+from detectors.configuration_section import Hour, Offset, Positive, Seconds, Section, Steps
 
 
 class ContextConfig(Section, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from detectors.section import Count, Positive, Section
+from detectors.configuration_section import Count, Positive, Section
 from vigil.domain.kinds import Priority
 from vigil.domain.signals import NAMES
 

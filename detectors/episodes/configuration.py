@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.section import Count, Positive, Seconds, Section
+from detectors.configuration_section import Count, Positive, Seconds, Section
 
 
 class EpisodePolicy(Section, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.section import Positive, Seconds, Section
+from detectors.configuration_section import Positive, Seconds, Section
 
 
 class IrregularityConfig(Section, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.section import Count, Seconds, Section
+from detectors.configuration_section import Count, Seconds, Section
 from vigil.domain.kinds import Priority
 
 DERIVED = ("mean_arterial_pressure", "pulse_pressure", "shock_index")

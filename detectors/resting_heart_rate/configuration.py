@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.section import Count, Hour, Positive, Section
+from detectors.configuration_section import Count, Hour, Positive, Section
 
 LONGEST_NIGHT = 12
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import field
 
-from detectors.section import Count, Positive, Seconds, Section
+from detectors.configuration_section import Count, Positive, Seconds, Section
 
 
 class PluginConfig(Section, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detectors.configuration.loading import DetectionConfig
-from detectors.playing import Player
+from detectors.replayer import Replayer
 from detectors.tuning.days import Days
 from detectors.tuning.ledger import Ledger
 from vigil.domain.episode import Event
@@ -16,7 +16,7 @@ class Run:
     """One configuration over the history.
 
     Args:
-        silence: see :class:`detectors.playing.Player`.
+        silence: see :class:`detectors.replayer.Replayer`.
         one_by_one: uploads come patient by patient: a patient's state is dropped when the next
             one begins, and the clock of silence begins anew.
     """
@@ -26,15 +26,15 @@ class Run:
         self._silence = silence
         self._one_by_one = one_by_one
         self._last = ""
-        self._player = Player(config, silence=silence)
+        self._replayer = Replayer(config, silence=silence)
         self.ledger = Ledger()
 
     def take(self, upload: Upload) -> list[Event]:
         """Play one upload; what it causes is in the ledger then, and returned."""
         if self._one_by_one and upload.patient_id != self._last:
             self._last = upload.patient_id
-            self._player = Player(self._config, silence=self._silence)
-        events = self._player.take(upload)
+            self._replayer = Replayer(self._config, silence=self._silence)
+        events = self._replayer.process(upload)
         for event in events:
             self.ledger.add(event)
         return events

@@ -26,7 +26,7 @@ from explain.facts.slot_formatting import DAY, RANGE, TIME, SlotValue, slot_form
 from explain.facts.units import UNITS
 from vigil.domain.episode import Event
 from vigil.values.numbers import finite_number
-from vigil.values.rounding import half_up, written
+from vigil.values.rounding import format_half_up, half_up
 
 SHORTEST_SECONDS = 60.0
 """A shorter duration is one reading or the gap to the next: nothing worth a number."""
@@ -225,14 +225,14 @@ def rounded_duration(length: timedelta) -> SlotValue:
     """
     minutes = length.total_seconds() / 60
     if minutes < 10:
-        return "minutes", written(minutes)
+        return "minutes", format_half_up(minutes)
     if minutes < 60:
-        return "minutes", written(5 * half_up(minutes / 5))
+        return "minutes", format_half_up(5 * half_up(minutes / 5))
     if minutes < 115:
-        return "minutes", written(10 * half_up(minutes / 10))
+        return "minutes", format_half_up(10 * half_up(minutes / 10))
     if minutes < 36 * 60:
-        return "hours", written(minutes / 60)
-    return "days", written(minutes / 1440)
+        return "hours", format_half_up(minutes / 60)
+    return "days", format_half_up(minutes / 1440)
 
 
 def time_of_day(moment: datetime, seen_from: datetime) -> SlotValue:

@@ -20,7 +20,7 @@ from explain.facts.slot_formatting import slot_formatter
 from explain.facts.slots import SLOTS, judged_quantity, render_slots
 from vigil.domain.alert import Audience
 from vigil.domain.episode import Event
-from vigil.values.rounding import half_up, written
+from vigil.values.rounding import format_half_up, half_up
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 """The name of a rule or detector; anything else is not shown."""
@@ -86,9 +86,9 @@ def _seconds(key: str) -> Callable[[Event], str | None]:
         if seconds is None:
             return None
         if seconds < 120:
-            return f"{written(seconds)} s"
-        minutes = f"{written(seconds / 60)} min"
-        return minutes if seconds < 7200 else f"{written(seconds / 3600, 1)} h"
+            return f"{format_half_up(seconds)} s"
+        minutes = f"{format_half_up(seconds / 60)} min"
+        return minutes if seconds < 7200 else f"{format_half_up(seconds / 3600, 1)} h"
 
     return read
 
@@ -101,7 +101,7 @@ def _scores(event: Event) -> str | None:
     for name in sorted(name for name in scores if isinstance(name, str)):
         value = within_range(number(scores, name), -1e6, 1e6)
         if value is not None and _NAME.fullmatch(name):
-            listed.append(f"{name} {written(value, 2)}")
+            listed.append(f"{name} {format_half_up(value, 2)}")
     return "; ".join(listed[:MOST_SCORES]) or None
 
 
@@ -110,7 +110,7 @@ def _quality(event: Event) -> str | None:
     return (
         None
         if share is None
-        else slot_formatter("en").quantity("spo2", written(half_up(100 * share, 6)))
+        else slot_formatter("en").quantity("spo2", format_half_up(half_up(100 * share, 6)))
     )
 
 

@@ -105,7 +105,7 @@ def most_informative(sentences: tuple[Sentence, ...], known: frozenset[str]) -> 
 
 
 def choice_of(episode_id: str) -> int:
-    """A uniformly distributed number derived from an event's id."""
+    """A uniformly distributed number derived from an episode's id."""
     return int.from_bytes(sha256(episode_id.encode()).digest()[:8])
 
 

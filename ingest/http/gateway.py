@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from ingest.http import answers, openapi, schemas
 from ingest.http.batch import Door, Key, items, sort_out
 from ingest.http.directory import Directory
-from ingest.recent import Recent
+from ingest.recent_keys import RecentKeys
 from vigil.contracts import wire
 from vigil.domain.directory import DeviceEntry
 from vigil.kafka.async_publisher import AsyncPublisher
@@ -46,7 +46,7 @@ class Gateway:
         self._limit = settings.max_body_bytes
         self._tolerance = timedelta(seconds=settings.future_tolerance_seconds)
         self._clock = clock
-        self._acknowledged = Recent[Key](REMEMBERED_READINGS)
+        self._acknowledged = RecentKeys[Key](REMEMBERED_READINGS)
 
     def install(self, api: FastAPI) -> None:
         """Add the routes; whatever else is asked below ``/v1`` gets a JSON 404 or 405."""
@@ -102,7 +102,7 @@ class Gateway:
         )
         batch = sort_out(items(body), door)
         if batch.uploads:
-            await self._publisher.publish([wire.outgoing(u, "ingest") for u in batch.uploads])
+            await self._publisher.publish([wire.to_message(u, "ingest") for u in batch.uploads])
             for key in batch.keys:
                 self._acknowledged.add(key)
         return answers.answer(batch.results)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest import validate
-from ingest.recent import Recent
+from ingest.recent_keys import RecentKeys
 from ingest.recordings.grouping import Grouping
 from ingest.recordings.rows import read_rows, time_of
 from vigil.domain.reading import Upload
@@ -152,7 +152,7 @@ class _Door:
         self._device_id = device_id
         self._latest = latest
         self._report = report
-        self._seen = Recent[str](REMEMBERED_ROWS)
+        self._seen = RecentKeys[str](REMEMBERED_ROWS)
 
     def admit(self, line: int, words: dict[str, Any]) -> validate.Admitted | None:
         """The row's reading without its faults; None where it is a duplicate.

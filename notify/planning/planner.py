@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from notify.planning import policy
 from notify.planning.policy import Page
 from store.database.connections import Connection, Pool, translated
-from store.notifications import deliveries, paging
+from store.notifications import deliveries, notified_episodes
 from store.notifications.deliveries import PlannedDelivery
 from store.workers.positions import Positions
 from store.writing.writer import REFUSED
@@ -58,7 +58,7 @@ class Batch:
 
     pages: list[DuePage] = field(default_factory=list)
     notified: dict[str, Priority] = field(default_factory=dict)
-    """Event id → the new priority at which it is notified."""
+    """Episode id → the new priority at which it is notified."""
     acknowledged: dict[str, datetime] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
 
@@ -118,10 +118,10 @@ class Planner(Stateless):
         """
         return self._positions.assigned(partitions) if self._positions else {}
 
-    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+    def advance_offsets(self, ends: Mapping[TopicPartition, int]) -> None:
         """Note up to which offsets the database is current."""
         if self._positions:
-            self._positions.passed(ends)
+            self._positions.advance_offsets(ends)
 
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """Forget the offsets of these partitions."""
@@ -192,9 +192,9 @@ class Planner(Stateless):
         found = self._collect(connection, batch)
         rows = self._rows(connection, found)
         new = deliveries.plan(connection, rows, self._clock())
-        paging.record_notified(connection, found.notified)
-        paging.record_acknowledged(connection, found.acknowledged)
-        paging.record_closed(connection, found.closed, self._clock())
+        notified_episodes.record_notified(connection, found.notified)
+        notified_episodes.record_acknowledged(connection, found.acknowledged)
+        notified_episodes.record_closed(connection, found.closed, self._clock())
         return new
 
     def _matters(self, message: object) -> bool:
@@ -208,7 +208,7 @@ class Planner(Stateless):
 
     def _collect(self, connection: Connection, batch: Sequence[Received]) -> Batch:
         events = {r.message.episode_id for r in batch if isinstance(r.message, Alert)}
-        before = paging.notified_levels(connection, events)
+        before = notified_episodes.notified_levels(connection, events)
         found = Batch()
         for received in batch:
             published = self._published(received)

@@ -40,7 +40,7 @@ class StoredAction(Struct, frozen=True):
 
 
 async def bases(connection: AsyncConnection, episode_ids: list[str]) -> dict[str, Basis]:
-    """Event id → the evidence of the episode's newest step."""
+    """Episode id → the evidence of the episode's newest step."""
     found = await fetch_records(
         connection,
         Basis,
@@ -53,7 +53,7 @@ async def bases(connection: AsyncConnection, episode_ids: list[str]) -> dict[str
 async def actions_of_events(
     connection: AsyncConnection, episode_ids: list[str]
 ) -> dict[str, list[StoredAction]]:
-    """Event id → the actions on the episode, oldest first."""
+    """Episode id → the actions on the episode, oldest first."""
     found = await fetch_records(
         connection,
         StoredAction,

@@ -47,7 +47,7 @@ def entry_key(entry: Entry) -> str:
 
 def message(published: Published, source: str) -> wire.Outgoing:
     """The entry as it goes onto the topic."""
-    return wire.directory_entry(published.entry, published.changed_at or EARLIEST, source)
+    return wire.to_directory_message(published.entry, published.changed_at or EARLIEST, source)
 
 
 def read_topic(consumer: Any) -> dict[str, Published]:

@@ -63,7 +63,7 @@ class PhrasePublisher:
             return
         publisher = Publisher(self._settings, "store", CONNECT_TIMEOUT_SECONDS)
         try:
-            publisher.publish([wire.outgoing(each, "store") for each in newer])
+            publisher.publish([wire.to_message(each, "store") for each in newer])
         finally:
             publisher.close()
         self._health.count("phrases_published", len(newer))

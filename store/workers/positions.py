@@ -84,12 +84,12 @@ class Positions:
         group_offsets.report_reading_again(self._health, place, stored=where, committed=committed)
         return where
 
-    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+    def advance_offsets(self, ends: Mapping[TopicPartition, int]) -> None:
         """Note that everything below these offsets is in the database, or a dead letter."""
         self._unsaved |= ends
 
     def save(self) -> None:
-        """Save the offsets noted by :meth:`passed`.
+        """Save the offsets noted by :meth:`advance_offsets`.
 
         Raises:
             UnavailableError: the database is unavailable; save again.

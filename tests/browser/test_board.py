@@ -19,7 +19,7 @@ from store import service as store_service
 from store.database.connections import connect
 from tests.support.running import eventually, running, serving
 from tests.support.seed import Seed, busy_ward
-from tests.support.statuses import heard, status
+from tests.support.statuses import received_statuses, status
 from vigil.service.settings import Settings
 
 expect.set_options(timeout=20_000)
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def away(database_url: str) -> Settings:
+def unreachable(database_url: str) -> Settings:
     """Settings of a board whose broker does not answer: enough for looking."""
     return Settings(
         demo=True,
@@ -86,7 +86,7 @@ def test_an_alert_appears_by_itself_and_is_acknowledged_by_keyboard(
         running(store_service.build(settings), settings),
         serving([part], settings) as url,
     ):
-        eventually(lambda: part.context.publisher)
+        eventually(lambda: part.context.publisher.trouble is None)
         sign_in(page, url)
         rows = page.locator("#rows > li")
         expect(rows.first).to_contain_text("Ann Lee")
@@ -113,9 +113,9 @@ def test_an_alert_appears_by_itself_and_is_acknowledged_by_keyboard(
         assert page.evaluate("window.notReloaded")
 
         page.get_by_role("link", name="Bo Rossi").click()
-        said = page.get_by_label("Comment on Heart rate low")
-        said.fill("Pulse by hand: 41.")
-        said.press("Enter")
+        reported = page.get_by_label("Comment on Heart rate low")
+        reported.fill("Pulse by hand: 41.")
+        reported.press("Enter")
         expect(page.locator(".actions")).to_contain_text("Pulse by hand: 41.", timeout=15_000)
         page.get_by_role("button", name="Useful: Heart rate low").click()
         expect(page.locator(".actions")).to_contain_text("marked it useful", timeout=15_000)
@@ -127,21 +127,23 @@ def test_an_alert_appears_by_itself_and_is_acknowledged_by_keyboard(
 
 
 def test_without_a_broker_an_action_says_that_it_was_not_recorded(
-    away: Settings, chromium_page: Page
+    unreachable: Settings, chromium_page: Page
 ) -> None:
-    first_people(away)
-    with serving([build(away)], away) as url:
+    first_people(unreachable)
+    with serving([build(unreachable)], unreachable) as url:
         sign_in(chromium_page, url)
         chromium_page.locator('li[data-key="p1"] .ack').click()
-        said = chromium_page.locator('li[data-key="p1"] .feedback')
-        expect(said).to_contain_text("nothing was recorded")
+        reported = chromium_page.locator('li[data-key="p1"] .feedback')
+        expect(reported).to_contain_text("nothing was recorded")
         expect(chromium_page.locator('li[data-key="p1"] .ack')).to_have_text("Acknowledge")
 
 
-def test_a_patients_page_has_chart_basis_and_window(away: Settings, chromium_page: Page) -> None:
+def test_a_patients_page_has_chart_basis_and_window(
+    unreachable: Settings, chromium_page: Page
+) -> None:
     page = chromium_page
-    first_people(away)
-    with serving([build(away)], away) as url:
+    first_people(unreachable)
+    with serving([build(unreachable)], unreachable) as url:
         sign_in(page, url, "/board/patient/p1")
         expect(page.locator(".chart .main-svg").first).to_be_visible()
         expect(page.locator("#chart-words")).to_contain_text("heart rate 72 to 78 bpm")
@@ -155,37 +157,37 @@ def test_a_patients_page_has_chart_basis_and_window(away: Settings, chromium_pag
         page.emulate_media(color_scheme="dark")
         expect(page.locator(".chart .main-svg").first).to_be_visible()
         expect(facts).to_be_visible()
-        with seeding(away) as seed:
+        with seeding(unreachable) as seed:
             seed.episode("p1", "blood_pressure_high")
         expect(page.locator("#rows > li")).to_have_count(2, timeout=5000)
         expect(facts.last).to_be_visible()
 
 
 @pytest.mark.usefixtures("quick_pulse")
-def test_the_board_is_never_silently_stale(away: Settings, chromium_page: Page) -> None:
+def test_the_board_is_never_silently_stale(unreachable: Settings, chromium_page: Page) -> None:
     page = chromium_page
-    first_people(away)
-    with serving([build(away)], away) as url:
+    first_people(unreachable)
+    with serving([build(unreachable)], unreachable) as url:
         sign_in(page, url)
         expect(page.locator("#trouble")).to_be_hidden()
     expect(page.locator("#trouble")).to_contain_text("Live updates have stopped", timeout=20_000)
     expect(page.locator("#trouble")).to_contain_text("Watch your patients directly")
     expect(page.locator("#live")).to_have_text(re.compile("Not live"))
     expect(page.locator("body")).to_have_class(re.compile("stale"))
-    with seeding(away) as seed:
+    with seeding(unreachable) as seed:
         seed.episode("p2", "heart_rate_low", priority="high")
-    with serving([build(away)], away):
+    with serving([build(unreachable)], unreachable):
         expect(page.locator("#rows > li").first).to_contain_text("Bo Rossi", timeout=40_000)
         expect(page.locator("#trouble")).to_be_hidden()
 
 
 def test_the_board_says_that_the_database_is_away(
-    away: Settings, chromium_page: Page, postgres_url: str
+    unreachable: Settings, chromium_page: Page, postgres_url: str
 ) -> None:
     page = chromium_page
-    first_people(away)
-    name = away.database().rsplit("/", 1)[1]
-    with serving([build(away)], away) as url:
+    first_people(unreachable)
+    name = unreachable.database().rsplit("/", 1)[1]
+    with serving([build(unreachable)], unreachable) as url:
         sign_in(page, url)
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
@@ -200,14 +202,14 @@ def test_the_board_says_that_the_database_is_away(
 
 
 def test_a_ward_is_chosen_and_stays_live_through_many_leases(
-    away: Settings, chromium_page: Page, monkeypatch: pytest.MonkeyPatch
+    unreachable: Settings, chromium_page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "LEASE_SECONDS", 0.7)
     page = chromium_page
-    first_people(away)
-    with seeding(away) as seed:
+    first_people(unreachable)
+    with seeding(unreachable) as seed:
         seed.patient("q1", "Quinn Kaya", "Ward Q")
-    with serving([build(away)], away) as url:
+    with serving([build(unreachable)], unreachable) as url:
         sign_in(page, url)
         expect(page.locator("#rows > li")).to_have_count(3)
         page.get_by_label("Ward", exact=True).select_option("Ward Q")
@@ -215,7 +217,7 @@ def test_a_ward_is_chosen_and_stays_live_through_many_leases(
         expect(page.locator(".elsewhere")).to_contain_text("1 medium")
         assert "ward=Ward" in page.url
         page.wait_for_timeout(2500)
-        with seeding(away) as seed:
+        with seeding(unreachable) as seed:
             seed.episode("q1", "heart_rate_low", priority="high")
         expect(page.locator("#rows > li.high")).to_contain_text("Quinn Kaya", timeout=5000)
         page.get_by_label("Ward", exact=True).select_option("")
@@ -223,13 +225,13 @@ def test_a_ward_is_chosen_and_stays_live_through_many_leases(
         expect(page.locator("#trouble")).to_be_hidden()
 
 
-def test_a_browser_without_shared_workers_polls(away: Settings, chromium_page: Page) -> None:
+def test_a_browser_without_shared_workers_polls(unreachable: Settings, chromium_page: Page) -> None:
     page = chromium_page
     page.add_init_script("delete window.SharedWorker")
-    first_people(away)
-    with serving([build(away)], away) as url:
+    first_people(unreachable)
+    with serving([build(unreachable)], unreachable) as url:
         sign_in(page, url)
-        with seeding(away) as seed:
+        with seeding(unreachable) as seed:
             seed.episode("p2", "heart_rate_low", priority="high")
         expect(page.locator("#rows > li").first).to_contain_text("Bo Rossi", timeout=12_000)
         expect(page.locator("#trouble")).to_be_hidden()
@@ -238,10 +240,10 @@ def test_a_browser_without_shared_workers_polls(away: Settings, chromium_page: P
 
 
 @pytest.mark.usefixtures("quick_pulse")
-def test_signing_out_in_one_tab_ends_the_other(away: Settings, chromium_page: Page) -> None:
+def test_signing_out_in_one_tab_ends_the_other(unreachable: Settings, chromium_page: Page) -> None:
     page = chromium_page
-    first_people(away)
-    with serving([build(away)], away) as url:
+    first_people(unreachable)
+    with serving([build(unreachable)], unreachable) as url:
         sign_in(page, url)
         other = page.context.new_page()
         other.goto(url + "/board/patient/p1")
@@ -254,17 +256,17 @@ def test_signing_out_in_one_tab_ends_the_other(away: Settings, chromium_page: Pa
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_accessibility_fault_that_axe_can_find(
-    away: Settings, chromium_page: Page, scheme: str
+    unreachable: Settings, chromium_page: Page, scheme: str
 ) -> None:
     page, axe = chromium_page, Axe()
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-    part, now = build(away), datetime.now(UTC)
-    said = (
-        status("store", time=now, trouble={"database": "away"}),
+    part, now = build(unreachable), datetime.now(UTC)
+    reported = (
+        status("store", time=now, trouble={"database": "unavailable"}),
         status("detectors", time=now, gauges={"lag_seconds": 400.0}),
     )
-    with serving([part], away) as url, heard(part.context.monitor, *said):
-        with seeding(away) as seed:
+    with serving([part], unreachable) as url, received_statuses(part.context.monitor, *reported):
+        with seeding(unreachable) as seed:
             seed.user("kim", PASSWORD, "admin", "Kim Berg")
             busy_ward(seed, 30, minutes=60)
         page.goto(url + "/login")
@@ -286,12 +288,12 @@ def test_no_accessibility_fault_that_axe_can_find(
 
 
 def test_two_hundred_patients_on_a_phone_fit_and_only_what_changes_is_drawn(
-    away: Settings, chromium_page: Page
+    unreachable: Settings, chromium_page: Page
 ) -> None:
     page = chromium_page
     page.set_viewport_size({"width": 390, "height": 844})
-    with serving([build(away)], away) as url:
-        with seeding(away) as seed:
+    with serving([build(unreachable)], unreachable) as url:
+        with seeding(unreachable) as seed:
             seed.user("kim", PASSWORD)
             busy_ward(seed, 200, minutes=60)
         sign_in(page, url)
@@ -304,7 +306,7 @@ def test_two_hundred_patients_on_a_phone_fit_and_only_what_changes_is_drawn(
             "  for (const each of all) window.moved += each.addedNodes.length;"
             "}).observe(rows, { childList: true })"
         )
-        with seeding(away) as seed:
+        with seeding(unreachable) as seed:
             for number in range(1, 60):
                 seed.connection.execute(
                     "UPDATE latest SET value = value + 1, received_at = now()"
@@ -319,16 +321,16 @@ def test_two_hundred_patients_on_a_phone_fit_and_only_what_changes_is_drawn(
 
 
 def test_only_what_calls_flashes_and_not_for_those_who_ask_for_less_motion(
-    away: Settings, chromium_page: Page
+    unreachable: Settings, chromium_page: Page
 ) -> None:
     page = chromium_page
-    first_people(away)
-    with seeding(away) as seed:
+    first_people(unreachable)
+    with seeding(unreachable) as seed:
         seed.episode("p2", "heart_rate_low", priority="high")
     animation = (
         "node => getComputedStyle(node).animationDuration + getComputedStyle(node).animationName"
     )
-    with serving([build(away)], away) as url:
+    with serving([build(unreachable)], unreachable) as url:
         sign_in(page, url)
         high = page.locator('li[data-key="p2"] .badge .shape')
         assert high.evaluate(animation) == "0.5scall"  # 2 Hz: within 1.4 to 2.8

@@ -6,11 +6,11 @@ import pytest
 from playwright.sync_api import Page
 
 from dashboard.service import build
-from tests.browser.test_board import PASSWORD, away, seeding, sign_in
+from tests.browser.test_board import PASSWORD, seeding, sign_in, unreachable
 from tests.support.running import serving
 from vigil.service.settings import Settings
 
-__all__ = ["away"]
+__all__ = ["unreachable"]
 pytestmark = pytest.mark.browser
 
 TURNING = "Ann \u202eLee \u2069\u202e(1"
@@ -40,10 +40,10 @@ BARE = """() => {
 }"""
 
 
-def test_the_text_after_a_name_stands_after_it(away: Settings, chromium_page: Page) -> None:
+def test_the_text_after_a_name_stands_after_it(unreachable: Settings, chromium_page: Page) -> None:
     page = chromium_page
-    with serving([build(away)], away) as url:
-        with seeding(away) as seed:
+    with serving([build(unreachable)], unreachable) as url:
+        with seeding(unreachable) as seed:
             seed.user("kim", PASSWORD, "admin", TURNING)
             seed.patient("p1", TURNING, "Ward " + TURNING)
             event = seed.episode("p1", "heart_rate_high", priority="high")

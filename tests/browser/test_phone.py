@@ -78,7 +78,7 @@ class Phone:
 
 @contextmanager
 def at_home(
-    page: Page, database_url: str, publisher: Publisher | None = None, **changes: Any
+    page: Page, database_url: str, *, broker: bool = False, **changes: Any
 ) -> Iterator[Phone]:
     """The page served on its own address, with a database and a patient."""
     port = free_port()
@@ -94,7 +94,7 @@ def at_home(
     settings = Settings(**values)
     with (
         connect(settings, autocommit=True) as connection,
-        serving([PhonePart(settings, publisher)], settings) as base,
+        serving([PhonePart(settings, broker=broker)], settings) as base,
     ):
         patient(connection)
         yield Phone(page, base, settings, connection)
@@ -145,8 +145,14 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
     database_url = settings.database_url.get_secret_value()
     with (
         PushService() as push,
-        closing(Publisher(settings, "dashboard")) as publisher,
-        at_home(page, database_url, publisher, vapid_private_key=secret) as phone,
+        closing(Publisher(settings, "test")) as publisher,
+        at_home(
+            page,
+            database_url,
+            broker=True,
+            kafka_bootstrap=settings.kafka_bootstrap,
+            vapid_private_key=secret,
+        ) as phone,
     ):
         worker_settings = settings.model_copy(
             update={"vapid_private_key": SecretStr(secret), "push_hosts": ("127.0.0.1",)}
@@ -161,7 +167,7 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
             running(build_store(worker_settings), worker_settings),
         ):
             one = alert()
-            publisher.publish([wire.outgoing(one, "test")])
+            publisher.publish([wire.to_message(one, "test")])
             [message] = push.wait(1)
             deliver_until_shown(phone, message.payload)
             [notification] = notifications(phone)
@@ -180,7 +186,7 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
             assert page.get_by_text(EN.not_seen).is_visible()
             eventually(lambda: replies(phone) == ["need_help"])
             acknowledged = action("acknowledge", one, time=utc_now())
-            publisher.publish([wire.outgoing(acknowledged, "test")])
+            publisher.publish([wire.to_message(acknowledged, "test")])
             eventually(lambda: len(replies(phone, "acknowledge")) == 1)
             look(phone)
             page.get_by_text(EN.seen).wait_for()
@@ -294,9 +300,9 @@ def test_axe_finds_no_fault(
         check()
         phone.enrol()
         check()
-        patient_said = action("need_help", time=utc_now())
+        patient_action = action("need_help", time=utc_now())
         stored(phone.connection, alert(), alert("p1", "shock_index_high", phase="closed"))
-        stored(phone.connection, patient_said)
+        stored(phone.connection, patient_action)
         phone.connection.execute("UPDATE patients SET synthetic = true")
         page.reload()
         page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
@@ -326,14 +332,14 @@ def deliver(phone: Phone, payload: dict[str, Any] | str) -> None:
     devtools = phone.page.context.new_cdp_session(phone.page)
     found: list[str] = []
 
-    def note(update: dict[str, Any]) -> None:
+    def record_registrations(update: dict[str, Any]) -> None:
         found.extend(
             registration["registrationId"]
             for registration in update["registrations"]
             if registration["scopeURL"].startswith(phone.base)
         )
 
-    devtools.on("ServiceWorker.workerRegistrationUpdated", note)
+    devtools.on("ServiceWorker.workerRegistrationUpdated", record_registrations)
     devtools.send("ServiceWorker.enable")
     wait_for(phone, lambda: bool(found))
     devtools.send(

@@ -68,8 +68,8 @@ def reading(phone: Phone, locale: str) -> None:
     page.wait_for_url(f"{phone.base}/phone")
     phone.connection.execute("UPDATE patients SET locale = %s, synthetic = true", (locale,))
     newest = compose(NEWEST)
-    said = action("need_help", newest, time=utc_now())
-    stored(phone.connection, NEWEST, newest, EARLIER, compose(EARLIER), said)
+    reported = action("need_help", newest, time=utc_now())
+    stored(phone.connection, NEWEST, newest, EARLIER, compose(EARLIER), reported)
     page.reload()
     page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
 
@@ -83,9 +83,9 @@ def in_one_language(shown: list[str], locale: str) -> None:
     """Nothing is English; where the letters are not Latin, only names are."""
     assert not ENGLISH & set(shown)
     if locale in SCRIPTS:
-        letters = ["".join(c for c in NAMES.sub("", text) if c.isalpha()) for text in shown]
-        assert [text for text in letters if text and not re.match(SCRIPTS[locale], text)] == []
-        assert [text for text in letters if re.search("[A-Za-z]", text)] == []
+        alphabetic = ["".join(c for c in NAMES.sub("", text) if c.isalpha()) for text in shown]
+        assert [text for text in alphabetic if text and not re.match(SCRIPTS[locale], text)] == []
+        assert [text for text in alphabetic if re.search("[A-Za-z]", text)] == []
 
 
 @pytest.mark.parametrize("locale", OTHERS)
@@ -101,8 +101,8 @@ def test_a_patient_reads_their_own_language_and_no_english(
         assert page.get_by_role("heading", name=w.page_title).is_visible()
         assert page.get_by_role("button", name=w.reply_help).is_visible()
         shown = texts(page)
-        for told in (NEWEST, EARLIER):
-            mine = compose(told).texts["patient"][locale]
+        for expected in (NEWEST, EARLIER):
+            mine = compose(expected).texts["patient"][locale]
             assert {mine.title, mine.body, mine.action} <= set(shown)
         assert {w.emergency, w.sent, w.earlier} <= set(shown)
         in_one_language(shown, locale)

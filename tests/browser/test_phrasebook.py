@@ -32,12 +32,12 @@ pytestmark = pytest.mark.browser
 def some() -> list[Phrase]:
     """A page or two of what the tables say, as if a model had written it."""
     found = []
-    for told in list(every_signature())[::9]:
-        for sentence in sentences_for(facts_of_signature(told)):
-            if tuple(sorted(sentence.slots)) == told.slots:
+    for shown in list(every_signature())[::9]:
+        for sentence in sentences_for(facts_of_signature(shown)):
+            if tuple(sorted(sentence.slots)) == shown.slots:
                 found.append(
                     phrase(
-                        sentence.text, signature=told.key,
+                        sentence.text, signature=shown.key,
                         model="SmolLM2-135M-Instruct@sha256:b179c9523d0e6a0f",
                         adapter="vigil-words@sha256:0123456789abcdef",
                     )
@@ -73,7 +73,7 @@ def picture(page: Page, name: str) -> None:
 
 
 @pytest.fixture
-def away(database_url: str) -> Settings:
+def unreachable(database_url: str) -> Settings:
     """Settings of a board whose broker does not answer: enough for looking."""
     return Settings(
         demo=True, database_url=database_url, kafka_bootstrap=f"127.0.0.1:{free_port()}",
@@ -89,7 +89,7 @@ def test_a_nurse_finds_approves_changes_and_bans_a_sentence_by_keyboard(
     seeded(settings)
     part = build(settings)
     with running(store_service.build(settings), settings), serving([part], settings) as url:
-        eventually(lambda: part.context.publisher)
+        eventually(lambda: part.context.publisher.trouble is None)
         sign_in(page, url, "/board/")
         page.get_by_role("link", name="Phrasebook").click()
         page.get_by_label("Finding").select_option("heart_rate_high")
@@ -110,9 +110,9 @@ def test_a_nurse_finds_approves_changes_and_bans_a_sentence_by_keyboard(
         box = page.get_by_label("The sentence, with its slots")
         box.fill("Take a pill, your heart rate is low at {heart_rate}.")
         page.get_by_role("button", name="Put it in place").click()
-        told = page.locator(".problem")
-        expect(told).to_contain_text("A medicine, a dose, a treatment.")
-        expect(told).to_contain_text("A direction that the facts do not have.")
+        shown = page.locator(".problem")
+        expect(shown).to_contain_text("A medicine, a dose, a treatment.")
+        expect(shown).to_contain_text("A direction that the facts do not have.")
         expect(box).to_be_focused()
         expect(box).to_have_value("Take a pill, your heart rate is low at {heart_rate}.")
         picture(page, "refused")
@@ -142,20 +142,20 @@ def test_a_nurse_finds_approves_changes_and_bans_a_sentence_by_keyboard(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_reads_well_in_either_colour_and_on_a_phone_and_axe_finds_nothing(
-    away: Settings, chromium_page: Page, scheme: str
+    unreachable: Settings, chromium_page: Page, scheme: str
 ) -> None:
     page, axe = chromium_page, Axe()
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     found = {}
-    with serving([build(away)], away) as url:
-        with connect(away) as connection:
+    with serving([build(unreachable)], unreachable) as url:
+        with connect(unreachable) as connection:
             Seed(connection, datetime.now(UTC)).user("kim", PASSWORD, "care_team", "Kim Berg")
             connection.commit()
         sign_in(page, url, "/board/phrasebook")
         expect(page.get_by_role("heading", name="There is no sentence yet")).to_be_visible()
         found["empty"] = axe.run(page)
         picture(page, f"empty-{scheme}")
-        seeded_anew(away)
+        seeded_anew(unreachable)
         page.goto(f"{url}/board/phrasebook")
         page.locator("summary").first.click()
         found["list"] = axe.run(page)
@@ -193,9 +193,11 @@ def seeded_anew(settings: Settings) -> None:
         seed.commit()
 
 
-def test_the_address_of_another_sentence_leads_back(away: Settings, chromium_page: Page) -> None:
-    seeded(away)
-    with serving([build(away)], away) as url:
+def test_the_address_of_another_sentence_leads_back(
+    unreachable: Settings, chromium_page: Page
+) -> None:
+    seeded(unreachable)
+    with serving([build(unreachable)], unreachable) as url:
         sign_in(chromium_page, url, "/board/phrasebook")
         chromium_page.goto(f"{url}/board/phrasebook/none")
         expect(chromium_page.get_by_role("heading")).to_have_text("There is no such sentence")

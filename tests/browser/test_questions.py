@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
-TOLD = event(priority="high")
+EVENT = event(priority="high")
 
 
 @contextmanager
@@ -50,8 +50,8 @@ def at_home(page: Page, database_url: str, locale: str = "en") -> Iterator[str]:
 
 def store_message(connection: Connection) -> None:
     """An event and its words."""
-    write(connection, [Received("t", 0, 0, TOLD, None)])
-    write(connection, [Received("t", 0, 1, compose(TOLD), None)])
+    write(connection, [Received("t", 0, 0, EVENT, None)])
+    write(connection, [Received("t", 0, 1, compose(EVENT), None)])
 
 
 def ask_by_button(page: Page) -> None:
@@ -59,7 +59,7 @@ def ask_by_button(page: Page) -> None:
     for intent in question_table("patient").intents:
         page.get_by_text("Ask about this message").first.click()
         page.get_by_role("button", name=question_table("patient").text("ask", intent)).first.click()
-        made = answer(intent, TOLD, "patient")
+        made = answer(intent, EVENT, "patient")
         expect(page.get_by_role("heading", name=made.question)).to_be_visible()
         expect(page.locator(".answer-text")).to_have_text(made.text)
         page.get_by_text("What this rests on").click()

@@ -13,35 +13,35 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard.service import Dashboard, build
-from tests.browser.test_board import PASSWORD, away, quick_pulse, seeding, sign_in
+from tests.browser.test_board import PASSWORD, quick_pulse, seeding, sign_in, unreachable
 from tests.support.running import serving
-from tests.support.statuses import heard, status, working
+from tests.support.statuses import received_statuses, status, working
 from vigil.service.settings import Settings
 
-__all__ = ["away", "quick_pulse"]
+__all__ = ["quick_pulse", "unreachable"]
 WITHIN = 5.0
 """Seconds from a change to an open page."""
 pytestmark = pytest.mark.browser
 
 
 @contextmanager
-def board(away: Settings) -> Iterator[tuple[Dashboard, str]]:
+def board(unreachable: Settings) -> Iterator[tuple[Dashboard, str]]:
     """A board with one patient in alarm and one without, whose workers are well."""
-    with seeding(away) as seed:
+    with seeding(unreachable) as seed:
         seed.user("kim", PASSWORD, "admin", "Kim Berg")
         for patient_id, name in (("p1", "Ann Lee"), ("p2", "Bo Rossi")):
             seed.patient(patient_id, name)
             seed.readings(patient_id, lambda before: 72 + before / 60)
         seed.episode("p1", "heart_rate_high", priority="medium")
-    part = build(away)
+    part = build(unreachable)
     with (
-        serving([part], away) as url,
-        heard(part.context.monitor, *working(datetime.now(UTC))),
+        serving([part], unreachable) as url,
+        received_statuses(part.context.monitor, *working(datetime.now(UTC))),
     ):
         yield part, url
 
 
-def say(part: Dashboard, **how: Any) -> float:
+def report(part: Dashboard, **how: Any) -> float:
     """Detection says how it is doing; when that was."""
     now = datetime.now(UTC)
     part.context.monitor.states.record_status(status("detectors", time=now, **how), now)
@@ -50,17 +50,17 @@ def say(part: Dashboard, **how: Any) -> float:
 
 def stop(part: Dashboard) -> float:
     since = {"stuck": datetime.now(UTC) - timedelta(minutes=7)}
-    return say(part, trouble={"stuck": "x"}, since=since)
+    return report(part, trouble={"stuck": "x"}, since=since)
 
 
 @pytest.mark.parametrize("carrier", ["websocket", "polling"])
 def test_an_open_board_says_within_five_seconds_that_nobody_is_judged(
-    away: Settings, chromium_page: Page, carrier: str
+    unreachable: Settings, chromium_page: Page, carrier: str
 ) -> None:
     page = chromium_page
     if carrier == "polling":
         page.add_init_script("delete window.SharedWorker")
-    with board(away) as (part, url):
+    with board(unreachable) as (part, url):
         sign_in(page, url)
         calm = page.locator('li[data-key="p2"] .calm')
         state, live = page.locator("#state"), page.locator("#live")
@@ -78,20 +78,22 @@ def test_an_open_board_says_within_five_seconds_that_nobody_is_judged(
         expect(live).to_contain_text("Not known")
         expect(page.locator('li[data-key="p1"]')).to_contain_text("Heart rate high")
         assert "No active alert" not in page.locator("main").inner_text()
-        began = say(part, gauges={"lag_seconds": 380.0})
+        began = report(part, gauges={"lag_seconds": 380.0})
         expect(state).to_have_text(re.compile(r"^\s*Detection is 6 minutes behind: .*late\.\s*$"))
         assert time.monotonic() - began <= WITHIN
         expect(calm).to_have_text("Not known")
-        began = say(part)
+        began = report(part)
         expect(state).to_be_empty()
         expect(calm).to_have_text("No active alert")
         assert time.monotonic() - began <= WITHIN
 
 
-def test_only_a_sentence_that_changed_is_drawn_again(away: Settings, chromium_page: Page) -> None:
+def test_only_a_sentence_that_changed_is_drawn_again(
+    unreachable: Settings, chromium_page: Page
+) -> None:
     """A screen reader reads out what changes in the live region, and nothing twice."""
     page = chromium_page
-    with board(away) as (part, url):
+    with board(unreachable) as (part, url):
         sign_in(page, url)
         stop(part)
         notice = page.locator('#state [data-part="detectors"]')
@@ -109,10 +111,12 @@ def test_only_a_sentence_that_changed_is_drawn_again(away: Settings, chromium_pa
         assert page.evaluate("window.drawn") == 1
 
 
-def test_the_head_fits_a_phone_and_stays_in_sight(away: Settings, chromium_page: Page) -> None:
+def test_the_head_fits_a_phone_and_stays_in_sight(
+    unreachable: Settings, chromium_page: Page
+) -> None:
     page = chromium_page
     page.set_viewport_size({"width": 390, "height": 400})
-    with board(away) as (part, url):
+    with board(unreachable) as (part, url):
         stop(part)
         sign_in(page, url, "/board/patient/p2")
         expect(page.locator(".patient-state")).to_contain_text("Not known")
@@ -124,10 +128,10 @@ def test_the_head_fits_a_phone_and_stays_in_sight(away: Settings, chromium_page:
 @pytest.mark.usefixtures("quick_pulse")
 @pytest.mark.parametrize("path", ["/board/", "/board/patient/p2"])
 def test_a_page_that_hears_nothing_shows_no_tick(
-    away: Settings, chromium_page: Page, path: str
+    unreachable: Settings, chromium_page: Page, path: str
 ) -> None:
     page = chromium_page
-    with board(away) as (_, url):
+    with board(unreachable) as (_, url):
         sign_in(page, url, path)
         expect(page.locator(".calm").first).to_have_text("No active alert")
     expect(page.locator("#live")).to_have_text(re.compile("Not live"))

@@ -10,13 +10,13 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from dashboard.service import build
-from tests.browser.test_board import PASSWORD, away, seeding, sign_in
+from tests.browser.test_board import PASSWORD, seeding, sign_in, unreachable
 from tests.support.phone_house import link_for
 from tests.support.running import serving
 from vigil.service.settings import Settings
 from vigil.values import time_zones
 
-__all__ = ["away"]
+__all__ = ["unreachable"]
 pytestmark = pytest.mark.browser
 
 EAST = timedelta(hours=4, minutes=49)
@@ -34,11 +34,11 @@ def clock(moment: datetime) -> str:
 
 
 def test_the_board_and_the_phone_write_the_servers_clock(
-    away: Settings, chromium_page: Page
+    unreachable: Settings, chromium_page: Page
 ) -> None:
     page = chromium_page
-    with serving([build(away)], away) as url:
-        with seeding(away) as seed:
+    with serving([build(unreachable)], unreachable) as url:
+        with seeding(unreachable) as seed:
             seed.user("kim", PASSWORD)
             seed.patient("p1", "Ann Lee")
             event = seed.episode("p1", "heart_rate_high", onset=timedelta(minutes=20))
@@ -48,23 +48,23 @@ def test_the_board_and_the_phone_write_the_servers_clock(
         since = page.locator("#rows .since time").first
         expect(since).to_have_text(re.compile(rf"{clock(onset)}$"))
         expect(since).to_have_attribute("title", re.compile(r"\+04:49 \(Europe/Berlin\)$"))
-        page.goto(f"{url}/phone/enrol/{link_for(away)}")
+        page.goto(f"{url}/phone/enrol/{link_for(unreachable)}")
         page.locator("form button").first.click()
         page.wait_for_url("**/phone")
         shown = page.locator("time[data-local]").first
         expect(shown).not_to_contain_text("UTC")
         moment = datetime.fromisoformat(shown.get_attribute("datetime") or "")
-        told = (moment + EAST).strftime("%-I:%M"), (moment + EAST).strftime("%H:%M")
+        expected = (moment + EAST).strftime("%-I:%M"), (moment + EAST).strftime("%H:%M")
         text = shown.inner_text()
-        assert any(each in text for each in told), (text, told)
+        assert any(each in text for each in expected), (text, expected)
 
 
 def test_without_the_table_times_stay_in_utc_and_say_so(
-    away: Settings, chromium_page: Page
+    unreachable: Settings, chromium_page: Page
 ) -> None:
     page = chromium_page
-    with serving([build(away)], away) as url:
-        with seeding(away) as seed:
+    with serving([build(unreachable)], unreachable) as url:
+        with seeding(unreachable) as seed:
             seed.user("kim", PASSWORD)
             seed.patient("p1", "Ann Lee")
             seed.episode("p1", "heart_rate_high", onset=timedelta(minutes=20))

@@ -15,7 +15,7 @@ from tests.support.faulty import PROCESSES, faulty
 from tests.support.feeding import people
 from tests.support.fuzzing import Fuzzer
 from tests.support.rounds import SEED
-from tests.support.schedule import say
+from tests.support.schedule import print_line
 from vigil.values.clock import utc_now
 
 MESSAGES = int(os.environ.get("VIGIL_TEST_FUZZ_MESSAGES", "100000"))
@@ -33,7 +33,7 @@ pytestmark = [
     [pytest.param(kind, marks=pytest.mark.xdist_group(f"fuzz on {kind}")) for kind in BROKERS],
 )
 def test_good_messages_are_handled_as_if_the_others_were_not_there(kind: str) -> None:
-    say(f"\n{kind}, seed {SEED}, {MESSAGES} messages")
+    print_line(f"\n{kind}, seed {SEED}, {MESSAGES} messages")
     uploads = people(8, SEED, HOURS)
     patients = {upload.patient_id for upload in uploads}
     with faulty(kind) as system:
@@ -45,4 +45,4 @@ def test_good_messages_are_handled_as_if_the_others_were_not_there(kind: str) ->
         for (service, topic, reason), count in sorted(
             fuzzed.check_the_others(system, patients).items()
         ):
-            say(f"{service:10} {topic:18} {reason:22} {count}")
+            print_line(f"{service:10} {topic:18} {reason:22} {count}")

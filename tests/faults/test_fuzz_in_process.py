@@ -70,7 +70,9 @@ def test_what_can_be_decoded_can_be_judged_and_worded(seed: int) -> None:
         for event in events:
             alert = compose(event, None)
             assert (
-                wire.decode("vitals.alerts", encode(alert), wire.outgoing(alert, "explain").headers)
+                wire.decode(
+                    "vitals.alerts", encode(alert), wire.to_message(alert, "explain").headers
+                )
                 == alert
             )
             worded += 1

@@ -41,7 +41,7 @@ def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again() -> 
         before, during = _recording(system, 3), _recording(system, 4)
         expected = oracle.without_faults(before, Settings())
         assert expected.events
-        assert_same(_said_offline(system, "3.csv.gz"), expected.events | expected.alerts)
+        assert_same(_reported_offline(system, "3.csv.gz"), expected.events | expected.alerts)
         url = system.environment()["VIGIL_DATABASE_URL"]
 
         system.command("replay", "3.csv.gz", "--speed", "max")
@@ -51,15 +51,15 @@ def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again() -> 
         eventually(lambda: len(oracle.stored(url).readings) > len(expected.readings), 30)
         _kill_broker(system)
         replay.wait(180)  # it may have been told, or not
-        eventually(partial(_is_told, folder, "its data in memory are lost"), 30)
+        eventually(partial(_is_announced, folder, "its data in memory are lost"), 30)
         _send_again(system, "4.csv.gz", url, expected.readings | oracle.readings_of(during))
 
         found = oracle.stored(url)
-        told = {episode_id for episode_id, _ in expected.events}
-        _assert_kept(expected, found, told)
+        announced = {episode_id for episode_id, _ in expected.events}
+        _assert_kept(expected, found, announced)
         settings = Settings(kafka_bootstrap=system.environment()["VIGIL_KAFKA_BOOTSTRAP"])
-        assert oracle.letters(settings) == {}
-        assert not _is_told(folder, " partitions, and ")
+        assert oracle.dead_letters(settings) == {}
+        assert not _is_announced(folder, " partitions, and ")
 
 
 def test_a_service_that_dies_comes_back_alone() -> None:
@@ -67,11 +67,11 @@ def test_a_service_that_dies_comes_back_alone() -> None:
         for service in ("notify", "explain", "detectors", "store"):
             others = {name: system.pid_of(name) for name in PROCESSES if name != service}
             system.kill(service)
-            eventually(partial(_is_told, folder, f"{service} died and was started again"))
+            eventually(partial(_is_announced, folder, f"{service} died and was started again"))
             assert {name: system.pid_of(name) for name in others} == others
 
 
-def _is_told(folder: Path, what: str) -> bool:
+def _is_announced(folder: Path, what: str) -> bool:
     return what in (folder / "terminal.txt").read_text()
 
 
@@ -82,7 +82,7 @@ def _recording(system: Whole, seed: int) -> list[Upload]:
     return list(read_uploads(path))
 
 
-def _said_offline(system: Whole, name: str) -> dict[tuple[str, int], Event | Alert]:
+def _reported_offline(system: Whole, name: str) -> dict[tuple[str, int], Event | Alert]:
     """Events and alerts as ``vigil replay --offline`` writes them."""
     system.command("replay", name, "--offline", "--out", "offline.jsonl")
     found: dict[tuple[str, int], Event | Alert] = {}
@@ -110,9 +110,9 @@ def _send_again(system: Whole, name: str, url: str, expected: Readings) -> None:
     assert_same(expected, oracle.stored(url).readings)
 
 
-def _assert_kept(expected: Outcome, found: Outcome, told: set[str]) -> None:
+def _assert_kept(expected: Outcome, found: Outcome, announced: set[str]) -> None:
     """What had been told of earlier episodes is still there, and nothing was added to it."""
-    events = {key: event for key, event in found.events.items() if event.episode_id in told}
-    alerts = {key: alert for key, alert in found.alerts.items() if alert.episode_id in told}
+    events = {key: event for key, event in found.events.items() if event.episode_id in announced}
+    alerts = {key: alert for key, alert in found.alerts.items() if alert.episode_id in announced}
     assert_same(expected.events, events)
     assert_same(expected.alerts, alerts)

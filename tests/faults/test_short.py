@@ -57,7 +57,7 @@ def _broker_and_stream(system: Faulty, draw: random.Random) -> list[Fault]:
 
 def _topics_and_disk(system: Faulty, draw: random.Random) -> list[Fault]:
     return [
-        acts.poison(system), acts.stuck_letters(system), acts.future(system),
+        acts.poison(system), acts.stuck_dead_letters(system), acts.future(system),
         acts.older_database(system, draw.uniform(1.0, 3.0)),
         *acts.full_disk(system, draw.uniform(1.0, 3.0)),
     ]  # fmt: skip

@@ -48,7 +48,7 @@ def test_a_seed_repeats_its_people_whose_episodes_open_and_close() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "reported"),
     [
         ({1: "a", 2: "b"}, {}),
         ({1: "a"}, {"missing": [2]}),
@@ -56,11 +56,11 @@ def test_a_seed_repeats_its_people_whose_episodes_open_and_close() -> None:
         ({1: "a", 2: "B"}, {"not the same": [2]}),
     ],
 )
-def test_each_difference_is_seen(found: dict[int, str], told: dict[str, list[int]]) -> None:
+def test_each_difference_is_seen(found: dict[int, str], reported: dict[str, list[int]]) -> None:
     expected = {1: "a", 2: "b"}
-    assert oracle.differences(expected, found) == told
-    if told:
-        with pytest.raises(AssertionError, match=next(iter(told))):
+    assert oracle.differences(expected, found) == reported
+    if reported:
+        with pytest.raises(AssertionError, match=next(iter(reported))):
             assert_same(expected, found)
 
 
@@ -68,8 +68,8 @@ def test_the_wrong_clock_is_right_in_every_other_span(monkeypatch: pytest.Monkey
     def seconds(moments: Iterable[float]) -> list[float]:
         ticking = iter(moments)
         monkeypatch.setattr("time.monotonic", lambda: next(ticking))
-        return [told() for _ in range(4)]
+        return [reported() for _ in range(4)]
 
-    told = stepping(-3600.0, lambda: 100.0)
+    reported = stepping(-3600.0, lambda: 100.0)
     spans = [EVERY_SECONDS * number + 0.5 for number in range(4)]
     assert seconds(spans) == [100.0, -3500.0, 100.0, -3500.0]

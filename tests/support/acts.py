@@ -38,18 +38,18 @@ def kills(system: Faulty) -> list[Fault]:
     return [Fault(f"kill {name}", partial(system.system.kill, name)) for name in PROCESSES]
 
 
-def crashes(piece: Piece, name: str, away_seconds: float) -> list[Fault]:
+def crashes(piece: Piece, name: str, unavailable_seconds: float) -> list[Fault]:
     """A crash of broker or database, and its start after a while; and a disk that hangs."""
 
     def crash() -> None:
         piece.kill()
-        time.sleep(away_seconds)
+        time.sleep(unavailable_seconds)
         piece.start()
 
     def bursts() -> None:
         for _ in range(3):
-            piece.pause(away_seconds / 4)
-            time.sleep(away_seconds / 8)
+            piece.pause(unavailable_seconds / 4)
+            time.sleep(unavailable_seconds / 8)
 
     return [Fault(f"{name} killed, away", crash), Fault(f"{name} hangs in bursts", bursts)]
 
@@ -97,8 +97,8 @@ def storm(system: Faulty, draw: random.Random, joins: int) -> Fault:
             time.sleep(draw.uniform(0.2, 1.5))
             system.leave(worker, by)
 
-    told = ", ".join(f"{service} ({hours:+g} h)" for service, hours in order)
-    return Fault(f"workers join and leave: {told}", act)
+    described = ", ".join(f"{service} ({hours:+g} h)" for service, hours in order)
+    return Fault(f"workers join and leave: {described}", act)
 
 
 def poison(system: Faulty) -> Fault:
@@ -123,13 +123,13 @@ def future(system: Faulty) -> Fault:
         beyond = b'{"time":"9999-12-31T23:59:59.9999999Z"}'
         with closing(Publisher(system.settings, "future", connect_timeout_seconds=10)) as publisher:
             for partition in range(system.settings.partitions):
-                sent = [wire.outgoing(tick, "future", partition) for tick in ahead]
+                sent = [wire.to_message(tick, "future", partition) for tick in ahead]
                 publisher.publish([*sent, replace(sent[0], value=beyond)])
 
     return Fault("ticks of the future", act)
 
 
-def stuck_letters(system: Faulty) -> Fault:
+def stuck_dead_letters(system: Faulty) -> Fault:
     """Unreadable messages whose dead letters would be larger than any message may be."""
 
     def act() -> None:

@@ -47,8 +47,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked.append((self.path, dict(self.headers), json.loads(body)))
-        said = {"choices": [{"message": {"role": "assistant", "content": f" {GOOD}\n"}}]}
-        self._answer(BODIES.get(self.server.script, json.dumps(said).encode()))
+        reply = {"choices": [{"message": {"role": "assistant", "content": f" {GOOD}\n"}}]}
+        self._answer(BODIES.get(self.server.script, json.dumps(reply).encode()))
 
     def _answer(self, body: bytes) -> None:
         script = self.server.script

@@ -30,14 +30,14 @@ from tests.support.piece import Piece, standing
 from tests.support.processes import end, open_folder
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
-from tests.support.whole import BESIDE, Whole, whole
+from tests.support.whole import BACKGROUND_OUTPUT, Whole, whole
 from vigil.contracts import topics
 from vigil.domain.reading import Upload
 from vigil.service.settings import Settings
 
 WEB = "ingest dashboard"
 PROCESSES = ("detectors", "store", "explain", "notify", WEB)
-PATIENCE_SECONDS = 90.0
+TIMEOUT_SECONDS = 90.0
 """How long a system may take to be done with everything once nothing is broken any more."""
 READY_SECONDS = 180.0
 """How long a worker may take to start while others do, on a busy machine."""
@@ -123,7 +123,7 @@ class Faulty:
 
         Fails with what is missing if that takes too long.
         """
-        eventually(self._all_there, PATIENCE_SECONDS)
+        eventually(self._all_there, TIMEOUT_SECONDS)
         until = oracle.ends_of_all(self.settings)
 
         def nobody_lags() -> bool:
@@ -131,7 +131,7 @@ class Faulty:
             assert not behind, f"messages not committed: {behind}"
             return True
 
-        eventually(nobody_lags, PATIENCE_SECONDS)
+        eventually(nobody_lags, TIMEOUT_SECONDS)
 
     def _all_there(self) -> bool:
         """A cheap look: how many rows there are and are not yet."""
@@ -153,13 +153,13 @@ class Faulty:
         assert_same(log.readings, database.readings)
         self._check_against(database, log)
         self._check_against(database, oracle.with_silence(self.expected, log))
-        self._check_letters()
+        self._check_dead_letters()
         self._check_pages(database)
         self._check_logs({patient for patient, _, _ in database.readings})
 
     def _check_logs(self, patients: Iterable[str]) -> None:
         """No log of the database's or of Vigil's names a patient."""
-        logs = [*self.system.folder.rglob("*.log"), self.system.folder / BESIDE]
+        logs = [*self.system.folder.rglob("*.log"), self.system.folder / BACKGROUND_OUTPUT]
         assert self.database.log in logs
         found = oracle.named(patients, logs)
         assert not found, f"patients named in logs: {found}"
@@ -171,10 +171,10 @@ class Faulty:
         assert_same(expected.events, oracle.on_topic(self.settings, topics.EVENTS.name))
         assert_same(expected.alerts, oracle.on_topic(self.settings, topics.ALERTS.name))
 
-    def _check_letters(self) -> None:
+    def _check_dead_letters(self) -> None:
         names = (topics.READINGS.name, topics.EVENTS.name, topics.ALERTS.name, topics.ACTIONS.name)
-        expected = oracle.letters_of(self.settings, names)
-        assert_same(expected, oracle.letters(self.settings))
+        expected = oracle.expected_dead_letters(self.settings, names)
+        assert_same(expected, oracle.dead_letters(self.settings))
 
     def _check_pages(self, database: Outcome) -> None:
         """Each page was planned once; one sent again was claimed by a worker that died."""
@@ -192,9 +192,11 @@ class Faulty:
 
 def assert_same(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> None:
     """Fail with the first few of what differs."""
-    told = oracle.differences(expected, found)
-    short = {what: (len(keys), sorted(map(str, keys))[:5]) for what, keys in told.items()}
-    assert not told, f"{len(expected)} expected, {len(found)} found: {short}"
+    found_differences = oracle.differences(expected, found)
+    short = {
+        what: (len(keys), sorted(map(str, keys))[:5]) for what, keys in found_differences.items()
+    }
+    assert not found_differences, f"{len(expected)} expected, {len(found)} found: {short}"
 
 
 @contextmanager

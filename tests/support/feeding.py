@@ -82,7 +82,7 @@ class Feeder:
     def _run(self) -> None:
         publisher: Publisher | None = None
         for first in range(0, len(self._uploads), BATCH):
-            batch = [wire.outgoing(u, "test") for u in self._uploads[first : first + BATCH]]
+            batch = [wire.to_message(u, "test") for u in self._uploads[first : first + BATCH]]
             while True:
                 try:
                     publisher = publisher or Publisher(

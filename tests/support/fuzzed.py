@@ -16,12 +16,12 @@ import psutil
 import psycopg
 
 from tests.support import oracle
-from tests.support.faulty import PATIENCE_SECONDS, PROCESSES, Faulty, assert_same
+from tests.support.faulty import PROCESSES, TIMEOUT_SECONDS, Faulty, assert_same
 from tests.support.fuzzing import Fuzzer
 from tests.support.oracle import READERS, Outcome
 from tests.support.raw_records import nulls
 from tests.support.running import eventually
-from tests.support.schedule import say
+from tests.support.schedule import print_line
 from tests.support.streaming import read_all
 from vigil.contracts import topics, wire
 from vigil.domain.reading import Upload
@@ -32,14 +32,14 @@ from vigil.service.settings import Settings
 
 CHUNK = 2_000
 """Messages sent at once."""
-LETTERS_WAIT_SECONDS = 60.0
+DEAD_LETTERS_WAIT_SECONDS = 60.0
 FAILED = "failed on this message"
 """In the detail of a letter whose message made a worker's own code fail: there may be none."""
 GROWTH_MB = 200
 """By how much a process may grow after the first fifth: buffers, and forty people's states."""
 
 
-class Letter(NamedTuple):
+class DeadLetter(NamedTuple):
     """A dead letter, as far as it is looked at."""
 
     reason: str
@@ -63,7 +63,7 @@ def between(
         with nulls():
             for number in range(rounds):
                 chunk = [sent.message for sent in islice(fuzz, CHUNK)]
-                mine = [wire.outgoing(upload, "test") for upload in islice(good, each)]
+                mine = [wire.to_message(upload, "test") for upload in islice(good, each)]
                 publisher.publish(_mixed(chunk, mine), timeout_seconds=120)
                 if number == rounds // 5:
                     used = memory(system)
@@ -93,13 +93,13 @@ def settle(system: Faulty, people: set[str]) -> None:
     """Return once everything is handled: good readings stored, told and paged, and nobody lags."""
 
     def all_there() -> bool:
-        database = of(oracle.stored(system.database.part.address), people)
+        database = outcome_of(oracle.stored(system.database.part.address), people)
         wanted = [len(part) for part in system.expected]
         have = [len(part) for part in database]
         assert all(h >= w for h, w in zip(have, wanted, strict=True)), f"{have} of {wanted}"
         return True
 
-    eventually(all_there, 4 * PATIENCE_SECONDS)
+    eventually(all_there, 4 * TIMEOUT_SECONDS)
     until = oracle.ends_of_all(system.settings)
 
     def nobody_lags() -> bool:
@@ -107,10 +107,10 @@ def settle(system: Faulty, people: set[str]) -> None:
         assert not behind, f"messages not committed: {behind}"
         return True
 
-    eventually(nobody_lags, 4 * PATIENCE_SECONDS)
+    eventually(nobody_lags, 4 * TIMEOUT_SECONDS)
 
 
-def of(outcome: Outcome, people: set[str]) -> Outcome:
+def outcome_of(outcome: Outcome, people: set[str]) -> Outcome:
     """What of an outcome is about these people."""
     return Outcome(
         {key: values for key, values in outcome.readings.items() if key[0] in people},
@@ -121,8 +121,8 @@ def of(outcome: Outcome, people: set[str]) -> Outcome:
 
 def check_the_good(system: Faulty, people: set[str]) -> None:
     """Everything about these people is there once, as it is where nothing else is on the topics."""
-    database = of(oracle.stored(system.database.part.address), people)
-    log = of(oracle.of_log(system.settings), people)
+    database = outcome_of(oracle.stored(system.database.part.address), people)
+    log = outcome_of(oracle.of_log(system.settings), people)
     expected = oracle.with_silence(system.expected, log)
     assert_same(expected.readings, database.readings)
     assert_same(expected.events, database.events)
@@ -145,17 +145,17 @@ def paged(system: Faulty, people: set[str]) -> set[tuple[str, int]]:
     return set(rows)
 
 
-def letters(settings: Settings) -> dict[tuple[str, str], Letter]:
+def dead_letters(settings: Settings) -> dict[tuple[str, str], DeadLetter]:
     """Service and origin → its letter. What a stranger wrote to the topic is not among them."""
-    found: dict[tuple[str, str], Letter] = {}
-    for record in read_all(settings, topics.DEADLETTER.name):
+    found: dict[tuple[str, str], DeadLetter] = {}
+    for record in read_all(settings, topics.DEAD_LETTERS.name):
         origin = wire.header(record.headers, "vigil_origin")
         service = wire.header(record.headers, "ce_source").rpartition("/")[2]
         if origin and service in READERS:
             reason, detail = (
                 wire.header(record.headers, f"vigil_{name}") for name in ("reason", "detail")
             )
-            found[service, origin] = Letter(reason, detail)
+            found[service, origin] = DeadLetter(reason, detail)
     return found
 
 
@@ -165,7 +165,7 @@ def check_the_others(system: Faulty, people: Iterable[str]) -> Counter[tuple[str
     A message that cannot be decoded has its letter with the reason; one that can be has none but
     that the service refused it by name.
     """
-    kept, told = letters(system.settings), Counter[tuple[str, str, str]]()
+    kept, reported = dead_letters(system.settings), Counter[tuple[str, str, str]]()
     good = {person.encode() for person in people}
     for topic in {name for names in READERS.values() for name in names}:
         for record in read_all(system.settings, topic):
@@ -173,11 +173,11 @@ def check_the_others(system: Faulty, people: Iterable[str]) -> Counter[tuple[str
                 continue
             origin, expected = f"{topic}/{record.partition}/{record.offset}", _fault(topic, record)
             for service in (s for s, read in READERS.items() if topic in read):
-                letter = kept.pop((service, origin), None)
-                _check_letter(service, origin, expected, letter)
-                told[service, topic, letter.reason if letter else "taken"] += 1
+                dead_letter = kept.pop((service, origin), None)
+                _check_dead_letter(service, origin, expected, dead_letter)
+                reported[service, topic, dead_letter.reason if dead_letter else "taken"] += 1
     assert not kept, f"letters of nothing: {[*kept.items()][:3]}"
-    return told
+    return reported
 
 
 def _fault(topic: str, record: Any) -> str:
@@ -189,14 +189,16 @@ def _fault(topic: str, record: Any) -> str:
     return ""
 
 
-def _check_letter(service: str, origin: str, expected: str, letter: Letter | None) -> None:
-    where = f"{service} at {origin}: {letter}"
+def _check_dead_letter(
+    service: str, origin: str, expected: str, dead_letter: DeadLetter | None
+) -> None:
+    where = f"{service} at {origin}: {dead_letter}"
     if expected:
-        assert letter is not None, f"{where}, expected {expected}"
-        assert letter.reason == expected, f"{where}, expected {expected}"
-    elif letter is not None:
-        assert letter.reason == "wire.rejected", where
-        assert FAILED not in letter.detail, where
+        assert dead_letter is not None, f"{where}, expected {expected}"
+        assert dead_letter.reason == expected, f"{where}, expected {expected}"
+    elif dead_letter is not None:
+        assert dead_letter.reason == "wire.rejected", where
+        assert FAILED not in dead_letter.detail, where
 
 
 def check_processes(
@@ -206,9 +208,9 @@ def check_processes(
     assert pids == {name: system.system.pid_of(name) for name in PROCESSES}
     now = memory(system)
     grown = {name: (now[name] - before) / 1e6 for name, before in used.items()}
-    say(f"memory grew, MB: { {name: round(by) for name, by in grown.items()} }")
+    print_line(f"memory grew, MB: { {name: round(by) for name, by in grown.items()} }")
     assert all(by < GROWTH_MB for by in grown.values()), grown
-    eventually(lambda: _all_ready(system.settings), PATIENCE_SECONDS)
+    eventually(lambda: _all_ready(system.settings), TIMEOUT_SECONDS)
 
 
 def _all_ready(settings: Settings) -> bool:

@@ -39,7 +39,7 @@ WEIGHTS: Mapping[str, int] = {
     topics.PHRASES.name: 4,
     topics.STATUS.name: 4,
     topics.DIRECTORY.name: 3,
-    topics.DEADLETTER.name: 1,
+    topics.DEAD_LETTERS.name: 1,
 }
 """How often a topic is drawn, in a hundred."""
 _COMPACTED = {topic.name for topic in topics.TOPICS.values() if topic.compacted}
@@ -104,7 +104,7 @@ class Fuzzer:
 
         self._plain: Mapping[str, Callable[[], Any]] = {
             "integer": self._integer, "number": self._number,
-            "boolean": self._seldom, "null": lambda: None,
+            "boolean": self._now_and_then, "null": lambda: None,
         }  # fmt: skip
 
     def messages(self, count: int) -> Iterator[Sent]:
@@ -117,7 +117,7 @@ class Fuzzer:
         """What the schema of one of the topic's types allows."""
         ce_type = self._type(topic)
         content = self._object(ce_type)
-        value = json.dumps(content, ensure_ascii=self._seldom()).encode()
+        value = json.dumps(content, ensure_ascii=self._now_and_then()).encode()
         return Outgoing(topic, self._key(topic, content), value, self._headers(ce_type))
 
     def near(self, topic: str) -> Outgoing:
@@ -152,18 +152,18 @@ class Fuzzer:
     def _type(self, topic: str) -> str:
         return self._draw.choice(self._types[topic] or [*CE_TYPES])
 
-    def _seldom(self) -> bool:
+    def _now_and_then(self) -> bool:
         return self._draw.random() < 0.1
 
     def _key(self, topic: str, content: Any) -> bytes | None:
         named = content.get("patient_id") or content.get("phrase_id") or content.get("instance")
         named = named or (PREFIX if topic in _COMPACTED else "")
-        if topic not in _COMPACTED and self._seldom():
+        if topic not in _COMPACTED and self._now_and_then():
             return None
         return str(named).encode("utf-8", "replace") or None
 
     def _headers(self, ce_type: str) -> list[tuple[str, bytes]]:
-        if self._seldom():
+        if self._now_and_then():
             return []
         ident = self._draw.randbytes(8).hex()
         return [("ce_type", ce_type.encode()), ("ce_id", ident.encode()), ("ce_source", b"/fuzz")]
@@ -186,15 +186,17 @@ class Fuzzer:
 
     def _object(self, ce_type: str) -> Any:
         schema = self._schemas[ce_type]
-        return self._of(schema, schema["$defs"], "")
+        return self._draw_value(schema, schema["$defs"], "")
 
-    def _of(self, schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str) -> Any:
+    def _draw_value(
+        self, schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str
+    ) -> Any:
         """A value that a schema allows; ``name`` is the field's."""
         draw = self._draw
         if "$ref" in schema:
             schema = definitions[schema["$ref"].rpartition("/")[2]]
         if "anyOf" in schema:
-            return self._of(draw.choice(schema["anyOf"]), definitions, name)
+            return self._draw_value(draw.choice(schema["anyOf"]), definitions, name)
         if "default" in schema and draw.random() < 0.3:
             return deepcopy(schema["default"])
         if "enum" in schema:
@@ -210,27 +212,29 @@ class Fuzzer:
         if "properties" in schema:
             wanted = set(schema.get("required", ()))
             return {
-                field: self._of(inner, definitions, field)
+                field: self._draw_value(inner, definitions, field)
                 for field, inner in schema["properties"].items()
                 if field in wanted or self._draw.random() < 0.6
             }
         inner = schema.get("additionalProperties") or {}
         known = _KEYS.get(name, (*NAMES, *LOCALES, "value", "limit", "score", "readings"))
         chosen = self._draw.choices(known, k=self._draw.randrange(5))
-        if self._seldom() and name not in _CLOSED:
+        if self._now_and_then() and name not in _CLOSED:
             chosen.append(self._draw.choice(("glucose", "", "a\u0000b", "x" * 300)))
-        return {key: self._of(inner, definitions, "") for key in chosen}
+        return {key: self._draw_value(inner, definitions, "") for key in chosen}
 
     def _array(self, schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str) -> Any:
         length = self._draw.choice((0, 1, 1, 1, 2, 3, 9))
-        return [self._of(schema.get("items", {}), definitions, name) for _ in range(length)]
+        return [self._draw_value(schema.get("items", {}), definitions, name) for _ in range(length)]
 
     def _string(self, schema: Mapping[str, Any], _definitions: object, name: str) -> str:
         draw = self._draw
         if "pattern" in schema or name.endswith("_id") or name == "instance":
             number = draw.randrange(PEOPLE)
             return (
-                f"{PREFIX}-{number}" if not self._seldom() else f"{PREFIX}.{number}@+:" + "i" * 90
+                f"{PREFIX}-{number}"
+                if not self._now_and_then()
+                else f"{PREFIX}.{number}@+:" + "i" * 90
             )
         if schema.get("format") == "date-time":
             return self._time()

@@ -28,7 +28,7 @@ class Raw(NamedTuple):
 
 def received(message: wire.Carried, offset: int = 0) -> Received:
     """A message as the stream's loop hands it to a worker."""
-    sent = wire.outgoing(message, "test")
+    sent = wire.to_message(message, "test")
     raw = Raw(sent.key, sent.value, sent.headers, offset)
     return Received(sent.topic, 0, offset, message, raw)
 

@@ -91,14 +91,14 @@ def of_log(settings: Settings) -> Outcome:
     engines: dict[int, Engine] = {}
     uploads: list[Upload] = []
     events: list[Event] = []
-    stamps = ClockCheck()
+    clocks = ClockCheck()
     detection = config.load(settings.detection_config)
     for record in sorted(read_all(settings, topics.READINGS.name), key=lambda r: r.offset):
         try:
             message = wire.decode(record.topic, record.value, record.headers)
         except WireError:
             continue
-        message = stamps.correct_time(message, record)
+        message = clocks.correct_time(message, record)
         engine = engines.setdefault(record.partition, Engine(detection))
         if isinstance(message, Tick):
             events += engine.tick(message.time)
@@ -112,9 +112,9 @@ def _outcome(
     readings: dict[Moment, dict[str, float]], events: Iterable[Event], settings: Settings
 ) -> Outcome:
     phrases: Phrasebook = offline_replay.shipped_phrasebook(settings)
-    told = {(event.episode_id, event.sequence): event for event in events}
-    alerts = [compose(event, phrases) for event in told.values()]
-    return Outcome(readings, told, {(a.alert_id, a.revision): a for a in alerts})
+    announced = {(event.episode_id, event.sequence): event for event in events}
+    alerts = [compose(event, phrases) for event in announced.values()]
+    return Outcome(readings, announced, {(a.alert_id, a.revision): a for a in alerts})
 
 
 def with_silence(offline_outcome: Outcome, log: Outcome) -> Outcome:
@@ -182,12 +182,12 @@ def steps_on(settings: Settings, topic: str) -> Iterator[tuple[Step, Any]]:
 
 def differences(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> dict[str, list[Any]]:
     """What is missing, too much, or not the same; empty where nothing is."""
-    told = {
+    announced = {
         "missing": [key for key in expected if key not in found],
         "too much": [key for key in found if key not in expected],
         "not the same": [key for key in expected if key in found and expected[key] != found[key]],
     }
-    return {what: keys for what, keys in told.items() if keys}
+    return {what: keys for what, keys in announced.items() if keys}
 
 
 def lag(settings: Settings, until: Mapping[str, Mapping[Any, int]]) -> dict[str, int]:
@@ -212,27 +212,27 @@ def ends_of_all(settings: Settings) -> dict[str, dict[Any, int]]:
 
 def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
     """Whom on-call staff are told of: alert and sequence, by the rules of ``docs/notification``."""
-    told: dict[str, Priority] = {}
+    announced: dict[str, Priority] = {}
     paged = set()
     for alert in sorted(alerts, key=lambda a: (a.episode_id, a.revision)):
-        page = policy.page_for_alert(alert, told.get(alert.episode_id), demo=True)
+        page = policy.page_for_alert(alert, announced.get(alert.episode_id), demo=True)
         if page is not None:
-            told[alert.episode_id] = page.priority
+            announced[alert.episode_id] = page.priority
             paged.add((alert.alert_id, alert.sequence))
     return paged
 
 
-def letters(settings: Settings) -> dict[tuple[str, str], Any]:
+def dead_letters(settings: Settings) -> dict[tuple[str, str], Any]:
     """Dead letters by the service that wrote them and the place that each came from."""
     found: dict[tuple[str, str], Any] = {}
-    for record in read_all(settings, topics.DEADLETTER.name):
+    for record in read_all(settings, topics.DEAD_LETTERS.name):
         origin = wire.header(record.headers, "vigil_origin")
         service = wire.header(record.headers, "ce_source").rpartition("/")[2]
         found[service, origin] = record.value
     return found
 
 
-def letters_of(settings: Settings, names: Sequence[str]) -> dict[tuple[str, str], Any]:
+def expected_dead_letters(settings: Settings, names: Sequence[str]) -> dict[tuple[str, str], Any]:
     """The letters that follow from what on these topics cannot be read, one a reading service."""
     expected: dict[tuple[str, str], Any] = {}
     for name in names:

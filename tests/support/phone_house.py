@@ -23,7 +23,6 @@ from store.writing.writer import write
 from vigil.domain.action import Action
 from vigil.domain.alert import Alert
 from vigil.domain.episode import Event
-from vigil.kafka.clients import Publisher
 from vigil.service.settings import Settings
 from vigil.streaming.handler import Received
 from vigil.values.clock import utc_now
@@ -34,14 +33,14 @@ class PhonePart:
 
     name = "phone"
 
-    def __init__(self, settings: Settings, publisher: Publisher | None = None):
+    def __init__(self, settings: Settings, *, broker: bool = False):
+        self._broker = broker
         self.now: datetime | None = None
         self.context = WebContext(
             settings,
             async_pool(settings, 4),
             BoardFeed(settings),
             clock=lambda: self.now or utc_now(),
-            publisher=publisher,
         )
 
     def install(self, api: FastAPI) -> None:
@@ -51,7 +50,14 @@ class PhonePart:
     async def lifespan(self) -> AsyncIterator[None]:
         await self.context.pool.open()
         try:
-            yield
+            if not self._broker:
+                yield
+                return
+            async with self.context.publisher.opened():
+                async with asyncio.timeout(30):
+                    while self.context.publisher.trouble is not None:
+                        await asyncio.sleep(0.05)
+                yield
         finally:
             await self.context.pool.close()
 

@@ -20,9 +20,9 @@ def launch(part: Part, log: Path | None = None) -> subprocess.Popen[bytes]:
     Args:
         log: what it says is added to this file; None: it is not kept.
     """
-    with Path(os.devnull if log is None else log).open("ab") as said:
+    with Path(os.devnull if log is None else log).open("ab") as output:
         return subprocess.Popen(
-            part.command, stdout=said, stderr=said, user=part.user, cwd="/",
+            part.command, stdout=output, stderr=output, user=part.user, cwd="/",
             start_new_session=True,
         )  # fmt: skip
 

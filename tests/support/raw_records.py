@@ -22,8 +22,8 @@ _plain_append = DefaultRecordBatchBuilder.append
 def _append(
     self: Any, offset: int, timestamp: int, key: Any, value: Any, headers: Any, **rest: Any
 ) -> Any:
-    told = [(name, None if isinstance(given, _Null) else given) for name, given in headers]
-    return _plain_append(self, offset, timestamp, key, value, told, **rest)
+    sent_headers = [(name, None if isinstance(given, _Null) else given) for name, given in headers]
+    return _plain_append(self, offset, timestamp, key, value, sent_headers, **rest)
 
 
 @contextmanager

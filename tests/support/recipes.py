@@ -63,7 +63,7 @@ def copy_tree(target: Path) -> None:
             shutil.copy(source, target / name)
 
 
-def follow_steps(blocks: list[Block], tree: Path) -> str:
+def run_steps(blocks: list[Block], tree: Path) -> str:
     """Write the files, make the changes and run the commands, in order.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Finds words that docs/glossary.md retires, in names and in messages of production code.
+"""Finds words that docs/glossary.md retires, in names and in messages of the code.
 
 A *name* is one that the code defines: a module, a class, a function, a parameter, a variable or a
 field. It is split into its parts (``last_heard_at`` and ``LastHeard`` are both *last, heard …*).
@@ -36,6 +36,9 @@ PRODUCTION = (
     "cli",
 )
 """Folders whose code runs at a ward."""
+
+CHECKS = ("tests", "benchmarks")
+"""Folders whose code checks and measures it. The name of a test is a sentence: it is prose."""
 
 COLUMNS = 3
 """Of the glossary's two tables of retired words; the tables of terms have more."""
@@ -116,14 +119,20 @@ def glossary() -> Retired:
 
 def production_files(root: Path) -> Iterator[Path]:
     """Every Python file of production code in a tree, in order."""
-    for folder in PRODUCTION:
+    return _files(root, PRODUCTION)
+
+
+def _files(root: Path, folders: Sequence[str]) -> Iterator[Path]:
+    for folder in folders:
         yield from sorted((root / folder).rglob("*.py"))
 
 
-def retired_words(root: Path, retired: Retired) -> Iterator[Found]:
-    """Every retired word in the production code of a tree."""
+def retired_words(
+    root: Path, retired: Retired, folders: Sequence[str] = PRODUCTION
+) -> Iterator[Found]:
+    """Every retired word in the code of these folders of a tree, and in its templates."""
     templates = sorted((root / "dashboard").rglob("*.html"))
-    for path in (*production_files(root), *templates):
+    for path in (*_files(root, folders), *templates):
         where = path.relative_to(root).as_posix()
         room = "/".join(where.split("/")[:-1][:2])
         search = _in_file if path.suffix == ".py" else _in_template
@@ -150,7 +159,7 @@ def _in_file(path: Path, retired: Retired) -> Iterator[tuple[int, str, str]]:
             if plain in retired.functions:
                 yield line, plain, node.name
         for name in defined(node):
-            word = retired.in_name(name)
+            word = None if name.startswith("test_") else retired.in_name(name)
             if word is not None:
                 yield line, word, name
         for at, text in _messages(node):
@@ -215,4 +224,4 @@ def _texts(part: ast.expr) -> Iterator[tuple[int, str]]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(report(list(retired_words(ROOT, glossary()))))
+    sys.stdout.write(report(list(retired_words(ROOT, glossary(), (*PRODUCTION, *CHECKS)))))

@@ -30,7 +30,7 @@ def plan(draw: random.Random, faults: Sequence[Fault], seconds: float) -> list[P
     return [Planned(at, fault) for at, fault in zip(moments, shuffled, strict=True)]
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Tell whoever reads along (``pytest -s``), or reads what a failed test had written."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -41,5 +41,5 @@ def carry_out(planned: Sequence[Planned]) -> None:
     began = time.monotonic()
     for at, fault in planned:
         time.sleep(max(0.0, at - (time.monotonic() - began)))
-        say(f"{time.monotonic() - began:6.1f} s  {fault.name}")
+        print_line(f"{time.monotonic() - began:6.1f} s  {fault.name}")
         fault.act()

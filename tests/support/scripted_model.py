@@ -33,7 +33,7 @@ class Scripted:
         self.starts = starts
 
     def write(  # noqa: PLR0911, PLR0912  (one return a script)
-        self, said: list[Message], seconds: float = 0, seed: int = 0
+        self, messages: list[Message], seconds: float = 0, seed: int = 0
     ) -> str:
         """The scripted answer, or none."""
         match self.script:
@@ -64,7 +64,7 @@ class Scripted:
             case "settings":
                 return " ".join(name for name in os.environ if name.startswith("VIGIL_")) or "none"
             case "echo":
-                return said[-1]["content"]
+                return messages[-1]["content"]
         return GOOD
 
 

@@ -227,9 +227,9 @@ class Seed:
         author: str = "template", revision: int | None = None,
     ) -> None:  # fmt: skip
         """The words of an event's step."""
-        told = TEXTS.get(event.kind, (KINDS[event.kind].label, "Seen in the data.", "Look."))
+        texts = TEXTS.get(event.kind, (KINDS[event.kind].label, "Seen in the data.", "Look."))
         text = {
-            "title": title or told[0], "body": body or told[1], "action": action or told[2]
+            "title": title or texts[0], "body": body or texts[1], "action": action or texts[2]
         }  # fmt: skip
         made = {"author": author, "entry": f"{event.kind}.opened.1", "verdict": "passed"}
         if author == "model":

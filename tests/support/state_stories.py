@@ -178,12 +178,12 @@ def _gap(source: random.Random) -> Story:
     return Story([*fast, *more, *calm], [*late, *heart(_rates(source, 70, 3), start=5300.0)])
 
 
-_TOLD: tuple[Callable[[random.Random], Story], ...] = (
+_BUILDERS: tuple[Callable[[random.Random], Story], ...] = (
     _charted, _cuff_days, _gap, _gone, _held_back, _late_lane, _nights, _no_contact, _on_its_way,
     _open_episode, _silent, _stuck, _two_devices, _unusual, _waiting, _with_parts, _wrong_clock,
 )  # fmt: skip
 STORIES: Mapping[str, Callable[[random.Random], Story]] = {
-    tell.__name__.removeprefix("_"): tell for tell in _TOLD
+    build.__name__.removeprefix("_"): build for build in _BUILDERS
 }
 
 
@@ -192,7 +192,7 @@ def story(name: str) -> Story:
     return STORIES[name](random.Random(name))  # noqa: S311
 
 
-def told(events: list[Event]) -> list[dict[str, Any]]:
+def announced(events: list[Event]) -> list[dict[str, Any]]:
     """Events in plain values, without what names the version and the configuration."""
     plain: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(events))
     for event in plain:
@@ -204,7 +204,7 @@ def resumed(one: Story, engine: Engine) -> list[dict[str, Any]]:
     """What follows the save, in an engine that holds the patient's state."""
     clock = [item for item in one.before if isinstance(item, datetime)]
     engine.watermark = clock[-1] if clock else None
-    return told(run(one.after, engine))
+    return announced(run(one.after, engine))
 
 
 def write(folder: Path) -> None:
@@ -214,7 +214,7 @@ def write(folder: Path) -> None:
         one, engine = story(name), story(name).engine()
         run(one.before, engine)
         (folder / f"{name}.bin").write_bytes(engine.state_of("p1"))
-        events = told(run(one.after, engine))
+        events = announced(run(one.after, engine))
         lines = b"".join(msgspec.json.encode(event, order="sorted") + b"\n" for event in events)
         (folder / f"{name}.jsonl").write_bytes(lines)
 

@@ -38,12 +38,12 @@ def working(at: datetime) -> tuple[Status, ...]:
 
 
 @contextmanager
-def heard(monitor: WorkerMonitor, *said: Status) -> Iterator[None]:
+def received_statuses(monitor: WorkerMonitor, *statuses: Status) -> Iterator[None]:
     """A monitor without a broker for which these statuses came just now, and nothing since."""
     before, now, at = monitor.states, time.monotonic(), utc_now()
     monitor.states = WorkerStates(now, at)
     monitor.states.confirm_read(now + 3600, at)  # no later question is waited for
-    for each in said:
+    for each in statuses:
         monitor.states.record_status(each, at)
     try:
         yield

@@ -41,7 +41,7 @@ def uploads(patients: int, each: int) -> tuple[str, list[wire.Outgoing]]:
     """A prefix that is this call's own, and messages of so many patients."""
     prefix = f"p{secrets.token_hex(4)}"
     return prefix, [
-        wire.outgoing(upload(f"{prefix}-{patient}", number), "test")
+        wire.to_message(upload(f"{prefix}-{patient}", number), "test")
         for number in range(each)
         for patient in range(patients)
     ]

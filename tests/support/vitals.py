@@ -81,7 +81,7 @@ def detect(uploads: Iterable[Upload], **own: Any) -> list[Event]:
     return [event for item in uploads for event in runs.process(item)] + runs.finish()
 
 
-def told(events: Iterable[Event]) -> list[tuple[str, str, str]]:
+def announced(events: Iterable[Event]) -> list[tuple[str, str, str]]:
     """Kind, phase and priority of each: what most tests compare."""
     return [(event.kind, event.phase, event.priority) for event in events]
 

@@ -15,7 +15,7 @@ import psutil
 from local import running
 from tests.support.running import eventually
 
-BESIDE = "beside.txt"
+BACKGROUND_OUTPUT = "beside.txt"
 """What commands that were started beside it wrote."""
 VIGIL = (sys.executable, "-m", "cli.main")
 
@@ -53,7 +53,7 @@ class Whole:
             program: what to start in the place of ``vigil``.
         """
         environment = _environment({**self._given, **(given or {})})
-        with (self.folder / BESIDE).open("ab") as terminal:
+        with (self.folder / BACKGROUND_OUTPUT).open("ab") as terminal:
             return subprocess.Popen(
                 (*program, *arguments), cwd=self.folder, env=environment,
                 stdout=terminal, stderr=subprocess.STDOUT,

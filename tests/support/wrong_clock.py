@@ -21,11 +21,11 @@ EVERY_SECONDS = 2.0
 def stepping(wrong_seconds: float, right: Callable[[], float]) -> Callable[[], float]:
     """``right``, wrong by so much in every other span of :data:`EVERY_SECONDS`."""
 
-    def told() -> float:
+    def read_clock() -> float:
         off = int(time.monotonic() / EVERY_SECONDS) % 2
         return right() + off * wrong_seconds
 
-    return told
+    return read_clock
 
 
 def main() -> None:

@@ -105,7 +105,7 @@ class StatusReporter:
         try:
             if self._publisher is None:
                 self._publisher = Publisher(self._settings, self._health.service, timeout)
-            self._publisher.publish([wire.outgoing(status, self._health.service)], timeout)
+            self._publisher.publish([wire.to_message(status, self._health.service)], timeout)
         except Exception as error:  # whatever it is: a thread that ended would go unseen
             code = error.code if isinstance(error, VigilError) else type(error).__name__
             log.info("status not published", code=code)

@@ -68,7 +68,7 @@ def _remove_bounds(schema: Any) -> Any:
 
 
 CE_HEADERS = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time", "content-type")
-DEADLETTER_HEADERS = (
+DEAD_LETTER_HEADERS = (
     "vigil_origin",
     "vigil_reason",
     "vigil_detail",
@@ -76,7 +76,7 @@ DEADLETTER_HEADERS = (
     "vigil_cut_key",
     "vigil_cut_headers",
 )
-DEADLETTER = "deadletter.v1"
+DEAD_LETTER = "deadletter.v1"
 
 
 def _headers_schema(names: Iterable[str]) -> Schema:
@@ -100,14 +100,14 @@ def asyncapi() -> Schema:
     """The public topics as an AsyncAPI 3.0 document, from the reader's point of view."""
     channels: Schema = {}
     operations: Schema = {}
-    messages: Schema = {DEADLETTER: _dead_letter_schema()}
+    messages: Schema = {DEAD_LETTER: _dead_letter_schema()}
     for topic in topics.TOPICS.values():
         if not topic.public:
             continue
         ident = topic.name.replace(".", "_")
         carried = [c for c, struct in CE_TYPES.items() if struct in topic.carries]
         messages |= {schema_name(ce_type): _message_schema(ce_type) for ce_type in carried}
-        names = [schema_name(ce_type) for ce_type in carried] or [DEADLETTER]
+        names = [schema_name(ce_type) for ce_type in carried] or [DEAD_LETTER]
         channels[ident] = {
             "address": topic.name,
             "description": topic.description,
@@ -134,10 +134,10 @@ def asyncapi() -> Schema:
 
 def _dead_letter_schema() -> Schema:
     return {
-        "name": f"org.vigil.{DEADLETTER}",
+        "name": f"org.vigil.{DEAD_LETTER}",
         "description": "The original's bytes; its headers, each with `original_` before it.",
         "contentType": "application/octet-stream",
-        "headers": _headers_schema([*CE_HEADERS, *DEADLETTER_HEADERS]),
+        "headers": _headers_schema([*CE_HEADERS, *DEAD_LETTER_HEADERS]),
     }
 
 

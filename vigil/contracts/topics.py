@@ -83,7 +83,7 @@ ACTIONS = Topic(
     description="What people did: acknowledge, resolve, comment, ask for help.",
     retention_hours=24 * 30,
 )
-DEADLETTER = Topic(
+DEAD_LETTERS = Topic(
     "vitals.deadletter",
     (),
     description=(
@@ -130,6 +130,6 @@ STATUS = Topic(
 TOPICS: MappingProxyType[str, Topic] = MappingProxyType(
     {
         topic.name: topic
-        for topic in (READINGS, EVENTS, ALERTS, ACTIONS, DEADLETTER, DIRECTORY, PHRASES, STATUS)
+        for topic in (READINGS, EVENTS, ALERTS, ACTIONS, DEAD_LETTERS, DIRECTORY, PHRASES, STATUS)
     }
 )

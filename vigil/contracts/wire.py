@@ -176,7 +176,7 @@ def _send_to(
     )
 
 
-def outgoing(message: Carried, source: str, partition: int | None = None) -> Outgoing:
+def to_message(message: Carried, source: str, partition: int | None = None) -> Outgoing:
     """The Kafka message of a struct.
 
     Args:
@@ -186,7 +186,7 @@ def outgoing(message: Carried, source: str, partition: int | None = None) -> Out
     return _send_to(_ADDRESS[type(message)](message), message, source, partition=partition)
 
 
-def directory_entry(
+def to_directory_message(
     message: PatientEntry | DeviceEntry, changed: datetime, source: str
 ) -> Outgoing:
     """The Kafka message of an entry of the directory.
@@ -327,4 +327,4 @@ def build_dead_letter(topic: str, partition: int, offset: int, original: DeadOri
         ("vigil_detail", dead_letter_bounds.shorten_text(reason.message)),
         *found.headers,
     ]
-    return Outgoing(topics.DEADLETTER.name, key=found.key, value=found.value, headers=headers)
+    return Outgoing(topics.DEAD_LETTERS.name, key=found.key, value=found.value, headers=headers)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from vigil.contracts import wire
-from vigil.contracts.topics import DEADLETTER
+from vigil.contracts.topics import DEAD_LETTERS
 from vigil.values.clock import from_millis
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class LocalDeadLetters:
             except (OSError, msgspec.DecodeError):
                 continue
             message = wire.Outgoing(
-                DEADLETTER.name, key=found.key, value=found.value, headers=found.headers
+                DEAD_LETTERS.name, key=found.key, value=found.value, headers=found.headers
             )
             timestamp = found.kept_at if from_millis(found.kept_at) else 0
             yield LocalDeadLetter(path, message, timestamp)

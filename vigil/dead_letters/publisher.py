@@ -21,7 +21,7 @@ from kafka.errors import (
 )
 
 from vigil.contracts import wire
-from vigil.contracts.topics import DEADLETTER
+from vigil.contracts.topics import DEAD_LETTERS
 from vigil.dead_letters.local_folder import FolderFullError, LocalDeadLetters
 from vigil.kafka.clients import open_admin
 from vigil.service import logs
@@ -108,7 +108,7 @@ class DeadLetterPublisher:
             return ""
         try:  # to a producer a missing topic looks like a broker that does not answer
             with open_admin(self._settings, connect_timeout_seconds=0) as admin:
-                there = DEADLETTER.name in admin.list_topics()
+                there = DEAD_LETTERS.name in admin.list_topics()
         except (KafkaError, UnavailableError):
             return ""
         return "" if there else "the topic is missing"
@@ -134,7 +134,7 @@ class DeadLetterPublisher:
         self._kept, self._troubled = self._count(), True
         self._health.trouble(
             TROUBLE,
-            f"{DEADLETTER.name} does not take them ({why}); {self._kept} are kept in"
+            f"{DEAD_LETTERS.name} does not take them ({why}); {self._kept} are kept in"
             f" {self._local.folder}{full}. Fix the topic or its access control, then"
             " `vigil deadletter publish`",
         )

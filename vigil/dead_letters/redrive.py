@@ -15,7 +15,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from vigil.contracts import dead_letter_bounds, wire
-from vigil.contracts.topics import DEADLETTER, TOPICS
+from vigil.contracts.topics import DEAD_LETTERS, TOPICS
 from vigil.dead_letters.local_folder import LocalDeadLetters
 from vigil.dead_letters.publisher import Published, publish_local_dead_letters
 from vigil.kafka import partition_reader
@@ -136,9 +136,9 @@ def read_dead_letters(settings: Settings) -> Iterator[DeadLetter]:
 def _read_topic(settings: Settings, seen: set[str]) -> Iterator[DeadLetter]:
     consumer = open_consumer(settings, None, CONNECT_TIMEOUT_SECONDS)
     try:
-        for number in sorted(consumer.partitions_for_topic(DEADLETTER.name) or ()):
+        for number in sorted(consumer.partitions_for_topic(DEAD_LETTERS.name) or ()):
             for record in partition_reader.read_retained(
-                consumer, TopicPartition(DEADLETTER.name, number)
+                consumer, TopicPartition(DEAD_LETTERS.name, number)
             ):
                 dead_letter = parse_record(record)
                 if not dead_letter.ident or dead_letter.ident not in seen:

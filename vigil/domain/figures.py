@@ -13,7 +13,7 @@ from math import floor
 from types import MappingProxyType
 
 from vigil.domain.signals import SIGNALS
-from vigil.values.rounding import half_up, written
+from vigil.values.rounding import format_half_up, half_up
 
 DECIMALS: MappingProxyType[str, int] = MappingProxyType(
     {
@@ -48,13 +48,13 @@ def text(name: str, value: float) -> str:
     ('118', '1.00', '3.25')
     """
     decimals = DECIMALS.get(name)
-    return f"{value:g}" if decimals is None else written(value, decimals)
+    return f"{value:g}" if decimals is None else format_half_up(value, decimals)
 
 
-def apart(systolic: float, diastolic: float) -> bool:
+def is_systolic_above_diastolic(systolic: float, diastolic: float) -> bool:
     """Whether the systolic pressure reads above the diastolic one.
 
-    >>> apart(120.4, 80.0), apart(80.4, 79.6)
+    >>> is_systolic_above_diastolic(120.4, 80.0), is_systolic_above_diastolic(80.4, 79.6)
     (True, False)
     """
     gap = systolic - diastolic

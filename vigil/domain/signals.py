@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from vigil.values.rounding import half_up, written
+from vigil.values.rounding import format_half_up, half_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Signal:
         >>> SIGNALS["temperature"].display(37.04), SIGNALS["temperature"].display(35.05)
         ('37.0', '35.1')
         """
-        return written(value, self.decimals)
+        return format_half_up(value, self.decimals)
 
 
 _PRESSURE = (("mmHg", 1.0, 0.0), ("kPa", 7.500616827, 0.0))

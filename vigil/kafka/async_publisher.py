@@ -68,38 +68,49 @@ class AsyncPublisher:
             await self._on_thread(self._close)
             self._pool.shutdown(wait=False)
 
-    async def publish(self, messages: Sequence[Outgoing]) -> None:
+    async def publish(self, messages: Sequence[Outgoing], *, withdraw: bool = False) -> None:
         """Return when the broker has all of them.
+
+        Args:
+            withdraw: after a failure send none of them later, for a person who is shown that
+                nothing was recorded. What else waits on this client is refused too. Without it,
+                the client still sends what is queued, for 5 seconds at most: a device repeats it.
 
         Raises:
             UnavailableError: not all were acknowledged. Send all again: their ids are the same.
+            WireError: the client cannot send one of them; others may have arrived.
         """
         if self._waiting + len(messages) > MAX_WAITING:
             raise broker_unavailable(self._settings, "too many messages wait for it")
-        acks = _Acks(len(messages))
-
-        def send(publisher: Publisher) -> None:
-            for message in messages:
-                future = publisher.send(message)
-                future.add_errback(acks.failed)
-                future.add_callback(acks.one)
-
+        request = _Request(messages)
         self._waiting += len(messages)
         try:
-            await self._using(send, acks.all)
+            await self._using(request.send, request.acks.all)
+        except UnavailableError:
+            if withdraw:
+                request.withdraw()
+            raise
         finally:
             self._waiting -= len(messages)
 
-    async def partitions(self, topic: str) -> list[int]:
+    async def partitions(self, topic: str, *, reconnect: bool = True) -> list[int]:
         """The partitions of a topic.
+
+        Args:
+            reconnect: whether the client is opened anew on a failure. False for a question whose
+                failure must not disturb messages, such as one about a topic that is not permitted.
 
         Raises:
             UnavailableError: the broker cannot be asked.
         """
-        return await self._using(lambda publisher: publisher.partitions(topic))
+        return await self._using(lambda publisher: publisher.partitions(topic), reconnect=reconnect)
 
     async def _using(
-        self, call: Callable[[Publisher], T], then: asyncio.Future[None] | None = None
+        self,
+        call: Callable[[Publisher], T],
+        then: asyncio.Future[None] | None = None,
+        *,
+        reconnect: bool = True,
     ) -> T:
         """Call with the client, then wait for a future; on a failure the client is opened anew."""
         if self.trouble is not None:
@@ -110,9 +121,11 @@ class AsyncPublisher:
                 if then is not None:
                     await then
         except (KafkaError, UnavailableError, TimeoutError) as error:
-            if self.trouble is None:
+            if self.trouble is None and reconnect:
                 log.warning("broker unavailable", error=type(error).__name__)
                 self.trouble = type(error).__name__
+            if isinstance(error, UnavailableError):  # it has the driver's reason
+                raise
             raise broker_unavailable(self._settings, type(error).__name__) from error
         return answer
 
@@ -143,6 +156,32 @@ class AsyncPublisher:
 
     async def _on_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+
+
+class _Request:
+    """The messages of one call, on their way to the broker."""
+
+    def __init__(self, messages: Sequence[Outgoing]):
+        self._messages = messages
+        self._publisher: Publisher | None = None
+        self._withdrawn = False
+        self.acks = _Acks(len(messages))
+
+    def send(self, publisher: Publisher) -> None:
+        """Queue the messages; runs on the client's thread."""
+        self._publisher = publisher
+        for message in self._messages:
+            if self._withdrawn:  # timed out while this thread waited for the broker's metadata
+                return
+            future = publisher.send(message)
+            future.add_errback(self.acks.failed)
+            future.add_callback(self.acks.one)
+
+    def withdraw(self) -> None:
+        """Send none of the messages from now on; what is on its way cannot be called back."""
+        self._withdrawn = True
+        if self._publisher is not None:
+            self._publisher.abandon()
 
 
 class _Acks:

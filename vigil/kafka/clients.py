@@ -336,6 +336,10 @@ class Publisher:
         except KafkaError as error:
             raise broker_unavailable(self._settings, type(error).__name__) from error
 
+    def abandon(self) -> None:
+        """Send nothing more, not even what is queued; does not block. Then :meth:`close` it."""
+        self._producer._sender.force_close()
+
     def close(self) -> None:
         """Send what is queued, for 5 seconds at most, and close the connection."""
         try:

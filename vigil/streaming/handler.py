@@ -93,7 +93,7 @@ class Handler(Protocol):
         again after any failure.
         """
 
-    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+    def advance_offsets(self, ends: Mapping[TopicPartition, int]) -> None:
         """Everything below these offsets is handled or a dead letter, including messages that
         ``handle`` was never given. A checkpoint that the handler keeps must continue from them."""
 
@@ -135,7 +135,7 @@ class Stateless:
     def revoked(self, partitions: Sequence[TopicPartition]) -> None:
         """There is no state to drop."""
 
-    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+    def advance_offsets(self, ends: Mapping[TopicPartition, int]) -> None:
         """No offsets are kept outside Kafka."""
 
     def probe(self: Handler) -> None:

@@ -273,7 +273,7 @@ class StreamLoop:
     def _mark_processed(self, piece: Records) -> None:
         """Everything in it is handled or a dead letter."""
         ends = {partition: found[-1].offset + 1 for partition, found in piece.items()}
-        self._handler.passed(ends)
+        self._handler.advance_offsets(ends)
         self._offsets.mark_handled(ends)
         self._repeated_failures.clear(piece)
 

@@ -146,7 +146,7 @@ def as_received(*messages: wire.Carried) -> list[Received]:
     """Messages as the loop hands them to a handler."""
     found = []
     for offset, message in enumerate(messages):
-        sent = wire.outgoing(message, PATIENT)
+        sent = wire.to_message(message, PATIENT)
         time = dict(sent.headers)["ce_time"].decode()
         raw = Record(
             offset=offset,

@@ -43,10 +43,10 @@ def half_up(value: float, decimals: int = 0) -> float:
     return (whole + 1 if rest > 0.5 else whole) / scale
 
 
-def written(value: float, decimals: int = 0) -> str:
-    """The same, with all its digits.
+def format_half_up(value: float, decimals: int = 0) -> str:
+    """Format :func:`half_up` of a value with all its digits.
 
-    >>> written(2.5), written(36.0, 1), written(1e-9, 2)
+    >>> format_half_up(2.5), format_half_up(36.0, 1), format_half_up(1e-9, 2)
     ('3', '36.0', '0.00')
     """
     return f"{half_up(value, decimals):.{decimals}f}"

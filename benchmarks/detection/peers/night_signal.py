@@ -53,7 +53,7 @@ def alerts(recording: Recording, red: float = RED) -> list[Alert]:
         if night.rate < median(before) + red:
             continue
         if hot is not None and night.day - hot <= DAY:
-            told = night.day + UNTIL_HOUR * HOUR
-            result.append(Alert(told, told, "red"))
+            alarm_at = night.day + UNTIL_HOUR * HOUR
+            result.append(Alert(alarm_at, alarm_at, "red"))
         hot = night.day
     return result

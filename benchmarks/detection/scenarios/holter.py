@@ -166,9 +166,9 @@ def run(options: Options) -> Report:
         people[recording.group].append(judge(recording, config))
     rates = {group: _sensitivity(people[group], "all") for group in GROUPS}
     reached = rates["test"].value
-    told = [f"{r.value:.3f} ({r.hits:.0f}/{r.of:.0f})" if r.value is not None else "–"
+    cells = [f"{r.value:.3f} ({r.hits:.0f}/{r.of:.0f})" if r.value is not None else "–"
             for r in rates.values()]  # fmt: skip
-    aim = Aim("sustained arrhythmia past a limit found in 2 min", "≥ 0.95", told[0], told[1],
+    aim = Aim("sustained arrhythmia past a limit found in 2 min", "≥ 0.95", cells[0], cells[1],
               None if reached is None else reached >= 0.95)  # fmt: skip
     misses = tuple(
         Miss(group, p.recording.patient_id, f"{s.label} at {s.start:.0f}", s.kind)

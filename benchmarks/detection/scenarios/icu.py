@@ -56,12 +56,12 @@ AREA_COLUMNS = (
 )  # fmt: skip
 
 
-def _of(crowd: Sequence[Person], group: Group) -> list[Person]:
+def _in_group(crowd: Sequence[Person], group: Group) -> list[Person]:
     return [person for person in crowd if person.recording.group == group]
 
 
 def _row(name: str, crowd: Sequence[Person], group: Group, alerts: Alerts) -> tuple[Cell, ...]:
-    own = _of(crowd, group)
+    own = _in_group(crowd, group)
     hours = [
         (p.onset - at) / HOUR for p in own
         if p.onset is not None and (at := p.in_window(alerts[p.recording.patient_id])) is not None
@@ -81,9 +81,9 @@ def run(options: Options) -> Report:
     if options.peers:
         scored["river HalfSpaceTrees"] = scores(crowd, lambda: half_space_trees(24))
         scored["river LODA"] = scores(crowd, lambda: loda(24))
-    tune = _of(crowd, "tune")
+    tune = _in_group(crowd, "tune")
     aimed = found_share(tune, at(tune, news, URGENT))
-    told = {
+    announced = {
         "partial NEWS2 ≥ 5": at(crowd, news, URGENT),
         "partial NEWS2 ≥ 7": at(crowd, news, EMERGENCY),
         **{
@@ -94,11 +94,13 @@ def run(options: Options) -> Report:
         **_shipped(crowd, config),
     }
     rows = tuple(
-        _row(name, crowd, group, alerts) for name, alerts in told.items() for group in GROUPS
+        _row(name, crowd, group, alerts) for name, alerts in announced.items() for group in GROUPS
     )
-    areas = {name: {g: auroc(_of(crowd, g), own) for g in GROUPS} for name, own in scored.items()}
+    areas = {
+        name: {g: auroc(_in_group(crowd, g), own) for g in GROUPS} for name, own in scored.items()
+    }
     apart = {
-        name: {g: auroc(_of(crowd, g), own, earlier=False) for g in GROUPS}
+        name: {g: auroc(_in_group(crowd, g), own, earlier=False) for g in GROUPS}
         for name, own in scored.items()
     }
     tables = (
@@ -108,13 +110,13 @@ def run(options: Options) -> Report:
                     for name, area in areas.items())),
     )  # fmt: skip
     vigil = "Vigil, risk of deterioration"
-    aims = (_aim(crowd, told, f"{vigil}, matched"), _area_aim(areas[vigil]))
+    aims = (_aim(crowd, announced, f"{vigil}, matched"), _area_aim(areas[vigil]))
     chart = Chart(
         "icu",
         "icu_hourly: onsets of sepsis, test people",
-        tuple(_curve(name, _of(crowd, "test"), own) for name, own in scored.items()),
+        tuple(_curve(name, _in_group(crowd, "test"), own) for name, own in scored.items()),
     )
-    lost = _misses(crowd, told[f"{vigil}, matched"])
+    lost = _misses(crowd, announced[f"{vigil}, matched"])
     return Report(NAME, SUMMARY, tables, aims, lost, charts=(chart,))
 
 
@@ -135,17 +137,17 @@ def _shipped(crowd: Sequence[Person], config: DetectionConfig) -> dict[str, Aler
     }  # fmt: skip
 
 
-def _aim(crowd: Sequence[Person], told: dict[str, Alerts], name: str) -> Aim:
-    said, reached = {}, {}
+def _aim(crowd: Sequence[Person], announced: dict[str, Alerts], name: str) -> Aim:
+    text, reached = {}, {}
     for group in GROUPS:
-        own = _of(crowd, group)
-        ours, theirs = told[name], told["partial NEWS2 ≥ 5"]
+        own = _in_group(crowd, group)
+        ours, theirs = announced[name], announced["partial NEWS2 ≥ 5"]
         hit, their_hit = found(own, ours).value or 0.0, found(own, theirs).value or 0.0
         wrong, their_wrong = false(own, ours).value or 0.0, false(own, theirs).value or 0.0
-        said[group] = f"found {hit:.3f} to {their_hit:.3f}, false {wrong:.3f} to {their_wrong:.3f}"
+        text[group] = f"found {hit:.3f} to {their_hit:.3f}, false {wrong:.3f} to {their_wrong:.3f}"
         reached[group] = hit >= their_hit - 0.005 and wrong <= their_wrong / 2
     what = "At the sensitivity of partial NEWS2 ≥ 5, half of its false episodes"
-    return Aim(what, "Vigil to NEWS2 ≥ 5", said["tune"], said["test"], reached["test"])
+    return Aim(what, "Vigil to NEWS2 ≥ 5", text["tune"], text["test"], reached["test"])
 
 
 def _area_aim(area: dict[Group, Rate]) -> Aim:

@@ -142,12 +142,12 @@ NOTES = (
 )
 
 
-def _of(crowd: Sequence[Person], group: Group) -> list[Person]:
+def _in_group(crowd: Sequence[Person], group: Group) -> list[Person]:
     return [person for person in crowd if person.recording.group == group]
 
 
 def _row(name: str, crowd: Sequence[Person], group: Group) -> tuple[Cell, ...]:
-    own = _of(crowd, group)
+    own = _in_group(crowd, group)
     days = [day for p in own if (day := p.day_found(LATE)) is not None]
     false = false_nights(own)
     middle = scoring.middle(days)
@@ -160,19 +160,19 @@ def _row(name: str, crowd: Sequence[Person], group: Group) -> tuple[Cell, ...]:
 
 
 def _aim(vigil: Sequence[Person], other: Sequence[Person] | None) -> Aim:
-    told: dict[Group, str] = {}
+    cells: dict[Group, str] = {}
     reached: dict[Group, bool] = {}
     for group in GROUPS:
-        ours, theirs = _of(vigil, group), _of(other or (), group)
+        ours, theirs = _in_group(vigil, group), _in_group(other or (), group)
         hits, their_hits = found(ours, 0).hits, found(theirs, 0).hits
         false, their_false = false_nights(ours).value or 0.0, false_nights(theirs).value or 0.0
-        told[group] = (
+        cells[group] = (
             f"found {hits:.0f} to {their_hits:.0f}; false nights per 30:"
             f" {30 * false:.2f} to {30 * their_false:.2f}"
         )
         reached[group] = hits >= their_hits and false <= their_false / 2
     what = "At least NightSignal's sensitivity at half of its false nights"
-    return Aim(what, "Vigil to NightSignal red", told["tune"], told["test"], reached["test"])
+    return Aim(what, "Vigil to NightSignal red", cells["tune"], cells["test"], reached["test"])
 
 
 def _misses(crowd: Sequence[Person]) -> list[Miss]:

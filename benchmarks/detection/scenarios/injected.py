@@ -240,13 +240,13 @@ def _aims(
     found = {group: sensitivity(judged, group, wanted) for group in GROUPS}
     false = {group: false_rate(judged, group) for group in GROUPS}
     wrong = {group: sensitivity(judged, group, unwanted) for group in GROUPS}
-    told = [f"{render.cell(found[g])} at {render.cell(false[g])}" for g in GROUPS]
+    cells = [f"{render.cell(found[g])} at {render.cell(false[g])}" for g in GROUPS]
     enough = (found["test"].value or 0.0) >= 0.95 and (false["test"].value or 0.0) <= 0.1
     which = "30 min and more" if name != "home_blood_pressure" else "pressures and shock index"
     quiet = [render.cell(wrong[g]) for g in GROUPS]
     return (
         Aim(f"{name}: injected, {which}: found, at false episodes per patient-day",
-            "≥ 0.95 at ≤ 0.1", told[0], told[1], enough),
+            "≥ 0.95 at ≤ 0.1", cells[0], cells[1], enough),
         Aim(f"{name}: must not alert, alerted", "≤ 0.01", quiet[0], quiet[1],
             (wrong["test"].value or 0.0) <= 0.01),
     )  # fmt: skip

@@ -53,9 +53,9 @@ class Measured:
             self._stop.set()
         return handled
 
-    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+    def advance_offsets(self, ends: Mapping[TopicPartition, int]) -> None:
         """As the handler."""
-        self._handler.passed(ends)
+        self._handler.advance_offsets(ends)
 
     def probe(self) -> None:
         """As the handler."""

@@ -84,7 +84,7 @@ class ZScores:
             shard.next_offset = received.offset + 1
         return Handled()
 
-    def passed(self, ends: Mapping[TopicPartition, int]) -> None:
+    def advance_offsets(self, ends: Mapping[TopicPartition, int]) -> None:
         """The offsets are the last message's."""
 
     def probe(self) -> None:

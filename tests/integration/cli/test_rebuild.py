@@ -50,10 +50,12 @@ def seen(broker: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactor
         replayed = vigil("replay", path)
         assert replayed.exit_code == 0, replayed.output
         assert vigil("patient", "add", "p-late", "--ward", "late").exit_code == 0
-        send(settings, [wire.outgoing(one, "test") for one in buffered()])
+        send(settings, [wire.to_message(one, "test") for one in buffered()])
         eventually(lambda: count(settings, "readings") == 3 * 3 * 144 + 240, 60)
         ticks = [Tick(START + timedelta(days=3, minutes=minute)) for minute in range(90)]
-        send(settings, [wire.outgoing(tick, "test", place) for tick in ticks for place in range(3)])
+        send(
+            settings, [wire.to_message(tick, "test", place) for tick in ticks for place in range(3)]
+        )
         eventually(lambda: settled(settings), 60)
     return settings
 
@@ -113,10 +115,10 @@ def count(settings: Settings, relation: str) -> int:
 
 def settled(settings: Settings) -> bool:
     """Everything on the topics was judged, and what that told is stored."""
-    told = len(read_all(settings, topics.EVENTS.name))
+    announced = len(read_all(settings, topics.EVENTS.name))
     judged = ask(settings, "SELECT sum(next_offset) FROM checkpoints WHERE next_offset > 0")
     sent = len(read_all(settings, topics.READINGS.name))
-    return judged[0][0] == sent and told > 0 and count(settings, "events") == told
+    return judged[0][0] == sent and announced > 0 and count(settings, "events") == announced
 
 
 def ask(settings: Settings, query: str, *values: Any) -> list[Any]:
@@ -140,17 +142,19 @@ def rebuilt(tmp_path: Path, *words: object) -> tuple[int, str, list[dict[str, An
 def test_a_replayed_recording_is_rebuilt_without_a_difference_and_a_tampering_is_named(
     system: Settings, tmp_path: Path
 ) -> None:
-    told, missed = count(system, "events"), count(system, "events WHERE kind = 'no_data'")
+    announced, missed = count(system, "events"), count(system, "events WHERE kind = 'no_data'")
     assert missed == 4
     assert count(system, "events WHERE retrospective AND patient_id = 'p-late'") >= 2
-    for history, untold in (("store", 4), ("topic", 0)):
+    for history, not_announced in (("store", 4), ("topic", 0)):
         status, output, lines = rebuilt(tmp_path, "--from", history)
         assert (status, len(lines)) == (0, 1), output
         assert "no difference" in output
         assert f"{3 * 3 * 144 + 240} readings of 4 patients" in output
-        assert ("not compared: 4 steps no_data" in output) == bool(untold)
-        assert count(system, "shadow.events") + untold == told == count(system, "events")
-        assert count(system, "shadow.episodes") + untold == count(system, "episodes")
+        assert ("not compared: 4 steps no_data" in output) == bool(not_announced)
+        assert (
+            count(system, "shadow.events") + not_announced == announced == count(system, "events")
+        )
+        assert count(system, "shadow.episodes") + not_announced == count(system, "episodes")
     status, output, lines = rebuilt(tmp_path, "--silence", "--ward", "recordings")
     assert status == 0, output
     assert count(system, "shadow.events WHERE kind = 'no_data'") == 3

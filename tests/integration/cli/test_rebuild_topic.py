@@ -27,7 +27,7 @@ def test_it_says_how_much_is_gone_and_tells_the_rest(
     settings: Settings, request: pytest.FixtureRequest
 ) -> None:
     uploads = [upload(measurement(60.0 * minute)) for minute in range(8)]
-    send(settings, [wire.outgoing(one, "test", PLACE.partition) for one in uploads])
+    send(settings, [wire.to_message(one, "test", PLACE.partition) for one in uploads])
     send(settings, [wire.Outgoing(PLACE.topic, b"p1", b"{", [], PLACE.partition)])
     with connect(settings) as connection:
         source = FromTopic(settings, connection, from_tables({}), None)
@@ -52,10 +52,10 @@ def test_what_the_topic_cannot_know_is_not_compared(settings: Settings) -> None:
     span = Span(NOON + timedelta(minutes=11), NOON + timedelta(minutes=13), 1)
     steps = [
         Step(
-            told.episode_id, told.sequence, "p1", told.kind, "medium", NOON, told.detected_at,
+            each.episode_id, each.sequence, "p1", each.kind, "medium", NOON, each.detected_at,
             None, {}, "abc",
         )
-        for told in (event(sequence=sequence) for sequence in range(5))
+        for each in (event(sequence=sequence) for sequence in range(5))
     ]  # fmt: skip
     left_out: Counter[str] = Counter()
     kept = list(_ComparedRange(source, Window(), span).within(steps, left_out))

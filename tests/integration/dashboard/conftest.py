@@ -17,7 +17,7 @@ from local.parts import free_port
 from store.database.connections import connect
 from tests.support.running import serving
 from tests.support.seed import Seed
-from tests.support.statuses import heard, working
+from tests.support.statuses import received_statuses, working
 from vigil.domain.status import Status
 from vigil.service.settings import Settings
 
@@ -65,9 +65,11 @@ class Board:
             self.part.context.clock = clock
 
     @contextmanager
-    def workers(self, *said: Status) -> Iterator[None]:
+    def workers(self, *reported: Status) -> Iterator[None]:
         """These statuses were heard just now; none given: all workers are well."""
-        with heard(self.part.context.monitor, *(said or working(datetime.now(UTC)))):
+        with received_statuses(
+            self.part.context.monitor, *(reported or working(datetime.now(UTC)))
+        ):
             yield
 
     @contextmanager

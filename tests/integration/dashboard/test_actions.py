@@ -32,7 +32,7 @@ def episode(board: Board) -> Event:
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "says"),
+    ("body", "status", "error"),
     [
         ({"episode_id": "no-such-event", "verb": "acknowledge"}, 404, "no such episode"),
         ({"event_id": "of-an-older-page", "verb": "acknowledge"}, 404, "no such episode"),
@@ -44,12 +44,12 @@ def episode(board: Board) -> Event:
     ],
 )
 def test_what_cannot_be_done_says_why(
-    board: Board, body: dict[str, Any], status: int, says: str
+    board: Board, body: dict[str, Any], status: int, error: str
 ) -> None:
     with board.sign_in() as client:
         answer = client.post("/board/actions", json=body, headers=csrf_of(client))
         assert answer.status_code == status
-        assert says in answer.text
+        assert error in answer.text
 
 
 def test_an_action_needs_the_pages_token(board: Board, episode: Event) -> None:
@@ -81,7 +81,7 @@ def test_an_action_is_on_the_topic_when_it_is_answered(settings: Settings) -> No
         seed.commit()
     part = build(settings)
     with serving([part], settings) as url, httpx.Client(base_url=url, timeout=20) as client:
-        eventually(lambda: part.context.publisher)
+        eventually(lambda: part.context.publisher.trouble is None)
         assert submit_login(client, "kim", PASSWORD).status_code == 303
         body = {"episode_id": event.episode_id, "verb": "comment", "comment": " seen at 12 "}
         answer = client.post("/board/actions", json=body, headers=csrf_of(client))

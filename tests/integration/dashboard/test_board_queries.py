@@ -227,10 +227,10 @@ def test_the_basis_of_an_episode_is_its_newest_step(seed: Seed, database_url: st
                 connection, ids
             )
 
-    bases, deeds = asyncio.run(read())
+    bases, actions = asyncio.run(read())
     assert bases[event.episode_id].evidence == {"limit": 125.0}
     assert bases[event.episode_id].provenance["author"] == "template"
-    assert [(d.actor, d.comment) for d in deeds[event.episode_id]] == [("Kim Berg", "looks fine")]
+    assert [(d.actor, d.comment) for d in actions[event.episode_id]] == [("Kim Berg", "looks fine")]
 
 
 def test_two_hundred_patients_are_read_with_as_many_questions_as_one(

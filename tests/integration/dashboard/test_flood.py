@@ -94,14 +94,16 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
 def test_a_flood_of_invented_names_holds_up_no_sign_in(board: Board, paced: None) -> None:
     del paced
-    stop, told = threading.Event(), []
+    stop, status_codes = threading.Event(), []
 
     def flood(worker: int) -> None:
         with board.client() as client:
             number = 0
             while not stop.is_set():
                 number += 1
-                told.append(submit_login(client, f"user-{worker}-{number}", "wrong").status_code)
+                status_codes.append(
+                    submit_login(client, f"user-{worker}-{number}", "wrong").status_code
+                )
 
     with ThreadPoolExecutor(24) as pool:
         for worker in range(24):
@@ -116,7 +118,7 @@ def test_a_flood_of_invented_names_holds_up_no_sign_in(board: Board, paced: None
                     took.append(time.monotonic() - began)
         finally:
             stop.set()
-    assert set(told) <= {401, 429, 503}
+    assert set(status_codes) <= {401, 429, 503}
     assert min(took) < 3
     assert max(took) < 8  # where 21.7 s were
 
@@ -171,10 +173,10 @@ def test_many_places_do_not_guess_fast(board: Board) -> None:
         answers = [await door.attempt(SignInAttempt("petra", "wrong", f"p{n}")) for n in range(70)]
         return [one.status for one in answers if isinstance(one, SignInRefused)]
 
-    told = at_the_door(board, work, lambda: NOW)
-    assert told == [401] * signin.ACCOUNT_RULE.free + [429] * 20
+    status_codes = at_the_door(board, work, lambda: NOW)
+    assert status_codes == [401] * signin.ACCOUNT_RULE.free + [429] * 20
     invented = at_the_door(board, lambda door: _guesses(door, "no-such-user"), lambda: NOW)
-    assert invented == told
+    assert invented == status_codes
 
 
 async def _guesses(door: SignIn, user: str) -> list[int]:

@@ -58,8 +58,8 @@ def test_every_page_says_that_nobody_is_judged_and_shows_no_tick(
 ) -> None:
     with board.sign_in(user) as client, board.workers(stopped()):
         shown = found(board, event, client)
-        with board.client() as stranger:
-            shown["/login"] = stranger.get("/login").text
+        with board.client() as visitor:
+            shown["/login"] = visitor.get("/login").text
     for address, html in shown.items():
         assert NOBODY in html, address
         assert "No active alert" not in html, address

@@ -87,12 +87,12 @@ def event(board: Board) -> Event:
             seed.patient(patient_id, NAME, WARD)
             seed.readings(patient_id, lambda before: 72 + before / 60)
         seed.device("qd", "q1", LABEL)
-        told = seed.episode("q1", "heart_rate_high", priority="high")
+        announced = seed.episode("q1", "heart_rate_high", priority="high")
         over = seed.episode("q2", "heart_rate_low", priority="high")
         seed.action(over, "acknowledge", "quinn")
-        seed.action(told, "need_help", "patient")
-        seed.action(told, "comment", "quinn", comment=COMMENT)
-    return told
+        seed.action(announced, "need_help", "patient")
+        seed.action(announced, "comment", "quinn", comment=COMMENT)
+    return announced
 
 
 def every_page(board: Board, event: Event) -> Iterator[tuple[str, str]]:

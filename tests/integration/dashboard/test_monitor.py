@@ -72,7 +72,7 @@ def process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
 async def watching(settings: Settings) -> AsyncIterator[WebContext]:
     """The web process's share: it follows the topic, and has no database."""
     context = WebContext(settings=settings, pool=async_pool(settings), feed=BoardFeed(settings))
-    task = asyncio.create_task(context.monitor.run(lambda: context.publisher))
+    task = asyncio.create_task(context.monitor.run(context.publisher))
     try:
         yield context
     finally:
@@ -110,11 +110,11 @@ def test_a_killed_worker_is_on_the_open_pages_within_five_seconds(broker: str) -
             killed.send_signal(signal.SIGKILL)
             began = time.monotonic()
             stream = Stream(context, nothing, number=1, seen={})
-            said = await message(stream, lambda m: not m["state"]["judged"], WITHIN + 1)
+            reported = await message(stream, lambda m: not m["state"]["judged"], WITHIN + 1)
             took = time.monotonic() - began
-            assert "Detection has not been running since" in said["state"]["html"]
+            assert "Detection has not been running since" in reported["state"]["html"]
             polled = await Stream(context, nothing, number=2, seen={}).read_once()
-            assert polled["state"] == said["state"]
+            assert polled["state"] == reported["state"]
             return took
 
     others = [service for service in SERVICES if service != "detectors"]

@@ -243,9 +243,9 @@ def test_a_page_of_an_earlier_sign_in_decides_nothing(board: Board) -> None:
         answer = client.post(f"{PATH}/{DRAFT.phrase_id}", data=data)
         assert answer.status_code == 403
         assert EDIT in answer.text
-    with board.client() as stranger:
-        assert stranger.get(PATH).status_code == 303
-        assert stranger.post(f"{PATH}/review", data=data).status_code == 401
+    with board.client() as visitor:
+        assert visitor.get(PATH).status_code == 303
+        assert visitor.post(f"{PATH}/review", data=data).status_code == 401
 
 
 def test_a_role_that_does_not_review_is_told_so(
@@ -303,7 +303,7 @@ def test_reviews_go_to_the_topic_and_come_back(settings: Settings) -> None:
         serving([part], settings) as url,
         httpx.Client(base_url=url, timeout=30, follow_redirects=True) as client,
     ):
-        eventually(lambda: part.context.publisher)
+        eventually(lambda: part.context.publisher.trouble is None)
         submit_login(client, "kim", PASSWORD)
         data = fields(client, ref(DRAFT), ref(SECOND), back="reader=patient", at=1)
         answer = client.post(f"{PATH}/review", data=data)
@@ -324,8 +324,8 @@ def test_reviews_go_to_the_topic_and_come_back(settings: Settings) -> None:
         data = fields(client, f"{CLOSED.phrase_id}:1", verb="unban")
         assert "1 sentence is a draft again." in client.post(f"{PATH}/review", data=data).text
     reviews = [each for each in on_topic(settings) if each.by]
-    told = [(each.text, each.status, each.revision, each.by) for each in reviews]
-    assert sorted(told) == sorted(
+    reviewed = [(each.text, each.status, each.revision, each.by) for each in reviews]
+    assert sorted(reviewed) == sorted(
         [
             (DRAFT.text, "approved", 1, "kim"), (SECOND.text, "approved", 1, "kim"),
             (EDIT, "approved", 0, "kim"), (DRAFT.text, "banned", 2, "kim"),
@@ -349,7 +349,7 @@ def test_where_the_store_is_slow_it_says_so(
         serving([part], settings) as url,
         httpx.Client(base_url=url, timeout=30, follow_redirects=True) as client,
     ):
-        eventually(lambda: part.context.publisher)
+        eventually(lambda: part.context.publisher.trouble is None)
         submit_login(client, "kim", PASSWORD)
         answer = client.post(f"{PATH}/review", data=fields(client, ref(DRAFT)))
         assert "1 sentence is approved. The database does not have it yet" in answer.text

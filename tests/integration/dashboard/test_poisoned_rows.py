@@ -71,7 +71,7 @@ KEPT = {
 
 
 @pytest.fixture(scope="module")
-def told(board: Board) -> dict[str, Event]:
+def announced(board: Board) -> dict[str, Event]:
     """A good and a bad patient, with everything that a page shows of each."""
     found = {}
     with board.seed() as seed:
@@ -133,7 +133,7 @@ def spoil(board: Board, kind: str, poison: str) -> int:
     return spoilt
 
 
-def mend(board: Board) -> None:
+def repair(board: Board) -> None:
     with connect(board.settings) as connection:
         for table in tables(connection):
             name = sql.Identifier(table)
@@ -144,7 +144,7 @@ def mend(board: Board) -> None:
         notify_board(connection, "mended")
 
 
-def pages(told: Mapping[str, Event]) -> list[str]:
+def pages(announced: Mapping[str, Event]) -> list[str]:
     """Every page's address, with what it is about filled in: both patients' in turn."""
     app = web_app([build(Settings(demo=True))], Settings(demo=True))
     found = []
@@ -153,7 +153,7 @@ def pages(told: Mapping[str, Event]) -> list[str]:
             continue
         if not route.path.startswith(("/board", "/phone")) or "/_dash" in route.path:
             continue
-        for patient, event in told.items():
+        for patient, event in announced.items():
             path = route.path.replace("{patient_id}", patient)
             path = path.replace("{episode_id}", event.episode_id)
             path = re.sub(r"\{[^}]*\}", "x", path)
@@ -177,13 +177,13 @@ def parameters(name: str, patient: str, event: Event) -> dict[str, Any]:
     return {key: known[key] for key in wanted}
 
 
-async def everything(settings: Settings, told: Mapping[str, Event]) -> None:
+async def everything(settings: Settings, announced: Mapping[str, Event]) -> None:
     """Every named query, and everything that is drawn of it beside the pages."""
     async with async_pool(settings) as pool:
         context = WebContext(settings=settings, pool=pool, feed=BoardFeed(settings))
         views = Views(context)
         async with pool.connection() as connection:
-            for patient, event in told.items():
+            for patient, event in announced.items():
                 for name in query_names():
                     async with connection.cursor() as cursor:
                         given = parameters(name, patient, event)
@@ -193,7 +193,7 @@ async def everything(settings: Settings, told: Mapping[str, Event]) -> None:
         assert rows.keys() == {GOOD, BAD}
         assert "placeholder" not in rows[GOOD].css
         assert "Heart rate has" in (await views.patient(GOOD)).fragments[0].html
-        for patient in told:
+        for patient in announced:
             await views.patient(patient)
             for span in SPANS:
                 trend = await views.trend(patient, span)
@@ -212,21 +212,23 @@ CASES = [(kind, poison) for kind, poisons in POISON.items() for poison in poison
 @pytest.mark.parametrize(("kind", "poison"), CASES)
 @pytest.mark.xdist_group("poisoned")
 def test_one_broken_patient_breaks_no_page(
-    board: Board, told: dict[str, Event], kind: str, poison: str
+    board: Board, announced: dict[str, Event], kind: str, poison: str
 ) -> None:
     assert spoil(board, kind, poison)
     try:
-        asyncio.run(everything(board.settings, told))
+        asyncio.run(everything(board.settings, announced))
         with board.sign_in("ada") as client:
-            for path in pages(told):
+            for path in pages(announced):
                 answer: httpx.Response = client.get(path)
                 assert answer.status_code < 500, (path, answer.status_code)
             assert ">Good</a>" in client.get("/board/").text
     finally:
-        mend(board)
+        repair(board)
 
 
-def test_what_cannot_be_shown_is_said_and_counted(board: Board, told: dict[str, Event]) -> None:
+def test_what_cannot_be_shown_is_said_and_counted(
+    board: Board, announced: dict[str, Event]
+) -> None:
     before = sum(isolation.counts().values())
     spoil(board, "text", "'strange'")
     try:
@@ -236,5 +238,5 @@ def test_what_cannot_be_shown_is_said_and_counted(board: Board, told: dict[str, 
             assert "1 patient cannot be shown" in page
             assert "Could not be shown" in client.get("/board/system").text
     finally:
-        mend(board)
+        repair(board)
     assert sum(isolation.counts().values()) > before

@@ -18,11 +18,11 @@ from tests.support.statuses import status
 from vigil.domain.status import Status
 
 
-def shown(*said: Status) -> list[ShownProcess]:
+def shown(*reported: Status) -> list[ShownProcess]:
     """What the page shows of statuses, each said so many seconds after noon as it says."""
     states = WorkerStates(0.0, NOON)
     states.confirm_read(0.0, NOON)
-    for each in said:
+    for each in reported:
         states.record_status(each, each.time, (NOON - each.time).total_seconds())
     return list_processes(states.processes())
 
@@ -49,9 +49,9 @@ def test_a_process_that_another_has_followed_is_not_shown() -> None:
 
 
 def test_trouble_is_told_by_part() -> None:
-    (found,) = shown(status("store", trouble={"database": "away", "broker": "slow"}))
+    (found,) = shown(status("store", trouble={"database": "unavailable", "broker": "slow"}))
     assert found.state == "in trouble"
-    assert found.troubles == ("broker: slow", "database: away")
+    assert found.troubles == ("broker: slow", "database: unavailable")
 
 
 def test_words_are_summed_over_the_processes_that_run() -> None:
@@ -60,14 +60,14 @@ def test_words_are_summed_over_the_processes_that_run() -> None:
     }  # fmt: skip
     one = status("explain", counters=counters)
     other = status("explain", -1, instance="other", counters={"alerts": 1})
-    said = alert_wording(shown(one, other))
-    assert said is not None
-    assert said.alerts == 6
-    assert {each.meaning: each.times for each in said.sources}["worded by the phrasebook"] == 4
-    assert [(each.counter, each.times) for each in said.fallbacks] == [
+    reported = alert_wording(shown(one, other))
+    assert reported is not None
+    assert reported.alerts == 6
+    assert {each.meaning: each.times for each in reported.sources}["worded by the phrasebook"] == 4
+    assert [(each.counter, each.times) for each in reported.fallbacks] == [
         ("model_missing", 2), ("rewordings_refused_direction", 3),
     ]  # fmt: skip
-    assert all(each.meaning for each in said.fallbacks)
+    assert all(each.meaning for each in reported.fallbacks)
     assert alert_wording(shown(status("store"))) is None
 
 
@@ -77,22 +77,22 @@ def test_whether_a_model_answers() -> None:
         ({"model_ready": 1.0}, "answers"),
         ({"model_ready": 0.0}, "does not answer"),
     ):
-        said = alert_wording(shown(status("explain", gauges=gauges)))
-        assert said is not None
-        assert said.model == model
+        reported = alert_wording(shown(status("explain", gauges=gauges)))
+        assert reported is not None
+        assert reported.model == model
 
 
 def test_the_page(board: Board) -> None:
     now = datetime.now(UTC)
-    said = (
+    reported = (
         status("detectors", time=now),
         status("explain", time=now, counters={"model_crashed": 1, "alerts": 2}),
-        status("store", time=now, trouble={"database": "away"}),
+        status("store", time=now, trouble={"database": "unavailable"}),
     )
-    with board.workers(*said), board.sign_in("ada") as client:
+    with board.workers(*reported), board.sign_in("ada") as client:
         page = client.get("/board/system").text
     assert "<strong>Not running:</strong> notify." in page
-    assert "database: away" in page
+    assert "database: unavailable" in page
     assert "The model process ended." in page
     assert "2 alert steps worded" in page
 

@@ -51,7 +51,7 @@ def test_a_typed_password_is_asked_for_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "stdin", "says"),
+    ("words", "stdin", "error"),
     [
         (("add", "kim", "--password-stdin"), "short\n", "12 characters"),
         (("add", "Kim Berg", "--password-stdin"), "correct horse battery\n", "lower-case"),
@@ -59,7 +59,7 @@ def test_a_typed_password_is_asked_for_twice() -> None:
         (("disable", "nobody"), "", "no user"),
     ],
 )
-def test_what_is_refused_says_why(words: tuple[str, ...], stdin: str, says: str) -> None:
+def test_what_is_refused_says_why(words: tuple[str, ...], stdin: str, error: str) -> None:
     refused = run(*words, stdin=stdin)
     assert refused.exit_code != 0
-    assert says in refused.output
+    assert error in refused.output

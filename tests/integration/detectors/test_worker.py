@@ -132,10 +132,10 @@ def test_readings_on_the_topic_become_events_on_the_topic(settings: Settings) ->
     log = story(patient)
     publisher = Publisher(settings, "test")
     with closing(publisher), running(worker, settings) as health:
-        publisher.publish([wire.outgoing(item, "test") for item in log[:30]])
+        publisher.publish([wire.to_message(item, "test") for item in log[:30]])
         eventually(lambda: on_topic(settings, patient), 30)
     with closing(Publisher(settings, "test")) as publisher, running(worker, settings) as health:
-        publisher.publish([wire.outgoing(item, "test") for item in log[30:]])
+        publisher.publish([wire.to_message(item, "test") for item in log[30:]])
         eventually(lambda: len(on_topic(settings, patient)) == 2, 30)
         assert health.report()["trouble"] == {}
     assert on_topic(settings, patient) == expected(log)

@@ -71,11 +71,11 @@ def checkpoints(settings: Settings) -> dict[int, int]:
     return dict(rows)
 
 
-def letters(settings: Settings, service_name: str, patient: str) -> list[Any]:
+def dead_letters(settings: Settings, service_name: str, patient: str) -> list[Any]:
     """The dead letters of a service about a patient, repetitions too."""
     return [
         r
-        for r in read_all(settings, topics.DEADLETTER.name)
+        for r in read_all(settings, topics.DEAD_LETTERS.name)
         if wire.header(r.headers, "ce_source") == f"/vigil/{service_name}"
         and r.key == patient.encode()
     ]
@@ -100,8 +100,8 @@ def test_uploads_with_unknown_signals_end_nobodys_judging(
         Upload(patient, "d1", at(n), (Measurement(str(n), at(n), {f"glucose{n}": 5.0}),))
         for n in range(5)
     ]
-    beside = [
-        wire.outgoing(
+    good_uploads = [
+        wire.to_message(
             Upload(
                 one.patient_id, one.device_id, one.received_at,
                 tuple(Measurement(m.reading_id, m.time, {**m.values, "lactate": 2.0}, m.context)
@@ -111,12 +111,12 @@ def test_uploads_with_unknown_signals_end_nobodys_judging(
         )
         for one in heart(FAST, patient=patient, start=60)
     ]  # fmt: skip
-    publisher.publish([*(wire.outgoing(one, "test") for one in strange), *beside])
+    publisher.publish([*(wire.to_message(one, "test") for one in strange), *good_uploads])
     with running(service.build(settings), settings) as health:
         eventually(lambda: kinds(settings, patient) == [("heart_rate_high", "opened")], 90)
         assert health.ready()
-        assert health.snapshot().counters["unknown_signals"] >= 5 + len(beside)
-    assert letters(settings, "detectors", patient) == []
+        assert health.snapshot().counters["unknown_signals"] >= 5 + len(good_uploads)
+    assert dead_letters(settings, "detectors", patient) == []
 
 
 def test_what_is_set_aside_is_passed_in_the_checkpoint_and_not_met_again(
@@ -131,8 +131,8 @@ def test_what_is_set_aside_is_passed_in_the_checkpoint_and_not_met_again(
         return process(self, upload)
 
     monkeypatch.setattr(Engine, "process", failing)
-    good = [wire.outgoing(one, "test") for one in heart(FAST, patient=patient)]
-    bad = [wire.outgoing(one, "test") for one in heart([70.0] * 5, patient=cursed)]
+    good = [wire.to_message(one, "test") for one in heart(FAST, patient=patient)]
+    bad = [wire.to_message(one, "test") for one in heart([70.0] * 5, patient=cursed)]
     broken = replace(good[0], value=b"not json")
     publisher.publish([*good[:20], broken, *bad, *good[20:], broken, *bad[:1]])
     for _ in range(2):
@@ -140,17 +140,17 @@ def test_what_is_set_aside_is_passed_in_the_checkpoint_and_not_met_again(
             eventually(lambda: passed(settings), 120)
     assert kinds(settings, patient) == [("heart_rate_high", "opened")]
     reasons = [
-        wire.header(x.headers, "vigil_reason") for x in letters(settings, "detectors", cursed)
+        wire.header(x.headers, "vigil_reason") for x in dead_letters(settings, "detectors", cursed)
     ]
     assert reasons == ["wire.rejected"] * 6, "each once: the second start met none of them"
-    assert len(letters(settings, "detectors", patient)) == 2
+    assert len(dead_letters(settings, "detectors", patient)) == 2
 
 
 def test_a_stream_skip_passes_over_one_message_of_each_kind_of_worker(
     settings: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patient = someone()
-    messages = [wire.outgoing(one, "test") for one in heart([70.0] * 6, patient=patient)]
+    messages = [wire.to_message(one, "test") for one in heart([70.0] * 6, patient=patient)]
     publisher.publish(messages[:3])
     for worker in (service.build(settings), build_store(settings)):
         with running(worker, settings):
@@ -163,16 +163,16 @@ def test_a_stream_skip_passes_over_one_message_of_each_kind_of_worker(
         wrong = vigil("stream", "skip", name, TOPIC, partition, second.offset)
         assert isinstance(wrong.exception, InputError)
         assert f"is at {first.offset}" in str(wrong.exception)
-        assert letters(settings, name, patient) == []
+        assert dead_letters(settings, name, patient) == []
         listed = vigil("stream", "where", name).output
         assert f"{TOPIC} {partition} {first.offset}  next message {first.offset}" in listed
         done = vigil("stream", "skip", name, TOPIC, partition, first.offset)
         assert done.exit_code == 0, done.exception
         assert f"continues at {first.offset + 1}" in done.output
-        (letter,) = letters(settings, name, patient)
-        assert letter.value == messages[3].value
-        assert wire.header(letter.headers, "vigil_reason") == "wire.skipped"
-        assert wire.header(letter.headers, "ce_id") in done.output
+        (dead_letter,) = dead_letters(settings, name, patient)
+        assert dead_letter.value == messages[3].value
+        assert wire.header(dead_letter.headers, "vigil_reason") == "wire.skipped"
+        assert wire.header(dead_letter.headers, "ce_id") in done.output
     taken: list[int] = []
     process = Engine.process
 
@@ -195,7 +195,7 @@ def test_a_worker_that_runs_and_stands_still_is_put_out_and_goes_on_behind(
 ) -> None:
     """Killed and started again at once, it is a member of its group nearly always."""
     patient = someone()
-    messages = [wire.outgoing(one, "test") for one in heart([70.0] * 3, patient=patient)]
+    messages = [wire.to_message(one, "test") for one in heart([70.0] * 3, patient=patient)]
     stand = [True]
     worker = build_store(settings)
     from store.readings.writer import ReadingWriter

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.recipes import copy_tree, follow_steps, recipes
+from tests.support.recipes import copy_tree, recipes, run_steps
 
 RECIPES = recipes()
 
@@ -26,7 +26,7 @@ def written(tree: Path, kind: str) -> list[dict[str, object]]:
 
 @pytest.mark.timeout(300)
 def test_a_kind(tree: Path) -> None:
-    printed = follow_steps(RECIPES["Add a kind of event"], tree)
+    printed = run_steps(RECIPES["Add a kind of event"], tree)
     (event,) = written(tree, "event")
     assert (event["kind"], event["phase"]) == ("oxygen_saturation_low", "opened")
     assert event["priority"] == "high"
@@ -35,7 +35,7 @@ def test_a_kind(tree: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_detector(tree: Path) -> None:
-    follow_steps(RECIPES["Add a detector"], tree)
+    run_steps(RECIPES["Add a detector"], tree)
     events = written(tree, "event")
     assert [(event["kind"], event["phase"]) for event in events] == [
         ("heart_rate_unusual", "opened")
@@ -47,7 +47,7 @@ def test_a_detector(tree: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_recording_format(tree: Path) -> None:
-    printed = follow_steps(RECIPES["Add a recording format or an adapter"], tree)
+    printed = run_steps(RECIPES["Add a recording format or an adapter"], tree)
     assert "line 3: " in printed
     assert "2 readings" in printed
     assert "taken 2" in printed
@@ -56,4 +56,4 @@ def test_a_recording_format(tree: Path) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("title", ["Add a notification channel", "Add a page"])
 def test_what_needs_a_database(title: str, tree: Path) -> None:
-    assert " passed" in follow_steps(RECIPES[title], tree)
+    assert " passed" in run_steps(RECIPES[title], tree)

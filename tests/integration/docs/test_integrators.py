@@ -81,10 +81,10 @@ def test_it_is_fifteen_lines_and_needs_nothing_of_ours() -> None:
 def test_it_prints_each_alert_and_goes_on_where_it_was(broker: str) -> None:
     settings = Settings(kafka_bootstrap=broker)
     with closing(Publisher(settings, "test")) as publisher, consuming(broker) as lines:
-        publisher.publish([wire.outgoing(ALERT, "explain")])
+        publisher.publish([wire.to_message(ALERT, "explain")])
         assert lines.get(timeout=40) == f"{ALERT.alert_id} 0 medium Heart rate high"
         again = msgspec.structs.replace(ALERT, revision=2, sequence=1, phase="closed")
-        publisher.publish([wire.outgoing(again, "explain")])
+        publisher.publish([wire.to_message(again, "explain")])
         assert lines.get(timeout=40) == f"{ALERT.alert_id} 2 medium Heart rate high"
 
 

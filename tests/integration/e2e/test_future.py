@@ -76,7 +76,7 @@ def test_nothing_waits_for_the_future_to_come(settings: Settings) -> None:
     calm = heart(CALM, start=begin, patient=patient)
     fast = heart(FAST, start=begin + 60.0 * len(CALM), patient=patient)
     log: list[Any] = [*calm, *far_ahead(patient, calm[-1].received_at), *fast, Tick(now)]
-    sent = [wire.outgoing(message, "somebody", PARTITION) for message in log]
+    sent = [wire.to_message(message, "somebody", PARTITION) for message in log]
     nines = [b'{"time":"9999-12-31T23:59:59Z"}', sent[0].value.replace(b'"2026-', b'"9000-')]
     sent[25:25] = [
         replace(sent[-1], value=nines[0]), replace(sent[0], value=nines[1])
@@ -93,17 +93,19 @@ def test_nothing_waits_for_the_future_to_come(settings: Settings) -> None:
         eventually(lambda: newest(settings, patient)[:1] == [fast[-1].measurements[0].time], 60)
         assert health.ready()
         assert health.snapshot().counters["times_ahead"] == 6
-    told = events_of(settings, patient)
-    assert all(e.detected_at < now + timedelta(minutes=5) for e in told)
-    assert {e.kind for e in told} - {e.kind for e in expected} <= {"device_clock"}
-    letters = read_all(settings, topics.DEADLETTER.name)
-    reasons = {wire.header(r.headers, "vigil_reason") for r in letters}
+    announced = events_of(settings, patient)
+    assert all(e.detected_at < now + timedelta(minutes=5) for e in announced)
+    assert {e.kind for e in announced} - {e.kind for e in expected} <= {"device_clock"}
+    dead_letters = read_all(settings, topics.DEAD_LETTERS.name)
+    reasons = {wire.header(r.headers, "vigil_reason") for r in dead_letters}
     assert reasons == {"wire.out_of_bounds", "wire.rejected"}
     with connect(settings) as connection:
         source = FromTopic(settings, connection, load(), None)
         source.units()
         again = [e for part in source.play(f"partition {PARTITION}", now, {}) for e in part]
-    assert [e for e in again if e.patient_id == patient] == told, "a rebuild holds them as well"
+    assert [e for e in again if e.patient_id == patient] == announced, (
+        "a rebuild holds them as well"
+    )
 
 
 def alarms(events: list[Event]) -> list[tuple[str, str, datetime]]:
@@ -147,9 +149,9 @@ def test_what_was_believed_before_heals_when_it_is_loaded(settings: Settings) ->
         fast = heart(FAST, start=begin + 60.0 * len(CALM), patient=patient)
         log: list[Any] = [*fast, Tick(now)]
         batch = [Received(place.topic, 0, n, m, None) for n, m in enumerate(log)]
-        told = [msgspec.json.decode(m.value) for m in handler.handle(batch).outgoing]
+        announced = [msgspec.json.decode(m.value) for m in handler.handle(batch).outgoing]
         handler.checkpoint()
-    assert "heart_rate_high" in [event["kind"] for event in told]
+    assert "heart_rate_high" in [event["kind"] for event in announced]
     with psycopg.connect(settings.database()) as connection:
         (watermark,) = connection.execute(
             "SELECT watermark FROM checkpoints WHERE partition = 0"

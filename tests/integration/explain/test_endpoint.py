@@ -74,13 +74,13 @@ def test_the_key_stands_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_no_value_and_no_identity_is_sent() -> None:
     facts = facts_of(event(), "patient")
-    said = chat_messages(facts, draft_text(facts, choice_of(event().episode_id)))
+    sentence = chat_messages(facts, draft_text(facts, choice_of(event().episode_id)))
     with served.serving("good") as server, asking(server.url) as process:
-        process.ask(said, 20)
+        process.ask(sentence, 20)
         sent = str(server.asked[0][2]["messages"])
     assert "{heart_rate}" in sent
     assert event().patient_id not in sent
-    assert not any(letter.isdigit() for letter in sent)
+    assert not any(char.isdigit() for char in sent)
 
 
 @pytest.mark.parametrize(

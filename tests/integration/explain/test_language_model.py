@@ -35,12 +35,12 @@ pytestmark = [
 def test_it_answers_the_same_each_time_and_the_verifier_has_the_last_word() -> None:
     facts = facts_of(event(), "patient")
     words = draft_text(facts, choice_of(event().episode_id))
-    told = signature_of(facts, words.seen.slots)
+    wanted = signature_of(facts, words.seen.slots)
     command = [sys.executable, "-m", "explain.language_model.child", "installed", str(FOLDER)]
     with closing(LanguageModelProcess(command, load_seconds=240)) as process:
         process.start()
         assert process.identity.startswith(SMOLLM2.identity)
-        question = question_for(told, Author(process.identity, process.tuned))
+        question = question_for(wanted, Author(process.identity, process.tuned))
         first, second = process.ask(question, 120), process.ask(question, 120)
     assert first == second
     assert first

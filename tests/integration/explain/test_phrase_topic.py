@@ -23,7 +23,7 @@ from vigil.service.errors import UnavailableError
 from vigil.service.health import Health
 from vigil.service.settings import Settings
 
-TOLD = parse_signature(SIGNATURE)
+SIGNATURE_PARTS = parse_signature(SIGNATURE)
 ONE = phrase()
 OTHER = phrase("Your heart has been fast, at {heart_rate}.")
 NEW = phrase("Your pulse has been high, at {heart_rate}.")
@@ -51,7 +51,7 @@ class Broker:
     def publish(self, phrases: Sequence[Phrase]) -> None:
         publisher = Publisher(self.settings, "test")
         try:
-            publisher.publish([wire.outgoing(each, "test") for each in phrases])
+            publisher.publish([wire.to_message(each, "test") for each in phrases])
         finally:
             publisher.close()
 
@@ -65,11 +65,11 @@ class Broker:
         return {each.phrase_id: each for each in self.on_topic()}
 
     @contextmanager
-    def following(self, *shipped: Phrase) -> Iterator[tuple[PhraseTopic, Health]]:
+    def reading_topic(self, *shipped: Phrase) -> Iterator[tuple[PhraseTopic, Health]]:
         publisher, health = Publisher(self.settings, "explain"), Health("explain")
 
         def publish(phrases: list[Phrase]) -> None:
-            publisher.publish([wire.outgoing(each, "explain") for each in phrases])
+            publisher.publish([wire.to_message(each, "explain") for each in phrases])
 
         topic = PhraseTopic(self.settings, shipped, publish, health)
         topic.start()
@@ -94,12 +94,12 @@ def counted(health: Health, name: str) -> int:
 
 def test_the_shipped_phrases_are_published_once(forgetful: Broker) -> None:
     forgetful.publish([ONE])
-    with forgetful.following(ONE, OTHER) as (topic, health):
-        assert topic.find(TOLD, 0) is None or not health.report()["trouble"]
+    with forgetful.reading_topic(ONE, OTHER) as (topic, health):
+        assert topic.find(SIGNATURE_PARTS, 0) is None or not health.report()["trouble"]
         eventually(lambda: counted(health, "phrases_published") == 1)
     assert forgetful.on_topic() == [ONE, OTHER]
-    with forgetful.following(ONE, OTHER) as (topic, health):
-        eventually(lambda: topic.find(TOLD, 0))
+    with forgetful.reading_topic(ONE, OTHER) as (topic, health):
+        eventually(lambda: topic.find(SIGNATURE_PARTS, 0))
     assert len(forgetful.on_topic()) == 2
 
 
@@ -107,31 +107,31 @@ def test_nothing_is_shown_before_the_reviewers_were_heard(forgetful: Broker) -> 
     forgetful.publish([phrase(status="banned", revision=1, by="kim")])
     health = Health("explain")
     topic = PhraseTopic(forgetful.settings, [ONE], lambda _: None, health)
-    assert topic.find(TOLD, 0) is None
+    assert topic.find(SIGNATURE_PARTS, 0) is None
     assert "phrases" in str(health.report()["trouble"])
     topic.start()
     try:
         eventually(lambda: "phrases" not in str(health.report()["trouble"]))
-        assert topic.find(TOLD, 0) is None
+        assert topic.find(SIGNATURE_PARTS, 0) is None
     finally:
         topic.stop()
 
 
 def test_a_review_is_heard_and_a_draft_sent_behind_it_does_not_undo_it(forgetful: Broker) -> None:
     banned = phrase(status="banned", revision=1, by="kim")
-    with forgetful.following(ONE) as (topic, health):
+    with forgetful.reading_topic(ONE) as (topic, health):
         eventually(lambda: counted(health, "phrases_published") == 1)
         forgetful.publish([banned])
-        eventually(lambda: topic.find(TOLD, 0) is None)
+        eventually(lambda: topic.find(SIGNATURE_PARTS, 0) is None)
         forgetful.publish([ONE])  # as another worker does that has not heard
         eventually(lambda: forgetful.compacted()[ONE.phrase_id] == banned)
-        assert topic.find(TOLD, 0) is None
+        assert topic.find(SIGNATURE_PARTS, 0) is None
     assert len(forgetful.on_topic()) == 4
 
 
 def test_what_is_written_here_is_soon_on_the_topic_and_with_everyone(forgetful: Broker) -> None:
-    with forgetful.following(ONE) as (topic, _), forgetful.following(ONE) as (other, _):
-        eventually(lambda: other.find(TOLD, 0))
+    with forgetful.reading_topic(ONE) as (topic, _), forgetful.reading_topic(ONE) as (other, _):
+        eventually(lambda: other.find(SIGNATURE_PARTS, 0))
         topic.add(NEW)
         eventually(lambda: other.book.get(NEW.phrase_id))
         assert other.book.get(NEW.phrase_id) == NEW
@@ -142,8 +142,8 @@ def test_what_may_not_be_used_is_not_taken_whoever_sent_it(forgetful: Broker) ->
     forged = phrase("All is well with {heart_rate}.", phrase_id=ONE.phrase_id, revision=9)
     strange = phrase(signature="en/patient/from_the_future.above/opened/-/-/-")
     forgetful.publish([lying, forged, strange, ONE])
-    with forgetful.following() as (topic, health):
-        eventually(lambda: topic.find(TOLD, 0))
+    with forgetful.reading_topic() as (topic, health):
+        eventually(lambda: topic.find(SIGNATURE_PARTS, 0))
         assert list(topic.book) == [ONE]
         assert counted(health, "phrases_refused") == 3
 
@@ -152,8 +152,8 @@ def test_a_message_that_only_bears_a_known_phrases_name_is_not_taken(forgetful: 
     forged = phrase("All is well with {heart_rate}.", phrase_id=ONE.phrase_id, revision=9)
     lie = "Your heart rate is low, now {heart_rate}."
     lying = phrase(lie, status="banned", revision=1)
-    with forgetful.following(ONE, lying) as (topic, health):
-        eventually(lambda: topic.find(TOLD, 0))
+    with forgetful.reading_topic(ONE, lying) as (topic, health):
+        eventually(lambda: topic.find(SIGNATURE_PARTS, 0))
         forgetful.publish([forged, phrase(lie, revision=2, by="kim")])
         eventually(lambda: counted(health, "phrases_refused") == 2)
         assert {topic.book.get(ONE.phrase_id), topic.book.get(lying.phrase_id)} == {ONE, lying}
@@ -161,12 +161,12 @@ def test_a_message_that_only_bears_a_known_phrases_name_is_not_taken(forgetful: 
 
 def test_to_a_log_made_anew_goes_all_that_is_known_the_reviews_too(forgetful: Broker) -> None:
     approved = phrase(status="approved", revision=1, by="kim")
-    with forgetful.following(ONE, OTHER) as (topic, _):
-        eventually(lambda: topic.find(TOLD, 0))
+    with forgetful.reading_topic(ONE, OTHER) as (topic, _):
+        eventually(lambda: topic.find(SIGNATURE_PARTS, 0))
         forgetful.publish([approved])
         eventually(lambda: topic.book.get(ONE.phrase_id) == approved)
         forgetful.end()
-        assert topic.find(TOLD, 0) is not None
+        assert topic.find(SIGNATURE_PARTS, 0) is not None
         topic.add(NEW)  # while nobody can be told
         forgetful.start()
         wanted = {each.phrase_id: each for each in (approved, OTHER, NEW)}
@@ -178,7 +178,7 @@ def test_a_broker_that_does_not_take_them_is_tried_again(forgetful: Broker) -> N
 
     def publish(phrases: list[Phrase]) -> None:
         if next(tries) < 3:
-            raise UnavailableError("away", code="unavailable.broker")
+            raise UnavailableError("unavailable", code="unavailable.broker")
         taken.extend(phrases)
 
     topic = PhraseTopic(forgetful.settings, [ONE, OTHER], publish, health)

@@ -16,7 +16,7 @@ SOURCE = Source("tiny", "vigil-tiny-model==1.0", "tiny/tiny.gguf", sha256(CONTEN
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Where copies were made; unpacking itself, which needs torch, is test_model's."""
     (tmp_path / SOURCE.file).write_bytes(CONTENT)
     found: list[Path] = []
@@ -31,34 +31,34 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return found
 
 
-def test_it_is_made_once(made: list[Path], tmp_path: Path) -> None:
+def test_it_is_made_once(copies: list[Path], tmp_path: Path) -> None:
     assert inference.prepare_weights(tmp_path, SOURCE) == inference.prepare_weights(
         tmp_path, SOURCE
     )
-    assert len(made) == 1
+    assert len(copies) == 1
     assert len(list(tmp_path.iterdir())) == 2  # the GGUF and its copy
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", inference.MANIFEST])
 @pytest.mark.parametrize("harm", ["gone", "changed"])
 def test_a_copy_that_is_not_whole_is_made_again(
-    made: list[Path], tmp_path: Path, name: str, harm: str
+    copies: list[Path], tmp_path: Path, name: str, harm: str
 ) -> None:
     file = inference.prepare_weights(tmp_path, SOURCE) / name
     file.unlink()
     if harm == "changed":
         file.write_bytes(b"{}")
     ready = inference.prepare_weights(tmp_path, SOURCE)
-    assert len(made) == 2
+    assert len(copies) == 2
     assert (ready / "model.safetensors").read_bytes() == b"weights"
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_it_is_never_made_from_another_file(made: list[Path], tmp_path: Path) -> None:
+def test_it_is_never_made_from_another_file(copies: list[Path], tmp_path: Path) -> None:
     (tmp_path / SOURCE.file).write_bytes(b"something else")
     with pytest.raises(UnavailableError, match="not the file that Vigil pins"):
         inference.prepare_weights(tmp_path, SOURCE)
     (tmp_path / SOURCE.file).unlink()
     with pytest.raises(UnavailableError, match="There is no language model"):
         inference.prepare_weights(tmp_path, SOURCE)
-    assert made == []
+    assert copies == []

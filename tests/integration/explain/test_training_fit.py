@@ -90,9 +90,9 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 @needs_torch
 def test_it_learns_and_keeps_the_best(training: Any) -> None:
     run, model = training(replace(OPTIONS, epochs=6, patience=99), judge=LEARN)
-    told = Silent()
-    state = run.run(told)
-    assert told.steps == state.step == run.steps == 24
+    progress = Silent()
+    state = run.run(progress)
+    assert progress.steps == state.step == run.steps == 24
     found = [check.loss for check in state.checks]
     assert found[-1] < found[0]
     assert state.best.loss == min(found)
@@ -136,9 +136,9 @@ def test_another_seed_gives_other_weights(training: Any) -> None:
 @needs_torch
 def test_it_ends_where_nothing_gets_better(training: Any) -> None:
     run, _ = training(replace(OPTIONS, rate=0.0, epochs=50, patience=2))
-    told = Silent()
-    state = run.run(told)
-    assert len(told.checks) == 3  # the first is the best; two bring nothing
+    progress = Silent()
+    state = run.run(progress)
+    assert len(progress.checks) == 3  # the first is the best; two bring nothing
     assert state.step == 12 < run.steps
 
 
@@ -212,9 +212,9 @@ def test_the_loss_is_on_the_answer_alone(base: Path) -> None:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(base)
-    said = Signature("en", "patient", "heart_rate_high", "above", "opened", slots=("heart_rate",))
+    source = Signature("en", "patient", "heart_rate_high", "above", "opened", slots=("heart_rate",))
     text = "Your heart rate is high , at {heart_rate} ."
-    (found,) = encode_examples(tokenizer, [Reference(said, "now", text)])
+    (found,) = encode_examples(tokenizer, [Reference(source, "now", text)])
     asked, answer = found.tokens[: found.start], found.tokens[found.start :]
     assert tokenizer.convert_ids_to_tokens(asked)[-1] == "=>"
     assert answer[-1] == tokenizer.eos_token_id

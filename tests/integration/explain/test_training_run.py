@@ -28,15 +28,15 @@ pytestmark = pytest.mark.skipif(
     reason="the extra `llm` is not installed",
 )
 OPTIONS = Options(epochs=2, batch=2, rate=0.05, rank=2, seed=11)
-SAID = Signature("en", "patient", "heart_rate_high", "above", "opened", slots=("heart_rate",))
+HIGH = Signature("en", "patient", "heart_rate_high", "above", "opened", slots=("heart_rate",))
 LOW = Signature("en", "patient", "heart_rate_low", "below", "opened")
 SENTENCES = tuple(
-    Reference(SAID, "now", text)
+    Reference(HIGH, "now", text)
     for text in ("Your heart rate is high .", "Your heart rate is now high .", "Heart rate high .")
 )
 DIVIDED = Split(
     SENTENCES,
-    (Reference(SAID, "inset", "Your heart rate has been high ."),),
+    (Reference(HIGH, "inset", "Your heart rate has been high ."),),
     (Reference(LOW, "you", "Your heart rate is low ."),),
 )
 
@@ -90,8 +90,8 @@ def test_the_papers_say_what_it_was_made_of(fitted: Path) -> None:
     assert papers["measured"]["test"]["signatures"] == 1
     assert papers["training"]["checks"]
     card = (fitted / "README.md").read_text()
-    for told in (papers["files"]["adapter_model.safetensors"], tiny_model.SOURCE.sha256):
-        assert told in card
+    for reported in (papers["files"]["adapter_model.safetensors"], tiny_model.SOURCE.sha256):
+        assert reported in card
     assert "seed 11" in card
     assert "<" not in card
     assert sorted(path.name for path in fitted.iterdir()) == [
@@ -160,7 +160,7 @@ def test_the_child_says_base_and_adapter_and_that_it_is_tuned(
     weights = digest["adapter_model.safetensors"][:16]
     assert started.identity == f"{tiny_model.SOURCE.identity}+vigil-words@sha256:{weights}"
     assert started.tuned
-    question = [{"role": "user", "content": tuned_request(SAID)}]
+    question = [{"role": "user", "content": tuned_request(HIGH)}]
     assert started.ask(question, 60) == started.ask(question, 60)
 
 

@@ -22,7 +22,7 @@ from tests.support.messages import phrase
 from tests.support.running import eventually, running
 from tests.support.wording import event
 from vigil.contracts import wire
-from vigil.contracts.topics import ALERTS, DEADLETTER, EVENTS
+from vigil.contracts.topics import ALERTS, DEAD_LETTERS, EVENTS
 from vigil.domain.alert import Alert
 from vigil.domain.encoding import encode
 from vigil.domain.episode import Event
@@ -80,10 +80,10 @@ def alerts_of(settings: Settings, episode_id: str, wanted: int) -> list[Alert]:
 
 @pytest.mark.kafka
 def test_an_event_becomes_an_alert_and_a_repetition_the_same_one(streaming: Settings) -> None:
-    told = fresh()
+    announced = fresh()
     with running(ExplainWorker(streaming, shipped=()), streaming) as health:
-        send(streaming, wire.outgoing(told, "test"), wire.outgoing(told, "test"))
-        assert alerts_of(streaming, told.episode_id, 2) == [compose(told)] * 2
+        send(streaming, wire.to_message(announced, "test"), wire.to_message(announced, "test"))
+        assert alerts_of(streaming, announced.episode_id, 2) == [compose(announced)] * 2
         assert health.snapshot().counters["alerts"] == 2
 
 
@@ -91,31 +91,31 @@ def test_an_event_becomes_an_alert_and_a_repetition_the_same_one(streaming: Sett
 def test_what_is_no_event_goes_to_the_dead_letters_and_the_next_is_told(
     streaming: Settings,
 ) -> None:
-    told = fresh()
-    tick = wire.outgoing(Tick(datetime(2026, 1, 1, tzinfo=UTC)), "test")
+    announced = fresh()
+    tick = wire.to_message(Tick(datetime(2026, 1, 1, tzinfo=UTC)), "test")
     bad = replace(tick, topic=EVENTS.name, key=b"p1")
     with running(ExplainWorker(streaming, shipped=()), streaming) as health:
-        send(streaming, bad, replace(bad, value=b"\xff{"), wire.outgoing(told, "test"))
-        alerts_of(streaming, told.episode_id, 1)
+        send(streaming, bad, replace(bad, value=b"\xff{"), wire.to_message(announced, "test"))
+        alerts_of(streaming, announced.episode_id, 1)
         eventually(lambda: health.snapshot().counters["dead_letters"] == 2)
     consumer = open_consumer(streaming, None)
-    consumer.subscribe([DEADLETTER.name])
+    consumer.subscribe([DEAD_LETTERS.name])
     try:
-        letters = eventually(lambda: [r for rs in consumer.poll(200).values() for r in rs])
+        dead_letters = eventually(lambda: [r for rs in consumer.poll(200).values() for r in rs])
     finally:
         consumer.close()
-    assert b"wire.unknown_type" in {dict(x.headers)["vigil_reason"] for x in letters}
+    assert b"wire.unknown_type" in {dict(x.headers)["vigil_reason"] for x in dead_letters}
 
 
 @pytest.mark.kafka
 def test_better_words_follow_as_a_revision(streaming: Settings) -> None:
-    told = fresh()
+    announced = fresh()
     settings = streaming.model_copy(update={"llm": True, "patient_text": "verified"})
     service = ExplainWorker(settings, (sys.executable, SCRIPT, "good"), shipped=())
     with running(service, settings):
-        send(settings, wire.outgoing(told, "test"))
-        first, second = alerts_of(settings, told.episode_id, 2)
-    assert first == compose(told)
+        send(settings, wire.to_message(announced, "test"))
+        first, second = alerts_of(settings, announced.episode_id, 2)
+    assert first == compose(announced)
     assert (second.alert_id, second.revision) == (first.alert_id, 1)
     assert second.provenance["patient"].author == "model"
     assert second.texts["patient"]["en"].action == first.texts["patient"]["en"].action
@@ -124,12 +124,12 @@ def test_better_words_follow_as_a_revision(streaming: Settings) -> None:
 @pytest.mark.kafka
 @pytest.mark.parametrize("script", ["missing", "crash", "slow"])
 def test_alerts_do_not_care_how_the_model_is(streaming: Settings, script: str) -> None:
-    told = fresh()
+    announced = fresh()
     settings = streaming.model_copy(update={"llm": True, "llm_deadline_seconds": 0.5})
     service = ExplainWorker(settings, (sys.executable, SCRIPT, script), shipped=())
     with running(service, settings) as health:
-        send(settings, wire.outgoing(told, "test"))
-        assert alerts_of(settings, told.episode_id, 1) == [compose(told)]
+        send(settings, wire.to_message(announced, "test"))
+        assert alerts_of(settings, announced.episode_id, 1) == [compose(announced)]
         assert health.ready()
 
 
@@ -147,24 +147,24 @@ def test_alerts_go_out_in_the_phrasebooks_words_until_a_reviewer_bans_them(
     ]
     book = Phrasebook(shipped, "approved")
     with running(ExplainWorker(streaming, shipped=shipped), streaming) as health:
-        told = low()
-        send(streaming, wire.outgoing(told, "test"))
-        (alert,) = alerts_of(streaming, told.episode_id, 1)
-        assert alert == compose(told, book)
+        announced = low()
+        send(streaming, wire.to_message(announced, "test"))
+        (alert,) = alerts_of(streaming, announced.episode_id, 1)
+        assert alert == compose(announced, book)
         assert alert.provenance["care_team"].entry == shipped[0].phrase_id
         assert alert.provenance["patient"].author == "template"  # a draft, and nobody approved it
         approved = replace(shipped[1], status="approved", revision=1, by="kim")
         banned = replace(shipped[0], status="banned", revision=1, by="kim")
-        send(streaming, wire.outgoing(approved, "test"), wire.outgoing(banned, "test"))
+        send(streaming, wire.to_message(approved, "test"), wire.to_message(banned, "test"))
 
-        def heard() -> bool:
-            told = low()
-            send(streaming, wire.outgoing(told, "test"))
-            (alert,) = alerts_of(streaming, told.episode_id, 1)
+        def is_received() -> bool:
+            announced = low()
+            send(streaming, wire.to_message(announced, "test"))
+            (alert,) = alerts_of(streaming, announced.episode_id, 1)
             authors = [alert.provenance[who].author for who in AUDIENCES]
             return authors == ["template", "phrasebook"]
 
-        eventually(heard, 40)
+        eventually(is_received, 40)
         counters = health.report()["counters"]
         assert isinstance(counters, dict)
         assert counters["phrases_hit"] >= 2

@@ -49,7 +49,7 @@ def publish(settings: Settings, messages: Sequence[wire.Carried]) -> None:
     """Put messages on the topics."""
     publisher = Publisher(settings, "test")
     try:
-        publisher.publish([wire.outgoing(message, "test") for message in messages])
+        publisher.publish([wire.to_message(message, "test") for message in messages])
     finally:
         publisher.close()
 

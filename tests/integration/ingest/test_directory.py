@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.http.directory import Book, Directory
-from ingest.recent import Recent
+from ingest.recent_keys import RecentKeys
 from tests.integration.ingest.conftest import ENROLLED, HUB, REVOKED, WATCH, Broker, digest, publish
 from tests.support.running import eventually
 from vigil.contracts.topics import DIRECTORY
@@ -84,12 +84,12 @@ def test_a_book_knows_what_was_last_said(steps: list[DeviceEntry | str]) -> None
 
 @given(st.lists(st.integers(0, 30), max_size=80), st.integers(1, 10))
 def test_recent_remembers_at_least_its_capacity(added: list[int], capacity: int) -> None:
-    recent = Recent[int](capacity)
+    recent = RecentKeys[int](capacity)
     for place, key in enumerate(added):
         new = recent.add(key)
         assert key in recent
         assert new or key in added[:place]
-    distinct = Recent[int](capacity)
+    distinct = RecentKeys[int](capacity)
     for key in range(50):
         distinct.add(key)
     assert all(key in distinct for key in range(50 - capacity, 50))

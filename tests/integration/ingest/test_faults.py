@@ -51,7 +51,7 @@ def test_nothing_is_lost_when_the_broker_dies_under_requests(
             patched.setattr(
                 "vigil.kafka.async_publisher.ACK_SECONDS", 3600.0
             )  # who waits for one is late
-            _stays_awake_and_says_so(door)
+            _stays_awake_and_reports_it(door)
         fragile.start()
         eventually(lambda: door.client.get("/health/ready").status_code == 200, 60)
         for number, status in statuses.items():
@@ -64,7 +64,7 @@ def test_nothing_is_lost_when_the_broker_dies_under_requests(
                 assert {f"{number}-{n}" for n in range(20)} <= found
 
 
-def _stays_awake_and_says_so(door: Door) -> None:
+def _stays_awake_and_reports_it(door: Door) -> None:
     refused = door.post(batch(99_999))
     assert refused.status_code == 503
     assert int(refused.headers["retry-after"]) > 0

@@ -298,9 +298,9 @@ def test_an_unknown_path_or_method_is_json_too(
 
 
 def test_the_signals_are_told(door: Door) -> None:
-    told = door.client.get("/v1/signals").json()
-    assert [row["name"] for row in told] == list(NAMES)
-    systolic = next(row for row in told if row["name"] == "systolic")
+    reported = door.client.get("/v1/signals").json()
+    assert [row["name"] for row in reported] == list(NAMES)
+    systolic = next(row for row in reported if row["name"] == "systolic")
     assert systolic["unit"] == "mm[Hg]"
     assert "kPa" in systolic["accepted_units"]
 
@@ -313,9 +313,9 @@ def test_the_clock_is_in_every_partition(door: Door) -> None:
                 found.setdefault(partition, []).append(message)
         return found
 
-    told = eventually(lambda: len(t := ticks()) == 3 and min(map(len, t.values())) >= 3 and t)
-    assert isinstance(told, dict)
-    for partition in told.values():
+    reported = eventually(lambda: len(t := ticks()) == 3 and min(map(len, t.values())) >= 3 and t)
+    assert isinstance(reported, dict)
+    for partition in reported.values():
         times = [tick.time for tick in partition]
         assert times == sorted(times)
         assert all(time.tzinfo is not None for time in times)

@@ -55,11 +55,11 @@ def test_offline_gives_events_and_their_alerts_the_same_each_time(tmp_path: Path
     assert "line 363: row refused: values.heart_rate" in result.stderr
     assert vigil("replay", path, "--offline", "--out", again).exit_code == 0
     assert first.read_bytes() == again.read_bytes()
-    told = lines(first)
-    events, alerts = told[::2], told[1::2]
+    reported = lines(first)
+    events, alerts = reported[::2], reported[1::2]
     assert {line["type"] for line in events} == {"event"}
     assert {line["type"] for line in alerts} == {"alert"}
-    assert {next(iter(line)) for line in told} == {"type"}
+    assert {next(iter(line)) for line in reported} == {"type"}
     assert [e["episode_id"] for e in events] == [a["episode_id"] for a in alerts]
     assert ("heart_rate_high", "p1", "opened") in [
         (e["kind"], e["patient_id"], e["phase"]) for e in events
@@ -99,7 +99,7 @@ def test_simulate_repeats_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "text"),
     [
         (["--out", "x.jsonl"], "need --offline"),
         (["--offline", "--speed", "3"], "reads no clock"),
@@ -108,10 +108,10 @@ def test_simulate_repeats_itself(tmp_path: Path) -> None:
         (["--speed", "nan"], "above 0, or max"),
     ],
 )
-def test_what_does_not_go_together_is_said(tmp_path: Path, words: list[str], said: str) -> None:
+def test_what_does_not_go_together_is_said(tmp_path: Path, words: list[str], text: str) -> None:
     result = vigil("replay", recording(tmp_path), *words)
     assert result.exit_code == 2
-    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert text in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_a_scenario_that_there_is_not_is_named(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_broker_that_is_not_there_is_said(database_url: str) -> None:
         demo=True, kafka_bootstrap="127.0.0.1:9", database_url=database_url,
         startup_timeout_seconds=0.5,
     )  # fmt: skip
-    told: list[Upload] = []
+    reported: list[Upload] = []
     with pytest.raises(UnavailableError, match="does not answer"):
-        replaying.publish(settings, [at(0)], told.append)
-    assert told == []
+        replaying.publish(settings, [at(0)], reported.append)
+    assert reported == []

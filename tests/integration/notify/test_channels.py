@@ -218,9 +218,9 @@ def test_every_lock_screen_is_the_same_whatever_it_is_about() -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_locale_has_a_lock_screen_of_its_own(locale: str) -> None:
     title, body = texts.lock_screen_text(delivery(locale=locale))
-    told = {texts.lock_screen_text(delivery(locale=other))[1] for other in LOCALES}
+    translations = {texts.lock_screen_text(delivery(locale=other))[1] for other in LOCALES}
     assert title == "Vigil"
-    assert len(told) == len(LOCALES)
+    assert len(translations) == len(LOCALES)
     simulated = texts.lock_screen_text(delivery(locale=locale, synthetic=True))[1]
     assert simulated.endswith(body)
     assert simulated != body

@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from store.database.connections import Connection, connect
-from store.notifications import deliveries, paging
+from store.notifications import deliveries, notified_episodes
 from tests.support.notify_examples import NOW, enrol, log_of, planned
 from tests.support.push_service import PushService
 from vigil.domain import ids
@@ -113,18 +113,18 @@ def test_an_obsolete_delivery_is_neither_claimed_nor_kept(
     deliveries.plan(
         database, [planned(channel=c, reason=r, cause=r) for c, r in sorted(EVERYTHING)], NOW
     )
-    paging.record_notified(database, {"event": "medium"})
+    notified_episodes.record_notified(database, {"event": "medium"})
     now = NOW + 2 * MINUTE
     match fact:
         case "acknowledged before":
-            paging.record_acknowledged(database, {"event": NOW - MINUTE})
+            notified_episodes.record_acknowledged(database, {"event": NOW - MINUTE})
         case "acknowledged after":
-            paging.record_acknowledged(database, {"event": NOW + MINUTE})
-            paging.record_acknowledged(
+            notified_episodes.record_acknowledged(database, {"event": NOW + MINUTE})
+            notified_episodes.record_acknowledged(
                 database, {"event": NOW - MINUTE}
             )  # an older one changes nothing
         case "closed":
-            paging.record_closed(database, ["event"], NOW + MINUTE)
+            notified_episodes.record_closed(database, ["event"], NOW + MINUTE)
         case "late":
             now = NOW + timedelta(hours=2)
     claimed = {
@@ -170,10 +170,10 @@ def test_that_it_was_sent_outlives_a_drop_but_a_failure_does_not_undo_a_send(
 def test_priorities_only_rise_and_closing_an_unnotified_episode_leaves_no_row(
     database: Connection,
 ) -> None:
-    paging.record_notified(database, {"a": "high", "b": "medium"})
-    paging.record_notified(database, {"a": "medium", "b": "high"})
-    paging.record_closed(database, ["a", "never notified"], NOW)
-    assert paging.notified_levels(database, ["a", "b", "never notified"]) == {
+    notified_episodes.record_notified(database, {"a": "high", "b": "medium"})
+    notified_episodes.record_notified(database, {"a": "medium", "b": "high"})
+    notified_episodes.record_closed(database, ["a", "never notified"], NOW)
+    assert notified_episodes.notified_levels(database, ["a", "b", "never notified"]) == {
         "a": "high",
         "b": "high",
     }

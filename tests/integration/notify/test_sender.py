@@ -15,7 +15,7 @@ from notify.channels.web_push import WebPush
 from notify.sending.backoff import FIRST_SECONDS, LONGEST_SECONDS, SPREAD, retry_pause
 from notify.sending.sender import LEASE, ChannelThreads, Sender, WakeSignal
 from store.database.connections import Connection, connect, open_pool
-from store.notifications import deliveries, paging, subscriptions
+from store.notifications import deliveries, notified_episodes, subscriptions
 from store.notifications.deliveries import Delivery
 from tests.support.notify_examples import NOW, enrol, log_of, planned
 from tests.support.push_service import Answer, PushService
@@ -158,8 +158,8 @@ def test_a_crash_between_claim_and_record_sends_again_in_the_place_of_the_first(
 
 def test_an_obsolete_delivery_is_not_sent(bench: Bench) -> None:
     bench.plan()
-    paging.record_notified(bench.connection, {"event": "medium"})
-    paging.record_closed(bench.connection, ["event"], NOW)
+    notified_episodes.record_notified(bench.connection, {"event": "medium"})
+    notified_episodes.record_closed(bench.connection, ["event"], NOW)
     [row] = bench.turn()
     assert (row["state"], row["detail"]) == ("dropped", "episode ended")
     assert bench.push.messages == []

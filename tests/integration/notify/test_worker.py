@@ -42,7 +42,7 @@ class House:
         self.publisher = Publisher(settings, "test")
 
     def publish(self, *messages: Alert | Action) -> None:
-        self.publisher.publish([wire.outgoing(message, "test") for message in messages])
+        self.publisher.publish([wire.to_message(message, "test") for message in messages])
 
     def states(self) -> dict[tuple[str, str], str]:
         return {(r["channel"], r["reason"]): r["state"] for r in log_of(self.connection)}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from store.database.connections import Connection
 from store.episodes.steps import event_from_row
-from store.notifications import deliveries, paging
+from store.notifications import deliveries, notified_episodes
 from store.readings.latest import LEAD, Latest, remove_future
 from store.workers.status_rows import list_processes
 from store.writing.writer import write
@@ -104,7 +104,7 @@ def test_an_acknowledgement_of_the_future_covers_nothing(
 ) -> None:
     row = planned(channel="on_call", made_at=NOON, expires_at=NOON + timedelta(hours=1))
     assert deliveries.plan(connection, [row], NOON) == 1
-    paging.record_acknowledged(connection, {row.episode_id: when})
+    notified_episodes.record_acknowledged(connection, {row.episode_id: when})
     deliveries.drop_obsolete(connection, NOON + timedelta(minutes=1))
     found = connection.execute("SELECT state FROM deliveries").fetchall()
     assert [one["state"] for one in found] == [state]

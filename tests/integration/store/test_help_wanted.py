@@ -13,7 +13,7 @@ from tests.support.seed import Seed
 from vigil.domain.episode import Event
 
 MINUTE = timedelta(minutes=1)
-DEEDS = (
+ACTIONS = (
     ("need_help", "patient", 0),
     ("acknowledge", "kim", 5),
     ("need_help", "patient", 10),
@@ -34,7 +34,7 @@ def seed(connection: Connection) -> Seed:
 
 
 def test_an_answer_ends_it_whatever_came_first(seed: Seed) -> None:
-    answered = (*DEEDS, ("acknowledge", "lee", 15))
+    answered = (*ACTIONS, ("acknowledge", "lee", 15))
     for number, order in enumerate(permutations(answered)):
         event = seed.event(f"p{number}", "heart_rate_high")
         for step in order:
@@ -44,7 +44,7 @@ def test_an_answer_ends_it_whatever_came_first(seed: Seed) -> None:
 
 def test_a_call_after_the_answer_waits_whatever_came_first(seed: Seed) -> None:
     expected = set()
-    for number, order in enumerate(permutations(DEEDS)):
+    for number, order in enumerate(permutations(ACTIONS)):
         event = seed.event(f"p{number}", "heart_rate_high")
         expected.add(event.episode_id)
         for step in order:

@@ -39,7 +39,7 @@ def test_values_come_in_the_order_that_they_have_on_the_wire(connection: Connect
     item = upload(measurement(systolic=120.0, diastolic=80.0, heart_rate=70.0))
     stored(connection, item)
     (found,) = read_uploads(connection, "p1", Range())
-    sent = wire.outgoing(item, "test")
+    sent = wire.to_message(item, "test")
     read = wire.decode(sent.topic, sent.value, sent.headers)
     assert isinstance(read, Upload)
     assert list(found.measurements[0].values) == list(read.measurements[0].values)

@@ -302,7 +302,7 @@ def test_a_page_that_was_planned_after_the_backup_is_planned_by_its_own_time(
     """Events published again, because the detectors' database was restored too, page nobody
     later than the first publication would have."""
     restored = backup()
-    first = wire.outgoing(alert(event(detected_at=datetime.now(UTC))), "test")
+    first = wire.to_message(alert(event(detected_at=datetime.now(UTC))), "test")
     publish(settings, [first])
     with planning(settings):
         eventually(lambda: len(pages(settings)) == 1, 30)

@@ -107,8 +107,8 @@ def fail(connection: Connection) -> None:
 
 
 def test_no_log_names_a_patient(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", said)
+    reported = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", reported)
     logs.configure(server.settings, "test")
     with connect(server.settings) as connection:
         fail(connection)
@@ -123,7 +123,7 @@ def test_no_log_names_a_patient(server: Server, monkeypatch: pytest.MonkeyPatch)
     text = server.log.read_text()
     assert server.private == ("duplicate key value" in text)  # it did fail where it may
     assert oracle.named([MARK, "nobody-" + MARK], [server.log]) == {}
-    assert MARK not in said.getvalue()
+    assert MARK not in reported.getvalue()
 
 
 def test_a_server_that_is_not_configured_quotes_what_vigil_does_not_ask(server: Server) -> None:
@@ -138,8 +138,8 @@ def test_a_server_that_is_not_configured_quotes_what_vigil_does_not_ask(server: 
 
 
 def test_doctor_reports_where_the_log_may_quote_rows(server: Server) -> None:
-    said = [finding for finding in database(server.settings) if finding.part == "database log"]
-    assert len(said) == (not server.private)
+    reported = [finding for finding in database(server.settings) if finding.part == "database log"]
+    assert len(reported) == (not server.private)
 
 
 def test_a_role_that_was_granted_it_is_enough(server: Server) -> None:

@@ -34,8 +34,8 @@ def connection(connection: Connection) -> Iterator[Connection]:
 def live(connection: Connection, uploads: list[Upload]) -> None:
     """What a system that has seen them holds."""
     enrol_many(connection, [Patient("p1", "a"), Patient("p2", "b")])
-    told: list[Upload | Event] = [*uploads, *detect(uploads, **RESTING)]
-    write(connection, [received(one, number) for number, one in enumerate(told)])
+    announced: list[Upload | Event] = [*uploads, *detect(uploads, **RESTING)]
+    write(connection, [received(one, number) for number, one in enumerate(announced)])
     connection.commit()
 
 

@@ -34,7 +34,7 @@ TABLES = ("readings", "latest", "events", "episodes", "alerts", "detector_states
 def dead_letter(uploads: list[Upload], offset: int) -> wire.Outgoing:
     """Readings that came in time, in one message that was refused when it came."""
     items = [measurement for one in uploads for measurement in one.measurements]
-    message = wire.outgoing(upload(*items), "ingest")
+    message = wire.to_message(upload(*items), "ingest")
     reason = WireError("refused by an older Vigil", code="wire.rejected")
     original = wire.DeadOriginal(message.key, message.value, message.headers, "store", reason)
     return wire.build_dead_letter(message.topic, 0, offset, original)
@@ -89,15 +89,15 @@ def test_redriven_twice_changes_nothing_of_readings_events_and_alerts(settings: 
     with ExitStack() as stack:
         for name in READS:
             stack.enter_context(running(build(name, settings), settings))
-        send(settings, [wire.outgoing(one, "ingest") for one in (*resting, *afterwards)])
+        send(settings, [wire.to_message(one, "ingest") for one in (*resting, *afterwards)])
         send(settings, [dead_letter(refused_in_between, 7), dead_letter(refused_at_the_end, 8)])
         settle(settings)
         before = state(settings)
         assert (len(before["readings"]), before["events"], before["alerts"]) == (120, [], [])
-        letters = list(read_dead_letters(settings))
+        refused_messages = list(read_dead_letters(settings))
         states, messages = [], []
         for _ in range(3):
-            assert send_again(settings, letters) == 2
+            assert send_again(settings, refused_messages) == 2
             settle(settings)
             states.append(state(settings))
             messages.append(

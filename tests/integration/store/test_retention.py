@@ -248,10 +248,10 @@ def test_the_worker_applies_the_setting_and_reports_what_prevents_it(database_ur
         store(connection, spread())
     health = Health("store")
     settings = Settings(database_url=database_url, keep_readings_days=KEEP)
-    beside = retention.Retention(settings, health)
-    beside.start()
+    background = retention.Retention(settings, health)
+    background.start()
     eventually(lambda: health.snapshot().counters.get("readings_deleted", 0) > 0)
-    beside.stop()
+    background.stop()
     with psycopg.connect(database_url, row_factory=dict_row) as connection:
         assert oldest(connection) >= MIDNIGHT - (KEEP + 1) * DAY
         connection.execute("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS"

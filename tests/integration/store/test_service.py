@@ -59,7 +59,7 @@ def stop(database: subprocess.Popen[bytes]) -> None:
 def publish(settings: Settings, *messages: wire.Carried) -> None:
     publisher = Publisher(settings, "test")
     try:
-        publisher.publish([wire.outgoing(message, "test") for message in messages])
+        publisher.publish([wire.to_message(message, "test") for message in messages])
     finally:
         publisher.close()
 
@@ -111,9 +111,9 @@ def test_what_is_on_the_topics_is_in_the_tables_and_what_cannot_be_is_a_dead_let
         eventually(lambda: counted(url, "p1") == wanted)
         eventually(lambda: health.snapshot().counters["dead_letters"] == 1)
     assert health.snapshot().counters["readings_stored"] == 4
-    (letter,) = read_all(settings, topics.DEADLETTER.name)
-    assert wire.header(letter.headers, "vigil_reason") == "wire.rejected"
-    assert letter.value == wire.outgoing(bad, "test").value
+    (dead_letter,) = read_all(settings, topics.DEAD_LETTERS.name)
+    assert wire.header(dead_letter.headers, "vigil_reason") == "wire.rejected"
+    assert dead_letter.value == wire.to_message(bad, "test").value
 
 
 def test_nothing_is_lost_or_reordered_while_the_database_is_unavailable(

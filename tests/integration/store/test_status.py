@@ -12,7 +12,7 @@ from tests.support.statuses import status
 
 
 def test_the_newest_status_of_each_process_is_kept(connection: Connection) -> None:
-    late = status("explain", 30, counters={"alerts": 3}, trouble={"broker": "away"})
+    late = status("explain", 30, counters={"alerts": 3}, trouble={"broker": "unavailable"})
     for batch in ([status("store")], [late], [status("explain", 15, counters={"alerts": 2})]):
         write(connection, [received(each) for each in batch])
     lines = list_processes(connection, NOON - timedelta(seconds=1))
@@ -20,7 +20,7 @@ def test_the_newest_status_of_each_process_is_kept(connection: Connection) -> No
         ("explain", late.time),
         ("store", NOON),
     ]
-    assert (lines[0].counters, lines[0].trouble) == ({"alerts": 3}, {"broker": "away"})
+    assert (lines[0].counters, lines[0].trouble) == ({"alerts": 3}, {"broker": "unavailable"})
 
 
 def test_two_processes_of_a_service_are_two(connection: Connection) -> None:

@@ -77,32 +77,32 @@ def test_since_when_is_kept_until_it_is_over() -> None:
 
 
 @pytest.fixture
-def away() -> Settings:
+def unreachable() -> Settings:
     return Settings(kafka_bootstrap=f"{HOST}:{free_port()}", demo=True, log_level="ERROR")
 
 
 def test_a_topic_that_cannot_be_followed_is_said(
-    away: Settings, monkeypatch: pytest.MonkeyPatch
+    unreachable: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compacted_topic, "UNREAD_SECONDS", 0.1)
     monkeypatch.setattr(compacted_topic, "CONNECT_TIMEOUT_SECONDS", 0.1)
-    follower = CompactedTopicReader(away, DIRECTORY, lambda: None, name="directory")  # type: ignore[arg-type, return-value]
-    assert follower.trouble() is None
-    follower.start()
+    reader = CompactedTopicReader(unreachable, DIRECTORY, lambda: None, name="directory")  # type: ignore[arg-type, return-value]
+    assert reader.trouble() is None
+    reader.start()
     try:
-        told = eventually(follower.trouble)
-        assert told is not None
-        assert told.startswith("vitals.directory cannot be read: UnavailableError")
+        reported = eventually(reader.trouble)
+        assert reported is not None
+        assert reported.startswith("vitals.directory cannot be read: UnavailableError")
     finally:
         monkeypatch.undo()
-        follower.stop()
+        reader.stop()
 
 
 def test_retention_that_died_is_seen(
-    health: Health, away: Settings, monkeypatch: pytest.MonkeyPatch
+    health: Health, unreachable: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Retention, "_run", lambda _self: None)
-    retention = Retention(away, health)
+    retention = Retention(unreachable, health)
     retention.start()
     eventually(lambda: "beside.retention" in health.snapshot().troubles)
     retention.stop()
@@ -110,7 +110,7 @@ def test_retention_that_died_is_seen(
 
 
 def test_a_reporter_outlives_what_it_meets(
-    health: Health, away: Settings, monkeypatch: pytest.MonkeyPatch
+    health: Health, unreachable: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[int] = []
 
@@ -119,7 +119,7 @@ def test_a_reporter_outlives_what_it_meets(
         raise LookupError
 
     monkeypatch.setattr("vigil.composition.status_reporter.Publisher", broken)
-    reporter = StatusReporter(away, health, every_seconds=0.01)
+    reporter = StatusReporter(unreachable, health, every_seconds=0.01)
     reporter.start()
     eventually(lambda: len(tried) > 3)
     reporter.close()

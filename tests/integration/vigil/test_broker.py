@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually
 from tests.support.streaming import Recorder, launch_with_topics, looping, read_all, uploads
 from vigil.contracts import topics, wire
+from vigil.kafka.async_publisher import AsyncPublisher
 from vigil.kafka.clients import (
     LARGEST_REQUEST,
     Publisher,
@@ -50,6 +52,28 @@ def test_publish_keeps_the_order_of_a_key_and_the_headers(broker: str, sender: P
         key = f"{prefix}-{patient}".encode()
         sent = [(m.value, m.headers) for m in messages if m.key == key]
         assert [(r.value, list(r.headers)) for r in records if r.key == key] == sent
+
+
+@pytest.mark.kafka
+@pytest.mark.xdist_group("broker")
+def test_an_event_loops_publisher_ends_when_the_broker_has_what_is_in_flight(broker: str) -> None:
+    settings = Settings(kafka_bootstrap=broker)
+    prefix, messages = uploads(patients=3, each=200)
+
+    async def go() -> None:
+        publisher = AsyncPublisher(settings, "test")
+        async with publisher.opened():
+            async with asyncio.timeout(20):
+                while publisher.trouble is not None:
+                    await asyncio.sleep(0.05)
+            sending = asyncio.create_task(publisher.publish(messages, withdraw=True))
+            await asyncio.sleep(0)  # it begins
+            assert not sending.done()
+        await sending
+
+    asyncio.run(go())
+    records = read_all(settings, messages[0].topic)
+    assert sum(r.key.startswith(prefix.encode()) for r in records) == 600
 
 
 @pytest.mark.kafka
@@ -201,6 +225,6 @@ def test_closing_with_the_broker_gone_raises_nothing(tmp_path: Path) -> None:
 def test_what_the_broker_says_has_its_code_and_mend(
     error: type[errors.KafkaError], code: str
 ) -> None:
-    told = broker_unavailable(Settings(kafka_bootstrap="b:1"), error.__name__)
-    assert (told.code, bool(told.how_to_fix)) == (code, True)
-    assert error.__name__ in told.message
+    reported = broker_unavailable(Settings(kafka_bootstrap="b:1"), error.__name__)
+    assert (reported.code, bool(reported.how_to_fix)) == (code, True)
+    assert error.__name__ in reported.message

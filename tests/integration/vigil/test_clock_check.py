@@ -51,12 +51,12 @@ def test_what_is_ahead_takes_the_records_time(message: Any) -> None:
     back = held(message, raw(NOON - AHEAD - MS))
     assert getattr(back, field) == NOON - AHEAD - MS
     assert type(back) is type(message)
-    assert wire.outgoing(back, "test").key == wire.outgoing(message, "test").key
+    assert wire.to_message(back, "test").key == wire.to_message(message, "test").key
 
 
 def test_every_type_that_tells_its_time_is_held() -> None:
-    told = {s for t in topics.TOPICS.values() for s in t.carries if t is not topics.DIRECTORY}
-    assert set(OWN_TIME) == told
+    checked = {s for t in topics.TOPICS.values() for s in t.carries if t is not topics.DIRECTORY}
+    assert set(OWN_TIME) == checked
     entry = DeviceEntry("d", "x")
     assert ClockCheck().correct_time(entry, raw(NOON)) is entry
 
@@ -86,7 +86,7 @@ def test_a_wrong_clock_is_named_counted_and_keeps_nobody_from_working(
     health = Health("store")
     health.trouble("start", None)
     clocks = WorkerClockCheck(health)
-    sent = wire.outgoing(Tick(NOON), "ingest")
+    sent = wire.to_message(Tick(NOON), "ingest")
     packed = Record(0, raw(NOON - timedelta(hours=3)).timestamp, b"", b"", _packed(sent.headers))
     clocks.correct_time(Tick(NOON), packed)
     clocks.clear_if_settled()
@@ -118,7 +118,7 @@ def _packed(headers: wire.Headers) -> bytes:
     return bytes(out)
 
 
-class Keeper(Recorder):
+class KeepingRecorder(Recorder):
     """Keeps every message that it handles, ticks too."""
 
     def __init__(self, prefix: str, batches: list[Sequence[Received]]):
@@ -137,15 +137,15 @@ def test_on_the_stream_no_message_is_of_the_future(broker: str) -> None:
         session_timeout_ms=6000,
     )  # fmt: skip
     batches: list[Sequence[Received]] = []
-    recorder = Keeper("ahead-", batches)
+    recorder = KeepingRecorder("ahead-", batches)
     now = datetime.now(UTC)
     far = [now + timedelta(hours=3), now.replace(year=2200), now - timedelta(days=900)]
     item = measurement()
     sent: list[Any] = [Upload("ahead-1", "d", time, (item,)) for time in far]
     sent += [Tick(time) for time in far]
     with closing(Publisher(settings, "somebody")) as publisher:
-        publisher.publish([wire.outgoing(one, "somebody", partition=1) for one in sent])
-        beyond = wire.outgoing(Tick(now), "somebody", partition=1)
+        publisher.publish([wire.to_message(one, "somebody", partition=1) for one in sent])
+        beyond = wire.to_message(Tick(now), "somebody", partition=1)
         nines = replace(beyond, value=b'{"time":"9999-01-01T00:00:00Z"}')
         publisher.publish([nines, beyond])
         with looping(recorder, settings) as (health, _):
@@ -168,8 +168,8 @@ def test_the_broker_stamps_with_its_own_clock(broker: str, request: pytest.Fixtu
         pytest.skip("the broker in memory keeps the producer's timestamp")
     settings = Settings(kafka_bootstrap=broker, partitions=3)
     batches: list[Sequence[Received]] = []
-    recorder = Keeper("stamped-", batches)
-    sent = wire.outgoing(Upload("stamped-1", "d", NOON, (measurement(),)), "test")
+    recorder = KeepingRecorder("stamped-", batches)
+    sent = wire.to_message(Upload("stamped-1", "d", NOON, (measurement(),)), "test")
     with closing(Publisher(settings, "test")) as publisher:
         publisher._producer.send(
             sent.topic, value=sent.value, key=sent.key, headers=sent.headers,

@@ -24,21 +24,21 @@ class Recorder:
     """Notes what it is told; one of these for each log."""
 
     def __init__(self, failing: int = 0):
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.ends: list[int] = []
         self.failing = failing
 
     def apply_entry(self, entry: Carried) -> None:
         assert isinstance(entry, Phrase)
-        self.told.append(entry.text)
+        self.reported.append(entry.text)
 
     def delete_entry(self, key: str) -> None:
-        self.told.append(f"no {key}")
+        self.reported.append(f"no {key}")
 
     def reached_end(self) -> None:
-        self.ends.append(len(self.told))
+        self.ends.append(len(self.reported))
         if self.failing:
-            raise UnavailableError("away", code="unavailable.broker")
+            raise UnavailableError("unavailable", code="unavailable.broker")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def publisher(streaming: Settings) -> Iterator[Publisher]:
 
 
 def sent(texts: Sequence[str]) -> list[Outgoing]:
-    return [wire.outgoing(phrase(text), "test") for text in texts]
+    return [wire.to_message(phrase(text), "test") for text in texts]
 
 
 def test_a_topic_is_read_past_what_is_broken_and_then_what_is_new(
@@ -71,14 +71,14 @@ def test_a_topic_is_read_past_what_is_broken_and_then_what_is_new(
     reader.start()
     try:
         eventually(lambda: recorder.ends)
-        assert recorder.told == ["one", "no \ufffd", "two"]
+        assert recorder.reported == ["one", "no \ufffd", "two"]
         assert set(recorder.ends) == {3}  # the end is the end, never somewhere before
         publisher.publish(sent(["three"]))
         eventually(lambda: recorder.ends[-1] == 4)
     finally:
         reader.stop()
     count = len(recorder.ends)
-    assert recorder.told[-1] == "three"
+    assert recorder.reported[-1] == "three"
     assert len(recorder.ends) == count  # it has stopped
 
 
@@ -94,6 +94,6 @@ def test_what_cannot_be_done_at_the_end_is_done_again_from_the_start(
         eventually(lambda: recorders[2].ends, 30)
     finally:
         reader.stop()
-    assert recorders[0].told == recorders[1].told == recorders[2].told
-    assert recorders[2].told[-1] == "kept"
+    assert recorders[0].reported == recorders[1].reported == recorders[2].reported
+    assert recorders[2].reported[-1] == "kept"
     assert len(recorders[0].ends) == 1

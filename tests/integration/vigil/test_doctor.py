@@ -112,8 +112,8 @@ def test_the_version_of_java_is_read_from_what_it_says(
     assert examining.java_version() is None
     java = tmp_path / "java"
     java.touch(mode=0o755)
-    for said, version in (('openjdk version "17.0.15"', 17), ('java version "1.8.0_402"', 8)):
-        java.write_text(f"#!/bin/sh\necho '{said}' >&2\n")
+    for reported, version in (('openjdk version "17.0.15"', 17), ('java version "1.8.0_402"', 8)):
+        java.write_text(f"#!/bin/sh\necho '{reported}' >&2\n")
         assert examining.java_version() == version
 
 
@@ -162,7 +162,7 @@ def test_states_set_aside_are_counted(database_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "part", "said"),
+    ("statement", "part", "reported"),
     [
         ("INSERT INTO _yoyo_migrations (migration_hash, migration_id) VALUES ('x', '9999_next')",
          "migrations", "9999_next"),
@@ -174,18 +174,18 @@ def test_states_set_aside_are_counted(database_url: str) -> None:
     ],
 )  # fmt: skip
 def test_a_database_that_is_not_as_it_must_be(
-    database_url: str, statement: str, part: str, said: str
+    database_url: str, statement: str, part: str, reported: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute(statement)
     found = [f for f in database_findings(database_url) if f[1] == "wrong"]
     assert found[0][0] == part
-    assert said in found[0][2]
+    assert reported in found[0][2]
     assert found[0][3]
 
 
 @pytest.mark.parametrize(
-    ("found", "kept", "state", "said"),
+    ("found", "kept", "state", "reported"),
     [
         (Extension(None, None, None), "table", "note", "not in this database"),
         (Extension("2.29.2", "2.29.2", "timescale"), "hypertable", "ok", "2.29.2"),
@@ -198,10 +198,10 @@ def test_a_database_that_is_not_as_it_must_be(
     ],
 )
 def test_what_is_said_of_timescaledb(
-    monkeypatch: pytest.MonkeyPatch, found: Extension, kept: str | None, state: str, said: str
+    monkeypatch: pytest.MonkeyPatch, found: Extension, kept: str | None, state: str, reported: str
 ) -> None:
     monkeypatch.setattr(guard, "read_extension", lambda _connection: found)
     monkeypatch.setattr(examining_database, "_readings", lambda _connection: kept)
     (finding,) = examining_database._timescale(None)  # type: ignore[arg-type]
     assert (finding.part, finding.state) == ("TimescaleDB", state)
-    assert said in finding.what
+    assert reported in finding.what

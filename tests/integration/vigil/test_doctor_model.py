@@ -62,12 +62,12 @@ def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 @needs_extra
 def test_model_and_adapter_are_whole(installed: Path, adapter: Callable[[str], Path]) -> None:
     adapter(model_files.SMOLLM2.sha256)
-    told = found(Settings(model_dir=installed))
-    assert {part: finding.state for part, finding in told.items()} == {
+    reported = found(Settings(model_dir=installed))
+    assert {part: finding.state for part, finding in reported.items()} == {
         "language model": "ok", "adapter": "ok",
     }  # fmt: skip
-    assert "VIGIL_LLM is off" in told["language model"].what
-    assert told["adapter"].what.startswith("words@sha256:")
+    assert "VIGIL_LLM is off" in reported["language model"].what
+    assert reported["adapter"].what.startswith("words@sha256:")
 
 
 @needs_extra
@@ -75,16 +75,16 @@ def test_an_adapter_that_is_changed_or_for_another_base(
     installed: Path, adapter: Callable[[str], Path]
 ) -> None:
     folder = adapter("0" * 64)
-    told = found(Settings(model_dir=installed))
-    assert told["adapter"].state == "note"
-    assert "another base model" in told["adapter"].what
+    reported = found(Settings(model_dir=installed))
+    assert reported["adapter"].state == "note"
+    assert "another base model" in reported["adapter"].what
     shutil.rmtree(folder)
     folder = adapter(model_files.SMOLLM2.sha256)
     (folder / model_adapter.WEIGHTS).write_bytes(b"[]")
-    told = found(Settings(model_dir=installed, llm=True))
-    assert told["adapter"].state == "wrong"
-    assert "not the file that its manifest names" in told["adapter"].what
-    assert told["adapter"].how_to_fix
+    reported = found(Settings(model_dir=installed, llm=True))
+    assert reported["adapter"].state == "wrong"
+    assert "not the file that its manifest names" in reported["adapter"].what
+    assert reported["adapter"].how_to_fix
 
 
 @needs_extra
@@ -93,20 +93,20 @@ def test_a_model_that_is_whole_but_does_not_load(
 ) -> None:
     """The child pins the real file, which this is not."""
     adapter(model_files.SMOLLM2.sha256)
-    told = found(Settings(model_dir=installed, llm=True))
-    assert told["model process"].state == "wrong"
-    assert "model_missing" in told["model process"].what
+    reported = found(Settings(model_dir=installed, llm=True))
+    assert reported["model process"].state == "wrong"
+    assert "model_missing" in reported["model process"].what
 
 
 @needs_extra
 def test_another_model_s_folder(tmp_path: Path) -> None:
-    told = found(Settings(llm_model=tmp_path, llm=True))
-    assert told["language model"].state == "wrong"
-    assert "config.json and *.safetensors are needed" in told["language model"].what
+    reported = found(Settings(llm_model=tmp_path, llm=True))
+    assert reported["language model"].state == "wrong"
+    assert "config.json and *.safetensors are needed" in reported["language model"].what
     folder = tiny_model.make(tmp_path)
-    told = found(Settings(llm_model=folder, llm=True))
-    assert told["language model"].state == "ok"
-    assert told["model process"].what.startswith("loads: tiny-")
+    reported = found(Settings(llm_model=folder, llm=True))
+    assert reported["language model"].state == "ok"
+    assert reported["model process"].what.startswith("loads: tiny-")
 
 
 def test_an_endpoint_that_answers_and_one_that_does_not() -> None:
@@ -116,9 +116,9 @@ def test_an_endpoint_that_answers_and_one_that_does_not() -> None:
         )
         assert found(settings)["language model"].state == "ok"
         server.script = "refuses"
-        told = found(settings)["language model"]
-    assert told.state == "wrong"
-    assert "status 401" in told.what
-    assert KEY not in told.what
-    told = found(settings)["language model"]
-    assert "cannot be reached" in told.what
+        reported = found(settings)["language model"]
+    assert reported.state == "wrong"
+    assert "status 401" in reported.what
+    assert KEY not in reported.what
+    reported = found(settings)["language model"]
+    assert "cannot be reached" in reported.what

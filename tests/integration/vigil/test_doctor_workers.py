@@ -31,36 +31,36 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ALL = ("detectors", "explain", "notify", "store")
 
 
-def said(service: str, ago: float = 1, instance: str = "", **rest: Any) -> LastStatus:
+def last_status(service: str, ago: float = 1, instance: str = "", **rest: Any) -> LastStatus:
     """A status that was heard so many seconds ago."""
     name = instance or f"{service}-0123456789"
-    heard = NOW - timedelta(seconds=ago)
-    return LastStatus(status(service, instance=name, **({"time": heard} | rest)), heard)
+    received = NOW - timedelta(seconds=ago)
+    return LastStatus(status(service, instance=name, **({"time": received} | rest)), received)
 
 
 def found(
-    *heard: LastStatus, before: dict[str, datetime] | None = None
+    *received: LastStatus, before: dict[str, datetime] | None = None
 ) -> list[tuple[str, str, str]]:
     """Part, state and words of each finding."""
-    newest_first = sorted(heard, key=lambda each: each.received_at, reverse=True)
+    newest_first = sorted(received, key=lambda each: each.received_at, reverse=True)
     return [(f.part, f.state, f.what) for f in judged(newest_first, before or {}, NOW)]
 
 
 def others(*but: str) -> list[LastStatus]:
-    return [said(service) for service in ALL if service not in but]
+    return [last_status(service) for service in ALL if service not in but]
 
 
 def test_workers_that_work_are_named_with_their_instance_and_how_far_behind_they_are() -> None:
-    told = found(*others("store"), said("store", gauges={"lag_messages": 12.0}))
-    assert [state for _, state, _ in told] == ["ok"] * 4
-    assert told[-1] == (
+    reported = found(*others("store"), last_status("store", gauges={"lag_messages": 12.0}))
+    assert [state for _, state, _ in reported] == ["ok"] * 4
+    assert reported[-1] == (
         "store", "ok",
         "working; 12 messages wait (instance store-01, last seen 2026-11-21T11:59:59Z (1 s ago))",
     )  # fmt: skip
 
 
 def test_a_trouble_has_its_age_and_a_worker_that_is_stuck_its_way_out() -> None:
-    stuck = said(
+    stuck = last_status(
         "store", trouble={"stuck": "It stands.", "clock": "It is wrong."},
         since={"stuck": NOW - timedelta(minutes=5), "clock": NOW},
     )  # fmt: skip
@@ -68,45 +68,45 @@ def test_a_trouble_has_its_age_and_a_worker_that_is_stuck_its_way_out() -> None:
     assert (finding.part, finding.state) == ("store", "wrong")
     assert finding.what.startswith("stuck: It stands, since 2026-11-21T11:55:00Z (5 min ago);")
     assert "Where messages stand still" in finding.how_to_fix
-    advised = said("store", trouble={"clock": "It is wrong."})
+    advised = last_status("store", trouble={"clock": "It is wrong."})
     assert found(*others("store"), advised)[-1][1] == "note"
 
 
 @pytest.mark.parametrize(
     ("dead", "words"),
     [
-        (said("notify", 45), "was last seen 2026-11-21T11:59:15Z (45 s ago)"),
-        (said("notify", 2400), "was last seen 2026-11-21T11:20:00Z (40 min ago)"),
-        (said("notify", 45, ended=True), "stopped 2026-11-21T11:59:15Z (45 s ago)"),
+        (last_status("notify", 45), "was last seen 2026-11-21T11:59:15Z (45 s ago)"),
+        (last_status("notify", 2400), "was last seen 2026-11-21T11:20:00Z (40 min ago)"),
+        (last_status("notify", 45, ended=True), "stopped 2026-11-21T11:59:15Z (45 s ago)"),
         (None, "none was seen within a week"),
     ],
 )
 def test_a_service_of_which_no_process_runs_is_wrong(dead: LastStatus | None, words: str) -> None:
-    told = found(*others("notify"), *([dead] if dead else []))
-    ((state, what),) = [each[1:] for each in told if each[0] == "notify"]
+    reported = found(*others("notify"), *([dead] if dead else []))
+    ((state, what),) = [each[1:] for each in reported if each[0] == "notify"]
     assert state == "wrong"
     assert what.startswith("no process runs; ")
     assert words in what
 
 
 def test_the_database_remembers_what_the_topic_no_longer_tells() -> None:
-    told = found(*others("notify"), before={"notify": NOW - timedelta(days=3)})
+    reported = found(*others("notify"), before={"notify": NOW - timedelta(days=3)})
     what = "no process runs; none was seen since 2026-11-18T12:00:00Z (3 days ago)"
-    assert ("notify", "wrong", what) in told
+    assert ("notify", "wrong", what) in reported
 
 
 def test_a_process_that_died_beside_others_is_named_for_a_while_and_never_as_working() -> None:
-    lately, long_ago = said("store", 60, "gone-1"), said("store", 1200, "gone-2")
-    stopped = said("store", 60, "gone-3", ended=True)
-    told = [each for each in found(*others(), lately, long_ago, stopped) if each[0] == "store"]
-    assert [state for _, state, _ in told] == ["ok", "note"]
-    assert "instance gone-1 was last seen" in told[1][2]
+    lately, long_ago = last_status("store", 60, "gone-1"), last_status("store", 1200, "gone-2")
+    stopped = last_status("store", 60, "gone-3", ended=True)
+    reported = [each for each in found(*others(), lately, long_ago, stopped) if each[0] == "store"]
+    assert [state for _, state, _ in reported] == ["ok", "note"]
+    assert "instance gone-1 was last seen" in reported[1][2]
 
 
 def test_where_everything_was_stopped_nothing_is_wrong() -> None:
-    told = found(*(said(service, 600, ended=True) for service in ALL))
+    reported = found(*(last_status(service, 600, ended=True) for service in ALL))
     what = "none runs; one was last seen 2026-11-21T11:50:00Z (10 min ago)"
-    assert told == [("workers", "note", what)]
+    assert reported == [("workers", "note", what)]
     assert found() == [("workers", "note", "none runs; none was seen within a week")]
 
 
@@ -126,7 +126,7 @@ def test_the_newest_status_of_each_process_is_read_from_the_topic(broker: str) -
             both: Sequence[Status] = [
                 status("store", number, f"{mine}-{name}", counters={"n": number}) for name in "ab"
             ]
-            publisher.publish([wire.outgoing(each, "test") for each in both])
+            publisher.publish([wire.to_message(each, "test") for each in both])
     finally:
         publisher.close()
     assert eventually(counted) == {f"{mine}-a": {"n": 4}, f"{mine}-b": {"n": 4}}
@@ -148,7 +148,7 @@ def test_advice_on_partitions_that_were_added_converges(
         pytest.skip("Tansu adds no partitions")
     monkeypatch.setenv("VIGIL_KAFKA_BOOTSTRAP", broker)
 
-    def told(partitions: int) -> Any:
+    def reported(partitions: int) -> Any:
         return find_differences(Settings(kafka_bootstrap=broker, partitions=partitions))
 
     create_topics(Settings(kafka_bootstrap=broker, partitions=6))
@@ -156,7 +156,7 @@ def test_advice_on_partitions_that_were_added_converges(
         admin.create_partitions({shared[0]: NewPartitions(8)})
         eventually(lambda: len(admin.describe_topics([shared[0]])[0]["partitions"]) == 8)
         for asked in (6, 8, 3):
-            (one,) = told(asked)
+            (one,) = reported(asked)
             assert (one.topic, one.grave, one.how_to_fix) == (shared[0], True, HOW_TO_RECREATE)
             assert f"has 8 partitions, and {shared[1]} has 6" in one.what
             assert "Set VIGIL_PARTITIONS" not in one.how_to_fix
@@ -165,7 +165,7 @@ def test_advice_on_partitions_that_were_added_converges(
         admin.delete_topics(shared)  # the way out
         eventually(lambda: not set(shared) & set(admin.list_topics()))
     create_topics(Settings(kafka_bootstrap=broker, partitions=8))
-    assert told(8) == []
+    assert reported(8) == []
 
 
 def test_all_topics_of_one_number_are_none_that_was_raised() -> None:
@@ -202,7 +202,7 @@ def test_states_that_their_patients_left_are_told(
             "UPDATE detector_states SET partition = (partition + 1) %% 3 WHERE patient_id = %s",
             ("p2",),
         )
-    (told,) = states()
-    assert told["state"] == "wrong"
-    assert told["what"].startswith("1 of 4 states belong to another of the 3 partitions")
-    assert told["how_to_fix"] == HOW_TO_RECREATE
+    (reported,) = states()
+    assert reported["state"] == "wrong"
+    assert reported["what"].startswith("1 of 4 states belong to another of the 3 partitions")
+    assert reported["how_to_fix"] == HOW_TO_RECREATE

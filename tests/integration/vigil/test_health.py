@@ -104,7 +104,7 @@ def test_many_threads_may_write(served: tuple[Health, httpx.Client]) -> None:
     def work() -> None:
         for number in range(500):
             health.count("messages")
-            health.trouble(f"part{number % 7}", None if number % 2 else "away")
+            health.trouble(f"part{number % 7}", None if number % 2 else "unavailable")
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

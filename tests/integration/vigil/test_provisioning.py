@@ -37,7 +37,7 @@ def ours(
     return made
 
 
-def told(settings: Settings) -> dict[str, list[tuple[str, bool]]]:
+def reported(settings: Settings) -> dict[str, list[tuple[str, bool]]]:
     """Topic → what is off, and whether it is grave; each has its mend."""
     found = find_differences(settings)
     assert all(difference.how_to_fix for difference in found)
@@ -62,7 +62,7 @@ def test_other_partitions_than_configured_are_told_and_left(
     settings = Settings(kafka_bootstrap=broker, partitions=asked)
     assert create_topics(settings) == []
     plain, _ = ours
-    assert told(settings) == {
+    assert reported(settings) == {
         plain: [(f"has 3 partitions, and VIGIL_PARTITIONS asks for {asked}", False)]
     }
     with open_admin(settings) as admin:
@@ -84,7 +84,7 @@ def test_settings_that_lose_messages_are_told_and_left(
             NewTopic(kept, 1, 1),
         ])  # fmt: skip
         assert create_topics(settings) == []
-        found = told(settings)
+        found = reported(settings)
         assert [(what.split(" ")[1], grave) for what, grave in found[plain]] == [
             ("cleanup.policy=compact", True),
             ("max.message.bytes=1000", True),
@@ -96,7 +96,7 @@ def test_settings_that_lose_messages_are_told_and_left(
         ]
         changes = {"retention.ms": "-1", "cleanup.policy": "delete", "max.message.bytes": "9999999"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, plain, changes)])
-    assert plain not in told(settings), "more than Vigil asks for will do"
+    assert plain not in reported(settings), "more than Vigil asks for will do"
     stamped = find_producer_timestamps(settings)
     assert [(row.topic, row.grave) for row in stamped] == [(plain, False)]
     assert "message.timestamp.type=CreateTime" in stamped[0].what

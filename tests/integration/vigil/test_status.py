@@ -29,26 +29,26 @@ from vigil.values.clock import utc_now
 def test_a_worker_tells_its_troubles_and_counters(settings: Settings) -> None:
     health = Health("explain")
     health.trouble("start", None)
-    health.trouble("database", "away")
+    health.trouble("database", "unavailable")
     health.count("alerts", 3)
     health.gauge("model_ready", 1)
     reporter = StatusReporter(settings, health, every_seconds=0.2)
     reporter.start()
-    told: list[Status] = []
-    while not told:
-        told = [_status(record) for record in read_all(settings, STATUS.name)]
+    reported: list[Status] = []
+    while not reported:
+        reported = [_status(record) for record in read_all(settings, STATUS.name)]
     reporter.close()
-    assert {status.instance for status in told} == {reporter.status().instance}
-    newest = told[-1]
+    assert {status.instance for status in reported} == {reporter.status().instance}
+    newest = reported[-1]
     assert (newest.service, newest.version) == ("explain", __version__)
-    assert newest.trouble == {"database": "away"}
+    assert newest.trouble == {"database": "unavailable"}
     assert (newest.counters, newest.gauges) == ({"alerts": 3}, {"model_ready": 1.0})
     assert newest.started <= newest.time
 
 
-def _told(settings: Settings, reporter: StatusReporter) -> list[Status]:
-    told = [_status(record) for record in read_all(settings, STATUS.name)]
-    return [status for status in told if status.instance == reporter.status().instance]
+def _reported(settings: Settings, reporter: StatusReporter) -> list[Status]:
+    reported = [_status(record) for record in read_all(settings, STATUS.name)]
+    return [status for status in reported if status.instance == reporter.status().instance]
 
 
 @pytest.mark.kafka
@@ -57,14 +57,14 @@ def test_a_change_is_told_at_once_and_the_end_too(settings: Settings, failure: s
     health = Health("explain")
     reporter = StatusReporter(settings, health, every_seconds=3600)
     reporter.start()
-    eventually(lambda: _told(settings, reporter))
+    eventually(lambda: _reported(settings, reporter))
     health.trouble("start", None)
-    eventually(lambda: _told(settings, reporter)[-1].trouble == {})
-    health.trouble("database", "away")
-    health.trouble("database", "far away")
-    eventually(lambda: _told(settings, reporter)[-1].trouble == {"database": "far away"})
+    eventually(lambda: _reported(settings, reporter)[-1].trouble == {})
+    health.trouble("database", "unavailable")
+    health.trouble("database", "unreachable")
+    eventually(lambda: _reported(settings, reporter)[-1].trouble == {"database": "unreachable"})
     reporter.close(failure)
-    *before, last = _told(settings, reporter)
+    *before, last = _reported(settings, reporter)
     assert not any(status.ended for status in before)
     assert last.ended == (not failure)
     assert set(last.trouble) == ({"database", "ended"} if failure else {"database"})
@@ -80,7 +80,7 @@ def test_troubles_and_their_beginnings_are_of_one_moment(settings: Settings) -> 
 
     def flap() -> None:
         while not stop.is_set():
-            health.trouble("part", "away")
+            health.trouble("part", "unavailable")
             health.trouble("part", None)
 
     thread = threading.Thread(target=flap)
@@ -95,8 +95,8 @@ def test_troubles_and_their_beginnings_are_of_one_moment(settings: Settings) -> 
         thread.join()
 
 
-def test_without_a_broker_nothing_is_told_and_nothing_waits(settings_away: Settings) -> None:
-    reporter = StatusReporter(settings_away, Health("store"), every_seconds=0.05)
+def test_without_a_broker_nothing_is_told_and_nothing_waits(unreachable_broker: Settings) -> None:
+    reporter = StatusReporter(unreachable_broker, Health("store"), every_seconds=0.05)
     start = time.monotonic()
     reporter.start()
     time.sleep(0.3)
@@ -105,13 +105,13 @@ def test_without_a_broker_nothing_is_told_and_nothing_waits(settings_away: Setti
 
 
 def _status(record: Any) -> Status:
-    said = wire.decode(STATUS.name, record.value, record.headers)
-    assert isinstance(said, Status)
-    return said
+    newest_status = wire.decode(STATUS.name, record.value, record.headers)
+    assert isinstance(newest_status, Status)
+    return newest_status
 
 
 @pytest.fixture
-def settings_away() -> Settings:
+def unreachable_broker() -> Settings:
     return Settings(kafka_bootstrap=f"{HOST}:{free_port()}", demo=True)
 
 
@@ -123,13 +123,16 @@ def test_a_status_whose_timestamp_is_no_time_hides_no_other(settings: Settings, 
     odd, good = (Status("store", f"{name}-{stamp}", "1", now, now, {}, {}, {})
                  for name in ("odd", "good"))  # fmt: skip
     with closing(Publisher(settings, "test")) as publisher:
-        publisher.publish([wire.outgoing(good, "test")])
-        sent = wire.outgoing(odd, "test")
+        publisher.publish([wire.to_message(good, "test")])
+        sent = wire.to_message(odd, "test")
         publisher._producer.send(
             sent.topic, value=sent.value, key=sent.key, headers=sent.headers, timestamp_ms=stamp
         ).get(10)
-        publisher.publish([wire.outgoing(good, "test")])
+        publisher.publish([wire.to_message(good, "test")])
     read_all(settings, STATUS.name)
-    found = {said.status.instance: said.received_at for said in read_statuses(settings)}
+    found = {
+        newest_status.status.instance: newest_status.received_at
+        for newest_status in read_statuses(settings)
+    }
     assert good.instance in found
-    assert all(heard < utc_now() + AHEAD for heard in found.values())
+    assert all(received < utc_now() + AHEAD for received in found.values())

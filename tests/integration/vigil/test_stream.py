@@ -44,14 +44,14 @@ def publisher(stream: Settings) -> Iterator[Publisher]:
     made.close()
 
 
-def away(code: str = "unavailable.database") -> UnavailableError:
+def unreachable(code: str = "unavailable.database") -> UnavailableError:
     return UnavailableError("Not now.", code=code)
 
 
-def letters_of(settings: Settings, recorder: Recorder) -> list[dict[str, str]]:
+def dead_letters_of(settings: Settings, recorder: Recorder) -> list[dict[str, str]]:
     """A test's own dead letters: their headers, with the value as ``value``."""
     found = []
-    for record in read_all(settings, topics.DEADLETTER.name):
+    for record in read_all(settings, topics.DEAD_LETTERS.name):
         headers = {name: value.decode() for name, value in record.headers}
         source = f"/vigil/{recorder.name}"
         if headers["ce_source"] == source and record.key.startswith(recorder.prefix.encode()):
@@ -93,20 +93,20 @@ def test_every_message_is_handled_once_in_order_and_bad_ones_are_set_aside(
         mine = [i for i in recorder.seen if i.startswith(f"{prefix}-{patient}-")]
         assert mine == [f"{prefix}-{patient}-{n}" for n in range(40)]
 
-    letters = letters_of(stream, recorder)
-    assert Counter(letter["vigil_reason"] for letter in letters) == {
+    dead_letters = dead_letters_of(stream, recorder)
+    assert Counter(dead_letter["vigil_reason"] for dead_letter in dead_letters) == {
         "wire.broken_message": 4,
         "wire.unknown_type": 2,
         "wire.rejected": 1,
     }
-    assert {letter["value"] for letter in letters} >= {'{"patient_id": 7}', ""}
-    assert len({letter["ce_id"] for letter in letters}) == len(letters)
-    (letter,) = [x for x in letters if x["vigil_reason"] == "wire.rejected"]
-    assert (letter["vigil_detail"], letter["original_ce_type"]) == (
+    assert {dead_letter["value"] for dead_letter in dead_letters} >= {'{"patient_id": 7}', ""}
+    assert len({dead_letter["ce_id"] for dead_letter in dead_letters}) == len(dead_letters)
+    (dead_letter,) = [x for x in dead_letters if x["vigil_reason"] == "wire.rejected"]
+    assert (dead_letter["vigil_detail"], dead_letter["original_ce_type"]) == (
         "Not ours.",
         "org.vigil.upload.v1",
     )
-    assert wire.decode(topics.READINGS.name, letter["value"].encode(), []) == rejected
+    assert wire.decode(topics.READINGS.name, dead_letter["value"].encode(), []) == rejected
 
     ends = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in log(stream)}
     assert committed(stream, recorder) == ends
@@ -125,20 +125,20 @@ def test_unavailable_parts_are_waited_for_past_the_session_timeout(
         def assigned(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
             loads.append(time.monotonic())
             if len(loads) < 4:
-                raise away()
+                raise unreachable()
             return super().assigned(partitions)
 
         def checkpoint(self) -> None:
             saves.append(time.monotonic())
             if len(saves) < 3:
-                raise away()
+                raise unreachable()
 
     def before(batch: Sequence[Received]) -> None:
         assert len(loads) == 4, "handled before its state was there"
         if batch:
             waited.append(time.monotonic())
             if waited[-1] - waited[0] < stream.session_timeout_ms / 1000 + 1.5:
-                raise away()
+                raise unreachable()
 
     recorder = Patient(prefix, before)
     with looping(recorder, stream, wait_ready=False) as (health, _):
@@ -161,7 +161,7 @@ def test_a_batch_dropped_in_a_rebalance_comes_again_and_the_last_one_takes_over(
 
     def before(batch: Sequence[Received]) -> None:
         if batch and not go_on.is_set():
-            raise away()
+            raise unreachable()
 
     first, second = Recorder(prefix, before), Recorder(prefix)
     second.name = first.name
@@ -253,9 +253,9 @@ def test_one_message_that_fails_alone_holds_nobody_up(
     with looping(recorder, stream) as (health, _):
         eventually(lambda: len(set(recorder.seen)) == 47, 30)
         eventually(lambda: health.report()["counters"].get("dead_letters", 0) >= 1)  # type: ignore[attr-defined]
-    letters = letters_of(stream, recorder)
-    assert [letter["vigil_reason"] for letter in letters] == ["wire.rejected"]
-    assert wire.decode(topics.READINGS.name, letters[0]["value"].encode(), []) == bad
+    dead_letters = dead_letters_of(stream, recorder)
+    assert [dead_letter["vigil_reason"] for dead_letter in dead_letters] == ["wire.rejected"]
+    assert wire.decode(topics.READINGS.name, dead_letters[0]["value"].encode(), []) == bad
 
 
 def test_a_fault_that_is_not_in_the_messages_ends_the_process(
@@ -271,12 +271,12 @@ def test_a_fault_that_is_not_in_the_messages_ends_the_process(
     broken = Broken(prefix)
     with pytest.raises(LookupError), looping(broken, stream, wait_ready=False) as (health, _):
         eventually(lambda: health.report()["trouble"].get("ended"), 20)  # type: ignore[attr-defined]
-    letters = [
+    dead_letters = [
         record
-        for record in read_all(stream, topics.DEADLETTER.name)
+        for record in read_all(stream, topics.DEAD_LETTERS.name)
         if ("ce_source", f"/vigil/{broken.name}".encode()) in record.headers
     ]
-    assert len(letters) <= 2
+    assert len(dead_letters) <= 2
 
 
 def test_stop_finishes_the_batch_in_hand(stream: Settings, publisher: Publisher) -> None:
@@ -315,7 +315,7 @@ def test_stop_while_waiting_gives_the_batch_back(
 
     def before(batch: Sequence[Received]) -> None:
         if batch:
-            raise away()
+            raise unreachable()
 
     recorder = Recorder(prefix, before)
     with looping(recorder, stream, wait_ready=False) as (health, stop):

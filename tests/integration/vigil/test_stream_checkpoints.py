@@ -13,10 +13,10 @@ from vigil.kafka.clients import Publisher
 from vigil.service.errors import UnavailableError
 from vigil.service.settings import Settings
 
-AWAY_SECONDS = 3.0
+UNAVAILABLE_SECONDS = 3.0
 
 
-class Away(Recorder):
+class Unavailable(Recorder):
     """A recorder whose database is away for a while at its first checkpoint."""
 
     back_at = 0.0
@@ -24,9 +24,9 @@ class Away(Recorder):
     def checkpoint(self) -> None:
         """Fails for so long, and then never."""
         now = time.monotonic()
-        self.back_at = self.back_at or now + AWAY_SECONDS
+        self.back_at = self.back_at or now + UNAVAILABLE_SECONDS
         if now < self.back_at:
-            raise UnavailableError("away", code="unavailable.database", how_to_fix="wait")
+            raise UnavailableError("unavailable", code="unavailable.database", how_to_fix="wait")
 
 
 @pytest.mark.kafka
@@ -34,7 +34,7 @@ def test_the_next_checkpoint_does_not_wait_for_how_long_the_database_was_away(
     settings: Settings,
 ) -> None:
     prefix, first = uploads(3, 2)
-    recorder = Away(prefix)
+    recorder = Unavailable(prefix)
     with closing(Publisher(settings, "test")) as publisher, looping(recorder, settings):
         publisher.publish(first)
         eventually(lambda: sum(committed(settings, recorder).values()) == len(first), 30)

@@ -52,11 +52,11 @@ def publisher(stream: Settings) -> Iterator[Publisher]:
     made.close()
 
 
-def letters_of(settings: Settings, recorder: Recorder) -> list[Any]:
+def dead_letters_of(settings: Settings, recorder: Recorder) -> list[Any]:
     """A recorder's own dead letters on the topic, each once."""
     found = {
         wire.header(r.headers, "ce_id"): r
-        for r in read_all(settings, topics.DEADLETTER.name)
+        for r in read_all(settings, topics.DEAD_LETTERS.name)
         if wire.header(r.headers, "ce_source") == f"/vigil/{recorder.name}"
         and (r.key or b"").startswith(recorder.prefix.encode())
     }
@@ -110,9 +110,9 @@ def test_however_many_fail_in_a_row_the_others_are_handled_and_it_is_said(
         assert "MemoryError" in trouble(health)["failing"]
         publisher.publish(messages[:1])
         eventually(health.ready, 40)
-    letters = letters_of(stream, recorder)
-    assert len(letters) == 10
-    assert {wire.header(x.headers, "vigil_reason") for x in letters} == {"wire.rejected"}
+    refused_messages = dead_letters_of(stream, recorder)
+    assert len(refused_messages) == 10
+    assert {wire.header(x.headers, "vigil_reason") for x in refused_messages} == {"wire.rejected"}
     assert committed(stream, recorder) == ends(stream)
 
 
@@ -123,17 +123,17 @@ class Caused(Recorder):
 
     def handle(self, batch: Sequence[Received]) -> Handled:
         super().handle(batch)
-        said = []
+        produced = []
         for received in batch:
             patient = str(getattr(received.message, "patient_id", ""))
             if patient.startswith(self.prefix):
                 ident = received.message.measurements[0].reading_id  # type: ignore[union-attr]
                 header = "x" * 5_000_000 if ident == self.far_too_much else "x"
                 headers = [("ce_id", header.encode())]
-                said.append(
+                produced.append(
                     wire.Outgoing(topics.EVENTS.name, patient.encode(), ident.encode(), headers)
                 )
-        return Handled(said)
+        return Handled(produced)
 
 
 def test_what_a_message_causes_and_nobody_takes_is_that_messages_fault(
@@ -144,15 +144,15 @@ def test_what_a_message_causes_and_nobody_takes_is_that_messages_fault(
     handler = Caused(prefix)
     handler.far_too_much = f"{prefix}-1-2"
     with looping(handler, stream):
-        eventually(lambda: letters_of(stream, handler), 40)
+        eventually(lambda: dead_letters_of(stream, handler), 40)
         eventually(lambda: committed(stream, handler) == ends(stream))
-    (letter,) = letters_of(stream, handler)
-    assert wire.header(letter.headers, "vigil_reason") == "wire.too_large"
-    dead = wire.decode(READINGS, letter.value, [])
+    (dead_letter,) = dead_letters_of(stream, handler)
+    assert wire.header(dead_letter.headers, "vigil_reason") == "wire.too_large"
+    dead = wire.decode(READINGS, dead_letter.value, [])
     assert dead == upload(f"{prefix}-1", 2)
-    said = {r.value.decode() for r in read_all(stream, topics.EVENTS.name)
+    produced = {r.value.decode() for r in read_all(stream, topics.EVENTS.name)
             if (r.key or b"").startswith(prefix.encode())}  # fmt: skip
-    assert said == {f"{prefix}-{p}-{n}" for p in range(2) for n in range(5)} - {f"{prefix}-1-2"}
+    assert produced == {f"{prefix}-{p}-{n}" for p in range(2) for n in range(5)} - {f"{prefix}-1-2"}
 
 
 def test_a_small_message_whose_headers_inflate_is_set_aside_and_kept_in_part(
@@ -168,14 +168,18 @@ def test_a_small_message_whose_headers_inflate_is_set_aside_and_kept_in_part(
     recorder = Recorder(prefix)
     with looping(recorder, stream) as (health, _):
         eventually(lambda: len(recorder.seen) == 3, 60)
-        eventually(lambda: len(letters_of(stream, recorder)) == 3)
+        eventually(lambda: len(dead_letters_of(stream, recorder)) == 3)
         assert health.ready()
-    for letter in letters_of(stream, recorder):
-        size = len(letter.value) + len(letter.key) + sum(len(n) + len(v) for n, v in letter.headers)
+    for dead_letter in dead_letters_of(stream, recorder):
+        size = (
+            len(dead_letter.value)
+            + len(dead_letter.key)
+            + sum(len(n) + len(v) for n, v in dead_letter.headers)
+        )
         assert size < 0.9 * topics.LARGEST_MESSAGE
     cuts = [
-        {n: v for n, v in letter.headers if n.startswith("vigil_cut")}
-        for letter in letters_of(stream, recorder)
+        {n: v for n, v in dead_letter.headers if n.startswith("vigil_cut")}
+        for dead_letter in dead_letters_of(stream, recorder)
     ]
     assert {frozenset(cut) for cut in cuts} == {
         frozenset({"vigil_cut_headers"}), frozenset({"vigil_cut_key"}),
@@ -190,8 +194,8 @@ def test_letters_that_the_topic_refuses_are_kept_here_and_published_later(
     send, refused = Publisher.publish, [True]
 
     def publish(self: Publisher, outgoing: Any, timeout_seconds: float = 30) -> int:
-        to_letters = any(m.topic == topics.DEADLETTER.name for m in outgoing)
-        if self is not publisher and refused and to_letters:
+        to_dead_letters = any(m.topic == topics.DEAD_LETTERS.name for m in outgoing)
+        if self is not publisher and refused and to_dead_letters:
             cause = TopicAuthorizationFailedError()
             raise broker_unavailable(stream, type(cause).__name__) from cause
         return send(self, outgoing, timeout_seconds)
@@ -207,13 +211,13 @@ def test_letters_that_the_topic_refuses_are_kept_here_and_published_later(
         files = list(stream.deadletter_dir.glob("*.letter"))
         assert f"{len(files)} are kept in" in trouble(health)["dead_letters"]
         assert health.snapshot().gauges["dead_letters_local"] == len(files)
-        assert letters_of(stream, recorder) == []
+        assert dead_letters_of(stream, recorder) == []
         (kept,) = kept_of(stream, prefix)
         assert (kept.service, kept.value) == (recorder.name, b"secret")
         assert {file.stat().st_mode & 0o077 for file in files} == {0}
         refused.clear()
         publisher.publish([replace(poison, value=b"another")])
-        eventually(lambda: len(letters_of(stream, recorder)) == 2, 40)
+        eventually(lambda: len(dead_letters_of(stream, recorder)) == 2, 40)
         eventually(health.ready)
     assert not list(stream.deadletter_dir.glob("*.letter"))
     assert committed(stream, recorder) == ends(stream)
@@ -227,7 +231,7 @@ def test_a_full_folder_holds_nobody_up_and_is_counted(
     send = Publisher.publish
 
     def publish(self: Publisher, outgoing: Any, timeout_seconds: float = 30) -> int:
-        if self is not publisher and any(m.topic == topics.DEADLETTER.name for m in outgoing):
+        if self is not publisher and any(m.topic == topics.DEAD_LETTERS.name for m in outgoing):
             raise WireError("No.", code="wire.too_large")
         return send(self, outgoing, timeout_seconds)
 
@@ -271,7 +275,7 @@ def test_a_publisher_that_fails_is_no_messages_fault_and_is_said_to_be_stuck(
         broken.clear()
         eventually(health.ready, 40)
         eventually(lambda: committed(stream, handler) == ends(stream))
-    assert letters_of(stream, handler) == []
+    assert dead_letters_of(stream, handler) == []
 
 
 def test_a_fault_without_any_message_waits_or_ends_and_sets_nothing_aside(
@@ -297,7 +301,7 @@ def test_a_fault_without_any_message_waits_or_ends_and_sets_nothing_aside(
         eventually(lambda: len(set(handler.seen)) >= 2, 40)
         eventually(lambda: len(set(handler.seen)) == 3, 40)
         eventually(health.ready)
-    assert letters_of(stream, handler) == []
+    assert dead_letters_of(stream, handler) == []
 
 
 def test_what_was_waited_for_is_no_trouble_once_a_rebalance_ended_the_wait(
@@ -305,12 +309,12 @@ def test_what_was_waited_for_is_no_trouble_once_a_rebalance_ended_the_wait(
 ) -> None:
     monkeypatch.setattr("vigil.streaming.retry.FIRST_PAUSE_SECONDS", 60.0)
     prefix, messages = uploads(patients=6, each=3)
-    away = [True]
+    unreachable = [True]
 
     def before(batch: Sequence[Received]) -> None:
-        if batch and away:
-            away.clear()
-            raise UnavailableError("The database is away.", code="unavailable.database")
+        if batch and unreachable:
+            unreachable.clear()
+            raise UnavailableError("The database is unavailable.", code="unavailable.database")
 
     first, second = Recorder(prefix, before), Recorder(prefix)
     second.name = first.name
@@ -343,14 +347,14 @@ def test_a_killed_worker_begins_with_one_message_and_makes_each_step_durable(
                 raise SystemExit  # the loop's own `except` must not help
             return super().handle(batch)
 
-    lives = 0
+    runs = 0
     while committed(rare, handler_named(name)).get(place, 0) != offsets[messages[29].value]:
-        lives += 1
-        assert lives < 12
+        runs += 1
+        assert runs < 12
         (rare.deadletter_dir / f".{name}.running").parent.mkdir(exist_ok=True, parents=True)
         (rare.deadletter_dir / f".{name}.running").touch()  # as `kill -9` leaves it
         handler = Killed(prefix)
         handler.name = name
         with pytest.raises(SystemExit), looping(handler, rare, wait_ready=False) as (health, _):
             eventually(lambda: "ended" in trouble(health), 40)
-    assert lives >= 2
+    assert runs >= 2

@@ -69,7 +69,7 @@ class Counting(Recorder):
 
     def handle(self, batch: Sequence[Received]) -> Handled:
         super().handle(batch)
-        said = []
+        produced = []
         for received in batch:
             place = TopicPartition(received.topic, received.partition)
             self.next[place] = received.offset + 1
@@ -78,8 +78,8 @@ class Counting(Recorder):
                 count = self.counts[place].get(patient, 0) + 1
                 self.counts[place][patient] = count
                 value = f"{patient} {count}".encode()
-                said.append(wire.Outgoing(topics.EVENTS.name, patient.encode(), value, []))
-        return Handled(said)
+                produced.append(wire.Outgoing(topics.EVENTS.name, patient.encode(), value, []))
+        return Handled(produced)
 
     def checkpoint(self) -> None:
         self.saves += 1
@@ -87,7 +87,7 @@ class Counting(Recorder):
             self.durable[place] = (offset, dict(self.counts[place]))
 
 
-def said(settings: Settings, prefix: str) -> list[str]:
+def produced(settings: Settings, prefix: str) -> list[str]:
     records = read_all(settings, topics.EVENTS.name)
     return [r.value.decode() for r in records if (r.key or b"").startswith(prefix.encode())]
 
@@ -131,7 +131,7 @@ def test_what_is_handled_is_produced_then_saved_then_committed(
     with looping(handler, stream):
         eventually(lambda: handler.saves and sum(map(len, handler.counts.values())) == 4)
         eventually(lambda: committed(stream, handler))
-        eventually(lambda: set(said(stream, prefix)) == expected(prefix, 4, 25))
+        eventually(lambda: set(produced(stream, prefix)) == expected(prefix, 4, 25))
     first = steps.index("checkpoint")
     assert steps[:first].count("handle") == steps[:first].count("produce") >= 1
     assert steps[first : first + 2] == ["checkpoint", "checkpoint"], "saved again, not done again"
@@ -157,7 +157,7 @@ def test_a_crash_goes_on_from_the_checkpoint_and_says_the_same(
     with looping(second, rare):
         eventually(lambda: sum(sum(c.values()) for c in second.counts.values()) == 120)
     assert second.seen, "done again"
-    assert set(said(stream, prefix)) == expected(prefix, 3, 40)
+    assert set(produced(stream, prefix)) == expected(prefix, 3, 40)
 
 
 def test_a_rebalance_leaves_the_state_of_what_comes_back(
@@ -183,7 +183,7 @@ def test_a_rebalance_leaves_the_state_of_what_comes_back(
     taken = {place for name, places in second.calls if name == "assigned" for place in places}
     assert taken
     assert len(loaded) == 3 + len(taken), "only what had another owner is loaded again"
-    assert set(said(stream, prefix)) == expected(prefix, 12, 30)
+    assert set(produced(stream, prefix)) == expected(prefix, 12, 30)
 
 
 def test_what_was_applied_and_not_sent_is_loaded_again_after_a_rebalance(
@@ -212,7 +212,7 @@ def test_what_was_applied_and_not_sent_is_loaded_again_after_a_rebalance(
     monkeypatch.setattr(Publisher, "publish", publish)
     with looping(handler, stream):
         publisher.publish(messages)
-        eventually(lambda: set(said(stream, prefix)) == expected(prefix, 3, 10))
+        eventually(lambda: set(produced(stream, prefix)) == expected(prefix, 3, 10))
     names = [name for name, _ in handler.calls]
     assert names[:3] == ["assigned", "revoked", "assigned"]
 
@@ -254,7 +254,7 @@ def test_a_message_that_fails_costs_a_worker_with_state_nothing_else(
         publisher.publish(messages)
         eventually(lambda: sum(sum(c.values()) for c in handler.counts.values()) == 59, 30)
     wanted = expected(prefix, 3, 20) - {f"{prefix}-1 20"}
-    assert set(said(stream, prefix)) == wanted
+    assert set(produced(stream, prefix)) == wanted
 
 
 def test_who_owns_nothing_any_more_blames_no_message_for_it(
@@ -284,9 +284,9 @@ def test_who_owns_nothing_any_more_blames_no_message_for_it(
     with looping(handler, rare):
         eventually(lambda: not handler.stale, 30)
         eventually(lambda: sum(sum(c.values()) for c in handler.counts.values()) == 60, 30)
-    assert set(said(stream, prefix)) == expected(prefix, 3, 20)
-    letters = read_all(stream, topics.DEADLETTER.name)
-    assert [x for x in letters if (x.key or b"").startswith(prefix.encode())] == []
+    assert set(produced(stream, prefix)) == expected(prefix, 3, 20)
+    dead_letters = read_all(stream, topics.DEAD_LETTERS.name)
+    assert [x for x in dead_letters if (x.key or b"").startswith(prefix.encode())] == []
 
 
 def test_messages_deleted_before_they_were_read_are_counted(

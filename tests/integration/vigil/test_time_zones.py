@@ -167,12 +167,12 @@ def test_every_session_is_in_utc_whatever_the_database_prefers(database_url: str
 
 
 def test_doctor_says_which_table_each_part_has(database_url: str) -> None:
-    said = {one.part: one for one in doctor(Settings(demo=True, database_url=database_url))}
-    assert list(said) == ["zones", "zones of the database", "zones of pages"]
-    assert said["zones"].state == "ok"
-    for finding in said.values():
+    reported = {one.part: one for one in doctor(Settings(demo=True, database_url=database_url))}
+    assert list(reported) == ["zones", "zones of the database", "zones of pages"]
+    assert reported["zones"].state == "ok"
+    for finding in reported.values():
         assert time_zones.VERSION in finding.what
-    assert said["zones of the database"].state in {"ok", "note"}
+    assert reported["zones of the database"].state in {"ok", "note"}
 
 
 def test_a_database_with_another_table_is_named_by_its_zones() -> None:
@@ -184,5 +184,7 @@ def test_a_database_with_another_table_is_named_by_its_zones() -> None:
 
 
 def test_without_a_database_doctor_says_the_rest() -> None:
-    away = Settings(demo=True, database_url=f"postgresql://vigil:vigil@{HOST}:{free_port()}/vigil")
-    assert [one.part for one in doctor(away)] == ["zones", "zones of pages"]
+    unreachable = Settings(
+        demo=True, database_url=f"postgresql://vigil:vigil@{HOST}:{free_port()}/vigil"
+    )
+    assert [one.part for one in doctor(unreachable)] == ["zones", "zones of pages"]

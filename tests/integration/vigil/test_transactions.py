@@ -228,8 +228,8 @@ def test_a_worker_reports_an_open_transaction_and_never_receives_an_aborted_one(
         writer.begin_transaction()
         send(writer, place, messages[6:8])
         send(plain, place, messages[8:10])
-        told = eventually(lambda: health.snapshot().troubles.get("transaction"))
-        assert str(told).startswith("4 offsets of vitals.readings/0 wait behind a transaction")
+        reported = eventually(lambda: health.snapshot().troubles.get("transaction"))
+        assert str(reported).startswith("4 offsets of vitals.readings/0 wait behind a transaction")
         assert not health.ready()
         assert health.snapshot().gauges["stuck_partitions"] == 1
         assert len(recorder.seen) == 3

@@ -92,8 +92,8 @@ def ask(url: str, path: str, source: str = "127.0.0.1") -> tuple[int, dict[str, 
 
 def all_of(line: socket.socket) -> bytes:
     """What the other side says until it ends the connection, one way or the other."""
-    said = bytearray()
+    received = bytearray()
     with suppress(ConnectionError):
         while part := line.recv(65_536):
-            said += part
-    return bytes(said)
+            received += part
+    return bytes(received)

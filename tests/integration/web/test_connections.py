@@ -132,16 +132,16 @@ def test_a_quick_request_after_a_long_wait_is_answered(quick: str) -> None:
 def test_pipelined_requests_are_answered(quick: str) -> None:
     with dial(quick) as line:
         line.sendall((ASK + b"\r\n") * 5)
-        said = b""
-        while said.count(b'{"status":"live"}') < 5:
-            said += line.recv(65_536)
-        assert said.count(b"HTTP/1.1 200") == 5
+        received = b""
+        while received.count(b'{"status":"live"}') < 5:
+            received += line.recv(65_536)
+        assert received.count(b"HTTP/1.1 200") == 5
 
 
 # How many ---------------------------------------------------------------------------------------
 
 
-def turned_away(url: str, path: str) -> tuple[dict[str, str], bytes]:
+def fetch_refused(url: str, path: str) -> tuple[dict[str, str], bytes]:
     """The 503 of a path, once there is one."""
 
     def busy() -> tuple[dict[str, str], bytes] | None:
@@ -161,7 +161,7 @@ def test_so_many_requests_at_once_and_no_more() -> None:
             line = open_ones.enter_context(closing(dial(url)))
             line.sendall(b"GET /open/wait HTTP/1.1\r\nHost: x\r\n\r\n")
             waiting.append(line)
-        headers, body = turned_away(url, "/open/nothing")
+        headers, body = fetch_refused(url, "/open/nothing")
         assert headers["retry-after"] == "2"
         assert b"Nothing was done" in body
         assert ask(url, "/health/live")[0] == 200
@@ -172,7 +172,7 @@ def test_so_many_requests_at_once_and_no_more() -> None:
             line = open_ones.enter_context(closing(dial(url)))
             line.sendall(b"GET /v1/wait HTTP/1.1\r\nHost: x\r\n\r\n")
             waiting.append(line)
-        headers, body = turned_away(url, "/v1/nothing")
+        headers, body = fetch_refused(url, "/v1/nothing")
         assert headers["retry-after"] == "2"
         assert b"unavailable.busy" in body
         assert ask(url, "/health/live")[0] == 200
@@ -193,7 +193,7 @@ def test_one_address_has_half_of_the_connections() -> None:
     with serving([Small()], settings_of(max_connections=16)) as url, ExitStack() as open_ones:
         for _ in range(8):
             open_ones.enter_context(closing(dial(url)))
-        headers, _ = turned_away(url, "/open/nothing")
+        headers, _ = fetch_refused(url, "/open/nothing")
         assert headers["retry-after"]
         assert ask(url, "/health/live")[0] == 200
         assert ask(url, "/open/nothing", source="127.0.0.2")[0] == 404
@@ -240,12 +240,12 @@ def test_websockets_are_counted_and_their_messages_bounded(monkeypatch: pytest.M
                 ('"' + "x" * 1000 + '"', 1009), ('"\\u0000"', 1007), ('"\\ud800"', 1007),
                 ('{"a":["\\u0085"]}', 1007), ("not json", 1007), (b"{}", 1007),
             ]  # fmt: skip
-            for number, (said, code) in enumerate(odd, start=1):
-                opened[number].send(said)
+            for number, (received, code) in enumerate(odd, start=1):
+                opened[number].send(received)
                 with pytest.raises(ConnectionClosed) as ending:
                     opened[number].recv(5)
                 assert ending.value.rcvd is not None
-                assert ending.value.rcvd.code == code, said
+                assert ending.value.rcvd.code == code, received
         with eventually(lambda: connect_websocket(address)) as line:
             line.send("{}")
             assert line.recv(5) == "{}"

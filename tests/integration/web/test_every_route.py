@@ -87,9 +87,9 @@ class Site(NamedTuple):
             line.putheader(name, value.encode("latin-1"))
         line.endheaders(body)
         answer = line.getresponse()
-        said = answer.read()
+        received = answer.read()
         line.close()
-        return answer.status, said
+        return answer.status, received
 
 
 @pytest.fixture(scope="module")
@@ -136,16 +136,16 @@ ALL = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 WRITING = ("DELETE", "PATCH", "POST", "PUT")
 
 
-def refused(said: tuple[int, bytes], *about: object) -> None:
+def refused(received: tuple[int, bytes], *about: object) -> None:
     """It is a 422, and repeats nothing."""
-    status, body = said
-    assert status == 422, (*about, said)
+    status, body = received
+    assert status == 422, (*about, received)
     assert SECRET.encode() not in body, about
 
 
-def no_fault(said: tuple[int, bytes], *about: object) -> None:
+def no_fault(received: tuple[int, bytes], *about: object) -> None:
     """It is no 500; 503 is what a broker that is away makes."""
-    assert said[0] < 500 or said[0] == 503, (*about, said)
+    assert received[0] < 500 or received[0] == 503, (*about, received)
 
 
 def test_the_walk_finds_them_all(site: Site) -> None:
@@ -194,8 +194,8 @@ def test_text_that_cannot_be_stored_is_422_in_every_json_body(site: Site, bad: s
         bodies = [b'{"%s": %s}' % (name, value) for name in names]
         bodies += [b"{%s: 1}" % value, b'{"a": [{"b": [%s]}]}' % value, value]
         for body in bodies:
-            said = site.send(route.method, route.address(), body, "application/json")
-            refused(said, route, body)
+            received = site.send(route.method, route.address(), body, "application/json")
+            refused(received, route, body)
 
 
 @pytest.mark.parametrize(
@@ -231,10 +231,11 @@ def test_odd_values_are_no_fault(site: Site, odd: str) -> None:
             form = urlencode(given).encode()[:16_000]
             no_fault(site.send(route.method, route.address(), form), route, name)
             no_fault(site.send(route.method, route.address(), form + b"&" + form[:99]), route, name)
-            told = json.dumps(given).encode()
+            sent_body = json.dumps(given).encode()
             headers = {"X-Vigil-Csrf": site.csrf}
             no_fault(
-                site.send(route.method, route.address(), told, "application/json", headers), route
+                site.send(route.method, route.address(), sent_body, "application/json", headers),
+                route,
             )
 
 
@@ -251,8 +252,8 @@ def test_headers_and_cookies_are_no_fault(site: Site, value: str) -> None:
     for route in web(site, "GET", "POST"):
         declared = {name for name in route.headers if not name.startswith("_")}
         for name in sorted(names | declared):
-            said = site.send(route.method, route.address(), b"", headers={name: value})
-            no_fault(said, route, name)
+            received = site.send(route.method, route.address(), b"", headers={name: value})
+            no_fault(received, route, name)
         for name in sorted(cookies | set(route.cookies)):
             if route.path in LEAVING:
                 continue
@@ -268,9 +269,9 @@ def test_an_origin_that_is_none_is_another_sites(site: Site, origin: str) -> Non
 
 def test_what_is_too_long_is_said_so_and_not_repeated(site: Site) -> None:
     for route in web(site, *ALL):
-        said = site.send(route.method, f"{route.address()}?a={SECRET}{'x' * 9000}")
-        assert said[0] == 414
-        assert SECRET.encode() not in said[1]
+        received = site.send(route.method, f"{route.address()}?a={SECRET}{'x' * 9000}")
+        assert received[0] == 414
+        assert SECRET.encode() not in received[1]
     for path in ("/login", "/logout", "/phone/replies", "/phone/questions", "/nothing"):
         assert site.send("POST", path, b"password=" + b"x" * 20_000)[0] == 413
         assert site.send("POST", path, b"a=1&" * 300)[0] == 422
@@ -298,27 +299,29 @@ def test_a_password_never_comes_back(site: Site, body: str, kind: str, accept: s
         "/phone/replies",
     ):
         for query in ("", f"?verb={SECRET}"):
-            status, said = site.send("POST", path + query, body.encode(), kind, {"Accept": accept})
+            status, received = site.send(
+                "POST", path + query, body.encode(), kind, {"Accept": accept}
+            )
             assert 300 <= status < 500
-            assert SECRET.encode() not in said
+            assert SECRET.encode() not in received
 
 
 def test_a_field_that_is_not_known_is_not_named(site: Site) -> None:
     headers = {"X-Vigil-Csrf": site.csrf}
     body = json.dumps({"episode_id": "e", "verb": "useful", SECRET: 1}).encode()
-    status, said = site.send("POST", "/board/actions", body, "application/json", headers)
+    status, received = site.send("POST", "/board/actions", body, "application/json", headers)
     assert status == 422
-    assert SECRET.encode() not in said
-    assert json.loads(said) == {"error": "body: It is a field that is not known here."}
+    assert SECRET.encode() not in received
+    assert json.loads(received) == {"error": "body: It is a field that is not known here."}
 
 
 def test_a_comment_that_cannot_be_stored_is_not_sent(site: Site) -> None:
     headers = {"X-Vigil-Csrf": site.csrf}
     for comment in ("a\x00b", "\x1b[2J", "\x85", "\ud83d"):
         body = json.dumps({"episode_id": "e", "verb": "comment", "comment": comment}).encode()
-        status, said = site.send("POST", "/board/actions", body, "application/json", headers)
+        status, received = site.send("POST", "/board/actions", body, "application/json", headers)
         assert status == 422
-        assert json.loads(said)["error"].startswith("comment: It contains ")
+        assert json.loads(received)["error"].startswith("comment: It contains ")
     body = json.dumps({"episode_id": "e", "verb": "comment", "comment": "two\n\tlines"}).encode()
     assert site.send("POST", "/board/actions", body, "application/json", headers)[0] == 404
 
@@ -342,17 +345,17 @@ def test_any_text_is_stored_whole_or_refused(
     odd = text.find_flaw(sent, lines=where in {"form", "json"})
     match where:
         case "path":
-            said = site.send(route.method, route.address(raw or "x"))
+            received = site.send(route.method, route.address(raw or "x"))
         case "query":
-            said = site.send(route.method, f"{route.address()}?intent={raw}")
+            received = site.send(route.method, f"{route.address()}?intent={raw}")
         case "form":
-            said = site.send(route.method, route.address(), f"question={raw}".encode())
+            received = site.send(route.method, route.address(), f"question={raw}".encode())
         case _:
             body = json.dumps({"comment": value, other: [value]}).encode()
-            said = site.send(route.method, route.address(), body, "application/json")
+            received = site.send(route.method, route.address(), body, "application/json")
     if odd:
-        assert said[0] == 422
-    no_fault(said, route, where)
+        assert received[0] == 422
+    no_fault(received, route, where)
 
 
 # Dash's websocket -------------------------------------------------------------------------------
@@ -381,7 +384,7 @@ def message(payload: Any, **changes: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "received",
     [
         "", "[]", "1", "null", '"x"', "{}", '{"type": []}', '{"type": {"a": 1}}', "[" * 50_000,
         '{"type": "heartbeat", "requestId": {}}', message(None), message([]), message({}),
@@ -394,9 +397,9 @@ def message(payload: Any, **changes: Any) -> str:
         message(CALL | {"inputs": [CALL["inputs"][0] | {"value": "x"}]}), "\x85",
     ],
 )  # fmt: skip
-def test_a_message_that_no_page_of_ours_sends_ends_the_line(site: Site, said: str) -> None:
+def test_a_message_that_no_page_of_ours_sends_ends_the_line(site: Site, received: str) -> None:
     with line_to(site) as line:
-        line.send(said)
+        line.send(received)
         with pytest.raises(ConnectionClosed) as ending:
             line.recv(10)
         assert ending.value.rcvd is not None
@@ -408,8 +411,8 @@ def test_a_message_that_no_page_of_ours_sends_ends_the_line(site: Site, said: st
 
 def test_dashs_calls_over_http_are_held_to_the_same(site: Site) -> None:
     path, kind = "/board/_dash-update-component", "application/json"
-    status, said = site.send("POST", path, json.dumps(CALL).encode(), kind)
-    assert (status, b"chart" in said) == (200, True)
+    status, received = site.send("POST", path, json.dumps(CALL).encode(), kind)
+    assert (status, b"chart" in received) == (200, True)
     changes: list[dict[str, Any]] = [
         {"output": "x"},
         {"inputs": []},

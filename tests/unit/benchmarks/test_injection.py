@@ -44,7 +44,7 @@ def recording(rates: list[float], pressures: tuple[float, float] = (120.0, 75.0)
     return Recording("p1", rows)
 
 
-def put(shape: Shape, minute: int = 60, minutes: int = 400, seed: int = 1) -> Recording:
+def inject_episode(shape: Shape, minute: int = 60, minutes: int = 400, seed: int = 1) -> Recording:
     """A calm recording with one episode."""
     calm = recording([60.0 + i % 5 for i in range(minutes)])
     made, _ = inject(calm, [Site(shape, calm.start + minute * MINUTE)], seed)
@@ -83,11 +83,11 @@ def test_only_the_span_changes_and_every_value_stays_possible(
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_the_same_seed_gives_the_same_recording(shape: Shape) -> None:
-    assert put(shape, seed=3) == put(shape, seed=3)
+    assert inject_episode(shape, seed=3) == inject_episode(shape, seed=3)
 
 
 def test_a_raised_rate_ramps_up_holds_and_keeps_its_noise() -> None:
-    made = put(rate_raised(30, 20))
+    made = inject_episode(rate_raised(30, 20))
     ramp = int(RAMP_SECONDS / MINUTE)
     assert at(made, 60).values["heart_rate"] == 60.0
     for minute in range(60 + ramp, 60 + ramp + 20):
@@ -97,26 +97,26 @@ def test_a_raised_rate_ramps_up_holds_and_keeps_its_noise() -> None:
 
 @pytest.mark.parametrize("by", [40.0, -35.0])
 def test_pressure_moves_and_diastolic_in_proportion(by: float) -> None:
-    row = at(put(pressure_moved(by, 60)), 70)
+    row = at(inject_episode(pressure_moved(by, 60)), 70)
     assert row.values["systolic"] == 120 + by
     assert row.values["diastolic"] == pytest.approx(75 * (120 + by) / 120, abs=0.06)
     assert row.values["heart_rate"] == 60.0
 
 
 def test_a_shock_index_reaches_what_it_is_called() -> None:
-    row = at(put(shock(60)), 70)
+    row = at(inject_episode(shock(60)), 70)
     assert row.values["heart_rate"] / row.values["systolic"] == pytest.approx(1.2, abs=0.01)
     assert row.values["systolic"] < 120
 
 
 def test_of_an_artefact_one_pressure_alone_is_odd() -> None:
-    made = put(cuff_artefact(1.5))
+    made = inject_episode(cuff_artefact(1.5))
     odd = [row for row in made.measurements if row.values["systolic"] != 120.0]
     assert [row.values["systolic"] for row in odd] == [180.0]
 
 
 def test_exercise_is_told_by_steps_and_its_recovery_has_none() -> None:
-    made = put(exercise(40))
+    made = inject_episode(exercise(40))
     walking, resting = at(made, 80), at(made, 60 + 45)
     assert (walking.context.steps_per_min or 0) >= 100
     assert walking.values["heart_rate"] > 100
@@ -126,7 +126,7 @@ def test_exercise_is_told_by_steps_and_its_recovery_has_none() -> None:
 
 def test_spikes_stand_alone() -> None:
     shape = next(one for one in QUIET if one.name.startswith("motion"))
-    made = put(shape)
+    made = inject_episode(shape)
     spikes = [row.values["heart_rate"] > 100 for row in made.measurements]
     assert any(spikes)
     assert not any(a and b for a, b in pairwise(spikes))
@@ -134,5 +134,7 @@ def test_spikes_stand_alone() -> None:
 
 def test_a_dropout_leaves_a_hole_and_a_flat_line_one_value() -> None:
     flat, hole = QUIET[0], QUIET[1]
-    assert len(put(hole).measurements) == 400 - int(hole.seconds / MINUTE)
-    assert {at(put(flat), minute).values["heart_rate"] for minute in range(60, 120)} == {60.0}
+    assert len(inject_episode(hole).measurements) == 400 - int(hole.seconds / MINUTE)
+    assert {at(inject_episode(flat), minute).values["heart_rate"] for minute in range(60, 120)} == {
+        60.0
+    }

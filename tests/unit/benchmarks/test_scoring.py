@@ -160,8 +160,8 @@ def nights(rates: list[float]) -> Recording:
 def test_night_signal_is_red_on_the_second_raised_night() -> None:
     calm, ill = [60.0] * 8, [65.0] * 3
     made = nights([*calm, *ill, 60.0, 65.0])
-    told = [(alert.start - made.start) / DAY for alert in night_signal.alerts(made)]
-    assert told == [9 + 7 / 24, 10 + 7 / 24]
+    delays = [(alert.start - made.start) / DAY for alert in night_signal.alerts(made)]
+    assert delays == [9 + 7 / 24, 10 + 7 / 24]
     until = made.start + 9 * DAY + 8 * HOUR
     rows = tuple(row for row in made.measurements if row.time.timestamp() < until)
     early = night_signal.alerts(Recording("p1", rows))

@@ -26,7 +26,7 @@ from tests.support.lockfiles import (
 FILES = ("build", "run", "local", "test", "llm", "torch", "cuda")
 PYTHONS = ("3.11", "3.12", "3.13")
 MACHINES = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"))
-TO_THE_LETTER = (
+EXACT_VERSIONS = (
     "babel", "dash", "kafka-python", "msgspec", "river", "textstat", "transformers",
 )  # fmt: skip
 """Another minor version of these has other words, statistics, bytes or seams than those we test."""
@@ -117,7 +117,7 @@ def test_pytorch_is_taken_from_pypi_or_from_its_own_index_for_cpus() -> None:
         assert [w for _, w in rows if w.startswith(start) and w.endswith(f"_{machine}.whl")]
 
 
-@pytest.mark.parametrize("name", TO_THE_LETTER)
+@pytest.mark.parametrize("name", EXACT_VERSIONS)
 def test_what_is_held_to_the_letter_takes_no_other_minor_version(name: str) -> None:
     (wanted,) = {
         w for group in ("run", "llm") for w in asked(group) if canonicalize_name(w.name) == name

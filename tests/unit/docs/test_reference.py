@@ -76,7 +76,7 @@ def test_topics() -> None:
         assert readers == ("anyone" if topic.public else "Vigil alone"), name
 
 
-@pytest.mark.parametrize("name", [*schemas.CE_HEADERS, *schemas.DEADLETTER_HEADERS])
+@pytest.mark.parametrize("name", [*schemas.CE_HEADERS, *schemas.DEAD_LETTER_HEADERS])
 def test_each_header_is_described(name: str) -> None:
     assert name in table("topics.md"), name
 

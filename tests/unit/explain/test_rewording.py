@@ -86,19 +86,19 @@ def reworder(
     assert process.pid is None
 
 
-def patients(told: Event) -> str:
+def patients(announced: Event) -> str:
     """The key of what a patient's phrase must say of an event."""
-    return signatures_of(told)["patient"].key
+    return signatures_of(announced)["patient"].key
 
 
-def drafted(told: Event, text: str = GOOD, **changes: Any) -> Phrase:
-    return phrase(text, signature=patients(told), **changes)
+def drafted(announced: Event, text: str = GOOD, **changes: Any) -> Phrase:
+    return phrase(text, signature=patients(announced), **changes)
 
 
 def test_a_verified_sentence_becomes_a_revision_and_a_phrase() -> None:
-    desk, told = Desk(), event(sequence=2, phase="updated")
+    desk, announced = Desk(), event(sequence=2, phase="updated")
     with reworder("good", desk) as words:
-        words.offer(told)
+        words.offer(announced)
         eventually(lambda: desk.alerts)
     (alert,) = desk.alerts
     assert alert.revision == 5
@@ -109,28 +109,28 @@ def test_a_verified_sentence_becomes_a_revision_and_a_phrase() -> None:
     assert (provenance.author, provenance.model) == ("model", "scripted@test")
     assert len(provenance.prompt_hash) == 16
     # the same words speak to the wrong reader in the care team's text, and are refused there
-    assert alert.texts["care_team"] == compose(told).texts["care_team"]
+    assert alert.texts["care_team"] == compose(announced).texts["care_team"]
     assert alert.provenance["care_team"].author == "template"
     assert desk.count("rewordings_published") == 1
     assert desk.count("rewordings_refused_audience") == 2  # asked twice
     (written,) = desk.added
-    assert written == drafted(told, prompt_hash=provenance.prompt_hash)
+    assert written == drafted(announced, prompt_hash=provenance.prompt_hash)
     assert provenance.entry == written.phrase_id
 
 
 def test_who_was_told_with_a_phrase_keeps_it_in_the_revision() -> None:
-    told = event()
+    announced = event()
     team = phrase(
         "High heart rate for {duration}, now {heart_rate}.",
-        signature=signatures_of(told)["care_team"].key,
+        signature=signatures_of(announced)["care_team"].key,
     )
     desk = Desk(team)
     with reworder("good", desk) as words:
-        words.offer(told)
+        words.offer(announced)
         eventually(lambda: desk.alerts)
     (alert,) = desk.alerts
     assert alert.provenance["care_team"].entry == team.phrase_id
-    assert alert.texts["care_team"] == compose(told, desk).texts["care_team"]
+    assert alert.texts["care_team"] == compose(announced, desk).texts["care_team"]
     assert desk.count("rewordings_asked") == 1
 
 
@@ -150,11 +150,11 @@ def test_two_events_of_one_signature_ask_once() -> None:
 
 @pytest.mark.parametrize("status", ["draft", "approved"])
 def test_what_has_a_phrase_is_not_asked(status: Any) -> None:
-    told = event()
-    team = signatures_of(told)["care_team"].key
-    desk = Desk(drafted(told, status=status), phrase("Any {duration}.", signature=team))
+    announced = event()
+    team = signatures_of(announced)["care_team"].key
+    desk = Desk(drafted(announced, status=status), phrase("Any {duration}.", signature=team))
     with reworder("good", desk) as words:
-        words.offer(told)
+        words.offer(announced)
         time.sleep(0.5)
     assert desk.count("rewordings_asked") == 0
 
@@ -169,10 +169,10 @@ def test_a_patient_reads_no_draft_where_reviewers_decide() -> None:
 
 
 def test_what_reviewers_banned_is_not_said_by_the_model_either() -> None:
-    told = event()
-    desk = Desk(drafted(told, status="banned", revision=1, by="kim"))
+    announced = event()
+    desk = Desk(drafted(announced, status="banned", revision=1, by="kim"))
     with reworder("good", desk) as words:
-        words.offer(told)
+        words.offer(announced)
         eventually(lambda: desk.count("rewordings_refused") == 2)
     assert desk.count("rewordings_refused_banned") == 2
     assert not desk.alerts
@@ -189,10 +189,10 @@ def test_a_refused_answer_is_asked_for_once_more_in_other_words() -> None:
 
 
 def test_the_tables_own_words_join_the_phrasebook_and_need_no_revision() -> None:
-    told = event(context=Context("unknown"))
+    announced = event(context=Context("unknown"))
     desk = Desk()
     with reworder("table", desk) as words:
-        words.offer(told)
+        words.offer(announced)
         eventually(lambda: desk.count("rewordings_same") == 1)
         eventually(lambda: desk.count("rewordings_asked") == 3)
     assert desk.alerts == []
@@ -214,11 +214,11 @@ def test_what_the_verifier_refuses_is_counted_never_seen_and_not_asked_again() -
 
 
 def test_what_says_less_stands_and_is_no_news() -> None:
-    told = event()
-    wide = patients(told).replace("/rest/", "/-/")
+    announced = event()
+    wide = patients(announced).replace("/rest/", "/-/")
     desk = Desk(phrase("Your heart has been fast for {duration}, at {heart_rate}.", signature=wide))
     with reworder("nonsense", desk) as words:
-        words.offer(told)
+        words.offer(announced)
         words.offer(event(episode_id="another"))  # waits while the first is being asked for
         eventually(lambda: desk.count("rewordings_refused") == 2)
         time.sleep(0.5)
@@ -234,13 +234,13 @@ def test_a_prompt_played_back_is_refused() -> None:
 
 
 def test_a_tuned_model_is_asked_as_it_was_taught_and_named_in_two_parts() -> None:
-    desk, told = Desk(), event(priority="low")
+    desk, announced = Desk(), event(priority="low")
     with reworder("tuned", desk) as words:
-        words.offer(told)
+        words.offer(announced)
         eventually(lambda: desk.alerts)
     (written,) = desk.added
     assert (written.model, written.adapter) == ("scripted@test", "words@1")
-    asked = [{"role": "user", "content": tuned_request(signatures_of(told)["patient"])}]
+    asked = [{"role": "user", "content": tuned_request(signatures_of(announced)["patient"])}]
     assert written.prompt_hash == prompt_digest(asked)
     assert desk.alerts[0].provenance["patient"].model == "scripted@test+words@1"
 
@@ -343,11 +343,11 @@ def test_starts_pause_longer_and_longer(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_broker_that_is_away_costs_the_rewording_alone() -> None:
-    class Away(Desk):
+    class UnreachableDesk(Desk):
         def publish(self, alert: Alert) -> None:
-            raise UnavailableError("away", code="unavailable.broker")
+            raise UnavailableError("unavailable", code="unavailable.broker")
 
-    desk = Away()
+    desk = UnreachableDesk()
     with reworder("good", desk) as words:
         words.offer(event())
         eventually(lambda: desk.count("rewordings_unsent") == 1)

@@ -25,12 +25,12 @@ def step(ident: str = "e1", sequence: int = 0, **own: Any) -> Step:
     return Step(ident, sequence, **{**known, **own})
 
 
-def told(*found: Any) -> list[tuple[str, tuple[str, ...]]]:
+def announced(*found: Any) -> list[tuple[str, tuple[str, ...]]]:
     return [(one.verdict, tuple(change.text for change in one.changes)) for one in found]
 
 
 @pytest.mark.parametrize(
-    ("own", "said"),
+    ("own", "reported"),
     [
         ({"priority": "high"}, "step 0: priority medium → high"),
         ({"onset": NOON + timedelta(minutes=1)},
@@ -42,20 +42,20 @@ def told(*found: Any) -> list[tuple[str, tuple[str, ...]]]:
          "step 0: phase opened → closed"),
     ],
 )  # fmt: skip
-def test_each_thing_that_is_told_otherwise_is_named(own: dict[str, Any], said: str) -> None:
-    assert told(*compare([step()], [step(**own)])) == [("changed", (said,))]
+def test_each_thing_that_is_told_otherwise_is_named(own: dict[str, Any], reported: str) -> None:
+    assert announced(*compare([step()], [step(**own)])) == [("changed", (reported,))]
 
 
 def test_what_made_a_step_is_no_difference() -> None:
-    assert told(*compare([step()], [step(made_by="def (3)")])) == [("same", ())]
+    assert announced(*compare([step()], [step(made_by="def (3)")])) == [("same", ())]
 
 
 def test_steps_and_episodes_that_are_missing_are_named() -> None:
     one = [step(), step(sequence=1)]
-    assert told(*compare(one, [step()])) == [("changed", ("step 1 is only live",))]
-    assert told(*compare([step()], one)) == [("changed", ("step 1 is only in the shadow",))]
-    assert told(*compare([step()], [])) == [("only live", ())]
-    assert told(*compare([], [step()])) == [("only shadow", ())]
+    assert announced(*compare(one, [step()])) == [("changed", ("step 1 is only live",))]
+    assert announced(*compare([step()], one)) == [("changed", ("step 1 is only in the shadow",))]
+    assert announced(*compare([step()], [])) == [("only live", ())]
+    assert announced(*compare([], [step()])) == [("only shadow", ())]
 
 
 def test_an_overlapping_episode_of_the_kind_is_the_same_one_moved() -> None:
@@ -73,11 +73,11 @@ def test_of_what_another_clock_told_only_the_second_may_differ() -> None:
     live = step(kind="no_data")
     soon = live.detected_at + timedelta(seconds=50)
     later = step(kind="no_data", detected_at=soon, rest={**live.rest, "evidence": {}})
-    assert told(*compare([live], [later], 60)) == [("same", ())]
-    assert told(*compare([live], [later], 40))[0][0] == "changed"
-    assert told(*compare([live], [replace(later, priority="high")], 60))[0][0] == "changed"
+    assert announced(*compare([live], [later], 60)) == [("same", ())]
+    assert announced(*compare([live], [later], 40))[0][0] == "changed"
+    assert announced(*compare([live], [replace(later, priority="high")], 60))[0][0] == "changed"
     same_second = step(kind="no_data", rest={**live.rest, "evidence": {}})
-    assert told(*compare([live], [same_second], 60))[0][0] == "changed"
+    assert announced(*compare([live], [same_second], 60))[0][0] == "changed"
 
 
 STEPS = st.lists(

@@ -17,7 +17,7 @@ from vigil.contracts import wire
 from vigil.domain.reading import Upload
 from vigil.service.errors import UnavailableError, WireError
 
-AWAY = UnavailableError("The broker is away.", code="unavailable.broker")
+UNAVAILABLE = UnavailableError("The broker is unavailable.", code="unavailable.broker")
 UPLOADS = [upload(measurement(float(number))) for number in range(12)]
 
 
@@ -33,7 +33,7 @@ class Broker:
     def send(self, message: wire.Outgoing) -> Any:
         answer = self.answers.pop(0) if self.answers else "ok"
         if answer == "refused":
-            raise AWAY
+            raise UNAVAILABLE
         if answer == "large":
             raise WireError("too large", code="wire.too_large")
         if answer in {"ok", "unheard"}:
@@ -42,7 +42,7 @@ class Broker:
 
     def wait(self, future: Any) -> None:
         if future.answer != "ok":
-            raise AWAY
+            raise UNAVAILABLE
 
     def publish(self, messages: Iterable[wire.Outgoing]) -> int:
         for future in [self.send(message) for message in messages]:
@@ -58,29 +58,29 @@ class Future:
 
 def last_places(log: list[bytes]) -> list[int]:
     """Where each upload stands for the last time."""
-    values = [wire.outgoing(one, "test").value for one in UPLOADS]
+    values = [wire.to_message(one, "test").value for one in UPLOADS]
     return [len(log) - 1 - log[::-1].index(value) for value in values]
 
 
 @given(st.lists(st.sampled_from(("ok", "lost", "unheard", "refused")), max_size=40))
 def test_who_insists_brings_everything_in_order_and_tells_each_once(answers: list[str]) -> None:
-    told: list[Upload] = []
+    published: list[Upload] = []
     broker, stop = Broker(answers), threading.Event()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(publishing, "RETRY_SECONDS", 0)
         patched.setattr(publishing, "MAX_WAITING", 3)
-        Feed(broker, told.append, retry_until=stop).publish(UPLOADS)
-    assert told == UPLOADS
+        Feed(broker, published.append, retry_until=stop).publish(UPLOADS)
+    assert published == UPLOADS
     places = last_places(broker.log)
     assert places == sorted(places)
 
 
 @pytest.mark.parametrize("answer", ["lost", "refused", "unheard"])
 def test_who_does_not_insist_stops_with_the_error(answer: str) -> None:
-    told: list[Upload] = []
+    published: list[Upload] = []
     with pytest.raises(UnavailableError):
-        Feed(Broker(["ok", "ok", answer]), told.append).publish(UPLOADS)
-    assert told == UPLOADS[:2]
+        Feed(Broker(["ok", "ok", answer]), published.append).publish(UPLOADS)
+    assert published == UPLOADS[:2]
 
 
 def test_what_can_never_be_taken_stops_both() -> None:
@@ -90,9 +90,9 @@ def test_what_can_never_be_taken_stops_both() -> None:
 
 
 def test_an_end_is_heard_while_the_broker_is_away() -> None:
-    stop, told = threading.Event(), list[Upload]()
+    stop, published = threading.Event(), list[Upload]()
     broker = Broker(["refused"] * 100)
     threading.Timer(0.05, stop.set).start()
-    Feed(broker, told.append, retry_until=stop).publish(UPLOADS)
-    assert told == []
+    Feed(broker, published.append, retry_until=stop).publish(UPLOADS)
+    assert published == []
     assert broker.log == []

@@ -25,9 +25,9 @@ MMHG = Fraction("7.500616827")
 def taken(**values: tuple[float, str]) -> dict[str, float]:
     """The values of a reading that the door let through."""
     words = {name: {"value": value, "unit": unit} for name, (value, unit) in values.items()}
-    said: dict[str, Any] = {"time": "2026-11-21T06:02:00Z", "values": words}
+    body: dict[str, Any] = {"time": "2026-11-21T06:02:00Z", "values": words}
     latest = datetime(2026, 11, 22, tzinfo=UTC)
-    return reading(said, device_id="d", patient_id="p", latest=latest).measurement.values
+    return reading(body, device_id="d", patient_id="p", latest=latest).measurement.values
 
 
 def beyond(values: dict[str, float]) -> set[str]:

@@ -191,9 +191,9 @@ def test_a_recording_carries_what_was_simulated_and_its_truth(tmp_path: Path) ->
     }
     read = {(u.patient_id, m.time): (m.values, m.context) for u in uploads for m in u.measurements}
     assert read == made
-    told = list(rows(truth))
-    assert {row["scenario"] for row in told} == {"shock", "exercise"}
-    assert {row["kind"] for row in told} == {"shock_index_high", ""}
-    for row in told:
+    truth_rows = list(rows(truth))
+    assert {row["scenario"] for row in truth_rows} == {"shock", "exercise"}
+    assert {row["kind"] for row in truth_rows} == {"shock_index_high", ""}
+    for row in truth_rows:
         assert "2026-01-02" in row["start"]
         assert row["start"] < row["end"]

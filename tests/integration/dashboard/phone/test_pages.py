@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -23,7 +22,7 @@ from vigil.contracts import wire
 from vigil.domain import ids
 from vigil.domain.action import Action
 from vigil.domain.alert import Text
-from vigil.kafka.clients import Publisher, open_consumer
+from vigil.kafka.clients import open_consumer
 from vigil.service.settings import Settings
 from vigil.values.clock import utc_now
 from vigil.web.web_push import new_private_key
@@ -92,14 +91,14 @@ def test_before_we_know_whose_phone_it_is_its_browser_chooses_the_language(
     house.browser.headers["accept-language"] = f"fr, {locale}-XX;q=0.9, en;q=0.1"
     spoken = words_for(locale)
     way = "rtl" if locale == "ar" else "ltr"
-    for path, told in (
+    for path, reported in (
         (f"/phone/enrol/{link_for(house.settings)}", spoken.enrol_title),
         (f"/phone/enrol/{'x' * 43}", spoken.unknown_title),
         ("/phone", spoken.not_connected_title),
         ("/phone/offline", spoken.offline_title),
     ):
         html = unescape(house.browser.get(path).text)
-        assert told in html
+        assert reported in html
         assert f'<html lang="{locale}" dir="{way}">' in html
 
 
@@ -110,12 +109,12 @@ def test_the_patients_own_language_comes_before_the_browsers(house: House, local
     house.enrol("p2")
     html = house.read()
     assert f'<html lang="{locale}"' in html
-    for told in (
+    for reported in (
         words_for(locale).no_messages,
         words_for(locale).emergency,
         words_for(locale).limits,
     ):
-        assert told in html
+        assert reported in html
 
 
 def test_only_digests_are_stored(house: House) -> None:
@@ -348,9 +347,8 @@ def test_a_reply_reaches_the_topic_once_and_the_page_says_only_what_is_true(
     settings: Settings,
 ) -> None:
     with (
-        closing(Publisher(settings, "dashboard")) as publisher,
         connect(settings, autocommit=True) as connection,
-        client(PhonePart(settings, publisher)) as browser,
+        client(PhonePart(settings, broker=True)) as browser,
     ):
         patient(connection)
         browser.post(f"/phone/enrol/{link_for(settings)}")
@@ -366,13 +364,13 @@ def test_a_reply_reaches_the_topic_once_and_the_page_says_only_what_is_true(
         assert EN.help_sent in page
         actions = topic(settings)
         assert len({a.action_id for a in actions}) == 1
-        said = actions[0]
-        assert (said.verb, said.actor, said.patient_id, said.episode_id) == (
+        first = actions[0]
+        assert (first.verb, first.actor, first.patient_id, first.episode_id) == (
             "need_help", "patient", "p1", one.episode_id,
         )  # fmt: skip
 
         before = browser.get("/phone/version").json()
-        stored(connection, said)
+        stored(connection, first)
         assert browser.get("/phone/version").json() != before
         stored(connection, action("acknowledge", one, time=utc_now()))
         page = unescape(browser.get("/phone").text)

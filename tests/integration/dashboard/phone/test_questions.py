@@ -33,12 +33,12 @@ class Home:
     def __init__(self, settings: Settings, connection: Connection, browser: TestClient):
         self.settings, self.connection, self.browser = settings, connection, browser
 
-    def told(self, patient_id: str = "p1", **changes: object) -> Event:
+    def announced(self, patient_id: str = "p1", **changes: object) -> Event:
         """Store an event and its words."""
-        told = event(patient_id=patient_id, **changes)
-        messages: list[Event | Alert] = [told, compose(told)]
+        announced = event(patient_id=patient_id, **changes)
+        messages: list[Event | Alert] = [announced, compose(announced)]
         write(self.connection, [Received("t", 0, n, m, None) for n, m in enumerate(messages)])
-        return told
+        return announced
 
     def ask(self, about: Event, **fields: str) -> str:
         """Send a form; the page that comes back."""
@@ -62,13 +62,13 @@ def home(database_url: str) -> Iterator[Home]:
 
 
 def test_each_button_is_answered_with_what_it_rests_on(home: Home) -> None:
-    told = home.told()
+    announced = home.announced()
     page = unescape(home.browser.get("/phone").text)
     for asked in question_form("en").questions:
         intent, question = asked.intent, asked.text
         assert f'<button name="intent" value="{intent}" class="slight">{question}</button>' in page
-        shown = home.ask(told, intent=intent)
-        made = answer(intent, told, "patient")
+        shown = home.ask(announced, intent=intent)
+        made = answer(intent, announced, "patient")
         assert made.text in shown
         assert question in shown
         for ground in made.basis:
@@ -77,24 +77,26 @@ def test_each_button_is_answered_with_what_it_rests_on(home: Home) -> None:
 
 
 def test_an_answer_about_simulated_data_says_so(home: Home) -> None:
-    assert EN.simulated in home.ask(home.told(synthetic=True), intent="why")
-    real = home.told(episode_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a44")
+    assert EN.simulated in home.ask(home.announced(synthetic=True), intent="why")
+    real = home.announced(episode_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a44")
     assert EN.simulated not in home.ask(real, intent="why")
 
 
 def test_own_words_are_answered_or_refused_with_what_to_do(home: Home) -> None:
-    told = home.told(priority="high")
-    assert "Your usual is 58 to 75 beats a minute." in home.ask(told, question="Whats my usual?")
+    announced = home.announced(priority="high")
+    assert "Your usual is 58 to 75 beats a minute." in home.ask(
+        announced, question="Whats my usual?"
+    )
     for question in ("Am I OK?", "Can I take aspirin?", "", "<script>alert(1)</script>"):
-        shown = home.ask(told, question=question)
+        shown = home.ask(announced, question=question)
         assert f"{REFUSED} Call your care team now. If you have chest pain" in shown
         assert "alert(1)" not in shown
 
 
 def test_what_is_typed_is_kept_nowhere(home: Home, caplog: pytest.LogCaptureFixture) -> None:
-    told = home.told()
+    announced = home.announced()
     with caplog.at_level(logging.DEBUG):
-        assert "zebra" not in home.ask(told, question="does the zebra know")
+        assert "zebra" not in home.ask(announced, question="does the zebra know")
     assert "zebra" not in caplog.text
     for row in home.connection.execute(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
@@ -109,18 +111,18 @@ def test_what_is_typed_is_kept_nowhere(home: Home, caplog: pytest.LogCaptureFixt
 
 def test_the_answer_is_of_the_step_that_the_message_tells(home: Home) -> None:
     """The event may have gone on while its words are not there yet."""
-    told = home.told()
-    later = event(sequence=1, phase="closed", ended_at=told.detected_at)
+    announced = home.announced()
+    later = event(sequence=1, phase="closed", ended_at=announced.detected_at)
     write(home.connection, [Received("t", 0, 9, later, None)])
-    assert "still going on" in home.ask(told, intent="over")
+    assert "still going on" in home.ask(announced, intent="over")
     write(home.connection, [Received("t", 0, 10, compose(later), None)])
-    assert "It ended at 06:42 UTC." in home.ask(told, intent="over")
+    assert "It ended at 06:42 UTC." in home.ask(announced, intent="over")
 
 
 def test_only_own_messages_can_be_asked_about(home: Home) -> None:
     patient(home.connection, "p2")
-    other = home.told("p2", episode_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a22")
-    quiet = home.told(episode_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a33", priority="low")
+    other = home.announced("p2", episode_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a22")
+    quiet = home.announced(episode_id="0b9a7c1e-5f6e-5d5c-8e59-2f1f6f0f7a33", priority="low")
     for about in (other.episode_id, quiet.episode_id, "nothing", ""):
         refused = home.browser.post("/phone/questions", data={"episode_id": about, "intent": "why"})
         assert refused.status_code == 404
@@ -128,24 +130,24 @@ def test_only_own_messages_can_be_asked_about(home: Home) -> None:
 
 
 def test_a_stranger_and_another_site_are_refused(home: Home) -> None:
-    told = home.told()
-    fields = {"episode_id": told.episode_id, "intent": "why"}
+    announced = home.announced()
+    fields = {"episode_id": announced.episode_id, "intent": "why"}
     elsewhere = {"Origin": "https://evil.example"}
     assert home.browser.post("/phone/questions", data=fields, headers=elsewhere).status_code == 403
     assert home.browser.get("/phone/questions").status_code == 405
     home.browser.cookies.clear()
-    stranger = home.browser.post("/phone/questions", data=fields)
-    assert stranger.status_code == 403
-    assert "118" not in stranger.text
+    visitor = home.browser.post("/phone/questions", data=fields)
+    assert visitor.status_code == 403
+    assert "118" not in visitor.text
 
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_each_locale_asks_and_answers_in_its_own_words(home: Home, locale: str) -> None:
     home.connection.execute("UPDATE patients SET locale = %s", (locale,))
-    told = home.told()
+    announced = home.announced()
     page = unescape(home.browser.get("/phone").text)
     for asked in question_form(locale).questions:
         assert asked.text in page
-    shown = home.ask(told, question=question_table("patient", locale).text("ask", "usual"))
-    assert answer("usual", told, "patient", locale).text in shown
+    shown = home.ask(announced, question=question_table("patient", locale).text("ask", "usual"))
+    assert answer("usual", announced, "patient", locale).text in shown
     assert 'dir="rtl"' in shown or locale != "ar"

@@ -64,12 +64,12 @@ def test_without_a_file_it_helps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "says"),
+    ("content", "code", "message"),
     [
         ("{", "input.broken_json", "line 1 is not JSON"),
         (line() + "\n\xff", "input.broken_json", "line 2"),
         ('\n{"type":"event","kind":3}', "input.wrong_type", "kind: "),
-        ('{"type":"event"}', "input.missing_field", "episode_id: "),
+        ('{"type":"event"}', "input.missing_field", "patient_id: "),
         (line(onset="2026-11-21T06:02:00"), "input.wrong_type", "onset: "),
         (line(phase="over"), "input.wrong_type", "phase: "),
         (line(context={"activity": "asleeep"}), "input.wrong_type", "context.activity: "),
@@ -79,14 +79,14 @@ def test_without_a_file_it_helps() -> None:
     ],
 )
 def test_a_bad_file_names_line_field_and_mend(
-    tmp_path: Path, content: str, code: str, says: str
+    tmp_path: Path, content: str, code: str, message: str
 ) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_bytes(content.encode("latin-1"))
     result = RUN.invoke(app, ["explain", str(path)])
     assert isinstance(result.exception, InputError)
     assert result.exception.code == code
-    assert says in str(result.exception)
+    assert message in str(result.exception)
     assert result.exception.how_to_fix
 
 

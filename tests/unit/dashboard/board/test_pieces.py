@@ -52,9 +52,11 @@ def values(**more: float) -> dict[str, Value]:
     }
 
 
-def row(told: list[Episode], shown: dict[str, Value] | None = None, **who: Any) -> rows.Fragment:
+def row(
+    announced: list[Episode], shown: dict[str, Value] | None = None, **who: Any
+) -> rows.Fragment:
     return rows.render_row(
-        PatientSnapshot(patient(**who), shown or {}, rank_episodes(told), {}), judged=True
+        PatientSnapshot(patient(**who), shown or {}, rank_episodes(announced), {}), judged=True
     )
 
 
@@ -146,19 +148,19 @@ def test_a_row_depends_on_data_alone() -> None:
 
 
 def test_whatever_people_typed_is_text() -> None:
-    told = episode(
+    announced = episode(
         episode_id=EVIL, acknowledged_by=EVIL, acknowledged_at=NOON,
         text={"title": EVIL, "body": EVIL, "action": EVIL},
     )  # fmt: skip
     who: dict[str, Any] = {"patient_id": EVIL, "display_name": EVIL, "ward": EVIL}
     action = StoredAction("e1", EVIL, "comment", NOON, EVIL)
     made = [
-        row([told], **who).html,
-        row([replace(told, acknowledged_by=None, acknowledged_at=None)], **who).html,
+        row([announced], **who).html,
+        row([replace(announced, acknowledged_by=None, acknowledged_at=None)], **who).html,
         cards.render_card(
-            patient(**who), told, basis=basis(evidence={EVIL: EVIL}), actions=[action]
+            patient(**who), announced, basis=basis(evidence={EVIL: EVIL}), actions=[action]
         ).html,
-        cards.render_patient_head(patient(**who), {}, [told], judged=True),
+        cards.render_patient_head(patient(**who), {}, [announced], judged=True),
     ]
     for html in made:
         assert "<img" not in html
@@ -166,11 +168,11 @@ def test_whatever_people_typed_is_text() -> None:
 
 
 def test_the_values_of_a_patient_are_marked_in_the_colour_of_what_is_told_of_them() -> None:
-    told = episode(priority="low")
+    announced = episode(priority="low")
     assert 'class="vitals large low"' in cards.render_patient_head(
-        patient(), {}, [told], judged=True
+        patient(), {}, [announced], judged=True
     )
-    over = replace(told, phase="closed")
+    over = replace(announced, phase="closed")
     assert 'class="vitals large"' in cards.render_patient_head(patient(), {}, [over], judged=True)
 
 
@@ -240,7 +242,9 @@ def test_the_basis_says_what_else_holds_and_what_a_score_is_made_of() -> None:
         "parts": [part, {"kind": EVIL}, EVIL], "average": {"systolic": 138, "diastolic": 86},
         "contributions": {"heart_rate": 1, "respiratory_rate": 3, EVIL: 2},
     }  # fmt: skip
-    told = {fact.label: fact.value for fact in list_facts(basis(evidence=evidence))}
-    assert told["With it"] == "Shock index high: 1.20 (limit 1.00)"
-    assert told["Made of"] == "Respiratory rate 3; Heart rate 1"
-    assert told["Average"] == "Systolic blood pressure 138 mmHg; Diastolic blood pressure 86 mmHg"
+    announced = {fact.label: fact.value for fact in list_facts(basis(evidence=evidence))}
+    assert announced["With it"] == "Shock index high: 1.20 (limit 1.00)"
+    assert announced["Made of"] == "Respiratory rate 3; Heart rate 1"
+    assert (
+        announced["Average"] == "Systolic blood pressure 138 mmHg; Diastolic blood pressure 86 mmHg"
+    )

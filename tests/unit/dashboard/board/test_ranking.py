@@ -39,32 +39,34 @@ wards = st.lists(st.tuples(st.sampled_from(["A", "B"]), st.lists(episodes, max_s
 
 def seen(ward: list[tuple[str, list[Episode]]]) -> list[PatientSnapshot]:
     made = [
-        PatientSnapshot(Patient(f"p{n}", "", name, "en", True, False), {}, rank_episodes(told), {})
-        for n, (name, told) in enumerate(ward)
+        PatientSnapshot(
+            Patient(f"p{n}", "", name, "en", True, False), {}, rank_episodes(announced), {}
+        )
+        for n, (name, announced) in enumerate(ward)
     ]
     return sorted(made, key=lambda s: patient_key(s.ranking, "", s.patient.patient_id))
 
 
 @given(st.lists(episodes, max_size=8))
-def test_the_named_episode_is_of_the_highest_priority(told: list[Episode]) -> None:
-    stands = rank_episodes(told)
-    if not told:
+def test_the_named_episode_is_of_the_highest_priority(announced: list[Episode]) -> None:
+    stands = rank_episodes(announced)
+    if not announced:
         assert stands.top is None
         assert stands.level == "none"
     else:
-        assert stands.level == min((priority_of(e) for e in told), key=LEVELS.index)
-        urgent = [e for e in told if priority_of(e) == stands.level]
+        assert stands.level == min((priority_of(e) for e in announced), key=LEVELS.index)
+        urgent = [e for e in announced if priority_of(e) == stands.level]
         assert stands.top is not None
         assert stands.top.acknowledged == all(e.acknowledged for e in urgent)
 
 
 @given(st.lists(episodes, max_size=8), st.randoms())
 def test_the_order_does_not_depend_on_how_the_rows_came(
-    told: list[Episode], random: object
+    announced: list[Episode], random: object
 ) -> None:
-    shuffled = list(told)
+    shuffled = list(announced)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert rank_episodes(told) == rank_episodes(shuffled)
+    assert rank_episodes(announced) == rank_episodes(shuffled)
 
 
 @given(wards)

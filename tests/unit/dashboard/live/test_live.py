@@ -21,7 +21,7 @@ from store.episodes.feed import BoardFeed
 from vigil.service.settings import Settings
 
 
-def made() -> WebContext:
+def make_context() -> WebContext:
     settings = Settings(demo=True)
     return WebContext(settings=settings, pool=async_pool(settings), feed=BoardFeed(settings))
 
@@ -70,7 +70,7 @@ def test_only_what_changed_is_sent_again() -> None:
         PageContent(pieces(b="1", a="2"), "h2"),
         PageContent(pieces(b="1"), "h3"),
     ]
-    context, place = made(), [0]
+    context, place = make_context(), [0]
 
     async def read() -> PageContent:
         return contents[place[0]]
@@ -97,7 +97,9 @@ def test_what_the_browser_already_has_is_not_sent() -> None:
         return content
 
     seen = {"a": content.fragments[0].digest, "gone": "x"}
-    message = asyncio.run(some(Stream(made(), read, number=1, seen=seen), 1, lambda _: None))[0]
+    message = asyncio.run(
+        some(Stream(make_context(), read, number=1, seen=seen), 1, lambda _: None)
+    )[0]
     assert set(message["pieces"]) == {"b"}
 
 
@@ -109,7 +111,7 @@ def test_quiet_has_a_pulse_and_trouble_is_told_and_passes(monkeypatch: Any) -> N
         None,
         PageContent(pieces(a="2"), "h"),
     ]
-    context = made()
+    context = make_context()
 
     async def read() -> PageContent:
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
@@ -138,7 +140,9 @@ def test_a_stream_ends_with_its_lease_and_says_so(monkeypatch: Any) -> None:
         return PageContent((), "")
 
     async def all_of() -> list[Message]:
-        return [message async for message in Stream(made(), read, number=1, seen={}).messages()]
+        return [
+            message async for message in Stream(make_context(), read, number=1, seen={}).messages()
+        ]
 
     messages = asyncio.run(all_of())
     assert messages[-1]["again"] == 0
@@ -149,7 +153,7 @@ def test_without_a_websocket_one_answer_says_when_to_ask_again() -> None:
     async def read() -> PageContent:
         return PageContent(pieces(a="1"), "h")
 
-    message = asyncio.run(Stream(made(), read, number=1, seen={}).read_once())
+    message = asyncio.run(Stream(make_context(), read, number=1, seen={}).read_once())
     assert message["again"] == live.POLL_SECONDS
     assert set(message["pieces"]) == {"a"}
 
@@ -163,7 +167,7 @@ states = st.lists(
 def test_lost_messages_are_noticed_and_asking_again_mends(
     ward: list[dict[str, str]], data: st.DataObject
 ) -> None:
-    browser, place, context = Browser(), [0], made()
+    browser, place, context = Browser(), [0], make_context()
 
     async def read() -> PageContent:
         return PageContent(pieces(**ward[place[0]]), "h")

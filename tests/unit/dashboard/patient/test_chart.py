@@ -34,14 +34,14 @@ def point(minutes: float, **values: float | None) -> dict[str, Any]:
 
 
 def trend(
-    points: Sequence[Mapping[str, Any]], told: list[tuple[Episode, Basis]] | None = None
+    points: Sequence[Mapping[str, Any]], announced: list[tuple[Episode, Basis]] | None = None
 ) -> Trend:
     return Trend(
         NOON,
         NOON + timedelta(hours=6),
         MINUTE,
         points,
-        [JudgedEpisode(*pair) for pair in told or []],
+        [JudgedEpisode(*pair) for pair in announced or []],
     )
 
 
@@ -73,10 +73,10 @@ def test_a_cuff_a_few_times_a_day_is_one_line() -> None:
 
 
 def test_an_episode_is_shaded_over_its_own_time_with_the_limits_it_was_judged_by() -> None:
-    told = episode(
+    announced = episode(
         onset=NOON + 30 * MINUTE, ended_at=NOON + 90 * MINUTE, phase="closed", priority="medium"
     )
-    shapes = build_figure(trend([], [(told, basis())]), LIGHT)["layout"]["shapes"]
+    shapes = build_figure(trend([], [(announced, basis())]), LIGHT)["layout"]["shapes"]
     shade, onset, usual, limit = shapes
     assert (shade["x0"], shade["x1"]) == ("2026-11-21 12:30:00", "2026-11-21 13:30:00")
     assert shade["fillcolor"] == LIGHT.medium
@@ -86,15 +86,17 @@ def test_an_episode_is_shaded_over_its_own_time_with_the_limits_it_was_judged_by
 
 
 def test_an_episode_that_goes_on_is_shaded_to_the_edge() -> None:
-    told = episode(onset=NOON - 30 * MINUTE)
-    shade = build_figure(trend([], [(told, basis())]), LIGHT)["layout"]["shapes"][0]
+    announced = episode(onset=NOON - 30 * MINUTE)
+    shade = build_figure(trend([], [(announced, basis())]), LIGHT)["layout"]["shapes"][0]
     assert (shade["x0"], shade["x1"]) == ("2026-11-21 12:00:00", "2026-11-21 18:00:00")
 
 
 def test_a_limit_on_a_quantity_that_the_chart_does_not_show_is_not_drawn() -> None:
     facts = evidence("heart_rate_high", signal="shock_index", limit=1.0)
-    told = episode(kind="shock_index_high", onset=NOON)
-    shapes = build_figure(trend([], [(told, basis(evidence=facts))]), LIGHT)["layout"]["shapes"]
+    announced = episode(kind="shock_index_high", onset=NOON)
+    shapes = build_figure(trend([], [(announced, basis(evidence=facts))]), LIGHT)["layout"][
+        "shapes"
+    ]
     assert len(shapes) == 2
     assert shapes[0]["yref"] == "paper"
 
@@ -110,10 +112,10 @@ def test_times_are_the_readers() -> None:
 
 
 def test_many_episodes_keep_their_marks_and_lose_their_words() -> None:
-    told = [(episode(onset=NOON + m * MINUTE), basis()) for m in range(20)]
+    announced = [(episode(onset=NOON + m * MINUTE), basis()) for m in range(20)]
     labels = [
         shape["label"]["text"]
-        for shape in build_figure(trend([], told), LIGHT)["layout"]["shapes"]
+        for shape in build_figure(trend([], announced), LIGHT)["layout"]["shapes"]
         if "label" in shape
     ]
     assert labels == ["▲"] * 20

@@ -73,8 +73,10 @@ def digits(text: str) -> str:
 def sayings(name: str, value: float) -> set[str]:
     """What the row, the basis and the words of every locale say of a value."""
     row = SIGNALS[name]
-    told = event(evidence={"values": {name: value}, "signal": name, "value": value})
-    shown = {fact.label: fact.value for fact in list_facts(basis(evidence=dict(told.evidence)))}
+    announced = event(evidence={"values": {name: value}, "signal": name, "value": value})
+    shown = {
+        fact.label: fact.value for fact in list_facts(basis(evidence=dict(announced.evidence)))
+    }
     found = {
         newest_vitals(newest(**{name: value}), None)[0].value,
         format_quantity(name, value).removesuffix(f" {row.unit_label}"),
@@ -82,7 +84,7 @@ def sayings(name: str, value: float) -> set[str]:
         shown["Measured at that moment"].removeprefix(f"{row.label} ").split(" ")[0],
     }
     for locale in languages.LOCALES:
-        rendered = render_slots(told, locale)
+        rendered = render_slots(announced, locale)
         found |= {digits(rendered[slot]) for slot in ("value", name) if slot in rendered}
     return found
 
@@ -109,8 +111,8 @@ def drawings(name: str, value: float) -> set[str]:
 @given(SIGNED)
 def test_every_place_says_the_same_figure(case: tuple[str, float]) -> None:
     name, value = case
-    said = sayings(name, value) | (drawings(name, value) if name in NAMED else set())
-    assert said == {str(exact(value, SIGNALS[name].decimals))}
+    reported = sayings(name, value) | (drawings(name, value) if name in NAMED else set())
+    assert reported == {str(exact(value, SIGNALS[name].decimals))}
 
 
 @given(SIGNED)
@@ -180,8 +182,8 @@ def test_a_line_that_only_rounding_makes_flat_is_not_stuck() -> None:
 
 def test_the_browser_rounds_nothing() -> None:
     drawn = build_figure(trend([point(0, heart_rate=90.5, systolic=120, diastolic=80)]), LIGHT)
-    told = [t["hovertemplate"] for t in drawn["data"] if t["hoverinfo"] != "skip"]
-    assert told == ["%{text} bpm", "%{text} mmHg", "%{text} mmHg"]
+    announced = [t["hovertemplate"] for t in drawn["data"] if t["hoverinfo"] != "skip"]
+    assert announced == ["%{text} bpm", "%{text} mmHg", "%{text} mmHg"]
     scripts = [*Path(dashboard.__file__).parent.rglob("*.js")]
     assert len(scripts) >= 3
     for path in scripts:

@@ -137,9 +137,9 @@ def test_every_word_is_shown_somewhere() -> None:
 
 
 def test_no_word_of_ours_reassures() -> None:
-    said = " ".join(dataclasses.astuple(EN)).lower()
+    reported = " ".join(dataclasses.astuple(EN)).lower()
     for word in ("don't worry", "do not worry", "you are fine", "nothing to worry", "you are safe"):
-        assert word not in said
+        assert word not in reported
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_browsers_first_language_that_we_have(asked: str, locale: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("overview", "said"),
+    ("overview", "reported"),
     [
         (Overview(), ""),
         (Overview((ServiceState("detectors", "checking"),)), ""),
@@ -171,10 +171,10 @@ def test_a_browsers_first_language_that_we_have(asked: str, locale: str) -> None
     ],
 )
 def test_a_patient_is_told_when_nobody_looks_at_their_readings(
-    overview: Overview, said: str
+    overview: Overview, reported: str
 ) -> None:
     found = view.worker_warning(overview)
-    assert found == said
-    if said:
+    assert found == reported
+    if reported:
         assert all(getattr(words_for(locale), found) for locale in LOCALES)
-    assert (view.content_version([], found) == view.content_version([])) == (not said)
+    assert (view.content_version([], found) == view.content_version([])) == (not reported)

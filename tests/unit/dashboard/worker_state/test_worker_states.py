@@ -32,7 +32,7 @@ def at(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-class Told:
+class ReportedTo:
     """A board that hears statuses and confirmations at given seconds after noon."""
 
     def __init__(self) -> None:
@@ -40,20 +40,20 @@ class Told:
         self.now = 0.0
         self.states.confirm_read(0.0, NOON)
 
-    def until(self, seconds: float, *said: Status, step: float = 0.5) -> Overview:
+    def until(self, seconds: float, *given: Status, step: float = 0.5) -> Overview:
         """The broker answers up to a moment; these processes say the same again meanwhile."""
         spoken = self.now
         while self.now < seconds:
-            if said and self.now >= spoken:
-                self.say(*said)
+            if given and self.now >= spoken:
+                self.report(*given)
                 spoken += EVERY
             self.now = min(seconds, self.now + step)
             self.states.confirm_read(self.now, at(self.now))
             self.overview()
         return self.overview()
 
-    def say(self, *said: Status) -> None:
-        for each in said:
+    def report(self, *given: Status) -> None:
+        for each in given:
             now = Status(**{name: getattr(each, name) for name in each.__struct_fields__}
                          | {"time": at(self.now)})  # fmt: skip
             self.states.record_status(now, at(self.now))
@@ -67,91 +67,93 @@ def all_but(*services: str) -> list[Status]:
 
 
 def test_while_all_speak_nothing_is_said() -> None:
-    told = Told()
-    told.until(20, *all_but())
-    assert told.overview() == Overview()
-    assert told.overview().judged
-    assert head_notices(told.overview()) == ()
+    reported = ReportedTo()
+    reported.until(20, *all_but())
+    assert reported.overview() == Overview()
+    assert reported.overview().judged
+    assert head_notices(reported.overview()) == ()
 
 
 def test_at_the_start_it_is_being_checked_and_no_tick_stands() -> None:
-    told = Told()
-    assert {state.kind for state in told.overview().states} == {"checking"}
-    assert not told.overview().judged
+    reported = ReportedTo()
+    assert {state.kind for state in reported.overview().states} == {"checking"}
+    assert not reported.overview().judged
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_killed_service_is_said_within_five_seconds_of_its_last_status(service: str) -> None:
-    told = Told()
-    told.until(20, *all_but())
-    told.say(status(service))
-    assert told.until(20 + SILENT_SECONDS - 0.1, *all_but(service), step=0.1) == Overview()
-    found = told.until(20 + SILENT_SECONDS + 0.2, *all_but(service), step=0.1)
+    reported = ReportedTo()
+    reported.until(20, *all_but())
+    reported.report(status(service))
+    assert reported.until(20 + SILENT_SECONDS - 0.1, *all_but(service), step=0.1) == Overview()
+    found = reported.until(20 + SILENT_SECONDS + 0.2, *all_but(service), step=0.1)
     assert found.states == (ServiceState(service, "down", at(20)),)
     assert found.judged == (service not in {"detectors", "store"})
-    told.until(30, *all_but())
-    assert told.overview() == Overview()
+    reported.until(30, *all_but())
+    assert reported.overview() == Overview()
 
 
 def test_one_that_stopped_by_itself_is_not_running_at_once() -> None:
-    told = Told()
-    told.until(20, *all_but())
-    told.say(status("detectors", ended=True))
-    assert told.overview().states == (ServiceState("detectors", "down", at(20)),)
+    reported = ReportedTo()
+    reported.until(20, *all_but())
+    reported.report(status("detectors", ended=True))
+    assert reported.overview().states == (ServiceState("detectors", "down", at(20)),)
 
 
 def test_a_service_is_down_since_it_was_last_well_through_its_restart() -> None:
-    told = Told()
-    told.until(20, *all_but())
+    reported = ReportedTo()
+    reported.until(20, *all_but())
     starting = status(
         "detectors", instance="new", trouble={"start": "starting"}, since={"start": at(29)}
     )
-    told.until(29, *all_but("detectors"))
+    reported.until(29, *all_but("detectors"))
     since = at(18)  # the last that was heard
-    assert told.overview().states == (ServiceState("detectors", "down", since),)
-    told.say(starting)
-    assert told.overview().states == (ServiceState("detectors", "down", since),)
+    assert reported.overview().states == (ServiceState("detectors", "down", since),)
+    reported.report(starting)
+    assert reported.overview().states == (ServiceState("detectors", "down", since),)
     sharing = status("detectors", instance="new", trouble={"partitions": "none assigned yet"})
-    told.until(33, *all_but("detectors"), sharing)
-    assert told.overview().states == (ServiceState("detectors", "down", since),)
-    assert told.until(40, *all_but("detectors"), status("detectors", instance="new")) == Overview()
+    reported.until(33, *all_but("detectors"), sharing)
+    assert reported.overview().states == (ServiceState("detectors", "down", since),)
+    assert (
+        reported.until(40, *all_but("detectors"), status("detectors", instance="new")) == Overview()
+    )
 
 
 def test_a_trouble_is_said_unless_it_passes_at_once_or_is_harmless() -> None:
-    away = status("detectors", trouble={"unavailable.database": "away"},
+    unreachable = status("detectors", trouble={"unavailable.database": "unavailable"},
                   since={"unavailable.database": at(19.5)})  # fmt: skip
-    told = Told()
-    told.until(20, *all_but())
-    told.say(away)
-    assert told.overview() == Overview()
-    found = told.until(23, *all_but("detectors"), away)
+    reported = ReportedTo()
+    reported.until(20, *all_but())
+    reported.report(unreachable)
+    assert reported.overview() == Overview()
+    found = reported.until(23, *all_but("detectors"), unreachable)
     assert found.states == (ServiceState("detectors", "down", at(19.5)),)
     for service, parts in worker_states.HARMLESS.items():
-        told = Told()
+        reported = ReportedTo()
         harmless = status(service, trouble=dict.fromkeys(parts, "so"))
-        assert told.until(20, *all_but(service), harmless) == Overview()
+        assert reported.until(20, *all_but(service), harmless) == Overview()
 
 
 def test_partitions_that_are_being_shared_out_are_given_time() -> None:
     sharing = status("detectors", trouble={"partitions": "being shared out anew"},
                      since={"partitions": at(20)})  # fmt: skip
-    told = Told()
-    told.until(20, *all_but())
-    assert told.until(20 + REBALANCE_SECONDS - 1, *all_but("detectors"), sharing) == Overview()
-    found = told.until(20 + REBALANCE_SECONDS + 3, *all_but("detectors"), sharing)
+    reported = ReportedTo()
+    reported.until(20, *all_but())
+    assert reported.until(20 + REBALANCE_SECONDS - 1, *all_but("detectors"), sharing) == Overview()
+    found = reported.until(20 + REBALANCE_SECONDS + 3, *all_but("detectors"), sharing)
     assert found.state_of("detectors") == ServiceState("detectors", "down", at(20))
 
 
 def test_one_of_two_in_trouble_is_a_part_if_it_has_partitions() -> None:
     troubled = status("detectors", instance="b", trouble={"stuck": "x"}, since={"stuck": at(0)},
                       gauges={"partitions": 3.0})  # fmt: skip
-    told = Told()
-    found = told.until(20, *all_but(), troubled)
+    reported = ReportedTo()
+    found = reported.until(20, *all_but(), troubled)
     assert found.states == (ServiceState("detectors", "part", at(0)),)
     assert not found.judged
     idle = status("detectors", instance="b", trouble={"stuck": "x"}, gauges={"partitions": 0.0})
-    told = Told()
-    assert told.until(20, *all_but(), idle) == Overview()
+    reported = ReportedTo()
+    assert reported.until(20, *all_but(), idle) == Overview()
 
 
 @pytest.mark.parametrize(
@@ -165,29 +167,31 @@ def test_one_of_two_in_trouble_is_a_part_if_it_has_partitions() -> None:
 def test_some_partitions_that_stand_still_are_a_part(
     parts: set[str], stuck: float, kind: str
 ) -> None:
-    said = status("detectors", trouble=dict.fromkeys(parts, "x"), since=dict.fromkeys(parts, NOON),
+    given = status("detectors", trouble=dict.fromkeys(parts, "x"), since=dict.fromkeys(parts, NOON),
                   gauges={"partitions": 6.0, "stuck_partitions": stuck})  # fmt: skip
-    found = Told().until(20, *all_but("detectors"), said)
+    found = ReportedTo().until(20, *all_but("detectors"), given)
     assert found.states == (ServiceState("detectors", kind, NOON),)  # type: ignore[arg-type]
 
 
 def test_partitions_without_a_worker_are_a_part() -> None:
-    told = Told()
-    told.states.expect_partitions({"detectors": 6})
+    reported = ReportedTo()
+    reported.states.expect_partitions({"detectors": 6})
     half = status("detectors", gauges={"partitions": 3.0})
     other = status("detectors", instance="b", gauges={"partitions": 3.0})
-    assert told.until(20, *all_but("detectors"), half, other) == Overview()
-    found = told.until(40, *all_but("detectors"), half)
+    assert reported.until(20, *all_but("detectors"), half, other) == Overview()
+    found = reported.until(40, *all_but("detectors"), half)
     assert found.state_of("detectors") == ServiceState("detectors", "part", found.states[0].since)
     assert found.states[0].since is not None
     whole = status("detectors", gauges={"partitions": 6.0})
-    assert told.until(45, *all_but("detectors"), whole) == Overview()
+    assert reported.until(45, *all_but("detectors"), whole) == Overview()
 
 
 @given(lag=st.floats(0, 100_000))
 def test_more_than_a_minute_behind_is_late(lag: float) -> None:
-    told = Told()
-    found = told.until(6, *all_but("detectors"), status("detectors", gauges={"lag_seconds": lag}))
+    reported = ReportedTo()
+    found = reported.until(
+        6, *all_but("detectors"), status("detectors", gauges={"lag_seconds": lag})
+    )
     late = (
         (ServiceState("detectors", "late", minutes=int(lag // 60)),) if lag > LATE_SECONDS else ()
     )
@@ -196,16 +200,16 @@ def test_more_than_a_minute_behind_is_late(lag: float) -> None:
 
 
 def test_a_broker_that_does_not_answer_is_said_and_no_worker_blamed_for_it() -> None:
-    told = Told()
-    told.until(20, *all_but())
-    told.now = 20 + UNANSWERED_SECONDS
-    assert told.overview() == Overview(unanswered=True, since=at(20))
-    (said,) = head_notices(told.overview())
-    assert (said.part, said.since) == ("broker", at(20))
-    told.now = 80
-    told.states.confirm_read(80, at(80))
-    assert {s.kind for s in told.overview().states} <= {"checking"}
-    assert told.until(90, *all_but()) == Overview()
+    reported = ReportedTo()
+    reported.until(20, *all_but())
+    reported.now = 20 + UNANSWERED_SECONDS
+    assert reported.overview() == Overview(unanswered=True, since=at(20))
+    (given,) = head_notices(reported.overview())
+    assert (given.part, given.since) == ("broker", at(20))
+    reported.now = 80
+    reported.states.confirm_read(80, at(80))
+    assert {s.kind for s in reported.overview().states} <= {"checking"}
+    assert reported.until(90, *all_but()) == Overview()
 
 
 @given(
@@ -217,25 +221,25 @@ def test_whoever_stands_still_no_worker_that_speaks_is_ever_said_to_be_down(
 ) -> None:
     """The web process or the broker stops for any time; what the workers said meanwhile comes in
     one go afterwards, or a pause later, as their producers find the broker again."""
-    told = Told()
-    told.until(10, *all_but())
+    reported = ReportedTo()
+    reported.until(10, *all_but())
     for gap in gaps:
-        told.say(*all_but())
-        told.now += gap
-        told.states.confirm_read(told.now, at(told.now))
-        assert told.overview() == Overview()
-        assert told.until(told.now + pause) == Overview()
+        reported.report(*all_but())
+        reported.now += gap
+        reported.states.confirm_read(reported.now, at(reported.now))
+        assert reported.overview() == Overview()
+        assert reported.until(reported.now + pause) == Overview()
 
 
 @given(st.permutations(range(6)))
 def test_what_is_read_again_changes_nothing(order: list[int]) -> None:
-    told = Told()
-    told.until(20, *all_but())
-    before = told.overview()
+    reported = ReportedTo()
+    reported.until(20, *all_but())
+    before = reported.overview()
     for number in order:
-        said = status("detectors", number, trouble={"start": "starting"})
-        told.states.record_status(said, said.time, 20.0 - number)
-    assert told.overview() == before
+        given = status("detectors", number, trouble={"start": "starting"})
+        reported.states.record_status(given, given.time, 20.0 - number)
+    assert reported.overview() == before
 
 
 def test_old_statuses_read_at_the_start_say_since_when() -> None:
@@ -257,14 +261,14 @@ def test_every_state_has_a_whole_sentence_with_and_without_a_moment() -> None:
                 if since and "{since}" not in SENTENCES[service][kind]:
                     continue
                 state = ServiceState(service, kind, since, minutes=6)
-                (said,) = head_notices(Overview((state,)))
-                text = f"{said.before}{'00:20' if said.since else ''}{said.after}"
+                (given,) = head_notices(Overview((state,)))
+                text = f"{given.before}{'00:20' if given.since else ''}{given.after}"
                 assert not set("[]{}|") & set(text), text
                 assert text.endswith(".")
                 assert "since" not in text or since is not None
-    (said,) = head_notices(Overview((ServiceState("detectors", "late", minutes=6),)))
-    assert said.before == "Detection is 6 minutes behind: alerts come late."
-    (said,) = head_notices(Overview((ServiceState("detectors", "down", NOON),)))
-    assert said.before + "00:20" + said.after == (
+    (given,) = head_notices(Overview((ServiceState("detectors", "late", minutes=6),)))
+    assert given.before == "Detection is 6 minutes behind: alerts come late."
+    (given,) = head_notices(Overview((ServiceState("detectors", "down", NOON),)))
+    assert given.before + "00:20" + given.after == (
         "Detection has not been running since 00:20: nobody is being judged."
     )

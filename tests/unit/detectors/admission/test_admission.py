@@ -15,6 +15,7 @@ from detectors.configuration.loading import load
 from detectors.engine.engine import Engine
 from tests.support.vitals import (
     DAY,
+    announced,
     config,
     cuff,
     detect,
@@ -22,7 +23,6 @@ from tests.support.vitals import (
     heart,
     measured,
     seconds,
-    told,
     upload,
 )
 from vigil.domain.episode import Event
@@ -77,7 +77,10 @@ def test_a_stuck_sensor_is_a_technical_event_with_its_true_onset_and_no_alarm() 
     stuck = heart([130.0] * 90, start=30 * 60)
     after = heart([80 + i % 3 for i in range(20)], start=120 * 60)
     events = [e for e in detect([*before, *stuck, *after]) if e.category == "technical"]
-    assert told(events) == [("sensor_fault", "opened", "low"), ("sensor_fault", "closed", "low")]
+    assert announced(events) == [
+        ("sensor_fault", "opened", "low"),
+        ("sensor_fault", "closed", "low"),
+    ]
     opened, closed = events
     assert seconds(opened.onset) == 30 * 60
     assert seconds(opened.detected_at) == (30 + 10) * 60
@@ -106,13 +109,16 @@ def test_a_flat_line_never_opens_a_clinical_episode_once_known() -> None:
 def test_single_impossible_values_are_dropped_in_silence_and_many_are_a_fault() -> None:
     assert detect(heart([70, 400, 71, 400, 72])) == []
     events = detect(heart([70, 400, 401, 402, 71, 72, 73, 74, 75, 76, 77]))
-    assert told(events) == [("sensor_fault", "opened", "low"), ("sensor_fault", "closed", "low")]
+    assert announced(events) == [
+        ("sensor_fault", "opened", "low"),
+        ("sensor_fault", "closed", "low"),
+    ]
     assert events[0].evidence["reason"] == "out_of_range"
 
 
 def test_a_contradictory_pressure_is_a_fault_and_not_low_pressure() -> None:
     events = detect(cuff([(60, 80)] * 4, every=60))
-    assert told(events) == [("sensor_fault", "opened", "low")]
+    assert announced(events) == [("sensor_fault", "opened", "low")]
     assert events[0].evidence["reason"] == "systolic_not_above_diastolic"
 
 
@@ -126,14 +132,17 @@ def _contact(states: Sequence[bool | None], rate: float = 190.0) -> list[Event]:
 
 def test_poor_contact_for_long_is_told_and_what_came_with_it_is_not_judged() -> None:
     events = _contact([False] * 30)
-    assert told(events) == [("poor_contact", "opened", "low")]
+    assert announced(events) == [("poor_contact", "opened", "low")]
     assert seconds(events[0].detected_at) == 300
     assert _contact([False] * 3 + [True, True]) == []
 
 
 def test_poor_contact_ends_with_good_contact() -> None:
     events = _contact([False] * 10 + [True] * 10, rate=80)
-    assert told(events) == [("poor_contact", "opened", "low"), ("poor_contact", "closed", "low")]
+    assert announced(events) == [
+        ("poor_contact", "opened", "low"),
+        ("poor_contact", "closed", "low"),
+    ]
     assert seconds(events[1].ended_at) == 600
 
 
@@ -163,17 +172,17 @@ def test_a_reading_from_the_future_is_a_wrong_clock_and_does_not_deafen() -> Non
     runs = engine()
     ahead = upload(measured(DAY, {"heart_rate": 190.0}, "rest"), received=100.0)
     events = runs.process(ahead)
-    assert told(events) == [("device_clock", "opened", "low")]
+    assert announced(events) == [("device_clock", "opened", "low")]
     assert seconds(events[0].onset) == 100
     assert runs.process(ahead) == []
     events = [e for item in heart([72.0], start=160.0) for e in runs.process(item)]
-    assert told(events) == [("device_clock", "closed", "low")]
+    assert announced(events) == [("device_clock", "closed", "low")]
     assert events[0].evidence["duration_seconds"] == 61
 
 
 def test_the_tolerance_for_clocks_is_the_configured_one() -> None:
     ahead = upload(measured(400.0, {"heart_rate": 72.0}), received=0.0)
-    assert told(detect([ahead])) == [("device_clock", "opened", "low")]
+    assert announced(detect([ahead])) == [("device_clock", "opened", "low")]
     assert detect([ahead], admission={"clock_tolerance_seconds": 500}) == []
 
 
@@ -189,10 +198,10 @@ def test_a_reading_from_longer_ago_than_any_buffer_is_a_wrong_clock_and_is_not_j
         runs.process(item)
     reset = upload(measured(60.0, {"heart_rate": 190.0}, "rest"), received=40 * DAY + 400)
     events = runs.process(reset)
-    assert told(events) == [("device_clock", "opened", "low")]
+    assert announced(events) == [("device_clock", "opened", "low")]
     assert events[0].evidence["reason"] == "from_the_past"
     right = heart([71.0], start=40 * DAY + 460)[0]
-    assert told(runs.process(right)) == [("device_clock", "closed", "low")]
+    assert announced(runs.process(right)) == [("device_clock", "closed", "low")]
 
 
 def test_a_buffer_of_weeks_is_no_wrong_clock() -> None:
@@ -222,14 +231,17 @@ def test_a_fast_heart_that_repeats_for_some_minutes_is_told_when_it_moves() -> N
 
 def test_hourly_charts_repeat_by_chance() -> None:
     events = detect(heart([128.0] * 4, every=3600.0))
-    assert told(events) == [("heart_rate_high", "opened", "medium")]
+    assert announced(events) == [("heart_rate_high", "opened", "medium")]
 
 
 def test_step_upon_step_is_poor_contact_and_no_alarm() -> None:
     moving = [72.0 + (95.0 if i % 2 else 0.0) + i % 3 for i in range(60)]
     still = [72.0 + i % 3 for i in range(200)]
     events = detect(heart([*still[:20], *moving, *still], every=5.0))
-    assert told(events) == [("poor_contact", "opened", "low"), ("poor_contact", "closed", "low")]
+    assert announced(events) == [
+        ("poor_contact", "opened", "low"),
+        ("poor_contact", "closed", "low"),
+    ]
     assert events[0].evidence["reason"] == "motion"
     few = [72.0 + (95.0 if i in {9, 40, 71} else 0.0) + i % 3 for i in range(90)]
     assert detect(heart(few, every=5.0)) == []

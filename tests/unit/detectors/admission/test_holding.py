@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 from detectors.admission import held_readings
 from detectors.admission.held_readings import Held
 from detectors.engine.engine import Engine
-from tests.support.vitals import DAY, HOUR, at, cuff, detect, engine, heart, measured, seconds, told
+from tests.support.vitals import (
+    DAY,
+    HOUR,
+    announced,
+    at,
+    cuff,
+    detect,
+    engine,
+    heart,
+    measured,
+    seconds,
+)
 from tests.support.vitals import upload as sent
 from vigil.domain.episode import Event
 
@@ -33,7 +44,7 @@ def test_one_odd_pressure_between_normal_ones_is_no_alarm() -> None:
 
 def test_a_second_reading_makes_both_count_and_says_when_it_was_known() -> None:
     events = detect(cuff([*USUAL, CRISIS, (198.0, 118.0)]))
-    assert told(events) == [
+    assert announced(events) == [
         ("blood_pressure_high", "opened", "medium"),
         ("blood_pressure_high", "updated", "high"),
     ]
@@ -45,7 +56,7 @@ def test_a_second_reading_makes_both_count_and_says_when_it_was_known() -> None:
 
 def test_a_cuff_that_is_rarely_used_is_asked_to_measure_again_at_once() -> None:
     events = detect(cuff([*USUAL, CRISIS], every=DAY / 2))
-    assert told(events) == [("sensor_fault", "opened", "low")]
+    assert announced(events) == [("sensor_fault", "opened", "low")]
     assert events[0].evidence["reason"] == "far_from_recent"
     assert detect(cuff([*USUAL, CRISIS], every=HOUR)) == []  # the next one is on its way
 
@@ -57,12 +68,12 @@ def test_what_nobody_measures_again_is_judged_as_it_stands_after_ninety_minutes(
     measured_at = 3 * DAY / 2
     assert clinical(events + ticked(runs, measured_at + 60, measured_at + 5400)) == []
     opened = clinical(ticked(runs, measured_at + 5400, measured_at + 5520))
-    assert told(opened) == [("blood_pressure_high", "opened", "medium")]
+    assert announced(opened) == [("blood_pressure_high", "opened", "medium")]
     assert seconds(opened[0].onset) == measured_at
     assert seconds(opened[0].detected_at) == measured_at + 5460
     assert not opened[0].retrospective
     again = clinical(runs.process(cuff([CRISIS], start=measured_at + 6000)[0]))
-    assert told(again) == [("blood_pressure_high", "updated", "high")]
+    assert announced(again) == [("blood_pressure_high", "updated", "high")]
 
 
 def test_what_waits_is_saved_with_the_state() -> None:

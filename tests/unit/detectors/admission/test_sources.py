@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from detectors.admission.sources import Devices, Sources
 from detectors.admission.tracks import Track
 from detectors.configuration.loading import load
-from tests.support.vitals import config, detect, engine, heart, measured, seconds, told, upload
+from tests.support.vitals import announced, config, detect, engine, heart, measured, seconds, upload
 from vigil.domain.episode import Event
 from vigil.domain.reading import Upload
 
@@ -89,7 +89,10 @@ def test_devices_that_disagree_for_long_are_a_fault_until_they_agree() -> None:
     one = [70.0 + i % 3 for i in range(60)]
     two = [rate + (35.0 if i < 30 else 0.0) for i, rate in enumerate(one)]
     events = _both(one, two)
-    assert told(events) == [("sensor_fault", "opened", "low"), ("sensor_fault", "closed", "low")]
+    assert announced(events) == [
+        ("sensor_fault", "opened", "low"),
+        ("sensor_fault", "closed", "low"),
+    ]
     assert events[0].evidence["reason"] == "devices_disagree"
     assert (seconds(events[0].onset), seconds(events[0].detected_at)) == (20, 620)
     small = [rate + 12.0 for rate in one]

@@ -14,7 +14,7 @@ from detectors.baseline.usual import Known
 from detectors.configuration.loading import load
 from detectors.contract import BEYOND
 from detectors.registry import make_baseline
-from tests.support.vitals import DAY, HOUR, config, cuff, detect, heart, moment, seconds, told
+from tests.support.vitals import DAY, HOUR, announced, config, cuff, detect, heart, moment, seconds
 
 BASELINE = make_baseline(load().everyone)
 ALONE = {"irregularity": {"enabled": False}, "resting": {"enabled": False}}
@@ -82,9 +82,9 @@ def test_the_score_is_there_before_anything_is_known() -> None:
 def test_nothing_is_unusual_before_it_is_known() -> None:
     """Eight hours of a person's own, whatever they show."""
     early = detect(heart([*[60.0, 61.0] * 220, *[100.0, 101.0] * 20]))
-    assert told(early) == []
+    assert announced(early) == []
     later = detect(heart([*[60.0, 61.0] * 245, *[100.0, 101.0] * 20]))
-    assert told(later) == [("heart_rate_unusual", "opened", "low")]
+    assert announced(later) == [("heart_rate_unusual", "opened", "low")]
 
 
 @settings(max_examples=50, deadline=None)
@@ -209,18 +209,18 @@ def test_two_readings_of_a_cuff_are_told_and_one_is_not() -> None:
     calm = [(112 + source.gauss(0, 5), 70 + source.gauss(0, 3)) for _ in range(40)]
     once = detect(cuff([*calm, (155, 72), *calm[:3]]))
     twice = detect(cuff([*calm, (155, 72), (154, 73), *calm[:3]]))
-    assert told(once) == []
+    assert announced(once) == []
     assert next(event.kind for event in twice) == "blood_pressure_unusual"
 
 
 def test_evidence_says_what_it_rests_on() -> None:
     memory = learned(noisy(60, 5, 200))
-    told = BASELINE.evidence(moment(heart_rate=80), memory, "heart_rate")
-    basis = told["baseline"]
+    announced = BASELINE.evidence(moment(heart_rate=80), memory, "heart_rate")
+    basis = announced["baseline"]
     assert (basis["n"], basis["bin"]) == (200, "rest:day")
     assert basis["confidence"] == pytest.approx(200 / 480, abs=0.01)
     assert basis["low"] < basis["median"] < basis["high"]
-    assert told["scores"]["baseline"] > 2
+    assert announced["scores"]["baseline"] > 2
     assert BASELINE.evidence(moment(heart_rate=80), BASELINE.fresh(), "heart_rate") == {}
 
 
@@ -250,7 +250,7 @@ def test_through_the_engine_a_sustained_rise_is_unusual_and_teaches_nothing() ->
     raised = heart(noisy(100, 2, 120, seed=4), start=DAY)
     after = heart(noisy(60, 3, 120, seed=2), start=DAY + 120 * 60)
     events = detect([*calm, *raised, *after])
-    assert told(events) == [
+    assert announced(events) == [
         ("heart_rate_unusual", "opened", "low"),
         ("heart_rate_unusual", "closed", "low"),
     ]
@@ -265,7 +265,10 @@ def test_a_true_new_normal_is_told_once_and_adopted_after_the_stated_time(
     calm = heart(noisy(60, 4, 4 * 288), every=300.0)
     new = heart(noisy(60 + rise, 4, 10 * 288, seed=3), start=4 * DAY, every=300.0)
     events = detect([*calm, *new], **ALONE)
-    assert [phase for _, phase, _ in told(events) if phase != "updated"] == ["opened", "closed"]
+    assert [phase for _, phase, _ in announced(events) if phase != "updated"] == [
+        "opened",
+        "closed",
+    ]
     ended = seconds(events[-1].ended_at)
     assert ended is not None
     assert 5 * DAY < ended < (4 + days) * DAY

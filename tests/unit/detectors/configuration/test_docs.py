@@ -26,7 +26,7 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
-def _said(limit: Limit) -> list[str]:
+def _describe(limit: Limit) -> list[str]:
     above = limit.above is not None
     bound = limit.above if limit.above is not None else limit.below
     delay = f"{limit.seconds:g} s"
@@ -41,7 +41,7 @@ def _said(limit: Limit) -> list[str]:
 @pytest.mark.parametrize("name", sorted(LIMITS))
 def test_each_limit_stands_there_as_it_is(name: str) -> None:
     stated = {row[0].strip("`"): row[1:7] for row in rows("Limits")}
-    assert stated[name] == _said(LIMITS[name])
+    assert stated[name] == _describe(LIMITS[name])
 
 
 def test_no_limit_stands_there_that_is_not() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from detectors.configuration.loading import from_tables, load, profiles
-from tests.support.vitals import detect, heart, seconds, told
+from tests.support.vitals import announced, detect, heart, seconds
 
 DOCS = Path(__file__).parents[4] / "docs" / "detection.md"
 
@@ -53,5 +53,7 @@ def test_a_monitored_bed_is_told_within_a_minute(
 
 def test_a_home_cuff_confirms_a_fast_heart_by_the_second_reading() -> None:
     twice = heart([128.0, 127.0], every=60.0, activity="unknown")
-    assert told(detect(twice, profile="home_cuff")) == [("heart_rate_high", "opened", "medium")]
-    assert told(detect(twice)) == []
+    assert announced(detect(twice, profile="home_cuff")) == [
+        ("heart_rate_high", "opened", "medium")
+    ]
+    assert announced(detect(twice)) == []

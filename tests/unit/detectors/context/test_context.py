@@ -13,12 +13,12 @@ from tests.support.vitals import (
     HOUR,
     MIDNIGHT,
     RESTING,
+    announced,
     config,
     detect,
     heart,
     measured,
     seconds,
-    told,
     upload,
 )
 from vigil.domain.reading import Activity, Context
@@ -28,7 +28,7 @@ ZERO = MIDNIGHT.timestamp()
 
 
 @pytest.mark.parametrize(
-    ("told", "activity"),
+    ("announced", "activity"),
     [
         (Context("asleep"), "asleep"),
         (Context("rest", steps_per_min=90), "rest"),
@@ -39,9 +39,9 @@ ZERO = MIDNIGHT.timestamp()
         (Context(contact=True), "unknown"),
     ],
 )
-def test_the_devices_word_comes_first_then_steps(told: Context, activity: str) -> None:
+def test_the_devices_word_comes_first_then_steps(announced: Context, activity: str) -> None:
     memory = ContextMemory()
-    context.take_context(SETTINGS, memory, ZERO, told)
+    context.take_context(SETTINGS, memory, ZERO, announced)
     assert context.activity_at(SETTINGS, memory, ZERO) == activity
 
 
@@ -211,7 +211,7 @@ def test_exercise_by_steps_is_not_tachycardia() -> None:
         upload(measured(12 * HOUR + i * 60.0, {"heart_rate": walk(i)[0]}, steps=walk(i)[1]))
         for i in range(150)
     ]
-    assert told(detect(log)) == []
+    assert announced(detect(log)) == []
 
 
 def _minutes(

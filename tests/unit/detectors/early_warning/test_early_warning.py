@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from detectors.configuration.loading import from_tables, load
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding
 from detectors.early_warning.news2 import KIND, NEWS2, EarlyWarningScore, Memory, points
-from tests.support.vitals import HOUR, config, detect, measured, moment, told, upload
+from tests.support.vitals import HOUR, announced, config, detect, measured, moment, upload
 from vigil.domain.reading import Upload
 from vigil.service.errors import SettingsError
 
@@ -129,7 +129,7 @@ def test_a_score_dancing_on_its_limit_is_one_episode() -> None:
     log = rows(WELL, ILL, four, ILL, four, ILL, WELL, WELL)
     events = detect(log, profile="icu_charting", early_warning={"urgent": 5})
     mine = [event for event in events if event.kind == KIND]
-    assert told(mine) == [(KIND, "opened", "medium"), (KIND, "closed", "medium")]
+    assert announced(mine) == [(KIND, "opened", "medium"), (KIND, "closed", "medium")]
     assert mine[0].evidence["scores"]["early_warning"] == mine[0].evidence["value"] == 5
     assert mine[0].evidence["contributions"]["respiratory_rate"] == 2
 
@@ -138,7 +138,7 @@ def test_it_rises_to_high_within_the_episode() -> None:
     events = detect(
         rows(WELL, ILL, {**ILL, "spo2": 92.0}), profile="icu_charting", early_warning={"urgent": 5}
     )
-    assert [e[1:] for e in told(events) if e[0] == KIND] == [
+    assert [e[1:] for e in announced(events) if e[0] == KIND] == [
         ("opened", "medium"), ("updated", "high"),
     ]  # fmt: skip
 

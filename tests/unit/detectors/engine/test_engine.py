@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tests.support.vitals import (
     DAY,
     RESTING,
+    announced,
     config,
     cuff,
     detect,
@@ -17,7 +18,6 @@ from tests.support.vitals import (
     heart,
     measured,
     seconds,
-    told,
     upload,
 )
 from vigil.domain import ids
@@ -32,7 +32,7 @@ FAST = [131 + SOURCE.randint(-3, 3) for _ in range(40)]
 
 def test_a_resting_tachycardia_opens_after_ten_minutes_and_closes_when_it_is_over() -> None:
     events = detect(heart([*CALM, *FAST, *CALM]))
-    assert told(events) == [
+    assert announced(events) == [
         ("heart_rate_high", "opened", "medium"),
         ("heart_rate_high", "closed", "medium"),
     ]
@@ -78,7 +78,7 @@ def test_exercise_is_not_tachycardia_but_what_stays_after_it_is() -> None:
     run = heart(FAST, activity="active")
     assert detect([*run, *heart(CALM, start=2400)]) == []
     events = detect([*run, *heart(FAST, start=2400)])
-    assert told(events) == [("heart_rate_high", "opened", "medium")]
+    assert announced(events) == [("heart_rate_high", "opened", "medium")]
     assert seconds(events[0].onset) == 2400
 
 
@@ -88,7 +88,7 @@ def test_steps_tell_rest_from_activity() -> None:
     still = [upload(measured(i * 60.0, {"heart_rate": float(v)}, steps=0))
              for i, v in enumerate(FAST)]  # fmt: skip
     assert detect(walking) == []
-    assert told(detect(still)) == [("heart_rate_high", "opened", "medium")]
+    assert announced(detect(still)) == [("heart_rate_high", "opened", "medium")]
 
 
 def test_unknown_activity_waits_an_hour_unless_the_ward_is_in_bed() -> None:
@@ -109,13 +109,13 @@ def test_steps_from_another_device_count() -> None:
 
 def test_severe_tachycardia_is_high_priority_sooner() -> None:
     events = detect(heart([*CALM, *[158 + i % 3 for i in range(10)]]))
-    assert told(events)[0] == ("heart_rate_high", "opened", "high")
+    assert announced(events)[0] == ("heart_rate_high", "opened", "high")
     assert seconds(events[0].detected_at) == 63 * 60
 
 
 def test_bradycardia() -> None:
     events = detect(heart([*CALM, *[38 + i % 2 for i in range(20)]], activity="asleep"))
-    assert told(events) == [("heart_rate_low", "opened", "medium")]
+    assert announced(events) == [("heart_rate_low", "opened", "medium")]
     assert events[0].evidence["direction"] == "below"
 
 
@@ -127,9 +127,9 @@ def test_a_value_that_dances_on_its_limit_is_one_episode() -> None:
 
 def test_a_single_severe_pressure_asks_for_another_which_confirms_it() -> None:
     first = detect(cuff([(150, 80), (186, 95)]))
-    assert told(first) == [("blood_pressure_high", "opened", "medium")]
+    assert announced(first) == [("blood_pressure_high", "opened", "medium")]
     again = detect(cuff([(150, 80), (186, 95), (190, 96)]))
-    assert told(again) == [
+    assert announced(again) == [
         ("blood_pressure_high", "opened", "medium"),
         ("blood_pressure_high", "updated", "high"),
     ]
@@ -139,14 +139,14 @@ def test_a_single_severe_pressure_asks_for_another_which_confirms_it() -> None:
 def test_grade_two_pressure_needs_two_readings_also_a_day_apart() -> None:
     assert detect(cuff([(165, 90), (130, 80), (165, 90)])) == []
     events = detect(cuff([(165, 90), (166, 91)], every=DAY))
-    assert told(events) == [("blood_pressure_high", "opened", "medium")]
+    assert announced(events) == [("blood_pressure_high", "opened", "medium")]
     assert detect(cuff([(165, 90), (166, 91)], every=3 * DAY)) == []
 
 
 def test_a_pressure_that_is_low_in_every_way_is_one_alarm() -> None:
     low = cuff([(84, 50), (82, 48), (81, 47)], heart_rate=118.0)
     events = detect([*cuff([(110, 70)]), *[_later(item, DAY) for item in low]])
-    assert told(events) == [("blood_pressure_low", "opened", "high")]
+    assert announced(events) == [("blood_pressure_low", "opened", "high")]
 
 
 def _later(item: Upload, by: float) -> Upload:
@@ -156,7 +156,7 @@ def _later(item: Upload, by: float) -> Upload:
 
 def test_shock_index_from_one_reading_of_both() -> None:
     events = detect(cuff([(102, 70), (101, 70)], every=300, heart_rate=112.0))
-    assert told(events) == [("shock_index_high", "opened", "high")]
+    assert announced(events) == [("shock_index_high", "opened", "high")]
     assert events[0].signals == ("heart_rate", "systolic")
     assert events[0].evidence["value"] == 1.11
     apart = [*heart([112.0] * 2, every=300), *cuff([(102, 70), (101, 70)], start=10, every=300)]
@@ -190,7 +190,7 @@ def test_newer_is_judged_signal_by_signal() -> None:
     runs = engine()
     runs.process(upload(measured(600.0, {"heart_rate": 70.0})))
     both = upload(measured(300.0, {"heart_rate": 250.0, "systolic": 190.0, "diastolic": 99.0}))
-    assert told(runs.process(both)) == [("blood_pressure_high", "opened", "medium")]
+    assert announced(runs.process(both)) == [("blood_pressure_high", "opened", "medium")]
 
 
 def test_a_clock_that_goes_back_a_year_is_not_judged_and_is_missed() -> None:

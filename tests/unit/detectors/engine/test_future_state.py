@@ -62,8 +62,8 @@ def test_an_episode_that_was_open_goes_on_and_closes() -> None:
     (opened,) = all_of(runs, heart(FAST))
     runs.process(upload(measured(YEARS, {"heart_rate": 130.0}), received=YEARS + 1))
     heir, _ = loaded(runs)
-    told = all_of(heir, heart(CALM, start=2 * HOUR))
-    closed = [event for event in told if event.phase == "closed"]
+    announced = all_of(heir, heart(CALM, start=2 * HOUR))
+    closed = [event for event in announced if event.phase == "closed"]
     assert [event.episode_id for event in closed] == [opened.episode_id]
     assert closed[0].sequence > opened.sequence
 
@@ -80,8 +80,8 @@ def test_after_a_tick_of_the_future_silence_is_told_again(first: float) -> None:
     heir.watermark = _without_future(runs.watermark, NOW)
     assert heir.watermark == NOW
     minutes = [at(2 * HOUR + 60.0 * n + first) for n in range(24 * 60)]
-    told = [event for minute in minutes for event in heir.tick(minute)]
-    assert ("no_data", "opened") in kinds(told)
+    announced = [event for minute in minutes for event in heir.tick(minute)]
+    assert ("no_data", "opened") in kinds(announced)
     back = all_of(heir, heart(CALM[:3], start=27 * HOUR))
     assert ("no_data", "closed") in kinds(back)
 

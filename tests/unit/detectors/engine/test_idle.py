@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from detectors.engine.engine import Engine
 from tests.support.patient_logs import Log, logs, run, written
-from tests.support.vitals import DAY, HOUR, at, config, engine, heart, measured, told, upload
+from tests.support.vitals import DAY, HOUR, announced, at, config, engine, heart, measured, upload
 from vigil.domain.episode import Event
 
 PLUGIN = {
@@ -35,14 +35,14 @@ class Ward:
 
     def __init__(self) -> None:
         self.engine = Engine(CONFIG)
-        self.away: dict[str, bytes] = {}
+        self.stored: dict[str, bytes] = {}
         self.now = 0.0
 
     def take(self, item: object) -> list[Event]:
         if isinstance(item, datetime):
             self.now = max(self.now, item.timestamp())
             return self.engine.tick(item)
-        saved = self.away.pop(item.patient_id, None)  # type: ignore[attr-defined]
+        saved = self.stored.pop(item.patient_id, None)  # type: ignore[attr-defined]
         if saved is not None:
             assert self.engine.load_state(item.patient_id, saved) == ()  # type: ignore[attr-defined]
         return run([item], self.engine)  # type: ignore[list-item]
@@ -50,12 +50,12 @@ class Ward:
     def evict(self) -> None:
         idle = self.engine.idle(self.now)
         assert idle == sorted(idle)
-        self.away.update({patient: self.engine.state_of(patient) for patient in idle})
+        self.stored.update({patient: self.engine.state_of(patient) for patient in idle})
         self.engine.forget(idle)
 
     def states(self) -> dict[str, bytes]:
         here = {patient: self.engine.state_of(patient) for patient in self.engine.patients()}
-        return {**self.away, **here}
+        return {**self.stored, **here}
 
 
 def ticked(log: Log, evictions: set[int]) -> Log:
@@ -118,7 +118,7 @@ def test_one_who_leaves_in_an_open_episode_comes_back_to_it() -> None:
     assert runs.load_state("p1", saved) == ()
     back = heart([70.0 + i % 3 for i in range(15)], start=9 * DAY)
     events = [event for item in back for event in runs.process(item)]
-    assert ("heart_rate_high", "closed", "medium") in told(events)
+    assert ("heart_rate_high", "closed", "medium") in announced(events)
 
 
 @pytest.mark.parametrize("wait", [0.0, 600.0])
@@ -126,9 +126,9 @@ def test_whose_silence_is_not_judged_leaves_when_nothing_came_for_so_long(wait: 
     runs = engine(silence={"enabled": False, "idle_after_seconds": wait})
     runs.process(heart([70.0])[0])
     runs.process(heart([70.0], start=60.0)[0])
-    heard = at(61.0).timestamp()
-    assert runs.idle(heard + wait - 1) == []
-    assert runs.idle(heard + wait) == ["p1"]
+    last_seen = at(61.0).timestamp()
+    assert runs.idle(last_seen + wait - 1) == []
+    assert runs.idle(last_seen + wait) == ["p1"]
 
 
 def test_one_whose_reading_is_held_back_stays() -> None:

@@ -16,6 +16,7 @@ from tests.support.patient_logs import Log, logs, pressures, rates, run, written
 from tests.support.vitals import (
     DAY,
     HOUR,
+    announced,
     at,
     config,
     cuff,
@@ -23,7 +24,6 @@ from tests.support.vitals import (
     heart,
     measured,
     seconds,
-    told,
     upload,
 )  # fmt: skip
 from vigil.domain.episode import Event
@@ -59,7 +59,7 @@ def test_a_buffer_that_comes_after_live_readings_is_judged_in_the_past() -> None
     assert worn(runs) == []
     buffer = received([*fast(HOUR + 600, 20), *calm(HOUR + 1800, 20)], 3 * HOUR + 600)
     events = run([*buffer], runs)
-    assert told(events) == [
+    assert announced(events) == [
         ("heart_rate_high", "opened", "medium"), ("heart_rate_high", "closed", "medium"),
     ]  # fmt: skip
     opened, closed = events
@@ -95,12 +95,12 @@ def test_it_ends_when_no_more_came_for_the_stated_time() -> None:
     runs = engine()
     worn(runs)
     now = 3 * HOUR + 600
-    assert told(run(received(fast(HOUR + 600, 20), now), runs)) == [
+    assert announced(run(received(fast(HOUR + 600, 20), now), runs)) == [
         ("heart_rate_high", "opened", "medium")
     ]
     assert run([at(now + 60 * i) for i in range(15)], runs) == []
     ended = run([at(now + 900)], runs)
-    assert told(ended) == [("heart_rate_high", "closed", "medium")]
+    assert announced(ended) == [("heart_rate_high", "closed", "medium")]
     assert ended[0].evidence["reason"] == ENDED
     assert seconds(ended[0].ended_at) == HOUR + 600 + 19 * 60
     assert ended[0].retrospective
@@ -131,7 +131,7 @@ def test_between_readings_as_near_as_usual_nothing_is_judged_again() -> None:
 def test_what_an_episode_of_its_time_told_is_not_told_again() -> None:
     runs = engine()
     events = run([*fast(0.0, 20), *fast(2400.0, 10), *calm(3000.0, 20)], runs)
-    assert told(events)[-1] == ("heart_rate_high", "closed", "medium")
+    assert announced(events)[-1] == ("heart_rate_high", "closed", "medium")
     assert run(received(fast(1260.0, 18), 4200.0), runs) == []
     still = engine()
     run([*fast(0.0, 20), *fast(2400.0, 10)], still)
@@ -142,7 +142,7 @@ def test_a_first_upload_does_not_hide_the_buffer_of_the_hours_before() -> None:
     runs = engine()
     run(calm(5 * HOUR, 3), runs)
     events = run(received([*fast(4 * HOUR, 20), *calm(4 * HOUR + 1200, 15)], 5 * HOUR + 200), runs)
-    assert told(events) == [
+    assert announced(events) == [
         ("heart_rate_high", "opened", "medium"), ("heart_rate_high", "closed", "medium"),
     ]  # fmt: skip
 
@@ -188,7 +188,7 @@ def test_a_late_pressure_among_live_heart_rates_is_judged_by_every_limit() -> No
     run([*cuff([(120, 80)]), *calm(60.0, 300), *cuff([(121, 80)], start=301 * 60.0)], runs)
     buffer = received(cuff([(84, 52), (83, 50)], start=2 * HOUR, every=120.0), 302 * 60.0)
     events = run(buffer, runs)
-    assert told(events) == [
+    assert announced(events) == [
         ("blood_pressure_low", "opened", "high"), ("mean_arterial_pressure_low", "opened", "high"),
     ]  # fmt: skip
     assert all(event.retrospective for event in events)
@@ -214,7 +214,7 @@ def test_another_devices_buffer_prefers_nobody() -> None:
     runs = engine(**ranked)
     worn(runs)
     buffer = [replace(item, device_id="chest") for item in fast(HOUR + 600, 20)]
-    assert told(run(received(buffer, 3 * HOUR + 600), runs)) == [
+    assert announced(run(received(buffer, 3 * HOUR + 600), runs)) == [
         ("heart_rate_high", "opened", "medium")
     ]
     assert runs._monitors["p1"].state.devices.only == "d1"
@@ -342,7 +342,7 @@ def test_no_late_reading_hears_a_silent_patient(when: float) -> None:
     runs = engine()
     worn(runs)
     silent = run([at(3 * HOUR + 600 + i * 60) for i in range(60)], runs)
-    assert told(silent) == [("no_data", "opened", "low")]
+    assert announced(silent) == [("no_data", "opened", "low")]
     events = run(received(fast(HOUR + 600, 5), max(when, 3 * HOUR + 4200)), runs)
-    assert told(events) == []
+    assert announced(events) == []
     assert runs._monitors["p1"].state.episodes.by_kind.keys() >= {"no_data"}

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from detectors.engine.engine import Engine
-from tests.support.vitals import DAY, HOUR, at, cuff, engine, heart, measured, seconds, told, upload
+from tests.support.vitals import (
+    DAY,
+    HOUR,
+    announced,
+    at,
+    cuff,
+    engine,
+    heart,
+    measured,
+    seconds,
+    upload,
+)
 from vigil.domain.episode import Event
 
 
@@ -25,7 +36,7 @@ def test_a_band_that_reports_each_minute_is_missed_after_half_an_hour() -> None:
     runs = engine()
     worn(runs)
     events = ticked(runs, HOUR, 3 * HOUR)
-    assert told(events) == [("no_data", "opened", "low")]
+    assert announced(events) == [("no_data", "opened", "low")]
     silent = events[0]
     assert seconds(silent.onset) == 59 * 60 + 1
     assert seconds(silent.detected_at) == HOUR + 30 * 60
@@ -38,10 +49,10 @@ def test_it_ends_with_the_next_reading_and_can_come_again_under_another_id() -> 
     first = ticked(runs, HOUR, 3 * HOUR)
     again = heart([70.0], start=3 * HOUR)
     ended = runs.process(again[0])
-    assert told(ended) == [("no_data", "closed", "low")]
+    assert announced(ended) == [("no_data", "closed", "low")]
     assert ended[0].episode_id == first[0].episode_id
     second = ticked(runs, 3 * HOUR + 60, 9 * HOUR)
-    assert told(second) == [("no_data", "opened", "low")]
+    assert announced(second) == [("no_data", "opened", "low")]
     assert second[0].episode_id != first[0].episode_id
 
 
@@ -53,7 +64,7 @@ def test_a_cuff_used_twice_a_day_is_not_missed_at_lunch() -> None:
         assert ticked(runs, now + 60, now + DAY / 2 - 60) == []
         now += DAY / 2
     events = ticked(runs, now, now + 4 * DAY)
-    assert told(events) == [("no_data", "opened", "low")]
+    assert announced(events) == [("no_data", "opened", "low")]
     assert seconds(events[0].detected_at) == 4.5 * DAY + 4 * DAY / 2 + 60
 
 
@@ -115,7 +126,7 @@ def test_one_who_is_silent_for_a_week_is_gone_and_comes_back_as_new() -> None:
     worn(runs)
     last = 59 * 60 + 1
     events = ticked(runs, HOUR, last + 7 * DAY + 120)
-    assert told(events) == [("no_data", "opened", "low"), ("no_data", "closed", "low")]
+    assert announced(events) == [("no_data", "opened", "low"), ("no_data", "closed", "low")]
     gone = events[1]
     assert gone.evidence["reason"] == "gone"
     assert 0 <= (seconds(gone.ended_at) or 0) - last - 7 * DAY < 60
@@ -123,7 +134,7 @@ def test_one_who_is_silent_for_a_week_is_gone_and_comes_back_as_new() -> None:
     back = last + 10 * DAY
     assert runs.process(heart([70.0], start=back)[0]) == []
     missed = ticked(runs, back + 60, back + 2 * DAY)
-    assert told(missed) == [("no_data", "opened", "low")]
+    assert announced(missed) == [("no_data", "opened", "low")]
     assert (seconds(missed[0].detected_at) or 0) - back > DAY - 120  # as for a new patient
 
 

@@ -14,7 +14,7 @@ from detectors.engine.state import VERSION
 from detectors.engine.state_versions import STEPS, upgraded
 from tests.support.patient_logs import run
 from tests.support.state_stories import STORIES, resumed, story
-from tests.support.vitals import cuff, engine, heart, measured, told, upload
+from tests.support.vitals import announced, cuff, engine, heart, measured, upload
 from vigil.service.errors import WireError
 
 VERSION_1 = b64decode(
@@ -48,17 +48,17 @@ def test_a_state_of_the_first_version_goes_on() -> None:
     assert runs.load_state("p1", VERSION_1) == ()
     calm = heart([70.0 + i % 3 for i in range(20)], start=111 * 60)
     events = [event for item in calm for event in runs.process(item)]
-    assert told(events) == [("heart_rate_high", "closed", "medium")]
+    assert announced(events) == [("heart_rate_high", "closed", "medium")]
     assert events[0].evidence["baseline"]["n"] >= 70
     again = upload(measured(140 * 60.0, {"systolic": 171.0, "diastolic": 91.0}, "rest"))
-    assert told(runs.process(again)) == [("blood_pressure_high", "opened", "medium")]
+    assert announced(runs.process(again)) == [("blood_pressure_high", "opened", "medium")]
 
 
 def test_one_detector_that_cannot_read_its_memory_begins_afresh_alone() -> None:
     runs = engine()
     assert runs.load_state("p1", broken(at8={"baseline": "?", "limits": None})) == ("baseline",)
     events = [e for item in heart([70.0, 71.0] * 8, start=111 * 60) for e in runs.process(item)]
-    assert told(events) == [("heart_rate_high", "closed", "medium")]
+    assert announced(events) == [("heart_rate_high", "closed", "medium")]
 
 
 def test_what_is_open_is_kept_where_the_rest_cannot_be_read() -> None:
@@ -67,7 +67,7 @@ def test_what_is_open_is_kept_where_the_rest_cannot_be_read() -> None:
     assert {"context", "tracks", "baseline"} <= set(lost)
     assert runs.process(heart([131.0], start=60)[0]) == []  # taken before: not judged again
     events = [e for item in heart([70.0, 71.0] * 8, start=111 * 60) for e in runs.process(item)]
-    assert told(events) == [("heart_rate_high", "closed", "medium")]
+    assert announced(events) == [("heart_rate_high", "closed", "medium")]
 
 
 @pytest.mark.parametrize("state", [broken(at0=0), broken(at7="?"), b"", b"{}", VERSION_1[:-3]])

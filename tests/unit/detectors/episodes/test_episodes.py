@@ -37,9 +37,9 @@ MILD = rule()
 SEVERE = rule("severe", priority="high", seconds=60)
 
 
-Said = tuple[Rule, Stance, float]
-Told = list[tuple[float, list[Said]]]
-Script = Iterable[tuple[float, Sequence[Said]]]
+Found = tuple[Rule, Stance, float]
+Findings = list[tuple[float, list[Found]]]
+Script = Iterable[tuple[float, Sequence[Found]]]
 
 
 def play(
@@ -56,17 +56,15 @@ def play(
     return steps, episodes.by_kind
 
 
-def said(script: Script, activity: Activity = "rest") -> list[tuple[float, str]]:
+def phases(script: Script, activity: Activity = "rest") -> list[tuple[float, str]]:
     return [(time, step.phase) for time, step in play(script, activity)[0]]
 
 
-def run(stances: str, every: float = 60.0, of: Rule = MILD) -> list[tuple[float, list[Said]]]:
+def run(stances: str, every: float = 60.0, of: Rule = MILD) -> list[tuple[float, list[Found]]]:
     """``B`` beyond, ``-`` between, ``.`` clear, ``m`` muted, space: no reading."""
     meaning: dict[str, Stance] = {"B": BEYOND, "-": BETWEEN, ".": CLEAR, "m": MUTED}
     return [
-        (i * every, [(of, meaning[letter], 125.0)])
-        for i, letter in enumerate(stances)
-        if letter != " "
+        (i * every, [(of, meaning[char], 125.0)]) for i, char in enumerate(stances) if char != " "
     ]
 
 
@@ -92,11 +90,11 @@ def run(stances: str, every: float = 60.0, of: Rule = MILD) -> list[tuple[float,
     ],
 )
 def test_when_it_opens_and_closes(stances: str, steps: list[tuple[float, str]]) -> None:
-    assert said(run(stances)) == [(float(time), phase) for time, phase in steps]
+    assert phases(run(stances)) == [(float(time), phase) for time, phase in steps]
 
 
 def test_unknown_activity_waits_longer() -> None:
-    assert said(run("B" * 11), "unknown") == [(600, "opened")]
+    assert phases(run("B" * 11), "unknown") == [(600, "opened")]
 
 
 def test_it_ends_when_it_first_was_clear() -> None:
@@ -150,11 +148,11 @@ PRESSURE = rule("p", "blood_pressure_high", "medium", seconds=0, readings=1, sig
 
 
 def test_a_higher_priority_of_the_same_signal_hides_the_lower() -> None:
-    first: Told = [(0.0, [(SHOCK, BEYOND, 1.1)]), (60.0, [(SHOCK, BEYOND, 1.1)])]
-    then: Told = [
+    first: Findings = [(0.0, [(SHOCK, BEYOND, 1.1)]), (60.0, [(SHOCK, BEYOND, 1.1)])]
+    then: Findings = [
         (60.0 + i * 60, [(SHOCK, BEYOND, 1.1), (UNUSUAL, BEYOND, 130.0)]) for i in range(1, 5)
     ]
-    gone: Told = [
+    gone: Findings = [
         (300.0 + i * 60, [(SHOCK, CLEAR, 0.7), (UNUSUAL, BEYOND, 130.0)]) for i in range(1, 5)
     ]
     steps, _ = play([*first, *then, *gone])
@@ -179,7 +177,7 @@ def test_other_signals_are_not_hidden() -> None:
 
 def test_what_is_open_already_is_closed_by_its_own_values_alone() -> None:
     now = rule(seconds=0, readings=1)
-    script: Told = [
+    script: Findings = [
         (0.0, [(UNUSUAL, BEYOND, 115.0)]),
         (60.0, [(UNUSUAL, BEYOND, 130.0), (now, BEYOND, 130.0)]),
     ]

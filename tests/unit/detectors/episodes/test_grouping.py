@@ -32,8 +32,8 @@ class Story:
     def __init__(self) -> None:
         self.episodes = PatientEpisodes({}, {})
 
-    def now(self, time: float, *said: Rule | tuple[Rule, Stance]) -> list[Step]:
-        pairs = [(one, BEYOND) if isinstance(one, Rule) else one for one in said]
+    def now(self, time: float, *reported: Rule | tuple[Rule, Stance]) -> list[Step]:
+        pairs = [(one, BEYOND) if isinstance(one, Rule) else one for one in reported]
         found = [Finding(of, stance, 130.0, 120.0, 110.0) for of, stance in pairs]
         return EPISODES.take_findings(self.episodes, found, moment(time))
 
@@ -66,13 +66,13 @@ def test_a_part_that_joins_is_told_by_an_update_when_one_is_due() -> None:
     story.now(0, LOW)
     assert story.now(60, LOW, FAST) == []
     assert story.now(240, LOW, FAST) == []
-    (told,) = story.now(300, LOW, FAST)
-    assert (told.kind, told.phase, told.episode.priority) == (
+    (announced,) = story.now(300, LOW, FAST)
+    assert (announced.kind, announced.phase, announced.episode.priority) == (
         "blood_pressure_low",
         "updated",
         "high",
     )
-    (part,) = told.parts
+    (part,) = announced.parts
     assert (part.kind, part.rule, part.signal) == ("heart_rate_high", "fast", "heart_rate")
     assert (part.value, part.limit, part.since) == (130, 120, 60)
     assert story.now(900, LOW, FAST) == []  # once
@@ -160,10 +160,10 @@ moments = st.lists(
 @given(moments)
 def test_the_laws_of_parts(script: list[tuple[float, dict[Rule, Stance]]]) -> None:
     story, time = Story(), 0.0
-    for gap, said in script:
+    for gap, reported in script:
         time += gap
         before = {k: w.priority for k, w in story.episodes.by_kind.items() if w.open}
-        steps = story.now(time, *said.items())
+        steps = story.now(time, *reported.items())
         by_kind = story.episodes.by_kind
         for step in steps:
             if step.phase == "updated":
@@ -175,7 +175,7 @@ def test_the_laws_of_parts(script: list[tuple[float, dict[Rule, Stance]]]) -> No
             assert not (episode.open and episode.part_of), "a part of something, and told itself"
             assert not episode.part_of or by_kind[episode.part_of].open, "a part of nothing"
         opened = {step.kind for step in steps if step.phase == "opened"}
-        beyond = {one.kind for one in said if said[one] == BEYOND}
+        beyond = {one.kind for one in reported if reported[one] == BEYOND}
         assert opened <= beyond
         for kind in beyond:
             own = by_kind.get(kind)

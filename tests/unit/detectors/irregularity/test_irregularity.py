@@ -9,7 +9,7 @@ import pytest
 
 from detectors.irregularity.configuration import IrregularityConfig
 from detectors.irregularity.detector import IrregularRate
-from tests.support.vitals import config, detect, heart, moment, told
+from tests.support.vitals import announced, config, detect, heart, moment
 from vigil.service.errors import SettingsError
 
 HOUR = 3600
@@ -23,7 +23,7 @@ def rates(spread: float, every: float, count: int, seed: int = 1) -> list[float]
 
 
 def kinds(spread: float, every: float, **more: str) -> list[tuple[str, str, str]]:
-    return told(detect(heart(rates(spread, every, int(HOUR / every)), every=every, **more)))  # type: ignore[arg-type]
+    return announced(detect(heart(rates(spread, every, int(HOUR / every)), every=every, **more)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("every", [5.0, 10.0, 15.0])
@@ -54,14 +54,17 @@ def test_the_irregularity_is_the_variation_of_the_beats() -> None:
 def test_a_few_large_steps_are_not_irregular() -> None:
     values = [160.0 if i % 20 == 0 else 75.0 for i in range(360)]
     events = detect(heart(values, every=10.0))
-    assert OPENED not in told(events)
+    assert OPENED not in announced(events)
 
 
 def test_twenty_minutes_of_it_are_needed_and_it_ends() -> None:
     short = rates(0.2, 10.0, 110) + rates(0.03, 10.0, 300)
     long = rates(0.2, 10.0, 300) + rates(0.03, 10.0, 300)
-    assert told(detect(heart(short, every=10.0))) == []
-    assert [phase for _, phase, _ in told(detect(heart(long, every=10.0)))] == ["opened", "closed"]
+    assert announced(detect(heart(short, every=10.0))) == []
+    assert [phase for _, phase, _ in announced(detect(heart(long, every=10.0)))] == [
+        "opened",
+        "closed",
+    ]
 
 
 def test_the_evidence_holds_what_it_rests_on() -> None:

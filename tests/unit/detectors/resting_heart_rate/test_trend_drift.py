@@ -16,7 +16,7 @@ from detectors.resting_heart_rate.reference import DAY, History, Known, spread_o
 SETTINGS = load().everyone.resting
 
 
-def drift_told(values: Iterable[float]) -> int | None:
+def drift_announced(values: Iterable[float]) -> int | None:
     """The night on which the level was first found to have crept up."""
     history = History()
     for day, value in enumerate(values):
@@ -34,9 +34,9 @@ def person(seed: int, days: int, spread: float = 2.5) -> list[float]:
 @pytest.mark.parametrize("seed", range(8))
 def test_three_tenths_of_a_beat_a_night_for_six_weeks(seed: int) -> None:
     values = [v + 0.3 * max(0, day - 42) for day, v in enumerate(person(seed, 84))]
-    told = drift_told(values)
-    assert told is not None
-    assert 42 < told <= 42 + 35
+    announced = drift_announced(values)
+    assert announced is not None
+    assert 42 < announced <= 42 + 35
 
 
 def test_so_slow_that_no_two_nights_stand_out() -> None:
@@ -56,12 +56,12 @@ def test_so_slow_that_no_two_nights_stand_out() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_a_mild_season_is_no_drift(seed: int) -> None:
     wave = [v + 2 * math.sin(2 * math.pi * day / 365) for day, v in enumerate(person(seed, 730))]
-    assert drift_told(wave) is None
+    assert drift_announced(wave) is None
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_steady_person_has_no_drift(seed: int) -> None:
-    assert drift_told(person(seed, 730)) is None
+    assert drift_announced(person(seed, 730)) is None
 
 
 def test_a_drift_that_has_lasted_four_weeks_is_the_new_normal() -> None:

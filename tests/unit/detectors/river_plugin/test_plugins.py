@@ -20,7 +20,7 @@ from detectors.configuration.loading import DetectionConfig, from_tables
 from detectors.contract import BEYOND, CLEAR, Moment
 from detectors.river_plugin import pickles, river_models
 from detectors.river_plugin.detector import Plugins
-from tests.support.vitals import engine, heart, told
+from tests.support.vitals import announced, engine, heart
 from vigil.service.errors import SettingsError
 
 ROOM = {"largest_bytes": 100_000}
@@ -107,13 +107,15 @@ def moments(seed: int = 1, count: int = 300) -> list[Moment]:
     return found
 
 
-def live(detector: Plugins, memory: Any, lives: list[Moment]) -> list[Any]:
-    said = []
-    for here in lives:
+def live(detector: Plugins, memory: Any, history: list[Moment]) -> list[Any]:
+    reported = []
+    for here in history:
         here.scores.clear()
-        said.append([(f.stance, f.value, f.since, f.facts) for f in detector.examine(here, memory)])
+        reported.append(
+            [(f.stance, f.value, f.since, f.facts) for f in detector.examine(here, memory)]
+        )
         detector.learn(here, memory, ())
-    return said
+    return reported
 
 
 @pytest.fixture(scope="module", params=sorted(TABLES))
@@ -138,12 +140,12 @@ def test_the_same_life_gives_the_same_findings(detector: Plugins) -> None:
 
 
 def test_what_it_is_given_is_not_changed(detector: Plugins) -> None:
-    lives = moments(count=100)
-    before = copy.deepcopy(lives)
-    live(detector, detector.fresh(), lives)
-    for here in lives:
+    history = moments(count=100)
+    before = copy.deepcopy(history)
+    live(detector, detector.fresh(), history)
+    for here in history:
         here.scores.clear()
-    assert lives == before
+    assert history == before
 
 
 def test_examining_teaches_nothing(detector: Plugins) -> None:
@@ -188,7 +190,7 @@ SAD = {**TABLES["StandardAbsoluteDeviation"], "signals": ["heart_rate"]}
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "reported"),
     [
         ({"detector": "river.anomaly.Unheard"}, "not known. Known: .*HalfSpaceTrees"),
         ({"detector": "os.system"}, "not a class of river.anomaly"),
@@ -215,9 +217,9 @@ SAD = {**TABLES["StandardAbsoluteDeviation"], "signals": ["heart_rate"]}
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_used_is_refused_in_words(
-    changed: dict[str, Any], said: str
+    changed: dict[str, Any], reported: str
 ) -> None:
-    with pytest.raises(SettingsError, match=said) as caught:
+    with pytest.raises(SettingsError, match=reported) as caught:
         configured({**SAD, **changed})
     assert "[plugins.tried]" in str(caught.value)
 
@@ -231,7 +233,7 @@ def test_a_plug_in_opens_and_closes_an_episode_with_its_score_in_the_evidence() 
     runs = engine(plugins={"far": {**UNUSUAL, "threshold": 5.0}}, **own)
     story = heart([*CALM, *[100.0, 101.0] * 10, *CALM])
     events = [event for item in story for event in runs.process(item)]
-    assert told(events) == [
+    assert announced(events) == [
         ("heart_rate_unusual", "opened", "low"), ("heart_rate_unusual", "closed", "low"),
     ]  # fmt: skip
     evidence = events[0].evidence
@@ -253,16 +255,16 @@ def test_residuals_are_distances_from_the_personal_baseline() -> None:
 def test_a_drift_is_told_with_the_next_reading_and_holds_for_a_while() -> None:
     one = plugins({**TABLES["PageHinkley"], "hold_seconds": 600.0})
     memory = one.fresh()
-    said = {}
+    reported = {}
     for i in range(200):
         here = Moment(i * 60.0, 0.0, {"heart_rate": 70.0 if i < 100 else 90.0}, "rest", "")
         for finding in one.examine(here, memory):
-            said[i] = (finding.stance, finding.since)
+            reported[i] = (finding.stance, finding.since)
         one.learn(here, memory, ())
-    first = min(said)
-    assert said[first] == (BEYOND, (first - 1) * 60.0)
+    first = min(reported)
+    assert reported[first] == (BEYOND, (first - 1) * 60.0)
     assert 100 < first < 110
-    assert list(said) == list(range(first, first + 9))
+    assert list(reported) == list(range(first, first + 9))
 
 
 class FaultError(Exception):
@@ -280,7 +282,7 @@ def test_one_that_raises_is_muted_and_said_once_and_the_rest_goes_on(
     with capture_logs() as lines:
         story = [*heart([*CALM, *[131.0, 132.0] * 10]), *heart([*CALM], patient="p2")]
         events = [event for item in story for event in runs.process(item)]
-    assert told(events)[0] == ("heart_rate_high", "opened", "medium")
+    assert announced(events)[0] == ("heart_rate_high", "opened", "medium")
     muted = [line for line in lines if line["event"] == "plug-in muted"]
     assert [(m["code"], m["why"]) for m in muted] == [("detection.plugin_muted", "FaultError")]
     heir = engine(plugins={"far": UNUSUAL})

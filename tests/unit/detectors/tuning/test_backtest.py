@@ -33,12 +33,12 @@ END = {"p1": at(10 * DAY), "p2": at(10 * DAY)}
 
 def alarm(
     start: float, end: float | None, kind: str = "heart_rate_high", patient: str = "p1",
-    told: float | None = None, priority: Any = "medium",
+    announced: float | None = None, priority: Any = "medium",
 ) -> Alarm:  # fmt: skip
     row = KINDS[kind]
     return Alarm(
-        f"{patient}-{kind}-{start}-{told}", patient, kind, row.category, priority, kind, at(start),
-        at(start if told is None else told), None if end is None else at(end),
+        f"{patient}-{kind}-{start}-{announced}", patient, kind, row.category, priority, kind,
+        at(start), at(start if announced is None else announced), None if end is None else at(end),
     )  # fmt: skip
 
 
@@ -84,8 +84,8 @@ def test_both_runs_are_what_each_is_alone() -> None:
     for item in ward():
         run.take(item)
     for ledger, own in ((run.outcome.before, ALONE), (run.outcome.after, LOOSE)):
-        told = {event.episode_id for event in detect(ward(), **own)}
-        assert {a.episode_id for a in ledger.all()} == told
+        announced = {event.episode_id for event in detect(ward(), **own)}
+        assert {a.episode_id for a in ledger.all()} == announced
 
 
 def test_patient_by_patient_gives_the_same_report_as_all_together() -> None:
@@ -103,7 +103,7 @@ def test_a_patient_for_whom_nothing_differs_is_played_once() -> None:
     run = Backtest(config(**ALONE), config(**ALONE, patients={"p1": LOOSE}))
     for item in ward(2):
         run.take(item)
-    assert run._two._player.engine.patients() == ["p1"]
+    assert run._two._replayer.engine.patients() == ["p1"]
     assert {a.patient_id for a in run.outcome.after.alarms()} == {"p0", "p1"}
 
 
@@ -173,7 +173,7 @@ spans = st.lists(
 )  # fmt: skip
 
 
-def made(rows: list[Any]) -> list[Alarm]:
+def alarms_of(rows: list[Any]) -> list[Alarm]:
     return [
         alarm(start, None if length is None else start + length, kind, patient, start + delay)
         for patient, kind, start, length, delay in rows
@@ -182,7 +182,7 @@ def made(rows: list[Any]) -> list[Alarm]:
 
 @given(spans, spans)
 def test_every_alarm_is_in_one_place_and_the_sums_agree(one: list[Any], two: list[Any]) -> None:
-    before, after = made(one), made(two)
+    before, after = alarms_of(one), alarms_of(two)
     found = match(before, after, END)
     left = Counter(
         a.episode_id for a in (*(p.before for p in found.pairs), *found.lost, *found.joined)
@@ -201,13 +201,13 @@ def test_every_alarm_is_in_one_place_and_the_sums_agree(one: list[Any], two: lis
 
 @given(spans)
 def test_a_run_beside_itself_has_no_difference(rows: list[Any]) -> None:
-    found = match(made(rows), made(rows), END)
+    found = match(alarms_of(rows), alarms_of(rows), END)
     assert (found.lost, found.gained, found.split, found.joined) == ([], [], [], [])
     assert not any(pair.changed for pair in found.pairs)
 
 
 def test_told_otherwise_is_neither_lost_nor_gained() -> None:
-    high, unusual = alarm(0, 100), alarm(50, 90, "heart_rate_unusual", told=80, priority="low")
+    high, unusual = alarm(0, 100), alarm(50, 90, "heart_rate_unusual", announced=80, priority="low")
     found = match([high], [unusual], END)
     assert [(p.before, p.after) for p in found.pairs] == [(high, unusual)]
     assert found.pairs[0].later_seconds == 80
@@ -242,8 +242,8 @@ def test_intervals_are_seeded_hold_the_value_and_need_five_people() -> None:
 
 def test_labels_are_found_from_the_telling_not_from_the_onset() -> None:
     labels = {"p1": [Label(at(100), at(200))], "p2": [Label(at(0), at(10))]}
-    alarms = [alarm(0, 50, told=40), alarm(90, 300, told=160), alarm(400, 500)]
-    early = alarm(150, 260, told=250)
+    alarms = [alarm(0, 50, announced=40), alarm(90, 300, announced=160), alarm(400, 500)]
+    early = alarm(150, 260, announced=250)
     rows = {row.priority: row for row in score([*alarms, early], labels, {"p1": 2, "p2": 2}, END)}
     medium = rows["medium"]
     assert (medium.labels, medium.found, medium.sensitivity) == (2, 1, 0.5)

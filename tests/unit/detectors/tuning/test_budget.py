@@ -137,13 +137,13 @@ def test_wards_and_patients_are_held_to_their_own_budgets() -> None:
     for patient in ("p1", "p2", "p3"):
         for item in days([125.0] * 4, patient):
             run.take(item)
-    told, watched = run.outcome.before.alarms(), run.outcome.days.watched()
+    announced, watched = run.outcome.before.alarms(), run.outcome.days.watched()
     found = {
-        row.scope: (row.per_patient_day, row.over) for row in by_ward(detection, told, watched)
+        row.scope: (row.per_patient_day, row.over) for row in by_ward(detection, announced, watched)
     }
     assert found == {"a": (1, False), "b": (1, True), NO_WARD: (1, True)}
-    assert [row.over for row in by_patient(detection, told, watched)] == [False] * 3
-    assert [row.scope for row in by_ward(from_tables(TIGHT), told, watched)] == [EVERYONE]
+    assert [row.over for row in by_patient(detection, announced, watched)] == [False] * 3
+    assert [row.scope for row in by_ward(from_tables(TIGHT), announced, watched)] == [EVERYONE]
 
 
 def test_too_few_days_say_nothing() -> None:
@@ -242,7 +242,7 @@ def test_no_loosening_within_the_bounds_takes_a_high_priority_alarm_away(
               if knob.path[0] == "limits" and picks.draw(st.booleans())}  # fmt: skip
     loosened = from_tables(with_values(ALONE, (), values))
     uploads = stretches(runs)
-    before, after = told(high(uploads, from_tables(ALONE))), told(high(uploads, loosened))
+    before, after = announced(high(uploads, from_tables(ALONE))), announced(high(uploads, loosened))
     for patient, kind, at, retrospective, rule, *_ in before - after:
         assert any(
             other[:2] == (patient, kind) and other[3:5] == (retrospective, rule) and other[2] < at
@@ -250,7 +250,7 @@ def test_no_loosening_within_the_bounds_takes_a_high_priority_alarm_away(
         ), f"{rule} of {at} is gone"
 
 
-def told(lines: bytes) -> set[tuple[Any, ...]]:
+def announced(lines: bytes) -> set[tuple[Any, ...]]:
     """What was told at high priority, without when it ended."""
     return {tuple(msgspec.json.decode(line.rsplit(b" ", 1)[0])) for line in lines.splitlines()}
 

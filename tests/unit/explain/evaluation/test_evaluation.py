@@ -46,10 +46,10 @@ def test_a_set_is_as_large_as_it_says_and_always_the_same(name: str) -> None:
 
 
 def test_the_core_grid_has_every_kind_direction_and_telling() -> None:
-    told = {(made.kind, made.phase, made.retrospective) for made in sets.core_events()}
-    assert {kind for kind, *_ in told} == set(tables.kinds())
+    wanted = {(made.kind, made.phase, made.retrospective) for made in sets.core_events()}
+    assert {kind for kind, *_ in wanted} == set(tables.kinds())
     for phase, late in (("opened", False), ("updated", False), ("opened", True), ("closed", False)):
-        assert {kind for kind, *rest in told if rest == [phase, late]} == set(tables.kinds())
+        assert {kind for kind, *rest in wanted if rest == [phase, late]} == set(tables.kinds())
 
 
 def test_every_event_of_two_findings_tells_both() -> None:
@@ -70,9 +70,9 @@ def test_a_text_that_depends_on_who_reads_it_would_be_seen() -> None:
     assert same_for_all([[variants[0], slower]]) == (1, 1)
 
 
-def fails(alert: Alert, said: Event | None = None) -> set[str]:
-    told = said or event()
-    return set(failures(told, alert, {who: facts_of(told, who) for who in AUDIENCES}))
+def fails(alert: Alert, sentence: Event | None = None) -> set[str]:
+    wanted = sentence or event()
+    return set(failures(wanted, alert, {who: facts_of(wanted, who) for who in AUDIENCES}))
 
 
 def altered(**changes: str) -> Alert:
@@ -128,16 +128,16 @@ def test_fallback_is_counted_where_the_phrasebook_has_nothing() -> None:
 def test_what_a_model_writes_is_judged_once_a_signature_and_counted_as_often_as_it_is_wanted() -> (
     None
 ):
-    told = parse_signature("en/patient/heart_rate_high.above/opened/-/-/heart_rate")
+    wanted = parse_signature("en/patient/heart_rate_high.above/opened/-/-/heart_rate")
     other = parse_signature("en/patient/heart_rate_low.below/opened/-/-/heart_rate")
-    answers = {told: "Your heart rate is low, at {heart_rate}.", other: "It is {heart_rate} 5."}
+    answers = {wanted: "Your heart rate is low, at {heart_rate}.", other: "It is {heart_rate} 5."}
     asked: list[Signature] = []
 
     def ask(signatures: Any) -> list[str]:
         asked.extend(signatures)
         return [answers[each] for each in signatures]
 
-    found = measure_raw("trial", ask, {told: 3, other: 2}, {answers[other]})
+    found = measure_raw("trial", ask, {wanted: 3, other: 2}, {answers[other]})
     assert sorted(asked) == sorted(answers)
     assert (found.sentences, found.signatures, found.copied) == (5, 2, 2)
     assert found.errors["contradiction"] == 5
@@ -159,10 +159,10 @@ def test_the_blind_sheet_hides_which_is_which(tmp_path: Any) -> None:
 def _one_each(events: Any) -> list[Phrase]:
     """A phrase of other words for each signature that events ask for."""
     made = []
-    for told in wanted_signatures(events):
-        slots = " ".join(f"{{{slot}}}" for slot in told.slots)
+    for wanted in wanted_signatures(events):
+        slots = " ".join(f"{{{slot}}}" for slot in wanted.slots)
         made.append(
-            replace(phrase("x"), phrase_id=told.key, signature=told.key, text=f"Ours {slots}.")
+            replace(phrase("x"), phrase_id=wanted.key, signature=wanted.key, text=f"Ours {slots}.")
         )
     return made
 

@@ -28,7 +28,7 @@ KINDS = frozenset(
 )
 SLOT_KINDS = frozenset({"slot_dropped", "slot_doubled", "slot_renamed", "slot_swapped"})
 LONGEST_WORDS = {"patient": 18, "care_team": 30}
-SAID = {"duration": 3, "heart_rate": 4, "value": 4, "blood_pressure": 3, "since": 5}
+SLOT_WORDS = {"duration": 3, "heart_rate": 4, "value": 4, "blood_pressure": 3, "since": 5}
 """How many words a slot becomes, at most: ``about 40 minutes``; any other, two or three."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b\u2028\u202e\u2066\ufeff]")
 
@@ -48,7 +48,7 @@ def slots_in(text: str) -> list[str]:
 
 def words_of(text: str) -> int:
     """Words as they are read, with every slot at its longest."""
-    return sum(SAID.get(name, 3) for name in slots_in(text)) + len(
+    return sum(SLOT_WORDS.get(name, 3) for name in slots_in(text)) + len(
         re.findall(r"[\w'-]+", tables.SLOT.sub(" ", text))
     )
 
@@ -68,10 +68,10 @@ def test_every_signature_is_one_that_can_be_asked_for() -> None:
     """As the references': a set of slots that the block has, in a circumstance that is told."""
     circumstances = {replace(x, slots=()) for x in ALLOWED}
     for x in every():
-        said = x.signature
-        assert parse_signature(said.key) == said
-        assert replace(said, activity="", also="") in ALLOWED, (said.key, x.text)
-        assert replace(said, slots=()) in circumstances, (said.key, x.text)
+        rendered = x.signature
+        assert parse_signature(rendered.key) == rendered
+        assert replace(rendered, activity="", also="") in ALLOWED, (rendered.key, x.text)
+        assert replace(rendered, slots=()) in circumstances, (rendered.key, x.text)
 
 
 @pytest.mark.parametrize("read", [good, fresh_good])
@@ -79,9 +79,9 @@ def test_every_block_and_every_telling_has_a_good_sentence(
     read: Callable[[], tuple[Good, ...]],
 ) -> None:
     for who in AUDIENCES:
-        told = {x.signature for x in read() if x.signature.audience == who}
-        assert {x.kind for x in told} == {kind for kind, _ in tables.audience("en", who).blocks}
-        assert {"opened", "updated", "late", "closed"} <= {x.announcement for x in told}
+        wanted = {x.signature for x in read() if x.signature.audience == who}
+        assert {x.kind for x in wanted} == {kind for kind, _ in tables.audience("en", who).blocks}
+        assert {"opened", "updated", "late", "closed"} <= {x.announcement for x in wanted}
     patients = {x.signature for x in read() if x.signature.audience == "patient"}
     assert {x.activity for x in patients} == {"", "rest", "asleep", "active"}
     assert len({x.also for x in patients}) > 5
@@ -97,7 +97,7 @@ def test_no_sentence_is_a_reference_or_one_of_the_tables() -> None:
     known = {x.text for x in load_references()}
     for who in AUDIENCES:
         for block in tables.audience("en", who).blocks.values():
-            known |= {sentence.text for told in block.seen.values() for sentence in told}
+            known |= {sentence.text for wanted in block.seen.values() for sentence in wanted}
     assert [x.text for x in every() if x.text in known] == []
 
 

@@ -30,7 +30,7 @@ def codes(locale: str, about: Facts, **changes: str) -> tuple[str, ...]:
     return verify_local(changed, about, plain.seen.slots)
 
 
-def told(locale: str, about: Facts) -> str:
+def compose_text(locale: str, about: Facts) -> str:
     """The table's own sentence."""
     return draft_text(replace(about, locale=locale, slots=("heart_rate",)), 0).seen.text
 
@@ -51,7 +51,7 @@ def test_its_codes_are_those_of_the_english_verifier() -> None:
 
 @pytest.mark.parametrize("locale", TRANSLATED)
 def test_form(locale: str) -> None:
-    own = told(locale, facts())
+    own = compose_text(locale, facts())
     wrong = {
         "slot_missing": own.replace("{heart_rate}", ""),
         "slot_repeated": own + "{heart_rate}",
@@ -71,18 +71,18 @@ def test_form(locale: str) -> None:
 @pytest.mark.parametrize("locale", TRANSLATED)
 def test_the_other_direction_is_refused(locale: str) -> None:
     low = facts(kind="heart_rate_low", direction="below")
-    assert "direction" in codes(locale, facts(), seen=told(locale, low))
-    assert "direction" in codes(locale, low, seen=told(locale, facts()))
+    assert "direction" in codes(locale, facts(), seen=compose_text(locale, low))
+    assert "direction" in codes(locale, low, seen=compose_text(locale, facts()))
     uneven = facts(kind="heart_rate_irregular", direction="none")
-    assert "direction" in codes(locale, uneven, seen=told(locale, low))
+    assert "direction" in codes(locale, uneven, seen=compose_text(locale, low))
     title = draft_text(replace(low, locale=locale), 0).title
     assert "direction" in codes(locale, facts(), title=title)
 
 
 @pytest.mark.parametrize("locale", TRANSLATED)
 def test_an_end_is_told_of_what_is_over_and_of_nothing_else(locale: str) -> None:
-    assert "phase" in codes(locale, facts(), seen=told(locale, closed()))
-    assert "phase" in codes(locale, closed(), seen=told(locale, facts()))
+    assert "phase" in codes(locale, facts(), seen=compose_text(locale, closed()))
+    assert "phase" in codes(locale, closed(), seen=compose_text(locale, facts()))
 
 
 @pytest.mark.parametrize(

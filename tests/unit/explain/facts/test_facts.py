@@ -75,6 +75,6 @@ def test_an_unknown_kind_is_told_by_its_category() -> None:
 def test_facts_are_delexicalised(any_event: Event) -> None:
     """No digit in them, and no text that the event brought."""
     plain = json.loads(msgspec.json.encode(facts_of(any_event, "care_team")))
-    said = json.dumps(plain)
-    assert not re.search(r"\d", said.replace("spo2", ""))
+    sentence = json.dumps(plain)
+    assert not re.search(r"\d", sentence.replace("spo2", ""))
     assert not any(hostile in json.dumps(plain, ensure_ascii=False) for hostile in HOSTILE)

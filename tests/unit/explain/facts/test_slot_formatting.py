@@ -33,24 +33,24 @@ def figures(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("locale", languages.LOCALES)
-@pytest.mark.parametrize("said", FORMS)
-def test_every_locale_says_the_same_figures(locale: str, said: SlotValue) -> None:
-    wanted = [part for figure in said[1:] if figure[0].isdigit() for part in figure.split(".")]
-    if said[0] == "time_and_day" and locale != "zh":
+@pytest.mark.parametrize("wording", FORMS)
+def test_every_locale_says_the_same_figures(locale: str, wording: SlotValue) -> None:
+    wanted = [part for figure in wording[1:] if figure[0].isdigit() for part in figure.split(".")]
+    if wording[0] == "time_and_day" and locale != "zh":
         wanted.pop()  # the month has a name; in Chinese its name is its number
-    text = slot_formatter(locale).format(said)
+    text = slot_formatter(locale).format(wording)
     assert sorted(figures(text)) == sorted(wanted), text
     assert "{" not in text
 
 
 def test_digits_and_marks_are_the_locale_s_own() -> None:
-    said = {
+    wording = {
         locale: slot_formatter(locale).format(("temperature", "38.4"))
         for locale in languages.LOCALES
     }
-    assert "38.4" in said["en"]
-    assert "38,4" in said["es"]
-    assert "٣٨٫٤" in said["ar"]
+    assert "38.4" in wording["en"]
+    assert "38,4" in wording["es"]
+    assert "٣٨٫٤" in wording["ar"]
 
 
 def test_months_have_names() -> None:
@@ -71,7 +71,7 @@ def test_plurals_follow_the_count_in_every_locale() -> None:
 
 
 @pytest.mark.parametrize(
-    ("locale", "said", "words"),
+    ("locale", "wording", "words"),
     [
         ("hi", ("nights", "0"), "0 पिछली रात"),
         ("hi", ("nights", "1"), "1 पिछली रात"),
@@ -87,9 +87,9 @@ def test_plurals_follow_the_count_in_every_locale() -> None:
     ],
 )
 def test_a_noun_stands_in_the_number_that_its_count_asks_for(
-    locale: str, said: SlotValue, words: str
+    locale: str, wording: SlotValue, words: str
 ) -> None:
-    assert slot_formatter(locale).format(said) == words
+    assert slot_formatter(locale).format(wording) == words
 
 
 def _digits(locale: str, count: int) -> str:

@@ -11,7 +11,7 @@ from explain.facts.slots import fill_slots, render_slots
 from tests.support.wording import ONSET, event
 
 
-def told(**evidence: Any) -> dict[str, str]:
+def rendered(**evidence: Any) -> dict[str, str]:
     return render_slots(event(evidence=evidence), "en")
 
 
@@ -27,7 +27,7 @@ def told(**evidence: Any) -> dict[str, str]:
     ],
 )
 def test_values_carry_their_unit(name: str, values: dict[str, float], words: str) -> None:
-    assert told(values=values)[name] == words
+    assert rendered(values=values)[name] == words
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def test_values_carry_their_unit(name: str, values: dict[str, float], words: str
     ],
 )  # fmt: skip
 def test_what_is_no_possible_number_is_no_slot(values: Any) -> None:
-    assert "heart_rate" not in told(values=values)
+    assert "heart_rate" not in rendered(values=values)
 
 
 @pytest.mark.parametrize("values", [{"systolic": 120}, {"systolic": 90, "diastolic": 90}, {}])
 def test_half_a_blood_pressure_is_none(values: dict[str, float]) -> None:
-    assert "blood_pressure" not in told(values=values)
+    assert "blood_pressure" not in rendered(values=values)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_half_a_blood_pressure_is_none(values: dict[str, float]) -> None:
 def test_a_limit_is_told_in_the_unit_of_what_is_judged(
     signal: str, limit: float, words: str
 ) -> None:
-    assert told(signal=signal, limit=limit)["limit"] == words
+    assert rendered(signal=signal, limit=limit)["limit"] == words
 
 
 def test_without_a_signal_the_kind_says_what_is_judged() -> None:
-    assert told(limit=110)["limit"] == "110 beats a minute"
-    assert told(signal=["heart_rate"], limit=110)["limit"] == "110 beats a minute"
+    assert rendered(limit=110)["limit"] == "110 beats a minute"
+    assert rendered(signal=["heart_rate"], limit=110)["limit"] == "110 beats a minute"
 
 
 def test_a_derived_value_is_told_by_name() -> None:
@@ -83,20 +83,20 @@ def test_a_derived_value_is_told_by_name() -> None:
     ],
 )  # fmt: skip
 def test_durations_are_rounded_as_people_say_them(seconds: float, words: str) -> None:
-    assert told(duration_seconds=seconds)["duration"] == words
+    assert rendered(duration_seconds=seconds)["duration"] == words
 
 
 @pytest.mark.parametrize("seconds", [59, 0, -5, 1e12])
 def test_a_duration_that_says_nothing_is_no_slot(seconds: float) -> None:
-    assert "duration" not in told(duration_seconds=seconds)
+    assert "duration" not in rendered(duration_seconds=seconds)
 
 
 def test_without_a_duration_the_event_s_own_times_give_it() -> None:
-    assert told()["duration"] == "about 40 minutes"
+    assert rendered()["duration"] == "about 40 minutes"
 
 
 def test_times_are_utc_and_name_the_day_where_it_is_another() -> None:
-    assert told()["since"] == "06:02 UTC"
+    assert rendered()["since"] == "06:02 UTC"
     days = event(onset=ONSET - timedelta(days=2))
     assert render_slots(days, "en")["since"] == "06:02 UTC on 19 November"
     elsewhere = datetime.fromisoformat("2026-11-21T08:02:00+02:00")
@@ -108,23 +108,23 @@ def test_times_are_utc_and_name_the_day_where_it_is_another() -> None:
 
 def test_a_usual_range_is_told_once_it_is_the_person_s_own() -> None:
     band = {"low": 58.2, "high": 75.4}
-    assert told(baseline=band)["usual_range"] == "58 to 75 beats a minute"
-    assert "usual_range" not in told(baseline={**band, "confidence": 0.99})
-    assert "usual_range" not in told(baseline={"low": 80, "high": 75})
-    assert "usual_range" not in told(baseline={"low": 80})
-    assert told(baseline={"low": 60.1, "high": 60.2})["usual_range"] == "60 beats a minute"
+    assert rendered(baseline=band)["usual_range"] == "58 to 75 beats a minute"
+    assert "usual_range" not in rendered(baseline={**band, "confidence": 0.99})
+    assert "usual_range" not in rendered(baseline={"low": 80, "high": 75})
+    assert "usual_range" not in rendered(baseline={"low": 80})
+    assert rendered(baseline={"low": 60.1, "high": 60.2})["usual_range"] == "60 beats a minute"
 
 
 def test_counts_have_a_singular() -> None:
-    assert told(samples=1)["samples"] == "1 reading"
-    assert told(samples=41)["samples"] == "41 readings"
+    assert rendered(samples=1)["samples"] == "1 reading"
+    assert rendered(samples=41)["samples"] == "41 readings"
 
 
 def test_a_trend_rests_on_its_nights_or_days_not_on_the_reading_that_made_it_known() -> None:
-    assert told(samples=1, nights_used=1)["samples"] == "1 earlier night"
-    assert told(samples=1, nights_used=56)["samples"] == "56 earlier nights"
-    assert told(samples=1, days=[{"readings": 4}, {"readings": 3}])["samples"] == "7 readings"
-    assert "samples" not in told(samples=1, days=[{"readings": None}, "4"])
+    assert rendered(samples=1, nights_used=1)["samples"] == "1 earlier night"
+    assert rendered(samples=1, nights_used=56)["samples"] == "56 earlier nights"
+    assert rendered(samples=1, days=[{"readings": 4}, {"readings": 3}])["samples"] == "7 readings"
+    assert "samples" not in rendered(samples=1, days=[{"readings": None}, "4"])
 
 
 @pytest.mark.parametrize("value", ["{x.__class__}", "{limit}", "<b>", "\u202e", r"\1 \g<0>"])
@@ -142,15 +142,15 @@ def test_what_else_holds_is_listed_with_its_values() -> None:
     bare = {"kind": "pattern_unusual", "signal": None}
     hostile = [{"kind": "<b>"}, "shock", {"kind": ["x"]}, {"kind": "heart_rate_high",
                 "signal": "heart_rate", "value": 9000}]  # fmt: skip
-    told = render_slots(event(evidence={"parts": [known, bare, *hostile]}), "en")["parts"]
-    assert told == "shock index high, 1.20; pattern unusual; heart rate high"
+    rendered = render_slots(event(evidence={"parts": [known, bare, *hostile]}), "en")["parts"]
+    assert rendered == "shock index high, 1.20; pattern unusual; heart rate high"
     assert "parts" not in render_slots(event(evidence={"parts": hostile[:3]}), "en")
     assert "parts" not in render_slots(event(evidence={"parts": {"heart_rate": 3}}), "en")
 
 
 def test_a_scores_signals_are_named_by_their_share() -> None:
     shares = {"heart_rate": 1, "respiratory_rate": 3, "spo2": 0, "temperature": -1, "<b>": 9}
-    told = render_slots(event(evidence={"contributions": shares}), "en")
-    assert told["contributors"] == "breathing, heart rate"
+    rendered = render_slots(event(evidence={"contributions": shares}), "en")
+    assert rendered["contributors"] == "breathing, heart rate"
     assert "contributors" not in render_slots(event(evidence={"contributions": {"spo2": 0}}), "en")
     assert "contributors" not in render_slots(event(evidence={"contributions": [1]}), "en")

@@ -46,7 +46,10 @@ def test_every_list_ends_with_a_sentence_that_needs_no_slot(audience: Audience) 
 def test_every_slot_in_the_tables_is_known() -> None:
     for audience in AUDIENCES:
         table = tables.audience("en", audience)
-        sentences = [*table.frame.details, *(s for told in table.frame.ends.values() for s in told)]
+        sentences = [
+            *table.frame.details,
+            *(s for ending in table.frame.ends.values() for s in ending),
+        ]
         for block in table.blocks.values():
             sentences += [*block.details, *(s for many in block.seen.values() for s in many)]
         for sentence in sentences:

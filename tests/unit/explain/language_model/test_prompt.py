@@ -21,11 +21,11 @@ def asked(of: Event, audience: str = "patient") -> list[Message]:
 
 
 def test_it_asks_for_the_draft_s_slots() -> None:
-    said = asked(event())
-    assert [message["role"] for message in said] == [
+    sentence = asked(event())
+    assert [message["role"] for message in sentence] == [
         "system", "user", "assistant", "user", "assistant", "user",
     ]  # fmt: skip
-    assert said[-1]["content"] == (
+    assert sentence[-1]["content"] == (
         "Seen: Your heart rate is high. It has begun and goes on."
         " Slots: {duration} and {heart_rate}. Write the sentence."
     )
@@ -49,7 +49,7 @@ def test_only_facts_change_it() -> None:
 @given(events())
 def test_it_holds_no_number_and_nobody_s_text(any_event: Event) -> None:
     for audience in AUDIENCES:
-        said = json.dumps(asked(any_event, audience), ensure_ascii=False).replace("{spo2}", "")
-        assert not re.search(r"\d", said)
+        sentence = json.dumps(asked(any_event, audience), ensure_ascii=False).replace("{spo2}", "")
+        assert not re.search(r"\d", sentence)
         own = [hostile for hostile in HOSTILE if hostile != "{heart_rate}"]
-        assert not any(hostile in said for hostile in own)
+        assert not any(hostile in sentence for hostile in own)

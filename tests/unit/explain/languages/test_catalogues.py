@@ -67,7 +67,7 @@ TYPICAL: dict[str, SlotValue] = {
 }
 
 
-class Said(NamedTuple):
+class Translated(NamedTuple):
     """One message and what a locale makes of it, in one form or several."""
 
     context: str
@@ -75,7 +75,7 @@ class Said(NamedTuple):
     forms: tuple[str, ...]
 
 
-def both(locale: str) -> Iterator[Said]:
+def both(locale: str) -> Iterator[Translated]:
     """Every message that a patient reads in a locale: alerts', questions', the page's."""
     for catalogue_for, made in (
         (languages.catalogue_for, extract.messages()),
@@ -86,7 +86,7 @@ def both(locale: str) -> Iterator[Said]:
             one = english if isinstance(english, str) else english[0]
             plain = (english,) if isinstance(english, str) else english
             forms = plain if locale == SOURCE else catalogue.messages.get((context, one), ())
-            yield Said(context, one, forms)
+            yield Translated(context, one, forms)
 
 
 def catalogue_of(module: Any, locale: str) -> Any:
@@ -94,8 +94,8 @@ def catalogue_of(module: Any, locale: str) -> Any:
     return find(locale)
 
 
-def forms_of(locale: str) -> Iterator[tuple[Said, str]]:
-    return chain.from_iterable(((said, form) for form in said.forms) for said in both(locale))
+def forms_of(locale: str) -> Iterator[tuple[Translated, str]]:
+    return chain.from_iterable(((entry, form) for form in entry.forms) for entry in both(locale))
 
 
 def bare(text: str) -> str:
@@ -128,7 +128,7 @@ def blocks(locale: str) -> Iterator[tuple[str, str, tables.Block]]:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_message_is_translated(locale: str) -> None:
-    assert [said for said in both(locale) if not said.forms or not all(said.forms)] == []
+    assert [entry for entry in both(locale) if not entry.forms or not all(entry.forms)] == []
 
 
 @pytest.mark.parametrize("locale", TRANSLATED)
@@ -151,8 +151,8 @@ def test_a_catalogue_has_the_messages_of_now_and_no_others(
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_no_slot_is_dropped_added_or_renamed(locale: str) -> None:
-    for said, form in forms_of(locale):
-        assert Counter(tables.SLOT.findall(form)) == Counter(tables.SLOT.findall(said.english))
+    for entry, form in forms_of(locale):
+        assert Counter(tables.SLOT.findall(form)) == Counter(tables.SLOT.findall(entry.english))
         assert not set(bare(form)) & set("{}"), form
 
 
@@ -173,11 +173,11 @@ def test_a_count_has_the_form_that_the_cldr_gives_it(module: Any, locale: str) -
 @pytest.mark.parametrize("locale", LOCALES)
 def test_plurals_are_complete_and_each_has_its_figure(locale: str) -> None:
     units = tables.words(SOURCE)["plurals"]
-    counted = [said for said in both(locale) if said.context.startswith("words.plurals.")]
+    counted = [entry for entry in both(locale) if entry.context.startswith("words.plurals.")]
     assert len(counted) == len(units)
-    for said in counted:
-        assert len(said.forms) == len(plural_counts(locale)), said
-        assert all(form.count("{value}") == 1 for form in said.forms), said
+    for entry in counted:
+        assert len(entry.forms) == len(plural_counts(locale)), entry
+        assert all(form.count("{value}") == 1 for form in entry.forms), entry
 
 
 # ---- characters
@@ -185,38 +185,38 @@ def test_plurals_are_complete_and_each_has_its_figure(locale: str) -> None:
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_no_message_has_a_number_of_its_own(locale: str) -> None:
-    for said, form in forms_of(locale):
+    for entry, form in forms_of(locale):
         numbers = [c for c in bare(form) if unicodedata.category(c)[0] == "N"]
-        assert numbers == [], said
+        assert numbers == [], entry
 
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_letters_are_of_the_locales_own_script(locale: str) -> None:
-    for said, form in forms_of(locale):
+    for entry, form in forms_of(locale):
         for word in re.findall(r"[A-Za-z]+", bare(form)):
-            assert SCRIPT[locale] == "LATIN" or word in LATIN_ANYWHERE, said
+            assert SCRIPT[locale] == "LATIN" or word in LATIN_ANYWHERE, entry
         for character in re.sub(r"[A-Za-z]+", "", bare(form)):
             if character.isalpha():
-                assert unicodedata.name(character).startswith(SCRIPT[locale]), said
+                assert unicodedata.name(character).startswith(SCRIPT[locale]), entry
 
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_no_space_is_left_over_and_no_control_character_hides(locale: str) -> None:
-    for said, form in forms_of(locale):
-        assert form == form.strip(), said
-        assert "  " not in form, said
+    for entry, form in forms_of(locale):
+        assert form == form.strip(), entry
+        assert "  " not in form, entry
         hidden = [c for c in form if unicodedata.category(c)[0] == "C" and c != "\u200d"]
-        assert hidden == [], said  # but the joiner that Devanagari spells with
+        assert hidden == [], entry  # but the joiner that Devanagari spells with
 
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_message_ends_as_the_english_one_does(locale: str) -> None:
-    for said, form in forms_of(locale):
-        marks = SAME_END.get(said.english[-1])
+    for entry, form in forms_of(locale):
+        marks = SAME_END.get(entry.english[-1])
         if marks:
-            assert form[-1] in marks, said
+            assert form[-1] in marks, entry
         else:
-            assert form[-1] not in "".join(SAME_END.values()), said
+            assert form[-1] not in "".join(SAME_END.values()), entry
 
 
 # ---- meaning
@@ -226,11 +226,11 @@ def test_a_message_ends_as_the_english_one_does(locale: str) -> None:
 def test_an_action_is_the_english_one(locale: str) -> None:
     """One translation for each English action, another for each other, of as many sentences."""
     made: dict[str, set[str]] = {}
-    for said, form in forms_of(locale):
-        if said.context.startswith("actions."):
-            made.setdefault(said.english, set()).add(form)
-            asked = [len(SENTENCE_END.split(text)) for text in (said.english, form)]
-            assert asked[0] == asked[1], said
+    for entry, form in forms_of(locale):
+        if entry.context.startswith("actions."):
+            made.setdefault(entry.english, set()).add(form)
+            asked = [len(SENTENCE_END.split(text)) for text in (entry.english, form)]
+            assert asked[0] == asked[1], entry
     assert all(len(forms) == 1 for forms in made.values()), made
     assert len(set().union(*made.values())) == len(made)
     theirs, ours = tables.actions(locale), tables.actions(SOURCE)
@@ -243,11 +243,11 @@ def test_an_action_is_the_english_one(locale: str) -> None:
 
 @pytest.mark.parametrize("locale", TRANSLATED)
 def test_an_action_is_as_urgent_and_on_the_same_condition(locale: str) -> None:
-    for said, form in forms_of(locale):
-        if said.context.startswith("actions."):
-            asked = SENTENCE_END.split(said.english)
-            told = SENTENCE_END.split(form)
-            for english, text in zip(asked, told, strict=True):
+    for entry, form in forms_of(locale):
+        if entry.context.startswith("actions."):
+            asked = SENTENCE_END.split(entry.english)
+            reported = SENTENCE_END.split(form)
+            for english, text in zip(asked, reported, strict=True):
                 for word, by_locale in URGENCY.items():
                     wanted = re.search(word, english) is not None
                     found = re.search(by_locale[locale], text, re.IGNORECASE) is not None
@@ -258,8 +258,8 @@ def test_an_action_is_as_urgent_and_on_the_same_condition(locale: str) -> None:
 def test_what_english_tells_apart_is_told_apart(locale: str) -> None:
     ours = {(kind, side): block for kind, side, block in blocks(SOURCE)}
     for kind, side, block in blocks(locale):
-        english, told = _texts(ours[kind, side]), _texts(block)
-        pairs = set(zip(english, told, strict=True))
+        english, reported = _texts(ours[kind, side]), _texts(block)
+        pairs = set(zip(english, reported, strict=True))
         assert len(pairs) == len({e for e, _ in pairs}) == len({t for _, t in pairs}), kind
 
 
@@ -278,8 +278,8 @@ def test_a_finding_points_the_way_that_it_points_in_english(locale: str) -> None
                 lasting += [sentence.text for sentence in block.seen[announcement]]
         for text in lasting:
             for side in ("above", "below"):
-                said = bool(finds(locale, states[side], text))
-                assert said == (side == direction), f"{kind}.{direction}: {text}"
+                entry = bool(finds(locale, states[side], text))
+                assert entry == (side == direction), f"{kind}.{direction}: {text}"
 
 
 @pytest.mark.parametrize("locale", TRANSLATED)
@@ -296,8 +296,8 @@ def test_an_end_is_told_as_an_end_and_nothing_else_is(locale: str) -> None:
 
 @pytest.mark.parametrize("locale", TRANSLATED)
 def test_no_alert_diagnoses_names_a_medicine_reassures_or_frightens(locale: str) -> None:
-    for said, form in forms_of(locale):
-        if said.context.startswith(("patient.", "actions.", "words.")):
+    for entry, form in forms_of(locale):
+        if entry.context.startswith(("patient.", "actions.", "words.")):
             for what, words in lexicon(locale)["forbidden"].items():
                 found = finds(locale, words, bare(form))
                 assert not found, f"{what}: {found} in {form}"
@@ -320,14 +320,14 @@ def test_a_lexicon_has_what_a_verifier_needs(locale: str) -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 def test_sentences_are_short(locale: str) -> None:
     limits = lexicon(locale)["limits"]["patient"]
-    say = slot_formatter(locale).format
-    filled = {name: say(said) for name, said in TYPICAL.items()}
-    for said, form in forms_of(locale):
-        if said.context.startswith("words."):
+    format_slot = slot_formatter(locale).format
+    filled = {name: format_slot(entry) for name, entry in TYPICAL.items()}
+    for entry, form in forms_of(locale):
+        if entry.context.startswith("words."):
             continue
         for sentence in SENTENCE_END.split(form):
-            told = tables.SLOT.sub(lambda match: filled.get(match[1], match[1]), sentence)
-            assert len(told.split()) <= limits["words"], told
+            reported = tables.SLOT.sub(lambda match: filled.get(match[1], match[1]), sentence)
+            assert len(reported.split()) <= limits["words"], reported
             assert len(bare(sentence)) <= limits.get("characters", 200), sentence
 
 

@@ -32,7 +32,7 @@ from vigil.domain.phrase import Phrase
 
 ALL = list(every_signature())
 SOME = ALL[:40]
-BY_REQUEST = {tuned_request(told): told for told in ALL}
+BY_REQUEST = {tuned_request(reported): reported for reported in ALL}
 
 
 class Tables:
@@ -51,11 +51,11 @@ class Tables:
         self.asked.append((len(prompts), seed))
         found = []
         for number, prompt in enumerate(prompts):
-            told = BY_REQUEST[prompt[0]["content"]]
+            reported = BY_REQUEST[prompt[0]["content"]]
             possible = [
                 s.text
-                for s in sentences_for(facts_of_signature(told))
-                if tuple(sorted(s.slots)) == told.slots
+                for s in sentences_for(facts_of_signature(reported))
+                if tuple(sorted(s.slots)) == reported.slots
             ]
             bad = number < self.refusing
             found.append(["You are fine!"] if bad else ["All is well.", *possible][:candidates])
@@ -74,8 +74,8 @@ def test_only_what_the_verifier_passes_is_kept() -> None:
     assert [len(group.asked) for group in groups] == [GROUP, len(SOME) - GROUP]
     assert groups[0].refused["reassurance"] == GROUP
     for made in making.phrases.values():
-        told = next(each for each in SOME if each.key == made.signature)
-        assert judge_sentence(told, made.text) == ()
+        reported = next(each for each in SOME if each.key == made.signature)
+        assert judge_sentence(reported, made.text) == ()
         assert (made.model, made.adapter, made.status) == ("base@1", "words@1", "draft")
         assert (made.time, made.revision, made.author) == (NOON, 0, "model")
     (reach,) = measure_coverage(SOME, making.phrases.values())
@@ -126,18 +126,19 @@ def test_another_adapter_writes_anew_and_a_persons_word_stays() -> None:
 
 
 def test_a_banned_sentence_is_not_written_again() -> None:
-    told = SOME[0]
+    reported = SOME[0]
     texts = [
         s.text
-        for s in sentences_for(facts_of_signature(told))
-        if tuple(sorted(s.slots)) == told.slots
+        for s in sentences_for(facts_of_signature(reported))
+        if tuple(sorted(s.slots)) == reported.slots
     ]
     banned = [
-        phrase(text, signature=told.key, status="banned", revision=1, by="kim") for text in texts
+        phrase(text, signature=reported.key, status="banned", revision=1, by="kim")
+        for text in texts
     ]
-    making = built(Tables(), banned, [told])
+    making = built(Tables(), banned, [reported])
     assert list(making.phrases.values()) == banned
-    assert measure_coverage([told], making.phrases.values()) == [Coverage("care_team", 0, 1)]
+    assert measure_coverage([reported], making.phrases.values()) == [Coverage("care_team", 0, 1)]
 
 
 def test_a_draft_of_another_version_is_let_go() -> None:
@@ -161,29 +162,29 @@ def vigil(*arguments: str) -> tuple[int, str]:
 
 
 def test_build_check_and_list(written: Path) -> None:
-    _, told = vigil("build", "--out", str(written), "--signature", "patient/heart_rate_low")
-    assert "4 signatures are covered by 4 sentences written by hand" in told
-    assert "none: en/patient/heart_rate_low.below/opened/-/blood_pressure_low.below" in told
-    assert "refused: reassurance" in told
+    _, reported = vigil("build", "--out", str(written), "--signature", "patient/heart_rate_low")
+    assert "4 signatures are covered by 4 sentences written by hand" in reported
+    assert "none: en/patient/heart_rate_low.below/opened/-/blood_pressure_low.below" in reported
+    assert "refused: reassurance" in reported
     written.unlink()
     part = ("--signature", "patient/heart_rate_low.below/closed")
-    code, told = vigil("build", "--out", str(written), *part)
-    assert code == 0, told
-    assert "100.0%" in told
+    code, reported = vigil("build", "--out", str(written), *part)
+    assert code == 0, reported
+    assert "100.0%" in reported
     first = written.read_bytes()
-    code, told = vigil("build", "--out", str(written), *part)
-    assert "0 sentences were written" in told
+    code, reported = vigil("build", "--out", str(written), *part)
+    assert "0 sentences were written" in reported
     assert written.read_bytes() == first
     written.unlink()
     vigil("build", "--out", str(written), *part)
     assert written.read_bytes() == first  # from nothing, the same bytes
 
-    code, told = vigil("check", str(written))
+    code, reported = vigil("check", str(written))
     assert code == 0
-    assert ", 0 refused" in told
-    code, told = vigil("list", str(written), "--signature", "/closed/", "--status", "draft")
-    assert "en/patient/heart_rate_low.below/closed" in told
-    assert "opened" not in told
+    assert ", 0 refused" in reported
+    code, reported = vigil("list", str(written), "--signature", "/closed/", "--status", "draft")
+    assert "en/patient/heart_rate_low.below/closed" in reported
+    assert "opened" not in reported
     assert vigil("list", str(written), "--status", "banned") == (0, "")
     assert vigil("list", str(written), "--status", "good")[0] == 2
 
@@ -191,16 +192,18 @@ def test_build_check_and_list(written: Path) -> None:
 def test_check_names_the_line(written: Path) -> None:
     good = phrase()
     write_phrases(written, [good, phrase("Your heart rate is low, at {heart_rate}.")])
-    code, told = vigil("check", str(written))
+    code, reported = vigil("check", str(written))
     assert code == 1
-    assert "direction" in told
-    assert "2 phrases, 1 refused" in told
-    assert "line " in told
+    assert "direction" in reported
+    assert "2 phrases, 1 refused" in reported
+    assert "line " in reported
 
 
 def test_what_the_model_cannot_say_is_said_by_hand() -> None:
     making = built(Tables(refusing=2))
-    silent = {told.key for told in SOME} - {each.signature for each in making.phrases.values()}
+    silent = {reported.key for reported in SOME} - {
+        each.signature for each in making.phrases.values()
+    }
     assert silent
     filled = reference_phrases(SOME, making.phrases.values(), NOON)
     assert {each.signature for each in filled} == silent

@@ -21,7 +21,7 @@ from tests.support.messages import NOON, SIGNATURE, phrase
 from vigil.domain.phrase import Phrase, precedence
 from vigil.service.errors import InputError
 
-TOLD = parse_signature(SIGNATURE)
+SIGNATURE_PARTS = parse_signature(SIGNATURE)
 GOOD = "Your heart rate is high, now {heart_rate}."
 OTHER = "Your heart has been fast, at {heart_rate}."
 TEAM = "en/care_team/heart_rate_high.above/opened/-/-/heart_rate"
@@ -38,11 +38,11 @@ def book(*phrases: Phrase, patient_text: PatientText = "verified") -> Phrasebook
 def test_a_patient_reads_what_a_reviewer_approved_unless_the_verifier_is_enough() -> None:
     draft, approved = phrase(GOOD), phrase(OTHER, status="approved", revision=1, by="kim")
     careful, free = book(draft, patient_text="approved"), book(draft)
-    assert careful.find(TOLD, 0) is None
-    assert free.find(TOLD, 0) == draft
-    assert careful.has(TOLD)  # a draft is there: the model need not be asked for another
+    assert careful.find(SIGNATURE_PARTS, 0) is None
+    assert free.find(SIGNATURE_PARTS, 0) == draft
+    assert careful.has(SIGNATURE_PARTS)  # a draft is there: the model need not be asked for another
     careful.add(approved)
-    assert {careful.find(TOLD, choice) for choice in range(9)} == {approved}
+    assert {careful.find(SIGNATURE_PARTS, choice) for choice in range(9)} == {approved}
 
 
 def test_the_care_team_reads_drafts_too() -> None:
@@ -53,37 +53,37 @@ def test_the_care_team_reads_drafts_too() -> None:
 def test_what_is_banned_is_never_found_and_an_older_draft_does_not_bring_it_back() -> None:
     banned = phrase(GOOD, status="banned", revision=3, by="kim")
     found = book(banned)
-    assert found.find(TOLD, 0) is None
-    assert not found.has(TOLD)
+    assert found.find(SIGNATURE_PARTS, 0) is None
+    assert not found.has(SIGNATURE_PARTS)
     assert not found.add(phrase(GOOD))
     assert not found.add(phrase(GOOD, status="approved", revision=2, by="ada"))
-    assert found.find(TOLD, 0) is None
+    assert found.find(SIGNATURE_PARTS, 0) is None
     assert found.add(phrase(GOOD, revision=4, by="ada"))
-    assert found.find(TOLD, 0) is not None
+    assert found.find(SIGNATURE_PARTS, 0) is not None
 
 
 def test_of_several_the_choice_settles_which_and_each_has_its_turn() -> None:
     made = [phrase(GOOD), phrase(OTHER)]
     found = book(*made)
     in_order = sorted(made, key=lambda p: p.phrase_id)
-    assert [found.find(TOLD, choice) for choice in range(4)] == in_order * 2
+    assert [found.find(SIGNATURE_PARTS, choice) for choice in range(4)] == in_order * 2
 
 
 def test_what_says_less_stands_in_where_nothing_says_it_all() -> None:
-    told = parse_signature(key("rest", "blood_pressure_low.below"))
+    wanted = parse_signature(key("rest", "blood_pressure_low.below"))
     found = book(phrase(GOOD, signature=key()))
-    assert found.find(told, 0) == phrase(GOOD, signature=key())
-    assert not found.has(told)
+    assert found.find(wanted, 0) == phrase(GOOD, signature=key())
+    assert not found.has(wanted)
     with_it = phrase(GOOD, signature=key("-", "blood_pressure_low.below"))
     found.add(with_it)
-    assert found.find(told, 0) == with_it
+    assert found.find(wanted, 0) == with_it
     assert found.find(parse_signature(key("rest")), 0) == phrase(GOOD, signature=key())
     assert found.find(parse_signature(key("asleep", who="care_team")), 0) is None
 
 
 def test_what_says_more_never_stands_in_for_what_says_less() -> None:
     found = book(phrase("While you rest, your heart rate is {heart_rate}.", signature=key("rest")))
-    assert found.find(TOLD, 0) is None
+    assert found.find(SIGNATURE_PARTS, 0) is None
 
 
 REVISIONS = st.builds(
@@ -105,12 +105,12 @@ def test_every_worker_agrees_whatever_the_order(
     shuffled = random.Random(1).sample(steps, len(steps))  # noqa: S311
     one, other = Phrasebook(steps, patient_text), Phrasebook(shuffled * 2, patient_text)
     assert list(one) == list(other)
-    assert one.find(TOLD, choice) == other.find(TOLD, choice)
+    assert one.find(SIGNATURE_PARTS, choice) == other.find(SIGNATURE_PARTS, choice)
     holding = {p.phrase_id: p for p in sorted(steps, key=precedence)}
     assert list(one) == [holding[each] for each in sorted(holding)]
     allowed = {"approved"} if patient_text == "approved" else {"approved", "draft"}
     may = sorted(p.phrase_id for p in holding.values() if p.status in allowed)
-    found = one.find(TOLD, choice)
+    found = one.find(SIGNATURE_PARTS, choice)
     assert (found.phrase_id if found else None) == (may[choice % len(may)] if may else None)
 
 
@@ -122,7 +122,7 @@ def test_what_cannot_be_used_says_why() -> None:
     )
     assert "direction" in find_faults(phrase("Your heart rate is low, now {heart_rate}."))
     assert find_faults(phrase("Nonsense {heart_rate", status="banned")) == ()  # a ban always holds
-    assert judge_sentence(TOLD, GOOD[:-1] + " " * 400 + ".") == ("sentence_length",)
+    assert judge_sentence(SIGNATURE_PARTS, GOOD[:-1] + " " * 400 + ".") == ("sentence_length",)
 
 
 def test_a_signature_of_another_version_is_not_taken() -> None:
@@ -133,12 +133,12 @@ def test_a_signature_of_another_version_is_not_taken() -> None:
 @pytest.mark.parametrize("activity", ["-", "rest"])
 def test_the_tables_own_sentences_pass(activity: str) -> None:
     """What the judge puts around a sentence is never what it refuses."""
-    for told in every_signature():
-        if told.also or (told.activity or "-") != activity:
+    for wanted in every_signature():
+        if wanted.also or (wanted.activity or "-") != activity:
             continue
-        for sentence in sentences_for(facts_of_signature(told)):
-            if tuple(sorted(sentence.slots)) == told.slots:
-                assert judge_sentence(told, sentence.text) == (), (told.key, sentence.text)
+        for sentence in sentences_for(facts_of_signature(wanted)):
+            if tuple(sorted(sentence.slots)) == wanted.slots:
+                assert judge_sentence(wanted, sentence.text) == (), (wanted.key, sentence.text)
 
 
 @pytest.mark.slow
@@ -203,4 +203,4 @@ def test_a_lookup_takes_as_many_steps_in_a_book_of_everything_as_in_a_book_of_on
         return steps
 
     every = list(every_signature())
-    assert taken(*every) < 1.1 * sum(taken(told) for told in every)
+    assert taken(*every) < 1.1 * sum(taken(wanted) for wanted in every)

@@ -27,8 +27,8 @@ ALL = list(every_signature())
 
 
 def test_every_signature_has_words_of_its_own() -> None:
-    told = [(describe_signature(each), each.slots) for each in ALL]
-    assert len(set(told)) == len(ALL)
+    wanted = [(describe_signature(each), each.slots) for each in ALL]
+    assert len(set(wanted)) == len(ALL)
 
 
 @pytest.mark.parametrize("audience", ["patient", "care_team"])
@@ -56,17 +56,17 @@ def test_every_example_is_whole() -> None:
 
 
 def test_what_cannot_be_filled_stands_as_it_is() -> None:
-    told = parse_signature("en/patient/heart_rate_high.above/opened/-/-/heart_rate")
-    shown = make_example(told, "Now {heart_rate} and {nonsense} <b>.")
+    wanted = parse_signature("en/patient/heart_rate_high.above/opened/-/-/heart_rate")
+    shown = make_example(wanted, "Now {heart_rate} and {nonsense} <b>.")
     assert shown.sentence == "Now 118 beats a minute and {nonsense} <b>."
 
 
 def test_a_part_and_a_low_finding_have_fitting_figures() -> None:
-    told = parse_signature(
+    wanted = parse_signature(
         "en/patient/heart_rate_low.below/opened/-/blood_pressure_high.above/heart_rate"
     )
-    assert describe_signature(told)[-1] == "told with: Blood pressure high"
-    shown = make_example(told, "Low at {heart_rate}, with {blood_pressure}.")
+    assert describe_signature(wanted)[-1] == "told with: Blood pressure high"
+    shown = make_example(wanted, "Low at {heart_rate}, with {blood_pressure}.")
     assert shown.sentence == "Low at 44 beats a minute, with 182 over 108."
 
 
@@ -90,5 +90,5 @@ def test_a_kind_of_another_version_has_a_name() -> None:
 
 
 def test_a_measured_direction_is_said() -> None:
-    told = Signature("en", "care_team", "heart_rate_unusual", "below", "opened")
-    assert describe_signature(told)[1] == "Heart rate unusual for this person, below"
+    wanted = Signature("en", "care_team", "heart_rate_unusual", "below", "opened")
+    assert describe_signature(wanted)[1] == "Heart rate unusual for this person, below"

@@ -27,7 +27,7 @@ from tests.support.wording import AUDIENCES, HOSTILE, ONSET, cells, event, event
 from vigil.domain.alert import Audience
 from vigil.domain.kinds import KINDS
 
-KINDS_TOLD = (*KINDS, "other_clinical", "other_technical")
+KINDS_ANSWERED = (*KINDS, "other_clinical", "other_technical")
 OF_THE_FINDING = {"event_unnamed", "phase", "negation", "audience"}
 """Rules for a text that tells the finding; an answer may speak of something else, and of "I"."""
 OF_ASKING = re.compile(
@@ -59,7 +59,7 @@ def refused(text: str, known: Facts) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS_TOLD)
+@pytest.mark.parametrize("kind", KINDS_ANSWERED)
 def test_every_answer_that_can_be_made_passes_the_verifier(kind: str) -> None:
     """All directions, readers and situations; all slots, none, each alone, each missing."""
     tried = set()
@@ -71,8 +71,8 @@ def test_every_answer_that_can_be_made_passes_the_verifier(kind: str) -> None:
         ):
             changed = replace(known, slots=tuple(sorted(slots)))
             for notes in NOTES:
-                said = answer_pieces(intent, changed, notes)
-                text = " ".join(piece.text for piece in said)
+                rendered = answer_pieces(intent, changed, notes)
+                text = " ".join(piece.text for piece in rendered)
                 if text and (text, known.direction) not in tried:
                     tried.add((text, known.direction))
                     assert refused(text, changed) == set(), (intent, text)
@@ -81,7 +81,7 @@ def test_every_answer_that_can_be_made_passes_the_verifier(kind: str) -> None:
 
 
 def test_a_patients_answer_is_short_and_easy() -> None:
-    for kind in KINDS_TOLD:
+    for kind in KINDS_ANSWERED:
         for known in map(askable, cells(kind)):
             if known.audience == "care_team":
                 continue
@@ -101,27 +101,29 @@ def test_every_intent_has_a_question_and_an_answer(audience: Audience) -> None:
     assert set(asks) <= set(INTENTS)
     assert set(INTENTS) == set(question_table("care_team").intents)
     for intent in asks:
-        told = answer(intent, event(), audience)
-        assert told.intent == intent
-        assert told.text
-        assert told.question == question_table(audience).text("ask", intent)
+        announced = answer(intent, event(), audience)
+        assert announced.intent == intent
+        assert announced.text
+        assert announced.question == question_table(audience).text("ask", intent)
 
 
 @pytest.mark.parametrize("locale", LOCALES[1:])
 def test_every_translated_answer_passes_what_is_known_of_its_language(locale: str) -> None:
     tried, words = set(), translations.load_word_lists(locale)
-    for kind in KINDS_TOLD:
+    for kind in KINDS_ANSWERED:
         for known in map(askable, cells(kind)):
             if known.audience == "care_team":
                 continue
             here = replace(known, locale=locale)
             for intent, notes in product((*question_table("patient").intents, "refused"), NOTES):
-                said = answer_pieces(intent, here, notes)
-                text = ("" if locale == "zh" else " ").join(piece.text for piece in said)
+                rendered = answer_pieces(intent, here, notes)
+                text = ("" if locale == "zh" else " ").join(piece.text for piece in rendered)
                 if text not in tried:
                     tried.add(text)
-                    told = OF_ASKING.sub("", text)
-                    piece = translations.Piece(told, "message", here, tables.slots_of(text), words)
+                    announced = OF_ASKING.sub("", text)
+                    piece = translations.Piece(
+                        announced, "message", here, tables.slots_of(text), words
+                    )
                     found = {code for code, refuses in translations.RULES.items() if refuses(piece)}
                     assert found == set(), text
     assert len(tried) > 100
@@ -151,19 +153,19 @@ def test_every_slot_that_an_answer_can_fill_has_a_label(audience: Audience) -> N
 
 def test_what_to_do_is_the_tables_word_for_word() -> None:
     for priority, audience in product(("high", "medium", "low"), AUDIENCES):
-        told = event(priority=priority)
+        announced = event(priority=priority)
         action = tables.actions("en")[audience, "clinical", "now"][priority]  # type: ignore[index]
-        assert answer("action", told, audience).text == action
-        assert answer("no such question", told, audience).text.endswith(action)
+        assert answer("action", announced, audience).text == action
+        assert answer("no such question", announced, audience).text.endswith(action)
 
 
 def test_a_refusal_carries_the_emergency_line_where_it_applies() -> None:
-    told = answer("refused", event(priority="high"), "patient")
-    assert told.text == (
+    announced = answer("refused", event(priority="high"), "patient")
+    assert announced.text == (
         "I can't answer that; your care team can. Call your care team now."
         " If you have chest pain, faint or can not breathe well, call for emergency help."
     )
-    assert told.intent == "refused"
+    assert announced.intent == "refused"
 
 
 @pytest.mark.parametrize(
@@ -192,10 +194,10 @@ def test_blood_pressure_has_a_usual_that_a_patient_is_not_shown() -> None:
         "values": {"systolic": 186.0, "diastolic": 104.0},
         "baseline": {"median": 120.0, "low": 110.0, "high": 131.0, "confidence": 1.0},
     }  # fmt: skip
-    told = event(kind="blood_pressure_high", evidence=evidence)
-    assert "Your care team can tell you" in answer("usual", told, "patient").text
-    assert "110" not in str([answer(intent, told, "patient") for intent in INTENTS])
-    assert "110 to 131" in answer("usual", told, "care_team").text
+    announced = event(kind="blood_pressure_high", evidence=evidence)
+    assert "Your care team can tell you" in answer("usual", announced, "patient").text
+    assert "110" not in str([answer(intent, announced, "patient") for intent in INTENTS])
+    assert "110 to 131" in answer("usual", announced, "care_team").text
 
 
 def test_the_care_team_reads_rule_parts_and_scores() -> None:
@@ -204,14 +206,14 @@ def test_the_care_team_reads_rule_parts_and_scores() -> None:
         "persistence_seconds": 600, "scores": {"baseline": 6.21},
         "parts": [{"kind": "shock_index_high", "signal": "shock_index", "value": 1.2}],
     }  # fmt: skip
-    told = event(evidence=evidence)
-    assert answer("rule", told, "care_team").text == (
+    announced = event(evidence=evidence)
+    assert answer("rule", announced, "care_team").text == (
         "Rule heart_rate.high. Limit in force: 110 beats a minute. It ends at 105 beats a minute."
         " Delay before it is told: 10 min."
     )
-    assert answer("scores", told, "care_team").text == "Scores: baseline 6.21."
-    assert answer("parts", told, "care_team").text == "With it: shock index high, 1.20."
-    assert answer("rule", told, "patient").intent == "refused"
+    assert answer("scores", announced, "care_team").text == "Scores: baseline 6.21."
+    assert answer("parts", announced, "care_team").text == "With it: shock index high, 1.20."
+    assert answer("rule", announced, "patient").intent == "refused"
 
 
 def test_whether_it_was_seen_is_told() -> None:
@@ -221,9 +223,9 @@ def test_whether_it_was_seen_is_told() -> None:
 
 @given(events(), st.sampled_from([*INTENTS, "refused", *HOSTILE]), st.sampled_from(AUDIENCES))
 def test_every_figure_of_an_answer_is_in_its_basis(
-    told: Any, intent: str, audience: Audience
+    announced: Any, intent: str, audience: Audience
 ) -> None:
-    made = answer(intent, told, audience, "en")
+    made = answer(intent, announced, audience, "en")
     text = made.text
     for ground in made.basis:
         if ground.source:
@@ -236,8 +238,8 @@ def test_every_figure_of_an_answer_is_in_its_basis(
 
 
 @given(events(), st.sampled_from(LOCALES), st.sampled_from(INTENTS))
-def test_every_locale_answers_any_event(told: Any, locale: str, intent: str) -> None:
-    made = answer(intent, told, "patient", locale)
+def test_every_locale_answers_any_event(announced: Any, locale: str, intent: str) -> None:
+    made = answer(intent, announced, "patient", locale)
     assert made.text
     assert "{" not in made.text
     assert all(ground.label for ground in made.basis)

@@ -32,11 +32,13 @@ CALM = re.compile(r"\b(quiet|calm|stable|all well|uneventful|peaceful|fine|norma
 def episode(
     ident: str = "e1", patient: str = "p1", *, acknowledged: bool = False, **changes: Any
 ) -> Episode:
-    told: Event = event(episode_id=ident, patient_id=patient, **{"priority": "high", **changes})
-    return Episode(told, told.detected_at, acknowledged)
+    announced: Event = event(
+        episode_id=ident, patient_id=patient, **{"priority": "high", **changes}
+    )
+    return Episode(announced, announced.detected_at, acknowledged)
 
 
-def told(*episodes: Episode, scope: Scope = "ward", **more: Any) -> Summary:
+def announced(*episodes: Episode, scope: Scope = "ward", **more: Any) -> Summary:
     given_: dict[str, Any] = {"calls": (), "measured": (Measured("p1", 90),), **more}
     return summarise(scope, "Ward A", WINDOW, episodes, **given_)
 
@@ -46,16 +48,16 @@ def kinds(summary: Summary) -> list[str]:
 
 
 def test_nothing_happened_is_said_with_what_data_there_was() -> None:
-    summary = told(measured=(Measured("p1", 90), Measured("p2", 0)))
+    summary = announced(measured=(Measured("p1", 90), Measured("p2", 0)))
     assert kinds(summary) == ["none", "data"]
     assert "alert" in summary.text
     assert "8 hours" in summary.text
     assert "p2" in summary.text
-    assert kinds(told(measured=())) == ["none", "nobody"]
+    assert kinds(announced(measured=())) == ["none", "nobody"]
 
 
 def test_what_is_open_and_urgent_comes_first() -> None:
-    summary = told(
+    summary = announced(
         episode("e1", "p1", priority="low"),
         episode("e2", "p2", acknowledged=True),
         episode("e3", "p3"),
@@ -73,7 +75,7 @@ def test_what_is_open_and_urgent_comes_first() -> None:
 
 def test_of_many_urgent_ones_the_rest_are_counted() -> None:
     many = [episode(f"e{n}", f"p{n:02}") for n in range(9)]
-    summary = told(*many)
+    summary = announced(*many)
     assert kinds(summary)[:2] == ["open", "open_more"]
     more = summary.sentences[1].text
     assert "8 alerts" in more
@@ -83,7 +85,7 @@ def test_of_many_urgent_ones_the_rest_are_counted() -> None:
 
 def test_what_ended_came_late_or_is_technical_has_its_own_words() -> None:
     over: dict[str, Any] = {"phase": "closed", "ended_at": NOW - timedelta(hours=1)}
-    summary = told(
+    summary = announced(
         episode("e1", acknowledged=True, **over),
         episode("e2", **over),
         episode("e3", retrospective=True),
@@ -93,31 +95,31 @@ def test_what_ended_came_late_or_is_technical_has_its_own_words() -> None:
     assert "1 of them from late readings" in summary.sentences[2].text
     assert "2 alerts, 1 of them before anyone acknowledged them" in summary.sentences[3].text
     assert "1 finding " in summary.sentences[4].text
-    assert kinds(told(episode(kind="no_data", category="technical")))[0] == "none_clinical"
+    assert kinds(announced(episode(kind="no_data", category="technical")))[0] == "none_clinical"
 
 
 def test_a_patients_most_urgent_finding_comes_first() -> None:
     older = episode("e1", priority="low", onset=ONSET - timedelta(hours=1), acknowledged=False)
     newer = episode("e2", kind="heart_rate_irregular", priority="high", acknowledged=True)
-    first, second = told(older, newer, scope="patient").sentences[:2]
+    first, second = announced(older, newer, scope="patient").sentences[:2]
     assert "irregular" in first.text
     assert "heart rate high" in second.text
 
 
 def test_what_came_late_waits_for_nobody() -> None:
-    late = told(episode(retrospective=True, phase="closed", ended_at=NOW - timedelta(hours=1)))
+    late = announced(episode(retrospective=True, phase="closed", ended_at=NOW - timedelta(hours=1)))
     assert kinds(late) == ["raised", "ended", "data"]
 
 
 def test_what_lies_before_the_window_is_left_out() -> None:
     before = NOW - timedelta(hours=9)
     old = event(episode_id="e9", phase="closed", onset=before, detected_at=before, ended_at=before)
-    summary = told(Episode(old, before, False), calls=(Call("a", "e9", "p1", before, False),))
+    summary = announced(Episode(old, before, False), calls=(Call("a", "e9", "p1", before, False),))
     assert kinds(summary) == ["none", "data"]
 
 
 def test_a_patients_summary_names_no_patient() -> None:
-    summary = told(
+    summary = announced(
         episode(priority="low"),
         scope="patient",
         measured=(Measured("p1", 90, NOW - timedelta(minutes=1), 61.6, 128.4),),
@@ -126,7 +128,7 @@ def test_a_patients_summary_names_no_patient() -> None:
     assert kinds(summary) == ["open", "unanswered", "raised", "data"]
     assert "62 to 128 beats a minute" in summary.text
     assert "90 readings" in summary.text
-    silent = told(scope="patient", measured=(Measured("p1", 0),))
+    silent = announced(scope="patient", measured=(Measured("p1", 0),))
     assert kinds(silent) == ["none", "nobody"]
 
 

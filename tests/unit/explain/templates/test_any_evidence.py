@@ -95,8 +95,8 @@ def test_whatever_an_event_claims_its_alert_its_answers_and_its_basis_are_made(s
             answer(intent, claim, audience)
         context = msgspec.to_builtins(claim.context)
         shown = Basis("e", 0, list(claim.signals), claim.evidence, context, "1", "2", {}, {}, 0)
-        told = basis_module.list_facts(shown)
-        assert all(isinstance(fact.value, str) for fact in told)
+        announced = basis_module.list_facts(shown)
+        assert all(isinstance(fact.value, str) for fact in announced)
 
 
 def test_evidence_as_deep_as_the_decoder_takes_is_shown() -> None:

@@ -114,15 +114,15 @@ def test_every_kind_has_words_without_any_evidence(kind: str) -> None:
     assert "{" not in spoken(alert)
 
 
-def test_the_event_id_chooses_among_equal_sentences() -> None:
+def test_the_episode_id_chooses_among_equal_sentences() -> None:
     bodies = {compose(event(episode_id=f"e{i}")).texts["patient"]["en"].body for i in range(20)}
     assert len(bodies) == 2
 
 
 def test_the_model_s_sentence_takes_one_place_and_nothing_else() -> None:
     plain = compose(event())
-    said = phrase("Your heart rate is now high, at {heart_rate}, for {duration}.")
-    better = reword(event(), {"patient": said})
+    spoken_text = phrase("Your heart rate is now high, at {heart_rate}, for {duration}.")
+    better = reword(event(), {"patient": spoken_text})
     ours, theirs = plain.texts["patient"]["en"], better.texts["patient"]["en"]
     assert theirs.body.startswith(
         "Your heart rate is now high, at 118 beats a minute, for about 40 minutes. Your usual is"
@@ -131,7 +131,7 @@ def test_the_model_s_sentence_takes_one_place_and_nothing_else() -> None:
     assert better.texts["care_team"] == plain.texts["care_team"]
     provenance = better.provenance["patient"]
     assert (provenance.author, provenance.model, provenance.prompt_hash) == ("model", "m@1", "h")
-    assert provenance.entry == said.phrase_id
+    assert provenance.entry == spoken_text.phrase_id
     assert better.provenance["care_team"].author == "template"
 
 
@@ -142,10 +142,14 @@ def test_every_numeral_traces_to_a_slot_and_every_slot_to_the_event(any_event: E
     for audience, texts in alert.texts.items():
         assert tuple(texts) == tables.locales_of(audience)
         for locale, text in texts.items():
-            told = render_slots(any_event, locale)
+            rendered_slots = render_slots(any_event, locale)
             shown = alert.slots if locale == "en" else alert.local_slots[locale]
-            assert shown.items() <= told.items()
-            known = {numeral for said in shown.values() for numeral in NUMERAL.findall(said)}
+            assert shown.items() <= rendered_slots.items()
+            known = {
+                numeral
+                for spoken_text in shown.values()
+                for numeral in NUMERAL.findall(spoken_text)
+            }
             assert set(NUMERAL.findall(f"{text.title} {text.body} {text.action}")) <= known
 
 
@@ -185,14 +189,16 @@ def test_the_same_event_gives_the_same_bytes(any_event: Event) -> None:
 @given(events())
 def test_no_free_text_reaches_a_reader(any_event: Event) -> None:
     alert = compose(any_event)
-    said = spoken(alert)
-    assert "{" not in said
-    assert "<" not in said
+    spoken_text = spoken(alert)
+    assert "{" not in spoken_text
+    assert "<" not in spoken_text
     for shown in (alert.slots, *alert.local_slots.values()):
         for rendered in sorted(shown.values(), key=len, reverse=True):
-            said = said.replace(rendered, " ")  # 05:42 in Arabic digits holds a hostile 42
+            spoken_text = spoken_text.replace(
+                rendered, " "
+            )  # 05:42 in Arabic digits holds a hostile 42
     for hostile in HOSTILE:
-        assert hostile not in said
+        assert hostile not in spoken_text
 
 
 def test_names_and_devices_change_nothing() -> None:

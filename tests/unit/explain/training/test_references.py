@@ -22,18 +22,18 @@ FOLDER = Path(__file__).parent
 AT_LEAST = {"patient": 420, "care_team": 180}
 
 
-def plain(said: Signature) -> Signature:
+def plain(source: Signature) -> Signature:
     """Without what the person was doing and what else was found."""
-    return replace(said, activity="", also="")
+    return replace(source, activity="", also="")
 
 
 def codes_of(reference: Reference) -> tuple[str, ...]:
     """The verifier's answer to a reference in its place in a text."""
-    said, facts = reference.signature, facts_of_signature(reference.signature)
-    slots = frozenset(said.slots)
+    source, facts = reference.signature, facts_of_signature(reference.signature)
+    slots = frozenset(source.slots)
     seen = Sentence(reference.text, slots, "reference")
     return verify_draft(
-        draft_around(facts, seen, names_further_finding=bool(said.also)), facts, slots
+        draft_around(facts, seen, names_further_finding=bool(source.also)), facts, slots
     )
 
 
@@ -44,11 +44,11 @@ def test_there_are_enough(who: Audience) -> None:
 
 def test_every_reference_has_a_signature_that_can_be_asked_for() -> None:
     for reference in load_references():
-        said = reference.signature
-        assert plain(said) in ALLOWED, (said.key, reference.text)
-        assert parse_signature(said.key) == said
-        told = replace(said, slots=())
-        assert told in {replace(x, slots=()) for x in ALLOWED}, said.key
+        source = reference.signature
+        assert plain(source) in ALLOWED, (source.key, reference.text)
+        assert parse_signature(source.key) == source
+        variant = replace(source, slots=())
+        assert variant in {replace(x, slots=()) for x in ALLOWED}, source.key
 
 
 def test_no_sentence_stands_there_twice() -> None:
@@ -73,9 +73,9 @@ def test_every_reference_may_go_out() -> None:
 
 def test_the_verifier_is_asked_of_each_for_its_own_facts() -> None:
     """Told of the other direction, a plain reference is refused."""
-    said = Signature("en", "patient", "heart_rate_high", "above", "opened", slots=("heart_rate",))
-    high = next(x for x in load_references() if x.signature == said)
-    turned = Reference(replace(said, kind="heart_rate_low", direction="below"), "now", high.text)
+    source = Signature("en", "patient", "heart_rate_high", "above", "opened", slots=("heart_rate",))
+    high = next(x for x in load_references() if x.signature == source)
+    turned = Reference(replace(source, kind="heart_rate_low", direction="below"), "now", high.text)
     assert codes_of(high) == ()
     assert "direction" in codes_of(turned)
 
@@ -100,6 +100,6 @@ def test_families_are_those_that_the_readme_names() -> None:
 
 
 def test_a_list_that_is_none_of_the_format_is_an_error() -> None:
-    said = Signature("en", "patient", "no_data", "none", "opened")
+    source = Signature("en", "patient", "no_data", "none", "opened")
     with pytest.raises(ValueError, match="no list of references"):
-        list(_references_of_block(said, {"resting": []}))
+        list(_references_of_block(source, {"resting": []}))

@@ -64,17 +64,19 @@ def test_every_reference_is_in_one_part_and_the_tables_own_are_only_learnt() -> 
 
 
 def test_a_further_finding_counts_as_a_kind() -> None:
-    said = Signature("en", "patient", "heart_rate_high", "above", "opened")
-    told = replace(said, also="mean_arterial_pressure_low.below")
-    assert part_of(Reference(said, "now", "…")) == "train"
-    assert part_of(Reference(told, "now", "…")) == "test"
+    source = Signature("en", "patient", "heart_rate_high", "above", "opened")
+    variant = replace(source, also="mean_arterial_pressure_low.below")
+    assert part_of(Reference(source, "now", "…")) == "train"
+    assert part_of(Reference(variant, "now", "…")) == "test"
 
 
 def test_a_wording_that_is_judged_is_not_learnt_under_another_name() -> None:
-    said = Signature("en", "patient", "heart_rate_high", "above", "opened")
+    source = Signature("en", "patient", "heart_rate_high", "above", "opened")
     same = "Your heart rate is high."
-    judged = Reference(said, "you", same)
-    got = split_references([Reference(said, "now", same), judged], [Reference(said, TABLE, same)])
+    judged = Reference(source, "you", same)
+    got = split_references(
+        [Reference(source, "now", same), judged], [Reference(source, TABLE, same)]
+    )
     assert got == Split((), (), (judged,))
 
 

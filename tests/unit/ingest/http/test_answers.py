@@ -12,7 +12,7 @@ from vigil.service.errors import CODES, UnavailableError
 
 @pytest.mark.parametrize("code", [code for code in CODES if code.startswith("unavailable.")])
 def test_whatever_is_unavailable_the_sender_is_asked_to_send_again(code: str) -> None:
-    answer = respond(UnavailableError("Inside.", code=code, how_to_fix="Mend it inside."))
+    answer = respond(UnavailableError("Inside.", code=code, how_to_fix="Repair it inside."))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     problem = json.loads(bytes(answer.body))
     assert problem["code"] == "unavailable.broker", "the part that is unavailable is not disclosed"

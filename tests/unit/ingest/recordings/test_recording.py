@@ -92,8 +92,8 @@ def test_values_beside_a_contact_flag_that_cannot_be_read_are_not_judged(
 
 
 def test_a_faulty_measurement_is_left_out_of_its_row_and_told(tmp_path: Path) -> None:
-    told: list[Refusal] = []
-    report = Report(on_refusal=told.append)
+    refusals: list[Refusal] = []
+    report = Report(on_refusal=refusals.append)
     path = recording(
         tmp_path,
         "p1,2026-11-21T06:00:00Z,72,310,80,,,,,",  # a flushed arterial line
@@ -107,7 +107,7 @@ def test_a_faulty_measurement_is_left_out_of_its_row_and_told(tmp_path: Path) ->
         {"heart_rate": 72}, {"heart_rate": 73}, {"heart_rate": 74},
         {"systolic": 120, "diastolic": 80}, {"systolic": 120, "diastolic": 80},
     ]  # fmt: skip
-    assert [(r.line, r.error.code, r.error.field, r.whole_row) for r in told] == [
+    assert [(r.line, r.error.code, r.error.field, r.whole_row) for r in refusals] == [
         (2, "input.impossible_value", "values.systolic", False),
         (3, "input.systolic_not_above_diastolic", "values.systolic", False),
         (4, "input.incomplete_pair", "values.systolic", False),
@@ -137,13 +137,13 @@ def test_a_faulty_measurement_is_left_out_of_its_row_and_told(tmp_path: Path) ->
 def test_a_row_with_nothing_left_is_refused_and_told(
     tmp_path: Path, row: str, code: str, field: str
 ) -> None:
-    told: list[Refusal] = []
-    report = Report(on_refusal=told.append)
+    refusals: list[Refusal] = []
+    report = Report(on_refusal=refusals.append)
     good = "p1,2026-11-21T06:00:00Z,72,,,,,,,"
     latest = datetime(2026, 11, 22, tzinfo=UTC)
     uploads = list(read_uploads(recording(tmp_path, good, row), report=report, latest=latest))
     assert len(readings(uploads)) == 1
-    [refusal] = told
+    [refusal] = refusals
     assert (refusal.line, refusal.error.code, refusal.error.field) == (3, code, field)
     assert refusal.whole_row
     assert (report.rows, report.taken, report.refused) == (2, 1, 1)

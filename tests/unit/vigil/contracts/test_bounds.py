@@ -30,7 +30,7 @@ MESSAGES: dict[str, Any] = {
 
 def changed(name: str, path: str, value: str) -> wire.Outgoing:
     """A message with one field replaced by raw JSON."""
-    sent = wire.outgoing(MESSAGES[name], "test")
+    sent = wire.to_message(MESSAGES[name], "test")
     plain = json.loads(sent.value)
     place: Any = plain
     *parents, last = path.split("/")
@@ -71,7 +71,7 @@ def test_a_time_out_of_bounds_is_refused_by_field_and_value(
 @pytest.mark.parametrize("time", FAR)
 def test_a_measurement_out_of_bounds_is_at_their_end_and_the_others_stay(time: str) -> None:
     good = measurement(5)
-    sent = wire.outgoing(upload(measurement(0), good), "test")
+    sent = wire.to_message(upload(measurement(0), good), "test")
     plain = json.loads(sent.value)
     plain["measurements"][0]["time"] = time
     message = decoded(replace(sent, value=json.dumps(plain).encode()))
@@ -146,13 +146,13 @@ def test_whatever_is_sent_is_refused_or_can_be_reckoned_with(
         ("upload", {"received_at": onset}),
         ("tick", {"time": time}),
     ):
-        sent = wire.outgoing(MESSAGES[name], "test")
+        sent = wire.to_message(MESSAGES[name], "test")
         value = msgspec.json.encode({**json.loads(sent.value), **changes})
         try:
             message = decoded(replace(sent, value=value))
         except WireError:
             continue
-        again = wire.outgoing(message, "test")  # every time in UTC, every number as JSON
+        again = wire.to_message(message, "test")  # every time in UTC, every number as JSON
         assert decoded(again) == message
         if isinstance(message, Upload):
             assert bounds.FIRST <= message.received_at <= bounds.LAST
@@ -166,7 +166,7 @@ def test_a_moment_comes_out_in_utc_whatever_its_offset(name: str, minutes: int) 
         time = datetime.fromisoformat(found[1].decode())
         return f'"{time.astimezone(zone).isoformat()}"'.encode()
 
-    sent = wire.outgoing(MESSAGES[name], "test")
+    sent = wire.to_message(MESSAGES[name], "test")
     elsewhere = replace(sent, value=re.sub(rb'"(20[0-9-]+T[0-9:.]+Z)"', there, sent.value))
     assert encode(decoded(elsewhere)) == sent.value
 

@@ -52,7 +52,7 @@ EVENT = PUBLISHED["event.v1"]["$defs"]["Event"]
 
 
 @pytest.mark.parametrize(
-    ("name", "path", "value", "said"),
+    ("name", "path", "value", "reported"),
     [
         ("event.v1", "Event/properties/onset", ..., "Event.onset is gone"),
         ("event.v1", "Context", ..., "Context is gone"),
@@ -86,8 +86,8 @@ EVENT = PUBLISHED["event.v1"]["$defs"]["Event"]
         ),
     ],
 )  # fmt: skip
-def test_a_breaking_change_is_named(name: str, path: str, value: Any, said: str) -> None:
-    assert change(name, path, value) == [said]
+def test_a_breaking_change_is_named(name: str, path: str, value: Any, reported: str) -> None:
+    assert change(name, path, value) == [reported]
 
 
 def test_a_new_required_field_breaks_and_a_new_optional_one_does_not() -> None:

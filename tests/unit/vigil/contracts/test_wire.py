@@ -88,15 +88,15 @@ MESSAGES = st.one_of(
 
 @given(message=MESSAGES)
 def test_what_goes_out_comes_back_identical_and_deterministic(message: wire.Carried) -> None:
-    sent = wire.outgoing(message, "test")
+    sent = wire.to_message(message, "test")
     assert wire.decode(sent.topic, sent.value, sent.headers) == message
-    again = wire.outgoing(wire.decode(sent.topic, sent.value, sent.headers), "test")
+    again = wire.to_message(wire.decode(sent.topic, sent.value, sent.headers), "test")
     assert again == sent
 
 
 @given(message=MESSAGES)
 def test_the_way_that_reads_times_exactly_reads_all_else_the_same(message: wire.Carried) -> None:
-    sent = wire.outgoing(message, "test")
+    sent = wire.to_message(message, "test")
     kind = wire.CE_TYPES[dict(sent.headers)["ce_type"].decode()]
     assert exact_decoding.decode(kind, sent.value) == message
     whole = re.sub(rb":([0-9]+)\.0([,}])", rb":\1\2", sent.value)  # 72.0 as 72
@@ -107,7 +107,7 @@ def test_the_way_that_reads_times_exactly_reads_all_else_the_same(message: wire.
 
 @given(message=MESSAGES)
 def test_each_message_carries_the_headers_of_cloudevents(message: wire.Carried) -> None:
-    sent = wire.outgoing(message, "ingest", partition=2)
+    sent = wire.to_message(message, "ingest", partition=2)
     headers = dict(sent.headers)
     assert headers["ce_specversion"] == b"1.0"
     assert headers["ce_source"] == b"/vigil/ingest"
@@ -125,7 +125,7 @@ def test_each_message_carries_the_headers_of_cloudevents(message: wire.Carried) 
 
 @given(message=MESSAGES)
 def test_each_message_is_valid_by_its_published_schema(message: wire.Carried) -> None:
-    sent = wire.outgoing(message, "test")
+    sent = wire.to_message(message, "test")
     ce_type = wire.header(sent.headers, "ce_type")
     schema = schemas.json_schemas()[schemas.schema_name(ce_type)]
     jsonschema.Draft202012Validator(schema).validate(msgspec.json.decode(sent.value))
@@ -135,7 +135,7 @@ def test_each_message_is_valid_by_its_published_schema(message: wire.Carried) ->
 def test_a_field_that_a_newer_producer_adds_is_passed_over(
     message: wire.Carried, field: str
 ) -> None:
-    sent = wire.outgoing(message, "test")
+    sent = wire.to_message(message, "test")
     fields = msgspec.json.decode(sent.value)
     newer = msgspec.json.encode({**fields, field: [1]})
     assert wire.decode(sent.topic, newer, sent.headers) == message
@@ -145,7 +145,7 @@ def test_a_field_that_a_newer_producer_adds_is_passed_over(
 def test_a_message_about_an_episode_carries_both_its_names_and_needs_one(
     message: Event | Alert | Action, later: bool
 ) -> None:
-    sent = wire.outgoing(message, "test")
+    sent = wire.to_message(message, "test")
     fields = msgspec.json.decode(sent.value)
     assert fields["event_id"] == fields["episode_id"] == message.episode_id
     one, other = ("episode_id", "event_id") if later else ("event_id", "episode_id")
@@ -199,17 +199,17 @@ def test_what_cannot_be_read_is_refused_with_its_reason(
 
 def test_without_a_type_the_topics_first_is_meant_and_elsewhere_there_is_none() -> None:
     assert wire.decode(topics.READINGS.name, encode(UPLOAD), []) == UPLOAD
-    for topic in (topics.DEADLETTER.name, "vitals.nowhere"):
+    for topic in (topics.DEAD_LETTERS.name, "vitals.nowhere"):
         with pytest.raises(WireError):
             wire.decode(topic, encode(UPLOAD), [])
 
 
 def test_the_same_reading_ids_of_two_patients_are_two_messages() -> None:
     other = msgspec.structs.replace(UPLOAD, patient_id="p2")
-    ids = {wire.header(wire.outgoing(u, "t").headers, "ce_id") for u in (UPLOAD, other)}
+    ids = {wire.header(wire.to_message(u, "t").headers, "ce_id") for u in (UPLOAD, other)}
     assert len(ids) == 2
     later = msgspec.structs.replace(UPLOAD, received_at=datetime(2026, 11, 22, tzinfo=UTC))
-    assert wire.header(wire.outgoing(later, "t").headers, "ce_id") in ids  # a repeat
+    assert wire.header(wire.to_message(later, "t").headers, "ce_id") in ids  # a repeat
 
 
 def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
@@ -217,9 +217,13 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
     original = wire.DeadOriginal(
         b"p1", b"\xff\x00", [("ce_id", b"7"), ("x", None)], "store", reason
     )
-    letter = wire.build_dead_letter("vitals.readings", 2, 41, original)
-    headers = dict(letter.headers)
-    assert (letter.topic, letter.key, letter.value) == (topics.DEADLETTER.name, b"p1", b"\xff\x00")
+    dead_letter = wire.build_dead_letter("vitals.readings", 2, 41, original)
+    headers = dict(dead_letter.headers)
+    assert (dead_letter.topic, dead_letter.key, dead_letter.value) == (
+        topics.DEAD_LETTERS.name,
+        b"p1",
+        b"\xff\x00",
+    )
     assert headers["vigil_origin"] == b"vitals.readings/2/41"
     assert headers["vigil_reason"] == b"wire.broken_message"
     assert headers["original_ce_id"] == b"7"
@@ -232,9 +236,9 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
 def test_a_dead_letter_that_is_too_large_is_cut_and_says_so() -> None:
     reason = WireError("?", code="wire.broken_message")
     original = wire.DeadOriginal(None, b"x" * (wire.LARGEST_DEAD_LETTER + 5), [], "store", reason)
-    letter = wire.build_dead_letter("vitals.readings", 0, 0, original)
-    assert len(letter.value) == wire.LARGEST_DEAD_LETTER < topics.LARGEST_MESSAGE
-    assert dict(letter.headers)["vigil_cut"] == str(wire.LARGEST_DEAD_LETTER + 5).encode()
+    dead_letter = wire.build_dead_letter("vitals.readings", 0, 0, original)
+    assert len(dead_letter.value) == wire.LARGEST_DEAD_LETTER < topics.LARGEST_MESSAGE
+    assert dict(dead_letter.headers)["vigil_cut"] == str(wire.LARGEST_DEAD_LETTER + 5).encode()
 
 
 def test_an_upload_is_its_readings() -> None:

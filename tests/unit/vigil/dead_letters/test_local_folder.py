@@ -19,15 +19,17 @@ WHY = WireError("No.", code="wire.rejected")
 LARGEST = 1_048_576
 
 
-def letter(number: int, size: int = 10) -> wire.Outgoing:
+def dead_letter(number: int, size: int = 10) -> wire.Outgoing:
     original = wire.DeadOriginal(b"p1", b"x" * size, [], "store", WHY)
     return wire.build_dead_letter("vitals.readings", 0, number, original)
 
 
 def test_a_file_that_another_process_removes_meanwhile_loses_no_letter(tmp_path: Path) -> None:
     (tmp_path / "gone.letter").symlink_to(tmp_path / "nothing")  # listed, and not there when asked
-    LocalDeadLetters(tmp_path, LARGEST).keep(letter(1), 5)
-    assert [kept.message for kept in LocalDeadLetters(tmp_path, LARGEST).read_all()] == [letter(1)]
+    LocalDeadLetters(tmp_path, LARGEST).keep(dead_letter(1), 5)
+    assert [kept.message for kept in LocalDeadLetters(tmp_path, LARGEST).read_all()] == [
+        dead_letter(1)
+    ]
 
 
 def test_the_folder_is_not_counted_for_each_letter_and_yet_bounded(
@@ -44,7 +46,7 @@ def test_the_folder_is_not_counted_for_each_letter_and_yet_bounded(
     local, kept = LocalDeadLetters(tmp_path, LARGEST), 0
     for number in range(20):
         try:
-            local.keep(letter(number, 100_000), 5)
+            local.keep(dead_letter(number, 100_000), 5)
         except FolderFullError:
             continue
         kept += 1
@@ -54,7 +56,7 @@ def test_the_folder_is_not_counted_for_each_letter_and_yet_bounded(
     for found in list(local.read_all())[:2]:
         local.remove(found)
     assert local.count() == kept - 2
-    local.keep(letter(30, 100_000), 5)
+    local.keep(dead_letter(30, 100_000), 5)
 
 
 def test_what_was_kept_is_sent_bit_by_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,16 +64,16 @@ def test_what_was_kept_is_sent_bit_by_bit(tmp_path: Path, monkeypatch: pytest.Mo
     settings = Settings(demo=True, deadletter_dir=tmp_path)
     local = LocalDeadLetters.from_settings(settings)
     for number in range(5):
-        local.keep(letter(number), 5)
+        local.keep(dead_letter(number), 5)
     sent: list[Any] = []
     assert publish_local_dead_letters(local, sent.append, 0.0) == Published(
         sent=0, left=5, complete=False
     )
     monkeypatch.setattr("vigil.dead_letters.publisher.PUBLISH_SECONDS", 0.0)
-    letters = DeadLetterPublisher(sent.append, settings, Health("store"))
-    letters.send([letter(10)])
+    refused_messages = DeadLetterPublisher(sent.append, settings, Health("store"))
+    refused_messages.send([dead_letter(10)])
     assert len(sent) == 1
     monkeypatch.setattr("vigil.dead_letters.publisher.PUBLISH_SECONDS", 60.0)
-    letters.send([letter(11)])
+    refused_messages.send([dead_letter(11)])
     assert len(sent) == 7
     assert LocalDeadLetters.from_settings(settings).count() == 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.figures import exact, near_halves
 from vigil.domain import figures
 from vigil.domain.signals import NAMES, SIGNALS
-from vigil.values.rounding import half_up, written
+from vigil.values.rounding import format_half_up, half_up
 
 ANY = st.floats(-1e12, 1e12)
 DECIMALS = st.integers(0, 3)
@@ -21,7 +21,7 @@ DECIMALS = st.integers(0, 3)
 def test_half_up_is_the_decimals_own(value: float, decimals: int) -> None:
     wanted = exact(value, decimals)
     assert half_up(value, decimals) == float(wanted)
-    assert Decimal(written(value, decimals)) == wanted
+    assert Decimal(format_half_up(value, decimals)) == wanted
 
 
 @given(near_halves(400.0), near_halves(400.0), DECIMALS)
@@ -52,11 +52,11 @@ def test_a_readings_figures_are_each_signals_own(values: dict[str, float]) -> No
 @given(near_halves(300.0), near_halves(300.0))
 def test_pressures_are_apart_where_they_read_so(systolic: float, diastolic: float) -> None:
     reads = exact(systolic, 0) > exact(diastolic, 0)
-    assert figures.apart(systolic, diastolic) == reads
+    assert figures.is_systolic_above_diastolic(systolic, diastolic) == reads
 
 
 def test_the_half_that_binary_hides_goes_up() -> None:
-    assert [written(value, 1) for value in (35.05, 36.05, 38.05, 39.05)] == [
+    assert [format_half_up(value, 1) for value in (35.05, 36.05, 38.05, 39.05)] == [
         "35.1", "36.1", "38.1", "39.1",
     ]  # fmt: skip
     assert [f"{value:.1f}" for value in (35.05, 38.05)] == ["35.0", "38.0"]  # what it is not

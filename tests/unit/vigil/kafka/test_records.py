@@ -93,6 +93,6 @@ def test_bytes_that_are_no_headers_hold_none(junk: bytes) -> None:
 
 
 def test_our_own_type_is_found() -> None:
-    headers = wire.outgoing(Tick(datetime(2026, 11, 21, tzinfo=UTC)), "ingest").headers
+    headers = wire.to_message(Tick(datetime(2026, 11, 21, tzinfo=UTC)), "ingest").headers
     (record,) = taken(PartitionRecords, packed([(1, None, b"{}", headers)], 0))[0]
     assert record.header("ce_type") == "org.vigil.tick.v1"

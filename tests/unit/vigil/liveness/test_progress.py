@@ -66,10 +66,10 @@ def progress(health: Health, clocks: ManualClock) -> Progress:
     return made
 
 
-def ends(progress: Progress, told: Mapping[TopicPartition, int], at: Any = None) -> None:
+def ends(progress: Progress, reported: Mapping[TopicPartition, int], at: Any = None) -> None:
     """What the broker says, when asked, of where partitions end."""
     progress.record_measured(
-        {place: Measured((at or {}).get(place, 0), end, None) for place, end in told.items()}
+        {place: Measured((at or {}).get(place, 0), end, None) for place, end in reported.items()}
     )
 
 
@@ -101,8 +101,8 @@ def test_a_message_that_comes_after_hours_of_rest_has_not_waited_for_hours(
     clocks.seconds += STUCK_SECONDS - 0.1
     assert stuck(progress) is None
     clocks.seconds += 0.2
-    told = stuck(progress)
-    assert told == Trouble(
+    reported = stuck(progress)
+    assert reported == Trouble(
         "vitals.readings/0 is stuck at offset 5 since 2026-11-21T13:00:00Z: the broker gives none"
         " of the messages that wait there.",
         NOON + timedelta(hours=1),
@@ -122,9 +122,11 @@ def test_a_handler_that_does_not_return_is_seen_without_the_loop(
     assert progress.look().gauges["lag_seconds"] == 40.0
     assert progress.look().gauges["lag_messages"] == 2
     clocks.seconds += STUCK_SECONDS + 1
-    told = stuck(progress)
-    assert told is not None
-    assert "offset 5 since 2026-11-21T12:00:00Z: the handler has not come back from 2" in told.what
+    reported = stuck(progress)
+    assert reported is not None
+    assert (
+        "offset 5 since 2026-11-21T12:00:00Z: the handler has not come back from 2" in reported.what
+    )
     health.trouble("unavailable.database", "The database does not answer.")
     assert "12:00:00Z: The database does not answer." in str(stuck(progress))
     assert not health.ready()
@@ -169,9 +171,11 @@ def test_a_partition_whose_turn_has_not_come_is_given_longer(
         assert stuck(progress) is None
         clocks.seconds += 10
         progress.mark_handled({ONE: offset + 1})
-    told = stuck(progress)
-    assert told is not None
-    assert told.what.startswith("vitals.readings/1 is stuck at offset 0 since 2026-11-21T12:00:00Z")
+    reported = stuck(progress)
+    assert reported is not None
+    assert reported.what.startswith(
+        "vitals.readings/1 is stuck at offset 0 since 2026-11-21T12:00:00Z"
+    )
 
 
 def test_going_back_to_a_checkpoint_and_failing_again_is_no_movement(
@@ -190,9 +194,9 @@ def test_going_back_to_a_checkpoint_and_failing_again_is_no_movement(
         progress.end_batch()
         progress.forget([ONE])
         progress.start_at({ONE: 0})
-    told = stuck(progress)
-    assert told is not None
-    assert "offset 5 since 2026-11-21T12:00:00Z: store failed with KeyError." in told.what
+    reported = stuck(progress)
+    assert reported is not None
+    assert "offset 5 since 2026-11-21T12:00:00Z: store failed with KeyError." in reported.what
     progress.mark_handled({ONE: 9})
     assert stuck(progress) is None
 
@@ -277,9 +281,11 @@ def test_a_transaction_that_stays_open_is_said_and_one_that_moves_is_not(
         clocks.seconds += STUCK_SECONDS - 1
         assert progress.look().troubles == {}
     clocks.seconds += 2
-    told = progress.look().troubles["transaction"]
-    assert told.what.startswith("2 offsets of vitals.readings/0 wait behind a transaction that is")
-    assert told.since == NOON + timedelta(seconds=2 * (STUCK_SECONDS - 1))
+    reported = progress.look().troubles["transaction"]
+    assert reported.what.startswith(
+        "2 offsets of vitals.readings/0 wait behind a transaction that is"
+    )
+    assert reported.since == NOON + timedelta(seconds=2 * (STUCK_SECONDS - 1))
     assert progress.look().gauges["lag_messages"] == 0
 
 
@@ -288,10 +294,10 @@ def test_a_loop_that_stands_still_outside_a_batch_is_said(
 ) -> None:
     progress.start_at({ONE: 5})
     monkeypatch.setattr(health, "seconds_since_beat", lambda: STUCK_SECONDS + 1)
-    told = stuck(progress)
-    assert told is not None
-    assert told.what.startswith("The loop is blocked")
-    assert told.since == NOON - timedelta(seconds=STUCK_SECONDS + 1)
+    reported = stuck(progress)
+    assert reported is not None
+    assert reported.what.startswith("The loop is blocked")
+    assert reported.since == NOON - timedelta(seconds=STUCK_SECONDS + 1)
 
 
 def test_no_more_than_three_partitions_are_named(progress: Progress, clocks: ManualClock) -> None:
@@ -299,8 +305,8 @@ def test_no_more_than_three_partitions_are_named(progress: Progress, clocks: Man
     progress.start_at(places)
     ends(progress, dict.fromkeys(places, 4))
     clocks.seconds += STUCK_SECONDS
-    told = stuck(progress)
-    assert told is not None
-    assert told.what.count("is stuck at") == 3
-    assert "and 5 more partitions" in told.what
+    reported = stuck(progress)
+    assert reported is not None
+    assert reported.what.count("is stuck at") == 3
+    assert "and 5 more partitions" in reported.what
     assert progress.look().gauges["stuck_partitions"] == 8

@@ -141,7 +141,7 @@ def test_a_librarys_line_is_said_once_in_ten_seconds(capsys: pytest.CaptureFixtu
     logs.configure(Settings(demo=True), "test")
     (handler,) = logging.getLogger().handlers
 
-    def say(second: float, name: str = "kafka.net", error: object = None) -> None:
+    def log_line(second: float, name: str = "kafka.net", error: object = None) -> None:
         record = logging.makeLogRecord(
             {"name": name, "msg": "lost %s", "created": 1e9 + second, "levelno": logging.ERROR,
              "levelname": "ERROR", "exc_info": error}
@@ -149,13 +149,13 @@ def test_a_librarys_line_is_said_once_in_ten_seconds(capsys: pytest.CaptureFixtu
         handler.handle(record)
 
     for tenth in range(205):
-        say(tenth / 10)
-    say(0, name="kafka.cluster")
-    say(20.5, error=(OSError, OSError(), None))
-    say(3.0)  # the clock was set back
-    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert [line.get("left_out", 0) for line in said] == [0, 99, 99, 0, 0, 4]
-    assert [line["part"] for line in said].count("kafka.cluster") == 1
+        log_line(tenth / 10)
+    log_line(0, name="kafka.cluster")
+    log_line(20.5, error=(OSError, OSError(), None))
+    log_line(3.0)  # the clock was set back
+    reported = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line.get("left_out", 0) for line in reported] == [0, 99, 99, 0, 0, 4]
+    assert [line["part"] for line in reported].count("kafka.cluster") == 1
 
 
 @EITHER

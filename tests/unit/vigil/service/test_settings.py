@@ -11,7 +11,7 @@ from vigil.service.settings import DEFAULT_PASSWORDS, Settings
 
 
 @pytest.fixture(autouse=True)
-def _away_from_any_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _without_any_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 

@@ -27,7 +27,7 @@ class Consumer:
         del timeout_ms
         if self.errors:
             raise self.errors.pop(0)
-        self.committed.append({place: told.offset for place, told in offsets.items()})
+        self.committed.append({place: metadata.offset for place, metadata in offsets.items()})
 
 
 @pytest.mark.parametrize("error", [CommitFailedError, RebalanceInProgressError, KafkaTimeoutError])

@@ -24,11 +24,11 @@ BEFORE = {
 def written(path: Path, rule: str) -> None:
     """A catalogue by that rule, whose forms are \"form 0\", \"form 1\", …"""
     forms = int(rule.partition(";")[0].removeprefix("nplurals="))
-    said = "".join(f'msgstr[{n}] "form {n}"\n' for n in range(forms))
+    translations = "".join(f'msgstr[{n}] "form {n}"\n' for n in range(forms))
     path.write_text(
         'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'
         f'"Plural-Forms: {rule}\\n"\n\n'
-        f'msgctxt "days"\nmsgid "{DAYS[1][0]}"\nmsgid_plural "{DAYS[1][1]}"\n{said}'
+        f'msgctxt "days"\nmsgid "{DAYS[1][0]}"\nmsgid_plural "{DAYS[1][1]}"\n{translations}'
     )
 
 

@@ -35,7 +35,7 @@ def on_the_topic(words: str) -> datetime | None:
         "measurements": [{"reading_id": "r", "time": words, "values": {"heart_rate": 72.1234567}}],
     }  # fmt: skip
     tick = json.dumps({"time": words})
-    escaped = "".join(f"\\u{ord(letter):04x}" for letter in words)
+    escaped = "".join(f"\\u{ord(char):04x}" for char in words)
     found = set[datetime | None]()
     for kind, text in (
         ("upload", json.dumps(sent)), ("tick", tick), ("tick", f'{{"time": "{escaped}"}}'),

@@ -15,7 +15,7 @@ from vigil.domain.kinds import Priority
 
 
 def notified_levels(connection: Connection, episode_ids: Iterable[str]) -> dict[str, Priority]:
-    """Event id → the most urgent priority notified; absent: nobody was notified of it."""
+    """Episode id → the most urgent priority notified; absent: nobody was notified of it."""
     rows = connection.execute(
         "SELECT event_id, told FROM paged_episodes WHERE event_id = ANY(%s) AND told IS NOT NULL",
         (list(episode_ids),),

@@ -68,14 +68,14 @@ def test_the_known_signals_are_judged_as_if_the_unknown_were_absent(
 ) -> None:
     one, other = Engine(CONFIG), Engine(CONFIG)
     for whole, plain in story:
-        told: list[Event] = one.process(msgspec.json.decode(encode(whole), type=Upload))
+        announced: list[Event] = one.process(msgspec.json.decode(encode(whole), type=Upload))
         expected = other.process(plain)
-        assert [encode(event) for event in told] == [encode(event) for event in expected]
+        assert [encode(event) for event in announced] == [encode(event) for event in expected]
     assert one.state_of("p1") == other.state_of("p1")
-    strangers = sum(
+    unknown_values = sum(
         len(row.values.keys() - set(NAMES)) for whole, _ in story for row in whole.measurements
     )
-    assert (one.take_unknown_values(), other.take_unknown_values()) == (strangers, 0)
+    assert (one.take_unknown_values(), other.take_unknown_values()) == (unknown_values, 0)
 
 
 def test_a_reading_of_unknown_signals_alone_raises_nothing() -> None:
@@ -93,8 +93,8 @@ def test_who_sends_nothing_that_is_known_is_silent(values: dict[str, float]) -> 
     events: list[Event] = []
     for minute in range(150):
         time = at(60.0 * minute)
-        told = {"heart_rate": 70.0 + minute % 3} if minute < 60 else values
-        row = Measurement(str(minute), time, told)
+        announced = {"heart_rate": 70.0 + minute % 3} if minute < 60 else values
+        row = Measurement(str(minute), time, announced)
         events += engine.process(Upload("p1", "watch", time, (row,)))
         events += engine.tick(time)
     assert [(event.kind, event.phase) for event in events] == [("no_data", "opened")]

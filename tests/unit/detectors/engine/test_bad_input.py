@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from detectors.configuration.loading import from_tables
-from tests.support.vitals import DAY, detect, engine, heart, measured, told, upload
+from tests.support.vitals import DAY, announced, detect, engine, heart, measured, upload
 from vigil.service.errors import SettingsError
 
 YEAR = 365 * DAY
@@ -17,7 +17,7 @@ YEAR = 365 * DAY
 
 def test_a_patient_with_no_baseline_has_limits_and_nothing_is_unusual() -> None:
     assert detect(heart([100.0 + i % 3 for i in range(120)])) == []
-    assert told(detect(heart([130.0 + i % 3 for i in range(30)]))) == [
+    assert announced(detect(heart([130.0 + i % 3 for i in range(30)]))) == [
         ("heart_rate_high", "opened", "medium")
     ]
 
@@ -29,7 +29,7 @@ def test_one_reading_a_day_is_never_a_run_of_minutes_and_is_missed_when_it_stops
         upload(measured(i * DAY, {"systolic": 165.0, "diastolic": 90.0 + i % 2}))
         for i in range(3)
     ]  # fmt: skip
-    assert told(detect(cuffs))[0] == ("blood_pressure_high", "opened", "medium")
+    assert announced(detect(cuffs))[0] == ("blood_pressure_high", "opened", "medium")
 
 
 def test_a_clock_a_year_ahead_is_not_judged_and_spoils_nothing_after_it() -> None:
@@ -39,10 +39,10 @@ def test_a_clock_a_year_ahead_is_not_judged_and_spoils_nothing_after_it() -> Non
         runs.process(item)
     ahead = measured(YEAR, {"heart_rate": 170.0}, "rest")
     events = runs.process(replace(upload(ahead), received_at=calm[-1].received_at))
-    assert told(events) == [("device_clock", "opened", "low")]
+    assert announced(events) == [("device_clock", "opened", "low")]
     later = heart([130.0 + i % 3 for i in range(30)], start=1800)
-    told_later = [kind for item in later for kind, _, _ in told(runs.process(item))]
-    assert told_later.count("heart_rate_high") == 1
+    announced_later = [kind for item in later for kind, _, _ in announced(runs.process(item))]
+    assert announced_later.count("heart_rate_high") == 1
 
 
 def test_a_clock_a_year_back_is_not_judged() -> None:
@@ -80,7 +80,9 @@ def test_a_hundred_thousand_readings_in_one_upload_are_judged_in_bounded_state()
         measured(2_000_000.0 + i * 60.0, {"heart_rate": 140.0 + i % 3}, "rest") for i in range(20)
     ]
     runs = engine()
-    assert told(runs.process(upload(*items, *fast))) == [("heart_rate_high", "opened", "medium")]
+    assert announced(runs.process(upload(*items, *fast))) == [
+        ("heart_rate_high", "opened", "medium")
+    ]
     assert len(runs.state_of("p1")) < 8_000
 
 

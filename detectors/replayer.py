@@ -1,4 +1,4 @@
-"""History through an engine, with the clock that the history itself has."""
+"""Replays stored history through an engine, with the history's own times as the clock."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from vigil.domain.reading import Upload
 MINUTE = timedelta(minutes=1)
 
 
-class Player:
-    """Plays uploads, in the order of receipt, through an engine of its own.
+class Replayer:
+    """Replays uploads, in the order of receipt, through an engine of its own.
 
     Args:
         silence: judge "no data" too: a tick at each full minute of receive time, as far as the
@@ -26,15 +26,15 @@ class Player:
         self._silence = silence
         self._ticked: datetime | None = None
 
-    def take(self, upload: Upload) -> list[Event]:
+    def process(self, upload: Upload) -> list[Event]:
         """The events that become known with this upload, in order."""
         if not self._silence:
             return self.engine.process(upload)
         events = self._tick(upload.received_at.replace(second=0, microsecond=0))
         return events + self.engine.process(upload)
 
-    def reach(self, received: datetime) -> list[Event]:
-        """The events of a clock that goes on to then, when no more uploads come."""
+    def advance_to(self, received: datetime) -> list[Event]:
+        """The events of a clock that advances to this time, when no more uploads come."""
         return self._tick(received.replace(second=0, microsecond=0))
 
     def _tick(self, now: datetime) -> list[Event]:

@@ -1,4 +1,4 @@
-"""What every table of the configuration is made of."""
+"""The base of every section of the detection configuration, and the number types of its keys."""
 
 from __future__ import annotations
 

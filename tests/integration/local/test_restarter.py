@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.revival import ROOM, Revival, wait_for_room
+from local.restarter import ROOM, Restarter, wait_for_room
 from local.supervisor import GIVEN_UP, RUNNING, Program, Supervisor
 from tests.support.disks import resize, small_disk
 from tests.support.running import eventually
@@ -22,22 +22,22 @@ def waits_for(path: Path) -> Program:
 
 @pytest.mark.faults
 def test_a_program_given_up_is_started_again_and_said_once(tmp_path: Path) -> None:
-    said: list[str] = []
+    printed: list[str] = []
     with Supervisor([waits_for(tmp_path / "file")], tmp_path, {}) as supervisor:
-        revival = Revival(supervisor, tmp_path, said.append)
+        restarter = Restarter(supervisor, tmp_path, printed.append)
         supervisor.start(["late"])
 
         def state() -> str:
-            revival.check_programs(supervisor.states())
+            restarter.check_programs(supervisor.states())
             return supervisor.states()["late"].state
 
         eventually(lambda: state() == GIVEN_UP, 60)
         eventually(lambda: state() != GIVEN_UP, 60)
         (tmp_path / "file").touch()
         eventually(lambda: state() == RUNNING, 60)
-    assert len(said) == 1
-    assert "late keeps dying" in said[0]
-    assert "file" in said[0]
+    assert len(printed) == 1
+    assert "late keeps dying" in printed[0]
+    assert "file" in printed[0]
 
 
 def test_starting_what_runs_changes_nothing(tmp_path: Path) -> None:
@@ -51,14 +51,14 @@ def test_starting_what_runs_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_nothing_is_begun_on_a_full_disk() -> None:
-    said: list[str] = []
+    printed: list[str] = []
     stop = threading.Event()
     with small_disk(ROOM // 2) as disk:
-        arguments = (disk / "not" / "there", said.append, stop)
+        arguments = (disk / "not" / "there", printed.append, stop)
         waiting = threading.Thread(target=wait_for_room, args=arguments)
         try:
             waiting.start()
-            eventually(lambda: said)
+            eventually(lambda: printed)
             assert waiting.is_alive()
             resize(disk, ROOM * 2)
             waiting.join(30)
@@ -66,8 +66,8 @@ def test_nothing_is_begun_on_a_full_disk() -> None:
         finally:
             stop.set()
             waiting.join()
-    (told,) = said
-    assert f"The disk of {disk} is full" in told
+    (line,) = printed
+    assert f"The disk of {disk} is full" in line
 
 
 def test_there_is_room_here(tmp_path: Path) -> None:

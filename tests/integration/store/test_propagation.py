@@ -11,7 +11,7 @@ import pytest
 
 from ingest.http.directory import Directory
 from store.database.connections import Connection, connect
-from store.people import directory_topic, in_force
+from store.people import directory_topic, propagation
 from store.people.directory import DirectoryPublisher
 from store.people.directory_topic import Published
 from store.people.patients import Device, Patient, add_device, enrol, list_devices, revoke_device
@@ -101,9 +101,11 @@ def test_revocation_is_reported_when_every_ingest_process_refuses_the_key(
             eventually(lambda door=door: door.takes(key))  # type: ignore[misc]
         with reporting(settings, doors), auto(settings) as connection:
             revoke_device(connection, "in-force-1")
-            answer = in_force.wait_until_in_force(connection, 20)
+            answer = propagation.wait_for_propagation(connection, 20)
             refused = [not door.takes(key) for door in doors]
-        assert (answer.yes, answer.processes, refused) == (True, 2, [True, True]), answer.why
+        assert (answer.complete, answer.processes, refused) == (True, 2, [True, True]), (
+            answer.missing
+        )
 
 
 def test_it_is_not_reported_while_an_ingest_process_has_not_read_it(settings: Settings) -> None:
@@ -116,10 +118,10 @@ def test_it_is_not_reported_while_an_ingest_process_has_not_read_it(settings: Se
         doors[1].directory.stop()  # it reads no more, and still lets the key in
         with reporting(settings, doors), auto(settings) as connection:
             revoke_device(connection, "in-force-2")
-            answer = in_force.wait_until_in_force(connection, 4)
+            answer = propagation.wait_for_propagation(connection, 4)
         assert doors[1].takes(key)
-        assert not answer.yes
-        assert "1 of 2 ingest processes" in answer.why
+        assert not answer.complete
+        assert "1 of 2 ingest processes" in answer.missing
 
 
 def test_it_is_not_reported_while_no_store_publishes(settings: Settings) -> None:
@@ -128,9 +130,9 @@ def test_it_is_not_reported_while_no_store_publishes(settings: Settings) -> None
         eventually(lambda: published(health))
     with auto(settings) as connection:
         revoke_device(connection, "in-force-3")
-        answer = in_force.wait_until_in_force(connection, 1)
-    assert not answer.yes
-    assert "vigil run store" in answer.why
+        answer = propagation.wait_for_propagation(connection, 1)
+    assert not answer.complete
+    assert "vigil run store" in answer.missing
 
 
 def published(health: Health) -> bool:
@@ -152,14 +154,14 @@ def test_a_door_that_ended_is_not_waited_for(settings: Settings) -> None:
             write(connection, [received(gone.reporter.status(ended=True))])
         with reporting(settings, doors), auto(settings) as connection:
             revoke_device(connection, "in-force-4")
-            answer = in_force.wait_until_in_force(connection, 20)
-    assert (answer.yes, answer.processes) == (True, 1)
+            answer = propagation.wait_for_propagation(connection, 20)
+    assert (answer.complete, answer.processes) == (True, 1)
 
 
 def test_nothing_was_ever_published(settings: Settings) -> None:
     device(settings, "in-force-5")
     with auto(settings) as connection:
-        assert in_force.wait_until_in_force(connection, 0).yes
+        assert propagation.wait_for_propagation(connection, 0).complete
 
 
 def test_a_restored_database_revives_nothing_and_reports_what_it_lacks(settings: Settings) -> None:

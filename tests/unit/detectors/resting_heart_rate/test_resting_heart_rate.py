@@ -41,35 +41,40 @@ def night_uploads(rates: Sequence[float | None], steps: float | None = 0.0) -> I
         yield upload(measured(day * DAY + 7.5 * HOUR, {"heart_rate": 75.0}, "rest"))
 
 
-def told_of(rates: Sequence[float | None], **own: object) -> list[Event]:
+def announced_of(rates: Sequence[float | None], **own: object) -> list[Event]:
     events = detect(night_uploads(rates), **{**ALONE, **own})
     return [event for event in events if event.kind == KIND]
 
 
 def test_two_raised_nights_are_one_episode_told_the_next_morning() -> None:
     rates = nights([60.0] * 28 + [70.0] * 5 + [60.0] * 4)
-    first, *_, last = told_of(rates)
+    first, *_, last = announced_of(rates)
     morning = datetime(2026, 3, 2, 7, 30, tzinfo=UTC) + timedelta(days=29)
     assert (first.phase, first.detected_at) == ("opened", morning)
     assert (last.phase, last.episode_id, last.priority) == ("closed", first.episode_id, "low")
     assert first.onset == morning - timedelta(hours=24.5)
-    told = first.evidence
-    assert told["rule"] == "resting.nights"
-    assert told["value"] == pytest.approx(70, abs=4)
-    assert told["value"] > told["limit"] > told["limit_clear"] > told["baseline"]["median"]
-    assert told["baseline"]["median"] == pytest.approx(60, abs=1.5)
-    assert told["nights_used"] == told["baseline"]["n"] >= 14
-    assert [n["ended"] for n in told["nights"][-2:]] == ["2026-03-30", "2026-03-31"]
-    assert all(n["hours"] == 7.0 for n in told["nights"])
+    announced = first.evidence
+    assert announced["rule"] == "resting.nights"
+    assert announced["value"] == pytest.approx(70, abs=4)
+    assert (
+        announced["value"]
+        > announced["limit"]
+        > announced["limit_clear"]
+        > announced["baseline"]["median"]
+    )
+    assert announced["baseline"]["median"] == pytest.approx(60, abs=1.5)
+    assert announced["nights_used"] == announced["baseline"]["n"] >= 14
+    assert [n["ended"] for n in announced["nights"][-2:]] == ["2026-03-30", "2026-03-31"]
+    assert all(n["hours"] == 7.0 for n in announced["nights"])
 
 
 def test_one_odd_night_is_none() -> None:
-    assert told_of(nights([60.0] * 28 + [85.0] + [60.0] * 10)) == []
+    assert announced_of(nights([60.0] * 28 + [85.0] + [60.0] * 10)) == []
 
 
 def test_at_most_one_step_a_night() -> None:
     rates = [*nights([60.0] * 28), 66.0, 67.0, 71.0, 76.0, 80.0, 85.0]
-    events = told_of(rates)
+    events = announced_of(rates)
     assert [event.phase for event in events] == ["opened"] + ["updated"] * 4
     assert len({event.detected_at.date() for event in events}) == len(events)
 
@@ -77,19 +82,19 @@ def test_at_most_one_step_a_night() -> None:
 def test_a_person_of_wide_spread_needs_more() -> None:
     """The same eight beats: told of one whose nights are alike, not of one whose nights differ."""
     wide = [51.0 + 3 * (i * 4 % 7) for i in range(28)]
-    assert told_of([*wide, 68.0, 68.0, 68.0]) == []
-    assert told_of([*nights([60.0] * 28), 68.0, 68.0, 68.0]) != []
+    assert announced_of([*wide, 68.0, 68.0, 68.0]) == []
+    assert announced_of([*nights([60.0] * 28), 68.0, 68.0, 68.0]) != []
 
 
 def test_nothing_before_seven_nights() -> None:
-    assert told_of(nights([60.0] * 5 + [80.0] * 2)) == []
-    assert told_of(nights([60.0] * 7 + [80.0] * 2)) != []
+    assert announced_of(nights([60.0] * 5 + [80.0] * 2)) == []
+    assert announced_of(nights([60.0] * 7 + [80.0] * 2)) != []
 
 
 def test_missing_nights_are_allowed_but_a_long_gap_makes_no_pair() -> None:
     calm: list[float | None] = [*nights([60.0] * 20)]
-    assert told_of([*calm, 72.0, None, 72.0]) != []
-    assert told_of([*calm, 72.0, *[None] * 6, 72.0]) == []
+    assert announced_of([*calm, 72.0, None, 72.0]) != []
+    assert announced_of([*calm, 72.0, *[None] * 6, 72.0]) == []
 
 
 def test_a_night_with_too_few_hours_is_left_out() -> None:
@@ -113,11 +118,11 @@ def test_minutes_with_steps_do_not_count(steps: float) -> None:
 def test_local_time_decides_what_is_night() -> None:
     """Twelve hours away these readings are from noon to seven: no night at all."""
     rates = nights([60.0] * 20 + [75.0] * 3)
-    assert told_of(rates, context={"utc_offset_hours": 12.0}) == []
+    assert announced_of(rates, context={"utc_offset_hours": 12.0}) == []
 
 
 def test_what_lasts_four_weeks_is_the_new_normal() -> None:
-    events = told_of(nights([60.0] * 28 + [70.0] * 50))
+    events = announced_of(nights([60.0] * 28 + [70.0] * 50))
     assert [event.phase for event in (events[0], events[-1])] == ["opened", "closed"]
     assert len({event.episode_id for event in events}) == 1
     lasted = events[-1].detected_at - events[0].detected_at
@@ -126,8 +131,8 @@ def test_what_lasts_four_weeks_is_the_new_normal() -> None:
 
 
 def test_raised_nights_teach_nothing_until_then() -> None:
-    events = told_of(nights([60.0] * 28 + [70.0] * 20))
-    last = told_of(nights([60.0] * 28 + [70.0] * 20 + [60.0] * 3))[-1]
+    events = announced_of(nights([60.0] * 28 + [70.0] * 20))
+    last = announced_of(nights([60.0] * 28 + [70.0] * 20 + [60.0] * 3))[-1]
     assert events[0].phase == "opened"
     assert last.phase == "closed"
     assert last.evidence["baseline"]["median"] == pytest.approx(60, abs=1.5)
@@ -141,7 +146,7 @@ def test_the_night_gathers_while_another_alarm_is_open() -> None:
 
 
 def test_switched_off_it_says_nothing() -> None:
-    assert told_of(nights([60.0] * 28 + [75.0] * 5), resting={"enabled": False}) == []
+    assert announced_of(nights([60.0] * 28 + [75.0] * 5), resting={"enabled": False}) == []
 
 
 @pytest.mark.parametrize("own", [
@@ -189,7 +194,7 @@ def test_the_simulated_infection_is_found() -> None:
     onset = datetime(2026, 3, 23, tzinfo=UTC)
     person = SimPatient(seed=1, number=3, scenario="infection_drift", onset=onset)
     found = Resting(config().everyone.resting, utc_offset_hours=0.0)
-    memory, told = found.fresh(), list[tuple[datetime, Finding]]()
+    memory, announced = found.fresh(), list[tuple[datetime, Finding]]()
     for item in person.uploads(onset - timedelta(days=12), onset + timedelta(days=6)):
         for reading in item.measurements:
             if "heart_rate" not in reading.values:
@@ -198,7 +203,9 @@ def test_the_simulated_infection_is_found() -> None:
                 reading.time.timestamp(), reading.context.activity,
                 heart_rate=reading.values["heart_rate"],
             )  # fmt: skip
-            told += [(reading.time, f) for f in found.examine(here, memory) if f.stance == BEYOND]
+            announced += [
+                (reading.time, f) for f in found.examine(here, memory) if f.stance == BEYOND
+            ]
             found.learn(here, memory, ())
-    assert told
-    assert onset < told[0][0] <= onset + timedelta(days=3)
+    assert announced
+    assert onset < announced[0][0] <= onset + timedelta(days=3)

@@ -8,13 +8,13 @@ from typing import Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Recent(Generic[Key]):
+class RecentKeys(Generic[Key]):
     """Remembers the last ``capacity`` keys at least, and twice as many at most.
 
     Two sets take turns: when the young one is full, the old one is dropped and the young one
     becomes it. Each step is O(1), without the bookkeeping of an exact order.
 
-    >>> recent = Recent[str](2)
+    >>> recent = RecentKeys[str](2)
     >>> [recent.add(key) for key in ("a", "a", "b", "a")]
     [True, False, True, False]
     """

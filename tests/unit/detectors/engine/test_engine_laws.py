@@ -141,13 +141,13 @@ def test_what_a_wrong_clock_makes_known_shows_what_is_usual() -> None:
         upload(3100, *calm, *fast, *low),
         upload(4500, measured(30000.0, {"heart_rate": 70.0})),
     ]
-    told = run(log)
-    assert [(event.kind, event.phase) for event in told] == [
+    announced = run(log)
+    assert [(event.kind, event.phase) for event in announced] == [
         ("heart_rate_high", "opened"),
         ("heart_rate_high", "updated"),
         ("device_clock", "opened"),
     ]
-    joined = told[1]
+    joined = announced[1]
     assert joined.detected_at == at(4500)
     assert [part["kind"] for part in joined.evidence["parts"]] == ["blood_pressure_low"]
     assert joined.evidence["baseline"]["bin"] == "rest:night"
@@ -158,7 +158,7 @@ def test_the_order_of_a_readings_values_means_nothing(names: list[str]) -> None:
     rows = [(201, 128), (203, 125), (204, 126), (199, 128), (120, 70), (118, 70), (119, 71)]
     log = cuff(rows, every=300, heart_rate=70.0)
 
-    def told(order: list[str]) -> list[bytes]:
+    def announced(order: list[str]) -> list[bytes]:
         engine, found = Engine(config()), []
         for item in log:
             rows = tuple(
@@ -168,4 +168,4 @@ def test_the_order_of_a_readings_values_means_nothing(names: list[str]) -> None:
             found += engine.process(replace(item, measurements=rows))
         return [encode(event) for event in found]
 
-    assert told(names) == told(sorted(names)) != []
+    assert announced(names) == announced(sorted(names)) != []

@@ -51,7 +51,7 @@ def dead(message: wire.Outgoing, offset: int, reason: WireError = REASON) -> wir
 
 
 def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
-    good = wire.outgoing(upload(measurement(), measurement(1), patient="redriven"), "ingest")
+    good = wire.to_message(upload(measurement(), measurement(1), patient="redriven"), "ingest")
     broken = wire.Outgoing(topics.READINGS.name, b"redriven", b"{secret", good.headers)
     url = settings.database()
 
@@ -105,9 +105,9 @@ def test_listed_redriven_and_redriven_again(settings: Settings) -> None:
         assert "would send 2 messages again" in vigil("deadletter", "redrive", *both).output
         assert "sent 2 messages again\n" in vigil("deadletter", "redrive", *both, "--send").output
         eventually(lambda: seen() == 6)
-        letters = list(read_dead_letters(settings))
-        assert len(letters) == 3  # it died once more …
-        every = [one.ident for one in letters]
+        refused_messages = list(read_dead_letters(settings))
+        assert len(refused_messages) == 3  # it died once more …
+        every = [one.ident for one in refused_messages]
         assert "sent 2 messages again\n" in vigil("deadletter", "redrive", *every, "--send").output
         eventually(lambda: seen() == 8)  # … and its two dead letters are one message
         assert stored() == 2
@@ -123,11 +123,11 @@ def listed(*words: str) -> list[str]:
 def test_dead_letters_are_selected_by_their_fields(settings: Settings) -> None:
     before = len(listed())
     other = WireError("too large", code="wire.too_large")
-    words = wire.outgoing(alert(), "explain")
+    words = wire.to_message(alert(), "explain")
     send(
         settings,
-        dead(wire.outgoing(upload(measurement()), "ingest"), 100),
-        dead(wire.outgoing(upload(measurement(1)), "ingest"), 101, other),
+        dead(wire.to_message(upload(measurement()), "ingest"), 100),
+        dead(wire.to_message(upload(measurement(1)), "ingest"), 101, other),
         dead(words, 102, other),
     )
     assert len(listed()) == before + 3
@@ -182,7 +182,9 @@ def test_a_truncated_dead_letter_is_not_sent_again(
     error = vigil("deadletter", "redrive", dead_letter.ident).exception
     assert isinstance(error, InputError)
     assert "only the first 10" in error.message
-    monkeypatch.setattr("vigil.dead_letters.redrive.send_again", lambda _, letters: len(letters))
+    monkeypatch.setattr(
+        "vigil.dead_letters.redrive.send_again", lambda _, refused_messages: len(refused_messages)
+    )
     output = vigil("deadletter", "redrive", "--all").output
     assert "left out: 1 that were kept only in part" in output
 
@@ -197,7 +199,7 @@ def test_a_dead_letter_that_cannot_be_redriven_is_reported(settings: Settings) -
         assert words in str(result.exception)
     for arguments in ([], ["some-id", "--all"]):
         assert vigil("deadletter", "redrive", *arguments).exit_code == 2
-    foreign = wire.Outgoing(topics.DEADLETTER.name, None, b"by somebody else", [])
+    foreign = wire.Outgoing(topics.DEAD_LETTERS.name, None, b"by somebody else", [])
     send(settings, foreign)
     assert "(no origin)" in vigil("deadletter", "list").output
     with pytest.raises(InputError, match="no topic of ours"):

@@ -14,8 +14,8 @@ from psycopg.rows import dict_row
 from cli.doctor.database import database
 from dashboard.auth.passwords import hash_password
 from local import command_line, demo_remains
+from local.data_folder import MARK, claim_folder
 from local.demo import Demo, Plan
-from local.purpose import MARK, claim_folder
 from local.runtime import exclusive
 from store.database.connections import connect
 from store.people import patients, users

@@ -32,36 +32,40 @@ def days(
             yield upload(measured(number * DAY + hour * HOUR, values, activity))
 
 
-def told_of(log: Iterator[Upload], **own: object) -> list[Event]:
+def announced_of(log: Iterator[Upload], **own: object) -> list[Event]:
     return [event for event in detect(log, **own) if event.kind == KIND]
 
 
 def test_a_raised_average_is_told_once_and_on_what_it_rests() -> None:
-    events = told_of(days([(150, 80)] + [(138, 80)] * 12))
+    events = announced_of(days([(150, 80)] + [(138, 80)] * 12))
     assert [(event.phase, event.priority) for event in events] == [("opened", "low")]
-    event, told = events[0], events[0].evidence
+    event, announced = events[0], events[0].evidence
     assert event.detected_at.day == 2 + 4, "three days beside the first, then the next morning"
     assert event.onset.day == 2 + 1
-    assert told["average"] == {"systolic": 138.0, "diastolic": 80.0}
-    assert (told["limit"], told["limit_clear"], told["value"]) == (135.0, 130.0, 138.0)
-    assert told["category"] == {"aha_acc_2025": "stage_2", "esc_2024": "hypertension"}
-    assert told["guideline"] == "esc_2024"
-    assert told["scores"]["pressure_days"] == 3.0
-    assert [(row["day"], row["readings"]) for row in told["days"]] == [
+    assert announced["average"] == {"systolic": 138.0, "diastolic": 80.0}
+    assert (announced["limit"], announced["limit_clear"], announced["value"]) == (
+        135.0,
+        130.0,
+        138.0,
+    )
+    assert announced["category"] == {"aha_acc_2025": "stage_2", "esc_2024": "hypertension"}
+    assert announced["guideline"] == "esc_2024"
+    assert announced["scores"]["pressure_days"] == 3.0
+    assert [(row["day"], row["readings"]) for row in announced["days"]] == [
         ("2026-03-03", 4), ("2026-03-04", 4), ("2026-03-05", 4),
     ]  # fmt: skip
 
 
 def test_the_guideline_is_a_choice() -> None:
     log = list(days([(131, 75)] * 8))
-    assert told_of(iter(log)) == []
-    aha = told_of(iter(log), pressure_days={"guideline": "aha_acc_2025"})
+    assert announced_of(iter(log)) == []
+    aha = announced_of(iter(log), pressure_days={"guideline": "aha_acc_2025"})
     assert [event.phase for event in aha] == ["opened"]
     assert aha[0].evidence["category"]["aha_acc_2025"] == "stage_1"
 
 
 def test_the_diastolic_pressure_alone_is_enough() -> None:
-    event = told_of(days([(120, 88)] * 6))[0]
+    event = announced_of(days([(120, 88)] * 6))[0]
     assert event.evidence["rule"] == "pressure_days.diastolic"
     assert event.evidence["limit"] == 85
 
@@ -74,13 +78,13 @@ def test_the_diastolic_pressure_alone_is_enough() -> None:
 def test_too_few_days_or_readings_are_no_average(
     pairs: Sequence[tuple[float, float] | None], hours: tuple[float, ...]
 ) -> None:
-    assert told_of(days(pairs, hours)) == []
+    assert announced_of(days(pairs, hours)) == []
 
 
 def test_the_first_day_of_a_series_is_left_out() -> None:
-    assert told_of(days([(190, 110), *[(130, 80)] * 6])) == []
+    assert announced_of(days([(190, 110), *[(130, 80)] * 6])) == []
     gap: list[tuple[float, float] | None] = [None] * 9
-    events = told_of(days([*[(120, 75)] * 8, *gap, (190, 110), *[(130, 80)] * 6]))
+    events = announced_of(days([*[(120, 75)] * 8, *gap, (190, 110), *[(130, 80)] * 6]))
     assert events == []
 
 
@@ -89,35 +93,37 @@ def test_each_day_weighs_the_same() -> None:
     many = tuple(8 + i / 4 for i in range(40))
     log = [*days([(125, 75)] * 4), *list(days([None] * 4 + [(150, 84)], many))]
     log += list(days([None] * 5 + [(125, 75)] * 2))
-    assert told_of(iter(log)) == []
+    assert announced_of(iter(log)) == []
 
 
 def test_nights_and_activity_do_not_count() -> None:
-    assert told_of(days([(150, 95)] * 8, (1.0, 2.0, 3.0, 4.0), "asleep")) == []
-    assert told_of(days([(150, 95)] * 8, (1.0, 2.0, 3.0, 4.0), "unknown")) == []
-    assert told_of(days([(150, 95)] * 8, HOURS, "active")) == []
-    assert told_of(days([(150, 95)] * 8, HOURS, "asleep")) == []
-    assert told_of(days([(150, 95)] * 8, HOURS, "unknown")) != []
+    assert announced_of(days([(150, 95)] * 8, (1.0, 2.0, 3.0, 4.0), "asleep")) == []
+    assert announced_of(days([(150, 95)] * 8, (1.0, 2.0, 3.0, 4.0), "unknown")) == []
+    assert announced_of(days([(150, 95)] * 8, HOURS, "active")) == []
+    assert announced_of(days([(150, 95)] * 8, HOURS, "asleep")) == []
+    assert announced_of(days([(150, 95)] * 8, HOURS, "unknown")) != []
 
 
 def test_it_ends_after_three_days_well_below() -> None:
-    events = told_of(days([(138, 84)] * 8 + [(133, 82)] * 10 + [(120, 75)] * 12))
+    events = announced_of(days([(138, 84)] * 8 + [(133, 82)] * 10 + [(120, 75)] * 12))
     assert [event.phase for event in events] == ["opened", "closed"]
     assert events[1].evidence["average"]["systolic"] <= 130
 
 
 def test_a_worsening_is_told_again_at_most_daily() -> None:
-    events = told_of(days([(136, 80)] * 6 + [(150, 88)] * 8))
+    events = announced_of(days([(136, 80)] * 6 + [(150, 88)] * 8))
     assert [event.phase for event in events][:2] == ["opened", "updated"]
-    told = [event.detected_at for event in events]
-    assert len({time.date() for time in told}) == len(told)
+    announced = [event.detected_at for event in events]
+    assert len({time.date() for time in announced}) == len(announced)
 
 
 def test_a_wave_around_the_limit_is_one_episode() -> None:
     pairs: list[tuple[float, float] | None] = [
         (138.0 if i // 5 % 2 else 133.0, 80.0) for i in range(60)
     ]
-    assert [event.phase for event in told_of(days(pairs)) if event.phase == "opened"] == ["opened"]
+    assert [event.phase for event in announced_of(days(pairs)) if event.phase == "opened"] == [
+        "opened"
+    ]
 
 
 @given(st.floats(80, 220), st.floats(40, 130), st.floats(0, 20), st.floats(0, 20))
@@ -142,7 +148,7 @@ def test_what_contradicts_itself_is_refused(own: dict[str, object]) -> None:
 
 
 def test_switched_off_it_says_nothing() -> None:
-    assert told_of(days([(150, 95)] * 8), pressure_days={"enabled": False}) == []
+    assert announced_of(days([(150, 95)] * 8), pressure_days={"enabled": False}) == []
 
 
 def test_a_single_pressure_is_no_reading() -> None:
@@ -154,4 +160,4 @@ def test_a_single_pressure_is_no_reading() -> None:
 
 def test_an_ambulatory_day_is_too_short() -> None:
     log = cuff([(150, 95)] * 48, every=1800.0)
-    assert told_of(iter(log)) == []
+    assert announced_of(iter(log)) == []

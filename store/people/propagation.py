@@ -32,11 +32,11 @@ PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Propagation:
     """Whether a change is in force."""
 
-    yes: bool
-    why: str
+    complete: bool
+    missing: str
     """If not: what is missing, as a sentence."""
     processes: int = 0
     """How many ingest processes were checked."""
@@ -47,11 +47,11 @@ def log_number(log_id: str) -> int:
     return crc32(log_id.encode())
 
 
-def wait_until_in_force(
+def wait_for_propagation(
     connection: Connection,
     seconds: float = TIMEOUT_SECONDS,
     pause: Callable[[float], None] = time.sleep,
-) -> Answer:
+) -> Propagation:
     """Wait until everything committed now is in force, at most so long.
 
     Args:
@@ -65,12 +65,12 @@ def wait_until_in_force(
     committed, deadline = row["now"], time.monotonic() + seconds
     while True:
         answer = _check(connection, committed)
-        if answer.yes or time.monotonic() >= deadline:
+        if answer.complete or time.monotonic() >= deadline:
             return answer
         pause(PAUSE_SECONDS)
 
 
-def _check(connection: Connection, committed: datetime) -> Answer:
+def _check(connection: Connection, committed: datetime) -> Propagation:
     with translated():
         row = connection.execute(
             "SELECT (SELECT as_of FROM directory_published) AS as_of,"
@@ -80,11 +80,13 @@ def _check(connection: Connection, committed: datetime) -> Answer:
         ).fetchone()
     assert row is not None  # noqa: S101  (a SELECT without FROM has one row)
     if row["as_of"] is None and row["newest"] is None:
-        return Answer(True, "")  # nothing of this database was ever published
+        return Propagation(True, "")  # nothing of this database was ever published
     if row["as_of"] is None or row["as_of"] < committed:
-        return Answer(False, "No store has published it: `vigil run store` does.")
+        return Propagation(False, "No store has published it: `vigil run store` does.")
     if row["newest"] is None or (row["now"] - row["newest"]).total_seconds() > LATE_SECONDS:
-        return Answer(False, "No status of ingest arrives: the store is behind, or has stopped.")
+        return Propagation(
+            False, "No status of ingest arrives: the store is behind, or has stopped."
+        )
     processes = [
         line
         for line in list_processes(connection, row["now"] - SILENT_AFTER)
@@ -96,10 +98,10 @@ def _check(connection: Connection, committed: datetime) -> Answer:
     ]
     if behind:
         what = f"{len(behind)} of {len(processes)} ingest processes have not read it yet."
-        return Answer(False, what, len(processes))
+        return Propagation(False, what, len(processes))
     if (row["now"] - committed).total_seconds() < SETTLE_SECONDS:
-        return Answer(False, "An ingest process may just have been started.", len(processes))
-    return Answer(True, "", len(processes))
+        return Propagation(False, "An ingest process may just have been started.", len(processes))
+    return Propagation(True, "", len(processes))
 
 
 def _has_read(process: Line, log: int, offset: int) -> bool:

@@ -27,7 +27,7 @@ ROOM = 64 << 20
 KEEP_RUNNING = "Leave Vigil running: what the broker has acknowledged is stored once there is room."
 
 
-class Revival:
+class Restarter:
     """Watches disk and programs, reports why programs are down, and restarts them.
 
     Args:
@@ -53,12 +53,12 @@ class Revival:
         for name, state in states.items():
             if state.state == GIVEN_UP and now >= self._next_try.get(name, 0.0):
                 self._next_try[name] = now + PAUSE
-                self._revive(name, full=bool(full))
+                self._restart(name, full=bool(full))
             elif state.state == RUNNING and now >= self._next_try.get(name, math.inf):
                 del self._next_try[name]
                 del self._next_report[name]
 
-    def _revive(self, name: str, *, full: bool) -> None:
+    def _restart(self, name: str, *, full: bool) -> None:
         if full:
             self._print_rate_limited(name, f"{name} ended and is started again once there is room")
             return

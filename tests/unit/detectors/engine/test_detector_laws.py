@@ -60,13 +60,13 @@ def moments(seed: int = 1, count: int = 400, every: float = 60.0) -> Iterator[Mo
         yield here
 
 
-def live(detector: Detector, memory: Any, lives: Iterator[Moment]) -> list[list[Finding]]:
+def live(detector: Detector, memory: Any, history: Iterator[Moment]) -> list[list[Finding]]:
     """Examine and learn, as the engine does."""
-    told = []
-    for here in lives:
-        told.append(list(detector.examine(here, memory)))
+    announced = []
+    for here in history:
+        announced.append(list(detector.examine(here, memory)))
         detector.learn(here, memory, frozenset({"systolic"}) if here.watched else ())
-    return told
+    return announced
 
 
 def test_its_name_is_its_row(make: Make) -> None:
@@ -81,8 +81,8 @@ def test_the_same_moments_give_the_same_findings(make: Make) -> None:
 def test_findings_are_well_formed(make: Make) -> None:
     detector = make(EAGER)
     rules = set(detector.rules())
-    lives = (moments(), moments(every=3600.0))  # hours, and weeks
-    findings = [f for few in lives for t in live(detector, detector.fresh(), few) for f in t]
+    history = (moments(), moments(every=3600.0))  # hours, and weeks
+    findings = [f for few in history for t in live(detector, detector.fresh(), few) for f in t]
     assert findings, "these moments must try it"
     for finding in findings:
         rule = finding.rule
@@ -102,13 +102,13 @@ def test_rules_are_named_once() -> None:
 
 def test_what_it_is_given_is_not_changed(make: Make) -> None:
     detector = make(EAGER)
-    lives = list(moments())
-    before = copy.deepcopy(lives)
-    live(detector, detector.fresh(), iter(lives))
-    for here in (*lives, *before):  # the one part that it may add to, under its own name
+    history = list(moments())
+    before = copy.deepcopy(history)
+    live(detector, detector.fresh(), iter(history))
+    for here in (*history, *before):  # the one part that it may add to, under its own name
         for key in [key for key in here.scores if key.startswith(detector.name)]:
             del here.scores[key]
-    assert lives == before
+    assert history == before
 
 
 def test_examining_teaches_nothing(make: Make) -> None:
@@ -150,8 +150,8 @@ def test_evidence_can_be_written_and_is_finite(make: Make) -> None:
     for here in moments():
         detector.learn(here, memory, ())
         for signal in NAMES:
-            told = detector.evidence(here, memory, signal)
-            assert msgspec.json.decode(msgspec.json.encode(told)) == told
+            announced = detector.evidence(here, memory, signal)
+            assert msgspec.json.decode(msgspec.json.encode(announced)) == announced
 
 
 def test_a_memory_stays_small(make: Make) -> None:
