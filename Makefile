@@ -23,6 +23,9 @@ AWAY_MINUTES ?= 10
 # Of `make fuzz`.
 MESSAGES     ?= 10000000
 
+# Tests and demo start dozens of processes: with this set, each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-fast faults fuzz check format screenshots lock upgrade clean
 
 demo: $(STAMP_DEMO) ## everything on one machine, with simulated patients

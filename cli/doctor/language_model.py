@@ -42,8 +42,8 @@ def language_model(settings: Settings) -> Iterator[Finding]:
 
 def _endpoint(settings: Settings, lacking: State) -> Finding:
     """Check that the endpoint answers; neither its key nor its answer is shown."""
-    from explain.language_model.endpoint import Endpoint, EndpointError
-    from explain.language_model.reasons import FAILURE_REASONS
+    from explain.language_model.endpoint import Endpoint
+    from explain.language_model.reasons import FAILURE_REASONS, EndpointError
 
     key = settings.llm_endpoint_key.get_secret_value() if settings.llm_endpoint_key else ""
     where = f"{settings.llm_endpoint_model} at {settings.llm_endpoint}"

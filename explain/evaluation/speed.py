@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from explain.language_model.prompt import Message
+from explain.language_model.message import Message
 from explain.templates.compose import Phrases, compose
 from vigil.domain.encoding import encode
 from vigil.domain.episode import Event

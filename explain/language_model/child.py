@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 import msgspec
 
 from explain.language_model.adapter import AdapterRefusedError
-from explain.language_model.endpoint import Endpoint, EndpointError
-from explain.language_model.prompt import Message
+from explain.language_model.message import Message
+from explain.language_model.reasons import EndpointError
 from vigil.service.errors import UnavailableError
 
 if TYPE_CHECKING:
+    from explain.language_model.endpoint import Endpoint
     from explain.language_model.inference import LanguageModel
 
 NICENESS = 10
@@ -131,12 +132,18 @@ def main() -> int:
     match sys.argv[1:]:
         case ["endpoint", url, model]:
             key = os.environ.get(KEY, "")
-            return serve(lambda: Endpoint(url, model, key))
+            return serve(lambda: _endpoint()(url, model, key))
         case ["other", folder]:
             return serve(lambda: _local().other(Path(folder)))
         case ["installed", folder]:
             return serve(lambda: _local()(Path(folder)))
     return 2
+
+
+def _endpoint() -> type[Endpoint]:
+    from explain.language_model.endpoint import Endpoint  # noqa: PLC0415  (httpx)
+
+    return Endpoint
 
 
 def _local() -> type[LanguageModel]:

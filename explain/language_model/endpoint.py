@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from explain.language_model.prompt import Message
+from explain.language_model.message import Message
+from explain.language_model.reasons import EndpointError
 
 MAX_BYTES = 65_536
 """A larger answer is invalid: a sentence has some hundred bytes."""
@@ -23,16 +24,6 @@ TIMEOUT_SECONDS = 60.0
 """Where the question names none."""
 TIME_SHARE = 0.9
 """Share of a question's time that the endpoint has, so that its slowness is reported as such."""
-
-
-class EndpointError(Exception):
-    """The endpoint gives no answer. ``reason`` is one of
-    :data:`explain.language_model.reasons.FAILURE_REASONS`."""
-
-    def __init__(self, reason: str, detail: str):
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 class Endpoint:

@@ -15,10 +15,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from vigil.service import logs
 from vigil.service.errors import UnavailableError
-
-log = logs.get("model")
 
 
 @dataclass(frozen=True, slots=True)

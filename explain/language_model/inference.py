@@ -17,7 +17,8 @@ from typing import Any
 from explain.language_model.adapter import SHIPPED, adapter_identity, merge_adapter
 from explain.language_model.adapter import check_adapter as checked_adapter
 from explain.language_model.files import SMOLLM2, Source, check_gguf, local_identity, sha256_of_file
-from explain.language_model.prompt import Message, framed
+from explain.language_model.message import Message
+from explain.language_model.prompt import framed
 from explain.language_model.slot_grammar import SlotGrammar, Vocabulary
 from vigil.service import logs
 

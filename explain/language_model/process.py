@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from explain.language_model.child import KEY, Answer, Ask, Failed, Ready
-from explain.language_model.prompt import Message
+from explain.language_model.message import Message
 from explain.language_model.reasons import FAILURE_REASONS
 
 if TYPE_CHECKING:

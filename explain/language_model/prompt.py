@@ -13,10 +13,9 @@ from hashlib import sha256
 from explain import tables
 from explain.facts.extraction import Facts
 from explain.facts.signature import Signature
+from explain.language_model.message import Message
 from explain.tables import Announcement, Direction
 from explain.templates.drafts import Draft
-
-Message = dict[str, str]
 
 SYSTEM = (
     "You write one short sentence in plain English for a health alert. Say only what was seen. "

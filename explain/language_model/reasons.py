@@ -23,6 +23,15 @@ FAILURE_REASONS = {
 }
 
 
+class EndpointError(Exception):
+    """The endpoint gives no answer. ``reason`` is one of :data:`FAILURE_REASONS`."""
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
 def counter_name(reason: str) -> str:
     """The counter of a reason.
 

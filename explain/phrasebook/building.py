@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from explain.facts.signature import Signature, parse_signature
-from explain.language_model.prompt import Message
+from explain.language_model.message import Message
 from explain.phrasebook.book import refusals
 from explain.phrasebook.writing import Author, make_phrase, question_for
 from explain.training.references import load_references

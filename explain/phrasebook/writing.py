@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from explain.facts.signature import Signature, facts_of_signature
-from explain.language_model.prompt import Message, chat_messages, prompt_digest, tuned_request
+from explain.language_model.message import Message
+from explain.language_model.prompt import chat_messages, prompt_digest, tuned_request
 from explain.templates.drafts import draft_text
 from vigil.domain import ids
 from vigil.domain.phrase import Phrase

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -139,15 +140,15 @@ def _load_base(paths: RunPaths) -> tuple[Any, Any, Any]:
     """The tokenizer, the base in full precision, and torch, set to the threads it may use."""
     keep_offline()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin starve those that work
-    try:
-        import peft  # noqa: F401, PLC0415
-        import torch  # noqa: PLC0415
-        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
-    except ImportError as error:
-        why = f"Training needs the extra `llm`: there is no {error.name}."
-        raise language_model_unavailable(why, "pip install 'vigil[llm]'") from None
+    for name in ("peft", "torch", "transformers"):
+        if find_spec(name) is None:
+            why = f"Training needs the extra `llm`: there is no {name}."
+            raise language_model_unavailable(why, "pip install 'vigil[llm]'")
+    folder = prepare_weights(paths.models, paths.source)  # before imports that take seconds
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+
     torch.set_num_threads(paths.threads)
-    folder = prepare_weights(paths.models, paths.source)
     base = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=torch.float32,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,6 +14,11 @@ Pattern = re.Pattern[str]
 TIMES = ("duration", "since", "until")
 """The slots that hold a time or a span."""
 _NEVER = re.compile(r"(?!)")
+_FURTHER_CASES = {"i": "\u0130\u0131", "k": "\u212a", "s": "\u017f"}
+"""ASCII letter → what else matches it when case is ignored: dotted and dotless i, the Kelvin sign
+and the long s."""
+_PLAIN_START = re.compile(r"[A-Za-z](?![?*+{])(?:[^|()]|\((?:[^()]|\([^()]*\))*\))*\Z")
+"""A word of a list whose first letter is a letter of all that it matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,28 @@ def compile_words(words: Iterable[str]) -> Pattern:
 
 
 def _either(words: Iterable[str]) -> str:
-    ordered = sorted(words, key=len, reverse=True)
+    ordered = (_quick(word) for word in sorted(words, key=len, reverse=True))
     return r"(?<![\w'’])(?:" + "|".join(ordered) + r")(?![\w])"
+
+
+def initial_characters(initial: str) -> str:
+    """All characters that match an ASCII letter when case is ignored.
+
+    >>> initial_characters("h")
+    'hH'
+    """
+    return initial.lower() + initial.upper() + _FURTHER_CASES.get(initial.lower(), "")
+
+
+def _quick(word: str) -> str:
+    """A word whose first letter is written as a set of characters, which ``re`` tries first.
+
+    It then skips at once the words of a list that begin otherwise; where it must ignore the case of
+    a letter, it starts to match each of them.
+    """
+    if _PLAIN_START.match(word):
+        return f"(?-i:[{initial_characters(word[0])}]){word[1:]}"
+    return word
 
 
 def _grouped(groups: Mapping[str, Iterable[str]]) -> Pattern:
@@ -202,8 +227,26 @@ def _topics(
         (word, topic) for topic in sorted(which) for word in (*topics[topic], *more.get(topic, ()))
     ]
     entries.sort(key=lambda entry: -len(entry[0]))
-    parts = (f"(?P<{topic}__{n}>{word})" for n, (word, topic) in enumerate(entries))
-    return re.compile(r"(?<![\w'’])(?:" + "|".join(parts) + r")(?![\w])", re.I)
+    parts = [(word, f"(?P<{topic}__{n}>{word})") for n, (word, topic) in enumerate(entries)]
+    return re.compile(r"(?<![\w'’])(?:" + "|".join(_by_initial(parts)) + r")(?![\w])", re.I)
+
+
+def _by_initial(parts: list[tuple[str, str]]) -> Iterator[str]:
+    """Alternatives, those that begin with one letter under that letter, in the order given.
+
+    The order between different letters does not matter: at one place only one can match. A word
+    that begins with no plain letter keeps its place, and the letters begin anew after it.
+    """
+    by_initial: dict[str, list[str]] = {}
+    for word, part in [*parts, ("", "")]:
+        if _PLAIN_START.match(word):
+            by_initial.setdefault(word[0].lower(), []).append(part)
+            continue
+        for initial, listed in by_initial.items():
+            yield f"(?=(?-i:[{initial_characters(initial)}]))(?:{'|'.join(listed)})"
+        by_initial.clear()
+        if part:
+            yield part
 
 
 def topic_of(match: re.Match[str]) -> str:

@@ -67,6 +67,8 @@ def _refusal(upload: Upload, item: Measurement) -> str:
         return "it was measured more than a day after it arrived"
     if len(item.reading_id) > LONGEST_ID:
         return f"a reading's id has more than {LONGEST_ID} characters"
+    if item.context.posture is not None and "\0" in item.context.posture:
+        return "its posture has a NUL"
     return ""
 
 
@@ -153,7 +155,7 @@ def write_rows(upload: Upload, write: Callable[[Row], object]) -> bool:
             or (time > arrived and time > arrived + AHEAD)
             or len(name) > LONGEST_ID
             or (steps is not None and not _LEAST_STEPS <= steps <= _MOST_STEPS)
-            or (posture is not None and len(posture) > LONGEST_POSTURE)
+            or (posture is not None and (len(posture) > LONGEST_POSTURE or "\0" in posture))
             or not _all_valid(values)
         ):
             whole = False

@@ -17,6 +17,7 @@ import httpx
 import psycopg
 import pytest
 
+from local.restarter import PAUSE
 from store.database.connections import connect
 from store.people import patients
 from tests.support.disks import fill, small_disk
@@ -47,8 +48,9 @@ def test_a_full_disk_makes_everything_wait_and_loses_no_reading() -> None:
         filler = fill(disk)
         _need_room(url)
         eventually(lambda: "database ended" in (folder / "terminal.txt").read_text(), 120)
+        # Supervisord has given up by now, after its four attempts; what follows is ours alone.
         _send(door, FIRST, MEANWHILE)
-        time.sleep(15)  # longer than supervisord goes on trying
+        time.sleep(PAUSE + 1)  # longer than until our next attempt
 
         assert (folder / "terminal.txt").read_text().count("is full") == 1
         filler.unlink()

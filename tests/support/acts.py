@@ -200,7 +200,7 @@ def _until_it_takes(system: Faulty) -> None:
             with closing(
                 Publisher(system.settings, "probe", connect_timeout_seconds=5)
             ) as publisher:
-                publisher.publish([wire.Outgoing("probe", b"", b"", [])], timeout_seconds=5)
+                publisher.publish([wire.Outgoing("probe", b"", b"", [])], timeout_seconds=2)
             taken += 1
         except (UnavailableError, WireError):
             assert time.monotonic() < deadline, "the broker takes nothing after its disk was full"

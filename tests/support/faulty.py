@@ -30,6 +30,7 @@ from tests.support.piece import Piece, standing
 from tests.support.processes import end, open_folder
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
+from tests.support.topic_log import TopicLog, reading_log
 from tests.support.whole import BACKGROUND_OUTPUT, Whole, whole
 from vigil.contracts import topics
 from vigil.domain.reading import Upload
@@ -118,42 +119,33 @@ class Faulty:
         while self._extra:
             self.leave(self._extra[-1], signal.SIGTERM)
 
-    def settle(self) -> None:
-        """Return once everything sent is handled: stored, and nobody lags.
+    def settle_and_check(self) -> None:
+        """Return once everything sent is handled: stored, nobody lags, and all is as it must be.
 
         Fails with what is missing if that takes too long.
         """
-        eventually(self._all_there, TIMEOUT_SECONDS)
-        until = oracle.ends_of_all(self.settings)
+        readings, events, alerts = self.expected.counts()
+        wanted = (readings + len(self.accepted), events, alerts)
+        oracle.wait_until_stored(self._url(), wanted, TIMEOUT_SECONDS)
+        with reading_log(self.settings, *oracle.READ_TOPICS, topics.DEAD_LETTERS.name) as log:
+            oracle.wait_for_no_lag(self.settings, log.ends(), TIMEOUT_SECONDS)
+            database = oracle.stored(self._url())
+            log.read()
+        self._check(database, log)
 
-        def nobody_lags() -> bool:
-            behind = oracle.lag(self.settings, until)
-            assert not behind, f"messages not committed: {behind}"
-            return True
-
-        eventually(nobody_lags, TIMEOUT_SECONDS)
-
-    def _all_there(self) -> bool:
-        """A cheap look: how many rows there are and are not yet."""
-        wanted = (len(self.expected.readings) + len(self.accepted),
-                  len(self.expected.events), len(self.expected.alerts))  # fmt: skip
-        query = "SELECT (SELECT count(*) FROM readings), (SELECT count(*) FROM events),"
-        with psycopg.connect(self._url()) as connection:
-            row = connection.execute(f"{query} (SELECT count(*) FROM alerts)").fetchone()
-        assert row is not None
-        behind = any(have < want for have, want in zip(row, wanted, strict=True))
-        assert not behind, f"readings, events, alerts: {row} of {wanted}"
-        return True
-
-    def check(self) -> None:
+    def _check(self, database: Outcome, log: TopicLog) -> None:
         """Everything is there once, with the content that it has without faults."""
-        database = oracle.stored(self._url())
-        log = oracle.of_log(self.settings)
+        by_log = oracle.of_log(log, self.settings)
         assert_same(self.expected.readings | self.accepted, database.readings)
-        assert_same(log.readings, database.readings)
-        self._check_against(database, log)
-        self._check_against(database, oracle.with_silence(self.expected, log))
-        self._check_dead_letters()
+        assert_same(by_log.readings, database.readings)
+        events = oracle.on_topic(log, topics.EVENTS.name)
+        alerts = oracle.on_topic(log, topics.ALERTS.name)
+        for expected in (by_log, oracle.with_silence(self.expected, by_log)):
+            assert_same(expected.events, database.events)
+            assert_same(expected.alerts, database.alerts)
+            assert_same(expected.events, events)
+            assert_same(expected.alerts, alerts)
+        self._check_dead_letters(log)
         self._check_pages(database)
         self._check_logs({patient for patient, _, _ in database.readings})
 
@@ -164,17 +156,9 @@ class Faulty:
         found = oracle.named(patients, logs)
         assert not found, f"patients named in logs: {found}"
 
-    def _check_against(self, database: Outcome, expected: Outcome) -> None:
-        """What follows from readings, in the tables and on the topics."""
-        assert_same(expected.events, database.events)
-        assert_same(expected.alerts, database.alerts)
-        assert_same(expected.events, oracle.on_topic(self.settings, topics.EVENTS.name))
-        assert_same(expected.alerts, oracle.on_topic(self.settings, topics.ALERTS.name))
-
-    def _check_dead_letters(self) -> None:
+    def _check_dead_letters(self, log: TopicLog) -> None:
         names = (topics.READINGS.name, topics.EVENTS.name, topics.ALERTS.name, topics.ACTIONS.name)
-        expected = oracle.expected_dead_letters(self.settings, names)
-        assert_same(expected, oracle.dead_letters(self.settings))
+        assert_same(oracle.expected_dead_letters(log, names), oracle.dead_letters(log))
 
     def _check_pages(self, database: Outcome) -> None:
         """Each page was planned once; one sent again was claimed by a worker that died."""
@@ -200,21 +184,27 @@ def assert_same(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> None:
 
 
 @contextmanager
-def faulty(kind: str) -> Iterator[Faulty]:
-    """A system on a broker of this kind (``tansu``, ``kafka``), up; taken down at the end."""
+def faulty(kind: str, *, proxied: bool = True) -> Iterator[Faulty]:
+    """A system on a broker of this kind (``tansu``, ``kafka``), up; taken down at the end.
+
+    Args:
+        proxied: False: its network cannot be broken, and passes no proxy in the test's process.
+    """
     with ExitStack() as stack:
         folder = stack.enter_context(open_folder())
         doorbell = stack.enter_context(Doorbell())
         to_broker = stack.enter_context(Proxy(free_port()))
         disk = stack.enter_context(_disk(folder / "disk"))
-        broker = stack.enter_context(standing(_broker(kind, disk, to_broker)))
+        front = to_broker.port if proxied else to_broker.to_port
+        broker = stack.enter_context(standing(_broker(kind, disk, to_broker.to_port, front)))
         log = folder / "postgres.log"
         database = stack.enter_context(standing(parts.postgres(disk / "postgres"), log))
         port = urlsplit(database.part.address).port or 0
         to_database = stack.enter_context(Proxy(port))
-        behind = database.part.address.replace(f":{port}/", f":{to_database.port}/")
+        to = to_database.port if proxied else port
+        behind = database.part.address.replace(f":{port}/", f":{to}/")
         settings = Settings(
-            demo=True, kafka_bootstrap=f"{HOST}:{to_broker.port}", partitions=3,
+            demo=True, kafka_bootstrap=f"{HOST}:{front}", partitions=3,
             database_url=database.part.address, session_timeout_ms=3000, log_level="ERROR",
         )  # fmt: skip
         given = {
@@ -243,8 +233,8 @@ def _disk(folder: Path) -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def _broker(kind: str, folder: Path, network: Proxy) -> parts.Part:
+def _broker(kind: str, folder: Path, port: int, advertised: int) -> parts.Part:
     if kind == "tansu":
-        return parts.tansu(network.to_port, network.port)
+        return parts.tansu(port, advertised)
     assert KAFKA_HOME
-    return parts.kafka(Path(KAFKA_HOME), folder / "kafka", network.to_port, network.port)
+    return parts.kafka(Path(KAFKA_HOME), folder / "kafka", port, advertised)

@@ -23,6 +23,7 @@ from tests.support.raw_records import nulls
 from tests.support.running import eventually
 from tests.support.schedule import print_line
 from tests.support.streaming import read_all
+from tests.support.topic_log import TopicLog, reading_log
 from vigil.contracts import topics, wire
 from vigil.domain.reading import Upload
 from vigil.kafka.clients import Publisher
@@ -30,9 +31,8 @@ from vigil.service.errors import WireError
 from vigil.service.health import is_ready
 from vigil.service.settings import Settings
 
-CHUNK = 2_000
+CHUNK = 5_000
 """Messages sent at once."""
-DEAD_LETTERS_WAIT_SECONDS = 60.0
 FAILED = "failed on this message"
 """In the detail of a letter whose message made a worker's own code fail: there may be none."""
 GROWTH_MB = 200
@@ -89,25 +89,12 @@ def memory(system: Faulty) -> dict[str, int]:
     return {name: psutil.Process(pid).memory_info().rss for name, pid in found.items() if pid}
 
 
-def settle(system: Faulty, people: set[str]) -> None:
+def settle(system: Faulty, log: TopicLog, people: set[str]) -> None:
     """Return once everything is handled: good readings stored, told and paged, and nobody lags."""
-
-    def all_there() -> bool:
-        database = outcome_of(oracle.stored(system.database.part.address), people)
-        wanted = [len(part) for part in system.expected]
-        have = [len(part) for part in database]
-        assert all(h >= w for h, w in zip(have, wanted, strict=True)), f"{have} of {wanted}"
-        return True
-
-    eventually(all_there, 4 * TIMEOUT_SECONDS)
-    until = oracle.ends_of_all(system.settings)
-
-    def nobody_lags() -> bool:
-        behind = oracle.lag(system.settings, until)
-        assert not behind, f"messages not committed: {behind}"
-        return True
-
-    eventually(nobody_lags, 4 * TIMEOUT_SECONDS)
+    url, wanted = system.database.part.address, system.expected.counts()
+    oracle.wait_until_stored(url, wanted, 4 * TIMEOUT_SECONDS, people)
+    log.read()
+    oracle.wait_for_no_lag(system.settings, log.ends(), 4 * TIMEOUT_SECONDS)
 
 
 def outcome_of(outcome: Outcome, people: set[str]) -> Outcome:
@@ -119,18 +106,24 @@ def outcome_of(outcome: Outcome, people: set[str]) -> Outcome:
     )
 
 
-def check_the_good(system: Faulty, people: set[str]) -> None:
+def check_the_good(system: Faulty, log: TopicLog, people: set[str]) -> None:
     """Everything about these people is there once, as it is where nothing else is on the topics."""
     database = outcome_of(oracle.stored(system.database.part.address), people)
-    log = outcome_of(oracle.of_log(system.settings), people)
-    expected = oracle.with_silence(system.expected, log)
+    log.read()
+    by_log = oracle.of_log(log, system.settings, people)
+    expected = oracle.with_silence(system.expected, by_log)
     assert_same(expected.readings, database.readings)
     assert_same(expected.events, database.events)
     assert_same(expected.alerts, database.alerts)
-    for name in (topics.EVENTS.name, topics.ALERTS.name):
-        found = {k: m for k, m in oracle.steps_on(system.settings, name) if m.patient_id in people}
-        assert_same(expected.events if name == topics.EVENTS.name else expected.alerts, found)
+    assert_same(expected.events, _steps_on(log, topics.EVENTS.name, people))
+    assert_same(expected.alerts, _steps_on(log, topics.ALERTS.name, people))
     assert paged(system, people) == oracle.pages(database.alerts.values())
+
+
+def _steps_on(log: TopicLog, topic: str, people: set[str]) -> dict[oracle.Step, Any]:
+    """The events or alerts of these people on a topic."""
+    messages: Iterator[Any] = (message for _, message in log.messages(topic))
+    return {oracle.step_of(m): m for m in messages if m.patient_id in people}
 
 
 def paged(system: Faulty, people: set[str]) -> set[tuple[str, int]]:
@@ -148,45 +141,39 @@ def paged(system: Faulty, people: set[str]) -> set[tuple[str, int]]:
 def dead_letters(settings: Settings) -> dict[tuple[str, str], DeadLetter]:
     """Service and origin → its letter. What a stranger wrote to the topic is not among them."""
     found: dict[tuple[str, str], DeadLetter] = {}
-    for record in read_all(settings, topics.DEAD_LETTERS.name):
-        origin = wire.header(record.headers, "vigil_origin")
-        service = wire.header(record.headers, "ce_source").rpartition("/")[2]
-        if origin and service in READERS:
-            reason, detail = (
-                wire.header(record.headers, f"vigil_{name}") for name in ("reason", "detail")
-            )
-            found[service, origin] = DeadLetter(reason, detail)
+    with reading_log(settings, topics.DEAD_LETTERS.name) as log:
+        for placed in log.records_of(topics.DEAD_LETTERS.name):
+            header = placed.record.header
+            origin, service = header("vigil_origin"), header("ce_source").rpartition("/")[2]
+            if origin and service in READERS:
+                dead_letter = DeadLetter(header("vigil_reason"), header("vigil_detail"))
+                assert found.setdefault((service, origin), dead_letter) == dead_letter
     return found
 
 
-def check_the_others(system: Faulty, people: Iterable[str]) -> Counter[tuple[str, str, str]]:
+def check_the_others(
+    system: Faulty, log: TopicLog, people: Iterable[str]
+) -> Counter[tuple[str, str, str]]:
     """What became of every message that was not good: service, topic and reason → how many.
 
     A message that cannot be decoded has its letter with the reason; one that can be has none but
     that the service refused it by name.
     """
     kept, reported = dead_letters(system.settings), Counter[tuple[str, str, str]]()
+    log.read()
     good = {person.encode() for person in people}
-    for topic in {name for names in READERS.values() for name in names}:
-        for record in read_all(system.settings, topic):
-            if record.key in good:
+    for topic in oracle.READ_TOPICS:
+        for placed in log.records_of(topic):
+            if placed.record.key in good:
                 continue
-            origin, expected = f"{topic}/{record.partition}/{record.offset}", _fault(topic, record)
+            decoded = placed.decode()
+            expected = decoded.code if isinstance(decoded, WireError) else ""
             for service in (s for s, read in READERS.items() if topic in read):
-                dead_letter = kept.pop((service, origin), None)
-                _check_dead_letter(service, origin, expected, dead_letter)
+                dead_letter = kept.pop((service, placed.origin), None)
+                _check_dead_letter(service, placed.origin, expected, dead_letter)
                 reported[service, topic, dead_letter.reason if dead_letter else "taken"] += 1
     assert not kept, f"letters of nothing: {[*kept.items()][:3]}"
     return reported
-
-
-def _fault(topic: str, record: Any) -> str:
-    """Why a record cannot be decoded; empty: it can."""
-    try:
-        wire.decode(topic, record.value, record.headers)
-    except WireError as error:
-        return error.code
-    return ""
 
 
 def _check_dead_letter(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
+from kafka import TopicPartition
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from detectors.configuration import loading as config
@@ -21,7 +23,8 @@ from history import offline_replay
 from notify.planning import policy
 from store.readings import keys as reading_keys
 from store.service import Store
-from tests.support.streaming import ends, read_all
+from tests.support.running import eventually
+from tests.support.topic_log import TopicLog
 from vigil.contracts import topics, wire
 from vigil.contracts.clock_check import ClockCheck
 from vigil.domain.alert import Alert
@@ -29,7 +32,7 @@ from vigil.domain.episode import Event
 from vigil.domain.kinds import Priority
 from vigil.domain.reading import Tick, Upload
 from vigil.domain.signals import NAMES
-from vigil.kafka.clients import open_consumer
+from vigil.kafka.clients import open_admin
 from vigil.service.errors import WireError
 from vigil.service.settings import Settings
 
@@ -45,6 +48,8 @@ READERS: Mapping[str, tuple[str, ...]] = {
     "notify": (topics.ALERTS.name, topics.ACTIONS.name),
 }
 """Service → the topics that it reads as a group."""
+READ_TOPICS = tuple(sorted({name for names in READERS.values() for name in names}))
+"""Every topic that anybody reads as a group."""
 
 
 def named(patients: Iterable[str], logs: Iterable[Path]) -> dict[str, list[str]]:
@@ -65,6 +70,10 @@ class Outcome(NamedTuple):
     events: dict[Step, Event]
     alerts: dict[Step, Alert]
 
+    def counts(self) -> list[int]:
+        """How many there are of each."""
+        return [len(part) for part in self]
+
 
 def without_faults(uploads: Iterable[Upload], settings: Settings) -> Outcome:
     """What ``vigil replay --offline`` makes of the same uploads."""
@@ -82,27 +91,26 @@ def readings_of(uploads: Iterable[Upload]) -> dict[Moment, dict[str, float]]:
     }
 
 
-def of_log(settings: Settings) -> Outcome:
+def of_log(log: TopicLog, settings: Settings, people: Container[str] | None = None) -> Outcome:
     """What follows from the log of readings as it stands: its repetitions, its ticks and all.
 
     One engine a partition, in this process, in order of offset and never interrupted. What cannot
     be read is left out, as the workers do.
+
+    Args:
+        people: whose uploads are handled; None: everybody's.
     """
     engines: dict[int, Engine] = {}
     uploads: list[Upload] = []
     events: list[Event] = []
     clocks = ClockCheck()
     detection = config.load(settings.detection_config)
-    for record in sorted(read_all(settings, topics.READINGS.name), key=lambda r: r.offset):
-        try:
-            message = wire.decode(record.topic, record.value, record.headers)
-        except WireError:
-            continue
-        message = clocks.correct_time(message, record)
-        engine = engines.setdefault(record.partition, Engine(detection))
+    for placed, decoded in log.messages(topics.READINGS.name):
+        message = clocks.correct_time(decoded, placed.record)
+        engine = engines.setdefault(placed.partition, Engine(detection))
         if isinstance(message, Tick):
             events += engine.tick(message.time)
-        elif isinstance(message, Upload):
+        elif isinstance(message, Upload) and (people is None or message.patient_id in people):
             uploads.append(message)
             events += engine.process(message)
     return _outcome(readings_of(uploads), events, settings)
@@ -143,6 +151,30 @@ def stored(url: str) -> Outcome:
         )
 
 
+def wait_until_stored(
+    url: str, wanted: Sequence[int], seconds: float, people: Collection[str] | None = None
+) -> None:
+    """Return once the database holds so many readings, events and alerts, or more.
+
+    Args:
+        people: whose are counted; None: everybody's.
+    """
+    query = sql.SQL(
+        "SELECT count(*) FROM {} WHERE %(people)s::text[] IS NULL OR patient_id = ANY(%(people)s)"
+    )
+    tables = [query.format(sql.Identifier(name)) for name in ("readings", "events", "alerts")]
+    given = {"people": None if people is None else sorted(people)}
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def all_there() -> bool:
+            have = [row[0] for table in tables for row in connection.execute(table, given)]
+            behind = any(h < w for h, w in zip(have, wanted, strict=True))
+            assert not behind, f"readings, events, alerts: {have} of {wanted}"
+            return True
+
+        eventually(all_there, seconds)
+
+
 def _reading(row: Mapping[str, Any]) -> tuple[Moment, dict[str, float]]:
     reading_id = reading_keys.join_id(row["reading_key"], row["reading_id"])
     values = {name: row[name] for name in NAMES if row[name] is not None}
@@ -157,27 +189,21 @@ def _once(rows: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
     return found
 
 
-def on_topic(settings: Settings, topic: str) -> dict[Step, Any]:
+def on_topic(log: TopicLog, topic: str) -> dict[Step, Any]:
     """The events or alerts of a topic. One that comes again must come the same; poison is left."""
     found: dict[Step, Any] = {}
-    for key, message in steps_on(settings, topic):
+    for _, decoded in log.messages(topic):
+        message: Any = decoded
+        key = step_of(message)
         assert found.setdefault(key, message) == message, f"{topic}: {key} with two contents"
     return found
 
 
-def steps_on(settings: Settings, topic: str) -> Iterator[tuple[Step, Any]]:
-    """Each event or alert of a topic that can be read, in order, and what it is known by."""
-    for record in read_all(settings, topic):
-        try:
-            message: Any = wire.decode(topic, record.value, record.headers)
-        except WireError:
-            continue
-        is_event = isinstance(message, Event)
-        key = (
-            (message.episode_id, message.sequence) if is_event
-            else (message.alert_id, message.revision)
-        )  # fmt: skip
-        yield key, message
+def step_of(message: Event | Alert) -> Step:
+    """What an event or an alert is known by."""
+    if isinstance(message, Event):
+        return message.episode_id, message.sequence
+    return message.alert_id, message.revision
 
 
 def differences(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> dict[str, list[Any]]:
@@ -190,24 +216,27 @@ def differences(expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> dict[s
     return {what: keys for what, keys in announced.items() if keys}
 
 
-def lag(settings: Settings, until: Mapping[str, Mapping[Any, int]]) -> dict[str, int]:
-    """Messages before ``until`` that a service has not committed yet, where there are any."""
-    behind: dict[str, int] = {}
-    for service, names in READERS.items():
-        consumer = open_consumer(settings, f"vigil-{service}")
-        try:
-            for place, end in (pair for name in names for pair in until[name].items()):
-                done = consumer.committed(place, timeout_ms=5000) or 0
-                if done < end:
-                    behind[f"{service} on {place.topic}/{place.partition}"] = end - done
-        finally:
-            consumer.close(autocommit=False)
-    return behind
+def wait_for_no_lag(
+    settings: Settings, until: Mapping[TopicPartition, int], seconds: float
+) -> None:
+    """Return once each service has committed everything before ``until`` that it reads."""
+    wanted = {
+        f"vigil-{service}": [place for place in until if place.topic in names]
+        for service, names in READERS.items()
+    }
 
+    def nobody_lags() -> bool:
+        behind = {
+            f"{group} on {place.topic}/{place.partition}": until[place] - done
+            for group, offsets in admin.list_group_offsets(wanted).items()
+            for place, at in offsets.items()
+            if (done := max(at.offset, 0)) < until[place]
+        }
+        assert not behind, f"messages not committed: {behind}"
+        return True
 
-def ends_of_all(settings: Settings) -> dict[str, dict[Any, int]]:
-    """Where each topic that anybody reads as a group ends now."""
-    return {name: ends(settings, name) for name in {n for names in READERS.values() for n in names}}
+    with open_admin(settings) as admin:
+        eventually(nobody_lags, seconds)
 
 
 def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
@@ -222,25 +251,23 @@ def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
     return paged
 
 
-def dead_letters(settings: Settings) -> dict[tuple[str, str], Any]:
+def dead_letters(log: TopicLog) -> dict[tuple[str, str], Any]:
     """Dead letters by the service that wrote them and the place that each came from."""
     found: dict[tuple[str, str], Any] = {}
-    for record in read_all(settings, topics.DEAD_LETTERS.name):
-        origin = wire.header(record.headers, "vigil_origin")
-        service = wire.header(record.headers, "ce_source").rpartition("/")[2]
-        found[service, origin] = record.value
+    for placed in log.records_of(topics.DEAD_LETTERS.name):
+        origin = placed.record.header("vigil_origin")
+        service = placed.record.header("ce_source").rpartition("/")[2]
+        found[service, origin] = placed.record.value
     return found
 
 
-def expected_dead_letters(settings: Settings, names: Sequence[str]) -> dict[tuple[str, str], Any]:
+def expected_dead_letters(log: TopicLog, names: Sequence[str]) -> dict[tuple[str, str], Any]:
     """The letters that follow from what on these topics cannot be read, one a reading service."""
     expected: dict[tuple[str, str], Any] = {}
     for name in names:
-        for record in read_all(settings, name):
-            try:
-                wire.decode(name, record.value, record.headers)
-            except WireError:
-                origin = f"{name}/{record.partition}/{record.offset}"
+        for placed in log.records_of(name):
+            if isinstance(placed.decode(), WireError):
+                value = (placed.record.value or b"")[: wire.LARGEST_DEAD_LETTER]
                 for service in (s for s, read in READERS.items() if name in read):
-                    expected[service, origin] = (record.value or b"")[: wire.LARGEST_DEAD_LETTER]
+                    expected[service, placed.origin] = value
     return expected

@@ -47,8 +47,7 @@ def survives(
     Feeder(system.settings, uploads[-200:], 0.1).start().join(JOIN_SECONDS)
     door.join(JOIN_SECONDS)
     system.accepted |= door.accepted
-    system.settle()
-    system.check()
+    system.settle_and_check()
 
 
 def _at_the_door(system: Faulty, patient_id: str, seconds: float) -> DoorFeeder:

@@ -18,14 +18,20 @@ from vigil.service.settings import Settings
 from vigil.web.server import options
 
 T = TypeVar("T")
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
+"""Seconds between two questions of :func:`eventually`."""
+PAUSE_SHARE = 0.05
+"""Share of the time waited so far that the next pause takes in addition."""
 
 
 def eventually(check: Callable[[], T], seconds: float = 30) -> T:
     """Ask until the answer is truthy, and return it; fail with the last answer or error.
 
-    What is not there yet, such as a counter of nothing so far, is asked for again.
+    What is not there yet, such as a counter of nothing so far, is asked for again, and less often
+    the longer it takes: others need the processor to get there.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
+    deadline = began + seconds
     while True:
         try:
             answer = check()
@@ -34,9 +40,10 @@ def eventually(check: Callable[[], T], seconds: float = 30) -> T:
             problem = f"last answer: {answer!r}"
         except (AssertionError, LookupError) as error:
             problem = repr(error)
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError(f"not within {seconds} s; {problem}")
-        time.sleep(0.05)
+        time.sleep(min(SHORTEST_PAUSE + (now - began) * PAUSE_SHARE, LONGEST_PAUSE))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from explain.language_model.child import Writer, serve
 from explain.language_model.files import language_model_unavailable
-from explain.language_model.prompt import Message
+from explain.language_model.message import Message
 
 TABLE = "Your heart rate has been high for {duration}, now at {heart_rate}."
 GOOD = "Your heart rate is high, now at {heart_rate}, and has been for {duration}."

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -87,6 +88,14 @@ def evidence(kind: str, **more: Any) -> dict[str, Any]:
     return {key: value for key, value in {**base, **more}.items() if value is not None}
 
 
+@cache
+def _hashed(password: str) -> str:
+    """Of each password once in a process: it takes a quarter of a second."""
+    from dashboard.auth.passwords import hash_password
+
+    return hash_password(password)
+
+
 class Seed:
     """Writes rows; call :meth:`commit` to make them seen and to wake the boards."""
 
@@ -103,10 +112,9 @@ class Seed:
         self, user_id: str, password: str, role: str = "care_team", display_name: str = ""
     ) -> None:
         """Someone who may sign in."""
-        from dashboard.auth.passwords import hash_password
         from store.people import users
 
-        users.add(self.connection, user_id, hash_password(password), role, display_name)  # type: ignore[arg-type]
+        users.add(self.connection, user_id, _hashed(password), role, display_name)  # type: ignore[arg-type]
 
     def patient(
         self, patient_id: str, name: str = "", ward: str = "Ward A", *, synthetic: bool = False

@@ -55,7 +55,11 @@ class AsyncPublisher:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Connects in the background; at the end sends what is queued and closes the client."""
+        """Connects in the background; at the end sends what is queued and closes the client.
+
+        Without a client nothing is queued here: the end does not wait for an attempt to connect,
+        whose result the client's thread closes.
+        """
         self._pool = ThreadPoolExecutor(1, f"publisher-{self._source}")
         connecting = asyncio.create_task(self._keep_connected())
         try:
@@ -65,7 +69,10 @@ class AsyncPublisher:
             with suppress(asyncio.CancelledError):
                 await connecting
             self.trouble = "stopped"
-            await self._on_thread(self._close)
+            connected = self._publisher is not None
+            closing = self._pool.submit(self._close)
+            if connected:
+                await asyncio.wrap_future(closing)
             self._pool.shutdown(wait=False)
 
     async def publish(self, messages: Sequence[Outgoing], *, withdraw: bool = False) -> None:

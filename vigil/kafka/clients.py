@@ -24,6 +24,7 @@ from kafka.net.compat import KafkaNetClient
 
 from vigil.contracts.wire import Outgoing
 from vigil.kafka import committed_ends
+from vigil.kafka.key_partitioner import KeyPartitioner
 from vigil.service import logs
 from vigil.service.errors import SettingsError, UnavailableError, WireError
 
@@ -262,6 +263,7 @@ class Publisher:
                 "linger_ms": 2,
                 "batch_size": 131_072,
                 "compression_type": "zstd",
+                "partitioner": KeyPartitioner(),
                 "max_request_size": LARGEST_REQUEST,
                 "max_block_ms": 5000,
                 "delivery_timeout_ms": 30_000,

@@ -88,6 +88,7 @@ class CompactedTopicReader:
         """The log (the cluster's id), and the offset below which all of it was delivered at the
         last :meth:`EntryConsumer.reached_end`; None: no log was read to its end yet."""
         self._stop = threading.Event()
+        self._connected = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._pulse = Pulse(name, self._thread, LONGEST_SECONDS)
         self._failing_since: float | None = None
@@ -98,10 +99,15 @@ class CompactedTopicReader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread; what was read stays available."""
+        """Stop the thread; what was read stays available.
+
+        A thread that is only trying to reach the broker is not waited for: it delivers nothing any
+        more, and ends with its attempt.
+        """
         self._pulse.done()
         self._stop.set()
-        self._thread.join(CONNECT_TIMEOUT_SECONDS)
+        if self._connected:
+            self._thread.join(CONNECT_TIMEOUT_SECONDS)
 
     def trouble(self) -> str | None:
         """Why the topic cannot be read; None: it can."""
@@ -118,10 +124,13 @@ class CompactedTopicReader:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._connected = False
             self._pulse.beat()
             try:
                 self._read()
             except Exception as error:  # any kind: nobody would notice a thread that ended
+                if self._stop.is_set():
+                    return
                 kind = self._failure = type(error).__name__
                 if self._failing_since is None:
                     self._failing_since = time.monotonic()
@@ -134,6 +143,9 @@ class CompactedTopicReader:
             open_admin(self._settings, CONNECT_TIMEOUT_SECONDS) as admin,
             closing(open_consumer(self._settings, None, CONNECT_TIMEOUT_SECONDS)) as consumer,
         ):
+            self._connected = True
+            if self._stop.is_set():
+                return
             records.attach(consumer)
             cluster, end = read_log_id(admin), 0
             consumer.assign([self._partition])

@@ -11,6 +11,7 @@ when one of them fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
@@ -40,6 +41,15 @@ _PROCESS_ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 library."""
 _OVERHEAD = 1024
 """Bytes of a record batch in addition to its one record, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Dead:
+    """A message that becomes a dead letter."""
+
+    partition: TopicPartition
+    raw: Any
+    reason: WireError
 
 
 class BatchProcessor:
@@ -77,7 +87,7 @@ class BatchProcessor:
             Why it failed, so that the batch must be repeated from what is durable; empty if it did
             not.
         """
-        dead: list[wire.Outgoing] = []
+        dead: list[_Dead] = []
         read = self.poison.separate(self._decode(records, dead))
         handled = Handled()
         if read.to_handle:
@@ -92,8 +102,8 @@ class BatchProcessor:
                 return why
         for each in (*handled.rejected, *read.set_aside):
             received = each.received
-            dead.append(self._dead_letter(_partition(received), received.raw, each.reason))
-        if dead and not self._retry(lambda: self._dead_letters.send(dead)):
+            dead.append(_Dead(_partition(received), received.raw, each.reason))
+        if dead and not self._set_aside(dead):
             return "dead letters are not sent"
         self._record_done(read, len(dead))
         self._run_after(handled)
@@ -201,8 +211,8 @@ class BatchProcessor:
             self._health.count("after_failures")
             log.exception("failed after a batch")
 
-    def _decode(self, records: Records, dead: list[wire.Outgoing]) -> list[Received]:
-        """Step 2; adds dead letters of what cannot be decoded to ``dead``."""
+    def _decode(self, records: Records, dead: list[_Dead]) -> list[Received]:
+        """Step 2; adds what cannot be decoded to ``dead``."""
         batch = []
         for partition, messages in records.items():
             topic, number = partition
@@ -210,24 +220,24 @@ class BatchProcessor:
                 try:
                     message = wire.decode_typed(topic, raw.header("ce_type"), raw.value)
                 except WireError as error:
-                    dead.append(self._dead_letter(partition, raw, error))
+                    dead.append(_Dead(partition, raw, error))
                 except Exception as error:  # one that the decoder does not document
                     log.exception("decoder failed")
-                    dead.append(self._dead_letter(partition, raw, _unreadable(topic, error)))
+                    dead.append(_Dead(partition, raw, _unreadable(topic, error)))
                 else:
                     checked = self._correct_time(message, raw)
                     batch.append(Received(topic, number, raw.offset, message=checked, raw=raw))
         return batch
 
-    def _dead_letter(self, partition: TopicPartition, raw: Any, reason: WireError) -> wire.Outgoing:
-        log.warning(
-            "dead letter",
-            code=reason.code,
-            topic=partition.topic,
-            partition=partition.partition,
-            offset=raw.offset,
-        )
-        return make_dead_letter(partition, raw, service=self._handler.name, reason=reason)
+    def _set_aside(self, dead: Sequence[_Dead]) -> bool:
+        """Send the dead letters of these; False: they are not sent."""
+        name = self._handler.name
+        messages = [
+            make_dead_letter(each.partition, each.raw, service=name, reason=each.reason)
+            for each in dead
+        ]
+        _log_dead(dead)
+        return self._retry(lambda: self._dead_letters.send(messages))
 
     def _failed_alone(self, error: BaseException) -> WireError:
         return WireError(
@@ -258,6 +268,24 @@ def make_dead_letter(
     return wire.build_dead_letter(
         partition.topic, partition.partition, raw.offset, original=original
     )
+
+
+def _log_dead(dead: Sequence[_Dead]) -> None:
+    """Log where they are: a line for all of a batch that have their partition and reason in common,
+    as a producer that is broken makes thousands of them."""
+    offsets: dict[tuple[TopicPartition, str], list[int]] = {}
+    for each in dead:
+        offsets.setdefault((each.partition, each.reason.code), []).append(each.raw.offset)
+    for (partition, code), found in offsets.items():
+        log.warning(
+            "dead letters",
+            code=code,
+            topic=partition.topic,
+            partition=partition.partition,
+            count=len(found),
+            first_offset=min(found),
+            last_offset=max(found),
+        )
 
 
 def _check_sizes(messages: Sequence[wire.Outgoing]) -> None:

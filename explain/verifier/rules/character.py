@@ -18,7 +18,7 @@ def control_character(candidate: Candidate) -> bool:
     return any(
         unicodedata.category(character)[0] == "C"
         or (unicodedata.category(character)[0] == "Z" and character != " ")
-        for character in candidate.text
+        for character in set(candidate.text)
     )
 
 
@@ -35,13 +35,13 @@ def markup(candidate: Candidate) -> bool:
         and character not in PUNCTUATION
         and character not in "{}"  # the slot grammar's
         and unicodedata.category(character)[0] not in "CZ"  # the rule before this one's
-        for character in rest
+        for character in set(rest)
     )
 
 
 def numeral(candidate: Candidate) -> bool:
     """A digit outside a slot, of any script, or a number in words ("one hundred", "twice")."""
-    if any(unicodedata.category(character)[0] == "N" for character in candidate.bare):
+    if any(unicodedata.category(character)[0] == "N" for character in set(candidate.bare)):
         return True
     found = candidate.lexicon.numerals.search(candidate.bare)
     return found is not None or _ROMAN.search(candidate.bare) is not None

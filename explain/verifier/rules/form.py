@@ -52,7 +52,8 @@ def grade(text: str) -> float:
 
 def language(candidate: Candidate) -> bool:
     """Letters of another script or, in *what we saw*, too many words that it does not have."""
-    if any(c.isalpha() and not c.isascii() for c in candidate.bare if c not in MARKS):
+    characters = set(candidate.bare).difference(MARKS)
+    if any(c.isalpha() and not c.isascii() for c in characters):
         return True
     if candidate.part != "seen":
         return False

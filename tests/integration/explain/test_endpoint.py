@@ -12,13 +12,14 @@ import psutil
 import pytest
 
 from explain.evaluation.texts import facts_of
-from explain.language_model.endpoint import Endpoint, EndpointError
+from explain.language_model.endpoint import Endpoint
 from explain.language_model.process import (
     LanguageModelProcess,
     LanguageModelUnavailable,
     process_for_settings,
 )
 from explain.language_model.prompt import chat_messages
+from explain.language_model.reasons import EndpointError
 from explain.templates.drafts import choice_of, draft_text
 from tests.support import endpoint as served
 from tests.support.wording import event

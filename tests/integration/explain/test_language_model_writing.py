@@ -20,10 +20,13 @@ from vigil.service.settings import Settings
 if TYPE_CHECKING:
     from explain.language_model.inference import LanguageModel
 
-pytestmark = pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("torch", "transformers")),
-    reason="the extra `llm` is not installed",
-)
+pytestmark = [
+    pytest.mark.xdist_group("torch"),  # imported once
+    pytest.mark.skipif(
+        any(find_spec(name) is None for name in ("torch", "transformers")),
+        reason="the extra `llm` is not installed",
+    ),
+]
 ASKED = [
     tuned_request(Signature("en", "patient", "heart_rate_high", "above", announcement, slots=slots))
     for announcement in LASTING

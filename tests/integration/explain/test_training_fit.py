@@ -30,6 +30,7 @@ needs_torch = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("torch", "transformers", "peft")),
     reason="the extra `llm` is not installed",
 )
+pytestmark = pytest.mark.xdist_group("torch")  # imported once
 OPTIONS = Options(
     epochs=3,
     batch=2,

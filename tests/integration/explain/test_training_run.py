@@ -23,10 +23,13 @@ from tests.integration.explain.test_training_fit import Silent
 from tests.support import tiny_model
 from vigil.service.errors import InputError
 
-pytestmark = pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("torch", "transformers", "peft")),
-    reason="the extra `llm` is not installed",
-)
+pytestmark = [
+    pytest.mark.xdist_group("torch"),  # imported once
+    pytest.mark.skipif(
+        any(find_spec(name) is None for name in ("torch", "transformers", "peft")),
+        reason="the extra `llm` is not installed",
+    ),
+]
 OPTIONS = Options(epochs=2, batch=2, rate=0.05, rank=2, seed=11)
 HIGH = Signature("en", "patient", "heart_rate_high", "above", "opened", slots=("heart_rate",))
 LOW = Signature("en", "patient", "heart_rate_low", "below", "opened")

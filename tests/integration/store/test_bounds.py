@@ -83,6 +83,10 @@ def test_context_has_bounds_too(writing: tuple[Connection, Writer]) -> None:
     long = Measurement("r" * (LONGEST_ID + 1), NOON, {"heart_rate": 70.0})
     written = store.write([received(upload(long), 5)])
     assert (not written.new, len(written.rejected)) == (True, 1)
+    nul = Measurement("r-2", NOON, {"heart_rate": 70.0}, Context("rest", None, "a\0b"))
+    written = store.write([received(upload(nul), 6)])
+    assert not written.new
+    assert "its posture has a NUL" in written.rejected[0].reason.message
 
 
 values = st.dictionaries(

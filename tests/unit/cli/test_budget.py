@@ -13,7 +13,7 @@ from tests.support.recordings import recording, vigil
 from vigil.service.errors import InputError
 from vigil.service.settings import Settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("budget")]
 
 
 OPERATOR = """\
@@ -33,15 +33,26 @@ below = 38.0                     # an athlete
 """
 
 
-@pytest.fixture
-def ward(tmp_path: Path) -> tuple[Path, Path]:
-    """The operator's file and a proposal for it."""
-    config, out = tmp_path / "detection.toml", tmp_path / "proposal.toml"
+@pytest.fixture(scope="module")
+def proposed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The text of a proposal for the operator's file, which it leaves as it is."""
+    folder = tmp_path_factory.mktemp("proposed")
+    config, out = folder / "detection.toml", folder / "proposal.toml"
     config.write_text(OPERATOR)
-    result = vigil("budget", "propose", recording(tmp_path), "--config", config, "--out", out)
+    result = vigil("budget", "propose", recording(folder), "--config", config, "--out", out)
     assert result.exit_code == 0, result.output
     assert "four: 1.000 → 0.083 alarms per patient-day, budget 0.5" in result.output
     assert "2 at high priority, unchanged" in result.output
+    assert config.read_text() == OPERATOR
+    return out.read_text()
+
+
+@pytest.fixture
+def ward(tmp_path: Path, proposed: str) -> tuple[Path, Path]:
+    """The operator's file and a proposal for it, of this test alone."""
+    config, out = tmp_path / "detection.toml", tmp_path / "proposal.toml"
+    config.write_text(OPERATOR)
+    out.write_text(proposed)
     return config, out
 
 

@@ -50,6 +50,7 @@ def test_a_span_is_the_same_however_it_is_cut(person: SimPatient, cuts: list[int
     assert pieces == span(person, 4)
 
 
+@pytest.mark.slow
 @given(people)
 @hypothesis_settings(deadline=None, max_examples=25)
 def test_uploads_are_lawful(person: SimPatient) -> None:

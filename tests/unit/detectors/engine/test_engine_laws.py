@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -18,6 +19,8 @@ from vigil.domain.encoding import encode
 from vigil.domain.episode import Event
 from vigil.domain.kinds import PRIORITY_ORDER
 from vigil.domain.reading import Measurement, Upload
+
+pytestmark = pytest.mark.slow  # laws on hundreds of invented logs
 
 CONFIG = config(
     baseline={"ready_readings": 4, "ready_minutes": 4, "adopt_after_seconds": 7200},

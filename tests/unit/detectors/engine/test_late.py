@@ -30,6 +30,8 @@ from vigil.domain.episode import Event
 from vigil.domain.kinds import KINDS
 from vigil.domain.reading import Upload
 
+pytestmark = pytest.mark.slow  # laws on hundreds of invented logs
+
 CONFIG = config(
     baseline={"ready_readings": 4, "ready_minutes": 4, "adopt_after_seconds": 7200},
     late={"idle_seconds": 600},

@@ -191,6 +191,7 @@ def test_the_memory_is_small_and_goes_on_across_a_save() -> None:
     assert len(msgspec.msgpack.encode(detector.dump(memory))) <= 1500
 
 
+@pytest.mark.slow
 def test_the_simulated_infection_is_found() -> None:
     onset = datetime(2026, 3, 23, tzinfo=UTC)
     person = SimPatient(seed=1, number=3, scenario="infection_drift", onset=onset)

@@ -95,6 +95,7 @@ def test_every_text_that_can_be_made_passes_the_verifier(kind: str) -> None:
                 assert verify_draft(words, changed, words.seen.slots) == (), words.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("priority", sorted(PRIORITY_ORDER))
 @pytest.mark.parametrize("audience", AUDIENCES)
 def test_every_action_passes_the_verifier(audience: Audience, priority: Priority) -> None:

@@ -17,6 +17,7 @@ METADATA = (
     "Requires-Dist: something-that-must-be-compiled\n"
 )
 SOURCE = Source("tiny", "vigil-tiny-model==1.0", "tiny/tiny.gguf", sha256(CONTENT).hexdigest())
+pytestmark = pytest.mark.slow  # each runs pip
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import re
 from hypothesis import given, settings
 
 from explain.evaluation.texts import facts_of
-from explain.language_model.prompt import Message, chat_messages, prompt_digest
+from explain.language_model.message import Message
+from explain.language_model.prompt import chat_messages, prompt_digest
 from explain.templates.compose import AUDIENCES
 from explain.templates.drafts import choice_of, draft_text
 from tests.support.wording import HOSTILE, cells, event, events

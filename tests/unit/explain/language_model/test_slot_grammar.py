@@ -15,6 +15,7 @@ from explain.tables import SLOT
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("torch"),  # imported once
     pytest.mark.skipif(find_spec("torch") is None, reason="the extra `llm` is missing"),
 ]
 PIECES = (

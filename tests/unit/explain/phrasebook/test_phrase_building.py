@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.words import phrase_building as terminal
 from explain.facts.signature import every_signature, facts_of_signature
-from explain.language_model.prompt import Message, tuned_request
+from explain.language_model.message import Message
+from explain.language_model.prompt import tuned_request
 from explain.phrasebook.book import judge_sentence
 from explain.phrasebook.building import (
     GROUP,

@@ -80,6 +80,7 @@ def test_every_answer_that_can_be_made_passes_the_verifier(kind: str) -> None:
     assert len(tried) > 20
 
 
+@pytest.mark.slow
 def test_a_patients_answer_is_short_and_easy() -> None:
     for kind in KINDS_ANSWERED:
         for known in map(askable, cells(kind)):

@@ -82,6 +82,7 @@ def claimed(source: random.Random) -> Event:
     return decoded
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_an_event_claims_its_alert_its_answers_and_its_basis_are_made(seed: int) -> None:
     source = random.Random(seed)  # noqa: S311
