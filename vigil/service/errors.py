@@ -47,6 +47,7 @@ CODES: dict[str, str] = {
     "input.wrong_method": "A method that this path of the API does not support.",
     "access.no_key": "The request carries no device key.",
     "access.wrong_key": "The device key is not known, or is revoked.",
+    "access.before_assignment": "A reading from before its device was given to this patient.",
     "access.not_your_patient": "The device is not assigned to this patient.",
     "wire.broken_message": "A message that is not the JSON its type promises.",
     "wire.out_of_bounds": "A message with a time or number out of bounds.",
