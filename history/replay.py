@@ -18,25 +18,45 @@ if TYPE_CHECKING:
     from vigil.service.settings import Settings
 
 
-def enrol(settings: Settings, patient_ids: Iterable[str], ward: str | None, default: str) -> int:
-    """Enrol a recording's patients; those who are enrolled already stay unchanged.
+class Enrolment:
+    """Enrols a recording's patients, each before the first upload of theirs: a row that was refused
+    enrols nobody. Who is enrolled already stays unchanged.
 
     Args:
         ward: enrol all of them in this ward, and move there who is enrolled elsewhere; None: the
             new ones go to ``default``, the others stay.
         default: the ward of new patients where ``ward`` is None.
-
-    Returns:
-        How many were new or moved.
     """
-    with connect(settings, autocommit=True) as connection:
-        known = set() if ward else {patient.patient_id for patient in list_patients(connection)}
-        new = [
-            Patient(name, ward or default, synthetic=name.startswith(SYNTHETIC_PREFIX))
-            for name in patient_ids
-            if name not in known
-        ]
-        return enrol_many(connection, new)
+
+    def __init__(self, settings: Settings, ward: str | None, default: str):
+        self._settings = settings
+        self._ward = ward
+        self._default = default
+        self.changed = 0
+        """How many were new or moved."""
+
+    def enrolled(self, uploads: Iterable[Upload]) -> Iterator[Upload]:
+        """The uploads, each of a patient who is enrolled by then.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        seen = set() if self._ward else self._enrolled_before()
+        for upload in uploads:
+            if upload.patient_id not in seen:
+                seen.add(upload.patient_id)
+                self._enrol(upload.patient_id)
+            yield upload
+
+    def _enrolled_before(self) -> set[str]:
+        with connect(self._settings, autocommit=True) as connection:
+            return {patient.patient_id for patient in list_patients(connection)}
+
+    def _enrol(self, name: str) -> None:
+        synthetic = name.startswith(SYNTHETIC_PREFIX)
+        patient = Patient(name, self._ward or self._default, synthetic=synthetic)
+        with connect(self._settings, autocommit=True) as connection:
+            self.changed += enrol_many(connection, [patient])
 
 
 def paced(uploads: Iterable[Upload], speed: float | None) -> Iterator[Upload]:

@@ -17,7 +17,14 @@ from vigil.domain import ids
 from vigil.domain.encoding import encode
 from vigil.domain.figures import is_systolic_above_diastolic
 from vigil.domain.reading import NO_CONTEXT, Activity, Context, Measurement
-from vigil.domain.signals import NAMES, SIGNALS, STEPS_PER_MINUTE_RANGE, Signal, factor_to_canonical
+from vigil.domain.signals import (
+    NAMES,
+    SENTINELS,
+    SIGNALS,
+    STEPS_PER_MINUTE_RANGE,
+    Signal,
+    factor_to_canonical,
+)
 from vigil.service.errors import InputError
 from vigil.values import timestamps
 from vigil.values.clock import EARLIEST
@@ -215,9 +222,11 @@ def _value(signal: Signal, words: object, field: str) -> float:
                 how_to_fix='Write it as {"value": 16, "unit": "kPa"}, or as a plain number.',
             )
         value = number(body["value"], f"{field}.value")
+        _check_sentinel(signal, value, f"{field}.value")
         value = _in_own_unit(signal, value, body.get("unit", signal.ucum), f"{field}.unit")
     else:
         value = number(words, field)
+        _check_sentinel(signal, value, field)
     if not signal.lowest <= value <= signal.highest:
         _refuse(
             "input.impossible_value",
@@ -227,6 +236,17 @@ def _value(signal: Signal, words: object, field: str) -> float:
             how_to_fix="Check the sensor and the unit; send the reading without a faulty value.",
         )
     return value
+
+
+def _check_sentinel(signal: Signal, value: float, field: str) -> None:
+    meaning = SENTINELS[signal.name].get(value)
+    if meaning is not None:
+        _refuse(
+            "input.sentinel_value",
+            field,
+            what=f"{value:.10g} means that there is no value ({meaning}).",
+            how_to_fix="Leave out what was not measured.",
+        )
 
 
 def _in_own_unit(signal: Signal, value: float, unit: object, field: str) -> float:
@@ -252,14 +272,16 @@ def _check_pair(values: dict[str, float], field: str) -> None:
     systolic, diastolic = values.get("systolic"), values.get("diastolic")
     if systolic is None and diastolic is None:
         return
-    if systolic is None or diastolic is None:
-        absent = "systolic" if systolic is None else "diastolic"
+    if systolic is None:
         _refuse(
             "input.incomplete_pair",
-            f"{field}.{absent}",
-            what=f"The {absent} pressure is absent.",
-            how_to_fix="Send systolic and diastolic of one measurement together.",
+            f"{field}.systolic",
+            what="The systolic pressure is absent.",
+            how_to_fix="Send systolic and diastolic of one measurement together; systolic alone"
+            " (a palpated pressure) is accepted.",
         )
+    if diastolic is None:
+        return
     if not is_systolic_above_diastolic(systolic, diastolic):
         _refuse(
             "input.systolic_not_above_diastolic",

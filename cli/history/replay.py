@@ -65,8 +65,8 @@ def replay(
                 " recording to its topics: see `vigil topics`."
             )
         factor = _parse_speed(speed)
-        for path in files:
-            _online(path, speed=factor, ward=ward, shift_to_now=shift_to_now)
+        taken = [_online(path, factor, ward=ward, shift_to_now=shift_to_now) for path in files]
+        _fail_if_nothing(sum(taken))
 
 
 def _parse_speed(speed: str) -> float | None:
@@ -100,9 +100,22 @@ def _offline(files: list[Path], out: Path | None, silence: bool) -> None:
             sink.writelines(offline.event_lines(event, phrases))
             events += 1
     _print_report(report, f"events {events}, alerts {events}")
+    _fail_if_nothing(report.taken)
 
 
-def _online(path: Path, *, speed: float | None, ward: str | None, shift_to_now: bool) -> None:
+def _fail_if_nothing(taken: int) -> None:
+    """End with a status other than 0 where no reading was taken: a script must notice."""
+    if not taken:
+        typer.echo("No reading was taken: see the reasons above.", err=True)
+        raise typer.Exit(1)
+
+
+def _online(path: Path, speed: float | None, *, ward: str | None, shift_to_now: bool) -> int:
+    """Replay one recording.
+
+    Returns:
+        How many readings were taken.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
@@ -114,8 +127,8 @@ def _online(path: Path, *, speed: float | None, ward: str | None, shift_to_now: 
     shift = timedelta(0)
     if shift_to_now and found.newest is not None:
         shift = utc_now().replace(microsecond=0) - found.newest
-    new = replaying.enrol(settings, found.patients, ward=ward, default=DEFAULT_WARD)
-    typer.echo(f"{path}: {found.rows} rows, {len(found.patients)} patients, {new} enrolled now")
+    enrolment = replaying.Enrolment(settings, ward, default=DEFAULT_WARD)
+    typer.echo(f"{path}: {found.rows} rows, {len(found.patients)} patients")
     report = Report(on_refusal=RefusalPrinter())
     readings = 0
     with Progress(console=Console(stderr=True), transient=True) as progress:
@@ -129,8 +142,12 @@ def _online(path: Path, *, speed: float | None, ward: str | None, shift_to_now: 
         uploads = read_uploads(
             path, report=report, latest=_latest_accepted_time(settings), shift=shift
         )
-        replaying.publish(settings, replaying.paced(uploads, speed), published)
-    _print_report(report, f"readings published {readings}")
+        due = replaying.paced(enrolment.enrolled(uploads), speed)
+        replaying.publish(settings, due, published)
+    _print_report(
+        report, f"readings published {readings}, patients enrolled now {enrolment.changed}"
+    )
+    return report.taken
 
 
 def _latest_accepted_time(settings: Settings) -> datetime:

@@ -125,18 +125,23 @@ def _vital(name: str, values: Iterable[Value], *, newest: Value, hot: frozenset[
 
 
 def newest_vitals(values: Mapping[str, Value], top: Episode | None) -> list[Vital]:
-    """The newest values in the order of the signals table, blood pressure as a pair."""
+    """The newest values in the order of the signals table, blood pressure as a pair where both
+    were measured at one time. A diastolic pressure that is older than the systolic one (a palpated
+    pressure has none) is not shown: beside it, it would read as one measurement."""
     if not values:
         return []
     newest = max(values.values(), key=lambda value: value.received_at)
     kind = KINDS.get(top.kind) if top and top.phase != "closed" else None
     hot = frozenset(kind.signals if kind else ())
     shown = []
+    parts = [values[part] for part in PAIR if part in values]
+    latest = max((part.time for part in parts), default=None)
+    pair = [part for part in parts if part.time == latest]
     for name in SIGNALS:
-        if name in PAIR and all(part in values for part in PAIR):
-            if name == PAIR[0]:
-                pair = [values[part] for part in PAIR]
-                shown.append(_vital("blood_pressure", pair, newest=newest, hot=hot))
+        if name in PAIR:
+            if pair and name == pair[0].signal:
+                label = "blood_pressure" if len(pair) == len(PAIR) else name
+                shown.append(_vital(label, pair, newest=newest, hot=hot))
         elif name in values:
             shown.append(_vital(name, [values[name]], newest=newest, hot=hot))
     return shown

@@ -29,11 +29,12 @@ from detectors.admission.tracks import Track
 from detectors.contract import BEYOND, CLEAR, Finding, Rule
 from detectors.episodes.configuration import EpisodePolicy
 from vigil.domain.figures import is_systolic_above_diastolic
-from vigil.domain.signals import SIGNALS
+from vigil.domain.signals import SENTINELS, SIGNALS
 
 FAULT, CONTACT, CLOCK = "sensor_fault", "poor_contact", "device_clock"
 PRESSURE = ("systolic", "diastolic")
 _RANGES = {name: (signal.lowest, signal.highest) for name, signal in SIGNALS.items()}
+_SENTINELS = {name: frozenset(values) for name, values in SENTINELS.items()}
 _STEPPED, _UNPROVEN, _STUCK = "stepped", "unproven", "stuck"
 _QUIET = frozenset({_STEPPED, _UNPROVEN})
 """Reasons that are no fault of the sensor's."""
@@ -215,8 +216,7 @@ class Admission:
         confirmed: list[str],
     ) -> str:
         """Why a value is implausible; empty: it is plausible, and is remembered."""
-        low, high = _RANGES[signal]
-        if not low <= value <= high:  # also refuses NaN
+        if not _possible(signal, value):
             return "out_of_range"
         track = tracks.get(signal)
         if track is None:
@@ -298,6 +298,12 @@ class Admission:
         return track.repeats(time, stuck) if stuck is not None else ""
 
 
+def _possible(signal: str, value: float) -> bool:
+    """Whether a value is within the range of its signal and no sentinel; NaN is not."""
+    low, high = _RANGES[signal]
+    return low <= value <= high and value not in _SENTINELS[signal]
+
+
 def _last_pressure(tracks: Mapping[str, Track]) -> Track:
     """When a pressure came last: diastolic may have come before without systolic."""
     return tracks.get("systolic") or tracks["diastolic"]
@@ -308,8 +314,7 @@ def _impossible_pressure(values: Mapping[str, float]) -> dict[str, str]:
     pair = [signal for signal in PRESSURE if signal in values]
     wrong = {}
     for signal in pair:
-        low, high = _RANGES[signal]
-        if not low <= values[signal] <= high:  # also refuses NaN
+        if not _possible(signal, values[signal]):
             wrong[signal] = "out_of_range"
     if wrong or len(pair) < 2 or values["systolic"] - values["diastolic"] >= 1.0:
         return wrong
@@ -324,7 +329,7 @@ def possible(values: Mapping[str, float]) -> dict[str, float]:
     >>> possible({"heart_rate": 900.0, "systolic": 80.0, "diastolic": 120.0, "spo2": 97.0})
     {'spo2': 97.0}
     """
-    good = {name: v for name, v in values.items() if _RANGES[name][0] <= v <= _RANGES[name][1]}
+    good = {name: value for name, value in values.items() if _possible(name, value)}
     if all(name in good for name in PRESSURE) and not is_systolic_above_diastolic(
         good["systolic"], good["diastolic"]
     ):

@@ -32,6 +32,7 @@ from typing import Any, Literal
 from detectors.baseline.configuration import BaselineConfig, Usual
 from detectors.baseline.sustained import Window
 from detectors.baseline.usual import Keys, Known, bins_of, of_first_version
+from detectors.context.local_time import LocalTime
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
 from detectors.limits.detector import NOTHING
 from vigil.domain.figures import figure
@@ -107,14 +108,14 @@ class Baseline:
     """Finds values that are sustained far from the person's usual ones.
 
     Args:
-        utc_offset_hours: of local time, by which the parts of the day are distinguished.
+        local: local time, by which the parts of the day are distinguished.
     """
 
     name = "baseline"
 
-    def __init__(self, config: BaselineConfig, utc_offset_hours: float):
+    def __init__(self, config: BaselineConfig, local: LocalTime):
         self._config = config
-        self._offset = utc_offset_hours
+        self._local = local
         self._judged = {
             signal: _Judged(
                 signal=signal,
@@ -236,7 +237,7 @@ class Baseline:
 
     def _bin(self, row: _Judged, moment: Moment) -> str:
         keys = row.keys[moment.period]
-        hour = (moment.time / 3600 + self._offset) % 24
+        hour = (moment.time / 3600 + self._local.hours(moment.time)) % 24
         return keys[int(hour * len(keys) / 24)]
 
     def evidence(self, moment: Moment, memory: Memory, signal: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from detectors.blood_pressure_over_days.configuration import PressureDaysConfig
+from detectors.context.local_time import LocalTime
 from detectors.contract import Finding, Moment, Remembering, Rule, stance_above
 from detectors.limits.detector import NOTHING
 from vigil.domain import figures
@@ -84,16 +85,16 @@ class PressureDays(Remembering[Memory]):
     """Finds averages over days that belong to a raised category.
 
     Args:
-        utc_offset_hours: of local time, by which days begin.
+        local: local time, by which days begin.
     """
 
     name = "pressure_days"
     memory = Memory
 
-    def __init__(self, config: PressureDaysConfig, utc_offset_hours: float):
+    def __init__(self, config: PressureDaysConfig, local: LocalTime):
         self._settings = config
         self._categories = config.guidelines[config.guideline]
-        self._shift = utc_offset_hours * 3600.0
+        self._local = local
         self.signals = frozenset({"systolic"} if self._settings.enabled else ())
 
     def rules(self) -> Iterable[str]:
@@ -114,7 +115,7 @@ class PressureDays(Remembering[Memory]):
         if max(over) < 0 and KIND not in moment.watched:
             return NOTHING
         facts = self._facts(average, max(over))
-        since = average.days[0].number * DAY - self._shift
+        since = self._local.instant(average.days[0].number * DAY)
         return [
             self._finding(
                 SYSTOLIC, average.systolic, limit=limits.systolic, since=since, facts=facts
@@ -142,7 +143,7 @@ class PressureDays(Remembering[Memory]):
         day.diastolic += moment.values["diastolic"]
 
     def _today(self, moment: Moment) -> int:
-        return int((moment.time + self._shift) // DAY)
+        return int((moment.time + self._local.seconds(moment.time)) // DAY)
 
     def _average(self, memory: Memory, today: int) -> Average | None:
         """Over the days before ``today``; None: there are too few."""

@@ -11,6 +11,7 @@ from detectors.limits.configuration import DERIVED, Limit
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
 from vigil.domain.signals import NAMES
 from vigil.service.errors import SettingsError
+from vigil.values import time_zones
 
 JUDGED = (*NAMES, *DERIVED)
 BOUND_LIMIT = ("above", "below", "clear", "seconds", "unknown_seconds")
@@ -48,10 +49,23 @@ def check(config: PatientConfig, source: str) -> None:
         for name in names:
             check_signal(name, NAMES, f"{source}: [admission.{section}.{name}]")
     _check_bounds(config, source)
+    _check_zone(config, f"{source}: [context]")
     in_force = {name: limit for name, limit in config.limits.items() if limit.enabled}
     for (one, first), (two, second) in combinations(in_force.items(), 2):
         if first.signal == second.signal:
             _check_pair(first, second, f"{source}: [limits.{one}] and [limits.{two}]")
+
+
+def _check_zone(config: PatientConfig, where: str) -> None:
+    context = config.context
+    if not context.time_zone:
+        return
+    if time_zones.find(context.time_zone) is None:
+        raise refused(
+            where, f"`time_zone` {context.time_zone!r} is no IANA zone, such as Europe/Berlin"
+        )
+    if context.utc_offset_hours:
+        raise refused(where, "give `time_zone` or `utc_offset_hours`, not both")
 
 
 def _check_bounds(config: PatientConfig, source: str) -> None:

@@ -26,6 +26,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from detectors.context import local_time
 from detectors.context.configuration import ContextConfig
 from detectors.contract import LONG_AGO
 from vigil.domain.reading import Activity, Context
@@ -105,7 +106,7 @@ def take_heart_rate(config: ContextConfig, memory: ContextMemory, time: float, r
     if time - memory.quiet_time > config.still_seconds:
         memory.quiet_since, memory.presumed = None, False
     memory.quiet_time = time
-    if not _within(_hour(config, time), config.quiet_from_hour, config.quiet_to_hour):
+    if not _within(local_time.hour(config, time), config.quiet_from_hour, config.quiet_to_hour):
         memory.presumed = False
     elif memory.quiet_since is not None and time - memory.quiet_since >= config.still_seconds:
         memory.presumed = True
@@ -186,16 +187,12 @@ def _active_seconds(memory: ContextMemory) -> float:
 def _presumed(config: ContextConfig, memory: ContextMemory, time: float) -> bool:
     """Whether the presumption still holds: the same night, and no long gap in the heart rate."""
     recent = 0 <= time - memory.quiet_time <= config.still_seconds
-    hour = _hour(config, time)
+    hour = local_time.hour(config, time)
     return recent and _within(hour, config.quiet_from_hour, config.quiet_to_hour)
 
 
-def _hour(config: ContextConfig, time: float) -> float:
-    return (time / 3600 + config.utc_offset_hours) % 24
-
-
 def _is_night(config: ContextConfig, time: float) -> bool:
-    return _within(_hour(config, time), config.night_from_hour, config.night_to_hour)
+    return _within(local_time.hour(config, time), config.night_from_hour, config.night_to_hour)
 
 
 def _within(hour: float, start: int, end: int) -> bool:

@@ -24,4 +24,6 @@ class ContextConfig(Section, frozen=True):
     """Mean change of the heart rate from one minute to the next, in beats a minute."""
     steady_memory_seconds: Positive
     steady_seconds: Seconds
+    time_zone: str
+    """An IANA name; empty: ``utc_offset_hours`` holds all year."""
     utc_offset_hours: Offset

@@ -5,7 +5,7 @@ One value a night (:mod:`detectors.resting_heart_rate.nights`), two questions of
 end, once. Nothing is judged before ``ready_nights``. The score of a night is the mean distance of
 the last two from the reference in spreads; 0 is usual, clipped both ways.
 
-The night is by the clock of ``context.utc_offset_hours``. Minutes that a device or steps call
+The night is by local time. Minutes that a device or steps call
 active do not count; where nobody knows, all do. Nights are gathered during alarms too: what they
 may teach is decided by what they show, not by what is open.
 """
@@ -19,6 +19,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from detectors.context.local_time import LocalTime
 from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Remembering, Rule, Stance
 from detectors.limits.detector import NOTHING
 from detectors.resting_heart_rate.configuration import RestingConfig
@@ -59,15 +60,16 @@ class Resting(Remembering[Memory]):
     """Finds nights that are raised, at once or slowly.
 
     Args:
-        utc_offset_hours: of local time, by whose hours it is night.
+        local: local time, by whose hours it is night.
     """
 
     name = "resting"
     memory = Memory
 
-    def __init__(self, config: RestingConfig, utc_offset_hours: float):
+    def __init__(self, config: RestingConfig, local: LocalTime):
         self._settings = settings = config
-        self._shift = (utc_offset_hours - settings.from_hour) * 3600.0
+        self._local = local
+        self._begins = settings.from_hour * 3600.0
         self._length = settings.hours * 3600.0
         self.signals = frozenset({"heart_rate"} if settings.enabled else ())
 
@@ -117,10 +119,12 @@ class Resting(Remembering[Memory]):
         minute = int(time // 60)
         if minute <= night.minute:
             return
-        into = (time + self._shift) % DAY
+        east = self._local.seconds(time)
+        into = (time + (east - self._begins)) % DAY
         if into >= self._length or not _at_rest(moment):
             return
-        night.ends = time - into + self._length
+        ends = time - into + self._length
+        night.ends = ends + (east - self._local.seconds(ends))
         night.add(rate, minute, int(into // SLOT_SECONDS))
 
     def _known(self, night: Night) -> Known | None:
@@ -158,7 +162,7 @@ class Resting(Remembering[Memory]):
         reach, count = USUAL_SPREADS * usual.spread, len(history.reference)
         facts: dict[str, Any] = {
             "nights": [
-                {"ended": _date(n.ended), "value": n.value, "hours": n.hours}
+                {"ended": self._date(n.ended), "value": n.value, "hours": n.hours}
                 for n in history.recent
             ],
             "nights_used": count,
@@ -177,15 +181,15 @@ class Resting(Remembering[Memory]):
         if anchor is not None:
             facts["anchor"] = half_up(anchor.centre, 2)
         if history.adopted > NEVER:
-            facts["adopted"] = _date(history.adopted)
+            facts["adopted"] = self._date(history.adopted)
         return facts
+
+    def _date(self, time: float) -> str:
+        """The local date on which a night ended."""
+        local = time + self._local.seconds(time)
+        return datetime.fromtimestamp(local, UTC).date().isoformat()
 
 
 def _at_rest(moment: Moment) -> bool:
     """Whether a minute counts: nothing shows that the person moved, now or just before."""
     return not moment.steps_per_min and not moment.period.startswith("active")
-
-
-def _date(time: float) -> str:
-    """The UTC date on which a night ended."""
-    return datetime.fromtimestamp(time, UTC).date().isoformat()

@@ -18,6 +18,7 @@ HTTP_STATUS = {
     "input.broken_json": 400,
     "access.no_key": 401,
     "access.wrong_key": 401,
+    "access.before_assignment": 403,
     "access.not_your_patient": 403,
     "input.unknown_path": 404,
     "input.wrong_method": 405,
@@ -91,7 +92,7 @@ def answer(results: list[Result]) -> Response:
         return Response(
             msgspec.json.encode(body), status, headers=None, media_type="application/json"
         )
-    foreign = all(fault.code == "access.not_your_patient" for fault in faults)
+    foreign = all(HTTP_STATUS.get(fault.code) == 403 for fault in faults)
     return problems.response(rejected(403 if foreign else 422, faults[0], body))
 
 

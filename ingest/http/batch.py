@@ -9,6 +9,7 @@ from operator import attrgetter
 
 from ingest import validate
 from ingest.http.answers import Result
+from vigil.domain import ids
 from vigil.domain.directory import DeviceEntry, PatientEntry
 from vigil.domain.reading import Measurement, Upload
 from vigil.service.errors import AccessError, InputError
@@ -125,6 +126,14 @@ def _admit(words: object, where: str, door: Door) -> validate.Admitted:
             code="access.not_your_patient",
             field=f"{where}patient_id",
             how_to_fix="Leave patient_id out, or have the device assigned to the patient.",
+        )
+    since = door.device.assigned_at
+    if own is not None and since is not None and admitted.measurement.time < since:
+        raise AccessError(
+            f"It was measured before this device was given to {own}, at {ids.timestamp(since)}.",
+            code="access.before_assignment",
+            field=f"{where}time",
+            how_to_fix="Clear the device's memory when it changes hands.",
         )
     if door.patient(admitted.patient_id) is None:
         raise InputError(

@@ -8,7 +8,8 @@ Each row is validated as a device's reading is (:mod:`ingest.validate`), with on
 device gets the error and can send again; a recording cannot, and its row often joins several
 sensors. So a faulty measurement is left out of its row and reported with its line, and the rest is
 accepted: a clogged arterial line must not hide the heart rate in the same row. (A pressure is
-systolic and diastolic together.) A row with nothing left, or without a patient or a time, is
+systolic and diastolic together. A contact flag that cannot be read counts as poor contact: what is
+measured beside it may be noise.) A row with nothing left, or without a patient or a time, is
 refused. Every row is accounted for in a :class:`Report`.
 """
 
@@ -186,8 +187,12 @@ class _Door:
 
 
 def _leave_out(words: dict[str, Any], error: InputError) -> bool:
-    """Take the faulty measurement out of a row; False where the fault is not in one."""
+    """Take the faulty measurement out of a row; False where the fault is not in one. A contact
+    flag that cannot be read counts as poor contact: the values may be noise, so none is judged."""
     part, _, name = (error.field or "").partition(".")
+    if error.field == "context.contact" and words["values"]:
+        words["context"]["contact"] = False
+        return True
     if part not in ("values", "context"):
         return False
     names = _PRESSURES if name in _PRESSURES else (name,)

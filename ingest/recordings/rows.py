@@ -22,7 +22,11 @@ REQUIRED = ("patient_id", "time", "heart_rate", "systolic", "diastolic")
 OPTIONAL = ("spo2", "respiratory_rate", "temperature", "steps_per_min", "activity", "contact")
 COLUMNS = (*REQUIRED, *OPTIONAL)
 
-_FLAGS: dict[str, bool] = {"true": True, "false": False}
+_FLAGS: dict[str, bool] = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
+}
+"""Spellings of a flag, in lower case, as spreadsheets and data frames write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Layout:
         if self.activity is not None and (cell := row[self.activity]):
             context["activity"] = cell
         if self.contact is not None and (cell := row[self.contact]):
-            context["contact"] = _FLAGS.get(cell, cell)
+            context["contact"] = _FLAGS.get(cell.strip().lower(), cell)
         if context:
             words["context"] = context
         return words

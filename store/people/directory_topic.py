@@ -146,14 +146,14 @@ _PATIENTS = """
         changed_at = clock_timestamp()
 """
 _DEVICES = """
-    INSERT INTO devices AS d (device_id, label, key_sha256, patient_id, active)
+    INSERT INTO devices AS d (device_id, label, key_sha256, patient_id, assigned_at, active)
     SELECT content ->> 'device_id', 'from the directory', content ->> 'key_sha256',
-           content ->> 'patient_id',
+           content ->> 'patient_id', (content ->> 'assigned_at')::timestamptz,
            %(adopt)s AND (content ->> 'active')::boolean IS NOT false
     FROM directory_conflicts WHERE entry LIKE 'device:%%'
     ON CONFLICT (device_id) DO UPDATE
     SET key_sha256 = EXCLUDED.key_sha256, patient_id = EXCLUDED.patient_id,
-        active = EXCLUDED.active, changed_at = clock_timestamp()
+        assigned_at = EXCLUDED.assigned_at, active = EXCLUDED.active, changed_at = clock_timestamp()
 """
 
 

@@ -137,7 +137,8 @@ def add_device(connection: Connection, device: Device, *, replace: bool = False)
 
     Args:
         replace: give a known device a new key, and the rest of ``device``; the old key stops
-            working.
+            working. Where it was another patient's, or a hub, it is this patient's from now on:
+            what it measured before is refused.
 
     Raises:
         InputError: the device exists (and not ``replace``), the patient does not, or a field is
@@ -156,7 +157,11 @@ def add_device(connection: Connection, device: Device, *, replace: bool = False)
             VALUES (%s, %s, %s, %s)
             ON CONFLICT (device_id) DO UPDATE
             SET label = EXCLUDED.label, key_sha256 = EXCLUDED.key_sha256,
-                patient_id = EXCLUDED.patient_id, active = true, changed_at = now()
+                patient_id = EXCLUDED.patient_id, active = true, changed_at = now(),
+                assigned_at = CASE
+                    WHEN EXCLUDED.patient_id IS NULL THEN NULL
+                    WHEN d.patient_id = EXCLUDED.patient_id THEN d.assigned_at
+                    ELSE now() END
             WHERE %s
             """,
             (*values, replace),

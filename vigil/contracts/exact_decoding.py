@@ -1,10 +1,10 @@
 """Decodes JSON as msgspec does, with times parsed by :mod:`vigil.values.timestamps`.
 
-msgspec parses RFC 3339 as :func:`vigil.values.timestamps.parse` does, with two exceptions: it
-rounds a fraction of more than six digits, and refuses a leap second. Messages with either are rare,
-and are decoded here: with one more pass over each, by type, so that a text that only looks like a
-time remains unchanged. So are uploads with a measured number out of bounds
-(:mod:`vigil.contracts.bounds`).
+msgspec parses RFC 3339 as :func:`vigil.values.timestamps.parse` does, with three exceptions: it
+rounds a fraction of more than six digits, and refuses a leap second and a time without seconds.
+Messages with these are rare, and are decoded here: with one more pass over each, by type, so that a
+text that only looks like a time remains unchanged. So are uploads with a measured number out of
+bounds (:mod:`vigil.contracts.bounds`).
 """
 
 from __future__ import annotations

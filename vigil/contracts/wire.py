@@ -273,7 +273,7 @@ def decode_value(ce_type: str, value: bytes) -> Carried:
 
 
 def _decode_refused(ce_type: str, value: bytes, error: msgspec.ValidationError) -> Any:
-    """Decode what msgspec refuses: it has a leap second after all.
+    """Decode what msgspec refuses: it has a leap second, or a time without seconds, after all.
 
     Raises:
         OutOfBoundsError: the more precise description of what is wrong, if it applies.

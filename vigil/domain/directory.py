@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from vigil.domain.reading import Identifier
+from vigil.domain.reading import Identifier, Timestamp
 
 
 class PatientEntry(Struct, frozen=True, tag="patient"):
@@ -25,6 +25,8 @@ class DeviceEntry(Struct, frozen=True, tag="device"):
     patient_id: str | None = None
     """None: a hub that may send for any enrolled patient."""
     active: bool = True
+    assigned_at: Timestamp | None = None
+    """Since when it is this patient's, where it was another's before; None: nobody else's."""
 
 
 DirectoryEntry = PatientEntry | DeviceEntry

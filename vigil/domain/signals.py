@@ -120,6 +120,31 @@ _ROWS = (
 SIGNALS: MappingProxyType[str, Signal] = MappingProxyType({row.name: row for row in _ROWS})
 NAMES: tuple[str, ...] = tuple(SIGNALS)
 
+_OF_8_BITS = {254.0: "0xFE, no value", 255.0: "0xFF, FIT's invalid uint8"}
+_OF_ANY_FORMAT = {
+    -1.0: "no value",
+    2046.0: "SFLOAT's positive infinity",
+    2047.0: "SFLOAT's NaN",
+    -2046.0: "SFLOAT's negative infinity",
+    -2047.0: "SFLOAT's reserved value",
+    -2048.0: "SFLOAT's NRes, not at this resolution",
+    32767.0: "0x7FFF, FIT's invalid sint16",
+    -32768.0: "0x8000, the lowest 16-bit number",
+    65535.0: "0xFFFF, FIT's invalid uint16",
+    8388607.0: "FLOAT's NaN",
+    2147483647.0: "0x7FFFFFFF, FIT's invalid sint32",
+    4294967295.0: "0xFFFFFFFF, FIT's invalid uint32",
+}
+SENTINELS: MappingProxyType[str, MappingProxyType[float, str]] = MappingProxyType(
+    {
+        name: MappingProxyType(_OF_ANY_FORMAT | (_OF_8_BITS if name == "heart_rate" else {}))
+        for name in NAMES
+    }
+)
+"""Signal → number that formats send for "no value" → which format's it is. Sources: the invalid
+value of each base type of the FIT protocol; the special values of SFLOAT and FLOAT (ISO/IEEE
+11073-20601, Bluetooth GATT). Of 8 bits only a heart rate is: 255 bpm is within its range."""
+
 STEPS_PER_MINUTE_RANGE = (0.0, 400.0)
 """Context, not a vital sign; beyond 400 a minute no one steps."""
 

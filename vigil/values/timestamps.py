@@ -1,7 +1,8 @@
 """The one parser of times: RFC 3339, cut to microseconds. Every entrance uses it.
 
 A time is what RFC 3339 §5.6 allows, and of what else is usual the offset without a colon
-(``+0100``). ``T`` and ``Z`` may be lower case, a space may replace ``T``; ``-00:00`` is UTC.
+(``+0100``) and a time without seconds (``06:02Z``), as senders with minute resolution write it.
+``T`` and ``Z`` may be lower case, a space may replace ``T``; ``-00:00`` is UTC.
 
 *Cut*: of a second's fraction the first six digits count, whatever follows, so that a reading has
 one instant whichever way it comes (msgspec rounds half up, PostgreSQL half to even).
@@ -17,8 +18,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _FORM = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|(60))"
-    r"(?:\.[0-9]+)?([Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::(?:[0-5][0-9]|(60))"
+    r"(?:\.[0-9]+)?)?([Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?"
 )
 _BEGIN = datetime.min.replace(tzinfo=UTC)
 _END = datetime.max.replace(tzinfo=UTC)

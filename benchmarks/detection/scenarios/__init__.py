@@ -1,4 +1,4 @@
 """What is run: a module a scenario, each with ``run(options) -> Report``; adding one adds a row."""
 
-SCENARIOS = ("injected", "infection", "icu", "bedside", "holter")
+SCENARIOS = ("injected", "infection", "icu", "holter")
 """In the order in which they are shown."""

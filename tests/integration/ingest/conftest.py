@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from subprocess import Popen
@@ -27,7 +28,8 @@ from vigil.kafka.clients import Publisher, open_consumer
 from vigil.kafka.provisioning import create_topics
 from vigil.service.settings import Settings
 
-HUB, WATCH, REVOKED = "vk_hub", "vk_watch", "vk_revoked"
+HUB, WATCH, REVOKED, PASSED_ON = "vk_hub", "vk_watch", "vk_revoked", "vk_passed_on"
+HANDED_OVER = datetime(2026, 11, 21, 6, tzinfo=UTC)
 
 
 def digest(key: str) -> str:
@@ -42,6 +44,7 @@ ENROLLED = (
     DeviceEntry("hub-1", digest(HUB)),
     DeviceEntry("watch-1", digest(WATCH), "p1"),
     DeviceEntry("lost-1", digest(REVOKED), active=False),
+    DeviceEntry("watch-2", digest(PASSED_ON), "p1", assigned_at=HANDED_OVER),
 )
 
 

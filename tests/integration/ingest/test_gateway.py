@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.ingest.conftest import HUB, REVOKED, WATCH, Door, on_topic, uploads
+from tests.integration.ingest.conftest import HUB, PASSED_ON, REVOKED, WATCH, Door, on_topic, uploads
 from tests.support.running import eventually
 from vigil.domain import ids
 from vigil.domain.reading import Tick, Upload
@@ -134,6 +134,16 @@ def test_an_assigned_device_speaks_for_its_patient_alone(door: Door) -> None:
     assert not found(door, "foreign")
     hub = door.post(own)
     assert error(hub) == (422, "input.missing_field", "patient_id")
+
+
+def test_what_a_device_measured_for_its_former_wearer_is_refused(door: Door) -> None:
+    before = reading("before", time="2026-11-21T05:59:59Z")
+    assert error(door.post(before, key=PASSED_ON)) == (403, "access.before_assignment", "time")
+    since = reading("since", time="2026-11-21T06:00:00Z")
+    mixed = door.post({"readings": [before, since]}, key=PASSED_ON)
+    assert [result["status"] for result in mixed.json()["results"]] == ["rejected", "accepted"]
+    assert not found(door, "before")
+    assert found(door, "since")[0].patient_id == "p1"
 
 
 def test_a_mixed_batch_says_what_became_of_each(door: Door) -> None:

@@ -153,8 +153,9 @@ def test_online_enrols_and_publishes_each_row_in_order(system: Settings, tmp_pat
     before = len(uploads(system))
     result = vigil("replay", path)
     assert result.exit_code == 0, result.output
-    assert "363 rows, 2 patients, 1 enrolled now" in result.stdout
+    assert "363 rows, 2 patients" in result.stdout
     assert "duplicates 1, refused 2; readings published 360" in result.stderr
+    assert "patients enrolled now 1" in result.stderr
     assert enrolled(system) == {"p1": "recordings", "p2": "icu"}
     sent = uploads(system)[before:]
     for patient in ("p1", "p2"):
@@ -166,6 +167,28 @@ def test_online_enrols_and_publishes_each_row_in_order(system: Settings, tmp_pat
     assert again.exit_code == 0, again.output
     assert enrolled(system) == {"p1": "north", "p2": "north"}
     assert {m.reading_id for u in uploads(system)[before:] for m in u.measurements} == ids
+
+
+@pytest.mark.kafka
+def test_who_has_no_taken_reading_is_not_enrolled(system: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "faulty.csv"
+    path.write_text(
+        HEADER + "n1,2026-11-20T08:00:00Z,70,,\nn2,2026-11-20T08:00:00Z,255,,\n"
+        "n3,yesterday,70,,\nn4,2026-11-20T08:00:00Z,,,\n"
+    )
+    assert vigil("replay", path).exit_code == 0
+    assert {name for name in enrolled(system) if name.startswith("n")} == {"n1"}
+    path.write_text(HEADER + "n5,2026-11-20T08:00:00Z,-1,,\n")
+    nothing = vigil("replay", path)
+    assert nothing.exit_code == 1
+    assert "No reading was taken" in nothing.stderr
+    assert "n5" not in enrolled(system)
+
+
+def test_offline_fails_where_nothing_was_taken(tmp_path: Path) -> None:
+    path = tmp_path / "faulty.csv"
+    path.write_text(HEADER + "n5,2026-11-20T08:00:00Z,65535,,\n")
+    assert vigil("replay", path, "--offline").exit_code == 1
 
 
 @pytest.mark.kafka

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -81,6 +82,29 @@ def test_an_unknown_locale_is_refused_with_those_that_there_are(connection: Conn
     with pytest.raises(InputError, match="'fr'") as raised:
         enrol(connection, Patient("p1", "home", locale="fr"))
     assert raised.value.how_to_fix == "A patient's locale is one of: en, es, zh, hi, ar."
+
+
+def test_a_device_that_changes_hands_is_the_next_patients_from_then_on(
+    connection: Connection,
+) -> None:
+    def since() -> datetime | None:
+        [row] = connection.execute("SELECT assigned_at FROM devices").fetchall()
+        found: datetime | None = row["assigned_at"]
+        return found
+
+    for name in ("p1", "p2"):
+        enrol(connection, Patient(name, "north"))
+    add_device(connection, Device("d1", "watch", "p1"))
+    assert since() is None
+    add_device(connection, Device("d1", "watch", "p1"), replace=True)
+    assert since() is None  # a new key, the same wearer
+    add_device(connection, Device("d1", "watch", "p2"), replace=True)
+    handed_over = since()
+    assert handed_over is not None
+    add_device(connection, Device("d1", "watch", "p2"), replace=True)
+    assert since() == handed_over
+    add_device(connection, Device("d1", "watch"), replace=True)
+    assert since() is None  # a hub, which says whose each reading is
 
 
 def test_nobody_can_be_removed_who_is_not_there(connection: Connection) -> None:

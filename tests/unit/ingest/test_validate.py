@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from ingest import validate
 from vigil.domain import ids
 from vigil.domain.reading import Context, Measurement
-from vigil.domain.signals import NAMES, SIGNALS
+from vigil.domain.signals import NAMES, SENTINELS, SIGNALS
 from vigil.service.errors import InputError
 
 LATEST = datetime(2026, 11, 21, 12, 5, tzinfo=UTC)
@@ -70,12 +72,18 @@ def test_a_good_reading_passes_whole() -> None:
          "values.heart_rate.value"),
         ({"values": {"heart_rate": {"value": 70, "units": "bpm"}}}, "input.unknown_field",
          "values.heart_rate.units"),
+        ({"values": {"heart_rate": 255}}, "input.sentinel_value", "values.heart_rate"),
+        ({"values": {"heart_rate": {"value": 254, "unit": "bpm"}}}, "input.sentinel_value",
+         "values.heart_rate.value"),
+        ({"values": {"systolic": {"value": 2047, "unit": "kPa"}, "diastolic": 80}},
+         "input.sentinel_value", "values.systolic.value"),
+        ({"values": {"spo2": 65535}}, "input.sentinel_value", "values.spo2"),
+        ({"values": {"temperature": -1}}, "input.sentinel_value", "values.temperature"),
         ({"values": {"heart_rate": 19.9}}, "input.impossible_value", "values.heart_rate"),
         ({"values": {"temperature": {"value": 37, "unit": "[degF]"}}}, "input.impossible_value",
          "values.temperature"),
         ({"values": {"systolic": 80, "diastolic": 80}}, "input.systolic_not_above_diastolic",
          "values.systolic"),
-        ({"values": {"systolic": 120}}, "input.incomplete_pair", "values.diastolic"),
         ({"values": {"diastolic": 80}}, "input.incomplete_pair", "values.systolic"),
         ({"values": {"heart_rate": "72"}}, "input.wrong_type", "values.heart_rate"),
         ({"values": {"heart_rate": True}}, "input.wrong_type", "values.heart_rate"),
@@ -192,14 +200,19 @@ def test_times_and_values_of_any_kind_do_no_more(time: str, values: object) -> N
     outcome({"patient_id": "p1", "time": time, "values": values})
 
 
+def is_not_in(values: Collection[float], value: float) -> bool:
+    return value not in values
+
+
 @st.composite
 def good_words(draw: st.DrawFn) -> dict[str, Any]:
     """Words that must pass."""
     values: dict[str, float] = {}
     for name in draw(st.sets(st.sampled_from(NAMES), min_size=1)):
         signal = SIGNALS[name]
-        values[name] = draw(st.floats(signal.lowest, signal.highest))
-    if values.keys() & {"systolic", "diastolic"}:
+        some = st.floats(signal.lowest, signal.highest)
+        values[name] = draw(some.filter(partial(is_not_in, SENTINELS[name])))
+    if "diastolic" in values:
         values["diastolic"] = draw(st.floats(10, 200))
         values["systolic"] = draw(st.floats(201, 300))
     moments = st.datetimes(datetime(2000, 1, 1), datetime(2026, 11, 21), timezones=st.just(UTC))  # noqa: DTZ001

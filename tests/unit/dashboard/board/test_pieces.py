@@ -128,6 +128,15 @@ def test_an_old_value_beside_a_new_one_shows_its_own_age() -> None:
     assert vitals["heart_rate"].received_at is None
 
 
+def test_pressures_of_two_measurements_are_never_shown_as_one() -> None:
+    shown = values(systolic=74, diastolic=80)
+    assert [vital.value for vital in rows.newest_vitals(shown, None)] == ["74/80"]
+    shown["diastolic"] = Value("p1", "diastolic", 80, NOON - timedelta(minutes=5), NOON)
+    [vital] = rows.newest_vitals(shown, None)
+    assert (vital.label, vital.value) == ("Systolic blood pressure", "74")
+    assert [vital.value for vital in rows.newest_vitals(values(systolic=74), None)] == ["74"]
+
+
 def test_an_unknown_kind_and_absent_words_still_make_a_row() -> None:
     assert "a_newer_kind" in row([episode(kind="a_newer_kind", text=None)]).html
     assert "Heart rate high" in row([episode(text=None)]).html

@@ -136,7 +136,7 @@ def test_the_example_is_a_configuration() -> None:
     limit = config.config_for("p17").limits["heart_rate_high"]
     assert (limit.above, config.config_for("icu-3").context.unknown_activity) == (130, "rest")
     assert not config.config_for("p17").admission.stuck["heart_rate"].enabled
-    assert config.config_for("p17").context.utc_offset_hours == 1
+    assert config.config_for("p17").context.time_zone == "Europe/Berlin"
 
 
 def test_every_detector_is_named() -> None:

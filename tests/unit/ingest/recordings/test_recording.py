@@ -58,6 +58,39 @@ def test_columns_may_stand_in_any_order_and_the_rest_be_absent(tmp_path: Path) -
     assert upload.measurements[0].context == Context(contact=False)
 
 
+@pytest.mark.parametrize(
+    ("cell", "contact"),
+    [
+        ("False", False), ("FALSE", False), ("0", False), ("no", False), ("N", False), ("f", False),
+        ("0.0", False), (" false ", False), ("True", True), ("1", True), ("1.0", True),
+        ("Yes", True), ("TRUE", True), ("", None),
+    ],
+)  # fmt: skip
+def test_a_contact_flag_is_read_as_programs_write_it(
+    tmp_path: Path, cell: str, contact: bool | None
+) -> None:
+    report = Report()
+    path = recording(
+        tmp_path, f"p1,2026-11-21T06:00:00Z,72,,,,,,,,{cell}", header=f"{HEADER},contact"
+    )
+    [upload] = read_uploads(path, report=report)
+    assert upload.measurements[0].context.contact is contact
+    assert (report.taken, report.left_out) == (1, 0)
+
+
+@pytest.mark.parametrize("cell", ["off", "2", "-1", "nan", "None", "falsee", "否"])
+def test_values_beside_a_contact_flag_that_cannot_be_read_are_not_judged(
+    tmp_path: Path, cell: str
+) -> None:
+    report = Report()
+    rows = (f"p1,2026-11-21T06:00:00Z,72,,,,,,,,{cell}", f"p1,2026-11-21T06:01:00Z,,,,,,,,,{cell}")
+    [upload] = read_uploads(recording(tmp_path, *rows, header=f"{HEADER},contact"), report=report)
+    [measured] = upload.measurements
+    assert (measured.values, measured.context.contact) == ({"heart_rate": 72}, False)
+    assert (report.taken, report.left_out, report.refused) == (1, 1, 1)
+    assert report.reasons == {("input.wrong_type", "context.contact"): 2}
+
+
 def test_a_faulty_measurement_is_left_out_of_its_row_and_told(tmp_path: Path) -> None:
     refusals: list[Refusal] = []
     report = Report(on_refusal=refusals.append)
@@ -65,7 +98,7 @@ def test_a_faulty_measurement_is_left_out_of_its_row_and_told(tmp_path: Path) ->
         tmp_path,
         "p1,2026-11-21T06:00:00Z,72,310,80,,,,,",  # a flushed arterial line
         "p1,2026-11-21T06:01:00Z,73,80,120,,,,,",
-        "p1,2026-11-21T06:02:00Z,74,120,,,,,,",
+        "p1,2026-11-21T06:02:00Z,74,,80,,,,,",
         "p1,2026-11-21T06:03:00Z,,120,80,,,,900,",
         "p1,2026-11-21T06:04:00Z,abc,120,80,,,,,jogging",
     )
@@ -77,7 +110,7 @@ def test_a_faulty_measurement_is_left_out_of_its_row_and_told(tmp_path: Path) ->
     assert [(r.line, r.error.code, r.error.field, r.whole_row) for r in refusals] == [
         (2, "input.impossible_value", "values.systolic", False),
         (3, "input.systolic_not_above_diastolic", "values.systolic", False),
-        (4, "input.incomplete_pair", "values.diastolic", False),
+        (4, "input.incomplete_pair", "values.systolic", False),
         (5, "input.impossible_value", "context.steps_per_min", False),
         (6, "input.wrong_type", "values.heart_rate", False),
         (6, "input.wrong_type", "context.activity", False),
@@ -261,7 +294,7 @@ def test_any_cells_are_accounted_for(tmp_path: Path, rows: list[list[str]]) -> N
 REAL = {
     "bedside_alarms": (113_401, 112_655, 746, 4_887),
     "home_blood_pressure": (410, 410, 0, 0),
-    "icu_hourly": (50_067, 50_067, 0, 99),
+    "icu_hourly": (50_067, 50_067, 0, 84),
     "wearable_minutes": (109_952, 109_952, 0, 0),
 }
 

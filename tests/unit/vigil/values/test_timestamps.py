@@ -85,6 +85,8 @@ WORDS = st.builds("{}{}{}{}{}".format, DATES, st.sampled_from("Tt _"), CLOCKS, F
 @example("2026-11-21T06:02:00.0000005Z")  # half to even
 @example("2026-11-21T23:59:59.9999999Z")  # into another minute, and another day
 @example("2016-12-31T23:59:60Z")
+@example("2026-11-21T06:02Z")
+@example("2026-11-21 06:02+0100")
 @example("2016-12-31T15:59:60.1234567-08:00")
 def test_every_door_takes_the_same_instant_or_none(words: str) -> None:
     taken = at_the_door(words)
@@ -104,6 +106,7 @@ def test_what_follows_the_sixth_digit_changes_nothing(time: datetime, more: str)
 @pytest.mark.parametrize(
     ("words", "instant"),
     [
+        ("2026-11-21T07:02+01:00", "2026-11-21T06:02:00Z"),
         ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
         ("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.500000Z"),
         ("2016-12-31t23:59:60.9999999z", "2017-01-01T00:00:00.999999Z"),
