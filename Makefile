@@ -6,7 +6,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 LLM    ?= 1
 BIN    := $(VENV)/bin
-JOBS   ?= auto
+# Test processes: two more than cores, since tests of the running system wait about half of the time.
+JOBS   ?= $(shell $(PYTHON) -c 'import os; print(2 + (os.cpu_count() or 1))')
 
 # PyTorch without CUDA, where its index answers; otherwise pip's default build.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -35,7 +36,7 @@ test: $(STAMP_TEST) ## all tests
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 test-fast: $(STAMP_TEST) ## unit tests but the slow ones: no broker, no database, no browser
-	@$(BIN)/pytest -n $(JOBS) -m "not slow" tests/unit $(ARGS)
+	@$(BIN)/pytest -n auto -m "not slow" tests/unit $(ARGS)
 
 faults: $(STAMP_TEST) ## the long run of fault tests (docs/faults.md)
 	@VIGIL_TEST_FAULT_ROUNDS=$(ROUNDS) VIGIL_TEST_FAULT_SEED=$(SEED) \

@@ -62,6 +62,19 @@ _UPSERT = """
        OR EXCLUDED.display_name NOT IN ('', p.display_name)
 """
 
+_ADD_DEVICE = """
+    INSERT INTO devices AS d (device_id, label, key_sha256, patient_id)
+    VALUES (%s, %s, %s, %s)
+    ON CONFLICT (device_id) DO UPDATE
+    SET label = EXCLUDED.label, key_sha256 = EXCLUDED.key_sha256,
+        patient_id = EXCLUDED.patient_id, active = true, changed_at = now(),
+        assigned_at = CASE
+            WHEN EXCLUDED.patient_id IS NULL THEN NULL
+            WHEN d.patient_id = EXCLUDED.patient_id THEN d.assigned_at
+            ELSE now() END
+    WHERE %s
+"""
+
 
 def enrol_many(connection: Connection, patients: Iterable[Patient]) -> int:
     """Enrol patients, or bring enrolled ones up to date. Safe to repeat.
@@ -152,18 +165,7 @@ def add_device(connection: Connection, device: Device, *, replace: bool = False)
         if device.patient_id is not None:
             _require_patient(connection, device.patient_id)
         added = connection.execute(
-            """
-            INSERT INTO devices AS d (device_id, label, key_sha256, patient_id)
-            VALUES (%s, %s, %s, %s)
-            ON CONFLICT (device_id) DO UPDATE
-            SET label = EXCLUDED.label, key_sha256 = EXCLUDED.key_sha256,
-                patient_id = EXCLUDED.patient_id, active = true, changed_at = now(),
-                assigned_at = CASE
-                    WHEN EXCLUDED.patient_id IS NULL THEN NULL
-                    WHEN d.patient_id = EXCLUDED.patient_id THEN d.assigned_at
-                    ELSE now() END
-            WHERE %s
-            """,
+            _ADD_DEVICE,
             (*values, replace),
         )
         if not added.rowcount:

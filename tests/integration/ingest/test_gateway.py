@@ -13,7 +13,15 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.ingest.conftest import HUB, PASSED_ON, REVOKED, WATCH, Door, on_topic, uploads
+from tests.integration.ingest.conftest import (
+    HUB,
+    PASSED_ON,
+    REVOKED,
+    WATCH,
+    Door,
+    on_topic,
+    uploads,
+)
 from tests.support.running import eventually
 from vigil.domain import ids
 from vigil.domain.reading import Tick, Upload
