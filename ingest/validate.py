@@ -70,6 +70,7 @@ def reading(
     Raises:
         InputError: any ``input.*`` code about a field; nothing else, whatever ``words`` is.
 
+    >>> from datetime import UTC
     >>> taken = reading(
     ...     {"time": "2026-11-21T07:02:00+01:00", "values": {"heart_rate": 72}},
     ...     device_id="watch-1", patient_id="p1", latest=datetime(2026, 11, 22, tzinfo=UTC),

@@ -59,7 +59,8 @@ class Stay(Struct, array_like=True):
 def read(table: Table, value: float) -> float:
     """The curve at a value.
 
-    >>> read(((70.0, -0.4), (90.0, 0.2)), 80.0), read(((70.0, -0.4), (90.0, 0.2)), 200.0)
+    >>> table = ((70.0, -0.4), (90.0, 0.2))
+    >>> round(read(table, 80.0), 3), read(table, 200.0)
     (-0.1, 0.2)
     """
     low, height = table[0]

@@ -19,9 +19,9 @@ def retry_pause(
     5 s, doubling up to 5 min, plus a spread derived from the delivery's id (so the same delivery
     always waits the same time). A longer ``Retry-After`` is respected.
 
-    >>> pause(1, "a") < pause(2, "a") < pause(3, "a")
+    >>> retry_pause(1, "a") < retry_pause(2, "a") < retry_pause(3, "a")
     True
-    >>> pause(1, "a", retry_after_seconds=90)
+    >>> retry_pause(1, "a", retry_after_seconds=90)
     datetime.timedelta(seconds=90)
     """
     doubled = FIRST_SECONDS * 2 ** min(attempts - 1, 30)

@@ -18,9 +18,9 @@ _SIGN = 1 << 63
 def split_id(reading_id: str) -> tuple[int, str | None]:
     """The key, as a signed 64-bit number, and the id if it cannot be restored from the key.
 
-    >>> split("r-000000000000002a")
+    >>> split_id("r-000000000000002a")
     (42, None)
-    >>> split("watch-7-000041")
+    >>> split_id("watch-7-000041")
     (1053007583097262318, 'watch-7-000041')
     """
     if len(reading_id) == 18 and _DERIVED(reading_id):
@@ -31,7 +31,7 @@ def split_id(reading_id: str) -> tuple[int, str | None]:
 def join_id(key: int, reading_id: str | None) -> str:
     """Restore the id.
 
-    >>> join(*split("r-ffffffffffffffff"))
+    >>> join_id(*split_id("r-ffffffffffffffff"))
     'r-ffffffffffffffff'
     """
     return f"r-{key % (1 << 64):016x}" if reading_id is None else reading_id

@@ -51,7 +51,7 @@ _TOGETHER = {
 def choose_zoom(start: datetime, end: datetime) -> Zoom:
     """The finest buckets that cover the span with at most :data:`POINTS` of them.
 
-    >>> zoom(ORIGIN, ORIGIN + timedelta(days=1)).relation
+    >>> choose_zoom(ORIGIN, ORIGIN + timedelta(days=1)).relation
     'readings_1m'
     """
     span = end - start
