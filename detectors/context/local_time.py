@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from detectors.context.configuration import ContextConfig
 
-_QUARTER = 900
-"""Seconds. No zone has changed its clock within a quarter of an hour since 2000."""
+_MINUTE = 60
+"""Seconds. No zone has changed its clock within a minute since 2000."""
 
 
 class LocalTime:
@@ -25,12 +25,12 @@ class LocalTime:
 
     def hours(self, time: float) -> float:
         """Hours east of UTC at a time (seconds since 1970, UTC)."""
-        return _seconds(self._zone, int(time // _QUARTER)) / 3600 if self._zone else self._hours
+        return _seconds(self._zone, int(time // _MINUTE)) / 3600 if self._zone else self._hours
 
     def seconds(self, time: float) -> float:
         """Seconds east of UTC at a time (seconds since 1970, UTC)."""
         if self._zone:
-            return _seconds(self._zone, int(time // _QUARTER))
+            return _seconds(self._zone, int(time // _MINUTE))
         return self._hours * 3600.0
 
     def instant(self, local: float) -> float:
@@ -42,15 +42,15 @@ class LocalTime:
 def hour(config: ContextConfig, time: float) -> float:
     """The local hour of the day, 0 to under 24."""
     if config.time_zone:
-        east = _seconds(config.time_zone, int(time // _QUARTER)) / 3600
+        east = _seconds(config.time_zone, int(time // _MINUTE)) / 3600
     else:
         east = config.utc_offset_hours
     return (time / 3600 + east) % 24
 
 
-@lru_cache(maxsize=16_384)
-def _seconds(zone: str, quarter: int) -> float:
-    moment = datetime.fromtimestamp(quarter * _QUARTER, UTC).astimezone(ZoneInfo(zone))
+@lru_cache(maxsize=65_536)
+def _seconds(zone: str, minute: int) -> float:
+    moment = datetime.fromtimestamp(minute * _MINUTE, UTC).astimezone(ZoneInfo(zone))
     offset = moment.utcoffset()
     assert offset is not None  # noqa: S101  (an aware time has one)
     return offset.total_seconds()

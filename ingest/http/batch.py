@@ -127,8 +127,8 @@ def _admit(words: object, where: str, door: Door) -> validate.Admitted:
             field=f"{where}patient_id",
             how_to_fix="Leave patient_id out, or have the device assigned to the patient.",
         )
-    since = door.device.assigned_at
-    if own is not None and since is not None and admitted.measurement.time < since:
+    since, time = door.device.assigned_at, admitted.measurement.time
+    if own is not None and since is not None and time < _comparable(since, time):
         raise AccessError(
             f"It was measured before this device was given to {own}, at {ids.timestamp(since)}.",
             code="access.before_assignment",
@@ -143,6 +143,12 @@ def _admit(words: object, where: str, door: Door) -> validate.Admitted:
             how_to_fix="Enrol the patient first: `vigil patient add`.",
         )
     return admitted
+
+
+def _comparable(since: datetime, time: datetime) -> datetime:
+    """When a device was given to its patient, as coarse as the time of a reading is: one that was
+    cut to the minute may have been measured at any of its seconds."""
+    return since if time.second or time.microsecond else since.replace(second=0, microsecond=0)
 
 
 def _upload(patient_id: str, measurements: list[Measurement], door: Door) -> Upload:

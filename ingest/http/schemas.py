@@ -64,8 +64,8 @@ _READING = {
             "type": "object",
             "properties": {signal.name: _value_schema(signal) for signal in SIGNALS.values()},
             "additionalProperties": False,
-            "dependentRequired": {"systolic": ["diastolic"], "diastolic": ["systolic"]},
-            "description": "Systolic must be above diastolic.",
+            "dependentRequired": {"diastolic": ["systolic"]},
+            "description": "Systolic must be above diastolic; it may come alone (palpated).",
         },
         "context": {
             "type": "object",

@@ -8,9 +8,10 @@ Each row is validated as a device's reading is (:mod:`ingest.validate`), with on
 device gets the error and can send again; a recording cannot, and its row often joins several
 sensors. So a faulty measurement is left out of its row and reported with its line, and the rest is
 accepted: a clogged arterial line must not hide the heart rate in the same row. (A pressure is
-systolic and diastolic together. A contact flag that cannot be read counts as poor contact: what is
-measured beside it may be noise.) A row with nothing left, or without a patient or a time, is
-refused. Every row is accounted for in a :class:`Report`.
+systolic and diastolic together; beside a diastolic that says "no value" the systolic one remains. A
+contact flag that cannot be read counts as poor contact: what is measured beside it may be noise.) A
+row with nothing left, or without a patient or a time, is refused. Every row is accounted for in a
+:class:`Report`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ REMEMBERED_ROWS = 500_000
 
 _END_OF_TIME = datetime.fromisoformat("9999-12-31T00:00:00+00:00")
 _PRESSURES = ("systolic", "diastolic")
+_NOT_GIVEN = frozenset({"input.sentinel_value", "input.wrong_type"})
+"""Codes of what a program writes where there is no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,5 +199,7 @@ def _leave_out(words: dict[str, Any], error: InputError) -> bool:
     if part not in ("values", "context"):
         return False
     names = _PRESSURES if name in _PRESSURES else (name,)
+    if name == "diastolic" and error.code in _NOT_GIVEN:
+        names = (name,)  # palpated: there is no diastolic pressure
     found = [words[part].pop(each, None) for each in names]
     return any(each is not None for each in found)

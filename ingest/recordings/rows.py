@@ -27,6 +27,8 @@ _FLAGS: dict[str, bool] = {
     **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
 }
 """Spellings of a flag, in lower case, as spreadsheets and data frames write them."""
+_ABSENT = frozenset({"", "nan", "na", "n/a", "null", "none"})
+"""Spellings of "not known", in lower case. Anything else is a flag that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,10 @@ class Layout:
             context["steps_per_min"] = _number(cell)
         if self.activity is not None and (cell := row[self.activity]):
             context["activity"] = cell
-        if self.contact is not None and (cell := row[self.contact]):
-            context["contact"] = _FLAGS.get(cell.strip().lower(), cell)
+        if self.contact is not None:
+            cell = row[self.contact].strip()
+            if cell.lower() not in _ABSENT:
+                context["contact"] = _FLAGS.get(cell.lower(), cell)
         if context:
             words["context"] = context
         return words

@@ -153,7 +153,11 @@ _DEVICES = """
     FROM directory_conflicts WHERE entry LIKE 'device:%%'
     ON CONFLICT (device_id) DO UPDATE
     SET key_sha256 = EXCLUDED.key_sha256, patient_id = EXCLUDED.patient_id,
-        assigned_at = EXCLUDED.assigned_at, active = EXCLUDED.active, changed_at = clock_timestamp()
+        assigned_at = coalesce(EXCLUDED.assigned_at, CASE
+            WHEN d.patient_id IS DISTINCT FROM EXCLUDED.patient_id
+            THEN (SELECT changed_at FROM directory_conflicts WHERE entry = 'device:' || d.device_id)
+        END),
+        active = EXCLUDED.active, changed_at = clock_timestamp()
 """
 
 

@@ -26,7 +26,8 @@ class DeviceEntry(Struct, frozen=True, tag="device"):
     """None: a hub that may send for any enrolled patient."""
     active: bool = True
     assigned_at: Timestamp | None = None
-    """Since when it is this patient's, where it was another's before; None: nobody else's."""
+    """Since when it is this patient's, where it was another's before; None: nobody else's, as far
+    as is known."""
 
 
 DirectoryEntry = PatientEntry | DeviceEntry

@@ -57,8 +57,8 @@ class AsyncPublisher:
     async def opened(self) -> AsyncIterator[None]:
         """Connects in the background; at the end sends what is queued and closes the client.
 
-        Without a client nothing is queued here: the end does not wait for an attempt to connect,
-        whose result the client's thread closes.
+        The end does not wait for an attempt to connect, whose result the client's thread closes;
+        what that attempt's former client still has queued was refused.
         """
         self._pool = ThreadPoolExecutor(1, f"publisher-{self._source}")
         connecting = asyncio.create_task(self._keep_connected())
@@ -96,6 +96,11 @@ class AsyncPublisher:
         except UnavailableError:
             if withdraw:
                 request.withdraw()
+            raise
+        except asyncio.CancelledError:  # the server stops
+            if withdraw:
+                request.withdraw()
+                self.trouble = self.trouble or "a request was cancelled"
             raise
         finally:
             self._waiting -= len(messages)

@@ -29,7 +29,7 @@ from vigil.kafka.provisioning import create_topics
 from vigil.service.settings import Settings
 
 HUB, WATCH, REVOKED, PASSED_ON = "vk_hub", "vk_watch", "vk_revoked", "vk_passed_on"
-HANDED_OVER = datetime(2026, 11, 21, 6, tzinfo=UTC)
+HANDED_OVER = datetime(2026, 11, 21, 6, 0, 20, tzinfo=UTC)
 
 
 def digest(key: str) -> str:

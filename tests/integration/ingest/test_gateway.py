@@ -145,9 +145,9 @@ def test_an_assigned_device_speaks_for_its_patient_alone(door: Door) -> None:
 
 
 def test_what_a_device_measured_for_its_former_wearer_is_refused(door: Door) -> None:
-    before = reading("before", time="2026-11-21T05:59:59Z")
+    before = reading("before", time="2026-11-21T06:00:19Z")
     assert error(door.post(before, key=PASSED_ON)) == (403, "access.before_assignment", "time")
-    since = reading("since", time="2026-11-21T06:00:00Z")
+    since = reading("since", time="2026-11-21T06:00Z")  # of some second of that minute
     mixed = door.post({"readings": [before, since]}, key=PASSED_ON)
     assert [result["status"] for result in mixed.json()["results"]] == ["rejected", "accepted"]
     assert not found(door, "before")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 
+from ingest import validate
 from ingest.http import schemas
 from tests.integration.ingest.conftest import HUB, WATCH, Door
 from vigil.domain.signals import SIGNALS
-from vigil.service.errors import CODES
+from vigil.service.errors import CODES, InputError
 
 pytestmark = [  # what is promised does not depend on the broker: one of them is enough
     pytest.mark.kafka,
@@ -47,6 +49,27 @@ def test_the_document_is_whole(document: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         assert response["description"]
         assert set(response["content"]) == {kind_of(status)}
+
+
+@pytest.mark.parametrize(
+    ("values", "taken"),
+    [
+        ({"systolic": 74}, True), ({"diastolic": 74}, False),
+        ({"systolic": 120, "diastolic": 74}, True), ({"heart_rate": 74}, True),
+    ],
+)  # fmt: skip
+def test_the_document_asks_for_the_pressures_that_are_asked_for(
+    document: dict[str, Any], values: dict[str, float], taken: bool
+) -> None:
+    schema = document["components"]["schemas"]["Reading"]["properties"]["values"]
+    assert jsonschema.Draft202012Validator(schema).is_valid(values) == taken
+    words = {"time": "2026-11-21T06:02:00Z", "values": values}
+    latest = datetime(2026, 11, 22, tzinfo=UTC)
+    if taken:
+        validate.reading(words, device_id="d1", patient_id="p1", latest=latest)
+    else:
+        with pytest.raises(InputError):
+            validate.reading(words, device_id="d1", patient_id="p1", latest=latest)
 
 
 @pytest.mark.parametrize("name", schemas.REQUEST_EXAMPLES)

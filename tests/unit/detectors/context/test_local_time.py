@@ -34,6 +34,7 @@ def seconds(words: str) -> float:
         ("Europe/Berlin", "2026-03-29T01:00:00Z", 3.0),  # the hour from two to three is left out
         ("Asia/Kathmandu", "2026-06-01T00:00:00Z", 5.75),
         ("Australia/Lord_Howe", "2026-04-04T15:00:00Z", 1.5),  # half an hour back
+        ("America/St_Johns", "2010-11-07T02:31:00Z", 23 + 1 / 60),  # at a minute past twelve
         ("America/Vancouver", "2026-07-01T07:00:00Z", 0.0),
     ],
 )

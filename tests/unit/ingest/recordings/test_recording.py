@@ -64,6 +64,7 @@ def test_columns_may_stand_in_any_order_and_the_rest_be_absent(tmp_path: Path) -
         ("False", False), ("FALSE", False), ("0", False), ("no", False), ("N", False), ("f", False),
         ("0.0", False), (" false ", False), ("True", True), ("1", True), ("1.0", True),
         ("Yes", True), ("TRUE", True), ("", None),
+        ("nan", None), ("NaN", None), (" ", None), ("NA", None), ("None", None),
     ],
 )  # fmt: skip
 def test_a_contact_flag_is_read_as_programs_write_it(
@@ -78,7 +79,7 @@ def test_a_contact_flag_is_read_as_programs_write_it(
     assert (report.taken, report.left_out) == (1, 0)
 
 
-@pytest.mark.parametrize("cell", ["off", "2", "-1", "nan", "None", "falsee", "否"])
+@pytest.mark.parametrize("cell", ["off", "2", "-1", "maybe", "falsee", "否"])
 def test_values_beside_a_contact_flag_that_cannot_be_read_are_not_judged(
     tmp_path: Path, cell: str
 ) -> None:
@@ -89,6 +90,21 @@ def test_values_beside_a_contact_flag_that_cannot_be_read_are_not_judged(
     assert (measured.values, measured.context.contact) == ({"heart_rate": 72}, False)
     assert (report.taken, report.left_out, report.refused) == (1, 1, 1)
     assert report.reasons == {("input.wrong_type", "context.contact"): 2}
+
+
+@pytest.mark.parametrize(
+    ("pressure", "values"),
+    [
+        ("74,", {"systolic": 74}), ("74,nan", {"systolic": 74}), ("74,-1", {"systolic": 74}),
+        ("74,65535", {"systolic": 74}), ("74,8", {}), ("74,90", {}), ("nan,60", {}), ("-1,60", {}),
+    ],
+)  # fmt: skip
+def test_a_palpated_pressure_remains_beside_a_diastolic_that_says_no_value(
+    tmp_path: Path, pressure: str, values: dict[str, float]
+) -> None:
+    path = recording(tmp_path, f"p1,2026-11-21T06:00:00Z,70,{pressure},,,,,")
+    [upload] = read_uploads(path)
+    assert upload.measurements[0].values == {"heart_rate": 70} | values
 
 
 def test_a_faulty_measurement_is_left_out_of_its_row_and_told(tmp_path: Path) -> None:

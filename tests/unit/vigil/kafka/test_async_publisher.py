@@ -110,6 +110,26 @@ def test_what_is_not_acknowledged_is_withdrawn_where_that_is_asked_for(
     assert [client.closed for client in clients] == [1, 1]
 
 
+def test_what_was_cancelled_is_withdrawn_too(clients: list[Client]) -> None:
+    """As a server cancels the requests that it does not finish before its end."""
+
+    async def check(publisher: AsyncPublisher) -> None:
+        clients[0].acknowledges = False
+        request = asyncio.create_task(publisher.publish(MESSAGES, withdraw=True))
+        async with asyncio.timeout(5):
+            while len(clients[0].sent) < len(MESSAGES):
+                await asyncio.sleep(0.01)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        assert clients[0].abandoned == 1
+        await connected(publisher)
+        await publisher.publish(MESSAGES, withdraw=True)
+        assert clients[1].sent == [b"first", b"second"]
+
+    run(check)
+
+
 def test_a_request_refused_while_its_client_waits_for_metadata_sends_nothing_more(
     clients: list[Client],
 ) -> None:
