@@ -9,7 +9,7 @@ from detectors.baseline.detector import Baseline
 from detectors.baseline.novelty import Novelty
 from detectors.blood_pressure_over_days.detector import PressureDays
 from detectors.configuration.patient import PatientConfig
-from detectors.context.local_time import LocalTime
+from detectors.context.local_time import LocalClock
 from detectors.contract import Detector
 from detectors.early_warning.deterioration import Risk
 from detectors.early_warning.news2 import EarlyWarningScore
@@ -22,7 +22,7 @@ from detectors.river_plugin.detector import Plugins
 
 def make_baseline(config: PatientConfig) -> Baseline:
     """The personal baseline, whose parts of the day are local."""
-    return Baseline(config.baseline, LocalTime(config.context))
+    return Baseline(config.baseline, LocalClock(config.context))
 
 
 def make_novelty(config: PatientConfig) -> Novelty:
@@ -36,9 +36,9 @@ BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingPr
         Limits.name: lambda config: Limits(config.limits),
         Combination.name: lambda config: Combination(config.limits),
         Baseline.name: make_baseline,
-        Resting.name: lambda config: Resting(config.resting, LocalTime(config.context)),
+        Resting.name: lambda config: Resting(config.resting, LocalClock(config.context)),
         PressureDays.name: lambda config: PressureDays(
-            config.pressure_days, LocalTime(config.context)
+            config.pressure_days, LocalClock(config.context)
         ),
         IrregularRate.name: lambda config: IrregularRate(config.irregularity),
         EarlyWarningScore.name: lambda config: EarlyWarningScore(config.early_warning),

@@ -32,7 +32,7 @@ from typing import Any, Literal
 from detectors.baseline.configuration import BaselineConfig, Usual
 from detectors.baseline.sustained import Window
 from detectors.baseline.usual import Keys, Known, bins_of, of_first_version
-from detectors.context.local_time import LocalTime
+from detectors.context.local_time import LocalClock
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment, Rule, Stance
 from detectors.limits.detector import NOTHING
 from vigil.domain.figures import figure
@@ -113,7 +113,7 @@ class Baseline:
 
     name = "baseline"
 
-    def __init__(self, config: BaselineConfig, local: LocalTime):
+    def __init__(self, config: BaselineConfig, local: LocalClock):
         self._config = config
         self._local = local
         self._judged = {

@@ -26,7 +26,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from detectors.blood_pressure_over_days.configuration import PressureDaysConfig
-from detectors.context.local_time import LocalTime
+from detectors.context.local_time import LocalClock
 from detectors.contract import Finding, Moment, Remembering, Rule, stance_above
 from detectors.limits.detector import NOTHING
 from vigil.domain import figures
@@ -91,7 +91,7 @@ class PressureDays(Remembering[Memory]):
     name = "pressure_days"
     memory = Memory
 
-    def __init__(self, config: PressureDaysConfig, local: LocalTime):
+    def __init__(self, config: PressureDaysConfig, local: LocalClock):
         self._settings = config
         self._categories = config.guidelines[config.guideline]
         self._local = local

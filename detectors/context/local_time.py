@@ -12,7 +12,7 @@ _MINUTE = 60
 """Seconds. No zone has changed its clock within a minute since 2000."""
 
 
-class LocalTime:
+class LocalClock:
     """Offsets of local time from UTC.
 
     Args:

@@ -19,7 +19,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from detectors.context.local_time import LocalTime
+from detectors.context.local_time import LocalClock
 from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Remembering, Rule, Stance
 from detectors.limits.detector import NOTHING
 from detectors.resting_heart_rate.configuration import RestingConfig
@@ -66,7 +66,7 @@ class Resting(Remembering[Memory]):
     name = "resting"
     memory = Memory
 
-    def __init__(self, config: RestingConfig, local: LocalTime):
+    def __init__(self, config: RestingConfig, local: LocalClock):
         self._settings = settings = config
         self._local = local
         self._begins = settings.from_hour * 3600.0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from detectors.blood_pressure_over_days.detector import KIND, PressureDays
 from detectors.configuration.loading import from_tables, load
-from detectors.context.local_time import LocalTime
+from detectors.context.local_time import LocalClock
 from tests.support.vitals import DAY, HOUR, cuff, detect, measured, moment, upload
 from vigil.domain.episode import Event
 from vigil.domain.reading import Activity, Upload
@@ -153,7 +153,7 @@ def test_switched_off_it_says_nothing() -> None:
 
 
 def test_a_single_pressure_is_no_reading() -> None:
-    detector = PressureDays(load().everyone.pressure_days, LocalTime(load().everyone.context))
+    detector = PressureDays(load().everyone.pressure_days, LocalClock(load().everyone.context))
     memory = detector.fresh()
     detector.learn(moment(9 * HOUR, systolic=150.0), memory, ())
     assert memory.days == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from detectors.configuration.loading import from_tables
 from detectors.context.configuration import ContextConfig
-from detectors.context.local_time import LocalTime, hour
+from detectors.context.local_time import LocalClock, hour
 from detectors.resting_heart_rate.detector import Resting
 from tests.support.vitals import moment
 from vigil.service.errors import SettingsError
@@ -46,7 +46,7 @@ def test_the_hour_follows_the_zone(zone: str, time: str, expected: float) -> Non
 def test_a_zone_that_never_changes_is_its_offset(time: datetime, offset: float) -> None:
     zone = {9.0: "Asia/Tokyo", 5.5: "Asia/Kolkata", -3.0: "America/Cayenne"}[offset]
     at = time.replace(tzinfo=UTC).timestamp()
-    one, other = LocalTime(context(zone)), LocalTime(context(offset=offset))
+    one, other = LocalClock(context(zone)), LocalClock(context(offset=offset))
     assert (one.hours(at), one.seconds(at)) == (other.hours(at), other.seconds(at))
     assert hour(context(zone), at) == hour(context(offset=offset), at)
     assert one.instant(at) == other.instant(at)
@@ -57,7 +57,7 @@ def test_a_day_begins_at_local_midnight(day: object) -> None:
     zone = time_zones.find("Europe/Berlin")
     midnight = datetime.fromisoformat(f"{day}T00:00:00").replace(tzinfo=zone)
     local = datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()
-    assert LocalTime(context("Europe/Berlin")).instant(local) == midnight.timestamp()
+    assert LocalClock(context("Europe/Berlin")).instant(local) == midnight.timestamp()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_day_begins_at_local_midnight(day: object) -> None:
 )
 def test_a_night_ends_at_seven_local_time_whenever_the_clock_changes(night: str, ends: str) -> None:
     config = from_tables({"context": {"time_zone": "Europe/Berlin"}}).everyone
-    detector = Resting(config.resting, LocalTime(config.context))
+    detector = Resting(config.resting, LocalClock(config.context))
     midnight = datetime.fromisoformat(f"{night}T00:00:00").replace(
         tzinfo=time_zones.find("Europe/Berlin")
     )
@@ -102,4 +102,4 @@ def test_the_same_local_night_is_the_same_night_all_year() -> None:
     config = context("Europe/Berlin")
     winter, summer = seconds("2026-01-10T21:30:00Z"), seconds("2026-07-10T20:30:00Z")
     assert hour(config, winter) == hour(config, summer) == 22.5
-    assert timedelta(hours=LocalTime(config).hours(summer)) == timedelta(hours=2)
+    assert timedelta(hours=LocalClock(config).hours(summer)) == timedelta(hours=2)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from detectors.configuration.loading import from_tables
-from detectors.context.local_time import LocalTime
+from detectors.context.local_time import LocalClock
 from detectors.contract import BEYOND, Finding
 from detectors.resting_heart_rate.detector import KIND, Memory, Resting
 from detectors.resting_heart_rate.nights import Night
@@ -140,7 +140,7 @@ def test_raised_nights_teach_nothing_until_then() -> None:
 
 
 def test_the_night_gathers_while_another_alarm_is_open() -> None:
-    detector = Resting(config().everyone.resting, LocalTime(config().everyone.context))
+    detector = Resting(config().everyone.resting, LocalClock(config().everyone.context))
     memory = detector.fresh()
     detector.learn(moment(60.0, heart_rate=130.0), memory, frozenset({"heart_rate"}))
     assert memory.night.minutes == 1
@@ -182,7 +182,7 @@ def test_the_memory_is_small_and_goes_on_across_a_save() -> None:
             two = heir
         cut += two.process(item)
     assert events == cut
-    detector = Resting(config().everyone.resting, LocalTime(config().everyone.context))
+    detector = Resting(config().everyone.resting, LocalClock(config().everyone.context))
     memory = Memory()
     for day, rate in enumerate(rates):
         for minute in range(460):
@@ -195,7 +195,7 @@ def test_the_memory_is_small_and_goes_on_across_a_save() -> None:
 def test_the_simulated_infection_is_found() -> None:
     onset = datetime(2026, 3, 23, tzinfo=UTC)
     person = SimPatient(seed=1, number=3, scenario="infection_drift", onset=onset)
-    found = Resting(config().everyone.resting, LocalTime(config().everyone.context))
+    found = Resting(config().everyone.resting, LocalClock(config().everyone.context))
     memory, announced = found.fresh(), list[tuple[datetime, Finding]]()
     for item in person.uploads(onset - timedelta(days=12), onset + timedelta(days=6)):
         for reading in item.measurements:
