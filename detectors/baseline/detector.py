@@ -237,7 +237,7 @@ class Baseline:
 
     def _bin(self, row: _Judged, moment: Moment) -> str:
         keys = row.keys[moment.period]
-        hour = (moment.time / 3600 + self._local.hours(moment.time)) % 24
+        hour = self._local.hour(moment.time)
         return keys[int(hour * len(keys) / 24)]
 
     def evidence(self, moment: Moment, memory: Memory, signal: str) -> dict[str, Any]:

@@ -20,18 +20,19 @@ class LocalClock:
     """
 
     def __init__(self, config: ContextConfig):
-        self._zone = config.time_zone
-        self._hours = config.utc_offset_hours
+        self._config = config
+
+    def hour(self, time: float) -> float:
+        """The local hour of the day, as :func:`hour` has it."""
+        return hour(self._config, time)
 
     def hours(self, time: float) -> float:
         """Hours east of UTC at a time (seconds since 1970, UTC)."""
-        return _seconds(self._zone, int(time // _MINUTE)) / 3600 if self._zone else self._hours
+        return _hours_east(self._config, time)
 
     def seconds(self, time: float) -> float:
         """Seconds east of UTC at a time (seconds since 1970, UTC)."""
-        if self._zone:
-            return _seconds(self._zone, int(time // _MINUTE))
-        return self._hours * 3600.0
+        return _hours_east(self._config, time) * 3600.0
 
     def instant(self, local: float) -> float:
         """The time (seconds since 1970, UTC) of a local one; of one that comes twice or never, one
@@ -40,17 +41,19 @@ class LocalClock:
 
 
 def hour(config: ContextConfig, time: float) -> float:
-    """The local hour of the day, 0 to under 24."""
+    """The local hour of the day, 0 to under 24, at a time (seconds since 1970, UTC)."""
+    return (time / 3600 + _hours_east(config, time)) % 24
+
+
+def _hours_east(config: ContextConfig, time: float) -> float:
     if config.time_zone:
-        east = _seconds(config.time_zone, int(time // _MINUTE)) / 3600
-    else:
-        east = config.utc_offset_hours
-    return (time / 3600 + east) % 24
+        return _zone_hours(config.time_zone, int(time // _MINUTE))
+    return config.utc_offset_hours
 
 
 @lru_cache(maxsize=65_536)
-def _seconds(zone: str, minute: int) -> float:
+def _zone_hours(zone: str, minute: int) -> float:
     moment = datetime.fromtimestamp(minute * _MINUTE, UTC).astimezone(ZoneInfo(zone))
     offset = moment.utcoffset()
     assert offset is not None  # noqa: S101  (an aware time has one)
-    return offset.total_seconds()
+    return offset.total_seconds() / 3600  # a multiple of a quarter in every zone since 2000
