@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import httpx
@@ -16,9 +15,8 @@ import pytest
 from kafka import TopicPartition
 
 from ingest.service import build
-from local.parts import Part
 from tests.conftest import BROKERS, broker_part
-from tests.support.processes import end, launch, wait_ready
+from tests.support.piece import Piece
 from tests.support.running import eventually, serving
 from vigil.contracts import wire
 from vigil.contracts.topics import READINGS
@@ -119,34 +117,21 @@ def opened(settings: Settings) -> Iterator[Door]:
         yield Door(url, settings, client)
 
 
-class Broker:
+class Broker(Piece):
     """A broker that a test kills and starts again at the same address."""
 
     def __init__(self, kind: str, folder: Path):
-        self.part: Part = broker_part(kind, folder)
+        super().__init__(broker_part(kind, folder))
         self.settings = Settings(
             demo=True, kafka_bootstrap=self.part.address, partitions=3, tick_seconds=0.5,
             startup_timeout_seconds=20, log_level="ERROR",
         )  # fmt: skip
-        self._process: Popen[bytes] | None = None
 
-    def start(self, entries: Sequence[wire.Carried] = ENROLLED) -> None:
+    def start(self, seconds: float = 90, entries: Sequence[wire.Carried] = ENROLLED) -> None:
         """Start it; where it lost everything, topics and directory come back as they would."""
-        self._process = launch(self.part)
-        wait_ready(self.part, self._process)
+        super().start(seconds)
         if create_topics(self.settings):
             publish(self.settings, entries)
-
-    def kill(self) -> None:
-        """As ``kill -9``."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def stop(self) -> None:
-        """At the end of a test."""
-        if self._process is not None:
-            end(self._process)
 
 
 @pytest.fixture(params=BROKERS)
