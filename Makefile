@@ -23,11 +23,13 @@ SEED         ?= $(shell date +%s)
 AWAY_MINUTES ?= 10
 # Of `make fuzz`.
 MESSAGES     ?= 10000000
+# Of `make digests`: each with what requirements/run.txt locks.
+PYTHONS      ?= $(BIN)/python
 
 # Tests and demo start dozens of processes: with this set, each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fast faults fuzz check format screenshots lock upgrade clean
+.PHONY: demo test test-fast faults fuzz check digests wheel test-compiled format screenshots lock upgrade clean
 
 demo: $(STAMP_DEMO) ## everything on one machine, with simulated patients
 	@VIGIL_LLM=$(LLM) $(BIN)/vigil demo $(ARGS)
@@ -51,6 +53,16 @@ check: $(STAMP_TEST) ## what pre-commit runs: format, lint, types, allowed impor
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+digests: $(STAMP_TEST) ## record what detection gives, with each of PYTHONS (docs/determinism.md)
+	@for python in $(PYTHONS); do $$python -m tests.support.digests --write || exit 1; done
+
+wheel: $(STAMP_TEST) ## a wheel whose detection is compiled, in dist/ (docs/compiled.md); needs a C compiler
+	@$(BIN)/python -m tests.support.compiled_wheel dist
+
+test-compiled: wheel ## the detectors' tests on that wheel
+	@rm -rf dist/unpacked && $(BIN)/python -m zipfile -e dist/vigil-*-cp*.whl dist/unpacked
+	@PYTHONPATH=dist/unpacked:. $(BIN)/pytest -o pythonpath= -n $(JOBS) tests/unit/detectors $(ARGS)
 
 format: $(STAMP_TEST) ## fix what a machine can fix
 	@$(BIN)/ruff check --fix .

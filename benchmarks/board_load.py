@@ -72,7 +72,8 @@ _READINGS = """
     CROSS JOIN (
         SELECT patient_id, row_number() OVER (ORDER BY patient_id) AS n,
                62 + hashtext(patient_id) %% 12 AS usual,
-               abs(hashtext(patient_id)) %% 20 * interval '1 second' AS late
+               abs(hashtext(patient_id)) %% greatest(20, %(every_seconds)s - 40)
+                   * interval '1 second' AS late
         FROM patients
     ) p
     CROSS JOIN LATERAL (

@@ -9,7 +9,7 @@ import typer
 
 from cli.doctor import doctor
 from cli.history import backtest, budget, rebuild, replay, simulate
-from cli.people import device, notify, patient, user
+from cli.people import device, notify, patient, reading, user
 from cli.running import demo, run, schemas, topics, up
 from cli.stream import dead_letter, stream
 from cli.words import explain, explain_evaluate
@@ -42,6 +42,7 @@ COMMANDS = (
     notify,
     patient,
     device,
+    reading,
     dead_letter,
     stream,
     explain,

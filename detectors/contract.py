@@ -17,9 +17,9 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import inf
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from msgspec import Struct, convert, to_builtins
 
@@ -66,6 +66,15 @@ class Moment(Struct, frozen=True, gc=False):
     """Where ``activity`` is from: ``device``, ``steps``, ``time_of_day``; empty: not known."""
     known: float | None = None
     """When it became known, for a reading that admission held back; None: when it was measured."""
+    pace: float | None = None
+    """Steps a minute as last counted, where ``activity`` is from them; None: it is not."""
+    offset: float = 0.0
+    """Seconds by which the clock that ``time`` is of is known to be behind; negative: ahead."""
+
+    @property
+    def lateness(self) -> float:
+        """Seconds from measurement to receipt, but for what the clock is off."""
+        return self.received - self.time - self.offset
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -85,6 +94,11 @@ class Rule(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     unknown_seconds: float = 0.0
     readings: int = 1
+    counts_activity: bool = False
+    """Whether its run counts what an activity explains too: then that is no onset unless the run
+    itself is what persisted."""
+    gap_seconds: float = NEVER
+    """Readings of it further apart are not one run, where its kind would allow it."""
 
 
 class Finding(Struct, frozen=True, gc=False):
@@ -103,12 +117,16 @@ class Finding(Struct, frozen=True, gc=False):
     facts: Mapping[str, Any] | None = None
     """What else it rests on, for the evidence of a step that this finding governs: plain values
     under documented keys, as ``nights`` or ``parts``."""
+    stretches: int = 1
+    """How many judged readings (or blocks of readings, nights, days) lie from ``since`` to here."""
+    longest_gap: float | None = None
+    """The longest time between two of them, in seconds; None: all the time from ``since``."""
 
 
 class Detector(Protocol):
     """One way of judging readings."""
 
-    name: str
+    name: ClassVar[str]
     signals: frozenset[str]
     """What it looks at: it is asked only about moments that hold one of these."""
 
@@ -134,6 +152,17 @@ class Detector(Protocol):
         """The memory again: ``load(dump(m))`` goes on exactly as ``m`` would."""
 
 
+@runtime_checkable
+class Withdrawing(Protocol):
+    """A detector that can take readings back from its memory."""
+
+    def withdraw(self, memory: Any, moments: Sequence[Moment]) -> None:
+        """Forget what the memory holds of withdrawn readings by themselves, the oldest first.
+
+        What they have become a small part of (a fading mean) may stay.
+        """
+
+
 def stance_above(value: float, limit: float, clear: float, muted: bool = False) -> Stance:
     """Where a value is against a limit from which on it is beyond. ``muted``: not judged there.
 
@@ -157,11 +186,12 @@ class FindingsOnly:
 class Remembering(FindingsOnly, Generic[M]):
     """A detector whose memory is one struct of plain values, saved as it is."""
 
-    memory: type[M]
+    memory: ClassVar[type[Any]]
 
     def fresh(self) -> M:
         """Nothing seen yet."""
-        return self.memory()
+        fresh: M = self.memory()
+        return fresh
 
     def dump(self, memory: M) -> Any:
         """Its fields, as they are."""
@@ -169,7 +199,8 @@ class Remembering(FindingsOnly, Generic[M]):
 
     def load(self, plain: Any) -> M:
         """The memory from :meth:`dump`."""
-        return convert(plain, self.memory)
+        loaded: M = convert(plain, self.memory)
+        return loaded
 
 
 class Memoryless(FindingsOnly):

@@ -16,6 +16,8 @@ from detectors.early_warning.news2 import EarlyWarningScore
 from detectors.irregularity.detector import IrregularRate
 from detectors.limits.combination import Combination
 from detectors.limits.detector import Limits
+from detectors.limits.total_exertion import TotalExertion
+from detectors.rate_scorer.detector import RateScorer
 from detectors.resting_heart_rate.detector import Resting
 from detectors.river_plugin.detector import Plugins
 
@@ -33,15 +35,21 @@ def make_novelty(config: PatientConfig) -> Novelty:
 
 BUILT_IN: MappingProxyType[str, Callable[[PatientConfig], Detector]] = MappingProxyType(
     {
-        Limits.name: lambda config: Limits(config.limits),
-        Combination.name: lambda config: Combination(config.limits),
+        Limits.name: lambda config: Limits(config.limits, config.age, config.exertion),
+        Combination.name: lambda config: Combination(config.limits, config.age, config.exertion),
+        TotalExertion.name: lambda config: TotalExertion(
+            config.limits, config.age, config.exertion
+        ),
         Baseline.name: make_baseline,
+        RateScorer.name: lambda config: RateScorer(config.scorer),
         Resting.name: lambda config: Resting(config.resting, LocalClock(config.context)),
         PressureDays.name: lambda config: PressureDays(
-            config.pressure_days, LocalClock(config.context)
+            config.pressure_days, LocalClock(config.context), config.age.band
         ),
         IrregularRate.name: lambda config: IrregularRate(config.irregularity),
-        EarlyWarningScore.name: lambda config: EarlyWarningScore(config.early_warning),
+        EarlyWarningScore.name: lambda config: EarlyWarningScore(
+            config.early_warning, config.age.band
+        ),
         Novelty.name: make_novelty,
         Risk.name: lambda config: Risk(config.deterioration),
         Plugins.name: lambda config: Plugins(config.plugins),

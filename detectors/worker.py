@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
 
+from detectors.build import is_compiled
 from detectors.configuration.loading import DetectionConfig
 from detectors.engine.engine import Engine
 from detectors.engine.future_state import AHEAD_SECONDS
@@ -34,7 +35,7 @@ from store.workers.checkpoints import Checkpoint, Checkpoints, GroupPartition, S
 from vigil.composition.stage import filling_memory
 from vigil.contracts import topics, wire
 from vigil.domain.ids import timestamp
-from vigil.domain.reading import Tick, Upload
+from vigil.domain.reading import Upload, Withdrawal
 from vigil.kafka import group_offsets
 from vigil.service import logs
 from vigil.service.errors import UnavailableError, WireError
@@ -82,16 +83,14 @@ class Shard:
 
     def unknown(self, batch: Sequence[Received]) -> set[str]:
         """Patients of these messages who are not in memory: new, or back after a long time."""
-        named = {r.message.patient_id for r in batch if isinstance(r.message, Upload)}
+        named = {r.message.patient_id for r in batch if isinstance(r.message, Upload | Withdrawal)}
         return named - self.engine.known
 
     def apply(self, batch: Sequence[Received]) -> Iterator[wire.Outgoing]:
         """Apply messages in order; the events they cause."""
-        process, tick = self.engine.process, self.engine.tick
         for received in batch:
-            message: Any = received.message
             try:
-                found = tick(message.time) if type(message) is Tick else process(message)
+                found = self.engine.take(received.message)
             except Exception as error:
                 raise FailedOn(received) from error
             for event in found:
@@ -199,8 +198,9 @@ class Detectors:
             UnavailableError: the database is unavailable, or lacks a table.
         """
         engine, now = Engine(self._config), utc_now()
-        for event in engine.process(probe_messages.build_upload(now)):
-            wire.to_message(event, NAME)
+        for message in (probe_messages.build_upload(now), probe_messages.build_withdrawal(now)):
+            for event in engine.take(message):
+                wire.to_message(event, NAME)
         engine.tick(now)
         engine.load_state(probe_messages.PATIENT, engine.state_of(probe_messages.PATIENT))
         self._checkpoints.probe()
@@ -239,6 +239,7 @@ class Detectors:
     def _measure(self) -> None:
         known = sum(len(shard.engine.known) for shard in self._shards.values())
         self._health.gauge("patients", known)
+        self._health.gauge("detection_compiled", int(is_compiled()))
 
     def _load(self, shard: Shard, patient_id: str, saved: bytes) -> None:
         """Take over a state. What cannot be read is kept aside, and begun afresh rather than stop

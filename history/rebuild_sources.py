@@ -22,7 +22,7 @@ from vigil.contracts import wire
 from vigil.contracts.clock_check import ClockCheck
 from vigil.contracts.topics import READINGS
 from vigil.domain.episode import Event
-from vigil.domain.reading import Tick
+from vigil.domain.reading import Tick, Withdrawal
 from vigil.kafka import partition_reader
 from vigil.kafka.clients import broker_unavailable, open_admin, open_consumer, read_log_id
 from vigil.service.errors import WireError
@@ -141,8 +141,11 @@ class FromStore:
                     played, unit, received=upload.received_at, readings=len(upload.measurements)
                 )
         if unit in played:
+            judged_until = self._judged_until(cut)
             if self._silence:
-                yield replayer.advance_to(self._judged_until(cut))
+                yield replayer.advance_to(judged_until)
+            else:
+                yield replayer.engine.finish(judged_until)
             _extend_span(played, unit, received=cut)  # everything received earlier was played
 
     def _judged_until(self, cut: datetime) -> datetime:
@@ -225,12 +228,13 @@ class FromTopic:
                 yield engine.tick(message.time)
             elif self._wanted is None or message.patient_id in self._wanted:
                 mine.add(message.patient_id)
-                yield engine.process(message)
+                yield engine.take(message)
+                withdrawn = isinstance(message, Withdrawal)
                 _extend_span(
                     played,
                     message.patient_id,
-                    received=message.received_at,
-                    readings=len(message.measurements),
+                    received=message.time if withdrawn else message.received_at,
+                    readings=0 if withdrawn else len(message.measurements),
                 )
         if ticked is not None:
             for patient_id in mine:

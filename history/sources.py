@@ -197,6 +197,14 @@ def show_progress(history: History, title: str) -> Iterator[Callable[[Upload], N
         )
 
 
+def uploads_with_progress(source: History, title: str) -> Iterator[Upload]:
+    """Yield a history's uploads, with a progress bar."""
+    with show_progress(source, title) as seen:
+        for upload in source.uploads():
+            yield upload
+            seen(upload)
+
+
 def read_labels(path: Path, known: frozenset[str]) -> Mapping[str, list[Label]]:
     """Read labelled spans of patients: CSV with ``patient_id,start,end`` and optionally ``label``.
 

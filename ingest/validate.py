@@ -3,16 +3,20 @@
 HTTP and recordings share it. Everything here is pure. For any input the result is either a reading
 that every later stage may rely on or an :class:`~vigil.service.errors.InputError` that names the
 field and the fix. A reading is accepted or refused as a whole: where one value is impossible, the
-others came from the same sensor at the same moment and are not reliable either.
+others came from the same sensor at the same moment and are not reliable either. A contact flag that
+cannot be read counts as poor contact: what is measured beside it may be noise, so it is stored and
+not judged, and a note says so.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NoReturn, get_args
 
+from ingest.contact_flag import UnreadableFlagError, read_flag
 from vigil.domain import ids
 from vigil.domain.encoding import encode
 from vigil.domain.figures import is_systolic_above_diastolic
@@ -39,9 +43,13 @@ DECIMALS_AFTER_CONVERSION = 4
 figure yet (:mod:`vigil.domain.figures`): what is stored stays as fine as it was sent."""
 
 ACTIVITIES: tuple[str, ...] = get_args(Activity)
-READING_FIELDS = frozenset({"patient_id", "time", "values", "context", "reading_id"})
+READING_FIELDS = frozenset({"patient_id", "time", "values", "context", "reading_id", "sequence"})
+LARGEST_SEQUENCE = 2**53 - 1
+"""The largest whole number that every JSON reader takes exactly."""
 CONTEXT_FIELDS = frozenset({"activity", "steps_per_min", "posture", "contact"})
 VALUE_FIELDS = frozenset({"value", "unit"})
+
+NO_CORRECTION = timedelta(0)
 
 _IDENTIFIER = re.compile(IDENTIFIER)
 _POSTURE = re.compile(POSTURE)
@@ -53,10 +61,18 @@ class Admitted:
 
     patient_id: str
     measurement: Measurement
+    note: InputError | None = None
+    """Why its values are not believed although it is accepted."""
 
 
 def reading(
-    words: object, *, device_id: str, patient_id: str | None, latest: datetime, where: str = ""
+    words: object,
+    *,
+    device_id: str,
+    patient_id: str | None,
+    latest: datetime,
+    where: str = "",
+    correction: timedelta = NO_CORRECTION,
 ) -> Admitted:
     """Check one reading.
 
@@ -66,6 +82,7 @@ def reading(
         patient_id: its patient where ``words`` names none; None: ``words`` must name one.
         latest: the latest time that a reading may have (now and the tolerance).
         where: the prefix of the field in an error, e.g. ``readings[3].``
+        correction: added to the time. A derived ``reading_id`` is of the time as sent.
 
     Raises:
         InputError: any ``input.*`` code about a field; nothing else, whatever ``words`` is.
@@ -80,9 +97,26 @@ def reading(
     """
     body = _object(words, READING_FIELDS, where)
     owner = identifier(body.get("patient_id", patient_id), f"{where}patient_id")
-    time = moment(body.get("time", ...), latest, f"{where}time")
+    time = moment(body.get("time", ...), latest, f"{where}time", correction)
+    values, context, note = _content(body, where)
+    sequence = _sequence(body["sequence"], f"{where}sequence") if "sequence" in body else None
+    content = canonical(values, context) + ("" if sequence is None else f"#{sequence}")
+    name = ids.reading_id(owner, device_id, time - correction, content)
+    if "reading_id" in body:
+        name = identifier(body["reading_id"], f"{where}reading_id")
+    return Admitted(owner, Measurement(name, time, values, context, sequence), note)
+
+
+def _content(
+    body: dict[str, Any], where: str
+) -> tuple[dict[str, float], Context, InputError | None]:
+    """The values, the context and a note of a reading; a value or some context is there."""
     values = _values(body.get("values", {}), f"{where}values")
-    context = _context(body["context"], f"{where}context") if "context" in body else NO_CONTEXT
+    context, note = NO_CONTEXT, None
+    if "context" in body:
+        context, note = _context(body["context"], f"{where}context")
+    if note is not None and not values:
+        raise _unreadable_flag(body["context"]["contact"], f"{where}context.contact")
     if not values and context == NO_CONTEXT:
         _refuse(
             "input.no_values",
@@ -90,11 +124,7 @@ def reading(
             what="A reading with nothing in it.",
             how_to_fix=f"Give at least one of: {', '.join(NAMES)}.",
         )
-    if "reading_id" in body:
-        name = identifier(body["reading_id"], f"{where}reading_id")
-    else:
-        name = ids.reading_id(owner, device_id, time, canonical(values, context))
-    return Admitted(owner, Measurement(name, time=time, values=values, context=context))
+    return values, context, note
 
 
 def canonical(values: dict[str, float], context: Context) -> str:
@@ -130,8 +160,14 @@ def is_identifier(words: str) -> bool:
     return _IDENTIFIER.fullmatch(words) is not None
 
 
-def moment(words: object, latest: datetime, field: str) -> datetime:
-    """A time, in UTC, that can be when a reading was taken (:mod:`vigil.values.timestamps`)."""
+def moment(
+    words: object, latest: datetime, field: str, correction: timedelta = NO_CORRECTION
+) -> datetime:
+    """A time, in UTC, that can be when a reading was taken (:mod:`vigil.values.timestamps`).
+
+    Args:
+        correction: added to it, before it is checked.
+    """
     if words is ...:
         _refuse(
             "input.missing_field",
@@ -139,17 +175,9 @@ def moment(words: object, latest: datetime, field: str) -> datetime:
             what="It is not given.",
             how_to_fix="Say when it was measured, as 2026-11-21T06:02:00Z.",
         )
-    try:
-        time = timestamps.parse(words) if isinstance(words, str) else _not_a_time(words, field)
-    except timestamps.NaiveTimeError:
-        _refuse(
-            "input.naive_time",
-            field,
-            what=f"{shown(words)} has no offset from UTC.",
-            how_to_fix="End it with Z or the offset, as 2026-11-21T07:02:00+01:00.",
-        )
-    except timestamps.NotATimeError:
-        _not_a_time(words, field)
+    time = any_time(words, field)
+    with suppress(OverflowError):  # at either end of the calendar it is refused as it is
+        time += correction
     if time < EARLIEST:
         _refuse(
             "input.ancient_time",
@@ -161,10 +189,33 @@ def moment(words: object, latest: datetime, field: str) -> datetime:
         _refuse(
             "input.future_time",
             field,
-            what=f"{shown(words)} is in the future.",
-            how_to_fix="Set the device's clock; a small lead is tolerated.",
+            what=f"{shown(words)} is in the future{_corrected(correction)}.",
+            how_to_fix="Set the device's clock, or state `sent_at`; a small lead is tolerated."
+            if not correction
+            else "Set the device's clock, or its correction: `vigil device clock`.",
         )
     return time
+
+
+def any_time(words: object, field: str) -> datetime:
+    """Any instant, in UTC; no clock need have shown it."""
+    try:
+        return timestamps.parse(words) if isinstance(words, str) else _not_a_time(words, field)
+    except timestamps.NaiveTimeError:
+        _refuse(
+            "input.naive_time",
+            field,
+            what=f"{shown(words)} has no offset from UTC.",
+            how_to_fix="End it with Z or the offset, as 2026-11-21T07:02:00+01:00.",
+        )
+    except timestamps.NotATimeError:
+        _not_a_time(words, field)
+
+
+def _corrected(correction: timedelta) -> str:
+    """What the device's setting did to a time, for an error."""
+    seconds = correction.total_seconds()
+    return f" with the {seconds:+g} s by which this device's times are corrected" * bool(seconds)
 
 
 def number(words: object, field: str) -> float:
@@ -187,6 +238,17 @@ def shown(words: object) -> str:
     except (ValueError, RecursionError):  # an integer of thousands of digits; a bottomless list
         return f"this {type(words).__name__}"
     return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def _sequence(words: object, field: str) -> int:
+    if isinstance(words, bool) or not isinstance(words, int) or not 0 <= words <= LARGEST_SEQUENCE:
+        _refuse(
+            "input.wrong_type",
+            field,
+            what=f"{shown(words)} is not a whole number from 0 on.",
+            how_to_fix="Give the device's own number of the measurement, or leave it out.",
+        )
+    return words
 
 
 def _values(words: object, field: str) -> dict[str, float]:
@@ -292,7 +354,8 @@ def _check_pair(values: dict[str, float], field: str) -> None:
         )
 
 
-def _context(words: object, field: str) -> Context:
+def _context(words: object, field: str) -> tuple[Context, InputError | None]:
+    """The context, and why the values beside it are not believed."""
     body = _object(words, CONTEXT_FIELDS, f"{field}.")
     activity = body.get("activity", "unknown")
     if not isinstance(activity, str) or activity not in ACTIVITIES:
@@ -310,18 +373,29 @@ def _context(words: object, field: str) -> Context:
             what=f"{shown(posture)} is not a posture.",
             how_to_fix="Give one lower-case word, as lying.",
         )
-    contact = body.get("contact")
-    if "contact" in body and not isinstance(contact, bool):
-        _refuse(
-            "input.wrong_type",
-            f"{field}.contact",
-            what=f"{shown(contact)} is not a boolean.",
-            how_to_fix="Give true or false.",
-        )
+    contact, note = _contact(body.get("contact"), f"{field}.contact")
     steps = None
     if "steps_per_min" in body:
         steps = _steps(body["steps_per_min"], f"{field}.steps_per_min")
-    return Context(activity=activity, steps_per_min=steps, posture=posture, contact=contact)  # type: ignore[arg-type]  # checked above
+    return Context(activity=activity, steps_per_min=steps, posture=posture, contact=contact), note  # type: ignore[arg-type]  # checked above
+
+
+def _contact(words: object, field: str) -> tuple[bool | None, InputError | None]:
+    """Whether the sensor has contact; a flag that cannot be read counts as poor contact."""
+    try:
+        return read_flag(words), None
+    except UnreadableFlagError:
+        return False, _unreadable_flag(words, field, ", so the values are not judged")
+
+
+def _unreadable_flag(words: object, field: str, so: str = "") -> InputError:
+    """A fault; ``so``: what follows of it for the values beside it, where there are any."""
+    return InputError(
+        f"{shown(words)} is not a boolean{so}.",
+        code="input.wrong_type",
+        field=field,
+        how_to_fix="Give true or false.",
+    )
 
 
 def _steps(words: object, field: str) -> float:

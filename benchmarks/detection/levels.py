@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.detection.sets import SETTINGS
-from detectors.configuration.loading import DetectionConfig, from_tables, load, merged
+from detectors.configuration.layers import merged
+from detectors.configuration.loading import DetectionConfig, from_tables, load
 from detectors.configuration.patient import PatientConfig
 
 LEVELS = (1.5, 1.0, 0.8, 0.6)

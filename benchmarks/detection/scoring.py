@@ -13,6 +13,7 @@ independent. With three people to a side they are wide, and that is the truth.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import sqrt
 from random import Random
 from statistics import median
 from typing import NamedTuple, TypeVar
@@ -24,6 +25,7 @@ MATCHED_RATES = (0.05, 0.1, 0.5, 1.0)
 """False alert episodes per patient-day at which detectors are compared."""
 T = TypeVar("T")
 FloatsLike = Sequence[float] | npt.NDArray[np.float64]
+NORMAL_95 = 1.959964
 DRAWS = 1000
 SEED = 20261121
 
@@ -151,6 +153,34 @@ def interval(
         return None, None
     last = len(values) - 1
     return values[round(0.025 * last)], values[round(0.975 * last)]
+
+
+def wilson(hits: float, of: float) -> tuple[float, float]:
+    """95 % score interval of a share of independent trials (Wilson, 1927).
+
+    >>> [round(bound, 3) for bound in wilson(9, 19)]
+    [0.273, 0.683]
+    """
+    if not of:
+        return 0.0, 1.0
+    share, square = hits / of, NORMAL_95**2
+    middle = share + square / (2 * of)
+    wide = NORMAL_95 * sqrt(share * (1 - share) / of + square / (4 * of * of))
+    return max(0.0, (middle - wide) / (1 + square / of)), min(
+        1.0, (middle + wide) / (1 + square / of)
+    )
+
+
+def byar(count: float, of: float) -> tuple[float, float]:
+    """95 % interval of a rate of a counted, rare event (Byar's approximation to Poisson's).
+
+    >>> [round(bound, 3) for bound in byar(3, 26)]
+    [0.023, 0.337]
+    """
+    more = count + 1
+    low = count * (1 - 1 / (9 * count) - NORMAL_95 / (3 * sqrt(count))) ** 3 if count else 0.0
+    high = more * (1 - 1 / (9 * more) + NORMAL_95 / (3 * sqrt(more))) ** 3
+    return low / of, high / of
 
 
 def auroc(positives: FloatsLike, negatives: FloatsLike) -> float | None:

@@ -15,9 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from benchmarks.detection.split import Group, group_of
 from ingest.recordings.reader import read_uploads
-from vigil.domain.reading import Measurement, Upload
+from vigil.domain.reading import Context, Measurement, Upload
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -75,6 +77,11 @@ class Recording(NamedTuple):
     def end(self) -> float:
         """The last reading's time."""
         return self.measurements[-1].time.timestamp()
+
+    def bare(self) -> Recording:
+        """Without steps and activity, as of a device that sends neither."""
+        rows = (replace(row, context=Context()) for row in self.measurements)
+        return Recording(self.patient_id, tuple(rows))
 
     def uploads(self) -> Iterator[Upload]:
         """As a device would send it: every ten minutes, received with its last reading."""

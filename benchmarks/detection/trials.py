@@ -66,9 +66,17 @@ def judge(trial: Trial, detect: Detect) -> Outcome:
 
 
 def continuous(
-    name: str, shapes: Sequence[Shape], spacing_seconds: float, seed: int, repeats: int = 1
+    name: str,
+    shapes: Sequence[Shape],
+    spacing_seconds: float,
+    seed: int,
+    repeats: int = 1,
+    *,
+    without_context: bool = False,
 ) -> list[Trial]:
     """Trials of a set worn for weeks: many episodes to a copy, ``spacing_seconds`` apart.
+
+    ``without_context``: steps and activity choose the calm places, and are then taken away.
 
     Raises:
         Absent: the set is not there.
@@ -84,13 +92,12 @@ def continuous(
             sites = spread(ground, shapes, spacing_seconds, own, left_out)
             if sites:
                 copy, truths = inject(recording, sites, own)
-                copies.append((copy, tuple(truths)))
+                copies.append((copy.bare() if without_context else copy, tuple(truths)))
         days = sets.patient_days(recording, setting.warm_up_seconds, left_out)
         if days > 0:
-            first = ground.first
-            trials.append(
-                Trial(recording, tuple(copies), first, left_out, days, setting.merge_seconds)
-            )
+            first, gap = ground.first, setting.merge_seconds
+            background = recording.bare() if without_context else recording
+            trials.append(Trial(background, tuple(copies), first, left_out, days, gap))
     return trials
 
 

@@ -36,6 +36,22 @@ def python() -> Iterator[Finding]:
     )
 
 
+def detection(_settings: Settings) -> Iterator[Finding]:
+    """Whether detection is the compiled wheel's or plain Python."""
+    from detectors.build import describe
+
+    found = describe()
+    if " and " in found:
+        yield Finding(
+            "detection",
+            "wrong",
+            "partly compiled: the installation holds files of two builds",
+            how_to_fix="pip install --force-reinstall --no-deps the wheel, or the checkout, again.",
+        )
+    else:
+        yield Finding("detection", "ok", found)
+
+
 def secrets(settings: Settings) -> Iterator[Finding]:
     """Default passwords, which are allowed in the demo only."""
     for read_secret in (settings.database, settings.sasl_password):
@@ -234,6 +250,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _database,
     _moved,
     local_parts,
+    detection,
     _zones,
     _language_model,
     notifications,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cli.doctor.finding import Finding, State
 from vigil.service.errors import UnavailableError
+from vigil.service.extras import install_command
 
 if TYPE_CHECKING:
     from vigil.service.settings import Settings
@@ -26,7 +27,7 @@ def language_model(settings: Settings) -> Iterator[Finding]:
         return
     absent = [name for name in EXTRA if find_spec(name) is None]
     if absent:
-        how_to_fix = "pip install 'vigil[llm]'"
+        how_to_fix = install_command("llm")
         yield Finding(MODEL, lacking, f"not installed: {', '.join(absent)}", how_to_fix=how_to_fix)
         return
     try:

@@ -96,7 +96,7 @@ def play(
     """
     from detectors.tuning.backtest import Backtest
     from detectors.tuning.report import make
-    from history.sources import show_progress
+    from history.sources import uploads_with_progress
 
     run = Backtest(
         before.detection,
@@ -104,12 +104,9 @@ def play(
         silence=silence,
         one_by_one=source.one_by_one,
     )
-    with show_progress(source, "playing") as count_upload:
-        for upload in source.uploads():
-            run.take(upload)
-            count_upload(upload)
+    outcome = run.play(uploads_with_progress(source, "playing"))
     return make(
-        run.outcome,
+        outcome,
         before.description,
         after.description if after else None,
         sources=source.sources,

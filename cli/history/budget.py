@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from detectors.tuning.budget import Load
     from detectors.tuning.proposal import Proposal
-    from history.sources import History
     from vigil.domain.reading import Upload
 
 PATIENTS = 10
@@ -59,9 +58,8 @@ def report(
     )
     source = history.open_history(settings, files or [], options)
     run = Backtest(detection, one_by_one=source.one_by_one)
-    for upload in _uploads(source, "playing"):
-        run.take(upload)
-    alarms, watched = run.outcome.before.alarms(), run.outcome.days.watched()
+    outcome = run.play(history.uploads_with_progress(source, "playing"))
+    alarms, watched = outcome.before.alarms(), outcome.days.watched()
     _print_loads("ward", by_ward(detection, alarms, watched))
     typer.echo()
     _print_loads("patient", by_patient(detection, alarms, watched)[:PATIENTS])
@@ -95,7 +93,7 @@ def propose(
     def uploads() -> Iterator[Upload]:
         nonlocal passes
         passes += 1
-        yield from _uploads(source, f"playing, pass {passes}")
+        yield from history.uploads_with_progress(source, f"playing, pass {passes}")
 
     proposal, loads = search(
         operator.tables, operator.digest, uploads, source.sources, one_by_one=source.one_by_one
@@ -128,16 +126,6 @@ def approve(
         typer.echo(f"{name}: {change.before:g} → {change.after:g}")
     typer.echo(f"{target} is changed; {proposal_files.approval_log(target)} records by whom.")
     typer.echo("Not in force yet: restart the detectors (`docker compose restart detectors`).")
-
-
-def _uploads(source: History, title: str) -> Iterator[Upload]:
-    """Yield the history's uploads, with a progress bar."""
-    from history import sources as history
-
-    with history.show_progress(source, title) as seen:
-        for upload in source.uploads():
-            yield upload
-            seen(upload)
 
 
 def _print_loads(what: str, loads: list[Load]) -> None:

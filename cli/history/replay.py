@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
@@ -82,6 +84,7 @@ def _parse_speed(speed: str) -> float | None:
 
 
 def _offline(files: list[Path], out: Path | None, silence: bool) -> None:
+    from cli.history.replay_summary import Findings
     from detectors.configuration import loading as config
     from history import offline_replay as offline
     from ingest.recordings.reader import Report, read_uploads
@@ -89,17 +92,17 @@ def _offline(files: list[Path], out: Path | None, silence: bool) -> None:
     settings = Settings()
     detection = config.load(settings.detection_config)
     report = Report(on_refusal=RefusalPrinter())
-    uploads = (
-        upload
-        for path in files
-        for upload in read_uploads(path, report=report, latest=_latest_accepted_time(settings))
-    )
-    phrases, events = offline.shipped_phrasebook(settings), 0
+    latest = _latest_accepted_time(settings)
+    recordings = [read_uploads(path, report=report, latest=latest) for path in files]
+    uploads = heapq.merge(*recordings, key=attrgetter("received_at"))
+    phrases, found = offline.shipped_phrasebook(settings), Findings()
     with _open_output(out) as sink:
         for event in offline.detect(uploads, detection, silence=silence):
             sink.writelines(offline.event_lines(event, phrases))
-            events += 1
-    _print_report(report, f"events {events}, alerts {events}")
+            found.add(event)
+    _print_report(report, f"events {found.events}, alerts {found.events}")
+    for line in found.lines(out) if report.taken else ():
+        typer.echo(line, err=out is None)  # standard output is for the events, or is free
     _fail_if_nothing(report.taken)
 
 
@@ -189,6 +192,8 @@ def _print_report(report: Report, result: str) -> None:
         f" refused {report.refused}; {result}",
         err=True,
     )
+    if report.sorted_files:
+        typer.echo(f"  {report.sorted_files} × rows not in order of time: sorted", err=True)
     for (code, field), times in sorted(report.reasons.items()):
         typer.echo(f"  {times} × {field} [{code}]", err=True)
     if report.left_out:

@@ -1,1 +1,1 @@
-"""Commands about patients, devices, users and notifications."""
+"""Commands about patients, devices, readings, users and notifications."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EPISODES = 300
 UNSEEN = 60
 """Number of signatures with which the model's process is timed."""
-MUTATED = 500
+MUTATED = 520
 
 PrintLine = Callable[[str], None]
 """Prints a line about the progress."""
@@ -84,6 +84,8 @@ def _sets(recordings: Sequence[Path], print_line: PrintLine) -> Iterator[tuple[s
     if recordings:
         print_line("replaying recordings")
         yield "replayed", list(replayed(recordings))
+    yield "duration not observed", list(sets.unobserved_events())
+    yield "latest reading within limits", list(sets.latest_events())
     yield "two events", list(sets.combined_events())
     yield "parts missing", list(sets.incomplete_events())
     yield "adversarial", list(sets.adversarial_events())

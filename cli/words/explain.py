@@ -80,12 +80,13 @@ def install_model() -> None:
     from importlib.util import find_spec
 
     from explain.language_model.files import SMOLLM2, install_language_model
+    from vigil.service.extras import install_command
     from vigil.service.settings import Settings
 
     folder = Settings().model_dir
     typer.echo(f"{install_language_model(folder)}: {SMOLLM2.identity}")
     if find_spec("torch") is None or find_spec("transformers") is None:
-        typer.echo("It needs the extra to run: pip install 'vigil[llm]'.")
+        typer.echo(f"It needs the extra to run: {install_command('llm')}.")
         return
     from explain.language_model.inference import keep_offline, prepare_weights
 

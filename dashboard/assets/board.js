@@ -1,15 +1,16 @@
 /* Keeps an open page current: applies the fragments that the server pushes, updates ages, shows a
-   banner when no message arrives, and sends user actions. */
+   banner when no message arrives. User actions are sent by actions.js. */
 (function () {
   "use strict";
 
   const PULSE_MS = Number(document.body.dataset.pulse) * 1000;
   const SILENT_MS = 2.4 * PULSE_MS; // two pulses missed
   const CHART_MS = 10000;
+  const RETRY_MS = 500;
   const OLD_S = 15 * 60;
 
-  const state = { stream: 0, lastMessage: performance.now(), offset: 0, seen: {}, page: null, probing: false,
-    probed: 0, answered: 0, trouble: null, announced: null, drawn: 0, turn: "", turnTimer: null };
+  const state = { stream: 0, lastMessage: performance.now(), offset: 0, version: "", listing: false, page: null,
+    probing: false, probed: 0, answered: 0, trouble: null, announced: null, drawn: 0, turn: "", turnTimer: null };
 
   const view = Date.now().toString(36) + Math.random().toString(36).slice(2);
   const $ = (id) => document.getElementById(id);
@@ -73,72 +74,92 @@
 
   // ---- fragments -------------------------------------------------------------------------------
 
-  /* Focus after a fragment was replaced: the same control, else the nearest alternative. */
-  function refocus(item, before) {
-    if (!before) return;
-    const same = before.act && item.querySelector(
-      '[data-act="' + before.act + '"][data-event="' + before.event + '"]');
-    const next = same || (before.id && $(before.id)) ||
-      item.querySelector(".acked") || item.querySelector("a, button");
-    if (next) next.focus({ preventScroll: true });
+  /* Which control of an element has the focus: none that acts may be taken for another. */
+  function nameOf(node) {
+    const { act, event } = node.dataset;
+    const name = act || node.id || node.getAttribute("href") || node.textContent;
+    return [node.tagName, act ? event : "", name].join(" ");
   }
 
   function focusIn(item) {
     const active = document.activeElement;
-    if (!active || !item.contains(active)) return null;
-    return { act: active.dataset.act, event: active.dataset.event, id: active.id };
+    return active && item.contains(active) ? nameOf(active) : null;
   }
 
-  function replace(item, piece, digest) {
+  /* Focus after a fragment was replaced: the same control, else one that only leads somewhere. */
+  function refocus(item, before) {
+    if (!before || item.contains(document.activeElement)) return;
+    const same = [...item.querySelectorAll("a, button, input, summary, .acked")]
+      .find((node) => nameOf(node) === before);
+    const next = same || item.querySelector(".acked") || item.querySelector("h2 a") || item;
+    if (next === item) item.tabIndex = -1;
+    next.focus({ preventScroll: true });
+  }
+
+  /* The elements that changed; where the others are not what the server takes them for, the list
+     that it asks for next says so. */
+  function replaceParts(item, { parts, of }) {
+    for (const [place, html] of parts) {
+      const old = item.children[place];
+      if (old) old.outerHTML = html; else item.insertAdjacentHTML("beforeend", html);
+    }
+    while (item.children.length > of) item.lastElementChild.remove();
+    if (item.children.length !== of) item.dataset.digest = "";
+  }
+
+  function replace(item, piece) {
     const before = focusIn(item);
     const open = [...item.querySelectorAll("details")].map((d) => d.open);
     const typed = item.querySelector("input[name=comment]");
     const draft = typed ? typed.value : "";
     item.className = piece.css;
-    item.innerHTML = piece.html; // made by our templates, which escape every value
-    item.dataset.digest = digest;
+    item.dataset.digest = piece.digest;
+    // made by our templates, which escape every value
+    if (piece.parts) replaceParts(item, piece); else item.innerHTML = piece.html;
     item.querySelectorAll("details").forEach((d, i) => { d.open = open[i] || false; });
     const field = item.querySelector("input[name=comment]");
-    if (field && draft && !item.dataset.sent) field.value = draft;
-    delete item.dataset.sent;
+    if (field && draft) field.value = draft;
     writeTimes(item);
     refocus(item, before);
   }
 
-  function arrangeRows(order, pieces) {
+  /* Apply what changed; false: the rows are not what the server took them for. */
+  function changeRows({ gone, places, pieces, count }) {
     const list = $("rows");
     const have = new Map([...list.children].map((item) => [item.dataset.key, item]));
-    let missing = false;
-    let next = list.firstElementChild;
-    for (const [key, digest] of order) {
-      let item = have.get(key);
+    let whole = true;
+    for (const key of gone) {
+      const item = have.get(key);
+      if (item) item.remove();
       have.delete(key);
-      if (!item) {
-        if (!pieces[key]) { missing = true; continue; }
-        item = document.createElement("li");
-        item.dataset.key = key;
-      }
-      if (item.dataset.digest !== digest) {
-        if (pieces[key]) replace(item, pieces[key], digest); else missing = true;
-      }
-      if (item === next) {
-        next = next.nextElementSibling;
-      } else { // moving an element drops its focus: put it back
-        const focused = item.contains(document.activeElement) ? document.activeElement : null;
-        list.insertBefore(item, next);
-        if (focused) focused.focus({ preventScroll: true });
-      }
     }
-    for (const item of have.values()) item.remove();
+    for (const [key, piece] of Object.entries(pieces)) {
+      if (!have.has(key)) {
+        const item = document.createElement("li");
+        item.dataset.key = key;
+        have.set(key, item); // it is placed below
+      }
+      replace(have.get(key), piece);
+      whole = whole && have.get(key).dataset.digest !== "";
+    }
+    for (const [key, after] of places) {
+      const item = have.get(key);
+      const before = after ? have.get(after) : null;
+      if (!item || (after && !before)) { whole = false; continue; }
+      const next = before ? before.nextElementSibling : list.firstElementChild;
+      if (item === next) continue;
+      // moving an element drops its focus: put it back
+      const focused = item.contains(document.activeElement) ? document.activeElement : null;
+      list.insertBefore(item, next);
+      if (focused) focused.focus({ preventScroll: true });
+    }
     const empty = $("empty");
     if (empty) empty.hidden = list.children.length > 0;
-    return !missing;
+    return whole && list.children.length === count;
   }
 
-  function digests() {
-    const seen = {};
-    for (const item of $("rows").children) seen[item.dataset.key] = item.dataset.digest;
-    return seen;
+  function listed() {
+    return [...$("rows").children].map((item) => [item.dataset.key, item.dataset.digest]);
   }
 
   /* In plain text a name is put between isolating marks where its letters may run in the other
@@ -171,7 +192,7 @@
     const body = document.body.dataset;
     const ward = $("ward");
     return { view, page: body.page, patient: body.patient || "", ward: ward ? ward.value : "",
-      stream: state.stream, seen: digests() };
+      stream: state.stream, version: state.version, seen: state.listing ? listed() : null };
   }
 
   function restart() {
@@ -189,18 +210,23 @@
     const at = Date.parse(message.at);
     if (message.trouble) {
       state.trouble = message.trouble;
-    } else if (message.order) {
+    } else if (message.unknown || ("version" in message && message.base !== state.version)) {
+      // the server does not know this version, or a message was lost
+      state.listing = Boolean(message.unknown);
+      return restart();
+    } else if ("version" in message) {
       state.trouble = null;
-      state.current = at;
-      if (message.head !== state.head) {
-        state.head = message.head;
-        $("head").innerHTML = message.head;
+      if ("head" in message) {
+        $("head").innerHTML = message.head; // made by our templates, which escape every value
         writeTimes($("head"));
       }
-      const whole = arrangeRows(message.order, message.pieces);
+      const whole = changeRows(message);
       announce();
       redraw(message.turn);
-      if (!whole) restart();
+      state.version = message.version;
+      state.listing = !whole;
+      if (!whole) return setTimeout(restart, RETRY_MS);
+      state.current = at;
     }
     if ("again" in message) setTimeout(restart, message.again * 1000);
     show();
@@ -291,10 +317,12 @@
     try {
       const answer = await fetch("/board/alive", { cache: "no-store", headers: { Accept: "application/json" } });
       if (answer.status === 401) {
-        location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+        if (!window.vigilUnsent.signedOut()) {
+          location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+        }
       } else if (answer.ok) {
         state.answered += 1;
-        if (state.answered > 3) location.reload(); else restart();
+        if (state.answered > 3 && !window.vigilUnsent.any()) location.reload(); else restart();
       }
     } catch (error) { /* the server is unavailable: the banner shows it, and we ask again */
     } finally {
@@ -309,70 +337,7 @@
     probe();
   }
 
-  // ---- user actions ---------------------------------------------------------------------------
-
-  const DONE = { acknowledge: "Sent. Waiting for it to be recorded…", comment: "Sent…", useful: "Sent…",
-    false_alarm: "Sent…" };
-
-  function showFeedback(control, text, wrong) {
-    const item = control.closest("li");
-    const node = item && item.querySelector(".feedback");
-    if (!node) return;
-    node.textContent = text;
-    node.classList.toggle("wrong", Boolean(wrong));
-  }
-
-  async function send(control, comment) {
-    if (control.getAttribute("aria-disabled") === "true") return;
-    const { act, event } = control.dataset;
-    const label = control.textContent;
-    control.setAttribute("aria-disabled", "true");
-    if (act === "acknowledge") control.textContent = "Sending…";
-    showFeedback(control, "Sending…");
-    let problem = "";
-    try {
-      const answer = await fetch("/board/actions", {
-        method: "POST", signal: AbortSignal.timeout(20000),
-        headers: { "Content-Type": "application/json", "X-Vigil-Csrf": document.body.dataset.csrf },
-        body: JSON.stringify({ episode_id: event, verb: act, comment: comment || "" }),
-      });
-      if (answer.status === 401) return location.reload();
-      if (answer.status !== 202) {
-        const body = await answer.json().catch(() => ({}));
-        problem = typeof body.error === "string" ? body.error : "Vigil refused it. Reload the page and try again.";
-      }
-    } catch (error) {
-      problem = "Vigil did not answer, so it may not be recorded. Try again.";
-    }
-    if (problem) {
-      control.removeAttribute("aria-disabled");
-      if (act === "acknowledge") control.textContent = label;
-      showFeedback(control, problem, true);
-      return;
-    }
-    if (act === "acknowledge") control.textContent = "Sent";
-    showFeedback(control, DONE[act]);
-    const item = control.closest("li");
-    if (item && act === "comment") item.dataset.sent = "1";
-    setTimeout(() => {
-      if (!control.isConnected) return;
-      control.removeAttribute("aria-disabled");
-      if (act === "acknowledge") control.textContent = label;
-      showFeedback(control, "Sent, but not yet confirmed. It can take a moment; sending again does no harm.", true);
-    }, 15000);
-  }
-
-  document.addEventListener("click", (event) => {
-    const control = event.target.closest("button[data-act]");
-    if (control) send(control);
-  });
-
-  document.addEventListener("submit", (event) => {
-    const form = event.target.closest("form[data-act]");
-    if (!form) return;
-    event.preventDefault();
-    send(form, form.elements.comment.value);
-  });
+  // ---- choices ------------------------------------------------------------------------------
 
   document.addEventListener("change", (event) => {
     if (event.target.name === "span") {
@@ -401,13 +366,19 @@
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     vigil: {
-      begin() { return [client(), appearance(), streamRequest()]; },
+      begin() {
+        const span = document.querySelector("input[name=span]:checked");
+        // chosen before this script was there, or kept by the browser over a reload
+        if (span && !span.defaultChecked) window.dash_clientside.set_props("span", { data: span.value });
+        return [client(), appearance(), streamRequest()];
+      },
       apply(message) { apply(message); },
     },
   });
 
   state.offset = Date.parse(document.body.dataset.now) - Date.now();
   state.judged = document.body.dataset.judged === "yes";
+  state.version = $("rows").dataset.version;
   for (const node of $("state").children) node.dataset.source = node.outerHTML;
   age(document);
   zone.load().then(() => writeTimes(document));

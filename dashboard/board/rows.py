@@ -6,15 +6,20 @@ day: rows that have not changed are not sent again, and the browser updates the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
+from secrets import token_hex
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jinja2 import Template
 
+from dashboard.board.ranking import priority_of
 from dashboard.board.spark import sparkline
 from dashboard.shell import wording
 from dashboard.shell.templating import environment, render
@@ -33,6 +38,10 @@ SHORT_LABELS: Mapping[str, str] = {
     "temperature": "Temp",
 }
 PAIR = ("systolic", "diastolic")
+_SPACES = re.compile(r"[ \n]+")
+"""A browser shows the template's indentation as one space: rows are sent without it."""
+_CUT = f"\x1e{token_hex(8)}\x1e"
+"""Stands between the elements of a row while it is rendered. Nobody can put it into a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,9 @@ class Fragment:
     css: str
     html: str
     digest: str
-    """Of class and HTML: the browser compares it to find what changed."""
+    """Of class and HTML: it shows what changed. With parts, of class and of each part, by dots."""
+    parts: tuple[str, ...] = ()
+    """Its elements, each of which can be replaced alone; empty: it is replaced as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +68,18 @@ class Vital:
     unit: str
     hot: bool
     """Whether the most urgent alert is about this value."""
-    received_at: datetime | None
-    """Set where it was received clearly before the patient's newest value."""
+    measured: datetime | None
+    """Set where it was measured clearly before the patient's newest value."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAgain:
+    """Why an episode speaks up again."""
+
+    because: str
+    acknowledged_at: datetime | None
+    """When an earlier state was acknowledged; None: never."""
+    acknowledged_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +90,46 @@ class RowEpisode:
     title: str
     kind: str
     onset: datetime
+    began: str
+    """The words before the onset, as :func:`began` gives them."""
+    bears_duration: bool
+    """Whether it may be claimed how long it lasted."""
     ended_at: datetime | None
     retrospective: bool
     acknowledged_by: str | None
     acknowledged_at: datetime | None
     help: bool
+    priority: str
+    fallen_from: str
+    """The higher priority that it had before; empty: none."""
+    priority_since: datetime | None
+    again: OpenAgain | None
+    """None: it does not speak up again, or that is acknowledged."""
+    history: bool
+    time_uncertain: bool
+    unobserved_end: bool
+    judged_again: bool
 
 
 def make_fragment(key: str, css: str, html: str) -> Fragment:
     """A fragment with its digest."""
     return Fragment(key=key, css=css, html=html, digest=digest_text(f"{css}\0{html}"))
+
+
+def make_parts(key: str, css: str, parts: Sequence[str]) -> Fragment:
+    """A fragment of which the browser replaces only the elements that changed."""
+    return Fragment(
+        key=key,
+        css=css,
+        html="".join(parts),
+        digest=".".join(_short_digest(text) for text in (css, *parts)),
+        parts=tuple(parts),
+    )
+
+
+def _short_digest(text: str) -> str:
+    """48 bits: it is compared with the one before it alone."""
+    return urlsafe_b64encode(blake2b(text.encode(), digest_size=6).digest()).decode()
 
 
 def digest_text(text: str) -> str:
@@ -94,6 +145,15 @@ def episode_title(episode: Episode) -> str:
     return kind.label if kind else episode.kind
 
 
+def began(bears_duration: bool) -> str:
+    """The words before an onset: "since" where it is known to have gone on, else "first seen".
+
+    Args:
+        bears_duration: whether the readings stand close enough for a duration to be claimed.
+    """
+    return "since" if bears_duration else "first seen"
+
+
 def row_episode(episode: Episode) -> RowEpisode:
     """An episode as a row shows it."""
     return RowEpisode(
@@ -101,18 +161,62 @@ def row_episode(episode: Episode) -> RowEpisode:
         title="The patient asks for help." if episode.help_at else episode_title(episode),
         kind=episode_title(episode),
         onset=episode.onset,
+        began=began(episode.bears_duration),
+        bears_duration=episode.bears_duration,
         ended_at=(episode.ended_at or episode.detected_at) if episode.phase == "closed" else None,
         retrospective=episode.retrospective,
         acknowledged_by=episode.acknowledged_by,
         acknowledged_at=episode.acknowledged_at,
         help=episode.help_at is not None,
+        priority=episode.priority,
+        fallen_from=episode.peak if episode.has_fallen else "",
+        priority_since=episode.priority_since,
+        again=_open_again(episode),
+        history=episode.history,
+        time_uncertain=episode.time_uncertain,
+        unobserved_end=episode.unobserved_end,
+        judged_again=episode.judged_again,
     )
+
+
+_BECAUSE = MappingProxyType({"worse": "worse", "joined": "a further finding joined or worsened"})
+"""Why what was acknowledged is open again; anything else is a rise."""
+
+
+def _open_again(episode: Episode) -> OpenAgain | None:
+    """Why an episode is open again. That it is still there is worth saying of what nobody has
+    acknowledged, too."""
+    if episode.acknowledged or not episode.raised_because:
+        return None
+    lifted_at, lifted_by = episode.lifted_at, episode.lifted_by
+    if episode.raised_because == "continues":
+        if episode.phase == "closed" and lifted_at is None:
+            return None
+        span = wording.format_duration((episode.raised_time or episode.onset) - episode.onset)
+        # A duration is claimed only where readings stand close enough to bear it.
+        seen = "still present after" if episode.duration_observed else "found again after"
+        return OpenAgain(f"{seen} {span}", lifted_at, lifted_by)
+    if lifted_at is None:
+        return None
+    because = _BECAUSE.get(episode.raised_because, "raised in priority")
+    return OpenAgain(because, lifted_at, lifted_by)
+
+
+def newest_value(values: Mapping[str, Value]) -> Value | None:
+    """The value that was measured last, whenever it was received: what comes late, or is the newest
+    again since a later one was withdrawn, is as old as its measurement."""
+    return max(values.values(), key=lambda value: (value.time, value.received_at), default=None)
+
+
+def received_apart(value: Value) -> bool:
+    """Whether it was received so long after it was measured that both times are shown."""
+    return abs(value.received_at - value.time) > wording.APART_AFTER
 
 
 def _vital(name: str, values: Iterable[Value], *, newest: Value, hot: frozenset[str]) -> Vital:
     shown = list(values)
     first = SIGNALS[shown[0].signal]
-    received = max(value.received_at for value in shown)
+    measured = max(value.time for value in shown)
     return Vital(
         name=name,
         label="Blood pressure" if name == "blood_pressure" else first.label,
@@ -120,7 +224,7 @@ def _vital(name: str, values: Iterable[Value], *, newest: Value, hot: frozenset[
         value="/".join(SIGNALS[value.signal].display(value.value) for value in shown),
         unit=first.unit_label,
         hot=any(value.signal in hot for value in shown),
-        received_at=received if newest.received_at - received > wording.APART_AFTER else None,
+        measured=measured if newest.time - measured > wording.APART_AFTER else None,
     )
 
 
@@ -128,9 +232,8 @@ def newest_vitals(values: Mapping[str, Value], top: Episode | None) -> list[Vita
     """The newest values in the order of the signals table, blood pressure as a pair where both
     were measured at one time. A diastolic pressure that is older than the systolic one (a palpated
     pressure has none) is not shown: beside it, it would read as one measurement."""
-    if not values:
+    if (newest := newest_value(values)) is None:
         return []
-    newest = max(values.values(), key=lambda value: value.received_at)
     kind = KINDS.get(top.kind) if top and top.phase != "closed" else None
     hot = frozenset(kind.signals if kind else ())
     shown = []
@@ -151,7 +254,7 @@ def _further_episodes(seen: PatientSnapshot) -> str:
     others = seen.ranking.episodes[1:]
     if not others:
         return ""
-    waiting = sum(not episode.acknowledged for episode in others)
+    waiting = sum(episode.waits for episode in others)
     return f"+{len(others)} more" + (f", {waiting} not acknowledged" if waiting else "")
 
 
@@ -166,6 +269,11 @@ def render_row_placeholder(patient: Patient) -> Fragment:
     return make_fragment(patient.patient_id, "row none placeholder", html)
 
 
+def _calls(episode: Episode) -> bool:
+    """Whether it asks for attention now: history does not, nor what rests on late readings."""
+    return episode.help_at is not None or not (episode.history or episode.retrospective)
+
+
 def render_row(seen: PatientSnapshot, *, judged: bool) -> Fragment:
     """Render a patient's row.
 
@@ -175,21 +283,24 @@ def render_row(seen: PatientSnapshot, *, judged: bool) -> Fragment:
     if seen.fault:
         return render_row_placeholder(seen.patient)
     top, newest = seen.ranking.top, seen.newest
-    apart = newest is not None and abs(newest.received_at - newest.time) > wording.APART_AFTER
     html = _template().render(
         patient=seen.patient,
         judged=judged,
-        level=seen.ranking.level,
+        cut=_CUT,
+        level=priority_of(top) if top else "none",
         top=row_episode(top) if top else None,
         more=_further_episodes(seen),
         vitals=newest_vitals(seen.values, top),
         spark=sparkline(seen.spark, SPARK_POINTS, "Heart rate, last 6 hours"),
         newest=newest,
-        apart=apart,
+        apart=newest is not None and received_apart(newest),
     )
     css = f"row {seen.ranking.level}"
+    if top and top.history and top.help_at is None:
+        css += " past"
     if top and top.phase == "closed":
         css += " over"
     elif top and not top.acknowledged:
-        css += " waiting" if top.retrospective else " waiting calling"
-    return make_fragment(seen.patient.patient_id, css, html)
+        css += " waiting calling" if _calls(top) else " waiting"
+    parts = [part.strip() for part in _SPACES.sub(" ", html).split(_CUT)]
+    return make_parts(seen.patient.patient_id, css, [part for part in parts if part])

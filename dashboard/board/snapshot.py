@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dashboard.board.ranking import Ranking, patient_key, rank_episodes
+from dashboard.board.rows import newest_value
+from dashboard.board.sparklines import Sparklines
 from store.episodes import board
 from vigil.service import isolation
 from vigil.service.errors import UnavailableError
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
     from dashboard.shell.context import WebContext
 
 SPARKS_EVERY_SECONDS = 30.0
-"""How often the sparklines are read."""
+"""How often what is new of the sparklines is read."""
 MISSING_SPARK_SECONDS = 2.0
-"""How often while a patient's sparkline is missing."""
+"""How often a missing sparkline is."""
 RETRY_SECONDS = 2.0
 """How often an unavailable database is asked, however many boards are open."""
 
@@ -39,26 +41,15 @@ class PatientSnapshot:
 
     @property
     def newest(self) -> board.Value | None:
-        """The value that was received last."""
-        return max(
-            self.values.values(), key=lambda value: (value.received_at, value.time), default=None
-        )
+        """The value that was measured last."""
+        return newest_value(self.values)
 
 
 Ward = Sequence[PatientSnapshot]
 """Every patient, the most urgent first."""
 
 
-async def read_sparks(context: WebContext) -> dict[str, dict[int, float]]:
-    """Patient → slice → mean heart rate."""
-    found: dict[str, dict[int, float]] = defaultdict(dict)
-    async with context.database() as connection:
-        for point in await board.sparks(connection):
-            found[point.patient_id][point.slice] = point.value
-    return dict(found)
-
-
-async def read_ward(context: WebContext, sparks: Mapping[str, Mapping[int, float]]) -> Ward:
+async def read_ward(context: WebContext, sparklines: Sparklines) -> Ward:
     """Read everything from the database but the sparklines.
 
     Raises:
@@ -79,7 +70,7 @@ async def read_ward(context: WebContext, sparks: Mapping[str, Mapping[int, float
             patient,
             values=values_of.get(patient.patient_id, {}),
             episodes=episodes_of.get(patient.patient_id, []),
-            spark=sparks.get(patient.patient_id, {}),
+            spark=sparklines.line_of(patient.patient_id),
         )
         for patient in patients
     ]
@@ -119,29 +110,34 @@ def _rank_patient(
 
 
 class Wards:
-    """Reads the ward at most once for each change, however many boards are open."""
+    """Reads the ward for all boards that wait at the same time, at most once for each change."""
 
     def __init__(self, context: WebContext):
         self._context = context
         self._lock = asyncio.Lock()
         self._ward: Ward = ()
         self._version, self._read_at = -1, -1.0
-        self._sparks: dict[str, dict[int, float]] = {}
-        self._sparks_read_at = float("-inf")
+        self._sparklines = Sparklines()
+        self._sparks_read_at = self._sparks_tried_at = float("-inf")
         self._error: UnavailableError | None = None
         self._error_at = float("-inf")
 
     async def read(self, fresh_seconds: float = 10.0) -> Ward:
-        """The ward, no older than the newest known change, nor than so many seconds.
+        """The ward, no older than the newest change known at the call, nor than so many seconds.
+
+        Changes since the call do not count: else, while changes arrive faster than the ward is
+        read, each open board would read for itself, one after the other, and the last would
+        receive nothing until all the others had.
 
         Raises:
             UnavailableError: the database is unavailable.
         """
+        wanted = self._context.feed.version
         async with self._lock:
             version, now = self._context.feed.version, time.monotonic()
             if self._error is not None and now - self._error_at < RETRY_SECONDS:
                 raise self._error
-            fresh = version == self._version and now - self._read_at < fresh_seconds
+            fresh = self._version >= wanted and now - self._read_at < fresh_seconds
             if fresh and self._context.feed.listening:
                 return self._ward
             try:
@@ -153,13 +149,22 @@ class Wards:
             return self._ward
 
     async def _refresh(self, now: float) -> None:
-        ward = await read_ward(self._context, self._sparks)
+        ward = await read_ward(self._context, self._sparklines)
         missing = any("heart_rate" in seen.values and not seen.spark for seen in ward)
-        age = now - self._sparks_read_at
-        if age > (MISSING_SPARK_SECONDS if missing else SPARKS_EVERY_SECONDS):
-            self._sparks = await read_sparks(self._context)
-            self._sparks_read_at = now
+        due = now - self._sparks_read_at > SPARKS_EVERY_SECONDS
+        if due or (missing and now - self._sparks_tried_at > MISSING_SPARK_SECONDS):
+            newest = {
+                seen.patient.patient_id: seen.values["heart_rate"]
+                for seen in ward
+                if "heart_rate" in seen.values
+            }
+            async with self._context.database() as connection:
+                await self._sparklines.refresh(connection, newest, due=due)
+            self._sparks_tried_at = now
+            if due:
+                self._sparks_read_at = now
             ward = [
-                replace(seen, spark=self._sparks.get(seen.patient.patient_id, {})) for seen in ward
+                replace(seen, spark=self._sparklines.line_of(seen.patient.patient_id))
+                for seen in ward
             ]
         self._ward = ward

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from explain.facts.extraction import unobserved_end
 from explain.shift_summary.records import Call, Episode, Measured, Summary, Window
 from explain.shift_summary.summary import summarise
 from explain.shift_summary.words import Segment, Sentence
 from store.episodes.board import Patient
 from store.episodes.shift import Shift, ShiftCall, ShiftEpisode, ShiftReadings, Subject
-from vigil.domain.kinds import KINDS
+from vigil.domain.kinds import KINDS, PRIORITY_ORDER
 from vigil.service import isolation
 from vigil.values.bidi import isolated
 
@@ -23,6 +24,8 @@ class Part:
 
     text: str
     href: str = ""
+    moment: datetime | None = None
+    """Of a time: which it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ def _only(shift: Shift, who: Collection[str]) -> Shift:
         calls=[one for one in shift.calls if one.patient_id in who],
         readings=[one for one in shift.readings if one.patient_id in who],
         unread=shift.unread,
+        waiting=shift.waiting,
     )
 
 
@@ -94,14 +98,20 @@ def build_summary(of: Subject, shift: Shift, window: Window) -> Summary:
         "patient" if of.patient_id else "ward",
         of.patient_id or of.ward,
         window,
-        episodes=[_episode(row) for row in shift.episodes],
+        episodes=[_episode(row, shift.waiting) for row in shift.episodes],
         calls=[_call(row) for row in shift.calls],
         measured=[_measured(row) for row in shift.readings],
     )
 
 
-def _episode(row: ShiftEpisode) -> Episode:
-    return Episode(event=row.event, raised_at=row.raised_at, acknowledged=row.acknowledged)
+def _episode(row: ShiftEpisode, waiting: Collection[str]) -> Episode:
+    return Episode(
+        event=row.event,
+        raised_at=row.raised_at,
+        acknowledged=row.acknowledged,
+        history=row.history,
+        waiting=row.event.episode_id in waiting,
+    )
 
 
 def _call(row: ShiftCall) -> Call:
@@ -129,7 +139,7 @@ class View:
 
     def __init__(self, shift: Shift, who: Mapping[str, Patient]):
         self._who = who
-        self._events = {episode.event.episode_id: episode.event for episode in shift.episodes}
+        self._episodes = {episode.event.episode_id: episode for episode in shift.episodes}
         self._calls = {call.action_id: call for call in shift.calls}
 
     def lines(self, summary: Summary) -> list[Line]:
@@ -156,7 +166,7 @@ class View:
             case _, ():
                 return Part(segment.text)  # a count of nothing
             case _, (ident,):
-                return Part(segment.text, self._source(ident).href)
+                return Part(segment.text, self._source(ident).href, segment.moment)
         return Part(segment.text, anchor)
 
     def _name(self, patient_id: str) -> str:
@@ -165,18 +175,30 @@ class View:
 
     def _source(self, ident: str) -> Source:
         """An event, a request for help, or a patient's readings."""
-        event, call = self._events.get(ident), self._calls.get(ident)
-        if event is not None:
-            kind = KINDS.get(event.kind)
-            label = kind.label if kind else event.kind
-            state = "ended" if event.phase == "closed" else "open"
+        episode, call = self._episodes.get(ident), self._calls.get(ident)
+        if episode is not None:
+            event = episode.event
             who = isolated(self._name(event.patient_id))
-            text = f"{who}: {label} ({event.priority} priority, {state})"
+            text = f"{who}: {_in_words(episode)}"
             return Source(text, _page(event.patient_id, ident), event.onset)
         if call is not None:
             text = f"{isolated(self._name(call.patient_id))}: asked for help"
             return Source(text, _page(call.patient_id, call.episode_id), call.time)
         return Source(f"{isolated(self._name(ident))}: readings", _page(ident), None)
+
+
+def _in_words(episode: ShiftEpisode) -> str:
+    """The kind of an episode, its priority, and what it was before, and its state."""
+    event, highest = episode.event, episode.highest_priority
+    kind = KINDS.get(event.kind)
+    fell = PRIORITY_ORDER[highest] < PRIORITY_ORDER[event.priority]
+    ended = "not known to be over" if unobserved_end(event.evidence) else "ended"
+    notes = [
+        f"was {highest}, now {event.priority} priority" if fell else f"{event.priority} priority",
+        ended if event.phase == "closed" else "open",
+        *(["history: nobody was paged"] if episode.history else []),
+    ]
+    return f"{kind.label if kind else event.kind} ({', '.join(notes)})"
 
 
 def _page(patient_id: str, episode_id: str = "") -> str:

@@ -42,11 +42,12 @@ def _stream(app: BoardDash, context: WebContext, views: Views) -> None:
 
     @app.callback(Input("start", "data"), websocket=True, persistent=True)  # type: ignore[untyped-decorator]
     async def stream(start: dict[str, Any] | None) -> None:
-        if not start:
+        # A page of an earlier Vigil names no version. Without an answer it shows that it is not
+        # live, and loads itself again.
+        if not start or "version" not in start:
             raise PreventUpdate
         websocket, number, page = ctx.websocket, int(start["stream"]), str(start["view"])
-        seen = {str(k): str(v) for k, v in dict(start.get("seen") or {}).items()}
-        messages = Stream(context, views.reader(start), number=number, seen=seen)
+        messages = Stream(context, views.reader(start), versions=views.versions, start=start)
         if websocket is None:
             set_props("patch", {"data": await messages.read_once()})
             return

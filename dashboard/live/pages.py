@@ -15,6 +15,7 @@ from dashboard.handover.pages import SummaryPages
 from dashboard.live import stream as live
 from dashboard.patient import phone_link
 from dashboard.patient.question_pages import QuestionPages
+from dashboard.patient.reading_pages import ReadingPages
 from dashboard.patient.trend import DEFAULT_SPAN, SPANS
 from dashboard.shell.templating import render_page
 from store.episodes import board
@@ -57,6 +58,7 @@ class BoardPages:
         router.add_api_route(PROBE_PATH, self.probe, methods=["GET"])
         router.include_router(SummaryPages(self._context).router())
         router.include_router(QuestionPages(self._context).router())
+        router.include_router(ReadingPages(self._context).router())
         return router
 
     async def show_board(self, request: Request, ward: str = "") -> Response:
@@ -72,6 +74,7 @@ class BoardPages:
             **self._common("board"),
             rows=content.fragments,
             head=content.head,
+            version=self._views.versions.remember(content.fragments, content.head).version,
             wards=names,
             ward=ward,
         )
@@ -91,6 +94,7 @@ class BoardPages:
             **self._common("patient"),
             rows=content.fragments,
             head=content.head,
+            version=self._views.versions.remember(content.fragments, content.head).version,
             patient_id=patient_id,
             name=who.display_name or patient_id,
             spans=SPANS,

@@ -1,7 +1,9 @@
 """The messages to an open page: changed fragments, a pulse while nothing changes, and errors.
 
-Each message names every fragment with its digest, and contains those that the browser lacks. So no
-message depends on an earlier one: a browser that misses a fragment asks again.
+A message with content names the version that it starts from and the one that it leads to, and has
+what changed between them. A browser that shows another version than the first, because a message
+was lost, asks again and names its own; a server that does not know a version asks for the browser's
+list (:mod:`dashboard.live.versions`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dashboard.board.rows import Fragment
+from dashboard.live.versions import Shown, Versions, find_difference, make_piece
 from dashboard.shell import state_view
 from vigil.domain.ids import timestamp
 from vigil.service import logs
@@ -55,12 +58,20 @@ class Stream:
     """The messages of one open page, in order."""
 
     def __init__(
-        self, context: WebContext, read: ReadContent, *, number: int, seen: Mapping[str, str]
+        self,
+        context: WebContext,
+        read: ReadContent,
+        *,
+        versions: Versions,
+        start: Mapping[str, Any],
     ):
+        """``start`` is the browser's request, which has the stream's number and what it shows."""
         self._context = context
         self._read = read
-        self._number = number
-        self._seen = dict(seen)
+        self._versions = versions
+        self._number = int(start["stream"])
+        self._version = str(start.get("version") or "")
+        self._shown: Shown | None = versions.find(start)
         self._state: state_view.WorkerStateView | None = None
 
     def _message(self, **fields: Any) -> Message:
@@ -115,16 +126,30 @@ class Stream:
         except Exception:  # a stream that ended would be requested again, and end again
             log.exception("a page cannot be read")
             return self._message(trouble="unavailable.database")
-        digests = {piece.key: piece.digest for piece in content.fragments}
-        pieces = {
-            piece.key: {"css": piece.css, "html": piece.html}
-            for piece in content.fragments
-            if self._seen.get(piece.key) != piece.digest
+        return self._changes(content)
+
+    def _changes(self, content: PageContent) -> Message:
+        """What leads from what the browser shows to this content."""
+        now = self._versions.remember(content.fragments, content.head)
+        before, base = self._shown, self._version
+        if before is None:
+            return self._message(unknown=True)
+        self._shown, self._version = now, now.version
+        difference = find_difference(before.rows, now.rows)
+        had = dict(before.rows)
+        fields: Message = {
+            "base": base,
+            "version": self._version,
+            "count": len(now.rows),
+            "gone": difference.gone,
+            "places": difference.places,
+            "pieces": {
+                piece.key: make_piece(piece, had.get(piece.key))
+                for piece in content.fragments
+                if had.get(piece.key) != piece.digest
+            },
+            "turn": content.turn,
         }
-        self._seen = digests
-        return self._message(
-            order=[[piece.key, piece.digest] for piece in content.fragments],
-            pieces=pieces,
-            head=content.head,
-            turn=content.turn,
-        )
+        if before.head != now.head:
+            fields["head"] = content.head
+        return self._message(**fields)

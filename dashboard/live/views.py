@@ -13,6 +13,7 @@ from dashboard.board import head, rows
 from dashboard.board.rows import Fragment
 from dashboard.board.snapshot import PatientSnapshot, Wards
 from dashboard.live.stream import PageContent, ReadContent
+from dashboard.live.versions import Versions
 from dashboard.patient import cards
 from dashboard.patient.trend import DEFAULT_SPAN, SPANS, JudgedEpisode, Trend
 from store.episodes import board, evidence
@@ -43,6 +44,7 @@ class Views:
     def __init__(self, context: WebContext):
         self._context = context
         self.wards = Wards(context)
+        self.versions = Versions()
         self._rows: dict[str, _RenderedRow] = {}
 
     def reader(self, start: Mapping[str, Any]) -> ReadContent:
@@ -58,7 +60,14 @@ class Views:
         everyone = await self.wards.read()
         judged = self._context.monitor.overview().judged
         shown = [await self._row(seen, judged) for seen in head.patients_in_ward(everyone, ward)]
+        self._forget_rows(everyone)
         return PageContent(shown, head.render_head(everyone, ward, judged=judged))
+
+    def _forget_rows(self, everyone: Sequence[PatientSnapshot]) -> None:
+        """Drop the rows of patients who have left."""
+        if len(self._rows) > len(everyone):
+            present = {seen.patient.patient_id for seen in everyone}
+            self._rows = {one: row for one, row in self._rows.items() if one in present}
 
     async def _row(self, seen: PatientSnapshot, judged: bool) -> Fragment:
         """The patient's row, rendered again only where it changed; requests of devices run in

@@ -41,6 +41,9 @@ _SHOWN_KEYS = {
     "persistence_seconds",
     "persistence_readings",
     "samples",
+    "readings_beyond",
+    "longest_gap_seconds",
+    "duration_observed",
     "window_seconds",
     "scores",
     "duration_seconds",
@@ -159,6 +162,14 @@ def _samples(evidence: Mapping[str, Any]) -> Iterator[Fact]:
     )
     if samples is not None:
         yield Fact("Readings used", f"{samples:.0f}" + (f" over {window}" if window else ""))
+    beyond = shown_number(evidence, "readings_beyond")
+    if beyond is not None:
+        yield Fact("Readings beyond", f"{beyond:.0f}")
+    gap = _seconds(shown_number(evidence, "longest_gap_seconds"))
+    if gap is not None:
+        close = evidence.get("duration_observed") is True
+        text = "" if close else "; too sparse to say how long it lasted"
+        yield Fact("Longest gap between readings", gap + text)
     quality = shown_number(evidence, "quality")
     if quality is not None:
         yield Fact("Data quality", _percent(quality))

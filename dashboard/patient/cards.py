@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from jinja2 import Template
 from markupsafe import Markup
@@ -14,9 +15,13 @@ from dashboard.board import ranking, rows
 from dashboard.patient import basis as bases
 from dashboard.shell import wording
 from dashboard.shell.templating import environment, render
+from dashboard.shell.text_times import mark_times
+from explain.facts.extraction import bears_duration, unobserved_end
 from explain.questions.table import question_table
 from store.episodes.board import Episode, Patient, Value
 from store.episodes.evidence import Basis, StoredAction
+from vigil.domain.kinds import PRIORITY_ORDER
+from vigil.domain.reading import WITHDRAWAL_LABELS
 
 VERBS: Mapping[str, str] = {
     "acknowledge": "acknowledged",
@@ -72,8 +77,11 @@ def render_card(
         summary=rows.row_episode(episode),
         title=rows.episode_title(episode),
         text=episode.text or {},
-        lasted=wording.format_duration((episode.ended_at or episode.detected_at) - episode.onset),
+        body=_body(episode),
+        lasted=_lasted(episode, basis.evidence),
+        last="last measured" if unobserved_end(basis.evidence) else "found over",
         facts=bases.list_facts(basis),
+        withdrawn=_withdrawn(episode, basis.evidence),
         words_by_model=basis.provenance.get("author") == "model",
         actions=[_action_line(action) for action in actions],
         opinion=opinions[-1] if opinions else "",
@@ -81,9 +89,48 @@ def render_card(
         questions=_offered_questions(),
     )
     css = f"episode {level} {'over' if episode.phase == 'closed' else 'active'}"
+    if episode.history:
+        css += " past"
     if not episode.acknowledged:
         css += " waiting"
     return rows.make_fragment(episode.episode_id, css, html)
+
+
+def _withdrawn(episode: Episode, evidence: Mapping[str, Any]) -> str:
+    """What the withdrawal of a reading has to do with an episode, and why it was withdrawn; empty:
+    nothing."""
+    stated = evidence.get("withdrawal")
+    taken = stated if isinstance(stated, dict) else None
+    if taken and (evidence.get("reason") == "reading_withdrawn" or _is_corrected(evidence, taken)):
+        what = "a reading it rested on was withdrawn"
+    elif episode.judged_again:
+        what = "found by judging again after a reading was withdrawn"
+    elif taken:
+        what = "judged again after a reading was withdrawn"
+    else:
+        return ""
+    reason = taken.get("reason") if taken else None
+    label = WITHDRAWAL_LABELS.get(reason, "") if isinstance(reason, str) else ""  # type: ignore[call-overload]
+    return f"{what}: {label}" if label else what
+
+
+def _is_corrected(evidence: Mapping[str, Any], withdrawal: Mapping[str, Any]) -> bool:
+    """Whether an episode stands with other figures than it had by withdrawn readings."""
+    return evidence.get("change") == "corrected" or withdrawal.get("priority") in PRIORITY_ORDER
+
+
+def _lasted(episode: Episode, evidence: Mapping[str, Any]) -> str:
+    """How long it was; empty where the readings do not bear it, or nobody saw the end."""
+    if unobserved_end(evidence) or not bears_duration(episode.category, evidence):
+        return ""
+    return wording.format_duration((episode.ended_at or episode.detected_at) - episode.onset)
+
+
+def _body(episode: Episode) -> Markup:
+    """What was seen, its times as the page writes all times."""
+    moments = (episode.onset, episode.ended_at)
+    text = (episode.text or {}).get("body", "")
+    return mark_times(text, moments, seen_from=episode.detected_at)
 
 
 def _action_line(action: StoredAction) -> ActionLine:
@@ -122,7 +169,7 @@ def render_patient_head(
         fault: the state of the patient cannot be shown.
     """
     ranked = ranking.rank_episodes(episode for episode in episodes if episode.phase != "closed")
-    newest = max(values.values(), key=lambda value: (value.received_at, value.time), default=None)
+    newest = rows.newest_value(values)
     return Markup(  # noqa: S704  (a template of ours, which escapes)
         render(
             "patient/patient_head.html",
@@ -133,7 +180,6 @@ def render_patient_head(
             active=len(ranked.episodes),
             vitals=rows.newest_vitals(values, ranked.top),
             newest=newest,
-            apart=newest is not None
-            and abs(newest.received_at - newest.time) > wording.APART_AFTER,
+            apart=newest is not None and rows.received_apart(newest),
         )
     )

@@ -75,10 +75,10 @@ def _extent(trend: Trend, theme: Theme, judged: JudgedEpisode) -> _Extent:
 
 
 def _episode_shapes(trend: Trend, theme: Theme, judged: JudgedEpisode) -> list[dict[str, Any]]:
-    extent, mark = _extent(trend, theme, judged), MARKS[judged.episode.priority]
+    extent, mark = _extent(trend, theme, judged), MARKS[judged.episode.peak]
     labelled = len(trend.episodes) <= MAX_LABELS
     text = f"{mark} {episode_title(judged.episode).rstrip('.')}" if labelled else mark
-    color = theme.priority(judged.episode.priority)
+    color = theme.priority(judged.episode.peak)
     shapes = [_shaded_time(extent, color), _onset_line(extent, theme, color=color, text=text)]
     if extent.panel is not None:
         shapes += _judged_by(extent, theme, judged)
@@ -139,7 +139,7 @@ def _judged_by(extent: _Extent, theme: Theme, judged: JudgedEpisode) -> Iterator
         }
     limit = _figure(judged.basis, "limit")
     if limit is not None:
-        color = theme.priority(judged.episode.priority)
+        color = theme.priority(judged.episode.peak)
         yield {
             "type": "line",
             **place,

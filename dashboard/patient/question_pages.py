@@ -13,11 +13,15 @@ from fastapi.responses import Response
 
 from dashboard.auth.guard import database_unavailable
 from dashboard.auth.session_lookup import SESSION
+from dashboard.board.rows import began
 from dashboard.shell.templating import render_page
+from dashboard.shell.text_times import of_event
+from explain.facts.extraction import bears_duration, unobserved_end
 from explain.questions.answers import REFUSED, answer
 from explain.questions.asking import MAX_QUESTION_CHARACTERS, intent_of
 from explain.questions.table import question_table
 from store.episodes import board, steps
+from vigil.domain.episode import Event
 from vigil.domain.kinds import KINDS
 from vigil.service import isolation
 from vigil.service.errors import UnavailableError
@@ -75,6 +79,7 @@ class QuestionPages:
                 return self._no_such_alert()
         shown: dict[str, Any] = {
             "answer": answered,
+            "marked": of_event(event),
             "kind": KINDS[event.kind].label if event.kind in KINDS else event.kind,
             "intents": question_table("care_team").intents,
             "text": question_table("care_team").text,
@@ -87,6 +92,7 @@ class QuestionPages:
             here="question",
             who=who,
             event=event,
+            **_when(event),
             **shown,
         )
 
@@ -102,3 +108,14 @@ class QuestionPages:
             again_in=0,
             severe=False,
         )
+
+
+def _when(event: Event) -> dict[str, Any]:
+    """The words and times that say when an episode was."""
+    bears, lost = bears_duration(event.category, event.evidence), unobserved_end(event.evidence)
+    return {
+        "began": began(bears),
+        "ended_at": (event.ended_at or event.detected_at) if event.phase == "closed" else None,
+        "whole": bears and not lost,
+        "last": "last measured" if lost else "found over",
+    }

@@ -19,6 +19,7 @@ from dashboard.phone.pages import render_page
 from dashboard.phone.routing import phone_router
 from dashboard.phone.view import Message
 from dashboard.phone.words import words_for
+from dashboard.shell.text_times import of_event
 from explain.languages import LOCALES
 from explain.questions.answers import REFUSED, answer
 from explain.questions.asking import MAX_QUESTION_CHARACTERS, intent_of
@@ -105,6 +106,7 @@ def routes(context: WebContext) -> APIRouter:
             words=words_for(phone.locale),
             message=message,
             answer=answered,
+            marked=of_event(step.event, locale, "data-local"),
             text=question_table("patient", locale).text,
             form=question_form(locale),
         )

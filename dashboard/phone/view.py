@@ -9,8 +9,12 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Literal
 
+from markupsafe import Markup
+
 from dashboard.phone.words import text_direction
+from dashboard.shell.text_times import mark_times
 from dashboard.worker_state.overview import Overview
+from explain import tables
 from store.writing.bounds import LATEST
 from vigil.service import isolation
 from vigil.values.clock import EARLIEST
@@ -36,12 +40,15 @@ class Message:
 
     episode_id: str
     title: str
-    body: str
+    body: Markup
+    """Its times as the page writes all times."""
     action: str
     locale: str
     dir: str
     time: datetime
     over: bool
+    unknown: bool
+    """It was closed, but not because it was over: nobody knows whether it is."""
     synthetic: bool
     answer: Answer | None
 
@@ -112,17 +119,25 @@ def _message(
     if chosen is None:
         return None
     text = texts[chosen]
+    no_recovery = tables.is_end(str(row["entry"] or ""))
     if not EARLIEST <= row["time"] < LATEST:
         raise ValueError("a time out of range")
     return Message(
         episode_id=row["episode_id"],
         title=text["title"],
-        body=text["body"],
+        body=mark_times(
+            text["body"],
+            (row["onset"],),
+            seen_from=row["time"],
+            locale=chosen,
+            written="data-local",
+        ),
         action=text["action"],
         locale=chosen,
         dir=text_direction(chosen),
         time=row["time"],
-        over=row["phase"] == "closed",
+        over=row["phase"] == "closed" and not no_recovery,
+        unknown=row["phase"] == "closed" and no_recovery,
         synthetic=row["synthetic"],
         answer=_answer([a for a in answers if a["episode_id"] == row["episode_id"]], row, sent),
     )

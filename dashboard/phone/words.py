@@ -27,6 +27,7 @@ class Words:
         "In an emergency, call your local emergency number now. Do not wait for an answer here."
     )
     limits: str = "A computer writes these messages from your readings. They are not a diagnosis."
+    times_in: str = "Times are in:"
 
     unchecked: str = "Your readings are not being checked right now."
     maybe_unchecked: str = "Right now, your readings may not be checked."
@@ -35,6 +36,7 @@ class Words:
 
     ongoing: str = "Not over yet"
     over: str = "Over"
+    not_known: str = "Not known if it is over"
     what_to_do: str = "What to do"
     earlier: str = "Earlier messages"
     no_messages: str = "You have no messages."

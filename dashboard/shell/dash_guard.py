@@ -51,7 +51,8 @@ class StreamRequest(Struct, frozen=True):
     page: ShortText = ""
     patient: ShortText = ""
     ward: ShortText = ""
-    seen: Annotated[dict[ShortText, ShortText], Meta(max_length=20_000)] | None = None
+    version: ShortText = ""
+    seen: Annotated[list[tuple[ShortText, ShortText]], Meta(max_length=20_000)] | None = None
 
 
 VALUES: Mapping[str, Any] = {

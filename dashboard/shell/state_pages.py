@@ -21,10 +21,12 @@ def routes(context: WebContext) -> APIRouter:
 
     @router.get("/state")
     async def get_state() -> Response:
-        """The sentences as HTML, and the time at which they hold."""
+        """The sentences as HTML, and the time at which they hold: in UTC, and for a script."""
+        now = context.clock()
         body = {
             "html": state_view.worker_state_view(context).html,
-            "at": wording.format_clock(context.clock()),
+            "at": wording.format_clock(now),
+            "time": wording.machine_time(now),
         }
         return JSONResponse(body, headers=HEADERS)
 

@@ -8,6 +8,7 @@
   const SILENT_MS = 10_000;
   const list = document.getElementById("state");
   const disconnected = document.getElementById("disconnected");
+  const zone = window.vigilZone;
   let lastAnswer = performance.now();
   let at = "";
   let asking = false;
@@ -16,6 +17,7 @@
   function showSentences(html) {
     const fresh = document.createElement("template");
     fresh.innerHTML = html; // made by our templates, which escape every value
+    writeTimes(fresh.content);
     const wanted = [...fresh.content.children];
     const same = (a, b) => a !== undefined && a.outerHTML === b.outerHTML;
     for (const node of [...list.children]) if (!wanted.some((each) => same(each, node))) node.remove();
@@ -24,13 +26,23 @@
     });
   }
 
+  /* Every time on the page, in the reader's zone; until its table is there they stay in UTC. */
+  function writeTimes(root) {
+    if (!zone.known()) return;
+    for (const node of root.querySelectorAll("time[data-clock], time[data-age]")) {
+      const moment = new Date(node.dateTime);
+      node.textContent = zone.text(moment);
+      node.title = zone.whole(moment);
+    }
+  }
+
   async function ask() {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const answer = await fetch("/state", { headers: { Accept: "application/json" }, signal });
     if (!answer.ok) return;
     const state = await answer.json();
     lastAnswer = performance.now();
-    at = state.at;
+    at = zone.known() ? zone.text(new Date(state.time)) : state.at;
     showSentences(state.html);
   }
 
@@ -50,6 +62,7 @@
       : "Vigil has not answered" + (at ? " since " + at : "") + ": what you see here may be old. Watch your patients directly.";
   }
 
+  zone.load().then(() => writeTimes(document));
   poll();
   setInterval(poll, EVERY_MS);
   document.addEventListener("visibilitychange", poll);

@@ -10,7 +10,7 @@ window.vigilZone = (() => {
     const name = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
     return fetch("/zone?name=" + encodeURIComponent(name), { headers: { Accept: "application/json" } })
       .then((answer) => (answer.ok ? answer.json() : null))
-      .then((found) => { table = found || table; })
+      .then((found) => { table = found || table; label(); })
       .catch(() => undefined) // the server is unavailable: times stay in UTC, as rendered
       .finally(() => { asking = null; });
   }
@@ -27,11 +27,28 @@ window.vigilZone = (() => {
     return table.offsets[low];
   }
 
+  /* Which zone the page is in: every time on it is, once the table is there. */
+  function label() {
+    if (!table) return;
+    for (const node of document.querySelectorAll("[data-zone]")) node.textContent = table.name;
+  }
+
+  const parts = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", day: "numeric", month: "short" };
+  const short = new Intl.DateTimeFormat(undefined, { ...parts, timeZone: "UTC" });
+  const dated = new Intl.DateTimeFormat(undefined, { ...parts, year: "numeric", timeZone: "UTC" });
+
   return {
     load: () => (table ? Promise.resolve() : (asking = asking || ask())),
     known: () => table !== null,
     /* A date whose UTC fields are the wall clock's: write it with timeZone "UTC". */
     wall: (moment) => new Date(moment.getTime() + offset(moment.getTime()) * 1000),
+    /* A moment as a page that is not live writes it; its year where that is not this one. */
+    text(moment) {
+      const wall = new Date(moment.getTime() + offset(moment.getTime()) * 1000);
+      const now = new Date(Date.now() + offset(Date.now()) * 1000);
+      const same = wall.toISOString().slice(0, 4) === now.toISOString().slice(0, 4);
+      return (same ? short : dated).format(wall) + (table ? "" : " UTC");
+    },
     /* A moment in full, for a tooltip. */
     whole(moment) {
       const east = offset(moment.getTime());

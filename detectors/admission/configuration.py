@@ -17,8 +17,8 @@ class Stuck(Section, frozen=True):
     unproven_readings: Count = 3
     unproven_seconds: Seconds = 120.0
     unproven_interval_seconds: Positive = 1200.0
-    """Only where the readings follow each other so closely on average; slower, rounded values
-    repeat by chance."""
+    """Only where the readings follow each other so closely; slower, rounded values repeat by
+    chance."""
     extreme_below: float = 50.0
     extreme_above: float = 110.0
     """From these on a value would soon be an alarm if it moved: that it does not is announced
@@ -50,6 +50,8 @@ class AdmissionConfig(Section, frozen=True):
     pulse_pressure_least: Positive
     pulse_pressure_most: Positive
     confirm_seconds: Positive
+    repeat_seconds: Seconds
+    """An exactly equal pressure within so long of the last is the same measurement again."""
     motion_jumps: Count
     motion_seconds: Positive
     flat_seconds: Positive

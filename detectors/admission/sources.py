@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from detectors.admission.clocks.memory import Clocks
 from detectors.admission.rules import FAULT, PRESSURE
 from detectors.admission.sources_configuration import Disagreement, SourcesConfig
 from detectors.admission.tracks import Track
@@ -50,6 +51,8 @@ class Devices(Struct, array_like=True):
     """The one device that ever sent anything: nothing need be chosen. Empty: none yet, or
     several."""
     preferred: dict[str, Preferred] = {}
+    clocks: Clocks = field(default_factory=Clocks)
+    """Of those that are or may be off (:mod:`detectors.admission.clocks`)."""
 
 
 class Chosen(Struct, frozen=True, gc=False):

@@ -27,7 +27,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, ClassVar, Literal
 
 from detectors.baseline.configuration import BaselineConfig, Usual
 from detectors.baseline.sustained import Window
@@ -111,7 +112,7 @@ class Baseline:
         local: local time, by which the parts of the day are distinguished.
     """
 
-    name = "baseline"
+    name: ClassVar[str] = "baseline"
 
     def __init__(self, config: BaselineConfig, local: LocalClock):
         self._config = config
@@ -206,13 +207,11 @@ class Baseline:
         reach_low = least if banded else reach
         up = _stance(high, reach, release=reach * ease, whole=len(over) == above.blocks)
         down = _stance(-low, reach_low, release=reach_low * ease, whole=len(under) == below.blocks)
-        since_up = _since(window, len(closed), needed=above.blocks, time=moment.time)
-        since_down = _since(window, len(closed), needed=below.blocks, time=moment.time)
         top, calm_top = centre + reach, centre + reach * ease
         bottom, calm = centre - reach_low, centre - reach_low * ease
         return [
-            Finding(above.rule, up, centre + high, limit=top, clear=calm_top, since=since_up),
-            Finding(below.rule, down, centre + low, limit=bottom, clear=calm, since=since_down),
+            _finding(above, up, (centre + high, top, calm_top), window, len(closed), moment.time),
+            _finding(below, down, (centre + low, bottom, calm), window, len(closed), moment.time),
         ]
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
@@ -234,6 +233,15 @@ class Baseline:
                 frozen=signal in frozen,
                 watched=watched,
             )
+
+    def withdraw(self, memory: Memory, moments: Sequence[Moment]) -> None:
+        """Forget the blocks of a signal that hold a withdrawn value. What the level has learned of
+        it stays: one value moves it by its small share, and by two spreads at most."""
+        for moment in moments:
+            for signal in moment.values:
+                known = memory.known.get(signal)
+                if known is not None and known.window.holds(moment.time):
+                    known.window.forget()
 
     def _bin(self, row: _Judged, moment: Moment) -> str:
         keys = row.keys[moment.period]
@@ -297,9 +305,33 @@ def _stance(off: float, reach: float, release: float, whole: bool) -> Stance:
     return CLEAR if off <= release else BETWEEN
 
 
-def _since(window: Window, closed: int, needed: int, time: float) -> float:
-    """When the first of the blocks that are judged began; ``closed``: of them, just now."""
-    before = needed - closed
-    if before > 0 and window.starts:
-        return window.starts[-before:][0]
-    return window.start if window.count else time
+def _finding(
+    row: _Lasting,
+    stance: Stance,
+    figures: tuple[float, float, float],
+    window: Window,
+    closed: int,
+    time: float,
+) -> Finding:
+    """A finding about the blocks that are judged, ``closed`` of them just now.
+
+    Args:
+        figures: value, limit and its end.
+    """
+    value, limit, clear = figures
+    if stance != BEYOND:
+        return Finding(row.rule, stance, value, limit=limit, clear=clear)
+    before = row.blocks - closed
+    starts = window.starts[-before:] if before > 0 else []
+    starts = [*starts, window.start if window.count else time]
+    gaps = [after - start for start, after in pairwise([*starts, time])]
+    return Finding(
+        row.rule,
+        stance,
+        value,
+        limit=limit,
+        clear=clear,
+        since=starts[0],
+        stretches=max(len(starts), row.blocks),
+        longest_gap=max(gaps),
+    )

@@ -12,66 +12,49 @@ patient has dozens of them, and two objects each cost most of the memory and a t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from math import inf
-
-from river.base import AnomalyDetector
 
 CLIP_SPREADS = 2.0
 DEVIATION_TO_SPREAD = 1.280568522317076
 """A normal distribution's standard deviation over its mean absolute deviation clipped at two."""
 
 
-class Estimate(AnomalyDetector):  # type: ignore[misc]
-    """Centre and spread of one quantity: an anomaly detector of river's.
+class Estimate:
+    """Centre and spread of one quantity.
 
-    >>> resting = Estimate("heart_rate", prior=(74.0, 11.0), weight=60.0, floor=3.0)
+    >>> resting = Estimate(prior=(74.0, 11.0), weight=60.0, floor=3.0)
     >>> for value in [60, 58, 59, 61, 58] * 400:
-    ...     resting.learn_one({"heart_rate": float(value)})
-    >>> round(resting.centre), resting.spread, round(resting.score_one({"heart_rate": 74.0}))
-    (60, 3.0, 5)
+    ...     resting.take(float(value), w=1.0, memory=inf)
+    >>> round(resting.centre), resting.spread
+    (60, 3.0)
     """
 
-    __slots__ = ("centre", "deviation", "floor", "readings", "signal", "spread", "weight")
+    __slots__ = ("centre", "deviation", "floor", "readings", "spread", "weight")
 
-    centre: float
-    """Robust."""
-    deviation: float
-    """Mean absolute deviation from it, clipped."""
-    spread: float
-    """The robust standard deviation."""
-    weight: float
-    """Minutes of data that they rest on, the prior's included."""
-
-    def __init__(self, signal: str, prior: tuple[float, float], weight: float, floor: float):
-        self.signal = signal
+    def __init__(self, prior: tuple[float, float], weight: float, floor: float):
         self.floor = floor
         """The spread is never taken as narrower."""
-        self.restore([weight, prior[0], prior[1] / DEVIATION_TO_SPREAD, 0])
-
-    @classmethod
-    def restored(cls, signal: str, floor: float, numbers: list[float]) -> Estimate:
-        """One from what :meth:`dump` gave."""
-        one = cls.__new__(cls)
-        one.signal, one.floor = signal, floor
-        one.restore(numbers)
-        return one
-
-    def score_one(self, x: Mapping[str, float]) -> float:
-        """Signed distance from the centre in spreads; 0 where the signal is missing."""
-        value = x.get(self.signal)
-        return 0.0 if value is None else (value - self.centre) / self.spread
-
-    def learn_one(self, x: Mapping[str, float], w: float = 1.0, memory: float = inf) -> None:
-        """Learn a value that stands for ``w`` minutes, remembering ``memory`` minutes at most."""
-        value = x.get(self.signal)
-        if value is not None:
-            self.take(value, w, memory)
+        self.weight = weight
+        """Minutes of data that centre and spread rest on, the prior's included."""
+        self.centre = prior[0]
+        """Robust."""
+        self.deviation = prior[1] / DEVIATION_TO_SPREAD
+        """Mean absolute deviation from it, clipped."""
+        self.readings = 0
+        self.spread = max(floor, DEVIATION_TO_SPREAD * self.deviation)
+        """The robust standard deviation."""
 
     def take(
         self, value: float, w: float, memory: float, low: float = -inf, high: float = inf
     ) -> None:
-        """Learn a plain value; the centre is not moved past ``low`` or ``high``."""
+        """Learn a value that stands for ``w`` minutes.
+
+        Args:
+            memory: minutes of data that are remembered at most.
+            low: the centre is not moved below it.
+            high: nor above this.
+        """
         mid = self.centre
         off, reach = value - mid, CLIP_SPREADS * self.spread
         if off > reach:
@@ -97,8 +80,17 @@ class Estimate(AnomalyDetector):  # type: ignore[misc]
         """Its numbers."""
         return [self.weight, self.centre, self.deviation, self.readings]
 
-    def restore(self, numbers: list[float]) -> None:
+    def restore(self, numbers: Sequence[float]) -> None:
         """Take over numbers from :meth:`dump`."""
-        self.weight, self.centre, self.deviation = map(float, numbers[:3])
+        self.weight = float(numbers[0])
+        self.centre = float(numbers[1])
+        self.deviation = float(numbers[2])
         self.readings = int(numbers[3])
         self.spread = max(self.floor, DEVIATION_TO_SPREAD * self.deviation)
+
+
+def restored(floor: float, numbers: Sequence[float]) -> Estimate:
+    """An estimate from what :meth:`Estimate.dump` gave."""
+    one = Estimate((0.0, 0.0), 0.0, floor)
+    one.restore(numbers)
+    return one

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from math import sqrt
-
-from msgspec import Struct
+from typing import ClassVar
 
 from detectors.baseline.novelty_configuration import NoveltyConfig
+from detectors.baseline.novelty_memory import Together
 from detectors.contract import (
     BETWEEN,
     BEYOND,
@@ -36,24 +36,13 @@ from detectors.contract import (
 from detectors.limits.detector import NOTHING
 from vigil.domain.figures import figure
 from vigil.values.rounding import half_up
+from vigil.values.sums import total
 
 KIND = "pattern_unusual"
 LEAST_PIVOT = 0.05
 """A covariance nearer to singular than this is taken as independent."""
 NONE = (0.0, 0.0)
 Matrix = list[list[float]]
-
-
-class Together(Struct, array_like=True):
-    """What is remembered of a patient."""
-
-    latest: dict[str, list[float]] = {}
-    """Signal → time and residual of its latest value."""
-    products: dict[str, list[float]] = {}
-    """``heart_rate*systolic`` → fading mean of the product, and readings that it rests on."""
-    first: float = 0.0
-    learned: float = -1e12
-    readings: int = 0
 
 
 class Novelty(Remembering[Together]):
@@ -63,8 +52,8 @@ class Novelty(Remembering[Together]):
         signals: those that have a personal baseline.
     """
 
-    name = "novelty"
-    memory = Together
+    name: ClassVar[str] = "novelty"
+    memory: ClassVar[type[Together]] = Together
 
     def __init__(self, config: NoveltyConfig, signals: Iterable[str]):
         self._config = own = config
@@ -99,16 +88,16 @@ class Novelty(Remembering[Together]):
         if memory.readings < own.ready_readings or not ready:
             return NOTHING
         residuals = self._residuals(moment, memory)
-        size = sum(z * z for z in residuals.values())
+        size = total(z * z for z in residuals.values())
         if len(residuals) < 2 or (size <= self._calm and KIND not in moment.watched):
             return NOTHING
         parts = _contributions(self._covariance(memory, list(residuals)), list(residuals.values()))
-        total = sum(parts)
-        distance = moment.scores[self.name] = sqrt(total)
+        squared = total(parts)
+        distance = moment.scores[self.name] = sqrt(squared)
         if distance <= own.clear and KIND not in moment.watched:
             return NOTHING
         shares = dict(
-            zip(residuals, (part / total if total else 0.0 for part in parts), strict=True)
+            zip(residuals, (part / squared if squared else 0.0 for part in parts), strict=True)
         )
         return (self._judge(distance, shares, residuals=residuals, moment=moment),)
 

@@ -96,6 +96,12 @@ class Window:
         self.drop()
         self.recent, self.recent_blocks = 0.0, 0
 
+    def holds(self, time: float) -> bool:
+        """Whether a time is within the blocks, or within the one under way."""
+        if not (self.means or self.count):
+            return False
+        return (self.starts[0] if self.starts else self.start) <= time <= self.last
+
     def expected(self, share: float) -> float:
         """How far from the usual the next values may be expected, as the last hours were."""
         n = self.recent_blocks

@@ -11,9 +11,10 @@ from math import inf
 from typing import Any
 
 from detectors.baseline.configuration import BaselineConfig, Usual
-from detectors.baseline.estimates import Estimate
+from detectors.baseline.estimates import Estimate, restored
 from detectors.baseline.sustained import Window
 from detectors.context.activity import PERIODS
+from vigil.values.sums import total
 
 DAY = 86400.0
 Keys = Mapping[str, tuple[str, ...]]
@@ -30,9 +31,7 @@ class Known:
         self.signal, self.usual = signal, usual
         self.weight = weight
         """Minutes of data that the population's prior counts as."""
-        self.level = Estimate(
-            signal=signal, prior=(centre, spread), weight=weight, floor=usual.floor
-        )
+        self.level = Estimate(prior=(centre, spread), weight=weight, floor=usual.floor)
         self.bins: dict[str, Estimate] = {}
         """``rest:2`` → offset from the level, and spread of single values about the usual."""
         self.window = Window()
@@ -58,7 +57,7 @@ class Known:
     def confidence(self, activity: str, settings: BaselineConfig) -> float:
         """How far the person's own data of an activity go: 0 to 1."""
         bins = [one for key, one in self.bins.items() if key.partition(":")[0] == activity]
-        own = sum(one.weight - self.weight for one in bins)
+        own = total(one.weight - self.weight for one in bins)
         return max(0.0, min(1.0, own / settings.ready_minutes))
 
     def learn(
@@ -116,7 +115,7 @@ class Known:
         level, bins, window, days = plain
         self.level.restore(level)
         for key, numbers in bins.items():
-            self.bins[key] = Estimate.restored(self.signal, self.usual.floor, numbers)
+            self.bins[key] = restored(self.usual.floor, numbers)
         self.window.restore(window)
         self.learned, self.day, self.anchor = days
 
@@ -138,12 +137,10 @@ class Known:
         alike = [one for name, one in self.bins.items() if name.partition(":")[0] == activity]
         offset, spread = prior[activity][0] - prior["rest"][0], prior[activity][1]
         if alike:
-            weight = sum(one.weight for one in alike)
-            offset = sum(one.centre * one.weight for one in alike) / weight
-            spread = sum(one.spread * one.weight for one in alike) / weight
-        return Estimate(
-            signal=self.signal, prior=(offset, spread), weight=self.weight, floor=self.usual.floor
-        )
+            weight = total(one.weight for one in alike)
+            offset = total(one.centre * one.weight for one in alike) / weight
+            spread = total(one.spread * one.weight for one in alike) / weight
+        return Estimate(prior=(offset, spread), weight=self.weight, floor=self.usual.floor)
 
 
 def bins_of(slots: int) -> Keys:

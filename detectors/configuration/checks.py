@@ -8,6 +8,7 @@ from math import isfinite
 from detectors.baseline.configuration import Usual
 from detectors.configuration.patient import PatientConfig
 from detectors.limits.configuration import DERIVED, Limit
+from detectors.limits.exertion_configuration import Exertion
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
 from vigil.domain.signals import NAMES
 from vigil.service.errors import SettingsError
@@ -18,6 +19,8 @@ BOUND_LIMIT = ("above", "below", "clear", "seconds", "unknown_seconds")
 """Figures of a limit that a budget's proposal may loosen."""
 BOUND_UNUSUAL = ("least_change", "raise_spreads")
 """The same of the personal baseline; more of each makes fewer alarms."""
+EXTENDED = ("heart_rate", "shock_index")
+"""What a row of ``[exertion]`` may be about."""
 ACTIVITIES = ("asleep", "rest", "active", "unknown")
 
 
@@ -43,17 +46,49 @@ def check(config: PatientConfig, source: str) -> None:
     for name, usual in config.baseline.signals.items():
         _check_usual(name, usual, f"{source}: [baseline.signals.{name}]")
         check_episode(config, usual.kind, f"{source}: [baseline.signals.{name}]")
-    for kind in config.episodes:
+    for kind, policy in config.episodes.items():
         check_kind(kind, f"{source}: [episodes.{kind}]")
+        if policy.gap_seconds > policy.unobserved_seconds:
+            raise refused(
+                f"{source}: [episodes.{kind}]",
+                f"`gap_seconds` {policy.gap_seconds:g} is longer than `unobserved_seconds`"
+                f" {policy.unobserved_seconds:g}: an episode would end within one run of readings",
+            )
     for section, names in (("stuck", config.admission.stuck), ("jump", config.admission.jump)):
         for name in names:
             check_signal(name, NAMES, f"{source}: [admission.{section}.{name}]")
+    for name, row in config.exertion.items():
+        _check_exertion(config, row, f"{source}: [exertion.{name}]")
+        if name in config.limits:
+            raise refused(f"{source}: [exertion.{name}]", "is the name of a limit too")
     _check_bounds(config, source)
     _check_zone(config, f"{source}: [context]")
     in_force = {name: limit for name, limit in config.limits.items() if limit.enabled}
     for (one, first), (two, second) in combinations(in_force.items(), 2):
         if first.signal == second.signal:
             _check_pair(first, second, f"{source}: [limits.{one}] and [limits.{two}]")
+
+
+def _check_exertion(config: PatientConfig, row: Exertion, where: str) -> None:
+    """It extends the limit of a high heart rate, or of a high shock index."""
+    limit = config.limits.get(row.extends)
+    if limit is None:
+        raise refused(where, f"`extends` {row.extends!r}, which is no limit")
+    if limit.signal not in EXTENDED or limit.above is None:
+        raise refused(
+            where, f"`extends` {row.extends!r}, which is not about a high {' or '.join(EXTENDED)}"
+        )
+    of_heart_rate = limit.signal == "heart_rate"
+    if of_heart_rate != (row.share is not None):
+        raise refused(where, "`share` belongs to a row about the heart rate, and is needed there")
+    if row.share is not None and not isfinite(row.share):
+        raise refused(where, "`share` must be a finite number")
+    if row.systolic_to is not None and (of_heart_rate or row.steps_below is not None):
+        raise refused(where, "`systolic_to` belongs to a shock index, without `steps_below`")
+    if (row.systolic_to is not None) != (row.reason == "low_pressure"):
+        raise refused(where, "`systolic_to` goes with the reason `low_pressure`, which needs it")
+    if row.systolic_to is not None and not isfinite(row.systolic_to):
+        raise refused(where, "`systolic_to` must be a finite number")
 
 
 def _check_zone(config: PatientConfig, where: str) -> None:
@@ -115,6 +150,8 @@ def _check_pair(first: Limit, second: Limit, where: str) -> None:
     if first.kind != second.kind or first.priority == second.priority:
         return
     mild, severe = sorted((first, second), key=lambda limit: -PRIORITY_ORDER[limit.priority])
+    if mild.readings < severe.readings:
+        return  # it asks for a second reading, and that one is judged by the other
     nearer = (
         severe.above is not None and mild.above is not None and severe.above < mild.above
     ) or (severe.below is not None and mild.below is not None and severe.below > mild.below)

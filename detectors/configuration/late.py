@@ -17,4 +17,10 @@ class LateConfig(Section, frozen=True):
     """How many are remembered of one signal, the newest."""
     idle_seconds: Positive
     """Without a late reading for so long, of receive time, no more are expected."""
+    fresh_seconds: Positive
+    """The same while none that waits is history: an alarm may be among them."""
+    wait_seconds: Positive
+    """The longest that a late reading waits to be judged in order of time."""
+    most_waiting: Count
+    """How many wait at most."""
     enabled: bool = True

@@ -7,12 +7,11 @@ alone must decide what an event is: the directory of who is in which ward can ch
 readings of the same log, this file cannot without its hash saying so.
 
 ``profile = "NAME"`` at any of the three levels puts a shipped file of ``profiles/`` under what the
-level itself holds.
+level itself holds, ``age_band = "NAME"`` one of ``ages/`` (:mod:`detectors.configuration.layers`).
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -27,16 +26,13 @@ from detectors.admission.configuration import Jump, Stuck
 from detectors.admission.sources_configuration import Disagreement
 from detectors.baseline.configuration import Usual
 from detectors.configuration.checks import check, refused
+from detectors.configuration.layers import Level, level_of, read_tables, resolve
 from detectors.configuration.patient import PatientConfig
 from detectors.configuration.plugin_checks import check_plugins
 from detectors.episodes.configuration import EpisodePolicy
 from detectors.limits.configuration import Limit
+from detectors.limits.exertion_configuration import Exertion
 from detectors.river_plugin.configuration import PluginConfig
-
-DEFAULTS = Path(__file__).with_name("defaults")
-"""The folder of the shipped figures: one TOML file a concern; their tables do not overlap."""
-PROFILES = Path(__file__).with_name("profiles")
-"""The folder of the shipped profiles: what differs for one way of measuring."""
 
 
 class Ward(Struct, frozen=True):
@@ -81,65 +77,28 @@ def load(path: Path | str | None = None) -> DetectionConfig:
     Raises:
         SettingsError: the file cannot be read, a key is not known, or two limits contradict.
     """
-    own = _read(Path(path)) if path is not None else {}
+    own = read_tables(Path(path)) if path is not None else {}
     return from_tables(own, str(path or "defaults"))
 
 
 def from_tables(own: Mapping[str, Any], source: str = "configuration") -> DetectionConfig:
     """The same from tables already read (``own`` is what differs from the defaults)."""
-    base = {k: v for k, v in own.items() if k not in {"wards", "patients"}}
-    raw = _with_profile(_defaults(), base, source)
-    raw_wards, wards = [], []
+    base = level_of({k: own[k] for k in own if k not in {"wards", "patients"}}, source)
+    ward_levels, wards = list[tuple[tuple[str, ...], Level]](), list[Ward]()
     for name, table in _tables(own, "wards", source).items():
-        patterns = tuple(_strings(table, "patients", f"{source}: [wards.{name}]"))
-        rest = {key: value for key, value in table.items() if key != "patients"}
-        ward = _with_profile(raw, rest, f"{source}: [wards.{name}]")
-        raw_wards.append((patterns, ward))
-        wards.append(Ward(name, patterns, _patient_config(ward, f"{source}: [wards.{name}]")))
+        where = f"{source}: [wards.{name}]"
+        patterns = tuple(_strings(table, "patients", where))
+        ward = level_of({key: table[key] for key in table if key != "patients"}, where)
+        ward_levels.append((patterns, ward))
+        wards.append(Ward(name, patterns, _patient_config(resolve([base, ward]), where)))
     patients = {}
     for name, table in _tables(own, "patients", source).items():
-        under = _ward_of(name, raw_wards) or raw
         where = f"{source}: [patients.{name}]"
-        patients[name] = _patient_config(_with_profile(under, table, where), where)
-    return DetectionConfig(_patient_config(raw, source), tuple(wards), patients)
-
-
-def _defaults() -> dict[str, Any]:
-    """The shipped figures, merged."""
-    raw: dict[str, Any] = {}
-    for path in sorted(DEFAULTS.glob("*.toml")):
-        raw = merged(raw, _read(path))
-    return raw
-
-
-def profiles() -> list[str]:
-    """Names of the shipped profiles."""
-    return sorted(path.stem for path in PROFILES.glob("*.toml"))
-
-
-def _with_profile(under: dict[str, Any], table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """A level's table over the one above it, and between them the profile that it names."""
-    rest = {key: value for key, value in table.items() if key != "profile"}
-    name = table.get("profile")
-    if name is None:
-        return merged(under, rest)
-    if name not in profiles():
-        raise refused(where, f"profile {name!r} is not known. Known: {', '.join(profiles())}")
-    return merged(merged(under, _read(PROFILES / f"{name}.toml")), rest)
-
-
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``over`` merged over ``under``, table by table; neither is changed.
-
-    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 9}})
-    {'a': {'b': 9, 'c': 2}}
-    """
-    result = dict(under)
-    for key, value in over.items():
-        below = result.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[key] = merged(below, value) if both else value  # type: ignore[arg-type]
-    return result
+        above = _ward_of(name, ward_levels)
+        levels = [base, *([] if above is None else [above]), level_of(table, where)]
+        patients[name] = _patient_config(resolve(levels), where)
+    everyone = _patient_config(resolve([base]), source)
+    return DetectionConfig(everyone, tuple(wards), patients)
 
 
 def _patient_config(raw: dict[str, Any], source: str) -> PatientConfig:
@@ -151,6 +110,7 @@ def _patient_config(raw: dict[str, Any], source: str) -> PatientConfig:
         ("admission.stuck", Stuck),
         ("admission.jump", Jump),
         ("sources.disagree", Disagreement),
+        ("exertion", Exertion),
         ("plugins", PluginConfig),
     ):
         table: Any = raw
@@ -170,15 +130,6 @@ def _convert(raw: Any, kind: Any, where: str) -> Any:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         raise refused(where, str(error)) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise refused(str(path), f"cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise refused(str(path), f"is not TOML: {error}") from None
 
 
 def _tables(own: Mapping[str, Any], key: str, source: str) -> dict[str, dict[str, Any]]:

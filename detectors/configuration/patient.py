@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detectors.admission.clocks.configuration import ClockOffsetConfig
 from detectors.admission.configuration import AdmissionConfig
 from detectors.admission.sources_configuration import SourcesConfig
 from detectors.baseline.configuration import BaselineConfig
@@ -14,9 +15,11 @@ from detectors.configuration_section import Positive, Section
 from detectors.context.configuration import ContextConfig
 from detectors.early_warning.configuration import EarlyWarningConfig
 from detectors.early_warning.deterioration_configuration import DeteriorationConfig
-from detectors.episodes.configuration import EpisodePolicy
+from detectors.episodes.configuration import EpisodePolicy, RepeatConfig
 from detectors.irregularity.configuration import IrregularityConfig
 from detectors.limits.configuration import Limit
+from detectors.limits.exertion_configuration import AgeConfig, Exertion
+from detectors.rate_scorer.configuration import ScorerConfig
 from detectors.resting_heart_rate.configuration import RestingConfig
 from detectors.river_plugin.configuration import PluginConfig
 
@@ -25,12 +28,16 @@ class PatientConfig(Section, frozen=True):
     """Everything that holds for one patient."""
 
     late_after_seconds: Positive
+    age: AgeConfig
     context: ContextConfig
     admission: AdmissionConfig
+    clock_offset: ClockOffsetConfig
     silence: SilenceConfig
     late: LateConfig
     limits: dict[str, Limit]
+    exertion: dict[str, Exertion]
     baseline: BaselineConfig
+    scorer: ScorerConfig
     resting: RestingConfig
     pressure_days: PressureDaysConfig
     irregularity: IrregularityConfig
@@ -40,4 +47,5 @@ class PatientConfig(Section, frozen=True):
     sources: SourcesConfig
     plugins: dict[str, PluginConfig]
     episodes: dict[str, EpisodePolicy]
+    repeat: RepeatConfig
     budget: Budget

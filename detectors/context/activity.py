@@ -24,8 +24,6 @@ from math import exp
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from msgspec import Struct
-
 from detectors.context import local_time
 from detectors.context.configuration import ContextConfig
 from detectors.contract import LONG_AGO
@@ -44,32 +42,50 @@ PERIODS: Mapping[Activity, tuple[str, str]] = MappingProxyType(
 """Activity → how it is called by day and by night."""
 
 
-class ContextMemory(Struct, array_like=True):
-    """What is remembered of one patient's context."""
+class ContextMemory:
+    """What is remembered of one patient's context. Saved as the list of its fields, in order."""
 
-    time: float = LONG_AGO
-    """Of the last reading with activity or steps."""
-    activity: Activity = "unknown"
-    steps_per_min: float | None = None
-    last_active: float = LONG_AGO
-    source: Source = ""
-    """Where ``activity`` is from."""
-    still_since: float | None = None
-    """From when on every reading with steps had none."""
-    quiet_since: float | None = None
-    """From when on every heart rate was under ``quiet_below``."""
-    quiet_time: float = LONG_AGO
-    """Of the newest heart rate."""
-    presumed: bool = False
-    """Whether this night has been quiet for long enough."""
-    active_since: float = LONG_AGO
-    """From when on the person was active, up to ``last_active``."""
-    unrest: float = UNSTEADY
-    """Fading mean of the heart rate's change from one minute to the next."""
-    sampled: float = LONG_AGO
-    """When ``sample`` was measured: one heart rate a minute."""
-    sample: float = 0.0
-    steady_since: float | None = None
+    __slots__ = (
+        "active_since",
+        "activity",
+        "last_active",
+        "presumed",
+        "quiet_since",
+        "quiet_time",
+        "sample",
+        "sampled",
+        "source",
+        "steady_since",
+        "steps_per_min",
+        "still_since",
+        "time",
+        "unrest",
+    )
+
+    def __init__(self) -> None:
+        self.time = LONG_AGO
+        """Of the last reading with activity or steps."""
+        self.activity: Activity = "unknown"
+        self.steps_per_min: float | None = None
+        self.last_active = LONG_AGO
+        self.source: Source = ""
+        """Where ``activity`` is from."""
+        self.still_since: float | None = None
+        """From when on every reading with steps had none."""
+        self.quiet_since: float | None = None
+        """From when on every heart rate was under ``quiet_below``."""
+        self.quiet_time = LONG_AGO
+        """Of the newest heart rate."""
+        self.presumed = False
+        """Whether this night has been quiet for long enough."""
+        self.active_since = LONG_AGO
+        """From when on the person was active, up to ``last_active``."""
+        self.unrest = UNSTEADY
+        """Fading mean of the heart rate's change from one minute to the next."""
+        self.sampled = LONG_AGO
+        """When ``sample`` was measured: one heart rate a minute."""
+        self.sample = 0.0
+        self.steady_since: float | None = None
 
 
 def take_context(
@@ -131,15 +147,23 @@ def _take_change(config: ContextConfig, memory: ContextMemory, time: float, rate
         memory.steady_since = time
 
 
-class KnownContext(Struct, frozen=True, gc=False):
-    """What the person is doing at a time, as far as anyone knows."""
+class KnownContext:
+    """What the person is doing at a time, as far as anyone knows.
 
-    activity: Activity
-    period: str
-    """``rest:night``: the baseline's. For a while after activity it is active still; a steady heart
-    whose owner's activity nobody knows is at rest."""
-    source: Source
-    """Where ``activity`` is from; empty: it is the configuration's."""
+    Args:
+        period: ``rest:night``: the baseline's. For a while after activity it is active still; a
+            steady heart whose owner's activity nobody knows is at rest.
+        source: where ``activity`` is from; empty: it is the configuration's.
+        pace: the steps a minute that ``activity`` is from; None: it is from something else.
+    """
+
+    __slots__ = ("activity", "pace", "period", "source")
+
+    def __init__(self, activity: Activity, period: str, source: Source, pace: float | None = None):
+        self.activity = activity
+        self.period = period
+        self.source = source
+        self.pace = pace
 
 
 def context_at(config: ContextConfig, memory: ContextMemory, time: float) -> KnownContext:
@@ -151,11 +175,30 @@ def context_at(config: ContextConfig, memory: ContextMemory, time: float) -> Kno
     elif memory.presumed and _presumed(config, memory, time):
         activity, source = "rest", "time_of_day"
     period: Activity = activity
+    pace = memory.steps_per_min if source == "steps" else None
     if activity == "rest" and time - memory.last_active < config.recovery_seconds:
         period = "active"
     elif activity == "unknown" and _steady(config, memory, time):
         period = "rest"
-    return KnownContext(activity, PERIODS[period][_is_night(config, time)], source)
+    return KnownContext(activity, PERIODS[period][_is_night(config, time)], source, pace)
+
+
+def context_near(config: ContextConfig, memory: ContextMemory, time: float) -> KnownContext:
+    """The same, of a reading that is remembered without its own context: what was stated shortly
+    after it holds too."""
+    later = memory.time if memory.time - time <= config.context_seconds else time
+    return context_at(config, memory, max(time, later))
+
+
+def context_of(
+    config: ContextConfig, memory: ContextMemory, time: float, context: Context
+) -> KnownContext:
+    """The same, of a reading that states its own context: that holds where a newer one, of another
+    signal, has stated another since."""
+    if time < memory.time and (context.activity != "unknown" or context.steps_per_min is not None):
+        memory = ContextMemory()
+        take_context(config, memory, time, context)
+    return context_at(config, memory, time)
 
 
 def activity_at(config: ContextConfig, memory: ContextMemory, time: float) -> Activity:

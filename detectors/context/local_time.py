@@ -21,10 +21,16 @@ class LocalClock:
 
     def __init__(self, config: ContextConfig):
         self._config = config
+        self._newest = (0.0, hour(config, 0.0))
+        """The last time that was asked for, and its hour: a moment is asked for more than once."""
 
     def hour(self, time: float) -> float:
         """The local hour of the day, as :func:`hour` has it."""
-        return hour(self._config, time)
+        asked, known = self._newest
+        if asked != time:
+            known = hour(self._config, time)
+            self._newest = (time, known)
+        return known
 
     def hours(self, time: float) -> float:
         """Hours east of UTC at a time (seconds since 1970, UTC)."""
@@ -34,6 +40,15 @@ class LocalClock:
         """Seconds east of UTC at a time (seconds since 1970, UTC)."""
         return _hours_east(self._config, time) * 3600.0
 
+    @property
+    def stated(self) -> dict[str, str | float]:
+        """What the evidence says of it, so that a day is named as the patient counts it: nothing
+        where local time is UTC."""
+        if self._config.time_zone:
+            return {"time_zone": self._config.time_zone} if self._config.time_zone != "UTC" else {}
+        offset = self._config.utc_offset_hours
+        return {"utc_offset_hours": offset} if offset else {}
+
     def instant(self, local: float) -> float:
         """The time (seconds since 1970, UTC) of a local one; of one that comes twice or never, one
         of the two that are meant."""
@@ -42,7 +57,8 @@ class LocalClock:
 
 def hour(config: ContextConfig, time: float) -> float:
     """The local hour of the day, 0 to under 24, at a time (seconds since 1970, UTC)."""
-    return (time / 3600 + _hours_east(config, time)) % 24
+    east = _hours_east(config, time) if config.time_zone else config.utc_offset_hours
+    return (time / 3600 + east) % 24
 
 
 def _hours_east(config: ContextConfig, time: float) -> float:

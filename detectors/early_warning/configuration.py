@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from detectors.configuration_section import Count, Positive, Seconds, Section
+from detectors.configuration_section import Count, Positive, Seconds, Section, Steps
 
 Points = Annotated[int, Meta(ge=1, le=15)]
 
@@ -28,6 +28,14 @@ class EarlyWarningConfig(Section, frozen=True):
     readings: Count
     single_three: bool
     """Whether three points of one signal alone are announced."""
+    steps_below: Steps
+    """Fewer steps a minute are light motion."""
+    light_motion_seconds: Seconds
+    """In light motion or at rest for so long, the points of heart rate and breaths count …"""
+    light_motion_readings: Count
+    long_effort_seconds: Seconds
+    """… and whatever the activity, of a score that holds for so long."""
+    long_effort_readings: Count
     enabled: bool = True
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from math import exp
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -27,6 +27,7 @@ from detectors.early_warning.deterioration_configuration import (
 from detectors.limits.detector import NOTHING
 from vigil.domain.figures import figure
 from vigil.values.rounding import half_up
+from vigil.values.sums import total
 
 KIND = "pattern_unusual"
 SIGNAL = "deterioration"
@@ -76,8 +77,8 @@ def read(table: Table, value: float) -> float:
 class Risk(Remembering[Stay]):
     """Judges the sum of what the signals add."""
 
-    name = "deterioration"
-    memory = Stay
+    name: ClassVar[str] = "deterioration"
+    memory: ClassVar[type[Stay]] = Stay
 
     def __init__(self, config: DeteriorationConfig):
         self._config = own = config
@@ -107,7 +108,7 @@ class Risk(Remembering[Stay]):
         added = self._added(moment, memory)
         if len(added) < own.least_signals:
             return NOTHING
-        risk = moment.scores[self.name] = sum(added.values())
+        risk = moment.scores[self.name] = total(added.values())
         if risk <= own.clear and KIND not in moment.watched:
             return NOTHING
         stance = stance_above(

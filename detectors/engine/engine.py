@@ -14,10 +14,11 @@ from datetime import datetime
 from detectors.configuration.loading import DetectionConfig
 from detectors.contract import NEVER
 from detectors.engine import future_state, state
-from detectors.engine.monitor import PatientMonitor, Shared
+from detectors.engine.announcer import Shared
+from detectors.engine.monitor import PatientMonitor
 from detectors.engine.pipeline import Pipeline
 from vigil.domain.episode import Event
-from vigil.domain.reading import Upload
+from vigil.domain.reading import Tick, Upload, Withdrawal
 
 
 class Engine:
@@ -44,12 +45,29 @@ class Engine:
         self._watermark = received
         self._shared.clock = -NEVER if received is None else received.timestamp()
 
+    def take(self, message: object) -> list[Event]:
+        """Take any message of the log; return the events that it causes, in order."""
+        kind = type(message)
+        if kind is Upload:  # as nearly all are
+            return self.process(message)  # type: ignore[arg-type]
+        if kind is Tick:
+            return self.tick(message.time)  # type: ignore[attr-defined]
+        return self.withdraw(message) if kind is Withdrawal else []  # type: ignore[arg-type]
+
     def process(self, upload: Upload) -> list[Event]:
         """Take an upload; return the events it causes, in order."""
         monitor = self._monitors.get(upload.patient_id)
         if monitor is None:
             monitor = self._begin(upload.patient_id, upload.received_at.timestamp())
         return monitor.process(upload)
+
+    def withdraw(self, withdrawal: Withdrawal) -> list[Event]:
+        """Take readings back; return the steps of what rested on them, in order."""
+        patient_id = withdrawal.patient_id
+        monitor = self._monitors.get(patient_id)
+        if monitor is None:
+            monitor = self._begin(patient_id, withdrawal.time.timestamp())
+        return monitor.withdraw(withdrawal)
 
     def tick(self, received: datetime) -> list[Event]:
         """Advance the clock; return the events of what has waited, or was silent, too long."""
@@ -64,14 +82,19 @@ class Engine:
             events += self._monitors[patient_id].advance(now)
         return events
 
-    def finish(self) -> list[Event]:
-        """End a recording: there is nothing more to announce, ever.
+    def finish(self, until: datetime | None = None) -> list[Event]:
+        """End a recording: judge the late readings that wait, as the next ticks would have.
 
-        Each step is announced by the reading or tick that made it known, so nothing is held back;
-        and nothing is closed, since the end of the data means nothing for the patient. A recording
-        thus gives offline exactly the events that it gives on the stream, which has no end.
+        Nothing else is held back, since each step is announced by the reading or tick that made it
+        known; and nothing is closed, since the end of the data means nothing for the patient. A
+        recording thus gives offline exactly the events that it gives on the stream, which has no
+        end.
+
+        Args:
+            until: only those that had waited long enough by this receive time; None: all.
         """
-        return []
+        limit = NEVER if until is None else until.timestamp()
+        return [event for name in self.patients() for event in self._monitors[name].finish(limit)]
 
     def take_changed(self) -> set[str]:
         """The patients whose state changed since this was last called."""

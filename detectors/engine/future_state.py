@@ -23,7 +23,7 @@ AHEAD_SECONDS = 86_400.0
 """A day: what is less far ahead is right again by itself before anybody has to fix it."""
 LONGEST_INTERVAL = 366 * 86_400.0
 """Seconds between two uploads, in the mean."""
-_TIMES = ("announced_at", "clear_since", "last", "known")
+_TIMES = ("announced_at", "clear_since", "last", "known", "received", "repeat_from", "severe_at")
 """Of an episode. Its onset stays: the episode's id is made of it."""
 
 
@@ -47,6 +47,9 @@ def without_future(
     else:
         state.lost = (*state.lost, "clock")
     state.newest = newest
+    clocks = state.devices.clocks.by_device
+    for device in [name for name, row in clocks.items() if row.received > limit]:
+        del clocks[device]
     state.last_seen = _last_seen(state.last_seen, now)
     _set_back(state.episodes, limit, now - AHEAD_SECONDS)
     if state.late is not None:
@@ -64,6 +67,7 @@ def _is_ahead(state: PatientState, limit: float) -> bool:
         or any(time > limit for time in episodes.ended.values())
         or any(_latest(episode) > limit for episode in episodes.by_kind.values())
         or _overlooked_ahead(state, limit)
+        or any(row.received > limit for row in state.devices.clocks.by_device.values())
     )
 
 
@@ -74,27 +78,26 @@ def _overlooked_ahead(state: PatientState, limit: float) -> bool:
 
 
 def _latest(episode: EpisodeMemory) -> float:
-    return max(episode.announced_at, episode.clear_since, episode.last, episode.known)
+    times: list[float] = [getattr(episode, name) for name in _TIMES]
+    return max(times)
 
 
 def _last_seen(saved: LastSeen, now: float) -> LastSeen:
     """Count silence from now at the latest; a mean interval of years was an error."""
-    kept = saved.mean_seconds <= LONGEST_INTERVAL
-    return LastSeen(
-        received=min(saved.received, now),
-        silent_from=min(saved.silent_from, now),
-        mean_seconds=saved.mean_seconds if kept else 0.0,
-        intervals=saved.intervals if kept else 0,
-    )
+    last_seen = saved if saved.mean_seconds <= LONGEST_INTERVAL else LastSeen()
+    last_seen.received = min(saved.received, now)
+    last_seen.silent_from = min(saved.silent_from, now)
+    return last_seen
 
 
 def _set_back(episodes: PatientEpisodes, limit: float, back: float) -> None:
     """Set what is later than ``limit`` to ``back``; a run that was last beyond later is dropped."""
     for kind, episode in list(episodes.by_kind.items()):
         episode.runs = {rule: run for rule, run in episode.runs.items() if run.last <= limit}
+        known = max(back, episode.onset) if episode.onset <= limit else back
         for name in _TIMES:
             if getattr(episode, name) > limit:
-                setattr(episode, name, back)
+                setattr(episode, name, known)
         if not episode.open and not episode.runs:
             del episodes.by_kind[kind]
     episodes.ended = {kind: back if time > limit else time for kind, time in episodes.ended.items()}

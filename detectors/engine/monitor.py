@@ -8,41 +8,31 @@ that is late data (:mod:`detectors.engine.late_readings`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec.structs import replace
 
 from detectors.admission import held_readings
-from detectors.admission.rules import CLOCK
+from detectors.admission.held_readings import Held
+from detectors.admission.rules import CLOCK, PRESSURE, PULSE, possible
+from detectors.admission.sources import Chosen
+from detectors.admission.tracks import number_of
 from detectors.context import activity
-from detectors.contract import LONG_AGO, NEVER, Finding, Moment
-from detectors.engine import gaps, intake, missing_data
-from detectors.engine.late_readings import LateStep
-from detectors.engine.pipeline import Pipeline
-from detectors.engine.state import LateData, PatientState
-from detectors.engine.timers import Timers
-from detectors.episodes.evidence import Origin, event
+from detectors.contract import NEVER, Finding, Moment
+from detectors.engine import intake, missing_data
+from detectors.engine.announcer import PatientAnnouncer
+from detectors.episodes.memory import open_episodes
 from detectors.episodes.tracker import Step
+from detectors.late_data import history
+from detectors.late_data.memory import LateData
+from detectors.withdrawal.forgetting import forget_waiting
 from vigil.domain.episode import Event
-from vigil.domain.reading import NO_CONTEXT, Context, Measurement, Upload
+from vigil.domain.reading import NO_CONTEXT, Measurement, Upload, Withdrawal
 
 _all_known = intake.KNOWN.issuperset
 
 
-class Shared:
-    """What the monitors of one engine share: the log's clock, the timers, and their reports."""
-
-    __slots__ = ("changed", "clock", "timers", "unknown_values")
-
-    def __init__(self) -> None:
-        self.clock = -NEVER
-        """Receive time up to which the ticks have come."""
-        self.timers = Timers()
-        self.changed: set[str] = set()
-        """Patients whose state changed since this was last asked."""
-        self.unknown_values = 0
-        """Values passed over, whose signals are not in the signals table."""
-
-
-class PatientMonitor:
+class PatientMonitor(PatientAnnouncer):
     """Judges one patient.
 
     Args:
@@ -52,110 +42,131 @@ class PatientMonitor:
         state: as it was saved; None: nothing was ever received.
     """
 
-    __slots__ = ("_pipeline", "_shared", "patient_id", "state")
-
-    def __init__(
-        self,
-        patient_id: str,
-        pipeline: Pipeline,
-        shared: Shared,
-        state: PatientState | None = None,
-    ):
-        self.patient_id = patient_id
-        self.state = PatientState(pipeline.detectors) if state is None else state
-        self._pipeline = pipeline
-        self._shared = shared
+    __slots__ = ()
 
     def process(self, upload: Upload) -> list[Event]:
         """Take an upload; return the events it causes, in order."""
         measurements = upload.measurements
         if len(measurements) > 1:
             measurements = intake.in_order(measurements)
-        events: list[Event] = []
-        state, new, received = self.state, False, upload.received_at.timestamp()
-        stage = self._pipeline.intake
-        for sent in measurements:
-            measurement = sent
-            if not _all_known(sent.values):
-                self._shared.unknown_values += len(sent.values.keys() - intake.KNOWN)
-                measurement = intake.without_unknown(sent)
+        state, received = self.state, upload.received_at.timestamp()
+        oldest = newest = measurements[-1].time.timestamp() if measurements else received
+        events = self._settle_clocks(received) if state.devices.clocks.by_device else []
+        events += self._judge_clock(upload, newest, received)
+        measurements = self._corrected(upload, measurements)
+        if state.late is not None:
+            events += self.finish(received)
+        if measurements and (self._shift or len(measurements) > 1):
+            oldest = measurements[0].time.timestamp()
+        taken: Iterable[Measurement] = measurements
+        if received - oldest > self._pipeline.config.late_after_seconds:
+            taken = self._without_waiting(upload, measurements, received, events)
+        self._take(upload, taken, received, events)
+        return events
+
+    def _take(
+        self, upload: Upload, taken: Iterable[Measurement], received: float, events: list[Event]
+    ) -> None:
+        """Judge measurements in order of time, and append what that causes to ``events``."""
+        state, stage = self.state, self._pipeline.intake
+        new = self._waited  # that something new came was known when it came
+        for sent in taken:
+            measurement = sent if _all_known(sent.values) else self._without_unknown(sent)
             if not measurement.values and measurement.context == NO_CONTEXT:
                 continue  # it holds nothing: whoever sends only that is silent
             if len(measurement.values) > 1:
                 measurement = intake.sorted_by_name(measurement)
             time = measurement.time.timestamp()
-            fault = stage.admission.clock_fault(time, received)
-            if fault:
+            if fault := stage.admission.clock_fault(time, received):
                 events += self._report_clock(received, fault)
                 continue
             offered: Mapping[str, float] = measurement.values
             findings: list[Finding] = []
             if upload.device_id != state.devices.only:
-                chosen = stage.choose_device(state, upload.device_id, offered, time)
+                chosen = self._choose(upload.device_id, measurement, time, received)
                 offered, findings = chosen.values, chosen.findings
                 if measurement.values and not offered:
                     events += self._overlook(upload, measurement, findings)
                     continue
-            values = stage.take_newer(state, offered, time)
+            if state.late is not None and stage.ends_waiting(state, offered, time):
+                events += self._judge_waiting(state.late)
+            number = number_of(upload.device_id, measurement)
+            values = stage.take_newer(state, offered, time, number)
             if values is not measurement.values:
                 events += self._judge_late(upload, measurement)
                 if values is None:
                     continue
-            if not new:
+            asked = number is not None or PULSE not in values  # almost no reading
+            if asked and values and stage.is_sent_again(state, values, time, number):
+                self._shared.changed.add(self.patient_id)  # that it was sent again is remembered
+            elif not new:
                 new, state.synthetic = True, upload.synthetic
                 events += self._end_silence(received)
-            events += self._judge_reading(measurement.context, values, time, received, findings)
+            events += self._judge_reading(measurement, values, time, received, findings)
+
+    def withdraw(self, withdrawal: Withdrawal) -> list[Event]:
+        """Take readings back; return the steps of what rested on them, in order."""
+        self._shared.changed.add(self.patient_id)
+        events: list[Event] = []
+        if self.state.late is not None:
+            forget_waiting(self.state.late, withdrawal)
+            events += self._judge_history()
+        events += self._pipeline.withdrawals.apply(self.patient_id, self.state, withdrawal)
+        self.set_deadline(max(withdrawal.time.timestamp(), self._shared.clock))
         return events
+
+    def _without_unknown(self, measurement: Measurement) -> Measurement:
+        self._shared.unknown_values += len(measurement.values.keys() - intake.KNOWN)
+        return intake.without_unknown(measurement)
 
     def advance(self, now: float) -> list[Event]:
         """Judge what has been held back for too long, and silence that has lasted too long."""
         self._shared.changed.add(self.patient_id)
         state, config, events = self.state, self._pipeline.config, list[Event]()
-        confirm_seconds = config.admission.confirm_seconds
-        for row in held_readings.take_overdue(state.held, confirm_seconds, now):
+        self._sender, self._shift = "", self._pipeline.intake.clocks.ahead(state.devices.clocks)
+        waits = config.admission.confirm_seconds, config.sources.takeover_seconds
+        for row in held_readings.take_overdue(state.held, *waits, now):
+            self._pipeline.intake.mark_taken(state, row)
             moment = held_readings.moment_of(row, now, state.episodes.by_kind)
             events += self._judge(moment, [])
         if self._silence_deadline() <= now:
             events += self._announce_silence(now)
-        if state.late is not None and state.late.received + config.late.idle_seconds <= now:
-            late = state.late
-            events += self._retrospective(late, self._pipeline.late.finish(state))
+        if self._pipeline.episodes.deadline(state.episodes) < now:
+            events += self._end_unobserved(now)
+        if state.devices.clocks.by_device:
+            events += self._settle_clocks(now)
+        events += self.finish(now)
         self.set_deadline(now)
         return events
 
+    def finish(self, until: float = NEVER) -> list[Event]:
+        """Judge the late readings that wait, if they wait no longer than to a receive time."""
+        late = self.state.late
+        if late is None or self._pipeline.late.deadline(late) > until:
+            return []
+        self._shared.changed.add(self.patient_id)
+        events = self._judge_history()
+        events += self._retrospective(late, self._pipeline.late.finish(self.state))
+        return events + self._average_again(late)
+
     def restart_silence(self, now: float) -> None:
-        """Count silence from ``now``, where it is counted: the clock itself had a gap."""
-        if self._silence_deadline() == NEVER:
+        """Count silence, and how long open episodes are unobserved, from ``now``: the clock itself
+        had a gap."""
+        opened = [episode for _, episode in open_episodes(self.state.episodes.by_kind)]
+        for episode in opened:
+            episode.received = max(episode.last_received, now)
+        if self._silence_deadline() != NEVER:
+            last_seen = self.state.last_seen
+            last_seen.silent_from = max(last_seen.silent_from, now)
+        elif not opened:
             return
-        last_seen = self.state.last_seen
-        last_seen.silent_from = max(last_seen.silent_from, now)
         self.set_deadline(now)
         self._shared.changed.add(self.patient_id)
 
-    def set_deadline(self, now: float) -> None:
-        """Set the timer to when time alone changes something next: the earliest of all that waits.
-
-        Args:
-            now: receive time, from which a patient without a deadline is idle.
-        """
-        state, config = self.state, self._pipeline.config
-        if missing_data.KIND in state.episodes.by_kind:
-            due = missing_data.gone_deadline(config.silence, state.last_seen)
-        else:  # almost everyone, at each reading
-            due = missing_data.silence_deadline(config.silence, state.last_seen)
-        if state.held:
-            confirm_seconds = config.admission.confirm_seconds
-            due = min(due, held_readings.confirm_deadline(state.held, confirm_seconds))
-        if state.late is not None:
-            due = min(due, state.late.received + config.late.idle_seconds)
-        self._shared.timers.set(self.patient_id, due, now)
-
-    def _silence_deadline(self) -> float:
-        """When silence is announced, or when a silent patient counts as gone."""
-        silence, state = self._pipeline.config.silence, self.state
-        if missing_data.KIND in state.episodes.by_kind:
-            return missing_data.gone_deadline(silence, state.last_seen)
-        return missing_data.silence_deadline(silence, state.last_seen)
+    def _end_unobserved(self, now: float) -> list[Event]:
+        """Nothing was measured for longer than an open episode may bridge."""
+        moment = self._moment_between(now)
+        return self._events(self._pipeline.episodes.expire(self.state.episodes, moment), moment)
 
     def _announce_silence(self, now: float) -> list[Event]:
         """The patient was silent for too long; or for so long that they count as gone."""
@@ -180,7 +191,7 @@ class PatientMonitor:
 
     def _judge_reading(
         self,
-        context: Context,
+        measurement: Measurement,
         values: Mapping[str, float],
         time: float,
         received: float,
@@ -188,15 +199,26 @@ class PatientMonitor:
     ) -> list[Event]:
         """Judge what is new of a reading. ``findings``: of comparing devices."""
         state, stage, events = self.state, self._pipeline.intake, list[Event]()
-        if CLOCK in state.episodes.by_kind:
+        if CLOCK in state.episodes.by_kind and not stage.clocks.is_wrong_elsewhere(
+            state.devices.clocks, self._sender
+        ):
             events += self._take_technical([stage.admission.clock("")], received)
-        judged = stage.admit(state, context, values, time, received)
-        moment, admitted = judged.moment, judged.admitted
+        further: Held | None = None
+        number = number_of(self._sender, measurement)
+        if state.held and "systolic" in values:
+            further = stage.compare_devices(state, values, time, number)
+        moment, admitted = stage.admit(state, measurement.context, values, time, received, number)
+        past, late = state.past, self._pipeline.config.late
+        if past is not None and (
+            past.collecting
+            or (past.judged and received - past.judged[0].received > late.wait_seconds)
+        ):
+            self._pipeline.late.remember_judged(state, measurement, values, received, number)
         for signal in admitted.flat:
             since = state.tracks[signal].since
             held_readings.drop_flat_line(state.episodes, signal, since)
         if state.held or admitted.held:
-            sure, dropped = held_readings.settle(state.held, admitted)
+            sure, dropped = held_readings.settle(state.held, admitted, further)
             if dropped:
                 state.quality -= intake.QUALITY_SHARE * state.quality
             for row in sure:
@@ -209,6 +231,8 @@ class PatientMonitor:
     def _judge(self, moment: Moment, findings: list[Finding]) -> list[Event]:
         """Examine, update the episodes, learn. ``findings``: what admission found."""
         state, pipeline = self.state, self._pipeline
+        if state.devices.clocks.by_device:
+            moment = replace(moment, offset=self._offset(moment))
         steps: list[Step] = []
         if state.restored:
             state.restored = False
@@ -219,7 +243,8 @@ class PatientMonitor:
             if found:
                 findings += found
         if findings:
-            steps += pipeline.episodes.take_findings(state.episodes, findings, moment)
+            now = max(moment.received, self._shared.clock)
+            steps += pipeline.episodes.take_findings(state.episodes, findings, moment, now)
         events = self._events(steps, moment) if steps else []
         if judges.learn:
             frozen: frozenset[str] | tuple[str, ...] = ()
@@ -228,6 +253,18 @@ class PatientMonitor:
             for name, learn in judges.learn:
                 learn(moment, memories[name], frozen)
         return events
+
+    def _choose(
+        self, device: str, measurement: Measurement, time: float, received: float
+    ) -> Chosen:
+        """What is taken of a reading of one of several devices."""
+        chosen = self._pipeline.intake.choose_device(
+            self.state, device, measurement, time=time, received=received
+        )
+        if self.state.held:  # it may wait for another's
+            self._shared.changed.add(self.patient_id)
+            self.set_deadline(received)
+        return chosen
 
     def _overlook(
         self, upload: Upload, measurement: Measurement, findings: list[Finding]
@@ -243,59 +280,137 @@ class PatientMonitor:
             events += self._take_technical(findings, time)
         return events + self._judge_late(upload, measurement)
 
+    def _is_history(self, lateness: float) -> bool:
+        """Whether a reading that is so late is that, and not of a clock that is off."""
+        clocks = self.state.devices.clocks
+        if clocks.by_device:
+            lateness -= self._pipeline.intake.clocks.offset_of(clocks, self._sender, lateness)
+        return lateness > self._pipeline.config.late_after_seconds
+
+    def _without_waiting(
+        self,
+        upload: Upload,
+        measurements: Iterable[Measurement],
+        received: float,
+        events: list[Event],
+    ) -> Iterator[Measurement]:
+        """Those to judge now, one by one. What of the others is history waits for what may come
+        before it: each is history by itself, in whatever upload it comes."""
+        state, stage = self.state, self._pipeline.intake
+        fresh = self._pipeline.config.late_after_seconds
+        for sent in measurements:
+            time = sent.time.timestamp()
+            if received - time <= fresh and not state.devices.clocks.by_device:
+                yield sent
+                continue
+            measurement = sent if _all_known(sent.values) else self._without_unknown(sent)
+            if (
+                not stage.has_to_wait(state, measurement, time)
+                or stage.admission.clock_fault(time, received)
+                or not self._is_history(received - time)
+            ):
+                yield measurement
+                continue
+            now = max(received, self._shared.clock)
+            late = history.wait(
+                state.late, upload, measurement, time=time, now=now, shift=self._shift
+            )
+            if late is not None:
+                state.late = late
+                events += self._end_silence(received)
+                if len(late.history) >= self._pipeline.config.late.most_waiting:
+                    events += self._judge_history()
+
+    def _judge_waiting(self, late: LateData) -> list[Event]:
+        """Judge the late data that wait, before a newer reading is."""
+        self._shared.changed.add(self.patient_id)
+        events = self._judge_history()
+        events += self._retrospective(late, self._pipeline.late.judge(self.state))
+        return events + self._average_again(late)
+
+    def _judge_history(self) -> list[Event]:
+        """Judge the history that waits, as if it had come in order of time."""
+        late, events = self.state.late, list[Event]()
+        if late is None or not late.history:
+            return events
+        sender, shift = self._sender, self._shift
+        self._waited = True
+        for row in history.take(late):
+            self._sender, self._shift, self.state.synthetic = row.device, row.shift, row.synthetic
+            upload = history.as_upload(row, self.patient_id)
+            self._take(upload, upload.measurements, row.received, events)
+        self._sender, self._shift, self._waited = sender, shift, False
+        if not (late.waiting or late.episodes):
+            self.state.late = None
+        self._shared.changed.add(self.patient_id)
+        self.set_deadline(max(late.received, self._shared.clock))
+        return events
+
     def _judge_late(self, upload: Upload, measurement: Measurement) -> list[Event]:
         """Judge a reading that came after newer ones, where nothing was judged yet."""
-        now = max(upload.received_at.timestamp(), self._shared.clock)
+        received = upload.received_at.timestamp()
+        now = max(received, self._shared.clock)
         steps = self._pipeline.late.fill(self.state, upload, measurement=measurement, now=now)
         if steps is None or self.state.late is None:
             return []
+        self._average_late(self.state.late, measurement, received)
+        events = self._confirm_behind(self.state.late, received) if self.state.held else []
         self._shared.changed.add(self.patient_id)
         self.set_deadline(now)
-        return self._retrospective(self.state.late, steps)
+        return events + self._retrospective(self.state.late, steps)
 
-    def _report_clock(self, received: float, reason: str) -> list[Event]:
-        """Report a reading with an impossible time: not judged, a technical event of its own."""
-        newest = self.state.newest
-        if received <= newest.get(CLOCK, LONG_AGO):
+    def _average_late(self, late: LateData, measurement: Measurement, received: float) -> None:
+        """Add a late pressure to its day, unless it is one that waits, sent again."""
+        days, values = self._pipeline.pressure_days, possible(measurement.values)
+        if "systolic" not in values or measurement.context.contact is False or not days.signals:
+            return
+        time, config = measurement.time.timestamp(), self._pipeline.config
+        pressure = {name: values[name] for name in PRESSURE if name in values}
+        again = [
+            row
+            for row in late.waiting
+            if row.time != time
+            and abs(row.time - time) <= config.admission.repeat_seconds
+            and pressure.items() <= row.values.items()
+        ]
+        if not again:
+            state = self.state
+            here = activity.context_of(config.context, state.context, time, measurement.context)
+            moment = Moment(
+                time=time,
+                received=received,
+                values=pressure,
+                activity=here.activity,
+                period=here.period,
+                context_source=here.source,
+            )
+            days.learn_late(moment, state.memories[days.name])
+
+    def _average_again(self, late: LateData) -> list[Event]:
+        """Judge the days before the newest pressure again, to which late ones were added."""
+        days, state = self._pipeline.pressure_days, self.state
+        newest = state.newest.get("systolic")
+        if newest is None or not days.signals:
             return []
-        newest[CLOCK] = received
-        self._shared.changed.add(self.patient_id)
-        finding = self._pipeline.intake.admission.clock(reason)
-        return self._take_technical([finding], received)
+        now = max(late.received, self._shared.clock)
+        moment = replace(
+            self._moment_between(newest), received=now, watched=tuple(state.episodes.by_kind)
+        )
+        found = days.examine_again(moment, state.memories[days.name])
+        steps = self._pipeline.episodes.take_findings(state.episodes, found, moment)
+        return self._events(steps, moment)
 
-    def _take_technical(self, findings: list[Finding], time: float) -> list[Event]:
-        """Take findings at a time that has no reading of its own, but a context as any time has."""
-        pipeline, state = self._pipeline, self.state
-        here = activity.context_at(pipeline.config.context, state.context, time)
-        moment = Moment(
-            time=time, received=time, values={}, activity=here.activity, period=here.period
-        )
-        return self._events(
-            pipeline.episodes.take_findings(state.episodes, findings, moment), moment
-        )
-
-    def _events(self, steps: list[Step], moment: Moment) -> list[Event]:
-        """Make the events of steps of the patient's episodes."""
-        pipeline, state = self._pipeline, self.state
-        origin = Origin(
-            patient_id=self.patient_id,
-            config_hash=pipeline.config_hash,
-            quality=state.quality,
-            synthetic=state.synthetic,
-            retrospective=moment.received - moment.time > pipeline.config.late_after_seconds,
-        )
-        known = [(row, state.memories[name]) for name, row in pipeline.detectors.items()]
-        if state.past is not None:
-            gaps.remember_closed(state.past, steps)
-        return [event(step, moment, origin, known) for step in steps]
-
-    def _retrospective(self, late: LateData, steps: Iterable[LateStep]) -> list[Event]:
-        """Make the events of late data: without what the baseline has learned since."""
-        origin = Origin(
-            patient_id=self.patient_id,
-            config_hash=self._pipeline.config_hash,
-            quality=late.quality,
-            synthetic=late.synthetic,
-            retrospective=True,
-        )
-        return [event(row.step, row.moment, origin, ()) for row in steps]
+    def _confirm_behind(self, late: LateData, received: float) -> list[Event]:
+        """Judge what is held back, and a reading before it that agrees with it but came later: the
+        last of those that wait."""
+        state, events = self.state, list[Event]()
+        fresh = self._pipeline.config.late_after_seconds
+        if not late.waiting or received - late.waiting[-1].time > fresh:
+            return events
+        rows = self._pipeline.intake.confirmed_behind(state, late.waiting[-1])
+        if rows:
+            del late.waiting[-1]
+        for row in rows:
+            moment = held_readings.moment_of(row, rows[-1].time, state.episodes.by_kind)
+            events += self._judge(moment, [])
+        return events

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from detectors.admission.rules import technical_policies
+from detectors.blood_pressure_over_days.detector import PressureDays
 from detectors.configuration.patient import PatientConfig
 from detectors.contract import Detector, Finding, Memoryless
 from detectors.engine import missing_data
@@ -15,6 +16,7 @@ from detectors.engine.intake import Intake
 from detectors.engine.late_readings import LateReadings
 from detectors.episodes.tracker import Episodes
 from detectors.registry import BUILT_IN
+from detectors.withdrawal.withdrawals import Withdrawals
 
 
 class Judges(Struct, frozen=True, gc=False):
@@ -35,23 +37,41 @@ class Pipeline:
     def __init__(self, config: PatientConfig, config_hash: str):
         self.config = config
         self.config_hash = config_hash
-        self.intake = Intake(config)
         self.detectors: dict[str, Detector] = {
             name: make(config) for name, make in BUILT_IN.items()
         }
-        self.episodes = Episodes({**technical_policies(config.admission), **config.episodes})
+        days = self.detectors[PressureDays.name]
+        assert isinstance(days, PressureDays)  # noqa: S101  (it is that row of the registry)
+        self.pressure_days = days
+        self.intake = Intake(config, self.detectors)
+        technical = technical_policies(config.admission, config.clock_offset.forget_seconds)
+        self.policies = {**technical, **config.episodes}
+        self.episodes = Episodes(
+            self.policies,
+            repeat={
+                "high": config.repeat.high,
+                "medium": config.repeat.medium,
+                "low": config.repeat.low,
+            },
+            late_after_seconds=config.late_after_seconds,
+        )
         self.rules = frozenset(
             [
                 *self.intake.admission.rules(),
                 *self.intake.sources.rules(),
+                *self.intake.clocks.rules(),
                 *(rule for detector in self.detectors.values() for rule in detector.rules()),
                 missing_data.KIND,
             ]
         )
         """Names of the rules in force; an open episode of another rule is closed."""
         self.late = LateReadings(
-            config=config, episodes=self.episodes, rules=self.rules, detectors=self.detectors
+            config=config,
+            episodes=self.episodes,
+            rules=self.rules,
+            detectors=self.detectors,
         )
+        self.withdrawals = Withdrawals(config, self.policies, self.detectors, config_hash)
         self._judges: dict[tuple[str, ...], Judges] = {}
 
     def judges(self, values: Mapping[str, Any]) -> Judges:

@@ -15,39 +15,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
+from detectors.admission.clocks.memory import forget_impossible
 from detectors.admission.held_readings import Held
+from detectors.admission.same_time import Taken
 from detectors.admission.sources import Devices
-from detectors.admission.tracks import Track
-from detectors.context.activity import ContextMemory
+from detectors.admission.tracks import Number, Track
+from detectors.context.activity import ContextMemory, Source
 from detectors.contract import LONG_AGO, Detector, Remembering
-from detectors.engine.gaps import Known, Past
 from detectors.engine.missing_data import LastSeen
 from detectors.engine.state_versions import upgraded
-from detectors.episodes.memory import EpisodesByKind, PatientEpisodes
+from detectors.episodes.memory import PatientEpisodes
+from detectors.late_data.gaps import Known, Past
+from detectors.late_data.memory import LateData
+from vigil.domain.reading import Activity
 from vigil.service.errors import WireError
 
-VERSION = 2
-
-
-class LateData(Struct, array_like=True):
-    """What is remembered of one patient's late readings while they come
-    (:mod:`detectors.engine.late_readings`)."""
-
-    until: dict[str, float] = {}
-    """Signal, or ``pressure`` → where the gap ends that is being filled."""
-    episodes: EpisodesByKind = {}
-    context: ContextMemory = field(default_factory=ContextMemory)
-    received: float = 0.0
-    """Receive time of the last."""
-    quality: float = 1.0
-    """Running share of late readings that could be judged, 0 to 1."""
-    synthetic: bool = False
+VERSION = 3
 
 
 class Saved(Struct, array_like=True):
@@ -68,6 +59,86 @@ class Saved(Struct, array_like=True):
     first: float
     past: Past | None
     late: LateData | None
+    taken: Taken
+    withdrawals: list[str]
+    """Ids of the newest withdrawals applied."""
+
+
+Count = Annotated[int, Meta(ge=0)]
+
+
+class TrackForm(Struct, array_like=True):
+    """The saved form of a :class:`~detectors.admission.tracks.Track`, and its order."""
+
+    value: float
+    time: float
+    since: float
+    equal: int
+    held_value: float | None
+    mean: float | None
+    jumps: int
+    jumped: float
+    repeated: float
+    sequence: int | Number | None
+
+
+class ContextForm(Struct, array_like=True):
+    """That of a :class:`~detectors.context.activity.ContextMemory`."""
+
+    time: float
+    activity: Activity
+    steps_per_min: float | None
+    last_active: float
+    source: Source
+    still_since: float | None
+    quiet_since: float | None
+    quiet_time: float
+    presumed: bool
+    active_since: float
+    unrest: float
+    sampled: float
+    sample: float
+    steady_since: float | None
+
+
+class LastSeenForm(Struct, array_like=True):
+    """That of a :class:`~detectors.engine.missing_data.LastSeen`."""
+
+    received: float
+    silent_from: float
+    mean_seconds: float
+    intervals: Count
+    reading_seconds: float
+    reading_intervals: Count
+
+
+class Form:
+    """How one class of a state is saved.
+
+    Args:
+        make: one that has seen nothing.
+        row: its saved form.
+        least: how many fields it has had in every version.
+    """
+
+    __slots__ = ("fields", "fresh", "least", "make", "read", "row")
+
+    def __init__(self, make: Callable[[], Any], row: type[Struct], least: int = 0):
+        self.make, self.row, self.least = make, row, least
+        self.fields: tuple[str, ...] = row.__struct_fields__
+        self.read: Callable[[Any], tuple[Any, ...]] = attrgetter(*self.fields)
+        self.fresh = self.read(make())
+
+
+FORMS: Mapping[type, Form] = MappingProxyType(
+    {
+        Track: Form(lambda: Track(0.0, 0.0, 0.0), TrackForm, least=3),
+        ContextMemory: Form(ContextMemory, ContextForm),
+        LastSeen: Form(LastSeen, LastSeenForm),
+    }
+)
+"""Class that a state holds → its saved form. They are no structs because a compiled class has plain
+fields, and these are read at each reading."""
 
 
 class _Versioned(Struct, array_like=True):
@@ -110,12 +181,16 @@ class PatientState:
         "quality",
         "restored",
         "synthetic",
+        "taken",
         "tracks",
+        "withdrawals",
     )
 
     def __init__(self, detectors: Mapping[str, Detector], known: Mapping[str, Any] = NOTHING):
         """``known``: memories by detector; of the others they are fresh."""
         self.newest: dict[str, float] = {}
+        self.taken = Taken({}, {})
+        """What was taken at those times."""
         self.synthetic = False
         self.quality = 1.0
         """Share of values admitted of late: an exponential mean over about 50 readings."""
@@ -131,6 +206,8 @@ class PatientState:
         """Where late readings may still be judged, where there is such a place."""
         self.late: LateData | None = None
         """What late readings show, while they come."""
+        self.withdrawals: list[str] = []
+        """Ids of the newest withdrawals applied, the oldest first: each is applied once."""
         self.episodes = PatientEpisodes({}, {})
         self.memories = {
             name: known[name] if name in known else detector.fresh()
@@ -144,11 +221,31 @@ class PatientState:
     @property
     def known(self) -> Known:
         """What was judged so far."""
-        return Known(self.newest, self.first, self.last_seen.mean_seconds)
+        return Known(self.newest, self.first, self.last_seen.usual_seconds)
 
 
-_encoder = msgspec.msgpack.Encoder(order="deterministic")
-_decoder = msgspec.msgpack.Decoder(Saved)
+def _plain(memory: Any) -> tuple[Any, ...]:
+    """The fields of one of ``FORMS``, in order."""
+    return FORMS[type(memory)].read(memory)
+
+
+def _restored(kind: type, plain: Any) -> Any:
+    """The same from what :func:`_plain` gave, or a version that had fewer fields.
+
+    Raises:
+        ValueError: it is not such a list.
+    """
+    form = FORMS[kind]
+    if not isinstance(plain, list) or len(plain) < form.least:
+        raise ValueError(f"a list of {form.least} fields or more is needed for {kind.__name__}")
+    memory, whole = form.make(), [*plain, *form.fresh[len(plain) :]]
+    for name, value in zip(form.fields, astuple(msgspec.convert(whole, form.row)), strict=True):
+        setattr(memory, name, value)
+    return memory
+
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic", enc_hook=_plain)
+_decoder = msgspec.msgpack.Decoder(Saved, dec_hook=_restored)
 _least = msgspec.msgpack.Decoder(_Episodes)
 _versioned = msgspec.msgpack.Decoder(_Versioned)
 _BROKEN = (msgspec.DecodeError, ValueError, TypeError, LookupError, AttributeError)
@@ -184,6 +281,8 @@ def dump(state: PatientState, detectors: Mapping[str, Detector]) -> bytes:
             first=state.first,
             past=state.past,
             late=state.late,
+            taken=state.taken,
+            withdrawals=state.withdrawals,
         )
     )
 
@@ -213,14 +312,17 @@ def load(data: bytes, detectors: Mapping[str, Detector]) -> PatientState:
                 known[name] = detectors[name].load(plain)
             except _BROKEN:
                 lost.append(name)
+    if forget_impossible(saved.devices.clocks):
+        lost.append("clocks")
     state = PatientState(detectors, known)
     state.lost = tuple(lost)
-    state.newest, state.quality = saved.newest, saved.quality
+    state.newest, state.taken, state.quality = saved.newest, saved.taken, saved.quality
     state.synthetic = saved.synthetic
     state.context, state.last_seen = saved.context, saved.last_seen
     state.tracks, state.episodes = saved.tracks, saved.episodes
     state.held, state.devices = saved.held, saved.devices
     state.first, state.past, state.late = saved.first, saved.past, saved.late
+    state.withdrawals = saved.withdrawals
     state.restored = True
     return state
 

@@ -7,6 +7,9 @@ all of them.
     1  nothing of late readings; every detector's memory, empty ones too
     2  when the patient first sent something, the past that late readings may fill, and late data;
        memories that hold nothing are left out
+    3  what was taken at the newest times; of an episode, how closely it was observed, how severe it
+       was and when it is announced again; late readings that wait; whose clocks are off;
+       the withdrawals applied
 
 To change the form: raise ``VERSION`` in :mod:`detectors.engine.state`, add the step here, and write
 the golden files by ``python -m tests.support.state_stories
@@ -30,7 +33,15 @@ def with_a_past(plain: list[Any]) -> list[Any]:
     return [2, *plain[1:], *lacking, LONG_AGO, None, None]
 
 
-STEPS: tuple[Callable[[list[Any]], list[Any]], ...] = (with_a_past,)
+def with_taken(plain: list[Any]) -> list[Any]:
+    """2 → 3. What was taken is not known, so whatever has the newest time again is taken for the
+    same; the fields that episodes have gained stand at their ends, and begin with their defaults.
+    Nothing was withdrawn.
+    """
+    return [3, *plain[1:], [{}, {}], []]
+
+
+STEPS: tuple[Callable[[list[Any]], list[Any]], ...] = (with_a_past, with_taken)
 """The n-th makes version n + 1 of version n, counted from 1."""
 
 

@@ -14,10 +14,9 @@ of it than there is. Warm-up: one ``window_seconds``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from math import exp, sqrt
-
-from msgspec import Struct
+from typing import ClassVar
 
 from detectors.contract import (
     BETWEEN,
@@ -31,6 +30,7 @@ from detectors.contract import (
     Stance,
 )
 from detectors.irregularity.configuration import IrregularityConfig
+from detectors.irregularity.memory import Steps
 from detectors.limits.detector import NOTHING
 from vigil.values.rounding import half_up
 
@@ -43,20 +43,11 @@ READY = 0.6
 """Weight from which the mean is judged: about one ``window_seconds`` of steps."""
 
 
-class Steps(Struct, array_like=True):
-    """What is remembered of the last minutes."""
-
-    time: float = -1e12
-    rate: float = 0.0
-    total: float = 0.0
-    weight: float = 0.0
-
-
 class IrregularRate(Remembering[Steps]):
     """Judges how much successive heart rates differ."""
 
-    name = "irregularity"
-    memory = Steps
+    name: ClassVar[str] = "irregularity"
+    memory: ClassVar[type[Steps]] = Steps
 
     def __init__(self, config: IrregularityConfig):
         self._config = own = config
@@ -118,3 +109,10 @@ class IrregularRate(Remembering[Steps]):
             memory.total = fade * memory.total + (1 - fade) * min(step, own.largest_step)
             memory.weight = fade * memory.weight + 1 - fade
         memory.time, memory.rate = moment.time, rate
+
+    def withdraw(self, memory: Steps, moments: Sequence[Moment]) -> None:
+        """Begin anew where a rate of the last minutes was withdrawn."""
+        begun = memory.time - self._config.window_seconds
+        rates = [moment.time for moment in moments if "heart_rate" in moment.values]
+        if any(begun <= time <= memory.time for time in rates):
+            memory.time, memory.rate, memory.total, memory.weight = -1e12, 0.0, 0.0, 0.0

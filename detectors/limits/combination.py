@@ -7,16 +7,20 @@ rate from after the stairs and a cuff pressure from before them make no shock in
 
 They are made of the figures that a person reads (:mod:`vigil.domain.figures`): 160 over 100 has a
 pulse pressure of 60, whatever the cuff sent behind the point. They are judged and shown by figures
-of their own, in whole mmHg, the shock index in hundredths.
+of their own, in whole mmHg, the shock index in hundredths. Which shock indices are judged while
+the person is active is in :mod:`detectors.limits.exertion`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
-from detectors.contract import Finding, Memoryless, Moment
+from detectors.contract import Detector, Finding, Memoryless, Moment
 from detectors.limits.configuration import DERIVED, Limit
-from detectors.limits.detector import NOTHING, boards
+from detectors.limits.detector import NO_EXERTION, NOTHING, Limits, boards, extend, names_of
+from detectors.limits.exertion import exertion_thresholds
+from detectors.limits.exertion_configuration import ADULT_ASSUMED, AgeConfig, Exertion
 from vigil.domain.figures import figure
 
 
@@ -45,18 +49,37 @@ def combine(values: Mapping[str, float]) -> dict[str, float]:
     return made
 
 
+def absolute_limits(detectors: Mapping[str, Detector]) -> list[Detector]:
+    """Of detectors by name, those that judge by limits alone, whatever was measured before."""
+    return [detectors[name] for name in (Limits.name, Combination.name) if name in detectors]
+
+
 class Combination(Memoryless):
-    """Judges mean arterial pressure, pulse pressure and shock index."""
+    """Judges mean arterial pressure, pulse pressure and shock index.
 
-    name = "combination"
+    Args:
+        age: whose limits they are; None: an adult's, as nobody gave an age.
+        exertion: which of them hold while the person is active too; only with an age.
+    """
 
-    def __init__(self, limits: Mapping[str, Limit]):
-        self._boards = boards(limits, DERIVED, self.name, rank=1)
+    name: ClassVar[str] = "combination"
+
+    def __init__(
+        self,
+        limits: Mapping[str, Limit],
+        age: AgeConfig | None = None,
+        exertion: Mapping[str, Exertion] = NO_EXERTION,
+    ):
+        band = ADULT_ASSUMED if age is None else age.band
+        self._boards = boards(limits, DERIVED, self.name, rank=1, age_band=band)
+        if age is not None:
+            rows = exertion_thresholds(limits, exertion, age, signal="shock_index")
+            extend(self._boards, "shock_index", rows)
         self.signals = frozenset({"systolic"} if self._boards else ())
 
     def rules(self) -> Iterable[str]:
-        """One a limit in force."""
-        return [t.rule.name for board in self._boards.values() for t in board.thresholds]
+        """One a limit in force, and one a row that extends a limit."""
+        return names_of(self._boards)
 
     def examine(self, moment: Moment, memory: None) -> Iterable[Finding]:
         """One finding a limit, for the figures that are not calm."""

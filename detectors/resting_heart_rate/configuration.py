@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.configuration_section import Count, Hour, Positive, Section
+from detectors.configuration_section import Count, Hour, Positive, Section, Share
 
 LONGEST_NIGHT = 12
 
@@ -32,6 +32,11 @@ class RestingConfig(Section, frozen=True):
     anchor_step: Positive
     drift_slack: Positive
     drift_threshold: Positive
+    drift_rise: Positive
+    shift_delta: Positive
+    shift_threshold: Positive
+    shift_alpha: Share
+    shift_clear_spreads: Positive
     enabled: bool = True
 
     def __post_init__(self) -> None:
@@ -46,6 +51,8 @@ class RestingConfig(Section, frozen=True):
             raise ValueError("`least_hours` is longer than the night")
         if self.clear_spreads >= self.pair_spreads:
             raise ValueError("`clear_spreads` must be under `pair_spreads`")
+        if self.shift_clear_spreads >= self.dead_band:
+            raise ValueError("`shift_clear_spreads` must be under `dead_band`")
         if self.ready_nights > min(self.reference_nights, self.anchor_nights):
             raise ValueError("`ready_nights` is more than `reference_nights` or `anchor_nights`")
         if self.anchor_nights > self.reference_nights:

@@ -1,6 +1,6 @@
 """Night-time resting heart rate, tracked over days: is it raised against the person's own nights?
 
-One value a night (:mod:`detectors.resting_heart_rate.nights`), two questions of it
+One value a night (:mod:`detectors.resting_heart_rate.nights`), three questions of it
 (:mod:`detectors.resting_heart_rate.reference`). A night is judged by the first heart rate after its
 end, once. Nothing is judged before ``ready_nights``. The score of a night is the mean distance of
 the last two from the reference in spreads; 0 is usual, clipped both ways.
@@ -12,19 +12,20 @@ may teach is decided by what they show, not by what is open.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from msgspec import Struct, field
+from msgspec import Struct, convert, field, to_builtins
 
 from detectors.context.local_time import LocalClock
-from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Moment, Remembering, Rule, Stance
+from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, FindingsOnly, Moment, Rule, Stance
 from detectors.limits.detector import NOTHING
 from detectors.resting_heart_rate.configuration import RestingConfig
 from detectors.resting_heart_rate.nights import SLOT_SECONDS, Night
 from detectors.resting_heart_rate.reference import DAY, NEVER, Chart, History, Known, Level
+from detectors.resting_heart_rate.shift import Shift, basis
 from vigil.domain.kinds import KINDS
 from vigil.values.rounding import half_up
 
@@ -53,18 +54,17 @@ def _rule(name: str) -> Rule:
     )
 
 
-PAIR, DRIFT = _rule("resting.nights"), _rule("resting.drift")
+PAIR, SHIFT, DRIFT = (_rule(f"resting.{name}") for name in ("nights", "shift", "drift"))
 
 
-class Resting(Remembering[Memory]):
+class Resting(FindingsOnly):
     """Finds nights that are raised, at once or slowly.
 
     Args:
         local: local time, by whose hours it is night.
     """
 
-    name = "resting"
-    memory = Memory
+    name: ClassVar[str] = "resting"
 
     def __init__(self, config: RestingConfig, local: LocalClock):
         self._settings = settings = config
@@ -74,11 +74,11 @@ class Resting(Remembering[Memory]):
         self.signals = frozenset({"heart_rate"} if settings.enabled else ())
 
     def rules(self) -> Iterable[str]:
-        """Nights against the reference, and against the anchor."""
-        return (PAIR.name, DRIFT.name) if self.signals else ()
+        """Nights against the reference, at once and over days, and against the anchor."""
+        return (PAIR.name, SHIFT.name, DRIFT.name) if self.signals else ()
 
     def examine(self, moment: Moment, memory: Memory) -> Iterable[Finding]:
-        """Two findings when a night has just ended, unless all is calm."""
+        """A finding a question when a night has just ended, unless all is calm."""
         night = memory.night
         if moment.time < night.ends or not night.counts or "heart_rate" not in moment.values:
             return NOTHING
@@ -90,19 +90,31 @@ class Resting(Remembering[Memory]):
         after.conclude(known, settings)
         if not after.raised and KIND not in moment.watched:
             return NOTHING
-        facts = self._facts(after, usual, anchor)
-        reach = max(settings.pair_spreads * usual.spread, settings.least_rise)
-        found = [
-            self._finding(PAIR, after.fast, night=known, level=usual, reach=reach, facts=facts)
+        return list(self._answers(known, after, usual=usual, anchor=anchor))
+
+    def _answers(
+        self, night: Known, after: History, *, usual: Level, anchor: Level | None
+    ) -> Iterable[Finding]:
+        """What each question finds of a night. ``after``: the history with it."""
+        own, facts = self._settings, self._facts(after, usual, anchor)
+        asked: list[tuple[Rule, Chart | Shift, Level, float, float, float]] = [
+            (PAIR, after.fast, usual, own.pair_spreads, own.least_rise, own.clear_spreads),
+            (SHIFT, after.shift, usual, own.dead_band, 0.0, own.shift_clear_spreads),
         ]
         if anchor is not None:
-            reach = max(settings.drift_slack * anchor.spread, settings.least_rise)
-            found.append(
-                self._finding(
-                    DRIFT, after.slow, night=known, level=anchor, reach=reach, facts=facts
-                )
+            drift = (DRIFT, after.slow, anchor, own.drift_slack, own.drift_rise, own.clear_spreads)
+            asked.append(drift)
+        for rule, chart, level, spreads, least, clear in asked:
+            more = {"detector": basis(after.shift, own)} if rule is SHIFT else {}
+            yield Finding(
+                rule,
+                _stance(chart, night.value, level.above(clear)),
+                night.value,
+                limit=level.centre + max(spreads * level.spread, least),
+                clear=level.above(clear),
+                since=chart.since if chart.raised else None,
+                facts={**facts, **more},
             )
-        return found
 
     def learn(self, moment: Moment, memory: Memory, frozen: Collection[str]) -> None:
         """Count a minute at rest of the night; conclude one that is over."""
@@ -127,35 +139,36 @@ class Resting(Remembering[Memory]):
         night.ends = ends + (east - self._local.seconds(ends))
         night.add(rate, minute, int(into // SLOT_SECONDS))
 
+    def withdraw(self, memory: Memory, moments: Sequence[Moment]) -> None:
+        """Gather the night anew that a withdrawn heart rate is of. Nights before stay as they are,
+        since a night's value is kept without its minutes."""
+        ends = memory.night.ends
+        rates = [moment.time for moment in moments if "heart_rate" in moment.values]
+        if any(ends - self._length <= time < ends for time in rates):
+            memory.night = Night()
+
+    def fresh(self) -> Memory:
+        """No night yet."""
+        return Memory()
+
+    def dump(self, memory: Memory) -> Any:
+        """``[night, history]``, without a test over nights that has seen none; ``[]``: nothing."""
+        if memory == Memory():
+            return []
+        night, history = to_builtins(memory)
+        if memory.history.shift == Shift():
+            del history[-1]
+        return [night, history]
+
+    def load(self, plain: Any) -> Memory:
+        """The memory again, also one that was saved before there was such a test."""
+        return convert(plain, Memory)
+
     def _known(self, night: Night) -> Known | None:
         """The value of a night that is over; None: it covers too little."""
         if night.hours < self._settings.least_hours:
             return None
         return Known(night.ends, night.value(), night.hours)
-
-    def _finding(
-        self,
-        rule: Rule,
-        chart: Chart,
-        night: Known,
-        level: Level,
-        reach: float,
-        facts: dict[str, Any],
-    ) -> Finding:
-        clear = level.centre + self._settings.clear_spreads * level.spread
-        stance: Stance = CLEAR
-        if chart.raised:
-            stance = BEYOND if night.value > clear else BETWEEN
-        since = chart.since if chart.raised else None
-        return Finding(
-            rule,
-            stance,
-            night.value,
-            limit=level.centre + reach,
-            clear=clear,
-            since=since,
-            facts=facts,
-        )
 
     def _facts(self, history: History, usual: Level, anchor: Level | None) -> dict[str, Any]:
         """What a sceptical clinician asks of it: each night, and what it was compared with."""
@@ -176,7 +189,11 @@ class Resting(Remembering[Memory]):
                 "confidence": half_up(min(1.0, count / self._settings.reference_nights), 2),
             },
         }
-        scores = {"resting": history.fast.pair, "resting.drift": history.slow.total}
+        scores = {
+            "resting": history.fast.pair,
+            "resting.shift": history.shift.score,
+            "resting.drift": history.slow.total,
+        }
         facts["scores"] = {k: half_up(v, 2) for k, v in scores.items() if v is not None}
         if anchor is not None:
             facts["anchor"] = half_up(anchor.centre, 2)
@@ -188,6 +205,12 @@ class Resting(Remembering[Memory]):
         """The local date on which a night ended."""
         local = time + self._local.seconds(time)
         return datetime.fromtimestamp(local, UTC).date().isoformat()
+
+
+def _stance(chart: Chart | Shift, value: float, clear: float) -> Stance:
+    if not chart.raised:
+        return CLEAR
+    return BEYOND if value > clear else BETWEEN
 
 
 def _at_rest(moment: Moment) -> bool:

@@ -41,8 +41,9 @@ class Night(Struct, array_like=True):
         """Count a minute at rest."""
         self.minute = minute
         self.slots |= 1 << slot
-        place = min(max(int(half_up(rate)) - LOWEST, 0), BINS - 1)
-        counts = self.counts
+        place, counts = int(half_up(rate)) - LOWEST, self.counts
+        if not 0 <= place < BINS:
+            place = 0 if place < 0 else BINS - 1
         if not counts:
             self.first, self.counts = place, [1]
             return

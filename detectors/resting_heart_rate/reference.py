@@ -1,17 +1,23 @@
 """A person's own nights, and the evidence that the nights of late are above them.
 
-Distances are in *spreads*: standard deviations between this person's own nights. Two questions are
-asked of each night that is over:
+Distances are in *spreads*: standard deviations between this person's own nights. Three questions
+are asked of each night that is over:
 
 * **Are these nights raised?** The mean distance of the last two nights from the *reference*, the
   median of ``reference_nights``. Each night is clipped, so that one odd night proves nothing, and
   both must be past a dead band. Sums over more nights were measured to be worse: real nights wander
   for a week at a time, and a longer sum gathers that.
+* **Have they shifted?** river's Page-Hinkley test on the distances from the reference
+  (:mod:`detectors.resting_heart_rate.shift`): a rise that is too small for two nights and lasts.
 * **Has the level crept up?** A one-sided cumulative sum (CUSUM; Page, Biometrika 1954) of
   the distances from the *anchor* less a slack. The anchor follows the reference by at most
   ``anchor_step`` a night: a drift that is slow enough to take the reference with it leaves the
-  anchor behind. River's ``PageHinkley`` is this sum too, but against the mean of the stream itself,
-  which is what a slow drift poisons; so the few lines are here.
+  anchor behind. river's ``PageHinkley`` is this sum too, but against the mean of the stream itself,
+  which is what a slow drift poisons; so it is asked about shifts, and these few lines about drifts.
+
+**When is it over?** With the first night that is back: one usual night ends what two raised ones, a
+shift or a drift began. Waiting for the mean of two kept episodes open over calm nights, and found
+no more.
 
 **What is learned.** A night waits ``wait_nights`` before it joins the reference, so that the
 beginning of a rise is not its own yardstick. While nights are raised none joins. When they are back
@@ -29,6 +35,7 @@ from statistics import median
 from msgspec import Struct, field
 
 from detectors.resting_heart_rate.configuration import RestingConfig
+from detectors.resting_heart_rate.shift import Shift
 
 MAD_TO_SPREAD = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
@@ -45,6 +52,10 @@ class Level(Struct, frozen=True):
     def score(self, value: float) -> float:
         """Distance in spreads."""
         return (value - self.centre) / self.spread
+
+    def above(self, spreads: float) -> float:
+        """What lies so many spreads above the centre."""
+        return self.centre + spreads * self.spread
 
 
 class Known(Struct, array_like=True):
@@ -95,11 +106,12 @@ class History(Struct, array_like=True):
     anchor_spread: float = 0.0
     adopted: float = NEVER
     """When a new normal was last adopted."""
+    shift: Shift = field(default_factory=Shift)
 
     @property
     def raised(self) -> bool:
-        """Whether either question is answered with yes."""
-        return self.fast.raised or self.slow.raised
+        """Whether any of the questions is answered with yes."""
+        return self.fast.raised or self.slow.raised or self.shift.raised
 
     def ready(self, settings: RestingConfig) -> bool:
         """Whether a night can be judged."""
@@ -125,6 +137,7 @@ class History(Struct, array_like=True):
         usual = self.usual(settings)
         _compare(self.fast, usual.score(night.value), near=near, settings=settings)
         self._judge_pair(night, usual, settings)
+        self._judge_shift(night, usual, near=near, settings=settings)
         if anchored is not None:
             _compare(self.slow, anchored.score(night.value), near=near, settings=settings)
             self._judge_drift(night, anchored, settings)
@@ -132,11 +145,11 @@ class History(Struct, array_like=True):
 
     def _judge_pair(self, night: Known, usual: Level, settings: RestingConfig) -> None:
         chart, pair = self.fast, self.fast.pair
-        if pair is None:
-            return
         if chart.raised:
-            if pair <= settings.clear_spreads:
+            if chart.last <= settings.clear_spreads:
                 chart.rest()
+            return
+        if pair is None:
             return
         first = 2 * pair - chart.last
         both = min(first, chart.last) > settings.dead_band
@@ -144,17 +157,31 @@ class History(Struct, array_like=True):
         if pair >= settings.pair_spreads and both and higher:
             chart.since, chart.raised_at = self.recent[-2].ended, night.ended
 
+    def _judge_shift(
+        self, night: Known, usual: Level, *, near: bool, settings: RestingConfig
+    ) -> None:
+        shift, score = self.shift, usual.score(night.value)
+        wide = max(usual.spread, settings.prior_spread)
+        reach = settings.clip_spreads
+        distance = _within((night.value - usual.centre) / wide, reach)
+        detected = shift.take(distance, night.ended, near=near, settings=settings)
+        if shift.raised:
+            if score <= settings.shift_clear_spreads:
+                shift.rest()
+        elif detected and score >= settings.dead_band:
+            shift.since, shift.raised_at = shift.rising_since, night.ended
+
     def _judge_drift(self, night: Known, anchor: Level, settings: RestingConfig) -> None:
         chart = self.slow
         if chart.raised:
-            if chart.pair is not None and chart.pair <= settings.clear_spreads:
+            if chart.last <= settings.clear_spreads:
                 chart.rest()
             return
         if chart.total == 0.0:
             chart.since = night.ended
         chart.total = max(0.0, chart.total + chart.last - settings.drift_slack)
         level = median(known.value for known in self.recent)
-        higher = level - anchor.centre >= settings.least_rise
+        higher = level - anchor.centre >= settings.drift_rise
         if chart.total >= settings.drift_threshold and higher:
             chart.raised_at = night.ended
 
@@ -187,13 +214,15 @@ class History(Struct, array_like=True):
 
     def _adopt(self, time: float, settings: RestingConfig) -> None:
         """What has been raised for so long is this person's normal."""
-        begun = min(chart.raised_at for chart in (self.fast, self.slow) if chart.raised)
+        charts = (self.fast, self.slow, self.shift)
+        begun = min(chart.raised_at for chart in charts if chart.raised)
         if time - begun < settings.adopt_days * DAY or self.raised_nights < settings.ready_nights:
             return
         own = min(self.raised_nights, settings.anchor_nights)
         self.reference, self.waiting = self.waiting[-own:], []
         self.fast.rest()
         self.slow.rest()
+        self.shift.rest()
         usual = self.usual(settings)
         self.anchor, self.anchor_spread = usual.centre, usual.spread
         self.raised_nights, self.adopted = 0, time

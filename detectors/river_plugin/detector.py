@@ -18,7 +18,7 @@ from copy import deepcopy
 from hashlib import sha256
 from math import isfinite
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -258,7 +258,7 @@ class Judge:
 class Plugins(FindingsOnly):
     """All plug-ins of a configuration, as one detector of the pipeline."""
 
-    name = "plugins"
+    name: ClassVar[str] = "plugins"
 
     def __init__(self, plugins: Mapping[str, PluginConfig]):
         self._judges = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from detectors.configuration.loading import DetectionConfig
@@ -31,10 +32,18 @@ class Run:
 
     def take(self, upload: Upload) -> list[Event]:
         """Play one upload; what it causes is in the ledger then, and returned."""
+        events: list[Event] = []
         if self._one_by_one and upload.patient_id != self._last:
+            events += self.finish()
             self._last = upload.patient_id
             self._replayer = Replayer(self._config, silence=self._silence)
-        events = self._replayer.process(upload)
+        return events + self._record(self._replayer.process(upload))
+
+    def finish(self) -> list[Event]:
+        """Judge the late data that still wait, as at the end of a recording."""
+        return self._record(self._replayer.engine.finish())
+
+    def _record(self, events: list[Event]) -> list[Event]:
         for event in events:
             self.ledger.add(event)
         return events
@@ -78,14 +87,24 @@ class Backtest:
     def take(self, upload: Upload) -> None:
         """Play one upload."""
         self.outcome.days.add_upload(upload)
-        events = self._one.take(upload)
-        if self._alone:
-            return
-        if not self._same(upload.patient_id):
+        self._share(self._one.take(upload))
+        if not (self._alone or self._same(upload.patient_id)):
             self._two.take(upload)
-            return
+
+    def play(self, uploads: Iterable[Upload]) -> Outcome:
+        """Play a history to its end; what it gave."""
+        for upload in uploads:
+            self.take(upload)
+        self._share(self._one.finish())
+        if not self._alone:
+            self._two.finish()
+        return self.outcome
+
+    def _share(self, events: Iterable[Event]) -> None:
+        """Count what was played once for both."""
         for event in events:
-            self._two.ledger.add(event)
+            if not self._alone and self._same(event.patient_id):
+                self._two.ledger.add(event)
 
     def _same(self, patient: str) -> bool:
         """Whether both hold the same for a patient."""

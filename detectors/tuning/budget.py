@@ -17,6 +17,7 @@ from detectors.configuration.loading import DetectionConfig
 from detectors.configuration.patient import PatientConfig
 from detectors.tuning.days import Watched
 from detectors.tuning.ledger import Alarm
+from vigil.values.sums import total
 
 EVERYONE = "everyone"
 """All patients, where the configuration names no ward."""
@@ -123,7 +124,7 @@ def load(
 ) -> Load:
     """Count the alarms of some people against ``most`` a patient-day."""
     own = [alarm for alarm in announced if alarm.patient_id in people]
-    days = sum(watched[patient].days for patient in people)
+    days = total(watched[patient].days for patient in sorted(people))
     levels = Counter(alarm.priority for alarm in own)
     rules = Counter(alarm.rule for alarm in own)
     busiest = sorted(rules.items(), key=lambda item: (-item[1], item[0]))

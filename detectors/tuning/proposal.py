@@ -17,6 +17,7 @@ from detectors.tuning.knobs import knobs, with_values
 from detectors.tuning.ledger import Alarm
 from detectors.tuning.report import Changed, Configuration, Listed, Report, make
 from detectors.tuning.search import Scope, Search, Uploads
+from vigil.values.sums import total
 
 FORM = 1
 """Of the file; a later one that reads otherwise gets another number."""
@@ -112,16 +113,14 @@ def propose(
         The proposal, and each ward's load as things are. Nothing is over: no changes.
     """
     config = from_tables(own)
-    first = Backtest(config, one_by_one=one_by_one)
-    for upload in uploads():
-        first.take(upload)
-    loads = by_ward(config, first.outcome.before.alarms(), first.outcome.days.watched())
+    first = Backtest(config, one_by_one=one_by_one).play(uploads())
+    loads = by_ward(config, first.before.alarms(), first.days.watched())
     search = Search(own, uploads, one_by_one)
-    wards = _over_wards(config, first.outcome)
+    wards = _over_wards(config, first)
     search.narrow(wards)
     for scope in wards:
         search.own = with_values(search.own, scope.where, scope.values)
-    patients = _over_patients(search, first.outcome)
+    patients = _over_patients(search, first)
     search.narrow(patients)
     after = search.own
     for scope in patients:
@@ -144,14 +143,12 @@ def _verified(
     one_by_one: bool,
 ) -> tuple[Report, Outcome]:
     """Everyone once more under both configurations: nothing rests on what the search inferred."""
-    last = Backtest(config, changed, one_by_one=one_by_one)
-    for upload in uploads():
-        last.take(upload)
+    last = Backtest(config, changed, one_by_one=one_by_one).play(uploads())
     names = (
         Configuration("before", config.config_hash),
         Configuration("after", changed.config_hash),
     )
-    return make(last.outcome, *names, sources), last.outcome
+    return make(last, *names, sources), last
 
 
 def _drawn_up(
@@ -214,11 +211,8 @@ def _over_patients(search: Search, outcome: Outcome) -> list[Scope]:
     if not over:
         return []
     people = frozenset(load.scope for load in over)
-    run = Backtest(config, one_by_one=search.one_by_one)
-    for upload in search.uploads():
-        if upload.patient_id in people:
-            run.take(upload)
-    alarms = run.outcome.before.all()
+    theirs = (upload for upload in search.uploads() if upload.patient_id in people)
+    alarms = Backtest(config, one_by_one=search.one_by_one).play(theirs).before.all()
     return [
         Scope(
             name=load.scope,
@@ -238,7 +232,7 @@ def _alarms_of(alarms: list[Alarm], people: frozenset[str]) -> list[Alarm]:
 
 
 def _predicted(scope: Scope, watched: Mapping[str, Watched]) -> Predicted:
-    days = sum(watched[patient].days for patient in scope.people)
+    days = total(watched[patient].days for patient in sorted(scope.people))
     before = [alarm for alarm in scope.base if not alarm.retrospective]
     clinical = [alarm for alarm in before if alarm.category == "clinical"]
     high = sum(alarm.priority == "high" for alarm in clinical)

@@ -15,6 +15,7 @@ from detectors.tuning.labels import Found, Label, score
 from detectors.tuning.ledger import Alarm
 from detectors.tuning.matching import Matched, match
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
+from vigil.values.sums import total
 
 ALL = "all"
 """Stands for every kind of a category, or every priority."""
@@ -178,7 +179,7 @@ def _counted(outcome: Outcome) -> Counted:
     return Counted(
         patients=len(watched),
         readings=days.readings(),
-        patient_days=round(sum(w.days for w in watched), 6),
+        patient_days=round(total(w.days for w in watched), 6),
         by_hours=len(watched) - by_calendar,
         by_calendar=by_calendar,
         first=days.first,
@@ -203,7 +204,7 @@ def _rates(
     counts = [_table(alarms, rows, people) for alarms in (first, second)]
     length = np.array([watched[patient] for patient in people])
     intervals = ratios(counts[1] - counts[0], length[:, None])
-    total = float(length.sum())
+    observed = float(length.sum())
     sums = [[int(x) for x in table.sum(axis=0)] for table in counts]
     return tuple(
         Rate(
@@ -212,9 +213,9 @@ def _rates(
             priority=row[2],
             before=one,
             after=two,
-            before_per_patient_day=round(one / total, 6),
-            after_per_patient_day=round(two / total, 6),
-            difference=round((two - one) / total, 6),
+            before_per_patient_day=round(one / observed, 6),
+            after_per_patient_day=round(two / observed, 6),
+            difference=round((two - one) / observed, 6),
             interval=interval,
         )
         for row, one, two, interval in zip(rows, *sums, intervals, strict=True)

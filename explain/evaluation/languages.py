@@ -27,9 +27,12 @@ class Language:
 
 
 def measure_languages(count: int = sets.LANGUAGES) -> list[Language]:
-    """The core grid's events, ``count`` of them evenly apart, in each locale but English."""
+    """Events in each locale but English: ``count`` of the core grid's, evenly apart, every clinical
+    one whose duration was not observed, and whose latest reading does not show it."""
     step = sets.CORE // count
     events = list(islice(sets.core_events(), 0, None, step))[:count]
+    events += sets.unobserved_events()
+    events += sets.latest_events()
     found = []
     for locale in languages.LOCALES[1:]:
         unlike, refused = 0, Counter[str]()

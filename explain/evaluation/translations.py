@@ -4,7 +4,8 @@ Only translators write these texts, one for each English sentence, so this is a 
 person's work, not a guard for a model's sentences. It sees form
 (slots, characters, script, lengths) as well as the English verifier does. Of the meaning it sees
 single words: a word of the finding's direction and none of the other, a word of an end where it is
-over and none where it lasts, no word of the forbidden lists. It does not see negation, which
+over and none where it lasts, no word of a duration where none was observed, no word of the
+forbidden lists. It does not see negation, which
 subject a word belongs to, a number in words, or a word that no list has.
 """
 
@@ -17,14 +18,15 @@ from dataclasses import dataclass
 from functools import cache
 
 from explain import tables
-from explain.facts.extraction import Facts
-from explain.tables import SLOT
+from explain.facts.extraction import SPAN_SLOTS, Facts
+from explain.tables import SLOT, Announcement
 from explain.templates.drafts import Draft
 from explain.verifier.lexicon import Pattern, compile_words
 
 PUNCTUATION = frozenset(" .,;:'’()?-–¿，。、；：（）？।،؛؟")
 LATIN_NAMES = re.compile(r"\b(?:UTC|Vigil)\b")
 """What keeps its letters in every script."""
+_LASTING: tuple[Announcement, ...] = ("opened", "updated")
 _SENTENCE_END = re.compile(r"(?<=[.?।؟])\s+|(?<=[。？])")
 
 
@@ -36,6 +38,10 @@ class LocaleWords:
     """How the Unicode names of its letters begin."""
     states: dict[str, Pattern]
     ends: Pattern
+    durations: Pattern
+    """Words that claim that a condition lasted from one reading to the next."""
+    persisting: Pattern
+    """Words that say of a finding that it still is."""
     forbidden: dict[str, Pattern]
     sentences: int
     words: int
@@ -79,6 +85,8 @@ def load_word_lists(locale: str) -> LocaleWords:
         script=tuple(raw["script"]),
         states={side: compiled(raw["states"][side]) for side in ("above", "below")},
         ends=compiled(raw["ends"]["words"]),
+        durations=compiled(raw["durations"]["words"]),
+        persisting=compiled(raw["persisting"]["words"]),
         forbidden={what: compiled(listed) for what, listed in raw["forbidden"].items()},
         sentences=limits["sentences"],
         words=limits["words"],
@@ -173,6 +181,29 @@ def phase(piece: Piece) -> bool:
     return over != (piece.facts.phase == "closed")
 
 
+def duration_unobserved(piece: Piece) -> bool:
+    """A duration, by a slot or in words, of what was not observed all along."""
+    if piece.facts.duration_observed:
+        return False
+    return (
+        not SPAN_SLOTS.isdisjoint(piece.slots)
+        or piece.words.durations.search(piece.bare) is not None
+    )
+
+
+def latest_not_beyond(piece: Piece) -> bool:
+    """Told as lasting, by a word or by a sentence of the tables that does, where the latest reading
+    does not show it."""
+    facts = piece.facts
+    if not facts.latest:
+        return False
+    if piece.words.persisting.search(piece.bare) is not None:
+        return True
+    block = tables.audience(facts.locale, facts.audience).blocks[facts.kind, facts.direction]
+    lasting = {block.title} | {one.text for name in _LASTING for one in block.seen[name]}
+    return piece.part != "message" and piece.text in lasting
+
+
 def sentences(piece: Piece) -> bool:
     """More sentences than the locale's limit; what we saw and a title are one each."""
     return len(piece.sentences) > (piece.words.sentences if piece.part == "message" else 1)
@@ -196,7 +227,8 @@ RULES: dict[str, Callable[[Piece], bool]] = {
     rule.__name__: rule
     for rule in (
         *(empty, control_character, markup, slot_malformed, slot_unknown, slot_missing),
-        *(slot_repeated, numeral, direction, phase, sentences, sentence_length, language),
+        *(slot_repeated, numeral, direction, phase, duration_unobserved, latest_not_beyond),
+        *(sentences, sentence_length, language),
     )
 } | {what: _forbidden(what) for what in FORBIDDEN}
 """Reason code → rule. The codes are those of the English verifier."""

@@ -17,7 +17,7 @@ MAX_SIGNALS = 3
 
 
 def read_parts(evidence: Mapping[str, Any]) -> SlotValue | None:
-    """The further findings, the most urgent first; those of kinds that the tables know."""
+    """The further findings that hold, the most urgent first, of kinds that the tables know."""
     listed = evidence.get("parts")
     if not isinstance(listed, list):
         return None
@@ -25,7 +25,7 @@ def read_parts(evidence: Mapping[str, Any]) -> SlotValue | None:
     rows: list[str] = []
     for part in listed:
         kind = part.get("kind") if isinstance(part, Mapping) else None
-        if isinstance(kind, str) and kind in known:
+        if isinstance(kind, str) and kind in known and part.get("within_limits") is not True:
             rows += (kind, *_figure(part))
     return (PARTS, *rows[: 3 * MAX_PARTS]) if rows else None
 

@@ -8,13 +8,14 @@ finite, so sentences for them can be written, verified and reviewed in advance.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from explain import tables
-from explain.facts.extraction import Facts
+from explain.facts.extraction import SPAN_SLOTS, Facts
 from explain.tables import Announcement, Direction, Situation
 from vigil.domain.alert import Audience
 from vigil.domain.episode import Phase
@@ -29,7 +30,7 @@ LASTING: tuple[Announcement, ...] = ("opened", "updated")
 _WAYS = ("above", "below")
 
 
-class Signature(Struct, frozen=True, order=True):
+class Signature(Struct, frozen=True, order=True, cache_hash=True):
     """The content of a sentence. Every field has a closed set of values."""
 
     locale: str
@@ -56,6 +57,7 @@ class Signature(Struct, frozen=True, order=True):
         return "/".join((self.locale, self.audience, kind, self.announcement, *optional))
 
 
+@lru_cache(maxsize=4096)
 def parse_signature(key: str) -> Signature:
     """The signature of a key.
 
@@ -106,26 +108,39 @@ def signature_of(facts: Facts, slots: Iterable[str]) -> Signature:
 def fallback_signatures(signature: Signature) -> Iterator[Signature]:
     """The signature, then the less specific ones that may be used instead of it."""
     yield signature
+    if signature.also or signature.activity:
+        yield from _less_specific(signature)
+
+
+@lru_cache(maxsize=4096)
+def _less_specific(signature: Signature) -> tuple[Signature, ...]:
+    found = []
     if signature.also:
         both = replace(signature, activity="")
         if signature.activity:
-            yield both
-        yield replace(both, slots=_without_duration(signature.slots))
-        yield replace(signature, also="")
+            found.append(both)
+        found.append(replace(both, slots=_without_duration(signature.slots)))
+        found.append(replace(signature, also=""))
     if signature.activity:
-        yield replace(signature, activity="", also="")
+        found.append(replace(signature, activity="", also=""))
+    return tuple(found)
 
 
 def facts_of_signature(signature: Signature) -> Facts:
-    """Facts that have this signature: what a sentence is asked for and verified with."""
+    """Facts that have this signature: what a sentence is asked for and verified with.
+
+    A sentence without a slot of a span may be used for an event whose duration was not observed, so
+    it is judged as if for one.
+    """
     announcement = signature.announcement
     phase: Phase = "opened" if announcement == "late" else announcement  # type: ignore[assignment]
     situation: Situation = {"late": "late", "closed": "ended"}.get(announcement, "now")  # type: ignore[assignment]
     known = KINDS.get(signature.kind)
     unknown: Category = "technical" if signature.kind == "other_technical" else "clinical"
+    category = known.category if known else unknown
     return Facts(
         kind=signature.kind,
-        category=known.category if known else unknown,
+        category=category,
         direction=signature.direction,
         phase=phase,
         situation=situation,
@@ -138,6 +153,7 @@ def facts_of_signature(signature: Signature) -> Facts:
         locale=signature.locale,
         synthetic=False,
         slots=signature.slots,
+        duration_observed=category == "technical" or not SPAN_SLOTS.isdisjoint(signature.slots),
         also=signature.also,
     )
 
@@ -147,10 +163,12 @@ def every_signature(locale: str = "en") -> Iterator[Signature]:
 
     Each sentence that the tables have gives one. For patients come, while a clinical finding lasts,
     what they were doing, with the slots of the fullest sentence, and what else was found, with
-    those but for the span.
+    those but for the span. Rows that are chosen by a reason have none.
     """
     for who in get_args(Audience):
         for (kind, direction), block in tables.audience(locale, who).blocks.items():
+            if kind in tables.rows_of_reasons():
+                continue
             for announcement, sentences in block.seen.items():
                 plain = Signature(
                     locale=locale,
@@ -205,6 +223,7 @@ def _is_known(signature: Signature) -> bool:
     also = tuple(signature.also.split("."))
     return (
         (signature.kind, signature.direction) in blocks
+        and signature.kind not in tables.rows_of_reasons()
         and (not signature.also or also in blocks)
         and signature.announcement in tables.ANNOUNCEMENTS
         and signature.activity in {"", *ANNOUNCED_ACTIVITIES}

@@ -20,6 +20,18 @@ SlotValue = tuple[str, ...]
 the locale's units or plurals and its figures; or one of the forms below."""
 RANGE, TIME, DAY = "range", "time", "time_and_day"
 """``(RANGE, unit, low, high)``, ``(TIME, hour, minute)``, ``(DAY, hour, minute, day, month)``."""
+AT_TIME, ON_DAY = "at_time", "on_day"
+SINCE_TIME, SINCE_DAY = "since_time", "since_day"
+"""``(AT_TIME, hour, minute)``, ``(ON_DAY, day, month)`` and the same with "since": moments with the
+words that lead to them, which languages write differently for a time and for a date."""
+READINGS_BEYOND = "readings_beyond"
+"""``(READINGS_BEYOND, beyond, of)``: 2 of 3 readings."""
+ONE_READING = "one_reading"
+"""``(ONE_READING, "1")``: 1 reading, where that is all there is."""
+CLOCK_AHEAD, CLOCK_BEHIND = "clock_ahead", "clock_behind"
+"""``(CLOCK_AHEAD, unit, figure, …)``: about 5 hours ahead."""
+HOURS_AND_MINUTES = "hours_and_minutes"
+"""``(HOURS_AND_MINUTES, hours, minutes)``: about 5 h 30 min."""
 PARTS, SIGNALS = "parts", "signals"
 """``(PARTS, kind, unit, figure, …)``, unit empty where it has no figure; ``(SIGNALS, name, …)``."""
 CLDR = {"ar": "ar_EG"}
@@ -34,16 +46,22 @@ class SlotFormatter:
     def __init__(self, locale: str):
         self._catalogue: Catalogue = languages.catalogue_for(locale)
         self._words: dict[str, Any] = tables.words(languages.LOCALES[0])
+        self._units = {
+            name: self._catalogue.translate(f"words.units.{name}", english)
+            for name, english in self._words["units"].items()
+        }
         cldr = Locale.parse(CLDR.get(locale, locale))
         system = cldr.default_numbering_system
         self._months = cldr.months["format"][MONTHS.get(locale, "wide")]
         zero = _ZEROS.get(system, "0")
         marks = {ord("."): cldr.number_symbols[system]["decimal"]}
         self._figures = {ord(str(digit)): chr(ord(zero) + digit) for digit in range(10)} | marks
+        self.figure = lru_cache(maxsize=4096)(self._figure)
+        """Plain digits as the locale writes them."""
         self.format = lru_cache(maxsize=16_384)(self._format)
         """A :data:`SlotValue` in words."""
 
-    def _format(self, value: SlotValue) -> str:  # noqa: PLR0911  (one return a form)
+    def _format(self, value: SlotValue) -> str:  # noqa: PLR0911, PLR0912  (one return a form)
         match value:
             case ("range", unit, low, high):
                 return self._range(unit, low, high)
@@ -52,6 +70,18 @@ class SlotFormatter:
             case ("time_and_day", hour, minute, day, month):
                 name = self._months[int(month)]
                 return self._unit(DAY, hour=hour, minute=minute, day=day).replace("{month}", name)
+            case (("at_time" | "since_time") as unit, hour, minute):
+                return self._unit(unit, hour=hour, minute=minute)
+            case (("on_day" | "since_day") as unit, day, month):
+                return self._unit(unit, day=day).replace("{month}", self._months[int(month)])
+            case ("readings_beyond", beyond, of):
+                return self._unit(READINGS_BEYOND, beyond=beyond).replace(
+                    "{of}", self.quantity("readings_of", of)
+                )
+            case (("clock_ahead" | "clock_behind") as form, *span):
+                return self._unit(form).replace("{span}", self._format(tuple(span)))
+            case ("hours_and_minutes", hours, minutes):
+                return self._unit(HOURS_AND_MINUTES, hours=hours, minutes=minutes)
             case ("parts", *rest):
                 return "; ".join(self._parts(rest))
             case ("signals", *names):
@@ -60,10 +90,11 @@ class SlotFormatter:
                 return self._unit(unit, systolic=systolic, diastolic=diastolic)
             case (unit, figure):
                 return self.quantity(unit, figure)
+            case (unit,):
+                return self._unit(unit)
         raise ValueError(f"{value!r} cannot be formatted")
 
-    def figure(self, digits: str) -> str:
-        """Plain digits as the locale writes them."""
+    def _figure(self, digits: str) -> str:
         return digits.translate(self._figures)
 
     def quantity(self, unit: str, figure: str, counted: str = "") -> str:
@@ -81,7 +112,7 @@ class SlotFormatter:
         return self.quantity(unit, self._unit(RANGE, low=low, high=high), counted=high)
 
     def _unit(self, name: str, **figures: str) -> str:
-        text = self._catalogue.translate(f"words.units.{name}", self._words["units"][name])
+        text = self._units[name]
         for part, figure in figures.items():  # our own digits: nothing that could hold a brace
             text = text.replace(f"{{{part}}}", self.figure(figure))
         return text
@@ -103,3 +134,9 @@ _ZEROS = {"arab": "\u0660", "deva": "\u0966"}
 def slot_formatter(locale: str) -> SlotFormatter:
     """A locale's speech."""
     return SlotFormatter(locale)
+
+
+@lru_cache(maxsize=16_384)
+def format_in_every_locale(value: SlotValue) -> dict[str, str]:
+    """Locale → a slot value in its words. The value decides them alone, whoever it belongs to."""
+    return {locale: slot_formatter(locale)._format(value) for locale in languages.LOCALES}

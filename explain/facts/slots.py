@@ -14,23 +14,34 @@ anything else and stays what it is. ``str.format`` would follow attributes; it i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from explain import tables
 from explain.facts.evidence import number, within_range
-from explain.facts.extraction import row_of
+from explain.facts.extraction import (
+    announcement_of,
+    duration_observed,
+    highest_priority,
+    is_time_uncertain,
+    judged_quantity,
+)
 from explain.facts.further_findings import read_contributors, read_parts
-from explain.facts.slot_formatting import DAY, RANGE, TIME, SlotValue, slot_formatter
-from explain.facts.units import UNITS
+from explain.facts.moments import is_over_days, read_times, rounded_offset
+from explain.facts.rows import row_of
+from explain.facts.slot_formatting import (
+    CLOCK_AHEAD,
+    CLOCK_BEHIND,
+    ONE_READING,
+    RANGE,
+    READINGS_BEYOND,
+    SlotValue,
+    slot_formatter,
+)
+from explain.facts.units import figure_of
 from vigil.domain.episode import Event
 from vigil.values.numbers import finite_number
-from vigil.values.rounding import format_half_up, half_up
 
-SHORTEST_SECONDS = 60.0
-"""A shorter duration is one reading or the gap to the next: nothing worth a number."""
-LONGEST_SECONDS = 366 * 86_400.0
 FULL_CONFIDENCE = 1.0
 """Baseline confidence from which a personal usual is shown; the detector's own "ready"."""
 
@@ -41,6 +52,9 @@ NAMED = frozenset(
     }
 )
 """Quantities that have a slot of their own name."""
+PRESSURES = ("systolic", "diastolic")
+CLOCK_OFFSETS = (60.0, 10 * 366 * 86_400.0)
+"""The least and the largest offset of a clock that is stated, in seconds."""
 PART = tables.SLOT
 
 
@@ -59,14 +73,11 @@ def fill_slots(sentence: str, rendered: Mapping[str, str]) -> str:
 def measure_slots(event: Event) -> dict[str, SlotValue]:
     """Every slot that this event can fill, in no language."""
     view, found = EventView(event), dict[str, SlotValue]()
-    for key in event.evidence:
-        read = _READ.get(key)
-        if read is not None:
-            read(view, found)
-    for name, read_time in _TIMES.items():
-        value = read_time(view)
-        if value is not None:
-            found[name] = value
+    taken_back = announcement_of(event) == "taken_back"  # its figures do not count
+    for key in () if taken_back else event.evidence:
+        if key in _READ:
+            _READ[key](view, found)
+    read_times(event, view.observed, found)
     return found
 
 
@@ -76,26 +87,13 @@ def render_slots(event: Event, locale: str) -> dict[str, str]:
     return {name: format_value(value) for name, value in measure_slots(event).items()}
 
 
-def judged_quantity(event: Event) -> str:
-    """The quantity that ``value``, ``limit``, ``extreme`` and the baseline are about, or ``""``.
-
-    A technical finding has none: its numbers are what was *not* believed.
-    """
-    if event.category == "technical":
-        return ""
-    signal = event.evidence.get("signal")
-    if isinstance(signal, str) and signal in UNITS:
-        return signal
-    return tables.kinds()[row_of(event.kind, event.category)].quantity
-
-
 # ---- what a slot reads
 
 
 class EventView:
     """An event as the slots look at it."""
 
-    __slots__ = ("event", "evidence", "unit", "values")
+    __slots__ = ("event", "evidence", "observed", "unit", "values")
 
     def __init__(self, event: Event):
         self.event = event
@@ -103,6 +101,7 @@ class EventView:
         values = event.evidence.get("values")
         self.values: Mapping[str, Any] = values if isinstance(values, dict) else {}
         self.unit = judged_quantity(event)
+        self.observed = duration_observed(event)
 
 
 SlotReader = Callable[[EventView, dict[str, SlotValue]], None]
@@ -110,7 +109,7 @@ SlotReader = Callable[[EventView, dict[str, SlotValue]], None]
 
 
 def _figure(unit: str, value: float | None) -> SlotValue | None:
-    figure = UNITS[unit].figure(value)
+    figure = figure_of(unit, value)
     return None if figure is None else (unit, figure)
 
 
@@ -126,7 +125,7 @@ def _values(view: EventView, found: dict[str, SlotValue]) -> None:
 
 def _value(view: EventView, found: dict[str, SlotValue]) -> None:
     """The value judged, which also has its own name unless that was measured apart."""
-    slot = _figure(view.unit, number(view.evidence, "value")) if view.unit else None
+    slot = _figure(view.unit, finite_number(view.evidence.get("value"))) if view.unit else None
     if slot is not None:
         found["value"] = slot
         if view.unit in NAMED and finite_number(view.values.get(view.unit)) is None:
@@ -138,11 +137,18 @@ def _average(view: EventView, found: dict[str, SlotValue]) -> None:
 
 
 def _pair(both: Any, found: dict[str, SlotValue], prefix: str) -> None:
-    """Both blood pressures, or none: one alone is not shown."""
+    """Both blood pressures, or the systolic one where no diastolic was measured (palpation).
+
+    A diastolic pressure that cannot be true leaves nothing to show.
+    """
     if not isinstance(both, dict) or "systolic" not in both:
         return
-    systolic = UNITS["systolic"].figure(finite_number(both["systolic"]))
-    diastolic = UNITS["diastolic"].figure(finite_number(both.get("diastolic")))
+    systolic = figure_of("systolic", finite_number(both["systolic"]))
+    diastolic = figure_of("diastolic", finite_number(both.get("diastolic")))
+    if systolic is not None and both.get("diastolic") is None:
+        found[f"{prefix}blood_pressure"] = ("blood_pressure_systolic", systolic)
+        found[f"{prefix}blood_pressure_mmhg"] = ("systolic", systolic)
+        return
     if systolic is None or diastolic is None or float(systolic) <= float(diastolic):
         return
     for unit in ("blood_pressure", "blood_pressure_mmhg"):
@@ -153,7 +159,7 @@ def _judged_figure(key: str) -> SlotReader:
     """A figure of the quantity that the event is about."""
 
     def read(view: EventView, found: dict[str, SlotValue]) -> None:
-        slot = _figure(view.unit, number(view.evidence, key)) if view.unit else None
+        slot = _figure(view.unit, finite_number(view.evidence.get(key))) if view.unit else None
         if slot is not None:
             found[key] = slot
 
@@ -167,8 +173,8 @@ def _usual_range(view: EventView, found: dict[str, SlotValue]) -> None:
     confidence = finite_number(baseline.get("confidence"))
     if confidence is not None and confidence < FULL_CONFIDENCE:
         return
-    low = UNITS[view.unit].figure(finite_number(baseline.get("low")))
-    high = UNITS[view.unit].figure(finite_number(baseline.get("high")))
+    low = figure_of(view.unit, finite_number(baseline.get("low")))
+    high = figure_of(view.unit, finite_number(baseline.get("high")))
     if low is None or high is None or float(low) > float(high):
         return
     same = (view.unit, high)
@@ -176,19 +182,73 @@ def _usual_range(view: EventView, found: dict[str, SlotValue]) -> None:
 
 
 def _samples(view: EventView, found: dict[str, SlotValue]) -> None:
-    """Readings; of a trend over days, which is judged once a day, what its days rest on."""
-    nights = within_range(number(view.evidence, "nights_used"), 1, 1e4)
-    if nights is not None:
-        found["samples"] = ("nights", f"{nights:.0f}")
+    """Readings; of a trend over days, which is judged once a day, what its days rest on.
+
+    A technical finding has none: what it counts are no readings that it rests on. Nor has a trend
+    whose days are not stated.
+    """
+    if view.event.category == "technical":
+        return
+    if "nights_used" in view.evidence:
+        nights = within_range(finite_number(view.evidence.get("nights_used")), 1, 1e4)
+        if nights is not None:
+            found["samples"] = ("nights", f"{nights:.0f}")
         return
     days = view.evidence.get("days")
     if isinstance(days, list):
         counts = [number(day, "readings") for day in days if isinstance(day, Mapping)]
         count = within_range(sum(known for known in counts if known is not None), 1, 1e9)
+    elif is_over_days(view.event):
+        return
     else:
-        count = within_range(number(view.evidence, "samples"), 1, 1e9)
+        count = within_range(finite_number(view.evidence.get("samples")), 1, 1e9)
     if count is not None:
         found["samples"] = ("samples", f"{count:.0f}")
+
+
+def _readings_beyond(view: EventView, found: dict[str, SlotValue]) -> None:
+    """In how many of the judged readings it was seen; a trend over days has no such count."""
+    stated = not {"nights_used", "days"}.isdisjoint(view.evidence)
+    if view.observed or stated or is_over_days(view.event):
+        return
+    of = within_range(finite_number(view.evidence.get("samples")), 1, 1e9)
+    beyond = within_range(finite_number(view.evidence.get("readings_beyond")), 1, of or 0)
+    if of is not None and beyond is not None:
+        counts = (f"{beyond:.0f}", f"{of:.0f}")
+        single = counts == ("1", "1")
+        found["readings_beyond"] = (ONE_READING, "1") if single else (READINGS_BEYOND, *counts)
+
+
+def _highest_priority(view: EventView, found: dict[str, SlotValue]) -> None:
+    """The highest priority that the episode had, where the present one is lower."""
+    highest = highest_priority(view.event)
+    if highest is not None:
+        found["highest_priority"] = (f"priority_{highest}",)
+
+
+def _unconfirmed(view: EventView, found: dict[str, SlotValue]) -> None:
+    """A pressure that waits for another: the one figure of a technical finding that is shown."""
+    event, signal = view.event, view.evidence.get("signal")
+    if row_of(event) != "pressure_far_from_recent" or event.phase == "closed":
+        return
+    if signal in PRESSURES:
+        slot = _figure(signal, finite_number(view.evidence.get("value")))
+        if slot is not None:
+            found["unconfirmed"] = slot
+
+
+def _clock_offset(view: EventView, found: dict[str, SlotValue]) -> None:
+    """By how much a device's clock is off, while it is; and that of the device which measured a
+    clinical finding. Positive: behind (``offset_seconds``)."""
+    event = view.event
+    off = event.kind == "device_clock" and event.phase != "closed" and not event.retrospective
+    if not off and not is_time_uncertain(event):
+        return
+    seconds = number(view.evidence, "offset_seconds")
+    if seconds is None or within_range(abs(seconds), *CLOCK_OFFSETS) is None:
+        return
+    form = CLOCK_BEHIND if seconds > 0 else CLOCK_AHEAD
+    found["clock_offset"] = (form, *rounded_offset(abs(seconds)))
 
 
 def _list_reader(
@@ -204,60 +264,6 @@ def _list_reader(
     return read
 
 
-# ---- times
-
-
-def _duration(view: EventView) -> SlotValue | None:
-    """``duration_seconds`` of the evidence, else from onset to end (or to what is known)."""
-    event, seconds = view.event, number(view.evidence, "duration_seconds")
-    if seconds is None:
-        seconds = ((event.ended_at or event.detected_at) - event.onset).total_seconds()
-    if within_range(seconds, SHORTEST_SECONDS, LONGEST_SECONDS) is None:
-        return None
-    return rounded_duration(timedelta(seconds=seconds))
-
-
-def rounded_duration(length: timedelta) -> SlotValue:
-    """Rounded for reading: to 5 minutes from 10, to 10 from an hour, to hours from 2, then days.
-
-    >>> rounded_duration(timedelta(minutes=41)), rounded_duration(timedelta(hours=40))
-    (('minutes', '40'), ('days', '2'))
-    """
-    minutes = length.total_seconds() / 60
-    if minutes < 10:
-        return "minutes", format_half_up(minutes)
-    if minutes < 60:
-        return "minutes", format_half_up(5 * half_up(minutes / 5))
-    if minutes < 115:
-        return "minutes", format_half_up(10 * half_up(minutes / 10))
-    if minutes < 36 * 60:
-        return "hours", format_half_up(minutes / 60)
-    return "days", format_half_up(minutes / 1440)
-
-
-def time_of_day(moment: datetime, seen_from: datetime) -> SlotValue:
-    """A time of day in UTC, with the date where it differs from the date of ``seen_from``."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    if seen_from.tzinfo is not UTC:
-        seen_from = seen_from.astimezone(UTC)
-    time = (TIME, f"{moment.hour:02}", f"{moment.minute:02}")
-    if moment.date() == seen_from.date():
-        return time
-    return (DAY, *time[1:], str(moment.day), str(moment.month))
-
-
-def _since(view: EventView) -> SlotValue | None:
-    return time_of_day(view.event.onset, view.event.detected_at)
-
-
-def _until(view: EventView) -> SlotValue | None:
-    event = view.event
-    if event.ended_at is None or event.phase != "closed":
-        return None
-    return time_of_day(event.ended_at, event.detected_at)
-
-
 # ---- the table
 
 
@@ -270,6 +276,10 @@ _READ: MappingProxyType[str, SlotReader] = MappingProxyType(
         "limit": _judged_figure("limit"),
         "extreme": _judged_figure("extreme"),
         "samples": _samples,
+        "readings_beyond": _readings_beyond,
+        "highest_priority": _highest_priority,
+        "offset_seconds": _clock_offset,
+        "reason": _unconfirmed,
         "nights_used": _samples,
         "days": _samples,
         "parts": _list_reader("parts", read_parts),
@@ -277,9 +287,6 @@ _READ: MappingProxyType[str, SlotReader] = MappingProxyType(
     }
 )
 """Key of the evidence → what reads slots from it."""
-_TIMES: MappingProxyType[str, Callable[[EventView], SlotValue | None]] = MappingProxyType(
-    {"duration": _duration, "since": _since, "until": _until}
-)
 
 _PAIR = "values.systolic, values.diastolic"
 _MEANS = "average.systolic, average.diastolic"
@@ -305,8 +312,15 @@ SLOTS: MappingProxyType[str, str] = MappingProxyType(
         "limit": "limit",
         "extreme": "extreme",
         "samples": "samples",
+        "readings_beyond": "readings_beyond, samples",
+        "first_seen": "the event's onset",
+        "found_over": "the event's ended_at",
+        "unseen_since": "the event's ended_at",
+        "highest_priority": "highest_priority",
         "parts": "parts",
         "contributors": "contributions",
+        "clock_offset": "offset_seconds",
+        "unconfirmed": "value",
     }
 )
 """Slot → where it comes from. ``docs/explanation.md`` lists them; a test holds the two."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from explain.facts.evidence import within_range
@@ -37,3 +38,9 @@ UNITS: MappingProxyType[str, Unit] = MappingProxyType(
     }
 )
 """Quantity → range and rounding, as everywhere (:mod:`vigil.domain.figures`)."""
+
+
+@lru_cache(maxsize=16_384)
+def figure_of(unit: str, value: float | None) -> str | None:
+    """:meth:`Unit.figure` of a unit. Unit and value decide it alone, whoever was measured."""
+    return UNITS[unit].figure(value)

@@ -108,7 +108,7 @@ def failure_of(error: Exception) -> Failed:
     if isinstance(error, EndpointError):
         return Failed(error.reason, error.detail)
     if isinstance(error, ImportError):
-        return Failed("extra_missing", f"no {error.name}; install vigil[llm]")
+        return Failed("extra_missing", f"no {error.name}; install the extra `llm`")
     if isinstance(error, MemoryError) or any(sign in str(error) for sign in NO_MEMORY):
         return Failed("no_memory", type(error).__name__)
     return Failed("load_failed", type(error).__name__)

@@ -155,8 +155,8 @@ class LanguageModelProcess:
         try:
             stdin.write(msgspec.json.encode(what) + b"\n")
             stdin.flush()
-        except OSError:
-            raise self._down("crashed") from None
+        except OSError:  # the child has ended, or closed its input
+            raise self._down(self._end()) from None
 
     def _receive(self, seconds: float, late: str) -> Reply:
         try:

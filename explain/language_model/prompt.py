@@ -28,6 +28,8 @@ WHEN: dict[Announcement, str] = {
     "closed": "It is over now.",
     "withdrawn": "It is no longer checked.",
     "gone": "Nothing more is expected.",
+    "taken_back": "It rested on readings that do not count.",
+    "unobserved": "It is not measured any more.",
 }
 STATES: dict[Announcement, str] = {
     "opened": "new",

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from explain import tables
-from explain.facts.extraction import extract_event_facts, facts_for_reader
+from explain.facts.extraction import SPAN_SLOTS, extract_event_facts, facts_for_reader
 from explain.facts.signature import Signature
 from explain.facts.slots import measure_slots, render_slots
 from explain.language_model.prompt import ACTIVITIES, STATES
@@ -187,6 +187,8 @@ def _evidence(signature: Signature) -> dict[str, Any]:
         "values": {name: value for name, value in values.items() if name in USUAL_FIGURES},
         "average": {"systolic": values["systolic"], "diastolic": values["diastolic"]},
         "samples": 41,
+        "readings_beyond": 40,
+        "duration_observed": not SPAN_SLOTS.isdisjoint(signature.slots),
         "duration_seconds": EXAMPLE_DURATION.total_seconds(),
         "contributions": {"heart_rate": 2, "respiratory_rate": 1},
         "direction": signature.direction,

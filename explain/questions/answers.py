@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from explain import languages, tables
 from explain.facts.extraction import Facts, extract_facts
+from explain.facts.rows import action_rows
 from explain.facts.slots import fill_slots
 from explain.questions.slots import (
     question_groups,
@@ -24,7 +25,13 @@ from explain.questions.slots import (
     withholds_usual_range,
 )
 from explain.questions.table import Piece, QuestionTable, question_table
-from explain.templates.drafts import block_for, choice_of, most_informative, sentences_for
+from explain.templates.drafts import (
+    block_for,
+    choice_of,
+    fullest,
+    most_informative,
+    sentences_for,
+)
 from vigil.domain.alert import Audience
 from vigil.domain.episode import Event
 
@@ -132,7 +139,7 @@ def _seen_piece(table: QuestionTable, facts: Facts, choice: int) -> Piece:
 
 def _action(table: QuestionTable, facts: Facts) -> Piece:
     """The action of the tables, word for word."""
-    place = (facts.audience, facts.category, facts.situation)
+    place = (facts.audience, action_rows(facts), facts.situation)
     text = tables.actions(table.locale)[place][facts.priority]
     return Piece(".".join(("actions", *place, facts.priority)), text, table.locale)
 
@@ -140,12 +147,22 @@ def _action(table: QuestionTable, facts: Facts) -> Piece:
 def _why(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[Piece]:
     row = question_groups()["why"].get(facts.kind, "other")
     pieces = [_seen_piece(table, facts, context.choice)]
-    if row == "limit" and "limit" in facts.slots:
-        return [*pieces, table.piece("why", "limit_known")]
+    if row == "limit":
+        return [*pieces, table.piece("why", _limit_row(table, facts))]
     pieces.append(table.piece("why", row))
     if row == "usual" and "usual_range" in facts.slots:
         pieces.append(table.piece("usual", "known"))
     return pieces
+
+
+def _limit_row(table: QuestionTable, facts: Facts) -> str:
+    """Of the sentences on a limit that was reached, the one that claims what was observed.
+
+    That it held for its delay is stated where the readings stand close enough to bear it.
+    """
+    observed = ("limit_known", "limit")
+    rows = observed if facts.duration_observed else ("limit_counted", "limit_seen", *observed)
+    return next(row for row in rows if _fits(table, "why", row=row, facts=facts))
 
 
 def _do(table: QuestionTable, facts: Facts, _context: AnswerContext) -> list[Piece]:
@@ -154,10 +171,10 @@ def _do(table: QuestionTable, facts: Facts, _context: AnswerContext) -> list[Pie
 
 def _meaning(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[Piece]:
     """What the finding is, while it lasts; no cause, no disease."""
-    if facts.situation == "now":
+    if facts.situation == "now" and not facts.latest:
         block = block_for(facts)
         entry = f"{facts.audience}.{facts.kind}.{facts.direction}.meaning"
-        first = Piece(entry, block.meaning, table.locale)
+        first = Piece(entry, fullest(block.meaning, facts).text, table.locale)
     else:
         first = _seen_piece(table, facts, context.choice)
     return [first, table.piece("meaning", "reason"), _action(table, facts)]
@@ -188,8 +205,12 @@ def _usual(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[P
 
 
 def _when(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[Piece]:
-    rows = {"now": ("since", "lasting"), "ended": ("since", "until", "lasted")}
+    lasting = ("since",) if facts.latest else ("since", "lasting")
+    rows = {"now": lasting, "ended": ("since", "until", "lasted")}
     wanted = rows.get("" if facts.announcement in tables.ENDS else facts.situation, ("since",))
+    if not facts.duration_observed:
+        counted = "counted" if "readings_beyond" in facts.slots else "first"
+        wanted = (counted, "found", "unknown")
     pieces = [
         table.piece("when", row) for row in wanted if _fits(table, "when", row=row, facts=facts)
     ]
@@ -202,13 +223,16 @@ def _over(table: QuestionTable, facts: Facts, context: AnswerContext) -> list[Pi
     if facts.announcement in tables.ENDS:
         pieces = [_seen_piece(table, facts, context.choice), table.piece("over", "unknown")]
     elif facts.situation == "ended":
+        row = "yes" if facts.duration_observed else "found"
         pieces = [
-            table.piece("over", "yes")
-            if "until" in facts.slots
+            table.piece("over", row)
+            if _fits(table, "over", row=row, facts=facts)
             else _seen_piece(table, facts, context.choice)
         ]
     else:
-        pieces = [table.piece("over", "no" if facts.situation == "now" else "unknown")]
+        lasting = "no" if facts.duration_observed else "still"
+        known = facts.situation == "now" and not facts.latest
+        pieces = [table.piece("over", lasting if known else "unknown")]
     return [*pieces, _action(table, facts)]
 
 

@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from explain import tables
 from explain.facts.evidence import number, within_range
+from explain.facts.extraction import judged_quantity
 from explain.facts.slot_formatting import slot_formatter
-from explain.facts.slots import SLOTS, judged_quantity, render_slots
+from explain.facts.slots import SLOTS, render_slots
 from vigil.domain.alert import Audience
 from vigil.domain.episode import Event
 from vigil.values.rounding import format_half_up, half_up

@@ -18,11 +18,25 @@ class Episode:
     raised_at: datetime
     """When its first step was announced, in event time."""
     acknowledged: bool
+    history: bool = False
+    """Whether nobody was paged, because each step was past its useful time when it came."""
+    waiting: bool = False
+    """Whether it waits for an acknowledgement, as the board counts those."""
 
     @property
     def open(self) -> bool:
         """Whether it has not ended."""
         return self.event.phase != "closed"
+
+    @property
+    def judged_again(self) -> bool:
+        """Whether its newest step came of judging again after a reading was withdrawn."""
+        return "withdrawal" in self.event.evidence
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it was closed because readings that it rested on do not count."""
+        return bool(self.event.withdrawn)
 
 
 @dataclass(frozen=True, slots=True)

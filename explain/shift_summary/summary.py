@@ -11,9 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from explain.facts.extraction import extract_facts
+from explain.facts.extraction import (
+    duration_observed,
+    extract_facts,
+    highest_priority,
+    unobserved_end,
+)
+from explain.facts.moments import time_of_day, time_or_date, times_stated
 from explain.facts.slot_formatting import slot_formatter
-from explain.facts.slots import SLOTS, render_slots, time_of_day
+from explain.facts.slots import SLOTS, render_slots
 from explain.shift_summary.records import Call, Episode, Measured, Summary, Window
 from explain.shift_summary.words import (
     Scope,
@@ -49,14 +55,15 @@ def summarise(
 
     Args:
         name: the ward or patient, for the choice among equal wordings.
-        episodes: those that are open, or were raised or ended in the window; others are left out.
+        episodes: those that wait for an acknowledgement, are open, or were raised or ended in the
+            window; others are left out.
         calls: requests for help; those outside the window are left out.
         measured: one for each enrolled patient.
     """
     writer = _SummaryWriter(scope, name, window)
-    relevant = sorted(
-        {e.event.episode_id: e for e in episodes if writer.concerns(e)}.values(), key=_urgency
-    )
+    known = sorted({e.event.episode_id: e for e in episodes}.values(), key=_urgency)
+    relevant = [e for e in known if writer.concerns(e)]
+    waiting = [e for e in known if e.waiting]
     asked = sorted({c.action_id: c for c in calls if window.holds(c.time)}.values(), key=_when)
     enrolled = sorted(measured, key=lambda one: one.patient_id)
     clinical = [e for e in relevant if e.event.category == "clinical"]
@@ -64,13 +71,14 @@ def summarise(
     sentences = [
         *writer.open(clinical),
         *writer.help(asked),
-        *writer.unanswered(clinical),
+        *writer.unanswered(waiting),
         writer.raised(clinical, technical),
-        *writer.ended(clinical),
+        *writer.ended([e for e in clinical if not e.withdrawn]),
+        *writer.withdrawn([e for e in clinical if e.withdrawn]),
         *writer.technical([e for e in technical if e.open]),
         writer.data(enrolled),
     ]
-    synthetic = any(e.event.synthetic for e in relevant)
+    synthetic = any(e.event.synthetic for e in (*relevant, *waiting))
     return Summary(
         scope=scope, name=name, window=window, sentences=tuple(sentences), synthetic=synthetic
     )
@@ -95,14 +103,14 @@ class _SummaryWriter:
     def concerns(self, episode: Episode) -> bool:
         """Open, or raised or ended in the window."""
         holds = self._window.holds
-        return episode.open or holds(episode.raised_at) or holds(episode.event.ended_at)
+        event = episode.event
+        ended = event.detected_at if episode.withdrawn else event.ended_at
+        return episode.open or holds(episode.raised_at) or holds(ended)
 
     def open(self, clinical: list[Episode]) -> list[Sentence]:
-        """What goes on: a ward's of high priority, a patient's of any."""
+        """What goes on: a ward's that has or had high priority, a patient's of any."""
         urgent = [
-            e
-            for e in clinical
-            if e.open and (self._scope == "patient" or e.event.priority == "high")
+            e for e in clinical if e.open and (self._scope == "patient" or _was_high(e.event))
         ]
         named = urgent if len(urgent) <= MAX_NAMED_ALERTS else urgent[: MAX_NAMED_ALERTS - 1]
         sentences = [self._sentence("open", self._episode(one)) for one in named]
@@ -129,11 +137,12 @@ class _SummaryWriter:
             )
         ]
 
-    def unanswered(self, clinical: list[Episode]) -> list[Sentence]:
-        """What nobody has acknowledged as it stands; what came late calls nobody."""
-        left = [e for e in clinical if not e.acknowledged and not e.event.retrospective]
+    def unanswered(self, left: list[Episode]) -> list[Sentence]:
+        """What waits for an acknowledgement."""
         return (
-            [self._sentence("unanswered", self._alerts(left) | self._oldest(left))] if left else []
+            [self._sentence("unanswered", self._alerts(left) | self._first_seen(left))]
+            if left
+            else []
         )
 
     def raised(self, clinical: list[Episode], technical: list[Episode]) -> Sentence:
@@ -142,23 +151,29 @@ class _SummaryWriter:
         if not fresh:
             other = any(self._window.holds(e.raised_at) for e in technical)
             return self._sentence("none_clinical" if other else "none", {})
-        late = [e.event.episode_id for e in fresh if e.event.retrospective]
+        late = [e.event.episode_id for e in fresh if e.event.retrospective and not e.judged_again]
         known = self._alerts(fresh) | {"priorities": _priorities(fresh)}
         return self._sentence(
             "raised", known | ({"late": count_segments(late, "events")} if late else {})
         )
 
     def ended(self, clinical: list[Episode]) -> list[Sentence]:
-        """What ended in the window."""
-        over = [e for e in clinical if not e.open and self._window.holds(e.event.ended_at)]
-        if not over:
-            return []
-        unseen = [e.event.episode_id for e in over if not e.acknowledged]
-        return [
-            self._sentence(
-                "ended", self._alerts(over) | {"unseen": count_segments(unseen, "events")}
-            )
-        ]
+        """What ended in the window, and of what nothing was measured any more."""
+        closed = [e for e in clinical if not e.open and self._window.holds(e.event.ended_at)]
+        over = [e for e in closed if not unobserved_end(e.event.evidence)]
+        lost = [e.event.episode_id for e in closed if unobserved_end(e.event.evidence)]
+        known: dict[str, list[Segment]] = {}
+        if over:
+            unseen = [e.event.episode_id for e in over if not e.acknowledged]
+            known |= self._alerts(over) | {"unseen": count_segments(unseen, "events")}
+        if lost:
+            known["lost"] = count_segments(lost, "events", "alerts")
+        return [self._sentence("ended", known)] if known else []
+
+    def withdrawn(self, clinical: list[Episode]) -> list[Sentence]:
+        """What was closed in the window because its readings do not count."""
+        found = [e for e in clinical if self._window.holds(e.event.detected_at)]
+        return [self._sentence("withdrawn", self._alerts(found))] if found else []
 
     def technical(self, found: list[Episode]) -> list[Sentence]:
         """What is open about devices and data."""
@@ -210,20 +225,29 @@ class _SummaryWriter:
         }
 
     def _oldest(self, episodes: list[Episode]) -> dict[str, list[Segment]]:
-        first = min(episodes, key=lambda e: (e.event.onset, e.event.episode_id)).event
+        """Since when the oldest of some technical findings goes on."""
+        first = _first(episodes)
         name = "since" if len(episodes) == 1 else "oldest"
         return {name: [_time(first.onset, self._window, ident=first.episode_id, key="onset")]}
+
+    def _first_seen(self, episodes: list[Episode]) -> dict[str, list[Segment]]:
+        """When the oldest of some findings was first seen; it need not have lasted."""
+        name = "first_seen" if len(episodes) == 1 else "oldest"
+        return {name: _first_seen(_first(episodes), self._window)}
 
     def _episode(self, episode: Episode) -> dict[str, list[Segment]]:
         """What is found, since when, the last value, and whether anybody has seen it."""
         event = episode.event
-        state = "acknowledged" if episode.acknowledged else "waiting"
         known = {
             "patient": patient_segments([event.patient_id]),
             "finding": [text_segment(_finding(event))],
-            "since": [_time(event.onset, self._window, ident=event.episode_id, key="onset")],
-            "state": [text_segment(summary_table()["words"][state])],
+            "state": [text_segment(_state(episode))],
         }
+        if duration_observed(event):
+            since = _time(event.onset, self._window, ident=event.episode_id, key="onset")
+            known["since"] = [since]
+        else:
+            known["first_seen"] = _first_seen(event, self._window)
         name = _value_slot(event)
         text = render_slots(event, "en").get(name)
         if text is not None:
@@ -236,7 +260,40 @@ class _SummaryWriter:
 def _time(moment: datetime, window: Window, ident: str, key: str) -> Segment:
     """A time, with its day where that is not the day of the window's end."""
     text = slot_formatter("en").format(time_of_day(moment, window.end))
-    return Segment(text=text, what="time", ids=(ident,), key=key)
+    return Segment(text=text, what="time", ids=(ident,), key=key, moment=moment)
+
+
+def _was_high(event: Event) -> bool:
+    """Whether it has high priority, or had."""
+    return "high" in {event.priority, highest_priority(event)}
+
+
+def _state(episode: Episode) -> str:
+    """Whether anybody has acknowledged it, and what its priority was before it fell."""
+    words = summary_table()["words"]
+    state = str(words["acknowledged" if episode.acknowledged else "waiting"])
+    before = highest_priority(episode.event)
+    if before is None:
+        return state
+    return str(words["before"]).replace("{state}", state).replace("{priority}", words[before])
+
+
+def _first(episodes: list[Episode]) -> Event:
+    """The one that began first."""
+    return min(episodes, key=lambda e: (e.event.onset, e.event.episode_id)).event
+
+
+def _first_seen(event: Event, window: Window) -> list[Segment]:
+    """When an event's finding was first seen, with "at" or "on"; a time is a segment of its own."""
+    write, ident = slot_formatter("en").format, event.episode_id
+    whole = write(time_or_date(event.onset, window.end))
+    *_, stated = times_stated(event.onset, window.end)
+    before, time, after = whole.partition(write(stated))
+    if not time:
+        return [Segment(text=whole, what="time", ids=(ident,), key="onset")]
+    middle = Segment(text=time, what="time", ids=(ident,), key="onset", moment=event.onset)
+    around = [Segment(text=text) for text in (before, after)]
+    return [piece for piece in (around[0], middle, around[1]) if piece.text]
 
 
 def _finding(event: Event) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any, Literal
@@ -31,6 +32,8 @@ class Segment:
     action or patient that it is from; empty for words, and for a count of nothing."""
     key: str = ""
     """What the ids are, or which key of the one event; empty for words."""
+    moment: datetime | None = None
+    """Of a time: which it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -18,22 +19,32 @@ from typing import Any, Literal
 
 from explain import languages
 from vigil.domain.alert import Audience
-from vigil.domain.kinds import Category, Priority
+from vigil.domain.kinds import Priority
 
 LOCALES = languages.LOCALES
 Direction = Literal["above", "below", "none"]
-Situation = Literal["now", "late", "ended"]
-Announcement = Literal["opened", "updated", "late", "closed", "withdrawn", "gone"]
+Situation = Literal["now", "late", "ended", "unknown"]
+"""``unknown``: closed because nothing was measured any more; it may be over or not."""
+Announcement = Literal[
+    "opened", "updated", "late", "closed", "withdrawn", "gone", "unobserved", "taken_back"
+]
 ANNOUNCEMENTS: tuple[Announcement, ...] = ("opened", "updated", "late", "closed")
 """What a block has sentences for. Ends that are not a recovery, :data:`ENDS`, have the same
 words for every kind."""
-ENDS: tuple[Announcement, ...] = ("withdrawn", "gone")
-"""No rule judges it any more; nothing more is expected of the device."""
+ENDS: tuple[Announcement, ...] = ("withdrawn", "gone", "unobserved", "taken_back")
+"""No rule judges it any more; nothing more is expected of the device; nothing of its signals was
+measured for longer than the kind may bridge; readings that it rested on were withdrawn."""
+Change = Literal["worse", "raised", "continues", "eased", "corrected", ""]
+"""What a step announces besides the finding: its value worsened, its priority rose, it is repeated,
+its priority fell, readings that it rested on were withdrawn; empty: none of these."""
 COMBINED_KINDS = (
     *("heart_rate_high", "heart_rate_low", "heart_rate_unusual", "heart_rate_irregular"),
     *("blood_pressure_high", "blood_pressure_low", "blood_pressure_unusual"),
 )
 """The kinds that may be announced to a patient together with another, in one sentence or two."""
+CHANGES: tuple[Change, ...] = ("worse", "raised", "continues", "eased", "corrected")
+SINGLE_PRESSURE = "single_pressure"
+"""The rows of ``actions.toml`` for a pressure that was measured once: it asks for another."""
 SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 """A named slot. Anything else with a brace is malformed, and the verifier refuses it."""
 
@@ -53,8 +64,12 @@ class Block:
 
     title: str
     title_past: str
-    meaning: str
+    meaning: tuple[Sentence, ...]
+    """What the finding is, while it lasts: the first whose slots are known."""
     details: tuple[Sentence, ...]
+    counted: tuple[Sentence, ...]
+    """In how many readings it was seen, and when first: where no duration may be claimed. Empty for
+    a technical kind."""
     seen: dict[Announcement, tuple[Sentence, ...]]
 
 
@@ -64,13 +79,30 @@ class Frame:
 
     synthetic: str
     late: str
+    taken_back_title: str
+    """The title of what rested on readings that were withdrawn."""
+    time_uncertain: tuple[Sentence, ...]
+    """The clock of the device is off."""
     ends: dict[Announcement, tuple[Sentence, ...]]
     """The sentences for each of :data:`ENDS`."""
+    unknown: str
+    """That nobody knows whether it is over; follows the end ``unobserved``."""
+    counted: tuple[Sentence, ...]
+    """When it was first seen, where the readings cannot be counted and no duration be claimed."""
+    change: dict[Change, tuple[Sentence, ...]]
+    """The sentences for each change of an ``updated`` step."""
+    latest: dict[str, tuple[Sentence, ...]]
+    """What the reading of a step is that does not show the finding: by the quantity of the kind,
+    ``trend``, ``other``; ``unread`` where there is none."""
     details: tuple[Sentence, ...]
     activity: dict[str, str]
     """What the person was doing → a sentence; empty for an audience that is not shown it."""
     reason: dict[str, str]
     """The ``reason`` of a technical finding → a sentence."""
+    withdrawal: dict[str, str]
+    """Why readings were withdrawn → a sentence."""
+    basis: dict[str, str]
+    """What a clinical finding rests on, where that is out of the ordinary → a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +119,16 @@ class KindRow:
 
     direction: Literal["above", "below", "none", "measured"]
     quantity: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """The evidence's ``reason`` → the row that has the words for it, where these differ: a value
+    that is only doubted is not called wrong."""
+    rules: Mapping[str, str] = field(default_factory=dict)
+    """The last part of the evidence's ``rule`` → that row, where the reason is that of an end."""
+    action: str = ""
+    """The rows of ``actions.toml`` for it; empty: those of its category."""
 
 
-Actions = MappingProxyType[tuple[Audience, Category, Situation], dict[Priority, str]]
+Actions = MappingProxyType[tuple[Audience, str, Situation], dict[Priority, str]]
 
 
 def read_table(name: str) -> dict[str, Any]:
@@ -106,9 +145,30 @@ def kinds() -> MappingProxyType[str, KindRow]:
 
 
 @cache
+def rows_of_reasons() -> MappingProxyType[str, tuple[str, str]]:
+    """The rows that are chosen by the reason of a finding → its kind and that reason.
+
+    They are worded by the tables alone: no phrase takes their place.
+    """
+    return MappingProxyType(
+        {
+            row: (kind, reason)
+            for kind, listed in kinds().items()
+            for reason, row in listed.reasons.items()
+        }
+    )
+
+
+@cache
 def words(locale: str) -> dict[str, Any]:
     """How slots read in a locale."""
     return read_table(f"{locale}/words.toml")
+
+
+@cache
+def most_sentences(who: Audience) -> int:
+    """How many sentences a text for an audience may have, what to do among them."""
+    return int(read_table(f"{LOCALES[0]}/lexicon.toml")["limits"][who]["sentences"])
 
 
 @cache
@@ -129,29 +189,49 @@ def audience(locale: str, who: Audience) -> AudienceTable:
     whole = Frame(
         synthetic=frame["synthetic"],
         late=frame["late"],
-        ends={end: _sentences(end, [frame[end]]) for end in ENDS},
+        taken_back_title=frame["taken_back_title"],
+        time_uncertain=_sentences("time_uncertain", frame["time_uncertain"]),
+        ends={end: _sentences(end, frame[end]) for end in ENDS},
+        unknown=frame["unknown"],
+        counted=_sentences("counted", frame["counted"]),
+        change={name: _sentences(f"change.{name}", frame["change"][name]) for name in CHANGES},
+        latest={name: _sentences(f"latest.{name}", row) for name, row in frame["latest"].items()},
         details=_sentences("detail", frame.get("details", [])),
         activity=frame.get("activity", {}),
         reason=frame.get("reason", {}),
+        withdrawal=frame["withdrawal"],
+        basis=frame.get("basis", {}),
     )
     return AudienceTable(whole, blocks)
 
 
 @cache
 def actions(locale: str) -> Actions:
-    """(audience, category, situation) → priority → what to do, word for word."""
-    raw: dict[Audience, dict[Category, dict[Situation, dict[Priority, str]]]] = _in_locale(
+    """(audience, rows, situation) → priority → what to do, word for word.
+
+    ``rows``: a category, the :attr:`KindRow.action` of a kind, or :data:`SINGLE_PRESSURE`.
+    """
+    raw: dict[Audience, dict[str, dict[Situation, dict[Priority, str]]]] = _in_locale(
         locale, "actions", read_table("en/actions.toml")
     )
     return MappingProxyType(
         {
-            (who, category, situation): texts
-            for who, categories in raw.items()
+            (who, rows, situation): texts
+            for who, listed in raw.items()
             if locale in locales_of(who)
-            for category, situations in categories.items()
+            for rows, situations in listed.items()
             for situation, texts in situations.items()
         }
     )
+
+
+def is_end(entry: str) -> bool:
+    """Whether a text's entry (its provenance) is one of :data:`ENDS`: closed, but not as recovered.
+
+    >>> is_end("en.patient.unobserved#0a1b2c3d"), is_end("en.patient.no_data.none.closed#0a1b2c3d")
+    (True, False)
+    """
+    return entry.rpartition(".")[2].partition("#")[0] in ENDS
 
 
 def locales_of(who: Audience) -> tuple[str, ...]:
@@ -172,8 +252,9 @@ def _block(name: str, raw: dict[str, Any]) -> Block:
     return Block(
         title=raw["title"],
         title_past=raw["title_past"],
-        meaning=raw["meaning"],
+        meaning=_sentences(f"{name}.meaning", raw["meaning"]),
         details=_sentences(f"{name}.detail", raw.get("details", [])),
+        counted=_sentences(f"{name}.counted", raw.get("counted", [])),
         seen={
             announcement: _sentences(f"{name}.{announcement}", raw[announcement])
             for announcement in ANNOUNCEMENTS
@@ -181,8 +262,10 @@ def _block(name: str, raw: dict[str, Any]) -> Block:
     )
 
 
-def _sentences(name: str, texts: list[str]) -> tuple[Sentence, ...]:
-    return tuple(Sentence(text, slots_of(text), f"{name}#{_version(text)}") for text in texts)
+def _sentences(name: str, texts: str | list[str]) -> tuple[Sentence, ...]:
+    """One text or several; the last of a list needs no slot."""
+    listed = [texts] if isinstance(texts, str) else texts
+    return tuple(Sentence(text, slots_of(text), f"{name}#{_version(text)}") for text in listed)
 
 
 def _version(text: str) -> str:

@@ -13,12 +13,12 @@ from typing import Protocol
 
 from explain.facts.extraction import extract_event_facts
 from explain.facts.signature import Signature
-from explain.facts.slot_formatting import SlotValue
+from explain.facts.slot_formatting import SlotValue, format_in_every_locale
 from explain.facts.slots import measure_slots
 from explain.templates.drafts import choice_of
 from explain.templates.wordings import Plan, Wording, plans_for
 from vigil.domain import ids
-from vigil.domain.alert import Alert, Audience, Provenance, Text
+from vigil.domain.alert import Alert, Audience, Text
 from vigil.domain.episode import Event
 from vigil.domain.phrase import Phrase
 
@@ -35,23 +35,26 @@ class Phrases(Protocol):
 
 def compose(event: Event, phrases: Phrases | None = None) -> Alert:
     """The alert of an event. The same event and phrases always give the same alert."""
+    measured = measure_slots(event)
     choice = choice_of(event.episode_id)
-    builder = _AlertBuilder(event)
-    for audience, planned in builder.plans.items():
-        builder.add(audience, _choose_wording(planned, phrases, choice))
-    return builder.alert(2 * event.sequence)
+    wordings = {
+        audience: _choose_wording(plan, phrases, choice)
+        for audience, plan in plans_for(extract_event_facts(event, measured)).items()
+    }
+    return _fill(event, wordings, measured, revision=2 * event.sequence)
 
 
 def reword(event: Event, by: Mapping[Audience, Phrase], phrases: Phrases | None = None) -> Alert:
     """The same alert, one revision later, with sentences for *what we saw* that a model wrote."""
+    measured = measure_slots(event)
     choice = choice_of(event.episode_id)
-    builder = _AlertBuilder(event)
-    for audience, planned in builder.plans.items():
-        if audience in by:
-            builder.add(audience, planned.phrased(by[audience], choice, "model"))
-        else:
-            builder.add(audience, _choose_wording(planned, phrases, choice))
-    return builder.alert(2 * event.sequence + 1)
+    wordings = {
+        audience: plan.phrased(by[audience], choice, "model")
+        if audience in by
+        else _choose_wording(plan, phrases, choice)
+        for audience, plan in plans_for(extract_event_facts(event, measured)).items()
+    }
+    return _fill(event, wordings, measured, revision=2 * event.sequence + 1)
 
 
 def signatures_of(event: Event) -> dict[Audience, Signature]:
@@ -69,54 +72,51 @@ def _choose_wording(planned: Plan, phrases: Phrases | None, choice: int) -> Word
     return planned.template(choice)
 
 
-class _AlertBuilder:
-    """Collects the texts of one alert."""
+def _fill(
+    event: Event,
+    wordings: Mapping[Audience, Wording],
+    measured: Mapping[str, SlotValue],
+    revision: int,
+) -> Alert:
+    """The alert in these wordings, with the event's own figures."""
+    slots: dict[str, dict[str, str]] = {}
+    texts = {audience: _texts(each, measured, slots) for audience, each in wordings.items()}
+    return Alert(
+        alert_id=ids.alert_id(event.episode_id),
+        event_id=event.episode_id,
+        episode_id=event.episode_id,
+        patient_id=event.patient_id,
+        revision=revision,
+        sequence=event.sequence,
+        kind=event.kind,
+        category=event.category,
+        phase=event.phase,
+        priority=event.priority,
+        retrospective=event.retrospective,
+        time=event.detected_at,
+        onset=event.onset,
+        texts=texts,
+        slots=slots.pop("en"),
+        provenance={audience: each.provenance for audience, each in wordings.items()},
+        synthetic=event.synthetic,
+        local_slots=slots,
+        change=event.change,
+        highest_priority=event.highest_priority,
+        time_uncertain=event.time_uncertain,
+        withdrawn=event.withdrawn,
+        corrected=event.corrected,
+    )
 
-    def __init__(self, event: Event):
-        self._event = event
-        self._measured: dict[str, SlotValue] = measure_slots(event)
-        self.plans = plans_for(extract_event_facts(event, self._measured))
-        self._texts: dict[Audience, dict[str, Text]] = {}
-        self._provenance: dict[Audience, Provenance] = {}
-        self._slots: dict[str, dict[str, str]] = {}
 
-    def add(self, audience: Audience, wording: Wording) -> None:
-        """Add the text for an audience."""
-        self._provenance[audience] = wording.provenance
-        self._texts[audience] = self._filled(wording)
-
-    def _filled(self, wording: Wording) -> dict[str, Text]:
-        texts, measured, slots_of = {}, self._measured, self._slots
-        for version in wording.versions:
-            locale, body, format_slot = version.locale, version.body, version.format_slot
-            slot_texts = {name: format_slot(measured[name]) for name in body.slots}
-            texts[locale] = Text(version.title, body.fill(slot_texts), version.action)
-            if locale in slots_of:  # English, which both audiences read
-                slots_of[locale].update(slot_texts)
-            else:
-                slots_of[locale] = slot_texts
-        return texts
-
-    def alert(self, revision: int) -> Alert:
-        """The alert with all texts added so far."""
-        event = self._event
-        shown = self._slots
-        return Alert(
-            alert_id=ids.alert_id(event.episode_id),
-            episode_id=event.episode_id,
-            patient_id=event.patient_id,
-            revision=revision,
-            sequence=event.sequence,
-            kind=event.kind,
-            category=event.category,
-            phase=event.phase,
-            priority=event.priority,
-            retrospective=event.retrospective,
-            time=event.detected_at,
-            onset=event.onset,
-            texts=self._texts,
-            slots=shown.pop("en"),
-            provenance=self._provenance,
-            synthetic=event.synthetic,
-            local_slots=shown,
-        )
+def _texts(
+    wording: Wording, measured: Mapping[str, SlotValue], slots: dict[str, dict[str, str]]
+) -> dict[str, Text]:
+    """The texts of a wording by locale; adds the slots that they show to those of their locale."""
+    texts: dict[str, Text] = {}
+    written = {name: format_in_every_locale(measured[name]) for name in wording.slots}
+    for locale, title, pieces, places, action in wording.versions:
+        parts, shown = pieces.copy(), slots.setdefault(locale, {})
+        for place, name in places:
+            parts[place] = shown[name] = written[name][locale]
+        texts[locale] = Text(title, "".join(parts), action)
+    return texts

@@ -6,17 +6,15 @@ it is done once for each: a :class:`Plan` is kept for all events with the same f
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from msgspec import Struct
 
 from explain import tables
 from explain.facts.extraction import EventFacts, Facts, facts_for_reader
 from explain.facts.signature import Signature, parse_signature, signature_of
-from explain.facts.slot_formatting import SlotValue, slot_formatter
 from explain.tables import SLOT, Sentence
 from explain.templates.drafts import (
     Draft,
@@ -35,33 +33,16 @@ MAX_PHRASED = 64
 """Phrases that a plan caches; more than any signature has."""
 
 
-class Body:
-    """A body whose slots can be filled quickly."""
-
-    __slots__ = ("_parts", "_places", "slots")
-
-    def __init__(self, text: str):
-        self._parts = SLOT.split(text)  # words, slot, words, slot, …, words
-        self._places = [(i, self._parts[i]) for i in range(1, len(self._parts), 2)]
-        self.slots = tuple(dict.fromkeys(name for _, name in self._places))
-
-    def fill(self, slot_texts: dict[str, str]) -> str:
-        """The text; ``slot_texts`` has every slot of it."""
-        parts = self._parts.copy()
-        for place, name in self._places:
-            parts[place] = slot_texts[name]
-        return "".join(parts)
-
-
-class Version(Struct, frozen=True, gc=False):
-    """A text in one locale."""
+class Version(NamedTuple):
+    """A text in one locale: a tuple, because it is taken apart for every alert."""
 
     locale: str
     title: str
-    body: Body
+    parts: list[str]
+    """The body: words, slot, words, slot, …, words. To be copied before it is filled."""
+    places: tuple[tuple[int, str], ...]
+    """Where in :attr:`parts` which slot is."""
     action: str
-    format_slot: Callable[[SlotValue], str]
-    """Writes the value of a slot in the locale."""
 
 
 class Wording(Struct, frozen=True, gc=False):
@@ -70,6 +51,8 @@ class Wording(Struct, frozen=True, gc=False):
     provenance: Provenance
     """Where the English sentence on what we saw is from."""
     versions: tuple[Version, ...]
+    slots: tuple[str, ...]
+    """Every slot that a version has."""
 
 
 class Plan:
@@ -77,17 +60,25 @@ class Plan:
 
     def __init__(self, facts: Facts):
         self._facts = facts
-        self._table = tuple(_table_wordings(facts))
+        self._sentences = most_informative(sentences_for(facts), frozenset(facts.slots))
+        self._table: list[Wording | None] = [None] * len(self._sentences)
+        """The wording of each sentence, put together when it is first wanted."""
         self._phrased: dict[tuple[str, PhraseAuthor, int], Wording] = {}
         self.signature: Signature | None = None
-        """The signature that a phrase must have; None for an end that every kind words alike."""
-        if facts.announcement in tables.ANNOUNCEMENTS:
-            slots = most_informative(sentences_for(facts), frozenset(facts.slots))[0].slots
-            self.signature = signature_of(facts, slots)
+        """The signature that a phrase must have; None for an end that every kind words alike, where
+        the latest reading does not show the finding, and where its reason decides the words."""
+        of_reason = facts.kind in tables.rows_of_reasons()
+        if facts.announcement in tables.ANNOUNCEMENTS and not (facts.latest or of_reason):
+            self.signature = signature_of(facts, self._sentences[0].slots)
 
     def template(self, choice: int) -> Wording:
         """The tables' words."""
-        return self._table[choice % len(self._table)]
+        place = choice % len(self._table)
+        wording = self._table[place]
+        if wording is None:
+            wording = _wording_in_all_locales(self._facts, self._sentences[place])
+            self._table[place] = wording
+        return wording
 
     def phrased(self, phrase: Phrase, choice: int, author: PhraseAuthor) -> Wording:
         """The text with a phrase for what we saw in English; other locales keep the tables'.
@@ -101,7 +92,7 @@ class Plan:
         if wording is None:
             if len(self._phrased) >= MAX_PHRASED:
                 self._phrased.clear()
-            wording = self._phrased[key] = self._with(phrase, self._table[place], author)
+            wording = self._phrased[key] = self._with(phrase, self.template(place), author)
         return wording
 
     def _with(self, phrase: Phrase, below: Wording, author: PhraseAuthor) -> Wording:
@@ -110,7 +101,7 @@ class Plan:
         draft = draft_around(self._facts, seen, names_further_finding=named)
         wrote = "+".join(part for part in (phrase.model, phrase.adapter) if part)
         origin = Provenance(author, phrase.phrase_id, model=wrote, prompt_hash=phrase.prompt_hash)
-        return Wording(origin, (_make_version("en", draft), *below.versions[1:]))
+        return _make_wording(origin, (_make_version("en", draft), *below.versions[1:]))
 
 
 @lru_cache(maxsize=MAX_PLANS)
@@ -122,14 +113,8 @@ def plans_for(event_facts: EventFacts) -> dict[Audience, Plan]:
     }
 
 
-def _table_wordings(facts: Facts) -> list[Wording]:
-    """One wording for each most informative sentence; the tables are parallel in all locales."""
-    known = frozenset(facts.slots)
-    english = most_informative(sentences_for(facts), known)
-    return [_wording_in_all_locales(facts, sentence) for sentence in english]
-
-
 def _wording_in_all_locales(facts: Facts, sentence: Sentence) -> Wording:
+    """A sentence with the tables' words around it; the tables are parallel in all locales."""
     place = sentences_for(facts).index(sentence)
     versions = []
     for locale in tables.locales_of(facts.audience):
@@ -137,14 +122,21 @@ def _wording_in_all_locales(facts: Facts, sentence: Sentence) -> Wording:
         draft = draft_around(local, sentences_for(local)[place], names_further_finding=False)
         versions.append(_make_version(locale, draft))
     entry = f"{facts.locale}.{facts.audience}.{sentence.entry}"
-    return Wording(Provenance("template", entry), tuple(versions))
+    return _make_wording(Provenance("template", entry), tuple(versions))
+
+
+def _make_wording(provenance: Provenance, versions: tuple[Version, ...]) -> Wording:
+    slots = dict.fromkeys(name for version in versions for _, name in version.places)
+    return Wording(provenance, versions, slots=tuple(slots))
 
 
 def _make_version(locale: str, draft: Draft) -> Version:
-    return Version(
-        locale=locale,
-        title=draft.title,
-        body=Body(draft.body),
-        action=draft.action,
-        format_slot=slot_formatter(locale).format,
-    )
+    return _shared_version(locale, draft.title, draft.body, action=draft.action)
+
+
+@lru_cache(maxsize=4 * MAX_PLANS)
+def _shared_version(locale: str, title: str, body: str, action: str) -> Version:
+    """One object for all plans whose text it is: they differ in what most texts do not name."""
+    parts = SLOT.split(body)
+    places = tuple((place, parts[place]) for place in range(1, len(parts), 2))
+    return Version(locale, title, parts, places=places, action=action)

@@ -25,6 +25,7 @@ from explain.training.fitting.options import Options
 from explain.training.probe import probe_answers, unique_signatures
 from explain.training.references import Reference, load_references
 from explain.training.split import Split, part_counts, split_references
+from vigil.service.extras import install_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _load_base(paths: RunPaths) -> tuple[Any, Any, Any]:
     for name in ("peft", "torch", "transformers"):
         if find_spec(name) is None:
             why = f"Training needs the extra `llm`: there is no {name}."
-            raise language_model_unavailable(why, "pip install 'vigil[llm]'")
+            raise language_model_unavailable(why, install_command("llm"))
     folder = prepare_weights(paths.models, paths.source)  # before imports that take seconds
     import torch  # noqa: PLC0415
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415

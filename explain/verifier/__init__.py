@@ -55,16 +55,28 @@ RULES = (
     Rule(
         "event_unnamed", event.event_unnamed, "A finding is not named or, while it lasts, not said."
     ),
-    Rule("event_unknown", event.event_unknown, "Another finding than those of the facts is told."),
+    Rule(
+        "event_unknown", event.event_unknown, "Another finding than those of the facts is claimed."
+    ),
     Rule("direction", fact.direction, "A direction that the facts do not have."),
     Rule("negation", fact.negation, "The finding, or its end, is denied."),
-    Rule("phase", fact.phase, "Over, told as lasting; or lasting, told as over."),
+    Rule("phase", fact.phase, "Over, worded as lasting; or lasting, worded as over."),
     Rule(
         "context",
         context.context,
         "Resting, asleep or active, where the facts say otherwise or nothing.",
     ),
     Rule("time", context.time, "A time of day or a span that no slot gives."),
+    Rule(
+        "duration_unobserved",
+        context.duration_unobserved,
+        "How long, or from when to when, of what was not observed all along.",
+    ),
+    Rule(
+        "latest_not_beyond",
+        fact.latest_not_beyond,
+        "Worded as lasting, where the latest reading does not show it.",
+    ),
     Rule("doubt", content.doubt, "Doubt, a condition or a forecast: may, if, will."),
     Rule("question", content.question, "A question."),
     Rule("degree", content.degree, "How much, which a slot says: slightly, very."),

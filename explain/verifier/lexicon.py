@@ -11,7 +11,7 @@ from typing import Any
 from explain import tables
 
 Pattern = re.Pattern[str]
-TIMES = ("duration", "since", "until")
+TIMES = ("duration", "since", "until", "first_seen", "found_over", "unseen_since")
 """The slots that hold a time or a span."""
 _NEVER = re.compile(r"(?!)")
 _FURTHER_CASES = {"i": "\u0130\u0131", "k": "\u212a", "s": "\u017f"}
@@ -67,12 +67,18 @@ class Lexicon:
     context: Pattern
     """Groups named by activity, and ``other``."""
     context_negated: Pattern
+    context_advised: Pattern
+    """What an action asks for, which claims nothing of what was done."""
     context_free: frozenset[str]
     """Kinds whose text may name rest or sleep as their circumstance."""
     times: Pattern
     times_of_days: Pattern
     """The words of time that the kinds in ``judged_over_days`` may use."""
     judged_over_days: frozenset[str]
+    durations: Pattern
+    """Words that claim that a condition lasted from one reading to the next."""
+    persisting: Pattern
+    """Words that say of a finding that it still is."""
     doubt: Pattern
     degree: Pattern
     forbidden: dict[str, Pattern]
@@ -169,10 +175,13 @@ def _content_patterns(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "context": _grouped({k: context[k] for k in ("other", "rest", "asleep", "active")}),
         "context_negated": re.compile(_either(context["negated"]) + r"\s*$", re.I),
+        "context_advised": compile_words(context["advised"]),
         "context_free": frozenset(context["free"]),
         "times": compile_words(times["words"]),
         "times_of_days": compile_words(times["days_words"]),
         "judged_over_days": frozenset(times["days"]),
+        "durations": compile_words(raw["durations"]["words"]),
+        "persisting": compile_words(raw["persisting"]["words"]),
         "doubt": compile_words(raw["doubt"]["words"]),
         "degree": compile_words(raw["degree"]["words"]),
         "forbidden": {what: compile_words(listed) for what, listed in raw["forbidden"].items()},

@@ -44,6 +44,8 @@ class Result(Struct, frozen=True, omit_defaults=True):
     reading_id: str | None = None
     """Absent where it was rejected."""
     error: Fault | None = None
+    note: Fault | None = None
+    """Why the values of an accepted reading are not judged: its contact flag cannot be read."""
 
 
 class Answer(Struct, frozen=True, omit_defaults=True):

@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from ingest.http import answers, openapi, schemas
-from ingest.http.batch import Door, Key, items, sort_out
+from ingest.http.batch import Door, Key, items, sent_at, sort_out
 from ingest.http.directory import Directory
 from ingest.recent_keys import RecentKeys
 from vigil.contracts import wire
@@ -24,6 +24,7 @@ from vigil.kafka.async_publisher import AsyncPublisher
 from vigil.service.errors import AccessError, InputError, UnavailableError, VigilError
 from vigil.values.clock import Clock
 from vigil.web import bodies
+from vigil.web.rate_limited_log import RateLimitedLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from vigil.service.settings import Settings
 
 REMEMBERED_READINGS = 100_000
+hand_over_log = RateLimitedLog("ingest")
 
 
 class Gateway:
@@ -99,8 +101,11 @@ class Gateway:
             known=self._acknowledged.__contains__,
             now=now,
             latest=now + self._tolerance,
+            sent_at=sent_at(body),
         )
         batch = sort_out(items(body), door)
+        if batch.is_before_assignment:
+            hand_over_log.warn(f"nothing but readings from before {device.device_id} was assigned")
         if batch.uploads:
             await self._publisher.publish([wire.to_message(u, "ingest") for u in batch.uploads])
             for key in batch.keys:

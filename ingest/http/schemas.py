@@ -47,6 +47,13 @@ def _value_schema(signal: Signal) -> dict[str, Any]:
     }
 
 
+_SENT_AT = {
+    "type": "string",
+    "format": "date-time",
+    "description": "When the request is sent, by the clock that the readings' times are of: RFC "
+    "3339 with an offset. How far it is from the time of receipt is how far that clock is off. "
+    "Set it anew for each attempt.",
+}
 _IDENTIFIER = {"type": "string", "pattern": f"^{validate.IDENTIFIER}$", "maxLength": 128}
 _READING = {
     "type": "object",
@@ -78,8 +85,11 @@ _READING = {
                 },
                 "posture": {"type": "string", "pattern": f"^{validate.POSTURE}$"},
                 "contact": {
-                    "type": "boolean",
-                    "description": "False: the sensor reports poor skin contact.",
+                    "description": "A boolean. False: the sensor reports poor skin contact, so the "
+                    "values are not judged. Also read: 1 and 0; true, t, yes, y, false, f, no and "
+                    "n in any case; null, an empty text, NaN, NA and n/a: not known. Anything else "
+                    "of any type counts as false, and the result has a `note`; a reading without "
+                    "values is refused then.",
                 },
             },
             "additionalProperties": False,
@@ -88,6 +98,13 @@ _READING = {
         | {
             "description": "Your own id, so that a repeated request changes nothing. Left out, "
             "one is derived from the content, to the same end."
+        },
+        "sequence": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": validate.LARGEST_SEQUENCE,
+            "description": "The device's own number of this measurement: a pressure with another "
+            "number is a second measurement, even where it is equal.",
         },
     },
     "required": ["time"],
@@ -102,7 +119,8 @@ _READINGS = {
             "items": ref("Reading"),
             "minItems": 1,
             "maxItems": MAX_READINGS,
-        }
+        },
+        "sent_at": _SENT_AT,
     },
     "required": ["readings"],
     "additionalProperties": False,

@@ -1,16 +1,18 @@
-"""Recordings: CSV files of readings, as uploads in the order of the file.
+"""Recordings: CSV files of readings, as uploads in order of time.
+
+The order of the rows does not matter: a file in which a patient's rows are not in order of time, as
+an app writes that lists the newest first, is sorted, in memory.
 
 The first line names the columns: ``patient_id,time,heart_rate,systolic,diastolic`` and, where there
-are any, ``spo2,respiratory_rate,temperature,steps_per_min,activity,contact``. A cell is empty where
-nothing was measured; ``time`` is RFC 3339. The file may be gzipped.
+are any, ``spo2,respiratory_rate,temperature,steps_per_min,activity,contact,sequence``. A cell is
+empty where nothing was measured; ``time`` is RFC 3339. The file may be gzipped.
 
 Each row is validated as a device's reading is (:mod:`ingest.validate`), with one difference. A
 device gets the error and can send again; a recording cannot, and its row often joins several
 sensors. So a faulty measurement is left out of its row and reported with its line, and the rest is
 accepted: a clogged arterial line must not hide the heart rate in the same row. (A pressure is
-systolic and diastolic together; beside a diastolic that says "no value" the systolic one remains. A
-contact flag that cannot be read counts as poor contact: what is measured beside it may be noise.) A
-row with nothing left, or without a patient or a time, is refused. Every row is accounted for in a
+systolic and diastolic together; beside a diastolic that says "no value" the systolic one remains.)
+A row with nothing left, or without a patient or a time, is refused. Every row is accounted for in a
 :class:`Report`.
 """
 
@@ -18,8 +20,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,7 @@ from ingest.recent_keys import RecentKeys
 from ingest.recordings.grouping import Grouping
 from ingest.recordings.rows import read_rows, time_of
 from vigil.domain.reading import Upload
+from vigil.domain.signals import is_pressure_sentinel
 from vigil.service.errors import InputError
 
 SYNTHETIC_PREFIX = "sim-"
@@ -35,6 +40,7 @@ SYNTHETIC_PREFIX = "sim-"
 REMEMBERED_ROWS = 500_000
 """A duplicate is found among at least so many rows before it. (The store finds every one by id.)"""
 
+_by_time = attrgetter("measurement.time")
 _END_OF_TIME = datetime.fromisoformat("9999-12-31T00:00:00+00:00")
 _PRESSURES = ("systolic", "diastolic")
 _NOT_GIVEN = frozenset({"input.sentinel_value", "input.wrong_type"})
@@ -65,6 +71,8 @@ class Report:
     """Rows of which nothing was taken."""
     left_out: int = 0
     """Faulty measurements in rows of which the rest was taken."""
+    sorted_files: int = 0
+    """Files whose rows were not in order of time, and were sorted."""
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(error code, field) → how often."""
 
@@ -113,18 +121,33 @@ def read_uploads(
     Raises:
         InputError: ``input.broken_recording``: no recording, or one that ends in the middle.
     """
-    door = _Door(device_id, latest, Report() if report is None else report)
+    report = Report() if report is None else report
+    door = _Door(device_id, latest, report)
     grouping = Grouping(device_id, span_seconds, max_measurements)
-    for line, row, layout in read_rows(path):
-        try:
-            admitted = door.admit(line, layout.words(row, shift))
-        except InputError as error:
-            door.refuse(line, error)
-            continue
-        if admitted is not None:
-            made_up = synthetic or admitted.patient_id.startswith(SYNTHETIC_PREFIX)
-            yield from grouping.add(admitted, made_up)
+    admitted = door.admitted(path, shift)
+    if not is_in_order(path):
+        report.sorted_files += 1
+        admitted = iter(sorted(admitted, key=_by_time))
+    for one in admitted:
+        made_up = synthetic or one.patient_id.startswith(SYNTHETIC_PREFIX)
+        yield from grouping.add(one, made_up)
     yield from grouping.flush()
+
+
+def is_in_order(path: Path) -> bool:
+    """Whether each patient's rows are in order of time, equal times included, up to where the file
+    can be read."""
+    newest: dict[str, datetime] = {}
+    with suppress(InputError):  # reported by whoever reads the rows
+        for _line, row, layout in read_rows(path):
+            time = time_of(row[layout.time]) if len(row) == layout.width else None
+            if time is None:
+                continue
+            patient = row[layout.patient_id]
+            if time < newest.get(patient, time):
+                return False
+            newest[patient] = time
+    return True
 
 
 def survey(path: Path) -> Survey:
@@ -157,6 +180,17 @@ class _Door:
         self._report = report
         self._seen = RecentKeys[str](REMEMBERED_ROWS)
 
+    def admitted(self, path: Path, shift: timedelta) -> Iterator[validate.Admitted]:
+        """The readings of a recording, in the order of its rows; what is refused is reported."""
+        for line, row, layout in read_rows(path):
+            try:
+                admitted = self.admit(line, layout.words(row, shift))
+            except InputError as error:
+                self.refuse(line, error)
+                continue
+            if admitted is not None:
+                yield admitted
+
     def admit(self, line: int, words: dict[str, Any]) -> validate.Admitted | None:
         """The row's reading without its faults; None where it is a duplicate.
 
@@ -174,6 +208,8 @@ class _Door:
                 faults.append(error)
                 if not _leave_out(words, error):
                     raise faults[0] from None
+        if admitted.note is not None:
+            faults.append(admitted.note)
         self._report.rows += 1
         for fault in faults:
             self._report.record_refusal(Refusal(line, fault, whole_row=False))
@@ -190,16 +226,14 @@ class _Door:
 
 
 def _leave_out(words: dict[str, Any], error: InputError) -> bool:
-    """Take the faulty measurement out of a row; False where the fault is not in one. A contact
-    flag that cannot be read counts as poor contact: the values may be noise, so none is judged."""
+    """Take the faulty measurement out of a row; False where the fault is not in one."""
     part, _, name = (error.field or "").partition(".")
-    if error.field == "context.contact" and words["values"]:
-        words["context"]["contact"] = False
-        return True
     if part not in ("values", "context"):
         return False
     names = _PRESSURES if name in _PRESSURES else (name,)
-    if name == "diastolic" and error.code in _NOT_GIVEN:
+    values = words["values"]
+    both = is_pressure_sentinel(values.get("systolic"), values.get("diastolic"))
+    if name == "diastolic" and error.code in _NOT_GIVEN and not both:
         names = (name,)  # palpated: there is no diastolic pressure
     found = [words[part].pop(each, None) for each in names]
     return any(each is not None for each in found)

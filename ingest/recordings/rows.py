@@ -19,16 +19,16 @@ from vigil.service.errors import InputError
 from vigil.values import timestamps
 
 REQUIRED = ("patient_id", "time", "heart_rate", "systolic", "diastolic")
-OPTIONAL = ("spo2", "respiratory_rate", "temperature", "steps_per_min", "activity", "contact")
+OPTIONAL = (
+    "spo2",
+    "respiratory_rate",
+    "temperature",
+    "steps_per_min",
+    "activity",
+    "contact",
+    "sequence",
+)
 COLUMNS = (*REQUIRED, *OPTIONAL)
-
-_FLAGS: dict[str, bool] = {
-    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
-}
-"""Spellings of a flag, in lower case, as spreadsheets and data frames write them."""
-_ABSENT = frozenset({"", "nan", "na", "n/a", "null", "none"})
-"""Spellings of "not known", in lower case. Anything else is a flag that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Layout:
     steps_per_min: int | None
     activity: int | None
     contact: int | None
+    sequence: int | None
 
     def words(self, row: list[str], shift: timedelta) -> dict[str, Any]:
         """A row in the form that a device sends.
@@ -50,8 +51,15 @@ class Layout:
             shift: added to its time.
 
         Raises:
-            InputError: it has another number of cells than the header.
+            InputError: it is no row of CSV, or has another number of cells than the header.
         """
+        if not row:
+            raise InputError(
+                "The row has a quotation mark that is not closed on its line.",
+                code="input.wrong_type",
+                field="row",
+                how_to_fix="Remove it, or close it: no cell goes on to the next line.",
+            )
         if len(row) != self.width:
             raise InputError(
                 f"The row has {len(row)} cells, the header {self.width}.",
@@ -65,23 +73,28 @@ class Layout:
             "time": _shifted(time, shift) if shift else time,
             "values": {name: _number(cell) for name, at in self.signals if (cell := row[at])},
         }
+        if context := self._context(row):
+            words["context"] = context
+        if self.sequence is not None and (cell := row[self.sequence]):
+            words["sequence"] = int(cell) if cell.isdecimal() and len(cell) < 20 else cell
+        return words
+
+    def _context(self, row: list[str]) -> dict[str, Any]:
         context: dict[str, Any] = {}
         if self.steps_per_min is not None and (cell := row[self.steps_per_min]):
             context["steps_per_min"] = _number(cell)
         if self.activity is not None and (cell := row[self.activity]):
             context["activity"] = cell
-        if self.contact is not None:
-            cell = row[self.contact].strip()
-            if cell.lower() not in _ABSENT:
-                context["contact"] = _FLAGS.get(cell.lower(), cell)
-        if context:
-            words["context"] = context
-        return words
+        if self.contact is not None and (cell := row[self.contact]):
+            context["contact"] = cell
+        return context
 
 
 def _layout(header: list[str], path: Path) -> Layout:
     at = {name: index for index, name in enumerate(header)}
     absent = [name for name in REQUIRED if name not in at]
+    if absent and len(header) == 1 and (other := [mark for mark in ";\t|" if mark in header[0]]):
+        _broken(path, f"its columns are separated by {other[0]!r}, not by commas", "columns")
     if absent:
         _broken(path, f"its first line lacks the column {absent[0]}", "columns")
     odd = [name for name in header if name not in COLUMNS]
@@ -98,31 +111,47 @@ def _layout(header: list[str], path: Path) -> Layout:
         steps_per_min=at.get("steps_per_min"),
         activity=at.get("activity"),
         contact=at.get("contact"),
+        sequence=at.get("sequence"),
     )
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, list[str], Layout]]:
-    """Line, cells and layout of each row; blank lines are nothing."""
-    line = 0
+    """Line, cells and layout of each row; blank lines are nothing, and a line that is no CSV has no
+    cells. A line is a row: a quotation mark that is not closed hides no other."""
+    number = 0
     try:
         with _text(path) as text:
-            reader = csv.reader(text)
-            header = next(reader, None)
-            if header is None:
+            layout: Layout | None = None
+            for number, line in enumerate(text, 1):
+                if not (line := line.rstrip("\r\n")):
+                    continue
+                cells = _cells(line)
+                if layout is None:
+                    layout = _layout(cells, path)
+                else:
+                    yield number, cells, layout
+            if layout is None:
                 _broken(path, "it is empty", "line 1")
-            layout = _layout([name.strip() for name in header], path)
-            for row in reader:
-                line = reader.line_num
-                if row:
-                    yield line, row, layout
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        _broken(path, "its gzip data is damaged or ends too early", f"after line {line}")
+        _broken(path, "its gzip data is damaged or ends too early", f"after line {number}")
     except UnicodeDecodeError:
-        _broken(path, "it is not UTF-8 text", f"after line {line}")
-    except csv.Error as error:
-        _broken(path, f"it is not CSV: {error}", f"after line {line}")
+        _broken(path, "it is not UTF-8 text", f"after line {number}")
     except OSError as error:
         _broken(path, f"it cannot be read: {error.strerror}", "file")
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a line without the spaces around them; none where it is no CSV.
+
+    >>> _cells('p1, 2026-08-05T08:00Z,"72",,'), _cells('p1,"72')
+    (['p1', '2026-08-05T08:00Z', '72', '', ''], [])
+    """
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(",")]
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], strict=True), [])]
+    except csv.Error:
+        return []
 
 
 @contextmanager

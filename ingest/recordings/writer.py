@@ -43,6 +43,8 @@ def _row(patient_id: str, item: Measurement) -> list[str]:
         cells["activity"] = context.activity
     if context.contact is not None:
         cells["contact"] = "true" if context.contact else "false"
+    if item.sequence is not None:
+        cells["sequence"] = str(item.sequence)
     cells |= {"patient_id": patient_id, "time": ids.timestamp(item.time)}
     return [cells.get(column, "") for column in COLUMNS]
 

@@ -11,6 +11,7 @@ from random import Random
 from ingest.simulator.days import Day, asleep, day, dice
 from ingest.simulator.scenarios import Episode
 from vigil.domain.reading import Activity, Context
+from vigil.values.sums import total
 
 KNOTS_PER_HOUR = 4
 """Slow noise is drawn at so many moments an hour, with straight lines between."""
@@ -89,7 +90,7 @@ class Hour:
         if attended and episode is not None and episode.scenario.activity is not None:
             activity, steps = episode.scenario.activity, float(episode.scenario.steps_per_min)
             sleeping = activity == "asleep"
-        added = 0.0 if attended else sum(bout.effect(of_day) for bout in self._day.bouts)
+        added = 0.0 if attended else total(bout.effect(of_day) for bout in self._day.bouts)
         usual = self._usual(minute, of_day, sleeping, added)
         cuff = of_day in self._day.cuffs and not attended
         cuff = cuff or (episode is not None and episode.cuff(time))

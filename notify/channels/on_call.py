@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import apprise
 
@@ -37,6 +38,7 @@ class OnCall:
 
     def __init__(self, settings: Settings):
         self._board = f"{settings.public_url.rstrip('/')}/board/patient/"
+        self._zone = ZoneInfo(settings.time_zone)
         self._services = {
             recipient_id(url): _service(url, position)
             for position, url in enumerate(settings.oncall_urls, start=1)
@@ -55,7 +57,8 @@ class OnCall:
         service = self._services.get(delivery.recipient)
         if service is None:
             return Outcome("dropped", "no longer in VIGIL_ONCALL_URLS")
-        text = texts.on_call_text(delivery, self._board + quote(delivery.patient_id, safe=""))
+        address = self._board + quote(delivery.patient_id, safe="")
+        text = texts.on_call_text(delivery, address, self._zone)
         urgent = delivery.priority == "high"
         taken = service.notify(
             title=text.title,

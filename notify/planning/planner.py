@@ -8,7 +8,6 @@ together, and a batch that is read again plans nothing new.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,23 +15,20 @@ from kafka import TopicPartition
 from msgspec.structs import replace
 
 from notify.planning import policy
-from notify.planning.policy import Page
+from notify.planning.batch import Batch, locked_ids
 from store.database.connections import Connection, Pool, translated
 from store.notifications import deliveries, notified_episodes
 from store.notifications.deliveries import PlannedDelivery
 from store.workers.positions import Positions
 from store.writing.writer import REFUSED
 from vigil.contracts import clock_check, topics
-from vigil.domain import ids
 from vigil.domain.action import Action
 from vigil.domain.alert import Alert
-from vigil.domain.kinds import Priority
 from vigil.service import logs
 from vigil.service.errors import WireError
 from vigil.service.health import Health
 from vigil.streaming import probe_messages
 from vigil.streaming.handler import Handled, Received, Rejected, Stateless
-from vigil.values.clock import from_millis
 
 if TYPE_CHECKING:
     from notify.channels.contract import Channel
@@ -40,47 +36,6 @@ if TYPE_CHECKING:
     from vigil.values.clock import Clock
 
 log = logs.get("notify")
-
-
-@dataclass(frozen=True, slots=True)
-class DuePage:
-    """A page, and the message that requires it."""
-
-    message: Alert | Action
-    page: Page
-    published: datetime
-    """When the message was published to its topic."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """The result of a batch of messages, before anything is written."""
-
-    pages: list[DuePage] = field(default_factory=list)
-    notified: dict[str, Priority] = field(default_factory=dict)
-    """Episode id → the new priority at which it is notified."""
-    acknowledged: dict[str, datetime] = field(default_factory=dict)
-    closed: set[str] = field(default_factory=set)
-
-    def add_alert(
-        self, alert: Alert, published: datetime, before: Priority | None, demo: bool
-    ) -> None:
-        """Add an alert's step. ``before``: the priority notified in earlier batches."""
-        page = policy.page_for_alert(alert, self.notified.get(alert.episode_id, before), demo)
-        if page is not None:
-            self.pages.append(DuePage(alert, page, published))
-            self.notified[alert.episode_id] = page.priority
-        elif policy.ends_episode(alert):
-            self.closed.add(alert.episode_id)
-
-    def add_action(self, action: Action, published: datetime) -> None:
-        """Add a person's action."""
-        page = policy.page_for_action(action)
-        if page is not None:
-            self.pages.append(DuePage(action, page, published))
-        elif policy.is_acknowledgement(action):
-            latest = self.acknowledged.get(action.episode_id, action.time)
-            self.acknowledged[action.episode_id] = max(latest, action.time)
 
 
 class Planner(Stateless):
@@ -143,7 +98,7 @@ class Planner(Stateless):
         Raises:
             UnavailableError: the database is unavailable; nothing was written.
         """
-        if not any(self._matters(received.message) for received in batch):
+        if not any(self._matters(received) for received in batch):
             return Handled()
         rejected: Sequence[Rejected] = ()
         try:
@@ -192,62 +147,82 @@ class Planner(Stateless):
         found = self._collect(connection, batch)
         rows = self._rows(connection, found)
         new = deliveries.plan(connection, rows, self._clock())
-        notified_episodes.record_notified(connection, found.notified)
-        notified_episodes.record_acknowledged(connection, found.acknowledged)
+        notified_episodes.record_episodes(connection, found.known)
+        notified_episodes.record_reopened(connection, found.reopened)
         notified_episodes.record_closed(connection, found.closed, self._clock())
         return new
 
-    def _matters(self, message: object) -> bool:
+    def _matters(self, received: Received) -> bool:
         """Whether a message can change the plan: most cannot, and cost no transaction."""
+        message = received.message
         if isinstance(message, Alert):
-            found = policy.page_for_alert(message, None, self._demo)
-            return found is not None or policy.ends_episode(message)
+            return policy.matters(message, self._published(received), self._demo)
         return isinstance(message, Action) and (
             policy.page_for_action(message) is not None or policy.is_acknowledgement(message)
         )
 
     def _collect(self, connection: Connection, batch: Sequence[Received]) -> Batch:
-        events = {r.message.episode_id for r in batch if isinstance(r.message, Alert)}
-        before = notified_episodes.notified_levels(connection, events)
-        found = Batch()
-        for received in batch:
-            published = self._published(received)
-            match received.message:
-                case Alert() as alert:
-                    found.add_alert(
-                        alert, published, before=before.get(alert.episode_id), demo=self._demo
-                    )
-                case Action() as action:
-                    found.add_action(action, published)
+        messages = [
+            (received.message, self._published(received))
+            for received in batch
+            if isinstance(received.message, Alert | Action)
+        ]
+        found = Batch(
+            notified_episodes.lock_episodes(
+                connection,
+                {message.episode_id for message, _ in messages},
+                self._clock(),
+                add=locked_ids(messages, demo=self._demo),
+            )
+        )
+        for message, published in messages:
+            if isinstance(message, Alert):
+                found.add_alert(message, published, demo=self._demo)
+            else:
+                found.add_action(message, published)
         return found
 
     def _published(self, received: Received) -> datetime:
         """When the message was put on the topic; now, where the broker keeps no such time, or one
         that has not come."""
-        now, published = self._clock(), from_millis(received.raw.timestamp)
-        return now if published is None or published > now + clock_check.AHEAD else published
+        now = self._clock()
+        return clock_check.published_at(received.raw.timestamp, now) or now
 
     def _rows(self, connection: Connection, found: Batch) -> list[PlannedDelivery]:
-        patients = {due.message.patient_id for due in found.pages}
+        patients = {due.patient_id for due in found.pages}
         if not patients:
             return []
         rows: list[PlannedDelivery] = []
         for channel in self._channels:
             known = channel.recipients(connection, patients)
             rows.extend(self._rows_of(channel, known, found))
+            rows.extend(_taken_back(connection, channel, found))
         return rows
 
     def _rows_of(
         self, channel: Channel, known: Mapping[str, Sequence[str]], found: Batch
     ) -> Iterable[PlannedDelivery]:
         for due in found.pages:
-            if channel.name not in due.page.channels:
+            if channel.name not in due.page.channels or due.takes_back:
                 continue
-            recipients = known.get(due.message.patient_id, ())
+            recipients = known.get(due.patient_id, ())
             if not recipients:
                 self._health.count("pages_without_recipient")
             for recipient in recipients:
-                yield delivery_for(due, channel, recipient)
+                yield due.delivery(channel, recipient)
+
+
+def _taken_back(
+    connection: Connection, channel: Channel, found: Batch
+) -> Iterable[PlannedDelivery]:
+    """That the readings of an episode do not count, for whoever was paged about it here."""
+    pages = {due.episode_id: due for due in found.pages if due.takes_back}
+    if not pages:
+        return
+    reached = deliveries.paged(connection, pages, channel.name)
+    for episode_id, due in sorted(pages.items()):
+        for one in reached.get(episode_id, ()):
+            yield due.delivery(channel, one.recipient, one.happened_at)
 
 
 def _refused(error: Exception) -> WireError:
@@ -255,30 +230,4 @@ def _refused(error: Exception) -> WireError:
         f"The database refuses its content ({type(error).__name__}).",
         code="wire.rejected",
         how_to_fix="Fix the producer, then `vigil deadletter redrive`.",
-    )
-
-
-def delivery_for(due: DuePage, channel: Channel, recipient: str) -> PlannedDelivery:
-    """The row of one recipient's delivery."""
-    message, page = due.message, due.page
-    if isinstance(message, Alert):
-        alert_id, sequence, kind = message.alert_id, message.sequence, message.kind
-        cause, synthetic = f"{alert_id}:{sequence}", message.synthetic
-    else:
-        alert_id, sequence, kind = ids.alert_id(message.episode_id), 0, ""
-        cause, synthetic = message.action_id, False  # read from the patient's row when it is sent
-    return PlannedDelivery(
-        cause=cause,
-        alert_id=alert_id,
-        episode_id=message.episode_id,
-        patient_id=message.patient_id,
-        sequence=sequence,
-        channel=channel.name,
-        recipient=recipient,
-        priority=page.priority,
-        kind=kind,
-        reason=page.reason,
-        made_at=due.published,
-        expires_at=policy.expires_at(due.published, page.priority),
-        synthetic=synthetic,
     )

@@ -2,14 +2,14 @@
 
 Three times are distinguished: ``time`` is the device's, ``received_at`` ours, and an action counts
 from the time at which a person took it. An acknowledgement covers the state of an episode at that
-time: an episode whose priority rose afterwards, or whose patient asked for help afterwards, is open
-again.
+time: an episode that was announced again afterwards (its priority rose, it is worse, it continues
+for hours), or whose patient asked for help afterwards, is open again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -17,9 +17,10 @@ from psycopg.rows import BaseRowFactory, RowMaker
 
 from store.database import extreme_times
 from store.database.connections import AsyncConnection, translated
+from store.database.fetching import fetch_rows
 from store.queries import query
 from vigil.domain.episode import Phase
-from vigil.domain.kinds import Category, Priority
+from vigil.domain.kinds import PRIORITY_ORDER, Category, Priority
 
 R = TypeVar("R", bound=Struct)
 
@@ -29,6 +30,7 @@ AT_MOST = 100
 """Most episodes of one patient read at once."""
 SPARK_POINTS = 24
 """Quarters of an hour: six hours."""
+QUARTER_SECONDS = 900
 
 
 class Value(Struct, frozen=True):
@@ -72,20 +74,78 @@ class Episode(Struct, frozen=True):
     acknowledged_at: datetime | None
     help_at: datetime | None
     """When the patient asked for help; None: never, or acknowledged since."""
+    highest_priority: Priority = "low"
+    """The highest that it ever had: at least its own."""
+    priority_since: datetime | None = None
+    """Since when it has its priority, in event time."""
+    raised_because: str = ""
+    """Why what was acknowledged before is open again: ``raised``, ``worse``, ``joined`` or
+    ``continues``."""
+    raised_time: datetime | None = None
+    """When that became known, in event time."""
+    duration_observed: bool = False
+    """Whether its readings stand close enough for a duration to be said."""
+    history: bool = False
+    """Whether each step was past its useful time when it was published: nobody was paged."""
+    time_uncertain: bool = False
+    """Whether its device's clock is wrong."""
+    lifted_by: str | None = None
+    """Who acknowledged an earlier state; None: nobody, or its present state is acknowledged."""
+    lifted_at: datetime | None = None
+    unobserved_end: bool = False
+    """Whether it ended because nothing was measured any more: nobody knows whether it is over."""
+    judged_again: bool = False
+    """Whether it was found by judging again after a reading was withdrawn; on the board, of those
+    that paged nobody alone."""
+    withdrawn: bool = False
+    """Whether it was closed because readings that it rested on do not count."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for an acknowledgement, as the board and a summary count them: nobody
+        has acknowledged its present state, and the patient asks for help, or it is neither
+        history, nor found late or by judging again, nor withdrawn."""
+        calls = not (self.history or self.retrospective or self.withdrawn)
+        return not self.acknowledged and (calls or self.help_at is not None)
+
+    @property
+    def bears_duration(self) -> bool:
+        """Whether it may be claimed how long it lasted. What a device did or did not send is known
+        at any time."""
+        return self.category == "technical" or self.duration_observed
 
     @property
     def acknowledged(self) -> bool:
         """Whether a person has acknowledged its current state."""
         return self.acknowledged_at is not None
 
+    @property
+    def has_fallen(self) -> bool:
+        """Whether it was of a higher priority before."""
+        return PRIORITY_ORDER[self.highest_priority] < PRIORITY_ORDER[self.priority]
+
+    @property
+    def peak(self) -> Priority:
+        """The highest priority that it had."""
+        return self.highest_priority if self.has_fallen else self.priority
+
 
 class SparkPoint(Struct, frozen=True):
-    """The mean heart rate of a quarter of an hour (UTC) of a patient's newest hours."""
+    """The mean heart rate of a patient's quarter of an hour (UTC)."""
 
     patient_id: str
-    slice: int
-    """0 to ``SPARK_POINTS`` − 1; the last contains the newest heart rate."""
+    quarter: int
+    """Its number since 1970."""
     value: float
+
+
+class SparkSpan(Struct, frozen=True):
+    """The quarters of an hour that are asked of a patient, by their numbers since 1970."""
+
+    patient_id: str
+    since: int
+    until: int
+    """Not included."""
 
 
 _PATIENT = """
@@ -115,19 +175,60 @@ async def latest(connection: AsyncConnection, patient_id: str | None = None) -> 
 
 async def active_episodes(connection: AsyncConnection) -> list[Episode]:
     """The episodes on the board: those that are open; those that ended unacknowledged within
-    :data:`LATCHED_FOR` of the patient's newest reading (clinical, high or medium priority); and
-    those about which a patient asked for help.
+    :data:`LATCHED_FOR` of the patient's newest reading (clinical, and of high or medium priority
+    at some time); and those about which a patient asked for help.
     """
     return await fetch_records(
         connection, Episode, query("board/episodes"), values={"latched": LATCHED_FOR}
     )
 
 
-async def sparks(connection: AsyncConnection) -> list[SparkPoint]:
-    """Each patient's heart rate over the six hours up to their newest one, in no order."""
-    return await fetch_records(
-        connection, SparkPoint, query("board/sparks"), values={"points": SPARK_POINTS}
-    )
+async def sparks(connection: AsyncConnection, spans: Sequence[SparkSpan]) -> list[SparkPoint]:
+    """The patients' mean heart rates over these spans, in no order; empty quarters are absent."""
+    if not spans:
+        return []
+    values = {
+        "patients": [span.patient_id for span in spans],
+        "starts": [_start(span.since) for span in spans],
+        "ends": [_start(span.until) for span in spans],
+    }
+    return await fetch_records(connection, SparkPoint, query("board/sparks"), values)
+
+
+async def newest_sparks(
+    connection: AsyncConnection, spans: Sequence[SparkSpan]
+) -> list[SparkPoint]:
+    """As :func:`sparks`, from the readings themselves: much quicker where all spans are the newest
+    few quarters, and much slower where one of them goes back for hours."""
+    if not spans:
+        return []
+    asked = {span.patient_id: span for span in spans}
+    values = {
+        "patients": list(asked),
+        "since": _start(min(span.since for span in spans)),
+        "until": _start(max(span.until for span in spans)),
+    }
+    found = await fetch_records(connection, SparkPoint, query("board/sparks_newest"), values)
+    return [
+        point
+        for point in found
+        if asked[point.patient_id].since <= point.quarter < asked[point.patient_id].until
+    ]
+
+
+async def withdrawn_since(connection: AsyncConnection, since: datetime) -> set[str]:
+    """The patients of whom readings were withdrawn since a time."""
+    rows = await fetch_rows(connection, query("board/withdrawn_since"), {"since": since})
+    return {row["patient_id"] for row in rows}
+
+
+def quarter_of(time: datetime) -> int:
+    """The number of a time's quarter of an hour since 1970."""
+    return int(time.timestamp() // QUARTER_SECONDS)
+
+
+def _start(quarter: int) -> datetime:
+    return datetime.fromtimestamp(quarter * QUARTER_SECONDS, UTC)
 
 
 async def episodes_of(

@@ -18,6 +18,7 @@ missing units, and a shadow has nothing but the events of its history.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
@@ -40,6 +41,8 @@ NAME = re.compile(r"shadow(_[a-z0-9_]{1,40})?").fullmatch
 """Names of schemas that may be filled and dropped, so that a mistake cannot drop another."""
 LOCK = 0x53686164
 """Class of the advisory lock: "Shad" in ASCII. Its second key is the shadow's name."""
+LOCK_SECONDS = 3.0
+"""How long a lock is waited for: a command that just ended holds it until the server notices."""
 
 _COLUMNS = sql.SQL(", ").join(map(sql.Identifier, columns(Event)))
 _MAKE = """
@@ -122,6 +125,8 @@ class Step:
 
 
 _STEP_COLUMNS = tuple(field.name for field in fields(Step))[1:8]
+_OF_ARRIVAL = frozenset({"history"})
+"""Columns that say how a step came, not what it is: a rebuild has them not."""
 
 
 class Shadow:
@@ -220,15 +225,23 @@ class Shadow:
         return self.connection.execute(composed, values)
 
     def _lock(self) -> None:
-        keys = (LOCK, crc32(self.name.encode()) - (1 << 31))
-        row = self.connection.execute("SELECT pg_try_advisory_lock(%s, %s) AS ours", keys)
-        if not row.fetchone()["ours"]:  # type: ignore[index]
-            raise InputError(
-                f"Another `vigil rebuild` is filling {self.name}.",
-                code="input.wrong_type",
-                field="--into",
-                how_to_fix="Wait for its end, or name another shadow.",
-            )
+        keys = LOCK, crc32(self.name.encode()) - (1 << 31)
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not self._try_lock(keys):
+            if time.monotonic() > deadline:
+                raise InputError(
+                    f"Another `vigil rebuild` is filling {self.name}.",
+                    code="input.wrong_type",
+                    field="--into",
+                    how_to_fix="Wait for its end, or name another shadow.",
+                )
+            time.sleep(0.1)
+
+    def _try_lock(self, keys: tuple[int, int]) -> bool:
+        row = self.connection.execute(
+            "SELECT pg_try_advisory_lock(%s, %s) AS ours", keys
+        ).fetchone()
+        return bool(row and row["ours"])
 
     def _there(self) -> bool:
         query = "SELECT to_regclass(%s) IS NOT NULL AS there"
@@ -316,4 +329,6 @@ def _steps(connection: Connection, relation: sql.Identifier, patient_id: str) ->
 def _step(row: dict[str, Any]) -> Step:
     made_by = f"{row.pop('config_hash')} ({row.pop('detector_version')})"
     named = {name: row.pop(name) for name in _STEP_COLUMNS}
-    return Step(episode_id=row.pop("event_id"), **named, rest=row, made_by=made_by)
+    episode_id = row.pop("event_id")
+    rest = {name: value for name, value in row.items() if name not in _OF_ARRIVAL}
+    return Step(episode_id=episode_id, **named, rest=rest, made_by=made_by)

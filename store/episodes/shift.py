@@ -9,9 +9,11 @@ from typing import Any
 
 from store.database.connections import AsyncConnection
 from store.database.fetching import fetch_rows
+from store.episodes import board
 from store.episodes.steps import event_from_row
 from store.queries import query
 from vigil.domain.episode import Event
+from vigil.domain.kinds import Priority
 from vigil.service import isolation
 
 
@@ -31,6 +33,10 @@ class ShiftEpisode:
     raised_at: datetime
     """When its first step was announced, in event time."""
     acknowledged: bool
+    history: bool
+    """Whether nobody was paged, because each step was past its useful time when it came."""
+    highest_priority: Priority
+    """The highest that it ever had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +72,28 @@ class Shift:
     readings: list[ShiftReadings]
     unread: frozenset[str] = frozenset()
     """Ids of patients with data that could not be read and is left out."""
+    waiting: frozenset[str] = frozenset()
+    """Ids of the episodes that wait for an acknowledgement, as the board counts them."""
 
 
 async def fetch_shift(
     connection: AsyncConnection, subject: Subject, start: datetime, end: datetime
 ) -> Shift:
-    """What is open, or was announced, requested or measured after ``start``, up to ``end``.
+    """What is open, waits for an acknowledgement, or was announced, requested or measured after
+    ``start``, up to ``end``.
 
     Raises:
         UnavailableError: the database does not answer.
     """
-    values = {"patient": subject.patient_id, "ward": subject.ward, "start": start, "end": end}
+    active = await board.active_episodes(connection)
+    waiting = [one.episode_id for one in active if one.waits]
+    values = {
+        "patient": subject.patient_id,
+        "ward": subject.ward,
+        "start": start,
+        "end": end,
+        "waiting": waiting,
+    }
     episodes = await fetch_rows(connection, query("shift/episodes"), values)
     calls = await fetch_rows(connection, query("shift/calls"), values)
     counted = query("shift/readings_of_patient" if subject.patient_id else "shift/readings")
@@ -88,6 +105,7 @@ async def fetch_shift(
         calls=[ShiftCall(**row) for row in calls],
         readings=[ShiftReadings(**row) for row in readings],
         unread=frozenset(unread),
+        waiting=frozenset(waiting),
     )
 
 
@@ -101,6 +119,12 @@ def _episode(row: Mapping[str, Any], unread: set[str]) -> ShiftEpisode | None:
     return isolation.attempt(
         "episode of a summary",
         patient_id,
-        lambda: ShiftEpisode(event_from_row(row), row["raised_at"], row["acknowledged"]),
+        lambda: ShiftEpisode(
+            event_from_row(row),
+            raised_at=row["raised_at"],
+            acknowledged=row["acknowledged"],
+            history=row["history"],
+            highest_priority=row["highest_priority"],
+        ),
         left_out,
     )

@@ -25,7 +25,17 @@ from vigil.domain import ids
 from vigil.domain.kinds import Priority
 
 Channel = Literal["web_push", "on_call"]
-Reason = Literal["opened", "raised", "need_help", "escalated"]
+Reason = Literal[
+    "opened",
+    "raised",
+    "worse",
+    "joined",
+    "continues",
+    "withdrawn",
+    "corrected",
+    "need_help",
+    "escalated",
+]
 Result = Literal["sent", "failed", "dropped"]
 
 _OBSOLETE = sql.SQL("""
@@ -33,14 +43,23 @@ _OBSOLETE = sql.SQL("""
         WHEN d.expires_at <= %(now)s THEN 'out of date'
         WHEN d.channel = 'on_call' AND e.acknowledged_at >= d.made_at
             AND e.acknowledged_at <= %(now)s + interval '1 day' THEN 'acknowledged'
-        WHEN d.reason IN ('opened', 'raised') AND e.closed_at IS NOT NULL THEN 'episode ended'
+        WHEN d.reason NOT IN ('withdrawn', 'corrected', 'need_help', 'escalated')
+            AND e.closed_at IS NOT NULL
+            THEN 'episode ended'
+        WHEN d.reason IN ('withdrawn', 'corrected') AND NOT EXISTS (
+            SELECT FROM deliveries p
+            WHERE p.event_id = d.event_id AND p.channel = d.channel AND p.recipient = d.recipient
+              AND p.reason NOT IN ('withdrawn', 'corrected', 'need_help', 'escalated')
+              AND (p.state = 'sent' OR p.attempts > 0 AND p.state <> 'failed')
+        ) THEN 'nobody was paged'
     END
 """)
 """Why a pending delivery is obsolete; null: it is not.
 
-An acknowledgement covers what was published before it and no later rise in priority, and applies to
-the staff's pages only; one dated a day or more ahead covers nothing. What a person requested (help,
-an escalation) does not end with the episode.
+An acknowledgement covers what was published before it and no later step, and applies to the staff's
+pages only; one dated a day or more ahead covers nothing. What a person requested (help,
+an escalation) does not end with the episode. That its readings were withdrawn is of use only to
+whom a page about it reached.
 """
 
 
@@ -60,8 +79,15 @@ class PlannedDelivery:
     kind: str
     reason: Reason
     made_at: datetime
+    """When the message that it notifies of was published."""
     expires_at: datetime
     synthetic: bool
+    happened_at: datetime
+    """The event time of what it notifies of."""
+    time_uncertain: bool = False
+    """Whether the device's clock is wrong, so that ``happened_at`` is not to be relied on."""
+    because: str = ""
+    """Why readings were withdrawn; else empty."""
 
     @property
     def delivery_id(self) -> str:
@@ -83,6 +109,9 @@ class Delivery:
     reason: Reason
     made_at: datetime
     expires_at: datetime
+    happened_at: datetime
+    """The event time of what it notifies of; that of publication, of an earlier version."""
+    time_uncertain: bool
     attempts: int
     """This one included."""
     synthetic: bool
@@ -93,6 +122,36 @@ class Delivery:
     """Of an active push subscription that still belongs to this patient; None: there is none."""
     p256dh: str | None
     auth: str | None
+    because: str = ""
+    """Why readings were withdrawn; else empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paged:
+    """Who was paged about an episode, on a channel, and of what time the first page was."""
+
+    recipient: str
+    happened_at: datetime
+
+
+def paged(
+    connection: Connection, episode_ids: Iterable[str], channel: Channel
+) -> dict[str, list[Paged]]:
+    """Episode id → whom a page about it reached on a channel, or may still reach."""
+    rows = connection.execute(
+        """
+        SELECT event_id, recipient, min(coalesce(happened_at, made_at)) AS happened_at
+        FROM deliveries
+        WHERE event_id = ANY(%s) AND channel = %s AND state IN ('pending', 'sent')
+          AND reason NOT IN ('withdrawn', 'corrected', 'need_help', 'escalated')
+        GROUP BY event_id, recipient ORDER BY recipient
+        """,
+        (sorted(episode_ids), channel),
+    )
+    found: dict[str, list[Paged]] = {}
+    for row in rows:
+        found.setdefault(row["event_id"], []).append(Paged(row["recipient"], row["happened_at"]))
+    return found
 
 
 def plan(connection: Connection, rows: Iterable[PlannedDelivery], now: datetime) -> int:
@@ -111,11 +170,13 @@ def plan(connection: Connection, rows: Iterable[PlannedDelivery], now: datetime)
             """
             INSERT INTO deliveries
                 (delivery_id, alert_id, event_id, patient_id, sequence, channel, recipient,
-                 priority, kind, reason, made_at, expires_at, synthetic, state, next_try_at)
+                 priority, kind, reason, made_at, expires_at, synthetic, happened_at,
+                 time_uncertain, because, state, next_try_at)
             VALUES
                 (%(delivery_id)s, %(alert_id)s, %(episode_id)s, %(patient_id)s, %(sequence)s,
                  %(channel)s, %(recipient)s, %(priority)s, %(kind)s, %(reason)s, %(made_at)s,
-                 %(expires_at)s, %(synthetic)s, 'pending', %(now)s)
+                 %(expires_at)s, %(synthetic)s, %(happened_at)s, %(time_uncertain)s, %(because)s,
+                 'pending', %(now)s)
             ON CONFLICT (delivery_id) DO NOTHING
             """,
             values,
@@ -148,9 +209,10 @@ def claim(
                 RETURNING d.*
             )
             SELECT c.delivery_id, c.alert_id, c.event_id AS episode_id, c.patient_id, c.recipient,
-                   c.priority, c.kind, c.reason, c.made_at, c.expires_at, c.attempts,
+                   c.priority, c.kind, c.reason, c.made_at, c.expires_at,
+                   coalesce(c.happened_at, c.made_at) AS happened_at, c.time_uncertain, c.attempts,
+                   c.because, coalesce(p.ward, '') AS ward, coalesce(p.locale, 'en') AS locale,
                    c.synthetic OR coalesce(p.synthetic, false) AS synthetic,
-                   coalesce(p.ward, '') AS ward, coalesce(p.locale, 'en') AS locale,
                    s.endpoint, s.p256dh, s.auth
             FROM claimed c
             LEFT JOIN patients p USING (patient_id)

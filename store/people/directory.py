@@ -70,7 +70,8 @@ def read_tables(connection: Connection) -> list[Published]:
             " ORDER BY patient_id"
         ).fetchall()
         devices = connection.execute(
-            "SELECT device_id, key_sha256, patient_id, active, assigned_at, changed_at FROM devices"
+            "SELECT device_id, key_sha256, patient_id, active, assigned_at,"
+            " clock_correction_seconds, changed_at FROM devices"
             " ORDER BY device_id"
         ).fetchall()
     return [

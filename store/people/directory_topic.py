@@ -146,13 +146,16 @@ _PATIENTS = """
         changed_at = clock_timestamp()
 """
 _DEVICES = """
-    INSERT INTO devices AS d (device_id, label, key_sha256, patient_id, assigned_at, active)
+    INSERT INTO devices AS d (device_id, label, key_sha256, patient_id, assigned_at,
+                              clock_correction_seconds, active)
     SELECT content ->> 'device_id', 'from the directory', content ->> 'key_sha256',
            content ->> 'patient_id', (content ->> 'assigned_at')::timestamptz,
+           coalesce((content ->> 'clock_correction_seconds')::integer, 0),
            %(adopt)s AND (content ->> 'active')::boolean IS NOT false
     FROM directory_conflicts WHERE entry LIKE 'device:%%'
     ON CONFLICT (device_id) DO UPDATE
     SET key_sha256 = EXCLUDED.key_sha256, patient_id = EXCLUDED.patient_id,
+        clock_correction_seconds = EXCLUDED.clock_correction_seconds,
         assigned_at = coalesce(EXCLUDED.assigned_at, CASE
             WHEN d.patient_id IS DISTINCT FROM EXCLUDED.patient_id
             THEN (SELECT changed_at FROM directory_conflicts WHERE entry = 'device:' || d.device_id)

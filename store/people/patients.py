@@ -16,9 +16,13 @@ from msgspec import Meta, Struct
 
 from store.database.connections import Connection, notify_directory, translated
 from vigil.domain.reading import Identifier
+from vigil.service import logs
 from vigil.service.errors import InputError
 from vigil.values.catalogs import LOCALES
 
+log = logs.get("people")
+LONGEST_CORRECTION = 316_224_000
+"""Seconds: ten years, as of a clock that began at its factory's date. The table holds no more."""
 T = TypeVar("T", bound=Struct)
 Line = r"^[^\x00-\x1f\x7f]*\Z"
 Ward = Annotated[str, Meta(min_length=1, max_length=128, pattern=Line)]
@@ -48,6 +52,8 @@ class Device(Struct, frozen=True):
     patient_id: Identifier | None = None
     """None: a hub, which may send for any enrolled patient."""
     active: bool = True
+    clock_correction_seconds: int = 0
+    """Added to the times that it sends (:func:`correct_clock`)."""
 
 
 _UPSERT = """
@@ -190,11 +196,54 @@ def revoke_device(connection: Connection, device_id: str) -> None:
     """
     query = "UPDATE devices SET active = false, changed_at = now() WHERE device_id = %s AND active"
     if not _change(connection, query, (device_id,)):
+        raise _unknown_device(device_id)
+
+
+def correct_clock(connection: Connection, device_id: str, seconds: int) -> int:
+    """Have a number of seconds added to the times that a device sends, from now on.
+
+    What it sent before stays as it was taken. A new key (``add_device`` with ``replace``) leaves
+    the correction as it is.
+
+    Args:
+        seconds: how far its clock is behind; negative: ahead; 0: its times are taken as they are.
+
+    Returns:
+        What was added before.
+
+    Raises:
+        InputError: there is no such device, its key is revoked, or the correction is over
+            :data:`LONGEST_CORRECTION`.
+        UnavailableError: the database does not answer.
+    """
+    _check_correction(seconds)
+    with translated(), connection.transaction():
+        row = connection.execute(
+            "SELECT clock_correction_seconds AS before FROM devices"
+            " WHERE device_id = %s AND active FOR UPDATE",
+            (device_id,),
+        ).fetchone()
+        if row is None:
+            raise _unknown_device(device_id)
+        before = int(row["before"])
+        if before != seconds:
+            connection.execute(
+                "UPDATE devices SET clock_correction_seconds = %s, changed_at = now()"
+                " WHERE device_id = %s",
+                (seconds, device_id),
+            )
+            notify_directory(connection)
+    log.info("device clock correction", device=device_id, seconds=seconds, before=before)
+    return before
+
+
+def _check_correction(seconds: int) -> None:
+    if abs(seconds) > LONGEST_CORRECTION:
         raise InputError(
-            f"There is no active device {device_id!r}.",
+            f"A correction by {seconds} s is longer than ten years.",
             code="input.wrong_type",
-            field="device_id",
-            how_to_fix="`vigil device list` shows the devices.",
+            field="clock_correction_seconds",
+            how_to_fix="Set the device's clock.",
         )
 
 
@@ -239,6 +288,15 @@ def _unknown_patient(patient_id: str) -> InputError:
         code="input.unknown_patient",
         field="patient_id",
         how_to_fix="`vigil patient list` shows who is; `vigil patient add` enrols.",
+    )
+
+
+def _unknown_device(device_id: str) -> InputError:
+    return InputError(
+        f"There is no active device {device_id!r}.",
+        code="input.wrong_type",
+        field="device_id",
+        how_to_fix="`vigil device list` shows the devices.",
     )
 
 

@@ -33,6 +33,8 @@ class DeviceLine(Struct, frozen=True):
     active: bool
     received_at: datetime | None
     """Within the last 30 days; always None for a hub, which sends for several patients."""
+    clock_correction_seconds: int = 0
+    """Added to the times that it sends."""
 
 
 class UserLine(Struct, frozen=True):

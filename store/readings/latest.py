@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from psycopg import sql
@@ -56,14 +57,26 @@ def remove_future(connection: Connection) -> int:
     sender's clock alone); return how many rows were replaced."""
     removed = connection.execute(_REMOVE).fetchall()
     for row in removed:
-        if row["signal"] in SIGNALS:
-            newest = _NEWEST.format(
-                name=sql.Literal(row["signal"]),
-                column=sql.Identifier(row["signal"]),
-                future=sql.SQL(_FUTURE),
-            )
-            connection.execute(newest, (row["patient_id"], LEAD))
+        _insert_newest(connection, row["patient_id"], row["signal"])
     return len(removed)
+
+
+def replace_withdrawn(connection: Connection, patient_id: str, times: Sequence[datetime]) -> None:
+    """Replace values of withdrawn readings by the newest that still counts."""
+    removed = connection.execute(
+        "DELETE FROM latest WHERE patient_id = %s AND time = ANY(%s) RETURNING signal",
+        (patient_id, list(times)),
+    ).fetchall()
+    for row in removed:
+        _insert_newest(connection, patient_id, row["signal"])
+
+
+def _insert_newest(connection: Connection, patient_id: str, signal: str) -> None:
+    if signal in SIGNALS:
+        newest = _NEWEST.format(
+            name=sql.Literal(signal), column=sql.Identifier(signal), future=sql.SQL(_FUTURE)
+        )
+        connection.execute(newest, (patient_id, LEAD))
 
 
 class Latest:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from store.database.connections import Connection, connect, translated
-from store.readings import retention_policies, retention_rows
+from store.readings import retention_policies, retention_rows, withdrawn
 from vigil.service import logs
 from vigil.service.background import Pulse
 from vigil.service.errors import VigilError
@@ -76,6 +76,8 @@ def _apply(
     row = connection.execute(_GONE).fetchone()
     gone: datetime | None = row["before"] if row else None
     further = before is not None and (gone is None or before > gone)
+    if before is not None:
+        withdrawn.delete_before(connection, before)
     found = connection.execute(_TIMESCALE).fetchone()
     if found and found["found"]:
         with connection.transaction():

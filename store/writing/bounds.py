@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from vigil.domain.encoding import encode
+from vigil.domain.reading import Withdrawal
 from vigil.values.clock import EARLIEST
 
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -25,6 +26,8 @@ LONGEST_TEXT = 4000
 """Characters of one text: an id, a kind, a comment, a sentence, a reason."""
 LARGEST_BYTES = 262_144
 """Size of one message as JSON: an event with all its evidence, an alert in all languages."""
+LARGEST_WITHDRAWAL = 4 * 1_048_576
+"""The same of a withdrawal, which holds thousands of readings."""
 DEEPEST = 12
 """Levels of nested objects; our own evidence has four."""
 
@@ -35,8 +38,9 @@ def find_problem(content: msgspec.Struct) -> str:
         size = len(encode(content))
     except UnicodeError:
         return "a text in it is not Unicode"
-    if size > LARGEST_BYTES:
-        return f"it has more than {LARGEST_BYTES} bytes"
+    largest = LARGEST_WITHDRAWAL if isinstance(content, Withdrawal) else LARGEST_BYTES
+    if size > largest:
+        return f"it has more than {largest} bytes"
     return next(_faults(msgspec.structs.asdict(content), 0), "")
 
 

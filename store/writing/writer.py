@@ -1,8 +1,12 @@
-"""Writes a batch of messages to the tables: in one transaction, idempotently, losing nothing.
+"""Writes a batch of messages to the tables: idempotently, losing nothing.
 
 Every table's key is derived from content, so writing a message again changes nothing. A row that
 the database refuses is found by halving and left out; the rest of the batch, and the rest of its
 own message, is stored.
+
+A batch is one transaction, unless it has late readings or withdrawals: readings far older than the
+newest, and each withdrawal, are transactions of their own (:mod:`store.writing.time_ranges` has the
+reason). A process killed between two of them writes the batch again.
 """
 
 from __future__ import annotations
@@ -22,20 +26,24 @@ from psycopg import sql
 from store.database.columns import columns as columns_of
 from store.database.connections import Connection, notify_board, translated
 from store.phrases import rows as phrase_rows
+from store.readings import withdrawn
 from store.readings.latest import Latest
 from store.readings.rows import Refuse, clean_upload
 from store.readings.writer import ReadingWriter, hides_error_details, insert_as_arrays
 from store.workers import status_rows
 from store.writing import bounds
+from store.writing.time_ranges import split_by_time
+from vigil.contracts import clock_check
 from vigil.domain.action import Action
-from vigil.domain.alert import Alert
+from vigil.domain.alert import Alert, is_history
 from vigil.domain.encoding import encode
 from vigil.domain.episode import Event
 from vigil.domain.phrase import Phrase
-from vigil.domain.reading import Upload
+from vigil.domain.reading import Upload, Withdrawal
 from vigil.domain.status import Status
 from vigil.service.errors import WireError
 from vigil.streaming.handler import Received, Rejected
+from vigil.values.clock import utc_now
 
 ROWS = 10_000
 """Most rows in a statement: each takes well under a second, whatever the size of the batch."""
@@ -54,7 +62,7 @@ _DURABLE = """
 """Kafka's offsets are committed after our transaction, so it must survive a crash of the server,
 whatever the server's default is."""
 _PATIENT = attrgetter("message.patient_id")
-Content = Upload | Event | Alert | Action | Phrase | Status
+Content = Upload | Withdrawal | Event | Alert | Action | Phrase | Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,14 @@ class Written:
     """Messages with a part that cannot be stored; the rest of them is stored."""
 
 
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What is written together."""
+
+    uploads: Sequence[Received] = ()
+    rows: Sequence[Row] = ()
+
+
 def write(connection: Connection, batch: Sequence[Received]) -> Written:
     """Store one batch, as :meth:`Writer.write` does."""
     return Writer(connection).write(batch)
@@ -86,30 +102,33 @@ class Writer:
     def __init__(self, connection: Connection):
         self._connection = connection
         self._readings: ReadingWriter | None = None
+        self.committed: Counter[str] = Counter()
+        """Number of new rows, by table, in the transactions of the last batch that were committed:
+        of a batch that failed, too."""
 
     def write(self, batch: Sequence[Received]) -> Written:
-        """Store a batch. Notifies the boards once, if anything changed.
+        """Store a batch. Notifies the boards once a transaction, if anything changed.
 
         Raises:
-            UnavailableError: the database is unavailable; nothing was written, or everything: write
-                again.
+            UnavailableError: the database is unavailable; some of its transactions were committed,
+                or none: write again.
         """
+        self.committed = Counter()
         rejected: dict[tuple[str, int, int], Rejected] = {}
 
         def refuse(received: Received, why: str) -> None:
             place = (received.topic, received.partition, received.offset)
             rejected.setdefault(place, Rejected(received, _reason(why)))
 
-        uploads, rows = _sort_batch(batch, refuse)
-        new: Counter[str] = Counter()
-        if uploads or rows:
+        for part in _transactions(*_sort_batch(batch, refuse)):
             with translated():
                 readings = self._readings or self._prepare()
                 with self._connection.transaction():
-                    new = self._insert(readings=readings, uploads=uploads, rows=rows, refuse=refuse)
+                    new = self._insert(readings=readings, part=part, refuse=refuse)
                     if new:
                         notify_board(self._connection, " ".join(sorted(new)))
-        return Written(new, list(rejected.values()))
+                self.committed += new
+        return Written(self.committed, list(rejected.values()))
 
     def _prepare(self) -> ReadingWriter:
         with self._connection.transaction():
@@ -118,16 +137,10 @@ class Writer:
         self._readings = ReadingWriter(self._connection, direct=direct)
         return self._readings
 
-    def _insert(
-        self,
-        readings: ReadingWriter,
-        uploads: Sequence[Received],
-        rows: Sequence[Row],
-        refuse: Refuse,
-    ) -> Counter[str]:
+    def _insert(self, readings: ReadingWriter, part: Transaction, refuse: Refuse) -> Counter[str]:
         new: Counter[str] = Counter()
-        latest = Latest()
-        for piece in _split_uploads(uploads):
+        latest, rows = Latest(), part.rows
+        for piece in _split_uploads(withdrawn.leave_out(self._connection, part.uploads)):
             try:
                 new["readings"] += readings.insert(piece, refuse, latest)
             except REFUSED:  # row by row, to find which
@@ -167,6 +180,20 @@ def _sort_batch(batch: Iterable[Received], refuse: Refuse) -> tuple[list[Receive
                 rows.append(Row(received, received.message))  # type: ignore[arg-type]
     uploads.sort(key=_PATIENT)
     return uploads, rows
+
+
+def _transactions(uploads: Sequence[Received], rows: Sequence[Row]) -> Iterator[Transaction]:
+    """A batch's transactions: the newest readings and every row but withdrawals, then older
+    readings by range, then each withdrawal, which takes readings out and may name any of them."""
+    ranges = split_by_time(uploads) or [[]]
+    rest = [row for row in rows if type(row.content) is not Withdrawal]
+    if ranges[0] or rest:
+        yield Transaction(ranges[0], rest)
+    for late in ranges[1:]:
+        yield Transaction(late)
+    for row in rows:
+        if type(row.content) is Withdrawal:
+            yield Transaction(rows=[row])
 
 
 def _split_uploads(uploads: Iterable[Received]) -> Iterator[list[Received]]:
@@ -212,27 +239,56 @@ def _insert_or_halve(
 def _insert(connection: Connection, rows: Sequence[Row], latest: Latest) -> Counter[str]:
     new: Counter[str] = Counter()
     for kind, table in TABLES.items():
-        contents = [row.content for row in rows if type(row.content) is kind]
-        if contents:
-            new[table.name] += table.insert(connection, contents)
+        chosen = [row for row in rows if type(row.content) is kind]
+        if chosen:
+            new[table.name] += table.insert(connection, chosen)
     for row in rows:
         if isinstance(row.content, Upload):
             latest.add(row.content)
     return new
 
 
-def _insert_structs(table: str, struct: Any) -> Callable[[Connection, Sequence[Any]], int]:
-    """For structs whose fields have the same names as the table's columns."""
-    columns = sql.SQL(", ").join(sql.Identifier(name) for name in columns_of(struct))
+Insert = Callable[[Connection, Sequence[Row]], int]
+
+
+def _is_history(row: Row) -> bool:
+    """Whether an event or an alert was past its useful time when it was put on its topic. Where
+    the broker keeps no such time, it was prompt."""
+    step = row.content
+    published = clock_check.published_at(row.received.raw.timestamp, utc_now())
+    return isinstance(step, Event | Alert) and is_history(step, published)
+
+
+def _insert_contents(insert: Callable[[Connection, Sequence[Any]], int]) -> Insert:
+    """For rows that are their content alone."""
+
+    def insert_rows(connection: Connection, rows: Sequence[Row]) -> int:
+        return insert(connection, [row.content for row in rows])
+
+    return insert_rows
+
+
+def _insert_structs(table: str, struct: Any, *, marks_history: bool = False) -> Insert:
+    """For structs whose fields have the same names as the table's columns.
+
+    Args:
+        marks_history: whether there is a column ``history`` too.
+    """
+    names = (*columns_of(struct), *(("history",) if marks_history else ()))
+    columns = sql.SQL(", ").join(sql.Identifier(name) for name in names)
     query = sql.SQL(
         "INSERT INTO {table} ({columns})"
         " SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)"
         " ON CONFLICT DO NOTHING"
     ).format(table=sql.Identifier(table), columns=columns)
 
-    def insert(connection: Connection, contents: Sequence[Any]) -> int:
-        rows = encode([msgspec.structs.asdict(content) for content in contents])
-        return connection.execute(query, (rows.decode(),)).rowcount
+    def insert(connection: Connection, rows: Sequence[Row]) -> int:
+        found = [msgspec.structs.asdict(row.content) for row in rows]
+        if marks_history:
+            found = [
+                one | {"history": _is_history(row)} for one, row in zip(found, rows, strict=True)
+            ]
+        return connection.execute(query, (encode(found).decode(),)).rowcount
 
     return insert
 
@@ -242,17 +298,18 @@ class Table:
     """The table of a kind of content."""
 
     name: str
-    insert: Callable[[Connection, Sequence[Any]], int]
+    insert: Insert
     """Returns how many rows were new."""
 
 
 TABLES: MappingProxyType[type, Table] = MappingProxyType(
     {
-        Upload: Table("readings", insert_as_arrays),
-        Event: Table("events", _insert_structs("events", Event)),
-        Alert: Table("alerts", _insert_structs("alerts", Alert)),
+        Upload: Table("readings", _insert_contents(insert_as_arrays)),
+        Withdrawal: Table("withdrawals", _insert_contents(withdrawn.insert)),
+        Event: Table("events", _insert_structs("events", Event, marks_history=True)),
+        Alert: Table("alerts", _insert_structs("alerts", Alert, marks_history=True)),
         Action: Table("actions", _insert_structs("actions", Action)),
-        Phrase: Table("phrases", phrase_rows.insert),
-        Status: Table("service_status", status_rows.insert),
+        Phrase: Table("phrases", _insert_contents(phrase_rows.insert)),
+        Status: Table("service_status", _insert_contents(status_rows.insert)),
     }
 )

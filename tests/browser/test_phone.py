@@ -8,13 +8,14 @@ servers alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 from pydantic import SecretStr
 
 from dashboard.phone.words import EN
@@ -23,6 +24,7 @@ from notify.service import build as build_notify
 from store.database.connections import Connection, connect
 from store.service import build as build_store
 from tests.support.notify_examples import action, alert
+from tests.support.pages import fits, until
 from tests.support.phone_house import PhonePart, link_for, patient, stored
 from tests.support.push_service import PushService
 from tests.support.running import eventually, running, serving
@@ -106,17 +108,17 @@ def test_a_link_works_once_and_the_message_is_there_to_read(
     with at_home(chromium_page, database_url) as phone:
         link = phone.enrol()
         page = chromium_page
-        assert page.get_by_role("heading", name=EN.no_messages).is_visible()
+        expect(page.get_by_role("heading", name=EN.no_messages)).to_be_visible()
         stored(phone.connection, alert())
         page.reload()
-        assert page.get_by_role("heading", name="Your heart rate is high.").is_visible()
-        assert page.get_by_text("Sit and rest.").is_visible()
-        written = page.locator(".newest time").inner_text()
-        assert "UTC" not in written  # the reader's own time zone, written by the script
+        expect(page.get_by_role("heading", name="Your heart rate is high.")).to_be_visible()
+        expect(page.get_by_text("Sit and rest.")).to_be_visible()
+        # the reader's own time zone, written by the script
+        expect(page.locator(".newest time")).not_to_contain_text("UTC")
         page.goto(link)
-        assert page.get_by_role("heading", name=EN.used_title).is_visible()
+        expect(page.get_by_role("heading", name=EN.used_title)).to_be_visible()
         page.get_by_role("link", name=EN.to_messages).click()
-        assert page.get_by_role("heading", name=EN.page_title).is_visible()
+        expect(page.get_by_role("heading", name=EN.page_title)).to_be_visible()
         assert all(url.startswith(phone.base) for url in phone.asked), phone.asked
 
 
@@ -128,12 +130,12 @@ def test_reading_and_answering_need_no_script(chromium_page: Page, database_url:
         phone.enrol()
         stored(phone.connection, alert())
         plain.reload()
-        assert plain.get_by_text("Sit and rest.").is_visible()
+        expect(plain.get_by_text("Sit and rest.")).to_be_visible()
         plain.get_by_role("button", name=EN.reply_help).click()
         # there is no broker here: the page must not say that it was sent
-        assert plain.get_by_role("heading", name=EN.not_sent_title).is_visible()
-        assert plain.get_by_text(EN.emergency).is_visible()
-        assert plain.get_by_text(EN.sent).count() == 0
+        expect(plain.get_by_role("heading", name=EN.not_sent_title)).to_be_visible()
+        expect(plain.get_by_text(EN.emergency)).to_be_visible()
+        expect(plain.get_by_text(EN.sent)).to_have_count(0)
 
 
 @pytest.mark.kafka
@@ -166,7 +168,7 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
             running(build_notify(worker_settings), worker_settings),
             running(build_store(worker_settings), worker_settings),
         ):
-            one = alert()
+            one = alert(time=utc_now())
             publisher.publish([wire.to_message(one, "test")])
             [message] = push.wait(1)
             deliver_until_shown(phone, message.payload)
@@ -183,7 +185,7 @@ def test_from_the_alert_to_the_notification_the_answer_and_the_receipt(
 
             page.get_by_role("button", name=EN.reply_help).click()
             page.get_by_text(EN.sent).wait_for()
-            assert page.get_by_text(EN.not_seen).is_visible()
+            expect(page.get_by_text(EN.not_seen)).to_be_visible()
             eventually(lambda: replies(phone) == ["need_help"])
             acknowledged = action("acknowledge", one, time=utc_now())
             publisher.publish([wire.to_message(acknowledged, "test")])
@@ -224,14 +226,16 @@ def test_the_service_worker_renews_opens_and_survives_what_it_cannot_read(
         eventually(lambda: phone.connection.execute(live).fetchone())
 
 
-def test_a_browser_that_blocks_notifications_is_told_how_to_allow_them(
+def test_a_browser_that_blocks_notifications_is_shown_how_to_allow_them(
     chromium_page: Page, database_url: str
 ) -> None:
     with at_home(chromium_page, database_url) as phone:
         block_notifications(phone)
         phone.enrol()
         chromium_page.get_by_text(EN.notifications_blocked).wait_for()
-        assert not chromium_page.get_by_role("button", name=EN.notifications_turn_on).is_visible()
+        expect(
+            chromium_page.get_by_role("button", name=EN.notifications_turn_on)
+        ).not_to_be_visible()
 
 
 def test_without_a_connection_the_page_says_so(chromium_page: Page, database_url: str) -> None:
@@ -244,9 +248,9 @@ def test_without_a_connection_the_page_says_so(chromium_page: Page, database_url
         page.reload()
     # the server has gone
     page.goto(f"{phone.base}/phone")
-    assert page.get_by_role("heading", name=EN.offline_title).is_visible()
-    assert page.get_by_text(EN.emergency).is_visible()
-    assert page.get_by_text("Your heart rate is high.").count() == 0
+    expect(page.get_by_role("heading", name=EN.offline_title)).to_be_visible()
+    expect(page.get_by_text(EN.emergency)).to_be_visible()
+    expect(page.get_by_text("Your heart rate is high.")).to_have_count(0)
     kept = page.evaluate(
         "caches.open('vigil-phone-1').then((c) => c.keys()).then((k) => k.map((r) => r.url))"
     )
@@ -255,6 +259,13 @@ def test_without_a_connection_the_page_says_so(chromium_page: Page, database_url
         "/phone/static/icon.svg",
         "/phone/static/phone.css",
     ]
+
+
+SMALL = """[...document.querySelectorAll("button, summary, a.button")]
+  .filter((control) => control.checkVisibility())
+  .filter((control) => control.getBoundingClientRect().height < 44)
+  .map((control) => control.innerText)"""
+"""Controls too small for a thumb, all at one moment: the page's script shows and hides some."""
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
@@ -268,11 +279,8 @@ def test_it_fits_and_can_be_hit_with_a_thumb(
         stored(phone.connection, alert(), alert("p1", "shock_index_high", phase="closed"))
         page.reload()
         page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
-        assert phone.script("document.documentElement.scrollWidth <= innerWidth")
-        for control in page.locator("button:visible, summary:visible, a.button:visible").all():
-            box = control.bounding_box()
-            assert box is not None
-            assert box["height"] >= 44, control.inner_text()
+        fits(page, width)
+        assert phone.script(SMALL) == []
         names = "[...document.querySelectorAll('button')].every((b) => b.textContent.trim())"
         assert phone.script(names)
         headings = phone.script(
@@ -308,6 +316,7 @@ def test_axe_finds_no_fault(
         page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
         check()
         page.get_by_role("button", name=EN.reply_help).click()
+        expect(page.get_by_role("heading", name=EN.not_sent_title)).to_be_visible()
         check()
 
 
@@ -341,7 +350,7 @@ def deliver(phone: Phone, payload: dict[str, Any] | str) -> None:
 
     devtools.on("ServiceWorker.workerRegistrationUpdated", record_registrations)
     devtools.send("ServiceWorker.enable")
-    wait_for(phone, lambda: bool(found))
+    until(phone.page, lambda: found)
     devtools.send(
         "ServiceWorker.deliverPushMessage",
         {
@@ -370,15 +379,6 @@ def block_notifications(phone: Phone) -> None:
             "browserContextId": context,
         },
     )
-
-
-def wait_for(phone: Phone, check: Callable[[], bool]) -> None:
-    """Like :func:`eventually`, and lets the browser's events in meanwhile."""
-    for _ in range(1200):
-        if check():
-            return
-        phone.page.wait_for_timeout(25)
-    raise AssertionError("the DevTools told of no service worker")
 
 
 def notifications(phone: Phone) -> list[dict[str, str]]:

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from dashboard.phone.locales import LOCALES
 from dashboard.phone.words import EN, text_direction, word_names, words_for
+from explain.facts.moments import time_of_day
+from explain.facts.slot_formatting import slot_formatter
 from explain.questions.answers import answer
 from explain.tables import read_table
 from explain.templates.compose import compose
 from tests.browser.test_phone import WCAG, Phone, at_home
 from tests.support.notify_examples import action
+from tests.support.pages import fits
 from tests.support.phone_house import link_for, stored
-from tests.support.wording import ONSET, event
+from tests.support.wording import ONSET, event, without_times
 from vigil.values.clock import utc_now
 
 if TYPE_CHECKING:
@@ -42,7 +46,7 @@ ENGLISH = {getattr(EN, name) for name in word_names()} - {EN.app_name} | {
     for section in ("ask", "page", "basis")
     for text in read_table("en/questions.toml")[section].values()
 }
-NAMES = re.compile(r"Vigil|UTC|mmHg|JavaScript|iPhone|iPad|\b[ap]m\b")
+NAMES = re.compile(r"Vigil|UTC|[A-Z]\w+/[A-Z]\w+|mmHg|JavaScript|iPhone|iPad|\b[ap]m\b")
 """Latin letters that stay in every language; Hindi writes am and pm so (CLDR)."""
 TEXTS = """
 () => [...document.querySelectorAll("body *:not(script, code)")].flatMap((element) =>
@@ -50,6 +54,11 @@ TEXTS = """
     .map((node) => node.textContent.trim()).filter((text) => text && element.checkVisibility()))
 """
 """Every visible piece of text on the page, but for where the reviewed words stand."""
+TIMES_WRITTEN = """
+() => [...document.querySelectorAll("time[data-local]")]
+  .every((time) => !time.textContent.includes("UTC"))
+"""
+"""The page's script fetches the zone's rules, and writes the times after the page is loaded."""
 OUTSIDE = """
 () => [...document.querySelectorAll("main *, footer *, header *")]
   .filter((element) => element.checkVisibility())
@@ -71,6 +80,7 @@ def reading(phone: Phone, locale: str) -> None:
     reported = action("need_help", newest, time=utc_now())
     stored(phone.connection, NEWEST, newest, EARLIER, compose(EARLIER), reported)
     page.reload()
+    page.wait_for_function(TIMES_WRITTEN)
     page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
 
 
@@ -95,22 +105,29 @@ def test_a_patient_reads_their_own_language_and_no_english(
     page = chromium_page
     with at_home(page, database_url) as phone:
         reading(phone, locale)
-        assert page.get_attribute("html", "lang") == locale
-        assert page.get_attribute("html", "dir") == text_direction(locale)
+        expect(page.locator("html")).to_have_attribute("lang", locale)
+        expect(page.locator("html")).to_have_attribute("dir", text_direction(locale))
         w = words_for(locale)
-        assert page.get_by_role("heading", name=w.page_title).is_visible()
-        assert page.get_by_role("button", name=w.reply_help).is_visible()
+        expect(page.get_by_role("heading", name=w.page_title)).to_be_visible()
+        expect(page.get_by_role("button", name=w.reply_help)).to_be_visible()
         shown = texts(page)
         for expected in (NEWEST, EARLIER):
             mine = compose(expected).texts["patient"][locale]
-            assert {mine.title, mine.body, mine.action} <= set(shown)
+            assert {mine.title, mine.action, *without_times(mine.body, expected, locale)} <= {
+                *shown
+            }
         assert {w.emergency, w.sent, w.earlier} <= set(shown)
         in_one_language(shown, locale)
         page.locator(".newest button[value=when]").click()
         page.wait_for_url("**/phone/questions")
+        page.wait_for_function(TIMES_WRITTEN)
         page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
         answered = texts(page)
-        assert answer("when", NEWEST, "patient", locale).text in answered
+        began = slot_formatter(locale).format(time_of_day(NEWEST.onset, NEWEST.detected_at))
+        around = answer("when", NEWEST, "patient", locale).text.split(began)  # a time of its own
+        assert len(around) == 2
+        assert {piece.strip() for piece in around} <= set(answered)
+        assert [text for text in answered if "UTC" in text] == ["UTC"]  # the page's zone, below
         in_one_language(answered, locale)
 
 
@@ -129,7 +146,7 @@ def test_arabic_runs_from_right_to_left(chromium_page: Page, database_url: str, 
         assert heading is not None
         assert icon is not None
         assert abs(icon["x"] + icon["width"] - heading["x"] - heading["width"]) < 2
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        fits(page, width)
         page.evaluate("scrollTo(-500, 0)")  # to where right-to-left content overflows
         assert page.evaluate("scrollX") == 0
         assert page.evaluate(OUTSIDE) == []
@@ -139,8 +156,8 @@ def test_arabic_runs_from_right_to_left(chromium_page: Page, database_url: str, 
         )
         assert set(isolated) == {"isolate"}, isolated
         answered = page.locator(".answer").first
-        assert answered.evaluate("(e) => getComputedStyle(e).borderRightWidth") == "5px"
-        assert answered.evaluate("(e) => getComputedStyle(e).borderLeftWidth") == "0px"
+        expect(answered).to_have_css("border-right-width", "5px")
+        expect(answered).to_have_css("border-left-width", "0px")
 
 
 def test_an_english_message_on_an_arabic_page_runs_its_own_way(
@@ -155,11 +172,11 @@ def test_an_english_message_on_an_arabic_page_runs_its_own_way(
         )
         page.reload()
         newest = page.locator(".newest > div")
-        assert newest.get_attribute("lang") == "en"
-        assert newest.evaluate("(e) => getComputedStyle(e).direction") == "ltr"
+        expect(newest).to_have_attribute("lang", "en")
+        expect(newest).to_have_css("direction", "ltr")
         what_to_do = page.locator(".newest .do h3")
-        assert what_to_do.inner_text() == words_for("ar").what_to_do
-        assert what_to_do.evaluate("(e) => getComputedStyle(e).direction") == "rtl"
+        expect(what_to_do).to_have_text(words_for("ar").what_to_do)
+        expect(what_to_do).to_have_css("direction", "rtl")
 
 
 @pytest.mark.parametrize("locale", OTHERS)

@@ -14,6 +14,8 @@ from playwright.sync_api import expect
 from dashboard.service import build
 from local.parts import free_port
 from store.database.connections import connect
+from tests.browser.test_board import PASSWORD, sign_in
+from tests.support.pages import fits
 from tests.support.running import serving
 from tests.support.seed import Seed
 from vigil.service.settings import Settings
@@ -21,7 +23,6 @@ from vigil.service.settings import Settings
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PASSWORD = "correct horse battery"
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 pytestmark = pytest.mark.browser
 
@@ -55,11 +56,7 @@ def signed_in(page: Page, database_url: str) -> Iterator[str]:
     with connect(settings) as connection:
         fill(Seed(connection, datetime.now(UTC)))
     with serving([build(settings)], settings) as url:
-        page.goto(url + "/login")
-        page.fill("#user", "kim")
-        page.fill("#password", PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/board/")
+        sign_in(page, url)
         yield url
 
 
@@ -68,6 +65,7 @@ def test_from_the_board_to_the_summary_to_a_source(chromium_page: Page, database
     with signed_in(page, database_url):
         page.get_by_role("link", name="Last 8 hours").click()
         expect(page.get_by_role("heading", name="All wards: last 8 hours")).to_be_visible()
+        page.wait_for_load_state()
         sentences = page.locator(".sentences > li")
         assert 4 <= sentences.count() <= 8
         first = sentences.first
@@ -96,7 +94,7 @@ def test_a_count_leads_to_the_list_of_what_it_counts(
         expect(listed).to_be_visible()
         listed.locator("summary").click()
         events = listed.locator("li a[href*='#e-']")
-        assert events.count() == many
+        expect(events).to_have_count(many)
 
 
 def test_hours_and_ward_are_chosen_by_keyboard(chromium_page: Page, database_url: str) -> None:
@@ -125,7 +123,7 @@ def test_axe_finds_no_fault_and_nothing_is_cut_off_on_a_phone(
             results = Axe().run(page)
             assert results.violations_count == 0, results.generate_report()
             page.set_viewport_size({"width": 360, "height": 740})
-            assert page.evaluate("document.documentElement.scrollWidth") <= 360
+            fits(page, 360)
             page.set_viewport_size({"width": 1280, "height": 720})
 
 

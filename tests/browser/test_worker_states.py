@@ -14,13 +14,20 @@ from playwright.sync_api import Page, expect
 
 from dashboard.service import Dashboard, build
 from tests.browser.test_board import PASSWORD, quick_pulse, seeding, sign_in, unreachable
+from tests.support.pages import fits
 from tests.support.running import serving
 from tests.support.statuses import received_statuses, status, working
+from tests.support.timeouts import soon_enough
 from vigil.service.settings import Settings
 
 __all__ = ["quick_pulse", "unreachable"]
 WITHIN = 5.0
 """Seconds from a change to an open page."""
+SINCE = re.compile(
+    r"Detection has not been running since ([A-Z][a-z]{2} \d\d?, (\d{4}, )?)?\d\d:\d\d:"
+    r" nobody is being judged\."
+)
+"""The time has a date where it was yesterday, and a year where it was last year."""
 pytestmark = pytest.mark.browser
 
 
@@ -67,25 +74,34 @@ def test_an_open_board_says_within_five_seconds_that_nobody_is_judged(
         expect(calm).to_have_text("No active alert")
         expect(state).to_be_empty()
         expect(live).to_contain_text("Live")
-        began = stop(part)
-        expect(state).to_contain_text(
-            re.compile(r"Detection has not been running since \d\d:\d\d: nobody is being judged\.")
-        )
-        expect(calm).to_have_text("Not known")
-        assert time.monotonic() - began <= WITHIN
+
+        def stopped() -> float:
+            began = stop(part)
+            expect(state).to_contain_text(SINCE)
+            expect(calm).to_have_text("Not known")
+            return time.monotonic() - began
+
+        def behind() -> float:
+            began = report(part, gauges={"lag_seconds": 380.0})
+            expect(state).to_have_text(
+                re.compile(r"^\s*Detection is 6 minutes behind: .*late\.\s*$")
+            )
+            expect(calm).to_have_text("Not known")
+            return time.monotonic() - began
+
+        def well() -> float:
+            began = report(part)
+            expect(state).to_be_empty()
+            expect(calm).to_have_text("No active alert")
+            return time.monotonic() - began
+
+        stopped()
         expect(state).to_have_attribute("role", "alert")
         expect(page.locator(".count.none")).to_contain_text("not known")
         expect(live).to_contain_text("Not known")
         expect(page.locator('li[data-key="p1"]')).to_contain_text("Heart rate high")
-        assert "No active alert" not in page.locator("main").inner_text()
-        began = report(part, gauges={"lag_seconds": 380.0})
-        expect(state).to_have_text(re.compile(r"^\s*Detection is 6 minutes behind: .*late\.\s*$"))
-        assert time.monotonic() - began <= WITHIN
-        expect(calm).to_have_text("Not known")
-        began = report(part)
-        expect(state).to_be_empty()
-        expect(calm).to_have_text("No active alert")
-        assert time.monotonic() - began <= WITHIN
+        expect(page.locator("main")).not_to_contain_text("No active alert")
+        soon_enough(lambda: max(behind(), well(), stopped()), WITHIN)
 
 
 def test_only_a_sentence_that_changed_is_drawn_again(
@@ -120,7 +136,7 @@ def test_the_head_fits_a_phone_and_stays_in_sight(
         stop(part)
         sign_in(page, url, "/board/patient/p2")
         expect(page.locator(".patient-state")).to_contain_text("Not known")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        fits(page, 390)
         page.mouse.wheel(0, 600)
         expect(page.locator('#state [data-part="detectors"]')).to_be_in_viewport()
 
@@ -135,5 +151,5 @@ def test_a_page_that_hears_nothing_shows_no_tick(
         sign_in(page, url, path)
         expect(page.locator(".calm").first).to_have_text("No active alert")
     expect(page.locator("#live")).to_have_text(re.compile("Not live"))
-    assert "No active alert" not in page.locator("main").inner_text()
+    expect(page.locator("main")).not_to_contain_text("No active alert")
     expect(page.locator(".calm").first).to_contain_text("Not known")

@@ -27,7 +27,7 @@ from tests.support.whole import Whole, whole
 from vigil.service.settings import Settings
 from vigil.values.clock import utc_now
 
-pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(900)]
 
 KAFKA_HOME = os.environ.get("KAFKA_HOME")
 FIRST, MEANWHILE = 50, 300
@@ -43,18 +43,18 @@ def test_a_full_disk_makes_everything_wait_and_loses_no_reading() -> None:
     ):
         url = system.environment()["VIGIL_DATABASE_URL"]
         _send(door, 0, FIRST)
-        eventually(lambda: _stored(url) == FIRST, 60)
+        eventually(lambda: _stored(url) == FIRST)
 
         filler = fill(disk)
         _need_room(url)
-        eventually(lambda: "database ended" in (folder / "terminal.txt").read_text(), 120)
+        eventually(lambda: "database ended" in (folder / "terminal.txt").read_text(), 180)
         # Supervisord has given up by now, after its four attempts; what follows is ours alone.
         _send(door, FIRST, MEANWHILE)
         time.sleep(PAUSE + 1)  # longer than until our next attempt
 
         assert (folder / "terminal.txt").read_text().count("is full") == 1
         filler.unlink()
-        eventually(lambda: _stored(url) == FIRST + MEANWHILE, 120)
+        eventually(lambda: _stored(url) == FIRST + MEANWHILE, 180)
         logs = disk / "data" / "logs"
         assert sum(file.stat().st_size for file in logs.iterdir()) < 10_000_000
 
@@ -75,11 +75,11 @@ def test_apache_kafka_comes_back_by_itself_once_there_is_room() -> None:
             for n in range(100_000):
                 _send(door, n, 1)
                 taken = n + 1
-        eventually(lambda: "broker died" in (folder / "terminal.txt").read_text(), 120)
+        eventually(lambda: "broker died" in (folder / "terminal.txt").read_text(), 180)
         assert "is full" in (folder / "terminal.txt").read_text()
         filler.unlink()
-        eventually(lambda: _taken(door, taken), 120)
-        eventually(lambda: _stored(url) == taken + 1, 120)
+        eventually(lambda: _taken(door, taken), 180)
+        eventually(lambda: _stored(url) == taken + 1, 180)
 
 
 def _taken(door: httpx.Client, n: int) -> bool:
@@ -99,7 +99,7 @@ def _door(system: Whole) -> Iterator[httpx.Client]:
     base = system.environment()["VIGIL_PUBLIC_URL"]
     key = {"Authorization": f"Bearer {secret}"}
     with httpx.Client(base_url=base, headers=key, timeout=30) as door:
-        eventually(lambda: door.post("/v1/readings", json={"readings": []}).status_code != 401, 30)
+        eventually(lambda: door.post("/v1/readings", json={"readings": []}).status_code != 401)
         yield door
 
 

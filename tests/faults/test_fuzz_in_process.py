@@ -24,7 +24,7 @@ from tests.support.fuzzing import Fuzzer, Sent
 from vigil.contracts import wire
 from vigil.domain.encoding import encode
 from vigil.domain.episode import Event
-from vigil.domain.reading import Tick, Upload
+from vigil.domain.reading import Tick, Upload, Withdrawal
 from vigil.kafka.records import Record
 from vigil.service.errors import WireError
 from vigil.service.health import Health
@@ -59,10 +59,8 @@ def test_what_can_be_decoded_can_be_judged_and_worded(seed: int) -> None:
     engine, worded = Engine(load(None)), 0
     for received in decoded(seed):
         match received.message:
-            case Upload() as upload:
-                events = engine.process(upload)
-            case Tick() as tick:
-                events = engine.tick(tick.time)
+            case Upload() | Tick() | Withdrawal() as message:
+                events = engine.take(message)
             case Event() as event:
                 events = [event]
             case _:

@@ -9,6 +9,7 @@ another matter: it comes back, and nobody else is stopped.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from functools import partial
@@ -25,6 +26,7 @@ from tests.support.feeding import START
 from tests.support.oracle import Outcome
 from tests.support.processes import open_folder
 from tests.support.running import eventually
+from tests.support.timeouts import TIMEOUT
 from tests.support.topic_log import reading_log
 from tests.support.whole import Whole, whole
 from vigil.contracts import topics
@@ -33,13 +35,14 @@ from vigil.domain.episode import Event
 from vigil.domain.reading import Upload
 from vigil.service.settings import Settings
 
+LOST = "its data in memory are lost"
 SCENARIOS = ("tachycardia_at_rest", "bradycardia_asleep", "shock")
 Readings = dict[oracle.Moment, dict[str, float]]
 
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.faults,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.xdist_group("lost log"),
 ]
 
@@ -60,14 +63,14 @@ def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again(syste
     url = system.environment()["VIGIL_DATABASE_URL"]
 
     system.command("replay", "3.csv.gz", "--speed", "max")
-    oracle.wait_until_stored(url, expected.counts(), 60)
+    oracle.wait_until_stored(url, expected.counts(), 180)
     assert oracle.stored(url) == expected
 
     replay = system.start("replay", "4.csv.gz", "--speed", "20000")
-    oracle.wait_until_stored(url, (len(expected.readings) + 1, 0, 0), 30)
+    oracle.wait_until_stored(url, (len(expected.readings) + 1, 0, 0), TIMEOUT)
     _kill_broker(system)
     replay.wait(180)  # it may have been told, or not
-    eventually(partial(_is_announced, system, "its data in memory are lost"), 30)
+    eventually(partial(_is_announced, system, LOST), 180)
     _send_again(system, "4.csv.gz", url, expected.readings | oracle.readings_of(during))
 
     found = oracle.stored(url)
@@ -80,13 +83,21 @@ def test_a_lost_log_loses_nothing_that_was_stored_and_takes_readings_again(syste
 
 
 def test_a_service_that_dies_comes_back_alone(system: Whole) -> None:
+    eventually(partial(_all_started, system), 180)
     for service in ("notify", "explain", "detectors", "store"):
         others = {name: system.pid_of(name) for name in PROCESSES if name != service}
         announced = f"{service} died and was started again"
         assert not _is_announced(system, announced)
         system.kill(service)
-        eventually(partial(_is_announced, system, announced))
+        eventually(partial(_is_announced, system, announced), 180)
         assert {name: system.pid_of(name) for name in others} == others
+
+
+def _all_started(system: Whole) -> bool:
+    """Whether the last service has started since the broker's log was lost, where it was: who dies
+    before that is still being started, and not started again."""
+    newest = (system.folder / "terminal.txt").read_text().rpartition(LOST)[2]
+    return re.search(r" s  web$", newest, re.MULTILINE) is not None
 
 
 def _is_announced(system: Whole, what: str) -> bool:
@@ -124,7 +135,7 @@ def _kill_broker(system: Whole) -> None:
 def _send_again(system: Whole, name: str, url: str, expected: Readings) -> None:
     """Replay until the broker takes it, and wait until all of it is stored."""
     eventually(lambda: system.start("replay", name).wait(120) == 0, 120)
-    oracle.wait_until_stored(url, (len(expected), 0, 0), 120)
+    oracle.wait_until_stored(url, (len(expected), 0, 0), 180)
     assert_same(expected, oracle.stored(url).readings)
 
 

@@ -22,7 +22,7 @@ from tests.support.schedule import Fault
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.faults,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import oracle
 from tests.support.faulty import assert_same
-from tests.support.feeding import people
+from tests.support.feeding import batches, people
 from tests.support.schedule import Fault, plan
 from tests.support.wrong_clock import EVERY_SECONDS, stepping
 from vigil.service.settings import Settings
@@ -44,7 +44,15 @@ def test_a_seed_repeats_its_people_whose_episodes_open_and_close() -> None:
     assert len(expected.readings) == len(uploads)
     assert {event.phase for event in expected.events.values()} >= {"opened", "closed"}
     assert len(expected.alerts) == len(expected.events)
-    assert oracle.pages(expected.alerts.values())
+    assert oracle.pages((alert, alert.time) for alert in expected.alerts.values())
+
+
+def test_a_batch_that_arrives_in_part_and_is_sent_again_keeps_each_ones_order() -> None:
+    uploads = people(3, 7, 2)
+    sent = [*batches(uploads)]
+    assert [upload for batch in sent for upload in batch] == uploads
+    for batch in sent:
+        assert len({upload.patient_id for upload in batch}) == len(batch)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from operator import attrgetter
@@ -20,8 +20,10 @@ from vigil.service.errors import UnavailableError
 from vigil.service.settings import Settings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+NEWEST = datetime.now(UTC).replace(second=0, microsecond=0)
+"""About when the newest readings were measured: what is older than some hours pages nobody."""
 BATCH = 20
-"""Uploads sent at once: small, so that a fault falls between two of one patient."""
+"""Uploads sent at once, at most: small, so that a fault falls between two of one patient."""
 
 
 def restless(patient_id: str, seed: int, hours: int) -> Iterator[Upload]:
@@ -32,12 +34,13 @@ def restless(patient_id: str, seed: int, hours: int) -> Iterator[Upload]:
     it, and the events do not depend on where the log's ticks fall.
     """
     draw = random.Random(f"{patient_id}/{seed}")  # noqa: S311
-    rate, target, minute = 70.0, 70.0, 0
-    while minute < hours * 60:
+    rate, target, minute = 70.0, 70.0, -hours * 60
+    while minute < 0:
         target = draw.choice((125.0, 140.0, 155.0)) if target < 100 else draw.uniform(60, 80)
         for _ in range(draw.randint(25, 45)):
             rate += max(-6.0, min(6.0, target - rate)) + draw.uniform(-2, 2)
-            yield _upload(patient_id, minute, round(rate))
+            if minute < 0:
+                yield _upload(patient_id, minute, round(rate))
             minute += 1
 
 
@@ -48,11 +51,28 @@ def people(count: int, seed: int, hours: int) -> list[Upload]:
 
 
 def _upload(patient_id: str, minute: int, rate: float) -> Upload:
-    moment = START + timedelta(minutes=minute)
+    moment = NEWEST + timedelta(minutes=minute)
     device_id = f"{patient_id}-band"
     reading_id = ids.reading_id(patient_id, device_id, moment, f"heart_rate={rate}")
     reading = Measurement(reading_id, moment, {"heart_rate": float(rate)})
     return Upload(patient_id, device_id, moment + timedelta(seconds=3), (reading,))
+
+
+def batches(uploads: Iterable[Upload]) -> Iterator[list[Upload]]:
+    """The uploads in order, so many at once that none holds two of one patient.
+
+    The client may send two messages of one partition in two requests, of which the first alone
+    fails. Sent again it would lie behind the second: a reading out of order, which detection judges
+    as late data. A device sends its next reading when the broker has the one before.
+    """
+    batch: list[Upload] = []
+    for upload in uploads:
+        if len(batch) == BATCH or any(one.patient_id == upload.patient_id for one in batch):
+            yield batch
+            batch = []
+        batch.append(upload)
+    if batch:
+        yield batch
 
 
 class Feeder:
@@ -64,7 +84,7 @@ class Feeder:
     def __init__(self, settings: Settings, uploads: Sequence[Upload], seconds: float):
         self._settings = settings
         self._uploads = uploads
-        self._pause = seconds * BATCH / max(1, len(uploads))
+        self._pause = seconds / max(1, len(uploads))
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
         self.repeats = 0
         """Batches that were sent more than once."""
@@ -81,8 +101,8 @@ class Feeder:
 
     def _run(self) -> None:
         publisher: Publisher | None = None
-        for first in range(0, len(self._uploads), BATCH):
-            batch = [wire.to_message(u, "test") for u in self._uploads[first : first + BATCH]]
+        for uploads in batches(self._uploads):
+            batch = [wire.to_message(upload, "test") for upload in uploads]
             while True:
                 try:
                     publisher = publisher or Publisher(
@@ -93,7 +113,7 @@ class Feeder:
                 except UnavailableError:
                     self.repeats += 1
                     sleep(0.2)
-            sleep(self._pause)
+            sleep(self._pause * len(uploads))
         if publisher is not None:
             publisher.close()
 

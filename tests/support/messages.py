@@ -11,7 +11,7 @@ from vigil.domain.action import Action
 from vigil.domain.alert import Alert, Provenance, Text
 from vigil.domain.episode import Event
 from vigil.domain.phrase import Phrase
-from vigil.domain.reading import NO_CONTEXT, Measurement, Upload
+from vigil.domain.reading import NO_CONTEXT, Measurement, Upload, Withdrawal
 from vigil.streaming.handler import Received
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -24,12 +24,15 @@ class Raw(NamedTuple):
     value: bytes
     headers: wire.Headers
     offset: int
+    timestamp: int = -1
+    """In milliseconds since 1970; -1: the broker keeps none."""
 
 
-def received(message: wire.Carried, offset: int = 0) -> Received:
-    """A message as the stream's loop hands it to a worker."""
+def received(message: wire.Carried, offset: int = 0, published: datetime | None = None) -> Received:
+    """A message as the stream's loop hands it to a worker; None: the broker keeps no times."""
     sent = wire.to_message(message, "test")
-    raw = Raw(sent.key, sent.value, sent.headers, offset)
+    timestamp = -1 if published is None else int(published.timestamp() * 1000)
+    raw = Raw(sent.key, sent.value, sent.headers, offset=offset, timestamp=timestamp)
     return Received(sent.topic, 0, offset, message, raw)
 
 
@@ -44,6 +47,20 @@ def upload(*measurements: Measurement, patient: str = "p1", late: float = 1, **r
     """An upload that arrived so many seconds after its last measurement."""
     arrived = measurements[-1].time + timedelta(seconds=late)
     return Upload(patient, "d1", arrived, measurements, **rest)
+
+
+def withdrawal(*readings: Measurement, patient: str = "p1", **rest: Any) -> Withdrawal:
+    """That somebody else's readings were this patient's, found out two hours after noon."""
+    fields: dict[str, Any] = {
+        "withdrawal_id": ids.derive("withdrawal", patient, *(one.reading_id for one in readings)),
+        "patient_id": patient,
+        "readings": readings,
+        "reason": "wrong_patient",
+        "actor": "kim",
+        "time": NOON + timedelta(hours=2),
+        "since": NOON,
+    }
+    return Withdrawal(**{**fields, **rest})
 
 
 def event(patient: str = "p1", sequence: int = 0, **rest: Any) -> Event:

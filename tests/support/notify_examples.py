@@ -80,6 +80,7 @@ def planned(**changes: Any) -> PlannedDelivery:
         made_at=NOW,
         expires_at=NOW + timedelta(hours=2),
         synthetic=False,
+        happened_at=NOW,
     )
     return replace(base, **changes)
 
@@ -97,6 +98,8 @@ def delivery(**changes: Any) -> Delivery:
         "reason": "opened",
         "made_at": NOW,
         "expires_at": NOW + timedelta(hours=2),
+        "happened_at": NOW,
+        "time_uncertain": False,
         "attempts": 1,
         "synthetic": False,
         "ward": "A",

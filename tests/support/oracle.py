@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from explain.phrasebook.book import Phrasebook
 from explain.templates.compose import compose
 from history import offline_replay
 from notify.planning import policy
+from store.notifications.notified_episodes import UNKNOWN, PagedEpisode
 from store.readings import keys as reading_keys
 from store.service import Store
 from tests.support.running import eventually
@@ -29,12 +30,12 @@ from vigil.contracts import topics, wire
 from vigil.contracts.clock_check import ClockCheck
 from vigil.domain.alert import Alert
 from vigil.domain.episode import Event
-from vigil.domain.kinds import Priority
 from vigil.domain.reading import Tick, Upload
 from vigil.domain.signals import NAMES
 from vigil.kafka.clients import open_admin
 from vigil.service.errors import WireError
 from vigil.service.settings import Settings
+from vigil.values.clock import from_millis
 
 Moment = tuple[str, datetime, str]
 """A reading's patient, time and id: what it is known by."""
@@ -239,16 +240,43 @@ def wait_for_no_lag(
         eventually(nobody_lags, seconds)
 
 
-def pages(alerts: Iterable[Alert]) -> set[tuple[str, int]]:
-    """Whom on-call staff are told of: alert and sequence, by the rules of ``docs/notification``."""
-    announced: dict[str, Priority] = {}
+def published_alerts(log: TopicLog) -> Iterator[tuple[Alert, datetime]]:
+    """The alerts of a log in order, and when each was put there."""
+    for placed, message in log.messages(topics.ALERTS.name):
+        if isinstance(message, Alert):
+            published = from_millis(placed.record.timestamp)
+            assert published is not None
+            yield message, published
+
+
+def pages(alerts: Iterable[tuple[Alert, datetime]]) -> set[tuple[str, int]]:
+    """Whom on-call staff are told of: alert and sequence, by the rules of ``docs/notification``.
+
+    Args:
+        alerts: each with the time of its publication, an episode's in the order of its topic.
+    """
+    known: dict[str, PagedEpisode] = {}
     paged = set()
-    for alert in sorted(alerts, key=lambda a: (a.episode_id, a.revision)):
-        page = policy.page_for_alert(alert, announced.get(alert.episode_id), demo=True)
-        if page is not None:
-            announced[alert.episode_id] = page.priority
+    for alert, published in alerts:
+        before = known.get(alert.episode_id, UNKNOWN)
+        decision = policy.decide(alert, published, before, demo=True)
+        known[alert.episode_id] = decision.known
+        if decision.page is not None:
             paged.add((alert.alert_id, alert.sequence))
     return paged
+
+
+def check_pages(planned: set[tuple[str, int]], log: TopicLog, *, clocks_right: bool = True) -> None:
+    """Pages are those of the log. By a clock that is days off history is not known as such: then
+    what is paged may page, and no episode that had to page is missing."""
+    alerts = list(published_alerts(log))
+    right = pages(alerts)
+    if clocks_right:
+        assert planned == right
+        return
+    loud = (alert for alert, _ in alerts if policy.may_page(alert, None, demo=True))
+    assert planned <= {(alert.alert_id, alert.sequence) for alert in loud}
+    assert {alert_id for alert_id, _ in right} <= {alert_id for alert_id, _ in planned}
 
 
 def dead_letters(log: TopicLog) -> dict[tuple[str, str], Any]:

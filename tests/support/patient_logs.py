@@ -24,8 +24,15 @@ pressures = st.sampled_from(
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> Log:
-    """Some uploads of two patients, some of them late or again, and ticks."""
+def logs(
+    draw: st.DrawFn, devices: Sequence[str] = ("d1",), apart: Sequence[float] = (20.0,)
+) -> Log:
+    """Some uploads of two patients, some of them late or again, and ticks.
+
+    Args:
+        devices: any of them may send any upload.
+        apart: seconds between two measurements of an upload, one of these.
+    """
     log: Log = []
     now = 0.0
     for _ in range(draw(st.integers(1, 25))):
@@ -36,23 +43,28 @@ def logs(draw: st.DrawFn) -> Log:
         elif what == 1 and log:
             log.append(draw(st.sampled_from(log)))
         else:
-            log.append(_upload(draw, now))
+            log.append(_upload(draw, now, devices, apart))
     return log
 
 
-def _upload(draw: st.DrawFn, now: float) -> Upload:
+def _upload(draw: st.DrawFn, now: float, devices: Sequence[str], apart: Sequence[float]) -> Upload:
     late = draw(st.sampled_from([0.0, 1.0, 5000.0]))
     ahead = draw(st.sampled_from([0.0, 0.0, 0.0, 0.0, 900.0]))
     items: list[Measurement] = []
-    for i in range(draw(st.integers(1, 4))):
+    every, count = draw(st.sampled_from(apart)), draw(st.integers(1, 4))
+    if every > 20.0:  # a buffer that ends now, or so late
+        late += (count - 1) * (every - 20.0)
+    for i in range(count):
         values = {"heart_rate": draw(rates)} if draw(st.booleans()) else {}
         if draw(st.integers(0, 3)) == 0:
             values["systolic"], values["diastolic"] = draw(pressures)
         activity = draw(st.sampled_from(["rest", "rest", "active", "unknown", "asleep"]))
         contact = draw(st.sampled_from([None, None, None, False]))
-        items.append(measured(now - late + ahead + i * 20, values, activity, None, contact))  # type: ignore[arg-type]
+        items.append(measured(now - late + ahead + i * every, values, activity, None, contact))  # type: ignore[arg-type]
     patient = draw(st.sampled_from(["p1", "p2"]))
-    return Upload(patient, "d1", at(now + 80), tuple(items), draw(st.booleans()))
+    return Upload(
+        patient, draw(st.sampled_from(devices)), at(now + 80), tuple(items), draw(st.booleans())
+    )
 
 
 def run(log: Sequence[Upload | datetime], engine: Engine) -> list[Event]:

@@ -20,11 +20,12 @@ from store.database.connections import Connection, async_pool
 from store.episodes.feed import BoardFeed
 from store.people import phones
 from store.writing.writer import write
+from tests.support.messages import received
+from tests.support.timeouts import TIMEOUT
 from vigil.domain.action import Action
 from vigil.domain.alert import Alert
 from vigil.domain.episode import Event
 from vigil.service.settings import Settings
-from vigil.streaming.handler import Received
 from vigil.values.clock import utc_now
 
 
@@ -42,6 +43,7 @@ class PhonePart:
             BoardFeed(settings),
             clock=lambda: self.now or utc_now(),
         )
+        self.context.feed.listening = True  # nobody takes the database for unavailable
 
     def install(self, api: FastAPI) -> None:
         phone.install(api, self.context)
@@ -54,7 +56,7 @@ class PhonePart:
                 yield
                 return
             async with self.context.publisher.opened():
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(TIMEOUT):
                     while self.context.publisher.trouble is not None:
                         await asyncio.sleep(0.05)
                 yield
@@ -105,6 +107,8 @@ def patient(connection: Connection, patient_id: str = "p1", **values: Any) -> No
     )
 
 
-def stored(connection: Connection, *messages: Alert | Action | Event) -> None:
+def stored(
+    connection: Connection, *messages: Alert | Action | Event, published: datetime | None = None
+) -> None:
     """What the store worker does with alerts, actions and events."""
-    write(connection, [Received("t", 0, n, message, None) for n, message in enumerate(messages)])
+    write(connection, [received(message, n, published) for n, message in enumerate(messages)])

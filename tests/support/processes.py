@@ -8,10 +8,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from local.parts import Part
+from tests.support.timeouts import TIMEOUT
 
 
 def launch(part: Part, log: Path | None = None) -> subprocess.Popen[bytes]:
@@ -27,7 +30,7 @@ def launch(part: Part, log: Path | None = None) -> subprocess.Popen[bytes]:
         )  # fmt: skip
 
 
-def wait_ready(part: Part, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+def wait_ready(part: Part, process: subprocess.Popen[bytes], seconds: float = TIMEOUT) -> None:
     """Return when the part answers; fail when it ends or stays mute."""
     deadline = time.monotonic() + seconds
     while not part.ready():
@@ -39,15 +42,20 @@ def wait_ready(part: Part, process: subprocess.Popen[bytes], seconds: float = 60
 
 
 def end(
-    process: subprocess.Popen[bytes], seconds: float = 10, by: signal.Signals = signal.SIGTERM
+    process: subprocess.Popen[bytes], seconds: float = TIMEOUT, by: signal.Signals = signal.SIGTERM
 ) -> None:
-    """The signal, then SIGKILL."""
+    """The signal, then SIGKILL for it and everything below it, which would write on."""
     process.send_signal(by)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
+        below = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         process.wait()
+        for one in below:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(below, timeout=seconds)
 
 
 @contextmanager

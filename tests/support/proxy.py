@@ -20,6 +20,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from local.parts import HOST, free_port
+from tests.support.timeouts import TIMEOUT
 
 PIECE = 65_536
 _RESET = struct.pack("ii", 1, 0)
@@ -78,7 +79,7 @@ class Proxy:
         """Reset everything, and end every thread."""
         self.cut()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(TIMEOUT)
             assert not thread.is_alive(), f"{thread.name} does not end"
 
     def heal(self) -> None:

@@ -31,6 +31,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.support.timeouts import TIMEOUT
+
 LARGEST_BODY = 4096
 DAY_SECONDS = 86_400
 
@@ -137,7 +139,7 @@ class PushService:
         with self._changed:
             return list(self._refused)
 
-    def wait(self, count: int, seconds: float = 30) -> list[Pushed]:
+    def wait(self, count: int, seconds: float = TIMEOUT) -> list[Pushed]:
         """Wait for ``count`` accepted messages and return all accepted ones, oldest first."""
         deadline = time.monotonic() + seconds
         with self._changed:

@@ -17,7 +17,7 @@ from vigil.domain.reading import Upload
 
 SEED = int(os.environ.get("VIGIL_TEST_FAULT_SEED", "1"))
 """Decides who the people are, and the order, the moments and the lengths of the faults."""
-JOIN_SECONDS = 120.0
+JOIN_SECONDS = 180.0
 """How long the senders may take once nothing is broken any more."""
 
 

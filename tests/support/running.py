@@ -12,6 +12,7 @@ import uvicorn
 
 from cli.services import web_app
 from local.parts import HOST, free_port, listening
+from tests.support.timeouts import TIMEOUT
 from vigil.composition.stage import WebPart, Worker
 from vigil.service.health import Health
 from vigil.service.settings import Settings
@@ -24,11 +25,15 @@ PAUSE_SHARE = 0.05
 """Share of the time waited so far that the next pause takes in addition."""
 
 
-def eventually(check: Callable[[], T], seconds: float = 30) -> T:
+def eventually(check: Callable[[], T], seconds: float = TIMEOUT) -> T:
     """Ask until the answer is truthy, and return it; fail with the last answer or error.
 
     What is not there yet, such as a counter of nothing so far, is asked for again, and less often
     the longer it takes: others need the processor to get there.
+
+    Args:
+        seconds: longer where more than one step is waited for; shorter only where a later answer
+            would be another behaviour.
     """
     began = time.monotonic()
     deadline = began + seconds
@@ -61,11 +66,11 @@ def running(worker: Worker, settings: Settings) -> Iterator[Health]:
     thread = threading.Thread(target=work, name=f"test-{worker.name}")
     thread.start()
     try:
-        eventually(lambda: health.ready() or failed, 30)
+        eventually(lambda: health.ready() or failed)
         yield health
     finally:
         stop.set()
-        thread.join(40)
+        thread.join(TIMEOUT)
     if failed:
         raise failed[0]
     assert not thread.is_alive(), f"{worker.name} did not stop"
@@ -85,8 +90,8 @@ def serving(parts: Sequence[WebPart], settings: Settings) -> Iterator[str]:
     thread = threading.Thread(target=server.run, name="test-web")
     thread.start()
     try:
-        eventually(lambda: server.started and listening(port), 30)
+        eventually(lambda: server.started and listening(port))
         yield f"http://{HOST}:{port}"
     finally:
         server.should_exit = True
-        thread.join(40)
+        thread.join(TIMEOUT)

@@ -85,6 +85,8 @@ def evidence(kind: str, **more: Any) -> dict[str, Any]:
         },
         "scores": {"baseline": 6.2},
     }  # fmt: skip
+    if KINDS[kind].category == "clinical":
+        base |= {"readings_beyond": 12, "longest_gap_seconds": 65.0, "duration_observed": True}
     return {key: value for key, value in {**base, **more}.items() if value is not None}
 
 
@@ -191,9 +193,15 @@ class Seed:
         self, patient_id: str, kind: str, *, priority: Priority | None = None,
         onset: timedelta = timedelta(minutes=22), phase: Phase = "opened", sequence: int = 0,
         ended: timedelta | None = None, retrospective: bool = False, synthetic: bool = False,
-        facts: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None, detected: timedelta | None = None,
+        history: bool = False,
     ) -> Event:  # fmt: skip
-        """One step of an episode; ``onset`` and ``ended`` are before now."""
+        """One step of an episode; ``onset``, ``detected`` and ``ended`` are before now.
+
+        Args:
+            detected: when the step became known; ten minutes after the onset, if not given.
+            history: whether it was past its useful time when it was published.
+        """
         began = self.now - onset
         row = KINDS[kind]
         event = Event(
@@ -205,7 +213,7 @@ class Seed:
             sequence=sequence,
             priority=priority or row.priority,
             onset=began,
-            detected_at=began + timedelta(minutes=10),
+            detected_at=began + timedelta(minutes=10) if detected is None else self.now - detected,
             ended_at=None if ended is None else self.now - ended,
             retrospective=retrospective,
             signals=row.signals,
@@ -219,13 +227,14 @@ class Seed:
             """
             INSERT INTO events (event_id, sequence, patient_id, kind, category, phase, priority,
                 onset, detected_at, ended_at, retrospective, signals, evidence, context,
-                detector_version, config_hash, synthetic)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                detector_version, config_hash, synthetic, history)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             (
                 event.episode_id, sequence, patient_id, kind, event.category, phase, event.priority,
                 began, event.detected_at, event.ended_at, retrospective, list(event.signals),
                 Jsonb(event.evidence), Jsonb({"activity": "rest"}), "1", "3f9a51c2", synthetic,
+                history,
             ),
         )  # fmt: skip
         return event

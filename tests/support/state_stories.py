@@ -5,7 +5,8 @@ events that followed, as the present version has them. A folder's states are mad
 version that it is named after, and never again: they are the proof that later versions read what
 that one wrote. The events change only where ``DETECTOR_VERSION`` says that detection does. (4: the
 evidence holds figures, and a mean of 134.57 over days, which reads 135, meets the limit of 135, so
-that ``cuff_days`` opens a day sooner.)
+that ``cuff_days`` opens a day sooner. 5: how closely an episode was observed, and that it is
+announced again: ``charted`` after four hours.)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -138,6 +139,14 @@ def _wrong_clock(source: random.Random) -> Story:
     return Story([*heart(_rates(source, 70, 10)), wrong], [*heart([71.0], start=800.0)])
 
 
+def _clock_behind(source: random.Random) -> Story:
+    items = [
+        replace(item, received_at=item.received_at + timedelta(hours=5))
+        for item in heart([*_rates(source, 72, 20), *_rates(source, 140, 30)])
+    ]
+    return Story(items[:28], [*items[28:], *heart(_rates(source, 71, 4), start=6 * HOUR)])
+
+
 def _silent(source: random.Random) -> Story:
     worn = heart(_rates(source, 70, 60))
     later = heart(_rates(source, 70, 3), start=4 * HOUR)
@@ -179,8 +188,9 @@ def _gap(source: random.Random) -> Story:
 
 
 _BUILDERS: tuple[Callable[[random.Random], Story], ...] = (
-    _charted, _cuff_days, _gap, _gone, _held_back, _late_lane, _nights, _no_contact, _on_its_way,
-    _open_episode, _silent, _stuck, _two_devices, _unusual, _waiting, _with_parts, _wrong_clock,
+    _charted, _clock_behind, _cuff_days, _gap, _gone, _held_back, _late_lane, _nights, _no_contact,
+    _on_its_way, _open_episode, _silent, _stuck, _two_devices, _unusual, _waiting, _with_parts,
+    _wrong_clock,
 )  # fmt: skip
 STORIES: Mapping[str, Callable[[random.Random], Story]] = {
     build.__name__.removeprefix("_"): build for build in _BUILDERS

@@ -16,6 +16,7 @@ from kafka import TopicPartition
 from local.parts import Part
 from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import topics, wire
 from vigil.domain.reading import Measurement, Upload
 from vigil.kafka.clients import Publisher, open_consumer
@@ -94,11 +95,11 @@ def looping(
     thread.start()
     try:
         if wait_ready:
-            eventually(lambda: health.ready() or failed, 30)
+            eventually(lambda: health.ready() or failed)
         yield health, stop
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(TIMEOUT)
     assert not thread.is_alive(), f"{handler.name} did not stop"
     if failed:
         raise failed[0]
@@ -114,7 +115,7 @@ def launch_with_topics(part: Part, settings: Settings) -> subprocess.Popen[bytes
     made, publish = threading.Event(), Publisher.publish
 
     def held_back(publisher: Publisher, *arguments: Any, **options: Any) -> int:
-        assert made.wait(60)
+        assert made.wait(TIMEOUT)
         return publish(publisher, *arguments, **options)
 
     with patch.object(Publisher, "publish", held_back):
@@ -159,7 +160,7 @@ def read_all(settings: Settings, topic: str) -> list[Any]:
             assert looks >= LOOKS, f"partition, position, end, high-water mark: {found_at}"
             return True
 
-        eventually(done, 60)
+        eventually(done)
         return records
     finally:
         consumer.close(autocommit=False)

@@ -73,7 +73,7 @@ class TopicLog:
             assert looks >= LOOKS, f"position and end: {at}, high-water marks: {marks}"
             return True
 
-        eventually(done, 60)
+        eventually(done)
 
     def _take(self, place: TopicPartition, found: Sequence[Record]) -> None:
         end = self._ends[place]

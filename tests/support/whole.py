@@ -76,9 +76,9 @@ class Whole:
 
     def kill(self, service: str) -> None:
         """``kill -9`` one service, and return once it is back with a new pid."""
-        before = eventually(lambda: self.pid_of(service), 30) or 0
+        before = eventually(lambda: self.pid_of(service)) or 0
         os.kill(before, signal.SIGKILL)
-        eventually(lambda: self.pid_of(service) not in {None, before}, 30)
+        eventually(lambda: self.pid_of(service) not in {None, before}, 180)
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:
@@ -114,7 +114,7 @@ def whole(
         below = system.processes() if process.poll() is None else []
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(60)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             process.kill()
     _, alive = psutil.wait_procs(below, timeout=30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -11,8 +12,10 @@ import msgspec
 from hypothesis import strategies as st
 
 from explain import tables
-from explain.facts.extraction import Facts
+from explain.facts.extraction import SPAN_SLOTS, Facts
+from explain.facts.moments import times_stated
 from explain.facts.signature import signature_of
+from explain.facts.slot_formatting import slot_formatter
 from explain.facts.slots import SLOTS
 from vigil.domain import ids
 from vigil.domain.alert import Audience
@@ -23,6 +26,8 @@ from vigil.domain.reading import Context
 
 ONSET = datetime(2026, 11, 21, 6, 2, tzinfo=UTC)
 AUDIENCES: tuple[Audience, ...] = ("patient", "care_team")
+SPARSE_SLOTS = frozenset({"readings_beyond", "first_seen", "found_over"})
+"""The slots of what was not observed all along."""
 SITUATIONS: tuple[dict[str, Any], ...] = (
     {"announcement": "opened", "phase": "opened", "situation": "now"},
     {"announcement": "updated", "phase": "updated", "situation": "now"},
@@ -31,6 +36,7 @@ SITUATIONS: tuple[dict[str, Any], ...] = (
     {"announcement": "closed", "phase": "closed", "situation": "ended", "late": True},
     {"announcement": "withdrawn", "phase": "closed", "situation": "ended"},
     {"announcement": "gone", "phase": "closed", "situation": "ended"},
+    {"announcement": "unobserved", "phase": "closed", "situation": "unknown"},
 )
 
 _PLAIN = Event(
@@ -53,6 +59,9 @@ _PLAIN = Event(
         "limit": 110.0,
         "extreme": 131.0,
         "samples": 41,
+        "readings_beyond": 40,
+        "longest_gap_seconds": 60.0,
+        "duration_observed": True,
         "duration_seconds": 2400.0,
         "baseline": {"median": 67.0, "low": 58.2, "high": 75.4, "confidence": 1.0},
     },
@@ -74,6 +83,7 @@ def facts(**changes: Any) -> Facts:
         "phase": "opened", "situation": "now", "late": False, "announcement": "opened",
         "priority": "medium", "activity": "rest", "reason": "", "audience": "patient",
         "locale": "en", "synthetic": False, "slots": ("duration", "heart_rate", "since"),
+        "duration_observed": True,
     }  # fmt: skip
     return Facts(**(plain | changes))
 
@@ -96,7 +106,8 @@ def category_of(kind: str) -> Category:
     """Of a row of ``kinds.toml``."""
     if kind in KINDS:
         return KINDS[kind].category
-    return "technical" if kind.endswith("technical") else "clinical"
+    technical = kind.endswith("technical") or kind in tables.rows_of_reasons()
+    return "technical" if technical else "clinical"
 
 
 def directions_of(kind: str) -> tuple[tables.Direction, ...]:
@@ -106,15 +117,33 @@ def directions_of(kind: str) -> tuple[tables.Direction, ...]:
 
 
 def cells(kind: str) -> Iterator[Facts]:
-    """Every direction, audience and situation of a kind, all slots known."""
+    """Every direction, audience and situation of a kind, all slots known; a clinical one with and
+    without an observed duration."""
     category = category_of(kind)
-    for direction, audience, situation in product(directions_of(kind), AUDIENCES, SITUATIONS):
-        over = situation["phase"] == "closed"
+    observed = (True,) if category == "technical" else (True, False)
+    for direction, audience, situation, known in product(
+        directions_of(kind), AUDIENCES, SITUATIONS, observed
+    ):
+        if category == "technical" and situation["announcement"] == "unobserved":
+            continue  # a technical finding does not wait for measurements
         yield facts(
             kind=kind, category=category, direction=direction, audience=audience,
-            reason="stuck" if category == "technical" else "", synthetic=True,
-            slots=tuple(sorted(name for name in SLOTS if over or name != "until")), **situation,
+            reason="out_of_range" if category == "technical" else "", synthetic=True,
+            duration_observed=known, slots=slots_of_cell(situation, observed=known), **situation,
         )  # fmt: skip
+
+
+def slots_of_cell(situation: dict[str, Any], *, observed: bool) -> tuple[str, ...]:
+    """Every slot that an event in a situation can fill."""
+    announcement = situation["announcement"]
+    without = SPARSE_SLOTS if observed else SPAN_SLOTS
+    if situation["phase"] != "closed" or announcement == "unobserved":
+        without |= {"until"}
+    if announcement != "closed":
+        without |= {"found_over"}
+    if announcement != "unobserved":
+        without |= {"unseen_since"}
+    return tuple(sorted(set(SLOTS) - without))
 
 
 # ---- any event at all
@@ -149,7 +178,13 @@ _EVIDENCE = st.fixed_dictionaries(
         "baseline": st.one_of(_BASELINE, _ANYTHING),
         "signal": st.one_of(st.sampled_from(["heart_rate", "systolic", "shock_index"]), _ANYTHING),
         "direction": st.one_of(st.sampled_from(["above", "below"]), _ANYTHING),
-        "reason": st.one_of(st.sampled_from(["stuck", "rule_withdrawn"]), _ANYTHING),
+        "reason": st.one_of(st.sampled_from(["stuck", "rule_withdrawn", "unobserved"]), _ANYTHING),
+        "duration_observed": st.one_of(st.booleans(), _ANYTHING),
+        "readings_beyond": _ANYTHING,
+        "change": st.one_of(
+            st.sampled_from(["worse", "raised", "continues", "eased", "corrected"]), _ANYTHING
+        ),
+        "highest_priority": st.one_of(st.sampled_from(["high", "medium", "low"]), _ANYTHING),
         **dict.fromkeys(["value", "limit", "extreme", "samples", "quality"], _ANYTHING),
         "duration_seconds": _ANYTHING,
     },
@@ -191,3 +226,12 @@ def events(draw: st.DrawFn) -> Event:
         config_hash=draw(hostile),
         synthetic=draw(st.booleans()),
     )
+
+
+def without_times(body: str, shown: Event, locale: str) -> set[str]:
+    """A text's pieces around its times, which are elements of their own."""
+    write = slot_formatter(locale).format
+    moments = [moment for moment in (shown.onset, shown.ended_at) if moment is not None]
+    times = {write(time) for moment in moments for time in times_stated(moment, shown.detected_at)}
+    pieces = re.split("|".join(map(re.escape, sorted(times, key=len, reverse=True))), body)
+    return {piece.strip() for piece in pieces if piece.strip()}

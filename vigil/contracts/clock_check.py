@@ -18,21 +18,22 @@ timestamp (-1), or one outside of 2000 to 2261, is not used: then only the bound
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from vigil.contracts import bounds
+from vigil.contracts.device_clock import with_usable_times
 from vigil.domain.action import Action
 from vigil.domain.alert import Alert
 from vigil.domain.episode import Event
 from vigil.domain.phrase import Phrase
-from vigil.domain.reading import Tick, Upload
+from vigil.domain.reading import Tick, Upload, Withdrawal
 from vigil.domain.status import Status
 from vigil.service import logs
-from vigil.values.clock import EARLIEST, EPOCH
+from vigil.values.clock import EARLIEST, EPOCH, from_millis
 
 if TYPE_CHECKING:
     from vigil.service.health import Health
@@ -48,6 +49,7 @@ OWN_TIME: MappingProxyType[type, str] = MappingProxyType(
     {
         Upload: "received_at",
         Tick: "time",
+        Withdrawal: "time",
         Event: "detected_at",
         Alert: "time",
         Action: "time",
@@ -58,6 +60,24 @@ OWN_TIME: MappingProxyType[type, str] = MappingProxyType(
 """Type of message → its field with the time at which it was made."""
 
 _MS = timedelta(milliseconds=1)
+
+
+def published_at(timestamp: int, now: datetime) -> datetime | None:
+    """When a record was put on its topic: ``now`` where its timestamp has not come yet, and None
+    where the broker keeps none.
+
+    Args:
+        timestamp: the record's, in milliseconds since 1970; -1: none.
+
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 11, 21, 6, tzinfo=UTC)
+    >>> published_at(-1, now), published_at(int(now.timestamp() + 3600) * 1000, now) == now
+    (None, True)
+    """
+    published = from_millis(timestamp)
+    return now if published is not None and published > now + AHEAD else published
+
+
 _USABLE = range((EARLIEST - EPOCH) // _MS, (bounds.LAST - EPOCH) // _MS)
 _NONE = range(0)
 _MINUTE_MS = 60_000
@@ -73,7 +93,15 @@ class ClockCheck:
         """A time up to this is ahead of none of them."""
 
     def correct_time(self, message: Any, raw: Any) -> Any:
-        """The message of a Kafka record; a time from the future is replaced by the record's."""
+        """The message of a Kafka record; a time from the future is replaced by the record's. An
+        upload's readings are shifted where its sender's clock is too wrong to use them
+        (:mod:`vigil.contracts.device_clock`)."""
+        checked = self._check(message, raw)
+        if type(checked) is Upload and checked.sent_at is not None:
+            return with_usable_times(checked)
+        return checked
+
+    def _check(self, message: Any, raw: Any) -> Any:
         timestamp, kind = raw.timestamp, type(message)
         if kind is Upload:  # as nearly all are
             field, own = "received_at", message.received_at

@@ -15,7 +15,7 @@ from vigil.domain.alert import Alert
 from vigil.domain.directory import DirectoryEntry
 from vigil.domain.episode import Event
 from vigil.domain.phrase import Phrase
-from vigil.domain.reading import Tick, Upload
+from vigil.domain.reading import Tick, Upload, Withdrawal
 from vigil.domain.status import Status
 
 HOUR_MS = 3_600_000
@@ -43,6 +43,13 @@ class Topic:
     """A new segment is begun after so long, since Kafka deletes only whole segments; None: the
     broker's default (a gigabyte or a week)."""
 
+    @property
+    def only_partition(self) -> int | None:
+        """The partition that is written and read where Vigil makes one only; None: all are. A
+        broker that created the topic by itself, as one with ``auto.create.topics.enable`` does, may
+        have given it more."""
+        return 0 if self.partitions == 1 else None
+
     def config(self) -> dict[str, str]:
         """Broker-side settings of the topic."""
         common = {"max.message.bytes": str(LARGEST_MESSAGE)}
@@ -59,9 +66,10 @@ class Topic:
 
 READINGS = Topic(
     "vitals.readings",
-    (Upload, Tick),
+    (Upload, Tick, Withdrawal),
     description=(
-        "What devices sent: one message an upload of one patient. Ticks mark the passing of time."
+        "What devices sent: one message an upload of one patient. Ticks mark the passing of time. "
+        "Withdrawals name readings that do not count."
     ),
     retention_hours=24 * 7,
 )

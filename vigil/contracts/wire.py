@@ -32,18 +32,30 @@ from vigil.domain.directory import DeviceEntry, DirectoryEntry, PatientEntry
 from vigil.domain.encoding import encode
 from vigil.domain.episode import Event
 from vigil.domain.phrase import Phrase
-from vigil.domain.reading import Tick, Upload
+from vigil.domain.reading import Tick, Upload, Withdrawal
 from vigil.domain.status import Status
 from vigil.service.errors import WireError
 from vigil.values.clock import EPOCH, from_millis
 
 Headers = list[tuple[str, bytes]]
-Carried = Upload | Tick | Event | Alert | Action | PatientEntry | DeviceEntry | Phrase | Status
+Carried = (
+    Upload
+    | Tick
+    | Withdrawal
+    | Event
+    | Alert
+    | Action
+    | PatientEntry
+    | DeviceEntry
+    | Phrase
+    | Status
+)
 
 CE_TYPES: MappingProxyType[str, Any] = MappingProxyType(
     {
         "org.vigil.upload.v1": Upload,
         "org.vigil.tick.v1": Tick,
+        "org.vigil.withdrawal.v1": Withdrawal,
         "org.vigil.event.v1": Event,
         "org.vigil.alert.v1": Alert,
         "org.vigil.action.v1": Action,
@@ -101,6 +113,11 @@ def _address_tick(message: Tick) -> _Address:
     return _Address(topics.READINGS, "", ce_id=ids.derive("tick", moment), time=moment)
 
 
+def _address_withdrawal(message: Withdrawal) -> _Address:
+    moment, ident = ids.timestamp(message.time), message.withdrawal_id
+    return _Address(topics.READINGS, message.patient_id, ce_id=ident, time=moment)
+
+
 def _address_event(message: Event) -> _Address:
     ident = f"{message.episode_id}:{message.sequence}"
     moment = ids.timestamp(message.detected_at)
@@ -145,6 +162,7 @@ _ADDRESS: MappingProxyType[type, Callable[[Any], _Address]] = MappingProxyType(
     {
         Upload: _address_upload,
         Tick: _address_tick,
+        Withdrawal: _address_withdrawal,
         Event: _address_event,
         Alert: _address_alert,
         Action: _address_action,
@@ -172,7 +190,7 @@ def _send_to(
         key=address.key.encode() or None,
         value=encode(message),
         headers=headers,
-        partition=partition,
+        partition=address.topic.only_partition if partition is None else partition,
     )
 
 
@@ -181,7 +199,7 @@ def to_message(message: Carried, source: str, partition: int | None = None) -> O
 
     Args:
         source: the sending service's name.
-        partition: where it is sent; None: the key decides.
+        partition: where it is sent; None: the topic's only one, or else the key decides.
     """
     return _send_to(_ADDRESS[type(message)](message), message, source, partition=partition)
 

@@ -28,6 +28,8 @@ class DeviceEntry(Struct, frozen=True, tag="device"):
     assigned_at: Timestamp | None = None
     """Since when it is this patient's, where it was another's before; None: nobody else's, as far
     as is known."""
+    clock_correction_seconds: int = 0
+    """Added to the times that it sends: how far its clock is behind; negative: ahead."""
 
 
 DirectoryEntry = PatientEntry | DeviceEntry

@@ -41,6 +41,16 @@ def figure(name: str, value: float) -> float:
     return value if decimals is None else half_up(value, decimals)
 
 
+def is_same(name: str, one: float, other: float) -> bool:
+    """Whether two values of a quantity are the same figure: two ways of conversion, or the same
+    measurement sent by two programs, differ in digits that nothing has measured.
+
+    >>> is_same("systolic", 214.0, 214.0000001), is_same("systolic", 214.0, 215.0)
+    (True, False)
+    """
+    return one == other or (abs(one - other) < 1.0 and figure(name, one) == figure(name, other))
+
+
 def text(name: str, value: float) -> str:
     """The figure as a person reads it, without its unit; of an unknown quantity six digits.
 

@@ -227,3 +227,11 @@ _ROWS = (
 )
 
 KINDS: MappingProxyType[str, Kind] = MappingProxyType({row.name: row for row in _ROWS})
+OPPOSITES: frozenset[frozenset[str]] = frozenset(
+    {
+        frozenset({"heart_rate_high", "heart_rate_low"}),
+        frozenset({"blood_pressure_high", "blood_pressure_low"}),
+        frozenset({"blood_pressure_high", "mean_arterial_pressure_low"}),
+    }
+)
+"""Kinds of which one is no explanation of the other: a value is too high, or too low."""

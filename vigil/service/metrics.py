@@ -96,7 +96,11 @@ _ROWS = (
         states_set_aside="Patients' states that could not be read.",
         unknown_signals="Values whose signal the signals table lacks.",
     ),
-    *_gauges({"detectors"}, patients="Patients in memory."),
+    *_gauges(
+        {"detectors"},
+        patients="Patients in memory.",
+        detection_compiled="1: detection runs compiled; 0: as Python.",
+    ),
     *_counters(
         {"explain"},
         alerts="Alerts published.",

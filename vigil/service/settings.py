@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from vigil.service.errors import SettingsError
+from vigil.values import time_zones
 
 DEFAULT_PASSWORDS = frozenset({"vigil", "postgres", "password", "changeme", "change-me"})
 
@@ -116,6 +117,11 @@ class Settings(BaseSettings):
     future_tolerance_seconds: float = Field(
         300, ge=0, description="How far a device's clock may run ahead."
     )
+    time_zone: str = Field(
+        "UTC",
+        description="IANA zone of the ward: of times in messages to on-call staff.",
+        max_length=64,
+    )
     tick_seconds: float = Field(
         15, gt=0, description="How often a tick is written into each partition."
     )
@@ -204,6 +210,17 @@ class Settings(BaseSettings):
                         "SASL takes a mechanism, a user and a password; without it, none of them."
                     ),
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _zone_is_known(self) -> Self:
+        if time_zones.find(self.time_zone) is None:
+            raise SettingsError(
+                f"{self.time_zone!r} is no zone of the IANA table.",
+                code="settings.invalid",
+                field="VIGIL_TIME_ZONE",
+                how_to_fix="Name one, as Europe/Berlin.",
+            )
         return self
 
     @model_validator(mode="after")

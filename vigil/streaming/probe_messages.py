@@ -13,7 +13,7 @@ from vigil.domain.action import Action
 from vigil.domain.alert import Alert, Provenance, Text
 from vigil.domain.episode import Event
 from vigil.domain.phrase import Phrase
-from vigil.domain.reading import NO_CONTEXT, Context, Measurement, Upload
+from vigil.domain.reading import NO_CONTEXT, Context, Measurement, Upload, Withdrawal
 from vigil.domain.status import Status
 from vigil.kafka.records import Record
 from vigil.streaming.handler import Received
@@ -49,6 +49,21 @@ def build_upload(now: datetime) -> Upload:
     )
 
 
+def build_withdrawal(now: datetime) -> Withdrawal:
+    """The newest reading of :func:`build_upload` does not count."""
+    *remaining, newest = build_upload(now).measurements
+    return Withdrawal(
+        withdrawal_id=ids.derive("withdrawal", PATIENT, ids.timestamp(now)),
+        patient_id=PATIENT,
+        readings=(newest,),
+        reason="entered_in_error",
+        actor=PATIENT,
+        time=now,
+        since=remaining[0].time,
+        remaining=tuple(remaining),
+    )
+
+
 def build_event(now: datetime) -> Event:
     """The first step of an episode."""
     return Event(
@@ -70,6 +85,9 @@ def build_event(now: datetime) -> Event:
             "limit": 120.0,
             "values": {"heart_rate": 150.0},
             "samples": 10,
+            "readings_beyond": 10,
+            "longest_gap_seconds": 60.0,
+            "duration_observed": True,
         },
         context=NO_CONTEXT,
         detector_version="",

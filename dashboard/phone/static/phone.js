@@ -17,10 +17,16 @@ async function writeTimes() {
   const zone = window.vigilZone; // by the server's table of zones
   await zone.load();
   if (!zone.known()) return; // they stay in UTC, as rendered by the server
-  const form = { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" };
-  const written = new Intl.DateTimeFormat(language, form);
+  const whole = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+  const hour = new Intl.DateTimeFormat(language, { timeStyle: "short", timeZone: "UTC" });
+  const date = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeZone: "UTC" });
+  const hourFirst = ["en", "es"].includes(pageLanguage); // within a sentence: "a las 7:02, 21 nov 2026"
   for (const time of document.querySelectorAll("time[data-local]")) {
-    time.textContent = written.format(zone.wall(new Date(time.dateTime)));
+    const wall = zone.wall(new Date(time.dateTime));
+    const seen = time.dataset.seen && zone.wall(new Date(time.dataset.seen)); // within a text
+    if (!seen) time.textContent = whole.format(wall);
+    else if (date.format(wall) === date.format(seen)) time.textContent = hour.format(wall);
+    else time.textContent = hourFirst ? hour.format(wall) + ", " + date.format(wall) : whole.format(wall);
   }
 }
 

@@ -15,7 +15,7 @@ from explain.tables import Direction
 from vigil.domain import ids
 from vigil.domain.episode import Event, Phase
 from vigil.domain.kinds import KINDS, Category, Priority
-from vigil.domain.reading import Activity, Context
+from vigil.domain.reading import WITHDRAWAL_LABELS, Activity, Context
 
 START = datetime(2026, 11, 16, tzinfo=UTC)
 VERSION = "evaluation"
@@ -38,6 +38,8 @@ SITUATIONS = (
     Situation("closed", late=True),
     Situation("closed", reason="rule_withdrawn"),
     Situation("closed", reason="gone"),
+    Situation("closed", reason="unobserved"),
+    Situation("closed", reason="reading_withdrawn"),
 )
 
 
@@ -98,18 +100,24 @@ def make_event(
     priority: Priority,
     activity: Activity,
     seed: int,
+    observed: bool = True,
 ) -> Event:
-    """One event; the number and the seed settle its figures and times."""
+    """One event; the number and the seed settle its figures and times.
+
+    Args:
+        observed: whether its readings stand close enough to bear a duration.
+    """
     random = Random(f"{seed}/{number}")
-    row = KINDS.get(kind)
+    named, _ = tables.rows_of_reasons().get(kind, (kind, ""))
     onset = START + timedelta(minutes=random.randrange(4 * 1440))
-    length = timedelta(minutes=random.choice((1, 5, 11, 38, 74, 100, 190, 900, 3000)))
+    lengths = (1, 5, 11, 38, 74, 100, 190, 900, 3000) if observed else (62, 180, 900, 84_960)
+    length = timedelta(minutes=random.choice(lengths))
     patient = f"evaluation-{number}"
     return Event(
-        episode_id=ids.episode_id(patient, kind, onset),
+        episode_id=ids.episode_id(patient, named, onset),
         patient_id=patient,
-        kind=kind,
-        category=_category(kind),
+        kind=named,
+        category=category_of(kind),
         phase=situation.phase,
         sequence={"opened": 0, "updated": 1, "closed": 2}[situation.phase],
         priority=priority,
@@ -117,19 +125,22 @@ def make_event(
         detected_at=onset + length,
         ended_at=onset + length if situation.phase == "closed" else None,
         retrospective=situation.late,
-        signals=row.signals if row else (),
-        evidence=_evidence(random, kind, direction=direction, situation=situation, length=length),
+        signals=KINDS[named].signals if named in KINDS else (),
+        evidence=_evidence(random, kind, direction=direction, situation=situation, length=length)
+        | (_counts(random, length, observed) if category_of(kind) == "clinical" else {}),
         context=Context(activity),
         detector_version=VERSION,
         config_hash=VERSION,
     )
 
 
-def _category(kind: str) -> Category:
+def category_of(kind: str) -> Category:
+    """The category of a row of the tables."""
     known = KINDS.get(kind)
     if known is not None:
         return known.category
-    return "technical" if kind.endswith("technical") else "clinical"
+    technical = kind.endswith("technical") or kind in tables.rows_of_reasons()
+    return "technical" if technical else "clinical"
 
 
 def _evidence(
@@ -137,14 +148,42 @@ def _evidence(
 ) -> dict[str, Any]:
     evidence: dict[str, Any] = {"samples": random.randint(2, 90)}
     judged = JUDGED.get(kind)
-    if judged is not None and _category(kind) == "clinical":
+    if judged is not None and category_of(kind) == "clinical":
         evidence |= _measured(random, judged, direction)
     evidence["duration_seconds"] = length.total_seconds()
     if situation.reason:
         evidence["reason"] = situation.reason
-    elif _category(kind) == "technical":
-        evidence["reason"] = random.choice(("stuck", "out_of_range", "motion"))
+        if situation.reason == "reading_withdrawn":
+            evidence["withdrawal"] = {"reason": random.choice(list(WITHDRAWAL_LABELS))}
+    elif category_of(kind) == "technical":
+        evidence["reason"] = random.choice(("out_of_range", "systolic_not_above_diastolic", ""))
+        if kind == "device_clock":
+            offset = random.choice((18_001.0, -18_000.0, 960.0, -19_800.0, 400 * 86_400.0))
+            evidence |= {"reason": "constant_offset", "offset_seconds": offset}
+        evidence |= _doubted(random, kind)
     return evidence
+
+
+def _doubted(random: Random, row: str) -> dict[str, Any]:
+    """What a technical finding states of a value that it only doubts, with its reason."""
+    if row not in tables.rows_of_reasons():
+        return {}
+    evidence: dict[str, Any] = {"reason": tables.rows_of_reasons()[row][1]}
+    if row == "pressure_far_from_recent":
+        evidence |= {"signal": "systolic", "value": random.choice((72.0, 190.0))}
+    return evidence
+
+
+def _counts(random: Random, length: timedelta, observed: bool) -> dict[str, Any]:
+    """How many readings a clinical finding rests on, and how far apart they stand."""
+    seconds = length.total_seconds()
+    samples = random.randint(3, 90) if observed else random.randint(1, 4)
+    return {
+        "samples": samples,
+        "readings_beyond": random.randint(1, samples),
+        "longest_gap_seconds": min(seconds, 600.0) if observed else seconds,
+        "duration_observed": observed,
+    }
 
 
 def _measured(random: Random, judged: Judged, direction: Direction) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import cycle, islice, product
 from random import Random
 from typing import Any, get_args
@@ -15,9 +16,11 @@ from explain.evaluation.events.generation import (
     SITUATIONS,
     Situation,
     all_blocks,
+    category_of,
     make_event,
 )
 from explain.facts.signature import companions
+from vigil.domain import ids
 from vigil.domain.episode import Event
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
 from vigil.domain.reading import Activity
@@ -64,6 +67,7 @@ def combined_events(count: int = TWO) -> Iterator[Event]:
             priority=priority,
             activity=activity,
             seed=SEED + 1,
+            observed=number % 2 == 0,
         )
         yield with_evidence(made, parts=[_part(also)])
 
@@ -90,6 +94,105 @@ def incomplete_events(count: int = MISSING) -> Iterator[Event]:
         random = Random(f"{SEED}/missing/{number}")
         gone = {key for key in made.evidence if random.random() < 0.5}
         yield replace(made, evidence={k: v for k, v in made.evidence.items() if k not in gone})
+
+
+CHANGES = (
+    *("", "raised", "parts", "joined", "worse", "continues", "eased", "earlier", "corrected"),
+)
+"""What an ``updated`` step may announce besides the finding."""
+
+
+def unobserved_events() -> Iterator[Event]:
+    """Every clinical kind, direction, announcement, change and priority, without a duration.
+
+    The readings stand too far apart. In every other event the detectors do not say so, as another
+    version's; in every third the pressure was palpated.
+    """
+    blocks = [(kind, way) for kind, way in all_blocks() if category_of(kind) == "clinical"]
+    steps = [
+        (situation, change)
+        for situation in SITUATIONS
+        for change in (CHANGES if situation == Situation("updated") else ("",))
+    ]
+    for number, cell in enumerate(product(PRIORITIES, steps, blocks)):
+        priority, (situation, change), (kind, direction) = cell
+        made = make_event(
+            number,
+            kind,
+            direction=direction,
+            situation=situation,
+            priority=priority,
+            activity=ACTIVITIES[number % len(ACTIVITIES)],
+            seed=SEED + 2,
+            observed=False,
+        )
+        yield _without_counts(_changed(made, change), number)
+
+
+LATEST = ("stated", "figures", "no figure", "unread")
+"""What a step says of its reading: that it lies within the limits, by its key, by its figures alone
+(as another version's) or without any; or that none came with it."""
+
+
+def latest_events() -> Iterator[Event]:
+    """Every clinical kind and direction that lasts, by every change and priority, where the reading
+    of the step does not show it."""
+    blocks = [(kind, way) for kind, way in all_blocks() if category_of(kind) == "clinical"]
+    situations = (Situation("updated"), Situation("opened"))
+    for number, cell in enumerate(product(situations, PRIORITIES, CHANGES, LATEST, blocks)):
+        situation, priority, change, latest, (kind, direction) = cell
+        if (situation.phase == "opened" and change) or (
+            latest == "figures" and (direction == "none" or kind not in JUDGED)
+        ):
+            continue
+        made = make_event(
+            number,
+            kind,
+            direction=direction,
+            situation=situation,
+            priority=priority,
+            activity=ACTIVITIES[number % len(ACTIVITIES)],
+            seed=SEED + 3,
+            observed=number % 2 == 0,
+        )
+        yield _not_shown(_changed(made, change), direction == "below", latest)
+
+
+def _not_shown(made: Event, below: bool, latest: str) -> Event:
+    """The step with a reading that does not show the finding, or without one."""
+    known = dict(made.evidence)
+    if latest in {"stated", "figures"} and "limit" in known:
+        inside = 1.2 if below else 0.8
+        known["value"] = round(known["limit"] * inside, 2)
+        known["values"] = {**known["values"], known["signal"]: known["value"]}
+    if latest in {"no figure", "unread"}:
+        known["values"] = {}
+        known.pop("value", None)
+    if latest == "unread":
+        read = max(made.onset, made.detected_at - timedelta(minutes=20))
+        known["last_reading"] = ids.timestamp(read)
+    elif latest != "figures":
+        known["within_limits"] = True
+    return replace(made, evidence=known)
+
+
+def _changed(made: Event, change: str) -> Event:
+    """The step with what it announces; what has eased had the highest priority."""
+    known = {"change": change} if change else {}
+    if change == "eased":
+        known["highest_priority"] = "high"
+    return with_evidence(made, **known)
+
+
+def _without_counts(made: Event, number: int) -> Event:
+    """Without the flag, or without the diastolic pressure, in turn."""
+    evidence = dict(made.evidence)
+    if number % 2:
+        del evidence["duration_observed"]
+    values = evidence.get("values")
+    if number % 3 == 0 and values and evidence.get("signal") == "systolic":
+        evidence["values"] = {name: each for name, each in values.items() if name != "diastolic"}
+    return replace(made, evidence=evidence)
 
 
 HOSTILE = (

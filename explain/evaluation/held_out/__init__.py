@@ -6,6 +6,8 @@ for the one reason that it is filed under.
 
 There are two sets. The verifier's rules were corrected with what they judged wrongly of the first.
 Of the second, the fresh one, two wrong sentences were corrected after its figures had been taken.
+Four good ones claimed a duration without a slot for it ("for some time"); they were reworded when
+a duration that was not observed became an error.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ MUTATIONS: MappingProxyType[str, Mutation] = MappingProxyType(
         "other_language": form.other_language,
         "too_long": form.too_long,
         "context_claimed": claims.context_claimed,
+        "duration_claimed": claims.duration_claimed,
     }
 )
 """Kind of error → what makes it."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from random import Random
 
-from explain.facts.signature import ANNOUNCED_ACTIVITIES, LASTING, Signature
+from explain.facts.signature import (
+    ANNOUNCED_ACTIVITIES,
+    LASTING,
+    Signature,
+    facts_of_signature,
+)
 
 _PAIRS = (
     ("high", "low"),
@@ -52,6 +57,16 @@ ENDS = (
     ", but it has since settled",
     ", and it is over now",
     " and has come back to usual",
+)
+DURATIONS = (
+    ", as it has been all along",
+    ", and has stayed so",
+    " throughout",
+    " without a break",
+    ", ever since",
+    ", and has been for a while",
+    " at all times, continuously",
+    ", from then on without interruption",
 )
 ELSEWHERE = {
     "heart": ", and your blood pressure is low",
@@ -150,6 +165,13 @@ def _group(signature: Signature) -> str:
     if signature.kind.startswith("blood_pressure"):
         return "blood"
     return "device"
+
+
+def duration_claimed(signature: Signature, text: str, chance: Random) -> str | None:
+    """How long it was, of what was not observed all along: a signature without a slot of a span."""
+    if facts_of_signature(signature).duration_observed:
+        return None
+    return text.removesuffix(".") + chance.choice(DURATIONS) + "."
 
 
 def wrong_audience(signature: Signature, text: str, chance: Random) -> str | None:

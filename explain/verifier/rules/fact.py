@@ -60,6 +60,23 @@ def phase(candidate: Candidate) -> bool:
     )
 
 
+def latest_not_beyond(candidate: Candidate) -> bool:
+    """The finding worded as lasting, where the latest reading lies within the limits, or none came.
+
+    Two readings beyond a limit and one of 128 over 80 after them are one episode, until a second
+    one shows that it is over; the words are "was high" then, and not "still high". The sentence on
+    what we saw and the title must say so; nothing beside them may claim the contrary.
+    """
+    if not candidate.facts.latest:
+        return False
+    if candidate.lexicon.persisting.search(candidate.bare):
+        return True
+    lead = findings(candidate)[0]
+    asserted = [c for c in claims_of(candidate, lead) if asserts(c, lead.direction)]
+    around = candidate.part == "message"
+    return any(claim.lasting or not (around or claim.past) for claim in asserted)
+
+
 def _unfinished(candidate: Candidate) -> bool:
     """An end on its way ("is coming down"); a device's readings may be coming in again."""
     judged = candidate.part != "message" and candidate.facts.category == "clinical"
@@ -108,7 +125,7 @@ def _over(claim: Claim, wanted: str) -> bool:
 
 def _wrong_tense(candidate: Candidate, claims: list[Claim], wanted: str) -> bool:
     """Only "was" of what lasts; or "is" of late data, which may be over."""
-    if candidate.part == "message":
+    if candidate.part == "message" or candidate.facts.latest:  # see :func:`latest_not_beyond`
         return False
     asserted = [claim for claim in claims if asserts(claim, wanted)]
     if candidate.facts.situation == "late":

@@ -1,22 +1,14 @@
--- The mean heart rate of every patient's newest quarters of an hour: slice `points` - 1
--- contains their newest heart rate.
--- Parameters: points.
--- Uses: latest, read whole; readings_15m by patient and bucket on TimescaleDB, elsewhere
--- readings by primary key, `points` quarters of an hour of each patient.
-SELECT l.patient_id,
-       (%(points)s::int - 1 - extract(epoch FROM newest.bucket - b.bucket) / 900)::int AS slice,
+-- The mean heart rate of some patients' quarters of an hour, of each from its start until before
+-- its end.
+-- Parameters: patients, starts and ends, arrays of one length; times are beginnings of quarters.
+-- Uses: readings_15m by patient and bucket on TimescaleDB, elsewhere readings by primary key.
+SELECT asked.patient_id, (extract(epoch FROM b.bucket) / 900)::int AS quarter,
        b.heart_rate_avg AS value
-FROM latest l
-CROSS JOIN LATERAL (
-    SELECT date_bin(interval '15 minutes', l.time, timestamptz '2000-01-01 00:00:00Z')
-) AS newest (bucket)
+FROM unnest(%(patients)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+    AS asked (patient_id, since, until)
 CROSS JOIN LATERAL (
     SELECT bucket, heart_rate_avg
-    FROM readings_15m_of(
-        l.patient_id,
-        newest.bucket - (%(points)s::int - 1) * interval '15 minutes',
-        newest.bucket + interval '15 minutes'
-    )
+    FROM readings_15m_of(asked.patient_id, asked.since, asked.until)
     OFFSET 0                              -- by index for each patient
 ) b
-WHERE l.signal = 'heart_rate' AND believable(l.time) AND b.heart_rate_avg IS NOT NULL
+WHERE b.heart_rate_avg IS NOT NULL

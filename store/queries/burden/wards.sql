@@ -1,5 +1,5 @@
 -- The alarms that each ward's patients had in the last days up to their own newest reading: clinical
--- episodes that began then and were not retrospective, by their current priority, and the days with
+-- episodes that began then and were not retrospective, by the highest that they had, and the days with
 -- a reading among them (patient-days).
 -- Parameters: days (whole).
 -- Uses: patients and latest, read whole; episodes_by_patient; readings by primary key, one row
@@ -23,9 +23,9 @@ LEFT JOIN LATERAL (
     ) any_reading
 ) worn ON true
 LEFT JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE e.priority = 'high') AS high,
-           count(*) FILTER (WHERE e.priority = 'medium') AS medium,
-           count(*) FILTER (WHERE e.priority = 'low') AS low
+    SELECT count(*) FILTER (WHERE e.highest_priority = 'high') AS high,
+           count(*) FILTER (WHERE e.highest_priority = 'medium') AS medium,
+           count(*) FILTER (WHERE e.highest_priority = 'low') AS low
     FROM episodes e
     WHERE e.patient_id = l.patient_id AND e.onset > l.newest - %(days)s::int * interval '1 day'
       AND e.category = 'clinical' AND NOT e.retrospective

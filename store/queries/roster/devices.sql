@@ -1,6 +1,6 @@
 -- Every device, active ones first, and when it last sent (within 30 days; never for a hub).
 -- Uses: devices, read whole; readings by primary key.
-SELECT d.device_id, d.label, d.patient_id, d.active, r.received_at
+SELECT d.device_id, d.label, d.patient_id, d.active, r.received_at, d.clock_correction_seconds
 FROM devices d
 LEFT JOIN LATERAL (
     SELECT received_at FROM readings r

@@ -19,6 +19,7 @@ from history.rebuild_sources import FromStore
 from tests.support.recordings import LOOSE, START, recording, vigil
 from tests.support.running import eventually, running
 from tests.support.streaming import read_all
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import topics, wire
 from vigil.domain.episode import Event
 from vigil.domain.reading import Context, Measurement, Tick, Upload
@@ -26,7 +27,7 @@ from vigil.kafka.clients import Publisher
 from vigil.service.errors import InputError
 from vigil.service.settings import Settings
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def seen(broker: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactor
     url = postgres_url.replace("/postgres", f"/{name}")
     settings = Settings(
         demo=True, kafka_bootstrap=broker, database_url=url, partitions=3, log_level="ERROR",
-        startup_timeout_seconds=20,
+        startup_timeout_seconds=TIMEOUT,
     )  # fmt: skip
     with ExitStack() as stack:
         patched = stack.enter_context(pytest.MonkeyPatch.context())
@@ -51,12 +52,12 @@ def seen(broker: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactor
         assert replayed.exit_code == 0, replayed.output
         assert vigil("patient", "add", "p-late", "--ward", "late").exit_code == 0
         send(settings, [wire.to_message(one, "test") for one in buffered()])
-        eventually(lambda: count(settings, "readings") == 3 * 3 * 144 + 240, 60)
+        eventually(lambda: count(settings, "readings") == 3 * 3 * 144 + 240)
         ticks = [Tick(START + timedelta(days=3, minutes=minute)) for minute in range(90)]
         send(
             settings, [wire.to_message(tick, "test", place) for tick in ticks for place in range(3)]
         )
-        eventually(lambda: settled(settings), 60)
+        eventually(lambda: settled(settings))
     return settings
 
 

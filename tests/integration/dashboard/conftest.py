@@ -18,6 +18,7 @@ from store.database.connections import connect
 from tests.support.running import serving
 from tests.support.seed import Seed
 from tests.support.statuses import received_statuses, working
+from tests.support.timeouts import TIMEOUT
 from vigil.domain.status import Status
 from vigil.service.settings import Settings
 
@@ -34,7 +35,7 @@ class Board:
 
     def client(self) -> httpx.Client:
         """A browser that follows nothing by itself."""
-        return httpx.Client(base_url=self.url, follow_redirects=False, timeout=20)
+        return httpx.Client(base_url=self.url, follow_redirects=False, timeout=TIMEOUT)
 
     @contextmanager
     def sign_in(self, user: str = "kim", password: str = PASSWORD) -> Iterator[httpx.Client]:

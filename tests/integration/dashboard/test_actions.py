@@ -12,6 +12,7 @@ from store.database.connections import connect
 from tests.integration.dashboard.conftest import PASSWORD, Board, form_token, submit_login
 from tests.support.running import eventually, serving
 from tests.support.seed import Seed
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import wire
 from vigil.domain.action import Action
 from vigil.domain.episode import Event
@@ -80,7 +81,7 @@ def test_an_action_is_on_the_topic_when_it_is_answered(settings: Settings) -> No
         event = seed.episode("p1", "heart_rate_high")
         seed.commit()
     part = build(settings)
-    with serving([part], settings) as url, httpx.Client(base_url=url, timeout=20) as client:
+    with serving([part], settings) as url, httpx.Client(base_url=url, timeout=TIMEOUT) as client:
         eventually(lambda: part.context.publisher.trouble is None)
         assert submit_login(client, "kim", PASSWORD).status_code == 303
         body = {"episode_id": event.episode_id, "verb": "comment", "comment": " seen at 12 "}
@@ -90,7 +91,7 @@ def test_an_action_is_on_the_topic_when_it_is_answered(settings: Settings) -> No
     try:
         consumer.subscribe(["vitals.actions"])
         found = eventually(
-            lambda: [m for batch in consumer.poll(timeout_ms=300).values() for m in batch], 20
+            lambda: [m for batch in consumer.poll(timeout_ms=300).values() for m in batch]
         )
     finally:
         consumer.close()

@@ -20,9 +20,17 @@ from store.database.connections import async_pool, connect
 from store.episodes import board, evidence
 from store.episodes.feed import BoardFeed
 from tests.support.seed import Curve, Seed, steady
+from tests.support.timeouts import TIMEOUT
+from vigil.domain.kinds import Priority
 from vigil.service.settings import Settings
 
 MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is there: a connection to it is waited for, however busy the machine is."""
+    monkeypatch.setattr("dashboard.shell.context.UNAVAILABLE_TIMEOUT_SECONDS", TIMEOUT)
 
 
 @pytest.fixture
@@ -146,6 +154,150 @@ def test_an_acknowledgement_ends_when_the_priority_rises(seed: Seed, database_ur
     assert top.acknowledged_by == "lee"
 
 
+def episode_of(database_url: str, patient_id: str = "p1") -> board.Episode:
+    top = ward(database_url)[patient_id].ranking.top
+    assert top is not None
+    return top
+
+
+@pytest.mark.parametrize("change", ["worse", "joined", "continues"])
+@pytest.mark.parametrize(
+    ("more", "lifts"),
+    [
+        ({}, True),
+        ({"history": True}, False),
+        ({"retrospective": True}, False),
+        ({"facts": {"time_uncertain": True}}, True),
+        ({"priority": "low"}, False),
+    ],
+    ids=["live", "history", "retrospective", "wrong clock", "low"],
+)
+def test_what_pages_again_lifts_the_acknowledgement_and_keeps_who_it_was(
+    seed: Seed, database_url: str, change: str, more: dict[str, Any], lifts: bool
+) -> None:
+    seed.user("kim", "irrelevant here", display_name="Kim Berg")
+    seed.patient("p1")
+    step = {"priority": "medium", "onset": 300 * MINUTE, **more}
+    event = seed.episode("p1", "heart_rate_high", priority=step["priority"], onset=300 * MINUTE)
+    seed.action(event, "acknowledge", "kim", time=seed.now + MINUTE)
+    seed.commit()
+    assert episode_of(database_url).acknowledged_by == "Kim Berg"
+    seed.connection.execute("UPDATE episodes SET raised_at = now() - interval '5 hours'")
+    acknowledged = seed.now - 60 * MINUTE
+    seed.connection.execute("UPDATE actions SET time = %s", (acknowledged,))
+    facts = {"change": change, "duration_observed": True, **step.pop("facts", {})}
+    seed.event(
+        "p1", "heart_rate_high", phase="updated", sequence=1, facts=facts, detected=MINUTE, **step
+    )
+    seed.commit()
+    top = episode_of(database_url)
+    if lifts:
+        assert not top.acknowledged
+        assert (top.lifted_by, top.lifted_at) == ("Kim Berg", acknowledged)
+        assert (top.raised_because, top.raised_time) == (change, seed.now - MINUTE)
+        assert top.duration_observed
+    else:
+        assert (top.acknowledged_by, top.lifted_by) == ("Kim Berg", None)
+    seed.action(event, "acknowledge", "kim")
+    seed.commit()
+    again = episode_of(database_url)
+    assert again.acknowledged
+    assert again.lifted_at is None
+    lines = asyncio.run(actions_of(database_url, event.episode_id))
+    assert [line.verb for line in lines] == ["acknowledge"] * 2, "both stay in its history"
+
+
+async def actions_of(database_url: str, episode_id: str) -> list[evidence.StoredAction]:
+    async with await psycopg.AsyncConnection.connect(
+        database_url, row_factory=dict_row
+    ) as connection:
+        return (await evidence.actions_of_events(connection, [episode_id]))[episode_id]
+
+
+def test_a_fall_keeps_the_acknowledgement_and_what_it_was(seed: Seed, database_url: str) -> None:
+    seed.patient("p1")
+    event = seed.episode("p1", "heart_rate_high", priority="high", onset=200 * MINUTE)
+    seed.commit()
+    seed.action(event, "acknowledge", "kim")
+    seed.commit()
+    eased = {"facts": {"change": "eased", "highest_priority": "high"}, "onset": 200 * MINUTE}
+    steps: list[tuple[int, Priority]] = [(1, "medium"), (2, "low"), (3, "low")]
+    for sequence, priority in steps:
+        seed.event(
+            "p1", "heart_rate_high", phase="updated", sequence=sequence, priority=priority,
+            detected=(100 - sequence) * MINUTE, **eased,  # type: ignore[arg-type]
+        )  # fmt: skip
+    seed.commit()
+    top = episode_of(database_url)
+    assert (top.acknowledged_by, top.priority, top.highest_priority) == ("kim", "low", "high")
+    assert top.has_fallen
+    assert top.priority_since == seed.now - 98 * MINUTE
+    seed.event(
+        "p1", "heart_rate_high", phase="updated", sequence=4, priority="high", onset=200 * MINUTE,
+        facts={"change": "raised"},
+    )  # fmt: skip
+    seed.commit()
+    top = episode_of(database_url)
+    assert not top.acknowledged
+    assert not top.has_fallen
+    assert (top.lifted_by, top.raised_because) == ("kim", "raised")
+
+
+def test_what_fell_and_ended_unseen_stays_by_what_it_was(seed: Seed, database_url: str) -> None:
+    seed.patient("p1")
+    seed.readings("p1", flat(), minutes=10)
+    seed.episode("p1", "heart_rate_high", priority="high", onset=200 * MINUTE)
+    seed.event(
+        "p1", "heart_rate_high", priority="low", onset=200 * MINUTE, phase="closed", sequence=1,
+        ended=30 * MINUTE,
+    )  # fmt: skip
+    seed.commit()
+    assert episode_of(database_url).highest_priority == "high"
+    assert not episode_of(database_url).unobserved_end
+
+
+def test_an_end_that_nobody_saw_is_known_as_such(seed: Seed, database_url: str) -> None:
+    seed.patient("p1")
+    seed.readings("p1", flat(), minutes=10)
+    seed.event(
+        "p1", "heart_rate_high", phase="closed", ended=30 * MINUTE, facts={"reason": "unobserved"}
+    )
+    seed.commit()
+    assert episode_of(database_url).unobserved_end
+
+
+DAY = timedelta(days=1)
+
+
+def test_history_is_there_with_its_own_date_behind_all_that_is_live(
+    seed: Seed, database_url: str
+) -> None:
+    crisis = {"kind": "blood_pressure_high", "priority": "high", "onset": 117 * DAY}
+    for name in ("replayed", "low", "calm", "goes_on", "medium"):
+        seed.patient(name)
+    seed.readings("replayed", flat(), minutes=10, age=117 * DAY)
+    seed.event("replayed", history=True, **crisis)  # type: ignore[arg-type]
+    seed.event(
+        "replayed", phase="closed", sequence=1, ended=117 * DAY, **crisis,  # type: ignore[arg-type]
+    )  # fmt: skip
+    seed.episode("low", "heart_rate_unusual")
+    seed.episode("medium", "heart_rate_high")
+    seed.event("goes_on", "heart_rate_high", onset=600 * MINUTE, history=True)
+    seed.commit()
+    shown = ward(database_url)
+    assert list(shown) == ["medium", "goes_on", "low", "replayed", "calm"]
+    past = episode_of(database_url, "replayed")
+    assert past.history, "an end that comes in time makes nothing new of it"
+    assert past.onset == seed.now - 117 * DAY
+    assert not episode_of(database_url, "medium").history
+    seed.event(
+        "goes_on", "heart_rate_high", onset=600 * MINUTE, phase="updated", sequence=1,
+        facts={"change": "continues"}, detected=MINUTE,
+    )  # fmt: skip
+    seed.commit()
+    assert not episode_of(database_url, "goes_on").history
+
+
 def test_a_patient_who_asks_for_help_comes_first_until_someone_answers(
     seed: Seed, database_url: str
 ) -> None:
@@ -208,6 +360,24 @@ def test_latest_values_come_with_both_times(seed: Seed, database_url: str) -> No
     newest = ward(database_url)["p1"].newest
     assert newest is not None
     assert newest.received_at - newest.time == timedelta(hours=5)
+
+
+def test_what_was_found_by_judging_again_is_known(seed: Seed, database_url: str) -> None:
+    taken: dict[str, Any] = {"withdrawal": {"reason": "wrong_device"}}
+    for name, facts in (("p1", taken), ("p2", {})):
+        seed.patient(name)
+        seed.event(name, "heart_rate_high", facts=facts, retrospective=True)
+        seed.event(name, "heart_rate_high", phase="updated", sequence=1, retrospective=True)
+    seed.patient("p3")
+    seed.event("p3", "heart_rate_high")
+    seed.event("p3", "heart_rate_high", facts=taken, phase="updated", sequence=1)
+    seed.commit()
+    found = {name: seen.ranking.episodes[0] for name, seen in ward(database_url).items()}
+    assert {name: one.judged_again for name, one in found.items()} == {
+        "p1": True,
+        "p2": False,
+        "p3": False,
+    }
 
 
 def test_the_basis_of_an_episode_is_its_newest_step(seed: Seed, database_url: str) -> None:

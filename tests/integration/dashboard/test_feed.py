@@ -14,6 +14,7 @@ from local import parts
 from store.database.connections import BOARD_CHANNEL
 from store.episodes.feed import BoardFeed
 from tests.support.processes import end, launch, open_folder, wait_ready
+from tests.support.timeouts import TIMEOUT
 from vigil.service.settings import Settings
 
 
@@ -30,7 +31,7 @@ async def listening(database_url: str, gather_seconds: float = 0.2) -> AsyncIter
             await task
 
 
-async def until(check: object, seconds: float = 30) -> None:
+async def until(check: object, seconds: float = TIMEOUT) -> None:
     deadline = time.monotonic() + seconds
     while not check():  # type: ignore[operator]
         assert time.monotonic() < deadline
@@ -47,7 +48,7 @@ def test_a_notification_wakes_everyone_who_waits(database_url: str) -> None:
     async def go() -> None:
         async with listening(database_url) as feed:
             seen = feed.version
-            waiting = [asyncio.create_task(feed.wait(seen, 10)) for _ in range(20)]
+            waiting = [asyncio.create_task(feed.wait(seen, TIMEOUT)) for _ in range(20)]
             await asyncio.to_thread(notify, database_url)
             assert {await task for task in waiting} == {seen + 1}
 
@@ -90,7 +91,7 @@ def test_the_feed_says_that_the_database_is_away_and_comes_back() -> None:
                 await asyncio.to_thread(server.wait)
                 server = launch(part)
                 await asyncio.to_thread(wait_ready, part, server)
-                await until(lambda: feed.listening, 20)
+                await until(lambda: feed.listening)
         finally:
             await asyncio.to_thread(end, server)
 

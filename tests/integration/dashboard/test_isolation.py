@@ -23,7 +23,7 @@ from tests.support.crawl import addresses, pages
 from vigil.domain.episode import Event
 from vigil.values.bidi import FSI, PDI
 
-MARK = "Qq"
+MARK = "Qqzjx"
 """Begins whatever somebody typed; nothing else on a page has it."""
 NAME, WARD, USER, COMMENT, LABEL = (f"{MARK}{what}\u202e x" for what in "pwucl")
 VOID = frozenset({"meta", "link", "input", "img", "br", "path", "circle", "hr", "source"})
@@ -33,8 +33,8 @@ TYPED = frozenset(
     {"display_name", "ward", "comment", "acknowledged_by", "by", "label", "actor", "who"}
 )
 """Attributes and variables of templates that hold what somebody typed …"""
-REVIEWED = frozenset({"fact.label", "ground.label", "vital.label", "label"})
-"""… but for these, which are of a table of ours."""
+REVIEWED = frozenset({"fact.label", "ground.label", "vital.label", "label", "message.comment"})
+"""… but for these, which are of a table of ours, or an input's value, sent back as it was typed."""
 KEPT = frozenset({"bdi", "isolated", "path"})
 
 

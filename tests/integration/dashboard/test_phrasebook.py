@@ -22,6 +22,7 @@ from tests.support.messages import NOON, SIGNATURE, phrase
 from tests.support.running import eventually, running, serving
 from tests.support.seed import Seed
 from tests.support.streaming import read_all
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import wire
 from vigil.domain import ids
 from vigil.domain.phrase import Phrase
@@ -30,7 +31,7 @@ from vigil.service.settings import Settings
 PATH = "/board/phrasebook"
 TEAM = "en/care_team/blood_pressure_low.below/closed/-/-/-"
 DRAFT = phrase(adapter="words@sha256:12ab")
-SECOND = phrase("Your heart has been fast, at {heart_rate}.")
+SECOND = phrase("Your heart is fast, at {heart_rate}.")
 BANNED = phrase(
     "Your heart rate is raised, at {heart_rate}.", status="banned", revision=1, by="ada"
 )
@@ -248,7 +249,7 @@ def test_a_page_of_an_earlier_sign_in_decides_nothing(board: Board) -> None:
         assert visitor.post(f"{PATH}/review", data=data).status_code == 401
 
 
-def test_a_role_that_does_not_review_is_told_so(
+def test_a_role_that_does_not_review_is_informed(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dashboard.phrase_review.pages.REVIEWERS", frozenset({"admin"}))
@@ -301,7 +302,7 @@ def test_reviews_go_to_the_topic_and_come_back(settings: Settings) -> None:
     with (
         running(store_service.build(settings), settings),
         serving([part], settings) as url,
-        httpx.Client(base_url=url, timeout=30, follow_redirects=True) as client,
+        httpx.Client(base_url=url, timeout=TIMEOUT, follow_redirects=True) as client,
     ):
         eventually(lambda: part.context.publisher.trouble is None)
         submit_login(client, "kim", PASSWORD)
@@ -347,7 +348,7 @@ def test_where_the_store_is_slow_it_says_so(
     part = build(settings)
     with (
         serving([part], settings) as url,
-        httpx.Client(base_url=url, timeout=30, follow_redirects=True) as client,
+        httpx.Client(base_url=url, timeout=TIMEOUT, follow_redirects=True) as client,
     ):
         eventually(lambda: part.context.publisher.trouble is None)
         submit_login(client, "kim", PASSWORD)

@@ -38,6 +38,7 @@ from store.readings import trends
 from tests.integration.dashboard.conftest import Board
 from tests.support.running import eventually
 from tests.support.seed import steady
+from tests.support.timeouts import TIMEOUT
 from vigil.domain.episode import Event
 from vigil.service import isolation
 from vigil.service.settings import Settings
@@ -68,6 +69,12 @@ KEPT = {
     "device_id",
 }
 """Columns by which a row is found as that patient's."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is there: a connection to it is waited for, however busy the machine is."""
+    monkeypatch.setattr("dashboard.shell.context.UNAVAILABLE_TIMEOUT_SECONDS", TIMEOUT)
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +142,10 @@ def spoil(board: Board, kind: str, poison: str) -> int:
 
 def repair(board: Board) -> None:
     with connect(board.settings) as connection:
+        names = [sql.Identifier("public", table) for table in tables(connection)]
+        connection.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(names)))
         for table in tables(connection):
             name = sql.Identifier(table)
-            connection.execute(sql.SQL("TRUNCATE public.{}").format(name))
             connection.execute(sql.SQL("ALTER TABLE public.{} DISABLE TRIGGER USER").format(name))
             connection.execute(sql.SQL("INSERT INTO public.{0} TABLE aside.{0}").format(name))
             connection.execute(sql.SQL("ALTER TABLE public.{} ENABLE TRIGGER USER").format(name))
@@ -168,9 +176,13 @@ def parameters(name: str, patient: str, event: Event) -> dict[str, Any]:
         "patient": patient, "episode": event.episode_id, "ids": [event.episode_id], "ward": "",
         "since": now - timedelta(days=30), "start": now - timedelta(hours=12),
         "end": now + timedelta(hours=1), "latched": board_queries.LATCHED_FOR, "limit": 50,
-        "rows": 400, "points": board_queries.SPARK_POINTS, "days": burden.DAYS,
+        "rows": 400, "patients": [patient], "starts": [now - timedelta(hours=6)],
+        "ends": [now + timedelta(hours=1)], "days": burden.DAYS,
         "origin": trends.ORIGIN, "width": timedelta(minutes=15), "phrase": "x", "size": 20,
         "skip": 0, "audience": "", "kind": "", "status": "", "text": "", "like": "%",
+        "until": now + timedelta(hours=1), "keys": None, "device": None,
+        "first": now - timedelta(hours=12), "last": now, "signals": ["heart_rate"],
+        "waiting": ["e1"],
     }  # fmt: skip
     wanted = set(re.findall(r"%\((\w+)\)s", query(name).decode()))
     assert wanted <= known.keys(), (name, wanted - known.keys())

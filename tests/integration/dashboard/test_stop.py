@@ -7,6 +7,7 @@ import time
 from dashboard.service import build
 from local.parts import free_port
 from tests.support.running import serving
+from tests.support.timeouts import soon_enough
 from vigil.service.settings import Settings
 
 
@@ -17,6 +18,10 @@ def test_it_does_not_wait_for_an_attempt_to_reach_a_broker(database_url: str) ->
         kafka_bootstrap=f"127.0.0.1:{free_port()}",
         log_level="ERROR",
     )
-    with serving([build(settings)], settings):
-        began = time.monotonic()
-    assert time.monotonic() - began < 2.0  # an attempt to connect takes 3 s
+
+    def end() -> float:
+        with serving([build(settings)], settings):
+            began = time.monotonic()
+        return time.monotonic() - began
+
+    soon_enough(end, 2.0)  # an attempt to connect takes 3 s

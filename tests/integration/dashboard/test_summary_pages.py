@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -31,7 +33,7 @@ def announced(board: Board) -> Event:
     return high
 
 
-def test_a_ward_is_told_in_sentences_that_lead_to_their_sources(
+def test_a_ward_is_described_in_sentences_that_lead_to_their_sources(
     board: Board, announced: Event
 ) -> None:
     with board.sign_in() as client:
@@ -50,6 +52,79 @@ def test_a_ward_is_told_in_sentences_that_lead_to_their_sources(
         everyone = client.get("/board/summary").text
         assert "All wards: last 8 hours" in everyone
         assert "Cy Silva" in everyone
+
+
+def test_a_source_has_what_an_alert_was_and_whether_it_is_history(board: Board) -> None:
+    with board.seed() as seed:
+        seed.patient("p8", "Di Moor", "West")
+        seed.patient("p9", "Ed Voss", "West")
+        seed.event("p8", "heart_rate_high", priority="high")
+        seed.episode(
+            "p8", "heart_rate_high", priority="medium", phase="updated", sequence=1,
+            facts={"change": "eased", "highest_priority": "high"},
+        )  # fmt: skip
+        seed.episode("p9", "heart_rate_low", priority="high", onset=117 * 24 * HOUR, history=True)
+        august = f"{seed.now - 117 * 24 * HOUR:%d %b}"
+    with board.sign_in() as client:
+        page = client.get("/board/summary", params={"ward": "West"}).text
+    assert "Di Moor: Heart rate high (was high, now medium priority, open)" in page
+    assert "Ed Voss: Heart rate low (high priority, open, history: nobody was paged)" in page
+    assert august in page
+
+
+def test_the_board_and_the_summary_count_the_same_alerts(board: Board) -> None:
+    over: dict[str, Any] = {"phase": "closed"}
+    with board.seed() as seed:
+        for n in range(9):
+            seed.patient(f"c{n}", ward="East")
+            seed.readings(f"c{n}", lambda _: 70, minutes=9, every=3)
+        seed.episode("c0", "heart_rate_high", priority="high")
+        seed.episode("c1", "no_data")
+        long_ago: dict[str, Any] = {"onset": 11 * HOUR, "ended": 10 * HOUR, **over}
+        seed.episode("c2", "heart_rate_high", priority="high", **long_ago)
+        seed.episode("c3", "heart_rate_high", retrospective=True)
+        seed.episode("c4", "heart_rate_high", onset=117 * 24 * HOUR, history=True)
+        seen = seed.episode("c5", "heart_rate_high", priority="high")
+        seed.action(seen, "acknowledge", "kim")
+        seed.episode("c6", "heart_rate_high", priority="low", onset=3 * HOUR, ended=HOUR, **over)
+        taken = seed.episode("c7", "heart_rate_high", priority="high", ended=MINUTE, **over)
+        seed.connection.execute(
+            "UPDATE alerts SET withdrawn = 'wrong_patient' WHERE event_id = %s", (taken.episode_id,)
+        )
+        asked = seed.episode("c8", "heart_rate_high", retrospective=True)
+        seed.action(asked, "need_help", "patient")
+    with board.sign_in() as client:
+        page = client.get("/board/", params={"ward": "East"}).text
+        waiting = re.search(r"<strong>(\d+)</strong> <span>alerts not acknowledged", page)
+        assert waiting
+        assert waiting[1] == "4"  # c0, c1, c2 and c8
+        found = client.get("/board/summary", params={"ward": "East"}).text
+    sentences = re.findall(r"<p>.*?</p>", found, re.S)
+    [sentence] = [one for one in sentences if "the oldest first seen" in one]
+    assert "4 alerts" in sentence
+
+
+def test_a_question_about_what_is_over_says_from_when_to_when(board: Board) -> None:
+    over: dict[str, Any] = {"phase": "closed", "onset": 3 * HOUR, "ended": HOUR}
+    with board.seed() as seed:
+        seed.patient("q1", ward="South")
+        whole = seed.episode("q1", "heart_rate_high", **over)
+        seed.patient("q2", ward="South")
+        unobserved = {"reason": "unobserved", "duration_observed": True}
+        lost = seed.episode("q2", "heart_rate_high", facts=unobserved, **over)
+        seed.patient("q3", ward="South")
+        there = seed.episode("q3", "heart_rate_high")
+    with board.sign_in() as client:
+
+        def about(event: Event) -> str:
+            address = f"/board/patient/{event.patient_id}/questions/{event.episode_id}"
+            [text] = re.findall(r'<p class="about">(.*?)</p>', client.get(address).text, re.S)
+            return re.sub(r"<[^>]+>", "", text)
+
+        assert re.search(r"Heart rate high, \S+ \S+ \S+ UTC to ", about(whole))
+        assert "since" not in about(whole)
+        assert re.search("first seen .* UTC, last measured ", about(lost))
+        assert "since" in about(there)
 
 
 def test_a_patient_has_a_summary_of_their_own(board: Board, announced: Event) -> None:

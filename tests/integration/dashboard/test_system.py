@@ -27,7 +27,7 @@ def shown(*reported: Status) -> list[ShownProcess]:
     return list_processes(states.processes())
 
 
-def test_who_was_not_heard_of_is_missing() -> None:
+def test_who_was_not_observed_is_missing() -> None:
     found = shown(status("detectors"), status("explain", -5), status("store", -4))
     assert [(each.status.service, each.state) for each in found] == [
         ("detectors", "working"), ("explain", "no status"), ("store", "working"),
@@ -48,7 +48,7 @@ def test_a_process_that_another_has_followed_is_not_shown() -> None:
     assert len(shown(both[1])) == 1
 
 
-def test_trouble_is_told_by_part() -> None:
+def test_trouble_is_reported_by_part() -> None:
     (found,) = shown(status("store", trouble={"database": "unavailable", "broker": "slow"}))
     assert found.state == "in trouble"
     assert found.troubles == ("broker: slow", "database: unavailable")

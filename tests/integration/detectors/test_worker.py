@@ -106,7 +106,7 @@ def detectors(settings: Settings, *partitions: TopicPartition) -> Iterator[Drive
     with closing(Publisher(settings, "detectors")) as publisher:
         driven = Driven(settings, publisher)
         with closing(driven.handler):
-            eventually(lambda: _given(driven.handler, partitions or (PLACE,)), 30)
+            eventually(lambda: _given(driven.handler, partitions or (PLACE,)))
             yield driven
 
 
@@ -133,10 +133,10 @@ def test_readings_on_the_topic_become_events_on_the_topic(settings: Settings) ->
     publisher = Publisher(settings, "test")
     with closing(publisher), running(worker, settings) as health:
         publisher.publish([wire.to_message(item, "test") for item in log[:30]])
-        eventually(lambda: on_topic(settings, patient), 30)
+        eventually(lambda: on_topic(settings, patient))
     with closing(Publisher(settings, "test")) as publisher, running(worker, settings) as health:
         publisher.publish([wire.to_message(item, "test") for item in log[30:]])
-        eventually(lambda: len(on_topic(settings, patient)) == 2, 30)
+        eventually(lambda: len(on_topic(settings, patient)) == 2)
         assert health.report()["trouble"] == {}
     assert on_topic(settings, patient) == expected(log)
     record = next(r for r in read_all(settings, topics.EVENTS.name) if r.key == patient.encode())

@@ -217,12 +217,10 @@ def test_a_worker_that_runs_and_stands_still_is_put_out_and_goes_on_behind(
         found = {r.value: r for r in read_all(settings, TOPIC) if r.key == patient.encode()}
         bad = found[messages[1].value]
         place = TopicPartition(TOPIC, bad.partition)
-        eventually(
-            lambda: committed(settings, handler_named("store", TOPIC))[place] == bad.offset, 40
-        )
+        eventually(lambda: committed(settings, handler_named("store", TOPIC))[place] == bad.offset)
         done = vigil("stream", "skip", "store", TOPIC, bad.partition, bad.offset)
         assert done.exit_code == 0, done.exception
-        eventually(lambda: len(stored(settings, patient)) == 2, 60)
+        eventually(lambda: len(stored(settings, patient)) == 2)
     assert stored(settings, patient) == [at(0), at(120)]
 
 

@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from tests.support.documents import code_blocks
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import schemas, wire
 from vigil.domain import ids
 from vigil.domain.alert import Alert, Provenance, Text
@@ -67,8 +68,8 @@ def consuming(broker: str) -> Iterator[Queue[str]]:
         yield lines
     finally:
         process.terminate()
-        process.wait(30)
-        reader.join(30)
+        process.wait(TIMEOUT)
+        reader.join(TIMEOUT)
         process.stdout.close()
 
 
@@ -82,10 +83,10 @@ def test_it_prints_each_alert_and_goes_on_where_it_was(broker: str) -> None:
     settings = Settings(kafka_bootstrap=broker)
     with closing(Publisher(settings, "test")) as publisher, consuming(broker) as lines:
         publisher.publish([wire.to_message(ALERT, "explain")])
-        assert lines.get(timeout=40) == f"{ALERT.alert_id} 0 medium Heart rate high"
+        assert lines.get(timeout=TIMEOUT) == f"{ALERT.alert_id} 0 medium Heart rate high"
         again = msgspec.structs.replace(ALERT, revision=2, sequence=1, phase="closed")
         publisher.publish([wire.to_message(again, "explain")])
-        assert lines.get(timeout=40) == f"{ALERT.alert_id} 2 medium Heart rate high"
+        assert lines.get(timeout=TIMEOUT) == f"{ALERT.alert_id} 2 medium Heart rate high"
 
 
 def test_the_action_in_the_document_is_a_valid_one() -> None:

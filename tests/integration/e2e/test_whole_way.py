@@ -30,7 +30,7 @@ from vigil.web import web_push
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.kafka, pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.kafka, pytest.mark.browser]
 
 PATIENT, NAME, USER = "e2e-1", "Avery Example", "nurse"
 PASSWORD = secrets.token_urlsafe(16)
@@ -75,7 +75,7 @@ def system(settings: Settings) -> Iterator[System]:
             stack.enter_context(running(build(name, whole), whole))
         parts = [build("ingest", whole), build("dashboard", whole)]
         url = stack.enter_context(serving(parts, whole))
-        eventually(lambda: httpx.get(f"{url}/health/ready").status_code == 200, 30)
+        eventually(lambda: httpx.get(f"{url}/health/ready").status_code == 200)
         yield System(url, key, whole, push)
 
 
@@ -84,7 +84,7 @@ def _sign_in(page: Page, url: str) -> None:
     page.get_by_label("User").fill(USER)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/board/**")
+    page.wait_for_url(f"{url}/board/")
 
 
 def _subscribe_phone(system: System, page: Page) -> httpx.Client:
@@ -137,7 +137,7 @@ def _alerts_on_topic(settings: Settings) -> list[Alert]:
         return any(alert.kind == "heart_rate_high" for alert in found)
 
     try:
-        eventually(look, 30)
+        eventually(look)
     finally:
         consumer.close()
     return found
@@ -165,12 +165,12 @@ def test_from_a_reading_to_a_person(system: System, chromium_page: Page) -> None
         )
         assert stored is not None
         assert stored["texts"]["patient"]["en"]["body"] == patient.body
-        count = connection.execute("SELECT count(*) AS n FROM readings").fetchone()
-        assert count == {"n": 45}
+        count = "SELECT count(*) AS n FROM readings"
+        eventually(lambda: connection.execute(count).fetchone() == {"n": 45})
 
     page.get_by_text(staff.title).first.wait_for()  # without a reload
 
-    (pushed,) = system.push.wait(1, seconds=20)
+    (pushed,) = system.push.wait(1)
     assert pushed.payload is not None
     assert pushed.payload["alert_id"] == alert.alert_id
     assert not re.search(RACES, str(pushed.payload)), "nothing about health on the lock screen"

@@ -97,7 +97,7 @@ def test_what_is_no_answer_has_its_reason(script: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("script", ["slow", "drips"])
-def test_a_slow_endpoint_is_told_before_the_deadline_ends_the_process(script: str) -> None:
+def test_a_slow_endpoint_is_reported_before_the_deadline_ends_the_process(script: str) -> None:
     with served.serving(script) as server, asking(server.url) as process:
         process.start()
         with pytest.raises(LanguageModelUnavailable) as down:

@@ -15,6 +15,7 @@ from explain.language_model.process import LanguageModelProcess, LanguageModelUn
 from explain.language_model.reasons import FAILURE_REASONS
 from tests.support import scripted_model
 from tests.support.running import eventually
+from tests.support.timeouts import TIMEOUT
 
 SCRIPT = str(Path(scripted_model.__file__))
 QUESTION = [{"role": "user", "content": "Say it."}]
@@ -22,14 +23,14 @@ QUESTION = [{"role": "user", "content": "Say it."}]
 
 @contextmanager
 def child(
-    script: str, load_seconds: float = 20, file: Path | None = None
+    script: str, load_seconds: float = TIMEOUT, file: Path | None = None
 ) -> Iterator[LanguageModelProcess]:
     command = [sys.executable, SCRIPT, script, *([str(file)] if file else [])]
     with closing(LanguageModelProcess(command, load_seconds)) as process:
         yield process
 
 
-def fails(process: LanguageModelProcess, seconds: float = 20) -> str:
+def fails(process: LanguageModelProcess, seconds: float = TIMEOUT) -> str:
     with pytest.raises(LanguageModelUnavailable) as down:
         process.ask(QUESTION, seconds)
     assert process.pid is None
@@ -39,32 +40,32 @@ def fails(process: LanguageModelProcess, seconds: float = 20) -> str:
 
 def test_it_answers_and_says_who() -> None:
     with child("good") as process:
-        assert process.ask(QUESTION, 20) == scripted_model.GOOD
+        assert process.ask(QUESTION, TIMEOUT) == scripted_model.GOOD
         assert process.identity == "scripted@test"
         first = process.pid
-        assert process.ask(QUESTION, 20) == scripted_model.GOOD
+        assert process.ask(QUESTION, TIMEOUT) == scripted_model.GOOD
         assert process.pid == first
 
 
 def test_what_a_library_prints_is_no_answer() -> None:
     with child("nonsense") as process:
-        assert process.ask(QUESTION, 20).startswith("You are fine")
+        assert process.ask(QUESTION, TIMEOUT).startswith("You are fine")
 
 
 def test_the_child_is_given_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIL_DATABASE_URL", "postgresql://vigil:secret@db/vigil")
     with child("settings") as process:
-        assert process.ask(QUESTION, 20) == "none"
+        assert process.ask(QUESTION, TIMEOUT) == "none"
 
 
-def test_a_crash_is_told_and_the_next_question_starts_another(tmp_path: Path) -> None:
+def test_a_crash_is_reported_and_the_next_question_starts_another(tmp_path: Path) -> None:
     with child("crash_once", file=tmp_path / "starts") as process:
         assert fails(process) == "crashed"
-        assert process.ask(QUESTION, 20) == scripted_model.GOOD
+        assert process.ask(QUESTION, TIMEOUT) == scripted_model.GOOD
     assert (tmp_path / "starts").read_text().count("started") == 2
 
 
-def test_a_killed_child_is_told(tmp_path: Path) -> None:
+def test_a_killed_child_is_reported(tmp_path: Path) -> None:
     with child("good") as process:
         process.start()
         assert process.pid
@@ -123,7 +124,7 @@ def test_abort_from_another_thread_frees_who_waits() -> None:
         asking = threading.Thread(target=lambda: failed.append(fails(process, 60)))
         asking.start()
         process.abort()
-        asking.join(30)
+        asking.join(TIMEOUT)
         assert failed == ["crashed"]
         assert fails(process) == "crashed"  # and none is started again
 
@@ -152,4 +153,4 @@ def _runs(pid: int) -> bool:
 
 def test_a_question_may_be_asked_with_a_seed() -> None:
     with child("seed") as process:
-        assert [process.ask(QUESTION, 20), process.ask(QUESTION, 20, 7)] == ["0", "7"]
+        assert [process.ask(QUESTION, TIMEOUT), process.ask(QUESTION, 20, 7)] == ["0", "7"]

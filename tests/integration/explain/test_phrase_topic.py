@@ -16,6 +16,7 @@ from tests.support.messages import SIGNATURE, phrase
 from tests.support.processes import end
 from tests.support.running import eventually
 from tests.support.streaming import launch_with_topics, read_all
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import topics, wire
 from vigil.domain.phrase import Phrase, precedence
 from vigil.kafka.clients import Publisher
@@ -25,8 +26,8 @@ from vigil.service.settings import Settings
 
 SIGNATURE_PARTS = parse_signature(SIGNATURE)
 ONE = phrase()
-OTHER = phrase("Your heart has been fast, at {heart_rate}.")
-NEW = phrase("Your pulse has been high, at {heart_rate}.")
+OTHER = phrase("Your heart is fast, at {heart_rate}.")
+NEW = phrase("Your pulse is high, at {heart_rate}.")
 pytestmark = pytest.mark.kafka
 
 
@@ -37,7 +38,7 @@ class Broker:
         self._part = parts.tansu()
         self.settings = Settings(
             demo=True, kafka_bootstrap=self._part.address, partitions=1, patient_text="verified",
-            startup_timeout_seconds=20, log_level="ERROR",
+            startup_timeout_seconds=TIMEOUT, log_level="ERROR",
         )  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -103,7 +104,7 @@ def test_the_shipped_phrases_are_published_once(forgetful: Broker) -> None:
     assert len(forgetful.on_topic()) == 2
 
 
-def test_nothing_is_shown_before_the_reviewers_were_heard(forgetful: Broker) -> None:
+def test_nothing_is_shown_before_the_reviews_were_received(forgetful: Broker) -> None:
     forgetful.publish([phrase(status="banned", revision=1, by="kim")])
     health = Health("explain")
     topic = PhraseTopic(forgetful.settings, [ONE], lambda _: None, health)
@@ -117,7 +118,9 @@ def test_nothing_is_shown_before_the_reviewers_were_heard(forgetful: Broker) -> 
         topic.stop()
 
 
-def test_a_review_is_heard_and_a_draft_sent_behind_it_does_not_undo_it(forgetful: Broker) -> None:
+def test_a_review_is_received_and_a_draft_sent_behind_it_does_not_undo_it(
+    forgetful: Broker,
+) -> None:
     banned = phrase(status="banned", revision=1, by="kim")
     with forgetful.reading_topic(ONE) as (topic, health):
         eventually(lambda: counted(health, "phrases_published") == 1)
@@ -170,7 +173,7 @@ def test_to_a_log_made_anew_goes_all_that_is_known_the_reviews_too(forgetful: Br
         topic.add(NEW)  # while nobody can be told
         forgetful.start()
         wanted = {each.phrase_id: each for each in (approved, OTHER, NEW)}
-        eventually(lambda: forgetful.compacted() == wanted, 40)
+        eventually(lambda: forgetful.compacted() == wanted)
 
 
 def test_a_broker_that_does_not_take_them_is_tried_again(forgetful: Broker) -> None:

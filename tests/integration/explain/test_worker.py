@@ -20,6 +20,7 @@ from explain.worker import ExplainHandler, ExplainWorker
 from tests.support import scripted_model
 from tests.support.messages import phrase
 from tests.support.running import eventually, running
+from tests.support.timeouts import TIMEOUT
 from tests.support.wording import event
 from vigil.contracts import wire
 from vigil.contracts.topics import ALERTS, DEAD_LETTERS, EVENTS
@@ -39,7 +40,7 @@ SCRIPT = str(Path(scripted_model.__file__))
 def streaming(broker: str) -> Settings:
     """Settings of a worker that needs no database."""
     return Settings(
-        demo=True, kafka_bootstrap=broker, partitions=3, startup_timeout_seconds=20,
+        demo=True, kafka_bootstrap=broker, partitions=3, startup_timeout_seconds=TIMEOUT,
         log_level="ERROR", llm_deadline_seconds=30,
     )  # fmt: skip
 
@@ -72,7 +73,7 @@ def alerts_of(settings: Settings, episode_id: str, wanted: int) -> list[Alert]:
         return len(found) >= wanted
 
     try:
-        eventually(enough, 60)
+        eventually(enough)
     finally:
         consumer.close()
     return found
@@ -88,7 +89,7 @@ def test_an_event_becomes_an_alert_and_a_repetition_the_same_one(streaming: Sett
 
 
 @pytest.mark.kafka
-def test_what_is_no_event_goes_to_the_dead_letters_and_the_next_is_told(
+def test_what_is_no_event_goes_to_the_dead_letters_and_the_next_is_worded(
     streaming: Settings,
 ) -> None:
     announced = fresh()
@@ -138,7 +139,8 @@ def test_alerts_go_out_in_the_phrasebooks_words_until_a_reviewer_bans_them(
     streaming: Settings,
 ) -> None:
     def low() -> Event:
-        return fresh(kind="heart_rate_low", evidence={"values": {"heart_rate": 41}})
+        known = {"values": {"heart_rate": 41}, "duration_observed": True}
+        return fresh(kind="heart_rate_low", evidence=known)
 
     team, patient = (signatures_of(low())[who] for who in AUDIENCES)
     shipped = [
@@ -164,7 +166,7 @@ def test_alerts_go_out_in_the_phrasebooks_words_until_a_reviewer_bans_them(
             authors = [alert.provenance[who].author for who in AUDIENCES]
             return authors == ["template", "phrasebook"]
 
-        eventually(is_received, 40)
+        eventually(is_received)
         counters = health.report()["counters"]
         assert isinstance(counters, dict)
         assert counters["phrases_hit"] >= 2

@@ -18,6 +18,7 @@ from ingest.service import build
 from tests.conftest import BROKERS, broker_part
 from tests.support.piece import Piece
 from tests.support.running import eventually, serving
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import wire
 from vigil.contracts.topics import READINGS
 from vigil.domain.directory import DeviceEntry, PatientEntry
@@ -27,6 +28,7 @@ from vigil.kafka.provisioning import create_topics
 from vigil.service.settings import Settings
 
 HUB, WATCH, REVOKED, PASSED_ON = "vk_hub", "vk_watch", "vk_revoked", "vk_passed_on"
+BEHIND = "vk_behind"
 HANDED_OVER = datetime(2026, 11, 21, 6, 0, 20, tzinfo=UTC)
 
 
@@ -43,6 +45,7 @@ ENROLLED = (
     DeviceEntry("watch-1", digest(WATCH), "p1"),
     DeviceEntry("lost-1", digest(REVOKED), active=False),
     DeviceEntry("watch-2", digest(PASSED_ON), "p1", assigned_at=HANDED_OVER),
+    DeviceEntry("watch-3", digest(BEHIND), "p1", clock_correction_seconds=18_000),
 )
 
 
@@ -113,7 +116,7 @@ def opened(settings: Settings) -> Iterator[Door]:
     """A gateway that is ready, for the length of the block."""
     with serving([build(settings)], settings) as url, httpx.Client(base_url=url) as client:
         client.timeout = httpx.Timeout(30)
-        eventually(lambda: client.get("/health/ready").status_code == 200, 30)
+        eventually(lambda: client.get("/health/ready").status_code == 200)
         yield Door(url, settings, client)
 
 
@@ -124,7 +127,7 @@ class Broker(Piece):
         super().__init__(broker_part(kind, folder))
         self.settings = Settings(
             demo=True, kafka_bootstrap=self.part.address, partitions=3, tick_seconds=0.5,
-            startup_timeout_seconds=20, log_level="ERROR",
+            startup_timeout_seconds=TIMEOUT, log_level="ERROR",
         )  # fmt: skip
 
     def start(self, seconds: float = 90, entries: Sequence[wire.Carried] = ENROLLED) -> None:

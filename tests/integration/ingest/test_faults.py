@@ -25,7 +25,6 @@ def batch(number: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-@pytest.mark.timeout(180)
 def test_nothing_is_lost_when_the_broker_dies_under_requests(
     fragile: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,10 +52,10 @@ def test_nothing_is_lost_when_the_broker_dies_under_requests(
             )  # who waits for one is late
             _stays_awake_and_reports_it(door)
         fragile.start()
-        eventually(lambda: door.client.get("/health/ready").status_code == 200, 60)
+        eventually(lambda: door.client.get("/health/ready").status_code == 200)
         for number, status in statuses.items():
             if status != 200:
-                eventually(lambda n=number: door.post(batch(n)).status_code == 200, 30)  # type: ignore[misc]
+                eventually(lambda n=number: door.post(batch(n)).status_code == 200)  # type: ignore[misc]
         found = {m.reading_id for u in uploads(fragile.settings) for m in u.measurements}
         durable = fragile.part.keeps_data
         for number, status in statuses.items():
@@ -88,5 +87,5 @@ def test_the_door_opens_when_the_broker_comes(fragile: Broker) -> None:
         )  # fmt: skip
         assert client.post("/v1/readings").status_code == 401  # no key is no key
         fragile.start()
-        eventually(lambda: client.get("/health/ready").status_code == 200, 60)
+        eventually(lambda: client.get("/health/ready").status_code == 200)
         assert door.post(batch(0)).status_code == 200

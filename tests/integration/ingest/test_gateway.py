@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.integration.ingest.conftest import (
+    BEHIND,
     HUB,
     PASSED_ON,
     REVOKED,
@@ -129,6 +130,28 @@ def test_an_id_that_a_device_used_at_another_time_is_another_reading(door: Door)
     assert len(found(door, "7")) == 3
 
 
+def test_a_corrected_clock_is_ours_on_the_topic_and_what_the_device_said_is_known(
+    door: Door,
+) -> None:
+    sent = "2026-11-20T01:03:00-00:00"
+    body = {"sent_at": sent, "readings": [reading("late", time="2026-11-20T01:02:00Z")]}
+    assert door.post(body, key=BEHIND).status_code == 200
+    [upload] = found(door, "late")
+    assert ids.timestamp(upload.measurements[0].time) == "2026-11-20T06:02:00Z"
+    assert upload.clock_correction_seconds == 18_000
+    assert upload.sent_at == datetime.fromisoformat(sent)
+    plain = reading("on-time", sent_at="1969-01-01T00:00:00+01:00")  # before any bound: any clock
+    assert door.post(plain).status_code == 200
+    [upload] = found(door, "on-time")
+    assert (upload.clock_correction_seconds, upload.sent_at) == (
+        0,
+        datetime(1970, 1, 1, tzinfo=UTC),
+    )
+    for wrong in ({"sent_at": "now"}, {"sent_at": None}):
+        status = error(door.post(reading("bad") | wrong))
+        assert status == (422, "input.wrong_type", "sent_at")
+
+
 def test_an_assigned_device_speaks_for_its_patient_alone(door: Door) -> None:
     own = {name: value for name, value in reading("own").items() if name != "patient_id"}
     assert door.post(own, key=WATCH).status_code == 200
@@ -176,6 +199,21 @@ def test_a_mixed_batch_says_what_became_of_each(door: Door) -> None:
         ("input.unknown_patient", "readings[3].patient_id"),
     ]
     assert len(found(door, "m1", "m2", "m3")) == 1
+
+
+def test_a_contact_flag_that_cannot_be_read_is_noted(door: Door) -> None:
+    response = door.post({"readings": [
+        reading("c1", context={"contact": "False"}),
+        reading("c2", context={"contact": "perhaps"}),
+    ]})  # fmt: skip
+    first, second = response.json()["results"]
+    assert (response.status_code, first["status"], second["status"]) == (
+        200, "accepted", "accepted",
+    )  # fmt: skip
+    assert "note" not in first
+    assert second["note"]["field"] == "readings[1].context.contact"
+    taken = [one.context.contact for each in found(door, "c1", "c2") for one in each.measurements]
+    assert taken == [False, False]
 
 
 LATER = ids.timestamp(datetime.now(UTC) + timedelta(hours=12))
@@ -362,7 +400,7 @@ def test_text_that_cannot_be_stored_is_refused_in_every_field(door: Door, bad: s
     ]
     wrong += [good | {"values": {bad: 72}}, good | {"values": {"heart_rate": bad}}]
     wrong += [good | {"values": {"heart_rate": {"value": 72, "unit": bad}}}]
-    wrong += [good | {"context": {name: bad}} for name in ("activity", "posture", "contact", bad)]
+    wrong += [good | {"context": {name: bad}} for name in ("activity", "posture", bad)]
     for body in (*wrong, *({"readings": [one]} for one in wrong), {bad: []}):
         content = json.dumps(body).encode()  # escaped: httpx would not spell half a pair
         assert (
@@ -374,6 +412,16 @@ def test_text_that_cannot_be_stored_is_refused_in_every_field(door: Door, bad: s
     )
     assert answer.status_code in {400, 422}
     assert not found(door, "never", bad)
+
+
+@pytest.mark.parametrize("bad", [bad for bad in BAD if bad.isascii()], ids=ascii)
+def test_text_that_cannot_be_stored_is_no_flag_and_is_not_stored(door: Door, bad: str) -> None:
+    name = f"flag{BAD.index(bad)}"
+    content = json.dumps(reading(name, context={"contact": f"{bad}?"})).encode()
+    answer = door.client.post("/v1/readings", content=content, headers=KEY | JSON)
+    (result,) = answer.json()["results"]
+    assert (result["status"], result["note"]["code"]) == ("accepted", "input.wrong_type")
+    assert found(door, name)[0].measurements[0].context.contact is False
 
 
 @pytest.mark.parametrize("bad", ["%00", "%ff", "%zz", "%C2%85"])

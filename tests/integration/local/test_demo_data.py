@@ -135,7 +135,6 @@ def test_an_empty_database_is_anybodys(postgres_url: str) -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(240)
 def test_the_commands_refuse_before_anything_starts() -> None:
     with open_folder() as folder:
         with whole(folder, None, "demo", "--data", "kept", "--patients", "1"):
@@ -143,7 +142,7 @@ def test_the_commands_refuse_before_anything_starts() -> None:
         before = set((folder / "kept").rglob("*"))
         done = subprocess.run(
             [*VIGIL, "up", "--data", "kept"], cwd=folder, capture_output=True, text=True,
-            check=False, timeout=60, env=dict(os.environ),
+            check=False, timeout=240, env=dict(os.environ),
         )  # fmt: skip
         assert done.returncode == 2
         assert done.stderr.startswith("vigil: --data: kept holds a demonstration's data")

@@ -12,6 +12,7 @@ from local.restarter import ROOM, Restarter, wait_for_room
 from local.supervisor import GIVEN_UP, RUNNING, Program, Supervisor
 from tests.support.disks import resize, small_disk
 from tests.support.running import eventually
+from tests.support.timeouts import TIMEOUT
 
 
 def waits_for(path: Path) -> Program:
@@ -31,10 +32,10 @@ def test_a_program_given_up_is_started_again_and_said_once(tmp_path: Path) -> No
             restarter.check_programs(supervisor.states())
             return supervisor.states()["late"].state
 
-        eventually(lambda: state() == GIVEN_UP, 60)
-        eventually(lambda: state() != GIVEN_UP, 60)
+        eventually(lambda: state() == GIVEN_UP)
+        eventually(lambda: state() != GIVEN_UP)
         (tmp_path / "file").touch()
-        eventually(lambda: state() == RUNNING, 60)
+        eventually(lambda: state() == RUNNING)
     assert len(printed) == 1
     assert "late keeps dying" in printed[0]
     assert "file" in printed[0]
@@ -61,7 +62,7 @@ def test_nothing_is_begun_on_a_full_disk() -> None:
             eventually(lambda: printed)
             assert waiting.is_alive()
             resize(disk, ROOM * 2)
-            waiting.join(30)
+            waiting.join(TIMEOUT)
             assert not waiting.is_alive()
         finally:
             stop.set()

@@ -93,7 +93,7 @@ def test_killing_us_outright_leaves_nothing_behind(tmp_path: Path) -> None:
     below = family.children(recursive=True)
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(below, timeout=15)
+    _, alive = psutil.wait_procs(below, timeout=60)
     assert alive == []
 
 
@@ -103,9 +103,16 @@ def test_a_log_is_bounded(tmp_path: Path) -> None:
     with Supervisor([Program("much", (sys.executable, "-c", code))], tmp_path, {}) as supervisor:
         supervisor.start(["much"])
         log = supervisor.log_of("much")
-        eventually(lambda: log.with_name("much.log.1").exists(), 60)
+        eventually(lambda: log.with_name("much.log.1").exists())
         kept = (tmp_path / "supervisord.log", log, log.with_name("much.log.1"))
-        assert sum(file.stat().st_size for file in kept) < 12_000_000
+
+        def bytes_kept() -> int | None:
+            try:
+                return sum(file.stat().st_size for file in kept)
+            except FileNotFoundError:  # one is being renamed
+                return None
+
+        assert (eventually(bytes_kept) or 0) < 12_000_000
         configured = supervisor._configuration()
     assert configured.count("logfile_maxbytes") == 2
     assert configured.count("logfile_backups=1\n") == 2

@@ -96,7 +96,7 @@ class Machine:
             check=False,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=240,
         )
 
     def build(self) -> str:

@@ -65,7 +65,7 @@ def run(
         check=False,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
     )
 
 
@@ -87,7 +87,7 @@ def test_without_the_extra_one_line_says_what_to_install(wheel: Path, tmp_path: 
         assert done.returncode == 2
         assert done.stdout == ""
         assert done.stderr.count("\n") == 1
-        assert 'pip install "vigil[local]"' in done.stderr
+        assert 'pip install ".[local]"' in done.stderr
     assert run(commands, empty, "vigil", "--help").returncode == 0
     doctor = run(commands, empty, "vigil", "doctor")
     assert doctor.returncode == 1  # no broker, no database

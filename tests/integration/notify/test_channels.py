@@ -311,6 +311,15 @@ def test_an_on_call_message_has_a_link_and_no_measured_value() -> None:
     ]
 
 
+def test_an_on_call_message_is_in_the_wards_zone_and_names_it() -> None:
+    with web_server() as server:
+        url = f"json://127.0.0.1:{server.server_port}/page"
+        channel = OnCall(Settings(oncall_urls=url, time_zone="Europe/Berlin"))
+        channel.send(delivery(recipient=recipient_id(url)))
+        message = json.loads(server.bodies[0])
+    assert "Raised 21 Nov 2026, 07:12 Europe/Berlin." in message["message"]
+
+
 @pytest.mark.parametrize(
     ("changes", "title"),
     [
@@ -319,6 +328,12 @@ def test_an_on_call_message_has_a_link_and_no_measured_value() -> None:
             {"reason": "need_help", "kind": "", "priority": "high"},
             "HIGH priority: A patient asks for help",
         ),
+        ({"reason": "worse"}, "Medium priority: Worse since acknowledged"),
+        (
+            {"reason": "joined"},
+            "Medium priority: Further finding, new or worse, since acknowledged",
+        ),
+        ({"reason": "continues"}, "Medium priority: Still present"),
         ({"synthetic": True}, "[Simulated] Medium priority: New alert"),
     ],
 )
@@ -347,3 +362,23 @@ def test_each_on_call_url_is_a_recipient_of_its_own() -> None:
 def test_payloads_hold_nothing_but_what_is_listed() -> None:
     listed = {"delivery_id", "alert_id", "title", "body", "url"}
     assert set(msgspec.json.decode(push_channel().payload(delivery()))) == listed
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "Raised 21 Nov 2026, 06:12 UTC."),
+        ({"reason": "worse"}, "Measured 21 Nov 2026, 06:12 UTC."),
+        (
+            {"happened_at": NOW - timedelta(hours=3)},
+            "Raised 21 Nov 2026, 03:12 UTC, received 21 Nov 2026, 06:12 UTC.",
+        ),
+        ({"happened_at": NOW - timedelta(minutes=1)}, "Raised 21 Nov 2026, 06:11 UTC."),
+        (
+            {"happened_at": NOW - timedelta(hours=5), "time_uncertain": True},
+            "Received 21 Nov 2026, 06:12 UTC. Time uncertain: the device's clock is wrong.",
+        ),
+    ],
+)
+def test_on_call_reads_when_it_happened(changes: dict[str, Any], line: str) -> None:
+    assert line in texts.on_call_text(delivery(**changes), "link").body.splitlines()

@@ -20,6 +20,7 @@ from store.notifications.deliveries import Delivery
 from tests.support.notify_examples import NOW, enrol, log_of, planned
 from tests.support.push_service import Answer, PushService
 from tests.support.running import eventually
+from tests.support.timeouts import TIMEOUT
 from vigil.domain import ids
 from vigil.service.health import Health
 from vigil.service.settings import Settings
@@ -158,7 +159,8 @@ def test_a_crash_between_claim_and_record_sends_again_in_the_place_of_the_first(
 
 def test_an_obsolete_delivery_is_not_sent(bench: Bench) -> None:
     bench.plan()
-    notified_episodes.record_notified(bench.connection, {"event": "medium"})
+    known = notified_episodes.PagedEpisode("medium", 0)
+    notified_episodes.record_episodes(bench.connection, {"event": known})
     notified_episodes.record_closed(bench.connection, ["event"], NOW)
     [row] = bench.turn()
     assert (row["state"], row["detail"]) == ("dropped", "episode ended")
@@ -181,7 +183,7 @@ class Slow:
 
     def send(self, delivery: Delivery) -> Outcome:
         self.begun.append(delivery.delivery_id)
-        self.let_go.wait(30)
+        self.let_go.wait(TIMEOUT)
         return Outcome("sent")
 
 
@@ -213,7 +215,7 @@ def sending(bench: Bench, *channels: Channel) -> Iterator[None]:
         finally:
             stop.set()
             bench.wake_signal.wake()
-            thread.join(20)
+            thread.join(TIMEOUT)
     assert not thread.is_alive()
 
 
@@ -273,7 +275,7 @@ def test_an_unavailable_database_is_waited_for(bench: Bench, postgres_url: str) 
         with sending(bench, bench.channel):
             eventually(lambda: "sender" in trouble(bench))
             server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-            bench.push.wait(1, 20)
+            bench.push.wait(1)
             eventually(lambda: "sender" not in trouble(bench))
     with connect(bench.settings, autocommit=True) as bench.connection:
         assert [r["state"] for r in log_of(bench.connection)] == ["sent"]
@@ -308,5 +310,5 @@ def test_a_ring_before_the_wait_is_kept() -> None:
     wake_signal.wake()
     thread = threading.Thread(target=wake_signal.wait, args=(60,))
     thread.start()
-    thread.join(30)
+    thread.join(TIMEOUT)
     assert not thread.is_alive()

@@ -82,17 +82,17 @@ def _begin_at_the_end(settings: Settings, connection: Connection) -> None:
 
 
 def test_phone_and_staff_are_notified_and_simulated_data_are_marked(house: House) -> None:
-    first = alert()
+    first = alert(time=utc_now())
     with running(build(house.settings), house.settings):
         house.publish(first)
         [message] = house.push.wait(1)
         eventually(lambda: len(house.pager.bodies) == 1)
-        house.publish(alert(phase="updated", sequence=1, priority="high"))
+        house.publish(alert(phase="updated", sequence=1, priority="high", time=utc_now()))
         eventually(lambda: len(house.pager.bodies) == 2)
         house.publish(alert(phase="closed", sequence=2), action("need_help"))
         eventually(lambda: len(house.pager.bodies) == 3)
         house.connection.execute("UPDATE patients SET synthetic = true")
-        house.publish(alert(kind="heart_rate_low", synthetic=True))
+        house.publish(alert(kind="heart_rate_low", synthetic=True, time=utc_now()))
         simulated = house.push.wait(2)[1]
         eventually(lambda: len(house.pager.bodies) == 4)
     assert message.payload["alert_id"] == first.alert_id
@@ -115,8 +115,9 @@ def test_a_page_that_nobody_takes_outlives_the_worker_until_it_is_acknowledged(
 ) -> None:
     down, page = f"json://127.0.0.1:{free_port()}/", ("on_call", "opened")
     settings = house.settings.model_copy(update={"oncall_urls": (down,)})
+    first = alert(time=utc_now())
     with running(build(settings), settings):
-        house.publish(alert())
+        house.publish(first)
         house.push.wait(1)
         eventually(lambda: house.attempts("on_call") and house.states()[page] == "pending")
     assert house.states() == {page: "pending", ("web_push", "opened"): "sent"}
@@ -124,7 +125,7 @@ def test_a_page_that_nobody_takes_outlives_the_worker_until_it_is_acknowledged(
     before = house.attempts("on_call")
     with running(build(settings), settings):  # another takes over
         eventually(lambda: house.attempts("on_call") > before)
-        house.publish(alert(), action("acknowledge", time=utc_now()))
+        house.publish(first, action("acknowledge", time=utc_now()))
         eventually(lambda: house.states()[page] == "dropped")
     [dropped] = [r for r in log_of(house.connection) if r["state"] == "dropped"]
     assert dropped["detail"] == "acknowledged; the service did not take it"

@@ -21,9 +21,16 @@ from store.database.connections import Connection
 from store.database.migrate import migrate
 from tests.support import timescale
 from tests.support.timescale.copyless import without_copy
+from tests.support.timescale.migrated import migrated
 
 SERVER = os.environ.get("VIGIL_TEST_DATABASE_URL")
 KINDS = ["postgresql", "timescaledb", *(["server"] if SERVER else [])]
+
+
+@pytest.fixture(autouse=True)
+def only_by_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes of patients and devices are read when they are notified, and not by themselves."""
+    monkeypatch.setattr("store.people.directory.REREAD_SECONDS", 3600.0)
 
 
 @pytest.fixture(scope="session")
@@ -69,8 +76,7 @@ def either_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield str(request.getfixturevalue("database_url"))
     elif request.param == "timescaledb":
         url = str(request.getfixturevalue("timescale_url"))
-        timescale.emptied(url)
-        migrate(url)
+        migrated(url)
         with pytest.MonkeyPatch.context() as patch:
             without_copy(patch)
             yield url

@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 from store.database.connections import Connection
 from store.readings.trends import ORIGIN
 from store.writing.writer import write
-from tests.support.messages import NOON, measurement, received, upload
+from tests.support.messages import NOON, measurement, received, upload, withdrawal
 from vigil.domain.reading import Measurement
 
 WIDTHS = {
@@ -192,3 +192,57 @@ def test_a_span_of_one_patient_is_found_by_the_tables_key(database_url: str) -> 
     condition = next(line for line in plan.splitlines() if "Index Cond" in line and "time" in line)
     assert "readings_pkey" in plan, plan
     assert "patient_id" in condition, plan
+
+
+INVALID = """
+    SELECT lowest_modified_value AS lowest, greatest_modified_value AS greatest
+    FROM _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log
+    ORDER BY 1
+"""
+"""What TimescaleDB will compute again, in microseconds since 1970."""
+
+
+def invalid(connection: Connection) -> list[tuple[float, float]]:
+    """Its ranges, in seconds after noon."""
+    rows = connection.execute(INVALID).fetchall()
+    connection.commit()
+    noon = NOON.timestamp()
+    return [(row["lowest"] / 1e6 - noon, row["greatest"] / 1e6 - noon) for row in rows]
+
+
+def test_late_readings_among_live_ones_have_only_their_minutes_computed_again(
+    connection: Connection,
+) -> None:
+    if not is_timescale(connection):
+        pytest.skip("plain PostgreSQL computes its averages when they are asked for")
+    day = 86_400
+    store(connection, [measurement(60 * number) for number in range(0, 6 * 1440, 7)])
+    settle(connection)
+    assert invalid(connection) == []
+    live = [measurement(6 * day - 600 + number, heart_rate=80.0) for number in range(100)]
+    late = [measurement(age, heart_rate=99.0) for age in (90, 2 * day + 10, 2 * day + 700, 5 * day)]
+    mixed = upload(*late[:2], *live[:50])
+    others = [upload(late[2], *live[50:]), upload(late[3], patient="p2")]
+    write(connection, [received(one, place) for place, one in enumerate([mixed, *others])])
+    connection.commit()
+    ranges = invalid(connection)
+    assert all(greatest - lowest <= 100 for lowest, greatest in ranges), ranges
+    assert {lowest for lowest, _ in ranges} >= {90, 2 * day + 10, 2 * day + 700, 5 * day}
+    assert len(ranges) <= 5
+
+
+def test_a_withdrawal_among_live_readings_has_only_its_minutes_computed_again(
+    connection: Connection,
+) -> None:
+    if not is_timescale(connection):
+        pytest.skip("plain PostgreSQL computes its averages when they are asked for")
+    day = 86_400
+    wrong = [measurement(number, heart_rate=150.0) for number in (0, 60, 120)]
+    store(connection, wrong)
+    store(connection, [measurement(6 * day - 60)])
+    settle(connection)
+    batch = [received(upload(measurement(6 * day)), 1), received(withdrawal(*wrong), 2)]
+    assert write(connection, batch).new == {"readings": 1, "withdrawals": 1}
+    connection.commit()
+    assert (0.0, 120.0) in invalid(connection)
+    assert all(greatest - lowest <= 120 for lowest, greatest in invalid(connection))

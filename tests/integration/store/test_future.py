@@ -104,7 +104,8 @@ def test_an_acknowledgement_of_the_future_covers_nothing(
 ) -> None:
     row = planned(channel="on_call", made_at=NOON, expires_at=NOON + timedelta(hours=1))
     assert deliveries.plan(connection, [row], NOON) == 1
-    notified_episodes.record_acknowledged(connection, {row.episode_id: when})
+    known = notified_episodes.PagedEpisode(acknowledged_at=when)
+    notified_episodes.record_episodes(connection, {row.episode_id: known})
     deliveries.drop_obsolete(connection, NOON + timedelta(minutes=1))
     found = connection.execute("SELECT state FROM deliveries").fetchall()
     assert [one["state"] for one in found] == [state]

@@ -9,10 +9,14 @@ import psycopg
 import pytest
 
 from store.database.connections import DIRECTORY_CHANNEL, Connection, connect
+from store.people.directory import read_tables
+from store.people.directory_topic import Published, resolve_conflicts, store_conflicts
 from store.people.patients import (
+    LONGEST_CORRECTION,
     Device,
     Patient,
     add_device,
+    correct_clock,
     deactivate,
     enrol,
     enrol_many,
@@ -21,6 +25,8 @@ from store.people.patients import (
     list_patients,
     revoke_device,
 )
+from tests.support.notices import notices
+from vigil.domain.directory import DeviceEntry
 from vigil.service.errors import InputError
 from vigil.service.settings import Settings
 from vigil.values.catalogs import LOCALES
@@ -146,10 +152,11 @@ def test_each_change_is_announced_and_nothing_else(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as listening:
         listening.execute(f"LISTEN {DIRECTORY_CHANNEL}")
 
-        def notifications() -> int:
-            return len(list(listening.notifies(timeout=0.2)))
-
         with connect(settings) as connection:
+
+            def notifications() -> int:
+                return len(notices(listening, connection, DIRECTORY_CHANNEL))
+
             enrol_many(connection, [ADA, Patient("p2", "home")])
             connection.commit()
             assert notifications() == 1
@@ -163,3 +170,28 @@ def test_each_change_is_announced_and_nothing_else(database_url: str) -> None:
             deactivate(connection, "p1")
             connection.commit()
             assert notifications() == 3
+
+
+def test_a_clock_is_corrected_until_that_is_changed(connection: Connection) -> None:
+    enrol(connection, ADA)
+    add_device(connection, Device("d1", "watch", "p1"))
+    assert correct_clock(connection, "d1", 18_000) == 0
+    [entry] = [one.entry for one in read_tables(connection) if isinstance(one.entry, DeviceEntry)]
+    assert entry.clock_correction_seconds == 18_000
+    add_device(connection, Device("d1", "watch", "p1"), replace=True)  # a new key, the same clock
+    assert list_devices(connection)[0].clock_correction_seconds == 18_000
+    assert correct_clock(connection, "d1", 0) == 18_000
+    for device, seconds in (("d9", 60), ("d1", LONGEST_CORRECTION + 1)):
+        with pytest.raises(InputError):
+            correct_clock(connection, device, seconds)
+    assert correct_clock(connection, "d1", -LONGEST_CORRECTION) == 0
+    revoke_device(connection, "d1")
+    with pytest.raises(InputError, match="no active device"):
+        correct_clock(connection, "d1", 0)
+
+
+def test_a_restored_database_adopts_the_correction_too(connection: Connection) -> None:
+    entry = DeviceEntry("d1", "digest", clock_correction_seconds=960)
+    store_conflicts(connection, {"device:d1": Published(entry, None)})
+    resolve_conflicts(connection, adopt=True)
+    assert list_devices(connection)[0].clock_correction_seconds == 960

@@ -18,6 +18,7 @@ from store.people.patients import Device, Patient, add_device, enrol, list_devic
 from store.writing.writer import write
 from tests.support.messages import received
 from tests.support.running import eventually
+from tests.support.timeouts import TIMEOUT
 from vigil.composition.status_reporter import StatusReporter
 from vigil.domain.directory import DeviceEntry
 from vigil.service.errors import UnavailableError
@@ -37,7 +38,7 @@ def publishing(settings: Settings) -> Iterator[Health]:
         yield health
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(TIMEOUT)
 
 
 class Door:
@@ -75,7 +76,7 @@ def reporting(settings: Settings, doors: list[Door]) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(TIMEOUT)
 
 
 def device(settings: Settings, name: str) -> str:

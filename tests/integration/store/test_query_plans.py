@@ -38,6 +38,7 @@ SMALL: Mapping[str, str] = {
     "service_status": "a row a process, for a week",
     "help_wanted": "who waits for an answer now",
     "readings_gone": "one row at most",
+    "withdrawals": "a person withdraws readings now and then",
 }
 """Tables that may be read whole, and why they stay small. Every other one grows."""
 
@@ -56,14 +57,19 @@ def during(span: timedelta, width: timedelta) -> dict[str, Any]:
 
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
-SHIFT = {"patient": "", "ward": "Ward A", "start": END - 12 * HOUR, "end": END}
+PATIENTS = ["p00001", "p00002", "p00003"]
+SHIFT = {
+    "patient": "", "ward": "Ward A", "start": END - 12 * HOUR, "end": END, "waiting": ["e1"],
+}  # fmt: skip
 CASES: Mapping[str, Mapping[str, Any]] = {
     "board/patients": {},
     "board/latest": {},
     "board/latest_of_patient": WHO,
     "board/episodes": {"latched": board.LATCHED_FOR},
     "board/episodes_of_patient": {**WHO, "since": END - 30 * DAY, "limit": board.AT_MOST},
-    "board/sparks": {"points": board.SPARK_POINTS},
+    "board/sparks": {"patients": PATIENTS, "starts": [END - 6 * HOUR] * 3, "ends": [END] * 3},
+    "board/sparks_newest": {"patients": PATIENTS, "since": END - HOUR, "until": END},
+    "board/withdrawn_since": {"since": END - HOUR},
     "burden/wards": {"days": 7},
     "deliveries/newest": {"limit": 20},
     "deliveries/newest_of_episode": {"episode": EVENT, "limit": 20},
@@ -78,6 +84,25 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "phrases/page": {**FILTER, "size": 20, "skip": 40},
     "phrases/totals": {},
     "phrases/count": FILTER,
+    "readings/chosen": {
+        **WHO,
+        "keys": None,
+        "device": None,
+        "since": END - DAY,
+        "until": END,
+        "limit": 100,
+    },
+    "readings/newest": {**WHO, "device": None, "since": None, "until": None, "limit": 100},
+    "readings/remaining": {
+        **WHO,
+        "signals": ["heart_rate"],
+        "keys": [7],
+        "since": END - DAY,
+        "until": END,
+        "limit": 100,
+    },
+    "readings/rested_on": {**WHO, "first": END - DAY, "last": END, "limit": 100},
+    "readings/withdrawn": {**WHO, "keys": [7], "since": END - DAY, "until": END},
     "roster/devices": {},
     "roster/patients": {},
     "roster/users": {},
@@ -117,6 +142,16 @@ def filled(connection: Connection, ward: Ward) -> Planned:
     connection.execute(
         "INSERT INTO phrase_history SELECT 'phrase-' || n / 3, n % 3, md5(n::text), 'draft', now(),"
         " 'kim', repeat('word ', 20) FROM generate_series(1, 3000) n"
+    )
+    connection.execute(
+        "INSERT INTO withdrawals SELECT 'w-' || n, 'p' || lpad((n % 200)::text, 5, '0'),"
+        " 'wrong_patient', 'kim', now() - n * interval '1 hour', '', 20"
+        " FROM generate_series(1, 1000) n"
+    )
+    connection.execute(
+        "INSERT INTO withdrawn_readings (patient_id, time, reading_key, withdrawal_id)"
+        " SELECT 'p' || lpad((n % 200)::text, 5, '0'), now() - n * interval '1 minute', n,"
+        " 'w-' || (1 + n % 1000) FROM generate_series(1, 20000) n"
     )
     kept = connection.execute("SELECT relname FROM pg_class WHERE relname ~ '^readings_1.*_kept$'")
     for row in kept.fetchall():  # on PostgreSQL: the averages of readings that are gone

@@ -19,7 +19,7 @@ from vigil.kafka.clients import Publisher
 from vigil.service.errors import WireError
 from vigil.service.settings import Settings
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.kafka
 
 FAST, HOUR = 165.0, 3600.0
 READS = {
@@ -61,7 +61,7 @@ def caught_up(settings: Settings) -> bool:
 def settle(settings: Settings) -> None:
     """Wait until what came has gone all the way, twice: the first look may fall in between."""
     for _ in range(2):
-        eventually(lambda: caught_up(settings), 60)
+        eventually(lambda: caught_up(settings))
 
 
 def state(settings: Settings) -> dict[str, list[str]]:

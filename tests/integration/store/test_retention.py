@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,12 +13,11 @@ import pytest
 from psycopg.rows import dict_row
 
 from store.database.connections import Connection
-from store.database.migrate import migrate
 from store.readings import retention, retention_rows
 from tests.integration.store.test_aggregates import WIDTHS, is_timescale, settle, store
-from tests.support import timescale
 from tests.support.messages import measurement
 from tests.support.running import eventually
+from tests.support.timescale.migrated import migrated
 from vigil.domain.reading import Measurement
 from vigil.service.health import Health
 from vigil.service.settings import Settings
@@ -27,6 +27,17 @@ NOW = datetime.now(UTC)
 """TimescaleDB's policies go by the server's clock, so the readings are placed around it."""
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 KEEP = 14
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test is of its own moment: a run of the tests may go on past midnight."""
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    monkeypatch.setattr(sys.modules[__name__], "NOW", now)
+    monkeypatch.setattr(sys.modules[__name__], "MIDNIGHT", midnight)
+
+
 REACH = timedelta(days=7)
 """A chunk of TimescaleDB goes as a whole: rows may stay so much longer there."""
 
@@ -34,8 +45,7 @@ REACH = timedelta(days=7)
 @pytest.fixture
 def timescale_database(timescale_url: str) -> Iterator[Connection]:
     """A connection to a fresh TimescaleDB."""
-    timescale.emptied(timescale_url)
-    migrate(timescale_url)
+    migrated(timescale_url)
     with psycopg.connect(timescale_url, row_factory=dict_row, prepare_threshold=None) as opened:
         yield opened
 

@@ -33,6 +33,7 @@ from tests.support.messages import NOON, action, alert, event, measurement, phra
 from tests.support.processes import end, launch, open_folder, started, wait_ready
 from tests.support.running import eventually, running
 from tests.support.streaming import launch_with_topics, read_all
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import topics, wire
 from vigil.domain.directory import DeviceEntry, PatientEntry
 from vigil.domain.reading import Tick
@@ -53,7 +54,7 @@ def folder() -> Iterator[Path]:
 def stop(database: subprocess.Popen[bytes]) -> None:
     """End PostgreSQL at once, whoever is connected (SIGTERM would wait for them)."""
     database.send_signal(signal.SIGINT)
-    database.wait(30)
+    database.wait(TIMEOUT)
 
 
 def publish(settings: Settings, *messages: wire.Carried) -> None:
@@ -222,10 +223,10 @@ def test_reviews_are_published_again_to_a_broker_that_lost_them(database_url: st
     try:
         with running(build(settings), settings):
             publish(settings, phrase(), banned)
-            eventually(lambda: held() == {"status": "banned"}, 30)
+            eventually(lambda: held() == {"status": "banned"})
             end(process)
             process = launch_with_topics(part, settings)
-            eventually(lambda: on_topic() == [banned], 40)
+            eventually(lambda: on_topic() == [banned])
             publish(settings, phrase())  # a draft behind it changes nothing here
             time.sleep(1)
             assert held() == {"status": "banned"}
@@ -246,7 +247,7 @@ def test_the_directory_is_published_again_to_a_broker_that_lost_it(database_url:
             assert len(directory(settings)) == 20
             end(process)
             process = launch_with_topics(part, settings)
-            eventually(lambda: len(directory(settings)) == 20, 40)
+            eventually(lambda: len(directory(settings)) == 20)
     finally:
         end(process)
 

@@ -123,5 +123,5 @@ def test_the_same_batch_again_and_all_is_there_once(
             heal()
     assert raised.value.how_to_fix
     for batch in BATCHES[1:]:
-        eventually(partial(in_the_end, store, batch), 30)
+        eventually(partial(in_the_end, store, batch))
     everything_once(server, store)

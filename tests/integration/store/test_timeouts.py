@@ -12,6 +12,7 @@ from store.database import timeouts
 from store.database.connections import AsyncPool, Pool, async_pool, connect, open_pool, translated
 from tests.support.proxy import Proxy
 from tests.support.running import eventually
+from tests.support.timeouts import TIMEOUT
 from vigil.service.errors import UnavailableError
 from vigil.service.settings import Settings
 
@@ -65,7 +66,7 @@ def test_a_pool_gives_another_connection_once_the_network_is_back(
         with pytest.raises(UnavailableError), translated(), pool.connection() as connection:
             connection.execute("SELECT 1")
         network.heal()
-        eventually(lambda: _answers(pool), 30)  # an attempt may have begun before
+        eventually(lambda: _answers(pool))  # an attempt may have begun before
 
 
 def _answers(pool: Pool) -> bool:
@@ -99,7 +100,7 @@ def test_a_wait_in_the_web_process_ends_too(behind: Settings, network: Proxy) ->
                 with pytest.raises(UnavailableError), translated():
                     await connection.execute("SELECT 1")
             network.heal()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(TIMEOUT):
                 while not await answers(pool):
                     pass
 

@@ -27,7 +27,9 @@ from tests.support.messages import (
     received,
     upload,
 )
+from tests.support.notices import notices
 from vigil.contracts.wire import Carried
+from vigil.domain.kinds import Priority
 from vigil.domain.reading import Context, Measurement, Tick, Upload
 from vigil.streaming.handler import Received
 
@@ -145,6 +147,34 @@ def test_any_order_any_repetition_any_batching(connection: Connection, data: st.
     assert found == tables(connection)
 
 
+@pytest.mark.parametrize(
+    ("hours", "priority", "uncertain", "history"),
+    [
+        (3, "high", False, False),
+        (5, "high", False, True),
+        (3, "medium", False, True),
+        (2808, "high", False, True),
+        (2808, "high", True, False),
+        (None, "high", False, False),
+    ],
+)
+def test_what_is_past_its_useful_time_when_it_is_published_is_history(
+    connection: Connection, hours: int | None, priority: Priority, uncertain: bool, history: bool
+) -> None:
+    step = event(priority=priority, evidence={"time_uncertain": uncertain})
+    published = None if hours is None else step.detected_at + timedelta(hours=hours)
+    words = alert(step, time_uncertain=uncertain, change="worse", highest_priority="high")
+    again = published and published + timedelta(days=9)
+    write(connection, [received(step, 0, published), received(words, 1, published)])
+    write(connection, [received(step, 2, again), received(words, 3, again)])
+    for table in ("events", "episodes", "alerts"):
+        [row] = connection.execute(f"SELECT history FROM {table}").fetchall()
+        assert row["history"] == history, table
+    [row] = connection.execute("SELECT * FROM alerts").fetchall()
+    assert (row["change"], row["highest_priority"]) == ("worse", "high")
+    assert row["time_uncertain"] == uncertain
+
+
 def test_latest_never_goes_back(connection: Connection) -> None:
     write(connection, [received(upload(measurement(600, heart_rate=80.0)))])
     write(connection, [received(upload(measurement(0, heart_rate=50.0), late=3600))])
@@ -251,8 +281,7 @@ def test_boards_are_notified_once_and_only_of_changes(database_url: str) -> None
         write(connection, batch)
         write(connection, batch)
         write(connection, [received(Tick(NOON))])
-        payloads = [notice.payload for notice in listening.notifies(timeout=0.3)]
-    assert payloads == ["alerts events readings"]
+        assert notices(listening, connection, BOARD_CHANNEL) == ["alerts events readings"]
 
 
 def test_an_upload_travels_as_it_is_stored(connection: Connection) -> None:

@@ -20,13 +20,25 @@ from psycopg.rows import dict_row
 from store.database.connections import Connection
 from store.writing import writer
 from store.writing.writer import Writer
-from tests.support.messages import NOON, action, alert, event, measurement, phrase, received, upload
+from tests.support.messages import (
+    NOON,
+    action,
+    alert,
+    event,
+    measurement,
+    phrase,
+    received,
+    upload,
+    withdrawal,
+)
 from vigil.contracts.wire import Carried
 from vigil.domain.reading import Tick
 from vigil.service.errors import UnavailableError
 from vigil.streaming.handler import Received
 
-TABLES = ("readings", "latest", "events", "episodes", "alerts", "actions", "phrases")
+TABLES = (
+    "readings", "latest", "events", "episodes", "alerts", "actions", "phrases", "withdrawals",
+)  # fmt: skip
 WALL = ("opened_at", "raised_at", "changed_at")
 """When it was written, by the wall clock."""
 FAILING = ("readings", "latest", "events", "actions")
@@ -38,7 +50,13 @@ GOOD: tuple[Carried, ...] = (
     upload(measurement(30, "c", heart_rate=60.0), late=5000),
     upload(*(measurement(i) for i in range(200, 212)), patient="p2"),
     upload(measurement(205), measurement(300), patient="p2"),
+    upload(measurement(0), measurement(-400_000), measurement(-90_000), measurement(300)),
+    upload(measurement(-400_000, "b"), measurement(-89_900, "a"), measurement(-90_000), late=9e4),
+    upload(measurement(-400_000), patient="p2", late=400_000),
+    withdrawal(measurement(-400_000), measurement(300)),
     event(), event(sequence=1), alert(), action(), phrase(), Tick(NOON),
+    withdrawal(measurement(120, "a", spo2=90.0), measurement(60, heart_rate=75.0, spo2=97.0)),
+    withdrawal(measurement(211), measurement(300), patient="p2"),
 )  # fmt: skip
 BAD: tuple[Carried, ...] = (
     upload(measurement(10), measurement(11, "a\x00b"), measurement(12)),
@@ -98,7 +116,7 @@ def workers(database_url: str) -> Iterator[list[Connection]]:
 
 def emptied(connection: Connection) -> None:
     with connection.transaction():
-        connection.execute(f"TRUNCATE {', '.join(TABLES)}, phrase_history")
+        connection.execute(f"TRUNCATE {', '.join(TABLES)}, phrase_history, withdrawn_readings")
 
 
 def contents(connection: Connection) -> dict[str, list[str]]:
@@ -113,6 +131,13 @@ def contents(connection: Connection) -> dict[str, list[str]]:
         }
 
 
+def withdrawn(connection: Connection) -> int:
+    """How many readings were stored, and withdrawn afterwards."""
+    with connection.transaction():
+        row = connection.execute("SELECT count(device_id) AS n FROM withdrawn_readings").fetchone()
+    return int(row["n"]) if row else 0
+
+
 class Seen:
     """The results of the writers for a log."""
 
@@ -121,7 +146,11 @@ class Seen:
         self.rejected: set[int] = set()
 
     def write(self, writing: Writer, batch: list[Received]) -> None:
-        written = writing.write(batch)
+        try:
+            written = writing.write(batch)
+        except UnavailableError:
+            self.new += writing.committed
+            raise
         self.new += written.new
         self.rejected |= {one.received.offset for one in written.rejected}
 
@@ -160,7 +189,7 @@ def test_the_tables_are_what_each_message_once_would_leave(
         patched.setattr(writer, "ROWS", rows)
         emptied(workers[0])
         seen = run(workers, numbered, plan)
-        found = contents(workers[0])
+        found, moved = contents(workers[0]), withdrawn(workers[0])
     emptied(workers[0])
     once = Seen()
     for one in numbered:
@@ -168,4 +197,5 @@ def test_the_tables_are_what_each_message_once_would_leave(
     assert found == contents(workers[0])
     assert seen.rejected == once.rejected == {i for i, sent in enumerate(log) if sent in BAD}
     counted = {table: len(found[table]) for table in ("readings", "events", "alerts", "actions")}
+    counted["readings"] += moved
     assert {table: seen.new[table] for table in counted} == counted

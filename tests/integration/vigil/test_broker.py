@@ -16,6 +16,7 @@ from tests.conftest import BROKERS, broker_part
 from tests.support.processes import end, launch, wait_ready
 from tests.support.running import eventually
 from tests.support.streaming import Recorder, launch_with_topics, looping, read_all, uploads
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import topics, wire
 from vigil.kafka.async_publisher import AsyncPublisher
 from vigil.kafka.clients import (
@@ -63,7 +64,7 @@ def test_an_event_loops_publisher_ends_when_the_broker_has_what_is_in_flight(bro
     async def go() -> None:
         publisher = AsyncPublisher(settings, "test")
         async with publisher.opened():
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(TIMEOUT):
                 while publisher.trouble is not None:
                     await asyncio.sleep(0.05)
             sending = asyncio.create_task(publisher.publish(messages, withdraw=True))
@@ -83,7 +84,7 @@ def test_any_codec_of_another_producer_is_read(broker: str) -> None:
     prefix, messages = uploads(patients=1, each=5)
     for message, codec in zip(messages, (None, "gzip", "lz4", "snappy", "zstd"), strict=True):
         producer = KafkaProducer(bootstrap_servers=broker, compression_type=codec)
-        producer.send(message.topic, value=message.value, key=message.key).get(10)
+        producer.send(message.topic, value=message.value, key=message.key).get(TIMEOUT)
         producer.close()
     found = [r for r in read_all(settings, messages[0].topic) if r.key.startswith(prefix.encode())]
     assert [r.value for r in found] == [m.value for m in messages]
@@ -161,14 +162,14 @@ def test_a_broker_killed_and_started_again(kind: str, tmp_path: Path) -> None:
             eventually(lambda: len(set(recorder.seen)) == 60)
             process.kill()
             process.wait()
-            eventually(lambda: "unavailable.broker" in health.report()["trouble"], 20)  # type: ignore[operator]
+            eventually(lambda: "unavailable.broker" in health.report()["trouble"])  # type: ignore[operator]
             with pytest.raises(UnavailableError):
                 publisher.publish(messages[60:75], timeout_seconds=1)
 
             again = broker_part_at(kind, tmp_path, port)
             process = launch_with_topics(again, settings)
-            eventually(lambda: published(publisher, messages[60:]), 40)
-            eventually(lambda: len(set(recorder.seen)) == 90, 60)
+            eventually(lambda: published(publisher, messages[60:]))
+            eventually(lambda: len(set(recorder.seen)) == 90)
             eventually(health.ready)
     finally:
         publisher.close()

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pytest
+from kafka.admin import NewTopic
 
+from local import parts
 from tests.support.messages import phrase
+from tests.support.processes import started
 from tests.support.running import eventually
 from vigil.contracts import wire
 from vigil.contracts.topics import PHRASES
 from vigil.contracts.wire import Carried, Outgoing
 from vigil.domain.phrase import Phrase
-from vigil.kafka.clients import Publisher
+from vigil.kafka.clients import Publisher, open_admin
 from vigil.kafka.compacted_topic import CompactedTopicReader
 from vigil.service.errors import UnavailableError
 from vigil.service.settings import Settings
@@ -91,9 +94,27 @@ def test_what_cannot_be_done_at_the_end_is_done_again_from_the_start(
     reader = CompactedTopicReader(streaming, PHRASES, lambda: next(waiting), name="test")
     reader.start()
     try:
-        eventually(lambda: recorders[2].ends, 30)
+        eventually(lambda: recorders[2].ends)
     finally:
         reader.stop()
     assert recorders[0].reported == recorders[1].reported == recorders[2].reported
     assert recorders[2].reported[-1] == "kept"
     assert len(recorders[0].ends) == 1
+
+
+def test_a_topic_that_the_broker_made_with_more_partitions_is_read_whole() -> None:
+    texts = [f"sentence {n}" for n in range(20)]
+    recorder = Recorder()
+    with started(parts.tansu()) as part:
+        settings = Settings(demo=True, kafka_bootstrap=part.address, log_level="ERROR")
+        with open_admin(settings) as admin:
+            admin.create_topics([NewTopic(PHRASES.name, 3, 1)])
+        publisher = Publisher(settings, "test")
+        reader = CompactedTopicReader(settings, PHRASES, lambda: recorder, name="test")
+        reader.start()
+        try:
+            publisher.publish(sent(texts))
+            eventually(lambda: recorder.reported == texts)
+        finally:
+            reader.stop()
+            publisher.close()

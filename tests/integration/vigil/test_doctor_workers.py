@@ -17,6 +17,7 @@ from cli.doctor.workers import judged
 from cli.main import app
 from tests.support.running import eventually
 from tests.support.statuses import status
+from tests.support.timeouts import TIMEOUT
 from vigil.composition import status_reader
 from vigil.composition.status_reader import LastStatus
 from vigil.contracts import topics, wire
@@ -191,7 +192,7 @@ def test_states_that_their_patients_left_are_told(
         publisher = Publisher(settings, "test")
         for number in range(4):
             key = f"p{number}".encode()
-            place = publisher._producer.send(topics.READINGS.name, b"{}", key=key).get(10)
+            place = publisher._producer.send(topics.READINGS.name, b"{}", key=key).get(TIMEOUT)
             connection.execute(
                 "INSERT INTO detector_states (worker_group, partition, patient_id, state)"
                 " VALUES ('detectors', %s, %s, '')", (place.partition, f"p{number}"),

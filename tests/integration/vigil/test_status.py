@@ -12,6 +12,7 @@ import pytest
 from local.parts import HOST, free_port
 from tests.support.running import eventually
 from tests.support.streaming import read_all
+from tests.support.timeouts import TIMEOUT
 from vigil import __version__
 from vigil.composition.status_reader import read_statuses
 from vigil.composition.status_reporter import StatusReporter
@@ -127,7 +128,7 @@ def test_a_status_whose_timestamp_is_no_time_hides_no_other(settings: Settings, 
         sent = wire.to_message(odd, "test")
         publisher._producer.send(
             sent.topic, value=sent.value, key=sent.key, headers=sent.headers, timestamp_ms=stamp
-        ).get(10)
+        ).get(TIMEOUT)
         publisher.publish([wire.to_message(good, "test")])
     read_all(settings, STATUS.name)
     found = {

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tests.support.running import eventually
 from tests.support.streaming import Recorder, committed, looping, read_all, upload, uploads
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import topics, wire
 from vigil.kafka.clients import Publisher
 from vigil.service.errors import StaleOwnerError, UnavailableError, WireError
@@ -31,7 +32,7 @@ def stream(broker: str, request: pytest.FixtureRequest) -> Settings:
     a lost member."""
     tansu = request.node.callspec.params["broker"] == "tansu"
     return Settings(
-        demo=True, kafka_bootstrap=broker, partitions=3, startup_timeout_seconds=20,
+        demo=True, kafka_bootstrap=broker, partitions=3, startup_timeout_seconds=TIMEOUT,
         session_timeout_ms=3000 if tansu else 5000,
     )  # fmt: skip
 
@@ -142,7 +143,7 @@ def test_unavailable_parts_are_waited_for_past_the_session_timeout(
 
     recorder = Patient(prefix, before)
     with looping(recorder, stream, wait_ready=False) as (health, _):
-        eventually(lambda: health.report()["trouble"].get("unavailable.database"), 20)  # type: ignore[attr-defined]
+        eventually(lambda: health.report()["trouble"].get("unavailable.database"))  # type: ignore[attr-defined]
         assert not health.ready()
         eventually(lambda: len(recorder.seen) == 100)
         eventually(lambda: len(saves) >= 3)
@@ -171,7 +172,7 @@ def test_a_batch_dropped_in_a_rebalance_comes_again_and_the_last_one_takes_over(
 
     with ExitStack() as leaving, ExitStack() as staying:
         health, _ = leaving.enter_context(looping(first, stream, wait_ready=False))
-        eventually(lambda: health.report()["trouble"].get("unavailable.database"), 20)  # type: ignore[attr-defined]
+        eventually(lambda: health.report()["trouble"].get("unavailable.database"))  # type: ignore[attr-defined]
         staying.enter_context(looping(second, stream))  # joins while the other holds a batch
         go_on.set()
         eventually(lambda: seen() == 300)
@@ -251,7 +252,7 @@ def test_one_message_that_fails_alone_holds_nobody_up(
 
     recorder = Recorder(prefix, before)
     with looping(recorder, stream) as (health, _):
-        eventually(lambda: len(set(recorder.seen)) == 47, 30)
+        eventually(lambda: len(set(recorder.seen)) == 47)
         eventually(lambda: health.report()["counters"].get("dead_letters", 0) >= 1)  # type: ignore[attr-defined]
     dead_letters = dead_letters_of(stream, recorder)
     assert [dead_letter["vigil_reason"] for dead_letter in dead_letters] == ["wire.rejected"]
@@ -270,7 +271,7 @@ def test_a_fault_that_is_not_in_the_messages_ends_the_process(
 
     broken = Broken(prefix)
     with pytest.raises(LookupError), looping(broken, stream, wait_ready=False) as (health, _):
-        eventually(lambda: health.report()["trouble"].get("ended"), 20)  # type: ignore[attr-defined]
+        eventually(lambda: health.report()["trouble"].get("ended"))  # type: ignore[attr-defined]
     dead_letters = [
         record
         for record in read_all(stream, topics.DEAD_LETTERS.name)
@@ -287,11 +288,11 @@ def test_stop_finishes_the_batch_in_hand(stream: Settings, publisher: Publisher)
     def before(batch: Sequence[Received]) -> None:
         if batch:
             begun.set()
-            assert go_on.wait(30)
+            assert go_on.wait(TIMEOUT)
 
     recorder = Recorder(prefix, before)
     with looping(recorder, stream, wait_ready=False) as (_, stop):
-        assert begun.wait(30)
+        assert begun.wait(TIMEOUT)
         stop.set()
         go_on.set()
     assert recorder.seen
@@ -319,7 +320,7 @@ def test_stop_while_waiting_gives_the_batch_back(
 
     recorder = Recorder(prefix, before)
     with looping(recorder, stream, wait_ready=False) as (health, stop):
-        eventually(lambda: health.report()["trouble"].get("unavailable.database"), 20)  # type: ignore[attr-defined]
+        eventually(lambda: health.report()["trouble"].get("unavailable.database"))  # type: ignore[attr-defined]
         stop.set()
     (place,) = {TopicPartition(r.topic, r.partition) for r in log(stream, prefix)}
     first = min(r.offset for r in log(stream, prefix))

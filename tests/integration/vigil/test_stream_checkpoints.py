@@ -37,7 +37,7 @@ def test_the_next_checkpoint_does_not_wait_for_how_long_the_database_was_away(
     recorder = Unavailable(prefix)
     with closing(Publisher(settings, "test")) as publisher, looping(recorder, settings):
         publisher.publish(first)
-        eventually(lambda: sum(committed(settings, recorder).values()) == len(first), 30)
+        eventually(lambda: sum(committed(settings, recorder).values()) == len(first))
         _, more = uploads(3, 2)
         publisher.publish(more)
         eventually(lambda: sum(committed(settings, recorder).values()) == 2 * len(first), 20)

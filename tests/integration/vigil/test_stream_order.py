@@ -12,6 +12,7 @@ from kafka import TopicPartition
 
 from tests.support.running import eventually
 from tests.support.streaming import Recorder, committed, looping, read_all, upload, uploads
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import topics, wire
 from vigil.kafka.clients import Publisher, open_admin
 from vigil.service.errors import StaleOwnerError, UnavailableError
@@ -27,7 +28,7 @@ def stream(broker: str, request: pytest.FixtureRequest) -> Settings:
     """Settings without a database."""
     tansu = request.node.callspec.params["broker"] == "tansu"
     return Settings(
-        demo=True, kafka_bootstrap=broker, partitions=3, startup_timeout_seconds=20,
+        demo=True, kafka_bootstrap=broker, partitions=3, startup_timeout_seconds=TIMEOUT,
         session_timeout_ms=3000 if tansu else 5000, checkpoint_seconds=0.05, log_level="ERROR",
     )  # fmt: skip
 
@@ -252,7 +253,7 @@ def test_a_message_that_fails_costs_a_worker_with_state_nothing_else(
     handler = Slip(prefix, {})
     with looping(handler, rare):
         publisher.publish(messages)
-        eventually(lambda: sum(sum(c.values()) for c in handler.counts.values()) == 59, 30)
+        eventually(lambda: sum(sum(c.values()) for c in handler.counts.values()) == 59)
     wanted = expected(prefix, 3, 20) - {f"{prefix}-1 20"}
     assert set(produced(stream, prefix)) == wanted
 
@@ -282,8 +283,8 @@ def test_who_owns_nothing_any_more_blames_no_message_for_it(
     publisher.publish(messages)
     handler = Unlucky(prefix, {})
     with looping(handler, rare):
-        eventually(lambda: not handler.stale, 30)
-        eventually(lambda: sum(sum(c.values()) for c in handler.counts.values()) == 60, 30)
+        eventually(lambda: not handler.stale)
+        eventually(lambda: sum(sum(c.values()) for c in handler.counts.values()) == 60)
     assert set(produced(stream, prefix)) == expected(prefix, 3, 20)
     dead_letters = read_all(stream, topics.DEAD_LETTERS.name)
     assert [x for x in dead_letters if (x.key or b"").startswith(prefix.encode())] == []

@@ -17,6 +17,7 @@ from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAs
 
 from tests.support.running import eventually
 from tests.support.streaming import Recorder, looping, uploads
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import topics
 from vigil.kafka.clients import Publisher, open_admin
 from vigil.kafka.group_description import GroupDescription, Member, describe_group
@@ -61,13 +62,13 @@ def test_a_handler_that_hangs_is_reported_while_it_hangs(
     def before(batch: Sequence[Received]) -> None:
         if batch:
             hanging.set()
-            assert go_on.wait(60)
+            assert go_on.wait(TIMEOUT)
 
     recorder = Recorder(prefix, before)
     with looping(recorder, stream) as (health, _), ExitStack() as end:
         end.callback(go_on.set)
         publisher.publish(messages)
-        assert hanging.wait(30)
+        assert hanging.wait(TIMEOUT)
         trouble = eventually(lambda: health.snapshot().troubles.get("stuck"))
         assert "vitals.readings/" in str(trouble)
         assert "the handler has not come back from" in str(trouble)
@@ -131,7 +132,7 @@ def test_a_foreign_group_member_is_reported_until_it_leaves(
         )
         theirs.start()
         try:
-            trouble = eventually(lambda: health.snapshot().troubles.get("stranger"), 60)
+            trouble = eventually(lambda: health.snapshot().troubles.get("stranger"))
             eventually(lambda: owned)
             assert "none of Vigil's" in str(trouble)
             assert "client id 'their-own'" in str(trouble)
@@ -142,8 +143,8 @@ def test_a_foreign_group_member_is_reported_until_it_leaves(
             assert not health.ready()
         finally:
             stop.set()
-            theirs.join(30)
-        eventually(health.ready, 60)
+            theirs.join(TIMEOUT)
+        eventually(health.ready)
 
 
 def test_workers_of_one_group_are_not_foreign_to_each_other(stream: Settings) -> None:
@@ -179,7 +180,7 @@ def test_a_consumer_of_the_newer_protocol_is_reported(
             assert "newer protocol" in health.snapshot().troubles["stranger"]
         finally:
             theirs.close()
-        eventually(lambda: "stranger" not in health.snapshot().troubles, 60)
+        eventually(lambda: "stranger" not in health.snapshot().troubles)
 
 
 @pytest.mark.parametrize(

@@ -23,24 +23,13 @@ from cli.doctor.time_zones import differences
 from cli.doctor.time_zones import zones as doctor
 from local.parts import HOST, free_port
 from store.database.connections import connect
+from tests.support.retired_words import PRODUCTION
 from vigil.service.settings import Settings
 from vigil.values import time_zones
 from vigil.values.clock import EARLIEST
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
-OURS = (
-    "vigil",
-    "store",
-    "ingest",
-    "detectors",
-    "explain",
-    "notify",
-    "dashboard",
-    "history",
-    "local",
-    "cli",
-)
 ASKED = """
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -97,7 +86,7 @@ def _faults(path: Path) -> Iterator[str]:
 
 
 def test_no_code_asks_for_the_machines_zone_or_another_table() -> None:
-    paths = [path for folder in OURS for path in (ROOT / folder).rglob("*.py")]
+    paths = [path for folder in PRODUCTION for path in (ROOT / folder).rglob("*.py")]
     assert len(paths) > 200
     assert not [fault for path in paths for fault in _faults(path)]
 

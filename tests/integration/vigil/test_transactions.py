@@ -9,6 +9,7 @@ import random
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,15 +25,17 @@ from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
 from tests.support.running import eventually
 from tests.support.streaming import Recorder, looping, uploads
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts import topics
 from vigil.contracts.wire import Carried, Outgoing
 from vigil.kafka import partition_reader, records
 from vigil.kafka.clients import open_admin, open_consumer
 from vigil.kafka.compacted_topic import CompactedTopicReader
-from vigil.kafka.records import PartitionRecords
+from vigil.kafka.records import Gaps
 from vigil.service.settings import Settings
 
 PLACE = TopicPartition("t", 0)
+PartitionRecords = partial(records.PartitionRecords, gaps=Gaps())
 PRODUCERS = (7, 8, 9)
 Aborted = FetchResponse.FetchableTopicResponse.PartitionData.AbortedTransaction
 
@@ -165,7 +168,7 @@ def send(producer: Any, place: TopicPartition, messages: list[Outgoing]) -> None
     for m in messages:
         producer.send(
             place.topic, m.value, key=m.key, headers=m.headers, partition=place.partition
-        ).get(10)
+        ).get(TIMEOUT)
 
 
 @pytest.mark.kafka
@@ -178,7 +181,7 @@ def test_our_reader_returns_what_the_librarys_returns(streaming: Settings, produ
         if writer is not plain and writer not in begun:
             writer.begin_transaction()
             begun.add(writer)
-        writer.send(place.topic, b"%d" % number, partition=0).get(10)
+        writer.send(place.topic, b"%d" % number, partition=0).get(TIMEOUT)
         if writer in begun and dice.random() < 0.3:
             writer.commit_transaction() if dice.random() < 0.5 else writer.abort_transaction()
             begun.discard(writer)
@@ -186,8 +189,8 @@ def test_our_reader_returns_what_the_librarys_returns(streaming: Settings, produ
         writer.commit_transaction()
     if writers[0] not in begun:
         writers[0].begin_transaction()
-    writers[0].send(place.topic, b"never ended", partition=0).get(10)
-    plain.send(place.topic, b"behind", partition=0).get(10)
+    writers[0].send(place.topic, b"never ended", partition=0).get(TIMEOUT)
+    plain.send(place.topic, b"behind", partition=0).get(TIMEOUT)
     plain.close()
     theirs = KafkaConsumer(
         bootstrap_servers=streaming.kafka_bootstrap, isolation_level="read_committed"
@@ -268,7 +271,7 @@ def test_a_compacted_topic_reader_reaches_the_end_past_transactions(
 
     def write(key: bytes, *, commit: bool | None) -> None:
         writer.begin_transaction()
-        writer.send(topics.PHRASES.name, b"", key=key, partition=0).get(10)
+        writer.send(topics.PHRASES.name, b"", key=key, partition=0).get(TIMEOUT)
         if commit is not None:
             writer.commit_transaction() if commit else writer.abort_transaction()
 
@@ -293,7 +296,7 @@ def test_both_brokers_serve_a_reader_of_committed_data(broker: str) -> None:
     place = TopicPartition(topics.ACTIONS.name, 1)
     plain = KafkaProducer(bootstrap_servers=broker)
     for number in range(7):
-        plain.send(place.topic, b"%d" % number, partition=1).get(10)
+        plain.send(place.topic, b"%d" % number, partition=1).get(TIMEOUT)
     plain.close()
     with closing(open_consumer(settings, None)) as consumer:
         records.attach(consumer)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
+from tests.support.timeouts import TIMEOUT
 from vigil.service.settings import Settings
 
 
@@ -69,9 +70,9 @@ def dial(url: str, source: str = "127.0.0.1") -> socket.socket:
     """A connection, from an address of this machine."""
     parts = urlsplit(url)
     line = socket.create_connection(
-        (parts.hostname or "", parts.port or 0), timeout=20, source_address=(source, 0)
+        (parts.hostname or "", parts.port or 0), timeout=TIMEOUT, source_address=(source, 0)
     )
-    line.settimeout(20)
+    line.settimeout(TIMEOUT)
     return line
 
 

@@ -32,6 +32,7 @@ from tests.support.phone_house import link_for
 from tests.support.routes import Found, every_route
 from tests.support.running import serving
 from tests.support.seed import Seed
+from tests.support.timeouts import TIMEOUT
 from vigil.composition.stage import WebPart
 from vigil.service.settings import Settings
 from vigil.values import text
@@ -76,7 +77,7 @@ class Site(NamedTuple):
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes]:  # fmt: skip
         """A request as it stands, with nothing made right on its way."""
-        line = HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        line = HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT)
         line.putrequest(method, target, skip_accept_encoding=True)
         leaves = urlsplit(target).path in LEAVING  # as a stranger: others still need who is here
         given = {"Cookie": "a=1" if leaves else self.cookies, "Origin": self.url}
@@ -119,7 +120,7 @@ def site(postgres_url: str) -> Iterator[Site]:
 def visited(url: str, settings: Settings, found: list[Found]) -> Site:
     import httpx
 
-    with httpx.Client(base_url=url, timeout=30, headers={"Origin": url}) as client:
+    with httpx.Client(base_url=url, timeout=TIMEOUT, headers={"Origin": url}) as client:
         assert submit_login(client, "kim", PASSWORD).status_code == 303
         page = client.get("/board/").text
         assert client.post(f"/phone/enrol/{link_for(settings)}").status_code == 303

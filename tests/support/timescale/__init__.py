@@ -20,6 +20,7 @@ import pytest
 
 HERE = Path(__file__).parent
 FILES = ("package.json", "start.mjs")
+AGGREGATES = ("readings_1m", "readings_15m", "readings_1h", "readings_1d")
 CACHE = Path.home() / ".cache" / "vigil-tests"
 
 
@@ -65,7 +66,7 @@ def emptied(url: str) -> None:
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
         connection.execute("DISCARD ALL")
         connection.execute("SET search_path TO public")
-        for name in ("readings_1m", "readings_15m", "readings_1h", "readings_1d"):
+        for name in AGGREGATES:
             connection.execute(f"DROP MATERIALIZED VIEW IF EXISTS {name}")
         connection.execute("DROP TABLE IF EXISTS readings")  # a hypertable is dropped alone
         ours = connection.execute(

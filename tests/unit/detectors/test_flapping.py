@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from detectors.episodes.tracker import UNOBSERVED
 from tests.support.vitals import DAY, cuff, detect, heart, measured, seconds, upload
 from vigil.domain.episode import Event
 from vigil.domain.reading import Upload
@@ -44,7 +45,8 @@ def test_a_pressure_that_dances_on_several_limits_is_one_episode() -> None:
     dance = []
     for minute in range(A_DAY):
         systolic = 90.0 + source.choice([-2, -1, 1, 2])
-        values = {"systolic": systolic, "diastolic": 53.0, "heart_rate": systolic + 30}
+        diastolic = 53.0 + minute % 2  # a pair that repeats would be the same one again
+        values = {"systolic": systolic, "diastolic": diastolic, "heart_rate": systolic + 30}
         dance.append(upload(measured(minute * 60.0, values, "rest")))
     events = detect(dance)
     counts = opened(events)
@@ -63,7 +65,19 @@ def test_an_episode_that_comes_again_waits_its_delay_anew_and_has_its_own_id() -
     assert {event.sequence for event in starts} == {0}
 
 
-def test_an_episode_outlasts_the_silence_of_its_signal_and_ends_by_its_values() -> None:
+def test_an_episode_bridges_a_day_without_its_signal_and_ends_by_its_values() -> None:
+    low = cuff([(84, 60), (84, 60)])
+    ordinary = cuff([(120, 80), (121, 80), (120, 81)], start=DAY)
+    between = heart([70 + i % 4 for i in range(48)], start=7200, every=3600)
+    events = [e for e in detect([*low, *between, *ordinary]) if e.category == "clinical"]
+    assert [(event.kind, event.phase) for event in events] == [
+        ("blood_pressure_low", "opened"),
+        ("blood_pressure_low", "closed"),
+    ]
+    assert seconds(events[1].ended_at) == DAY
+
+
+def test_an_episode_does_not_outlive_what_was_observed() -> None:
     low = cuff([(84, 60), (84, 60)])
     ordinary = cuff([(120, 80), (121, 80), (120, 81)], start=6 * DAY)
     between = heart([70 + i % 4 for i in range(48)], start=7200, every=3600)
@@ -72,7 +86,9 @@ def test_an_episode_outlasts_the_silence_of_its_signal_and_ends_by_its_values() 
         ("blood_pressure_low", "opened"),
         ("blood_pressure_low", "closed"),
     ]
-    assert seconds(events[1].ended_at) == 6 * DAY
+    assert events[1].evidence["reason"] == UNOBSERVED
+    assert seconds(events[1].ended_at) == 1800, "its last reading"
+    assert "value" not in events[1].evidence, "the reading that shows it is not one of its own"
 
 
 rates = st.lists(
@@ -93,12 +109,15 @@ def _late(item: Upload, by: float) -> Upload:
 def test_what_comes_late_tells_the_same_story_as_history(
     values: list[float], delays: list[float]
 ) -> None:
-    """Read in order of measurement, only the mark and the signal delay depend on receipt."""
+    """Read in order of measurement, only the mark and the signal delay depend on receipt (but for
+    a lateness so constant that the clock must be off, and the repeat of what came late once it is
+    measured live, which other tests are about)."""
     on_time = [x for rate in values for x in [rate, rate + 1, rate]]
     items = heart(on_time, every=120)
     late = [_late(item, delays[i % len(delays)]) for i, item in enumerate(items)]
-    events = detect(late)
-    assert _story(events) == _story(detect(items))
+    once = {"repeat": {"high": 0.0, "medium": 0.0}}
+    events = detect(late, clock_offset={"enabled": False}, **once)
+    assert _story(events) == _story(detect(items, **once))
     received = {item.measurements[0].time: item.received_at for item in late}
     for event in events:
         delay = (received[event.detected_at] - event.detected_at).total_seconds()
@@ -111,7 +130,8 @@ def test_what_comes_late_tells_the_same_story_as_history(
 def test_in_any_order_of_arrival_what_is_older_than_the_newest_changes_nothing(
     values: list[float], source: random.Random
 ) -> None:
-    """The live story is that of the readings that were the newest when they came."""
+    """The live story is that of the readings that were the newest when they came, but for late
+    readings that turn out to be its beginning (``test_late`` is about those)."""
     shuffled = heart([x for rate in values for x in [rate, rate + 1]], every=120)
     source.shuffle(shuffled)
     newest, taken = None, []
@@ -119,5 +139,5 @@ def test_in_any_order_of_arrival_what_is_older_than_the_newest_changes_nothing(
         if newest is None or item.measurements[0].time > newest:
             newest = item.measurements[0].time
             taken.append(item)
-    live = [event for event in detect(shuffled) if not event.retrospective]
-    assert _story(live) == _story(detect(taken))
+    alone = {"late": {"enabled": False}}
+    assert _story(detect(shuffled, **alone)) == _story(detect(taken, **alone))

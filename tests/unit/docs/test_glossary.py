@@ -26,6 +26,24 @@ def test_the_code_uses_no_retired_word() -> None:
     assert not found, [str(each) for each in found]
 
 
+PROSE = re.compile(r"\b(?:told|tells?|heard|hears?)\b")
+QUOTED = re.compile(r"no one can tell|few to tell how long|`[^`]*`")
+"""What a text for patients reads, and code."""
+
+
+def test_the_documents_announce_report_and_receive() -> None:
+    """Nothing is told or heard in docs/ either, but where the words are what it is about."""
+    about_words = {DOCS / "glossary.md"}
+    found = [
+        f"{path.name}:{number}: {line[max(0, match.start() - 40) : match.end() + 20]}"
+        for path in sorted(DOCS.glob("**/*.md"))
+        if path not in about_words
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        for match in PROSE.finditer(QUOTED.sub(" ", line))
+    ]
+    assert found == []
+
+
 def test_every_room_of_a_term_exists() -> None:
     terms = [cells for cells in rows("glossary.md") if len(cells) == 4 and cells[0] != "term"]
     assert len(terms) > 50

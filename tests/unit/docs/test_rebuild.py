@@ -18,14 +18,14 @@ def options(*words: str) -> set[str]:
     return {option for param in command.params for option in param.opts if option[:2] == "--"}
 
 
-def test_every_option_of_rebuild_is_told() -> None:
+def test_every_option_of_rebuild_is_listed() -> None:
     documented = {
         name for row in rows("rebuild.md") for name in re.findall(r"`(--[a-z-]+)`", row[0])
     }
     assert documented == options("rebuild") - {"--help"}
 
 
-def test_every_option_of_the_dead_letters_is_told() -> None:
+def test_every_option_of_the_dead_letters_is_listed() -> None:
     text = (DOCS / "operations.md").read_text()
     for command in ("list", "show"):
         for option in options("deadletter", command) - {"--help"}:

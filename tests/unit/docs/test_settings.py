@@ -35,7 +35,7 @@ def number(value: float) -> str:
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_the_row_tells_default_and_range(name: str) -> None:
+def test_the_row_names_default_and_range(name: str) -> None:
     field = Settings.model_fields[name]
     _, default, takes, meaning = ROWS[f"VIGIL_{name.upper()}"]
     assert default == written(field.default)

@@ -23,7 +23,7 @@ def test_every_folder_says_its_job() -> None:
             assert path.read_text().startswith('"""'), path.relative_to(ROOT)
 
 
-def test_the_formatter_is_never_told_to_leave_code_alone() -> None:
+def test_the_formatter_is_never_asked_to_leave_code_alone() -> None:
     assert structure.formatter_skips(ROOT) == 0
 
 

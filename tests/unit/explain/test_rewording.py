@@ -22,6 +22,7 @@ from explain.templates.compose import compose, signatures_of
 from tests.support import scripted_model
 from tests.support.messages import NOON, phrase
 from tests.support.running import eventually as _eventually
+from tests.support.timeouts import TIMEOUT
 from tests.support.wording import event
 from vigil.domain.alert import Alert
 from vigil.domain.episode import Event
@@ -65,10 +66,10 @@ class Desk:
 
 @contextmanager
 def reworder(
-    script: str, desk: Desk, deadline: float = 20, bound: int = 8, file: Path | None = None
+    script: str, desk: Desk, deadline: float = TIMEOUT, bound: int = 8, file: Path | None = None
 ) -> Iterator[Reworder]:
     command = [sys.executable, SCRIPT, script, *([str(file)] if file else [])]
-    process = LanguageModelProcess(command, load_seconds=20)
+    process = LanguageModelProcess(command, load_seconds=TIMEOUT)
     found = Reworder(
         process,
         desk,
@@ -118,7 +119,7 @@ def test_a_verified_sentence_becomes_a_revision_and_a_phrase() -> None:
     assert provenance.entry == written.phrase_id
 
 
-def test_who_was_told_with_a_phrase_keeps_it_in_the_revision() -> None:
+def test_who_read_a_phrase_keeps_it_in_the_revision() -> None:
     announced = event()
     team = phrase(
         "High heart rate for {duration}, now {heart_rate}.",
@@ -289,7 +290,7 @@ def test_offers_never_wait_and_the_queue_is_bounded(monkeypatch: pytest.MonkeyPa
 
 def test_the_newest_offers_are_kept() -> None:
     desk = Desk()
-    process = LanguageModelProcess([sys.executable, SCRIPT, "good"], load_seconds=20)
+    process = LanguageModelProcess([sys.executable, SCRIPT, "good"], load_seconds=TIMEOUT)
     words = Reworder(process, desk, desk.publish, desk.health, deadline_seconds=40, bound=2)
     for number in range(5):
         words.offer(event(episode_id=f"e{number}"))
@@ -306,7 +307,7 @@ def test_an_answer_beyond_the_deadline_is_dropped_and_the_model_starts_again(
 ) -> None:
     monkeypatch.setattr(rewording, "FIRST_PAUSE_SECONDS", 0.05)
     desk, starts = Desk(), tmp_path / "starts"
-    with reworder("slow", desk, deadline=1.5, file=starts) as words:
+    with reworder("slow", desk, deadline=3, file=starts) as words:
         eventually(starts.exists)
         words.offer(event())
         eventually(lambda: desk.count("model_deadline") == 1)
@@ -333,13 +334,12 @@ def test_a_crash_costs_one_rewording(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert desk.count("model_crashed") == 1
 
 
-def test_starts_pause_longer_and_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rewording, "FIRST_PAUSE_SECONDS", 0.2)
-    desk, starts = Desk(), tmp_path / "starts"
-    with reworder("missing", desk, file=starts):
-        eventually(lambda: desk.count("model_missing") >= 2)
-        time.sleep(1)
-    assert 2 <= starts.read_text().count("started") <= 4
+def test_starts_pause_longer_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewording, "FIRST_PAUSE_SECONDS", 0.1)
+    desk, began = Desk(), time.monotonic()
+    with reworder("missing", desk):
+        eventually(lambda: desk.count("model_missing") >= 5)
+        assert time.monotonic() - began >= 0.1 + 0.2 + 0.4 + 0.8
 
 
 def test_a_broker_that_is_away_costs_the_rewording_alone() -> None:

@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest import validate
+from ingest.http.schemas import schemas
 from vigil.domain import ids
 from vigil.domain.reading import Context, Measurement
 from vigil.domain.signals import NAMES, SENTINELS, SIGNALS
@@ -79,6 +80,13 @@ def test_a_good_reading_passes_whole() -> None:
          "input.sentinel_value", "values.systolic.value"),
         ({"values": {"spo2": 65535}}, "input.sentinel_value", "values.spo2"),
         ({"values": {"temperature": -1}}, "input.sentinel_value", "values.temperature"),
+        ({"values": {"spo2": 127}}, "input.sentinel_value", "values.spo2"),
+        ({"values": {"respiratory_rate": 255}}, "input.sentinel_value", "values.respiratory_rate"),
+        ({"values": {"temperature": 6553.5}}, "input.sentinel_value", "values.temperature"),
+        ({"values": {"heart_rate": 0}}, "input.sentinel_value", "values.heart_rate"),
+        ({"values": {"systolic": 120, "diastolic": 255}}, "input.sentinel_value",
+         "values.diastolic"),
+        ({"values": {"spo2": 102}}, "input.impossible_value", "values.spo2"),
         ({"values": {"heart_rate": 19.9}}, "input.impossible_value", "values.heart_rate"),
         ({"values": {"temperature": {"value": 37, "unit": "[degF]"}}}, "input.impossible_value",
          "values.temperature"),
@@ -115,7 +123,7 @@ def test_a_good_reading_passes_whole() -> None:
         ({"context": {"activity": ["rest"]}}, "input.wrong_type", "context.activity"),
         ({"context": {"steps_per_min": 401}}, "input.impossible_value", "context.steps_per_min"),
         ({"context": {"steps_per_min": "9"}}, "input.wrong_type", "context.steps_per_min"),
-        ({"context": {"contact": 1}}, "input.wrong_type", "context.contact"),
+        ({"values": {}, "context": {"contact": "perhaps"}}, "input.wrong_type", "context.contact"),
         ({"context": {"posture": "on the sofa, crying"}}, "input.wrong_type", "context.posture"),
         ({"context": {"mood": "low"}}, "input.unknown_field", "context.mood"),
         ({"heart_rate": 72}, "input.unknown_field", "heart_rate"),
@@ -262,3 +270,99 @@ def test_minus_zero_is_zero() -> None:
     words = GOOD | {"context": {"steps_per_min": -0.0}}
     plain = GOOD | {"context": {"steps_per_min": 0}}
     assert admit(words).measurement.reading_id == admit(plain).measurement.reading_id
+
+
+@pytest.mark.parametrize("sequence", [0, 7, 2**53 - 1])
+def test_a_devices_number_of_a_measurement_is_taken_and_part_of_its_id(sequence: int) -> None:
+    plain = admit(GOOD).measurement
+    numbered = admit({**GOOD, "sequence": sequence}).measurement
+    assert (plain.sequence, numbered.sequence) == (None, sequence)
+    assert numbered.reading_id != plain.reading_id
+
+
+@pytest.mark.parametrize("sequence", [-1, 1.5, "7", True, None, 2**53])
+def test_what_is_no_number_of_a_measurement_is_refused(sequence: object) -> None:
+    error = refused({**GOOD, "sequence": sequence})
+    assert (error.code, error.field) == ("input.wrong_type", "sequence")
+
+
+# ---- no value, and a contact flag
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sentinel_is_no_value_that_is_measured(name: str) -> None:
+    """But for a heart rate of 254 and 255."""
+    signal = SIGNALS[name]
+    within = {value for value in SENTINELS[name] if signal.lowest <= value <= signal.highest}
+    assert within == ({254.0, 255.0} if name == "heart_rate" else set())
+
+
+@given(st.sampled_from([(name, value) for name in NAMES for value in SENTINELS[name]]))
+def test_each_sentinel_has_its_own_code_in_every_unit(pair: tuple[str, float]) -> None:
+    name, value = pair
+    units = [SIGNALS[name].ucum, *(unit for unit, _, _ in SIGNALS[name].accepted_units)]
+    for words in (value, *({"value": value, "unit": unit} for unit in units)):
+        result = outcome(GOOD | {"values": {name: words}})
+        assert isinstance(result, InputError)
+        assert result.code == "input.sentinel_value"
+
+
+def test_what_is_measured_is_no_sentinel() -> None:
+    for values in (
+        {"systolic": 255, "diastolic": 127}, {"heart_rate": 127}, {"heart_rate": 253},
+        {"heart_rate": 256}, {"spo2": 100}, {"temperature": 25.5}, {"respiratory_rate": 100},
+    ):  # fmt: skip
+        assert admit(GOOD | {"values": values}).measurement.values == values
+
+
+@pytest.mark.parametrize(("contact", "read"), [
+    (True, True), (False, False), (1, True), (0, False), (0.0, False), ("True", True),
+    ("FALSE", False), ("False", False), ("no", False), ("0", False), (" 0.00 ", False),
+    ("1", True), ("Y", True), (None, None), ("", None), ("NaN", None), ("n/a", None),
+])  # fmt: skip
+def test_a_contact_flag_is_what_it_says(contact: object, read: bool | None) -> None:
+    admitted = admit(GOOD | {"context": {"contact": contact}})
+    assert (admitted.measurement.context.contact, admitted.note) == (read, None)
+
+
+def test_the_same_flag_in_other_words_is_the_same_reading() -> None:
+    ids_ = {
+        admit(GOOD | {"context": {"contact": flag}}).measurement.reading_id
+        for flag in (False, "False", "no", 0, "0.0")
+    }
+    assert len(ids_) == 1
+
+
+@given(json_like)
+def test_a_flag_that_cannot_be_read_disbelieves_the_values(contact: object) -> None:
+    admitted = admit(GOOD | {"context": {"contact": contact}})
+    assert admitted.measurement.values
+    if admitted.note is not None:
+        assert admitted.measurement.context.contact is False
+        assert (admitted.note.code, admitted.note.field) == ("input.wrong_type", "context.contact")
+
+
+@pytest.mark.parametrize("contact", ["perhaps", 2, -1, "1_0", [], {"value": 1}, "Infinity"])
+def test_such_a_flag_is_named_in_a_note(contact: object) -> None:
+    note = admit(GOOD | {"context": {"contact": contact}}).note
+    assert note is not None
+    assert "the values are not judged" in note.message
+
+
+@pytest.mark.parametrize("contact", ["perhaps", 2, [], {}])
+@pytest.mark.parametrize("further", [{}, {"activity": "rest"}])
+def test_without_values_such_a_flag_is_refused_and_nothing_is_claimed_of_values(
+    contact: object, further: dict[str, str]
+) -> None:
+    words = GOOD | {"values": {}, "context": {**further, "contact": contact}}
+    error = refused(words)
+    assert (error.code, error.field) == ("input.wrong_type", "context.contact")
+    assert "values" not in str(error)
+
+
+def test_the_schema_takes_any_flag_since_the_door_does() -> None:
+    contact = schemas()["Reading"]["properties"]["context"]["properties"]["contact"]
+    assert "type" not in contact
+    flags: list[object] = [True, 0, "no", None, [], {}, {"value": 1}]
+    for flag in flags:
+        assert admit(GOOD | {"context": {"contact": flag}})

@@ -21,7 +21,7 @@ from tests.support.push_service import PushService
 from vigil.contracts import wire
 from vigil.domain import ids
 from vigil.domain.action import Action
-from vigil.domain.alert import Text
+from vigil.domain.alert import Provenance, Text
 from vigil.kafka.clients import open_consumer
 from vigil.service.settings import Settings
 from vigil.values.clock import utc_now
@@ -242,14 +242,42 @@ def test_what_goes_on_comes_before_what_is_over(house: House) -> None:
     assert EN.over in page
 
 
+def test_what_nobody_saw_the_end_of_is_not_called_over(house: House) -> None:
+    house.enrol()
+    entry = "en.patient.unobserved#0a1b2c3d"
+    lost = alert(
+        "p1", phase="closed", sequence=1, time=NOW + timedelta(hours=1),
+        texts={"care_team": {}, "patient": {"en": Text("Was high", "No more came.", "a")}},
+        provenance={"patient": Provenance("template", entry)},
+    )  # fmt: skip
+    stored(house.connection, alert(), lost)
+    page = house.read()
+    assert EN.not_known in page
+    assert f">{EN.over}<" not in page
+
+
 @pytest.mark.parametrize(
     "silent",
     [{"retrospective": True}, {"priority": "low"}, {"kind": "no_data", "category": "technical"}],
 )
-def test_what_a_phone_is_not_told_of_is_not_shown(house: House, silent: dict[str, Any]) -> None:
+def test_what_a_phone_is_not_notified_of_is_not_shown(house: House, silent: dict[str, Any]) -> None:
     house.enrol()
     stored(house.connection, alert(**silent))
     assert EN.no_messages in house.read()
+
+
+def test_history_is_not_shown_but_what_goes_on_from_then_is(house: House) -> None:
+    house.enrol()
+    past = NOW - timedelta(days=117)
+    stored(house.connection, alert(time=past), published=NOW)
+    assert EN.no_messages in house.read()
+    stored(house.connection, alert(phase="updated", sequence=1), published=NOW)
+    assert EN.no_messages not in house.read()
+    patient(house.connection, "p2")
+    house.enrol("p2")
+    assert EN.no_messages in house.read()
+    stored(house.connection, alert("p2", time=past, time_uncertain=True), published=NOW)
+    assert EN.no_messages not in house.read()
 
 
 def test_another_patients_messages_are_not_shown(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from html import unescape
 
@@ -17,12 +18,12 @@ from explain.questions.table import question_table
 from explain.templates.compose import compose
 from store.database.connections import Connection, connect
 from store.writing.writer import write
+from tests.support.messages import received
 from tests.support.phone_house import PhonePart, client, link_for, patient
 from tests.support.wording import event
 from vigil.domain.alert import Alert
 from vigil.domain.episode import Event
 from vigil.service.settings import Settings
-from vigil.streaming.handler import Received
 
 REFUSED = "I can't answer that; your care team can."
 
@@ -37,16 +38,16 @@ class Home:
         """Store an event and its words."""
         announced = event(patient_id=patient_id, **changes)
         messages: list[Event | Alert] = [announced, compose(announced)]
-        write(self.connection, [Received("t", 0, n, m, None) for n, m in enumerate(messages)])
+        write(self.connection, [received(m, n) for n, m in enumerate(messages)])
         return announced
 
     def ask(self, about: Event, **fields: str) -> str:
-        """Send a form; the page that comes back."""
+        """Send a form; the page that comes back, its times as the text has them."""
         answered = self.browser.post(
             "/phone/questions", data={"episode_id": about.episode_id, **fields}
         )
         assert answered.status_code == 200, answered.text
-        return unescape(answered.text)
+        return unescape(re.sub(r"</?time[^>]*>", "", answered.text))
 
 
 @pytest.fixture
@@ -74,6 +75,14 @@ def test_each_button_is_answered_with_what_it_rests_on(home: Home) -> None:
         for ground in made.basis:
             assert ground.label in shown
             assert ground.value in shown
+
+
+def test_a_time_in_an_answer_and_its_basis_is_marked_for_the_readers_zone(home: Home) -> None:
+    fields = {"episode_id": home.announced().episode_id, "intent": "when"}
+    page = home.browser.post("/phone/questions", data=fields).text
+    assert page.count('datetime="2026-11-21T06:02:00Z">06:02 UTC</time>') == 2
+    assert "06:02 UTC" not in page.replace(">06:02 UTC<", "")
+    assert "/zone.js" in page and "data-zone" in page  # noqa: PT018
 
 
 def test_an_answer_about_simulated_data_says_so(home: Home) -> None:
@@ -109,13 +118,13 @@ def test_what_is_typed_is_kept_nowhere(home: Home, caplog: pytest.LogCaptureFixt
         assert found["n"] == 0
 
 
-def test_the_answer_is_of_the_step_that_the_message_tells(home: Home) -> None:
+def test_the_answer_is_of_the_step_that_the_message_announces(home: Home) -> None:
     """The event may have gone on while its words are not there yet."""
     announced = home.announced()
     later = event(sequence=1, phase="closed", ended_at=announced.detected_at)
-    write(home.connection, [Received("t", 0, 9, later, None)])
+    write(home.connection, [received(later, 9)])
     assert "still going on" in home.ask(announced, intent="over")
-    write(home.connection, [Received("t", 0, 10, compose(later), None)])
+    write(home.connection, [received(compose(later), 10)])
     assert "It ended at 06:42 UTC." in home.ask(announced, intent="over")
 
 

@@ -23,6 +23,7 @@ from store.episodes.evidence import Basis, StoredAction
 from tests.support.seed import evidence
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 EVIL = "<img src=x onerror=alert(1)>\"'&"
 
 
@@ -94,6 +95,130 @@ def test_only_what_nobody_acknowledged_and_goes_on_calls() -> None:
     assert "calling" not in row([episode(retrospective=True)]).css
     assert row([]).css == "row none"
 
+    assert "calling" not in row([episode(history=True)]).css
+    assert "calling" in row([episode(time_uncertain=True)]).css
+    assert "calling" in row([episode(history=True, help_at=NOON)]).css
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (
+            {"raised_because": "joined"},
+            "a further finding joined or worsened since acknowledged 21 Nov 11:00 UTC by Kim Berg",
+        ),
+        ({"raised_because": "worse"}, "worse since acknowledged 21 Nov 11:00 UTC by Kim Berg"),
+        (
+            {"raised_because": "raised"},
+            "raised in priority since acknowledged 21 Nov 11:00 UTC by Kim Berg",
+        ),
+        (
+            {"raised_because": "continues", "duration_observed": True},
+            "still present after 4 h; acknowledged 21 Nov 11:00 UTC by Kim Berg",
+        ),
+        (
+            {"raised_because": "continues"},
+            "found again after 4 h; acknowledged 21 Nov 11:00 UTC by Kim Berg",
+        ),
+    ],
+    ids=["joined", "worse", "raised", "still there", "not observed in between"],
+)
+def test_what_is_open_again_says_why_and_who_had_acknowledged_it(
+    more: dict[str, Any], text: str
+) -> None:
+    lifted = {
+        "onset": NOON - 4 * HOUR, "raised_time": NOON, "lifted_by": "Kim Berg",
+        "lifted_at": NOON - HOUR, **more,
+    }  # fmt: skip
+    again = episode(**lifted)
+    piece = row([again])
+    assert text in text_of(piece.html)
+    assert "calling" in piece.css
+    assert "<button" in piece.html
+    assert text in text_of(cards.render_card(patient(), again, basis=basis(), actions=[]).html)
+    seen = episode(**{**lifted, "lifted_at": None, "acknowledged_at": NOON})
+    assert more["raised_because"] not in text_of(row([seen]).html)
+
+
+def test_what_continues_says_so_though_nobody_has_acknowledged_it() -> None:
+    still = episode(
+        onset=NOON - 4 * HOUR, raised_time=NOON, raised_because="continues", duration_observed=True
+    )
+    assert "still present after 4 h" in text_of(row([still]).html)
+    assert "acknowledged" not in text_of(row([still]).html)
+    assert "worse" not in text_of(row([episode(raised_because="worse")]).html)
+
+
+@pytest.mark.parametrize("acknowledged", [None, NOON])
+def test_what_falls_is_shown_as_falling_and_as_what_it_was(acknowledged: datetime | None) -> None:
+    fell = episode(
+        priority="medium", highest_priority="high", priority_since=NOON,
+        acknowledged_at=acknowledged,
+    )  # fmt: skip
+    text = "was high, now medium since 21 Nov 12:00 UTC"
+    assert text in text_of(row([fell]).html)
+    assert text in text_of(cards.render_card(patient(), fell, basis=basis(), actions=[]).html)
+    assert "was " not in text_of(row([episode(highest_priority="high")]).html)
+
+
+def test_what_is_not_measured_any_more_is_not_called_ended() -> None:
+    over = episode(phase="closed", ended_at=NOON, duration_observed=True)
+    assert "ended 21 Nov 12:00 UTC" in text_of(row([over]).html)
+    lost = text_of(row([replace(over, unobserved_end=True)]).html)
+    assert "last measured 21 Nov 12:00 UTC" in lost
+    assert "not acknowledged" in lost
+    assert "ended" not in lost
+
+
+def test_history_is_marked_and_has_its_own_date() -> None:
+    august = datetime(2026, 8, 5, 8, tzinfo=UTC)
+    past = episode(
+        phase="closed", onset=august, ended_at=august + HOUR, history=True, duration_observed=True
+    )
+    piece = row([past])
+    assert piece.css == "row none past over"
+    text = text_of(piece.html)
+    assert "05 Aug 08:00 UTC to 05 Aug 09:00 UTC" in text
+    assert "history" in text
+    assert "High" in text, "what it was"
+    card = text_of(cards.render_card(patient(), past, basis=basis(), actions=[]).html)
+    assert "history: nobody was paged" in card
+
+
+TAKEN = {"withdrawal_id": "w1", "reason": "wrong_device", "readings": 1}
+
+
+@pytest.mark.parametrize(
+    ("judged_again", "evidence", "text"),
+    [
+        (False, {"reason": "reading_withdrawn"}, "a reading it rested on was withdrawn: "),
+        (True, {"reason": "reading_withdrawn"}, "a reading it rested on was withdrawn: "),
+        (False, {"change": "corrected"}, "a reading it rested on was withdrawn: "),
+        (False, {"withdrawal": {**TAKEN, "priority": "high"}}, "a reading it rested on was"),
+        (True, {}, "found by judging again after a reading was withdrawn: "),
+        (True, {"withdrawal": None}, "found by judging again after a reading was withdrawn"),
+        (False, {"change": "raised"}, "judged again after a reading was withdrawn: "),
+    ],
+)
+def test_a_card_says_what_a_withdrawal_has_to_do_with_it(
+    judged_again: bool, evidence: dict[str, Any], text: str
+) -> None:
+    found = episode(judged_again=judged_again)
+    held = basis(evidence={"withdrawal": TAKEN, **evidence})
+    assert text in text_of(cards.render_card(patient(), found, basis=held, actions=[]).html)
+
+
+def test_what_was_found_by_judging_again_is_not_called_late() -> None:
+    found = episode(retrospective=True, judged_again=True)
+    held = basis(evidence={"withdrawal": TAKEN})
+    for html in (
+        row([found]).html,
+        cards.render_card(patient(), found, basis=held, actions=[]).html,
+    ):
+        assert "late data" not in text_of(html)
+        assert "judg" in text_of(html)
+    assert "late data" in text_of(row([episode(retrospective=True)]).html)
+
 
 def test_an_acknowledged_row_says_by_whom_and_offers_no_button() -> None:
     piece = row([episode(acknowledged_at=NOON, acknowledged_by="Kim Berg")])
@@ -114,18 +239,38 @@ def test_a_call_for_help_is_named_before_the_alert() -> None:
     assert "Asks for help" in text_of(piece.html)
 
 
-def test_a_late_measurement_shows_when_it_was_measured() -> None:
-    late = {"heart_rate": Value("p1", "heart_rate", 70, NOON - timedelta(hours=5), NOON)}
-    assert "measured" in text_of(row([], late).html)
-    assert "measured" not in text_of(row([], values(heart_rate=70)).html)
+def aged(html: str) -> list[datetime]:
+    """The times that a page shows as ages."""
+    return [
+        datetime.fromisoformat(t)
+        for t in re.findall(r'<time data-age[^>]*datetime="([^"]+)"', html)
+    ]
+
+
+def test_a_late_measurement_is_as_old_as_it_is_and_shows_when_it_was_received() -> None:
+    measured = NOON - timedelta(hours=5)
+    late = row([], {"heart_rate": Value("p1", "heart_rate", 70, measured, NOON)}).html
+    assert aged(late) == [measured]
+    assert "received" in text_of(late)
+    assert "received" not in text_of(row([], values(heart_rate=70)).html)
+
+
+def test_the_newest_reading_is_the_one_measured_last() -> None:
+    """A backlog of another signal that is received now makes nothing newer."""
+    before, received = NOON - timedelta(minutes=20), NOON + timedelta(minutes=5)
+    shown = {
+        "heart_rate": Value("p1", "heart_rate", 70, NOON, NOON),
+        "spo2": Value("p1", "spo2", 96, before, received),
+    }
+    assert aged(row([], shown).html) == [before, NOON]  # its own, then the row's
 
 
 def test_an_old_value_beside_a_new_one_shows_its_own_age() -> None:
     shown = values(heart_rate=70)
     shown["spo2"] = Value("p1", "spo2", 96, NOON - timedelta(hours=3), NOON - timedelta(hours=3))
     vitals = {vital.name: vital for vital in rows.newest_vitals(shown, None)}
-    assert vitals["spo2"].received_at is not None
-    assert vitals["heart_rate"].received_at is None
+    assert vitals["spo2"].measured is not None
+    assert vitals["heart_rate"].measured is None
 
 
 def test_pressures_of_two_measurements_are_never_shown_as_one() -> None:
@@ -167,7 +312,7 @@ def test_whatever_people_typed_is_text() -> None:
         assert "%3Cimg" in html or "&lt;img" in html
 
 
-def test_the_values_of_a_patient_are_marked_in_the_colour_of_what_is_told_of_them() -> None:
+def test_the_values_of_a_patient_are_marked_in_the_colour_of_what_is_announced_of_them() -> None:
     announced = episode(priority="low")
     assert 'class="vitals large low"' in cards.render_patient_head(
         patient(), {}, [announced], judged=True
@@ -186,6 +331,50 @@ def test_a_card_opens_to_its_basis() -> None:
         "Signal delay", "2 s", "Detector version 1", "Configuration 3f9a", "reviewed template",
     ):  # fmt: skip
         assert part.replace(" ", "") in text.replace(" ", ""), part
+
+
+def over_for_an_hour(found: dict[str, Any], **more: Any) -> str:
+    ended = episode(phase="closed", ended_at=NOON + timedelta(hours=1), **more)
+    made = cards.render_card(patient(), ended, basis=basis(evidence=found), actions=[])
+    return " ".join(text_of(made.html).split())
+
+
+def test_a_card_says_how_long_it_lasted_only_where_that_was_observed() -> None:
+    assert "lasted 1 h" in over_for_an_hour({"duration_observed": True})
+    assert "lasted 1 h" in over_for_an_hour({}, kind="no_data", category="technical")
+    for found in ({}, {"duration_observed": False}, {"duration_observed": 1}):
+        text = over_for_an_hour(found)
+        assert "lasted" not in text
+        assert "first seen" in text
+        assert "found over" in text
+
+
+def test_a_card_of_an_end_that_nobody_saw_says_when_it_was_last_measured() -> None:
+    text = over_for_an_hour({"reason": "unobserved", "duration_observed": True})
+    assert "lasted" not in text
+    assert "ended" not in text
+    assert "last measured" in text
+
+
+def test_an_open_finding_was_first_seen_and_a_technical_one_goes_on_since() -> None:
+    for html in (
+        row([episode()]).html,
+        cards.render_card(patient(), episode(), basis=basis(), actions=[]).html,
+    ):
+        assert "first seen" in text_of(html)
+        assert "since" not in text_of(html)
+    assert "since" in text_of(row([episode(kind="no_data", category="technical")]).html)
+
+
+def test_the_basis_says_how_far_apart_the_readings_stand() -> None:
+    found = {"samples": 2, "readings_beyond": 2, "longest_gap_seconds": 10_800.0}
+    facts = {fact.label: fact.value for fact in list_facts(basis(evidence=found))}
+    assert facts["Readings beyond"] == "2"
+    gap = facts["Longest gap between readings"]
+    assert gap == "3 h; too sparse to say how long it lasted"
+    found |= {"duration_observed": True, "longest_gap_seconds": 60.0}
+    facts = {fact.label: fact.value for fact in list_facts(basis(evidence=found))}
+    assert facts["Longest gap between readings"] == "1 min"
 
 
 def test_words_of_a_model_are_marked_with_model_and_prompt() -> None:
@@ -248,3 +437,37 @@ def test_the_basis_says_what_else_holds_and_what_a_score_is_made_of() -> None:
     assert (
         announced["Average"] == "Systolic blood pressure 138 mmHg; Diastolic blood pressure 86 mmHg"
     )
+
+
+SPANS = re.compile(r"\bsince\b|\blasted\b|\bended\b| to \d")
+
+
+@pytest.mark.parametrize("observed", [True, False])
+@pytest.mark.parametrize("category", ["clinical", "technical"])
+@pytest.mark.parametrize(
+    ("phase", "more"),
+    [
+        ("opened", {}),
+        ("updated", {}),
+        ("closed", {"ended_at": NOON + HOUR}),
+        ("closed", {"ended_at": NOON + HOUR, "history": True}),
+    ],
+)
+def test_row_and_card_claim_a_length_of_time_only_where_it_was_observed(
+    phase: str, more: dict[str, Any], category: str, observed: bool
+) -> None:
+    one = episode(phase=phase, category=category, duration_observed=observed, **more)
+    known = basis(evidence=evidence("heart_rate_high") | {"duration_observed": observed})
+    card = cards.render_card(patient(), one, basis=known, actions=[]).html
+    when = re.search(r'<p class="when">(.*?)</p>', card, re.DOTALL)
+    line = re.search(r'<p class="since">(.*?)</p>', row([one]).html, re.DOTALL)
+    bears = observed or category == "technical"
+    assert when
+    assert bool(SPANS.search(text_of(when[1]))) == bears
+    assert ("first seen" in when[1]) == (not bears)
+    if line is None:
+        assert phase == "closed"  # nothing is left to do about it
+    else:
+        assert bool(SPANS.search(text_of(line[1]))) == bears
+    if line is not None and (phase != "closed" or more.get("history")):
+        assert ("first seen" in line[1]) == (not bears)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.board.head import count_by_level, render_head
-from dashboard.board.ranking import LEVELS, patient_key, priority_of, rank_episodes
+from dashboard.board.ranking import LEVELS, is_past, patient_key, priority_of, rank_episodes
 from dashboard.board.snapshot import PatientSnapshot
 from store.episodes.board import Episode, Patient
 
@@ -33,6 +33,7 @@ episodes = st.builds(
     acknowledged_by=st.none(),
     acknowledged_at=st.none() | moments,
     help_at=st.none() | moments,
+    history=st.booleans(),
 )
 wards = st.lists(st.tuples(st.sampled_from(["A", "B"]), st.lists(episodes, max_size=5)))
 
@@ -54,9 +55,12 @@ def test_the_named_episode_is_of_the_highest_priority(announced: list[Episode]) 
         assert stands.top is None
         assert stands.level == "none"
     else:
-        assert stands.level == min((priority_of(e) for e in announced), key=LEVELS.index)
-        urgent = [e for e in announced if priority_of(e) == stands.level]
+        live = [e for e in announced if not is_past(e)]
         assert stands.top is not None
+        assert is_past(stands.top) == (not live)
+        assert stands.level == min((priority_of(e) for e in live), key=LEVELS.index, default="none")
+        highest = priority_of(stands.top)
+        urgent = [e for e in live or announced if priority_of(e) == highest]
         assert stands.top.acknowledged == all(e.acknowledged for e in urgent)
 
 

@@ -145,12 +145,16 @@ def test_half_way_values_read_and_score_alike(
     assert points(name, value) == scores
 
 
+APART = 1200.0
+"""Seconds after which an exactly equal pressure is a second measurement."""
+
+
 def test_a_pressure_in_kpa_opens_what_its_figure_says() -> None:
     for pair, kind, value in (
         ((90.0074, 60.0049), "blood_pressure_low", 90.0),
         ((159.7631, 89.6), "blood_pressure_high", 160.0),
     ):
-        opened = next(e for e in detect(cuff([pair] * 3, every=120.0)) if e.kind == kind)
+        opened = next(e for e in detect(cuff([pair] * 3, every=APART)) if e.kind == kind)
         evidence = opened.evidence
         assert (evidence["value"], evidence["extreme"], evidence["limit"]) == (value,) * 3
         assert evidence["values"] == {"systolic": value, "diastolic": round(pair[1])}
@@ -159,9 +163,9 @@ def test_a_pressure_in_kpa_opens_what_its_figure_says() -> None:
 
 def test_combined_figures_are_made_of_figures_and_judged_as_figures() -> None:
     # 92/52: the mean is 65.33 and reads 65; 99.6 over 100.4 is 100 over 100, a shock index of 1.00
-    low = detect(cuff([(92.0, 52.0)] * 3, every=120.0))
+    low = detect(cuff([(92.0, 52.0)] * 3, every=APART))
     assert next(e for e in low if e.kind == "mean_arterial_pressure_low").evidence["value"] == 65.0
-    shock = detect(cuff([(100.4, 70.0)] * 3, every=300.0, heart_rate=99.6))
+    shock = detect(cuff([(100.4, 70.0)] * 3, every=APART, heart_rate=99.6))
     assert next(e for e in shock if e.kind == "shock_index_high").evidence["value"] == 1.0
 
 

@@ -33,8 +33,10 @@ def row(**changes: Any) -> dict[str, Any]:
         "episode_id": "e",
         "phase": "opened",
         "time": NOW,
+        "onset": NOW,
         "synthetic": False,
         "texts": TEXTS,
+        "entry": "en.patient.heart_rate_high.above.opened#0a1b2c3d",
         **changes,
     }
 
@@ -170,7 +172,7 @@ def test_a_browsers_first_language_that_we_have(asked: str, locale: str) -> None
         (Overview((ServiceState("notify", "down"),)), ""),
     ],
 )
-def test_a_patient_is_told_when_nobody_looks_at_their_readings(
+def test_a_patient_is_informed_when_nobody_looks_at_their_readings(
     overview: Overview, reported: str
 ) -> None:
     found = view.worker_warning(overview)
@@ -178,3 +180,21 @@ def test_a_patient_is_told_when_nobody_looks_at_their_readings(
     if reported:
         assert all(getattr(words_for(locale), found) for locale in LOCALES)
     assert (view.content_version([], found) == view.content_version([])) == (not reported)
+
+
+@pytest.mark.parametrize(
+    ("phase", "entry", "over", "unknown"),
+    [
+        ("opened", "en.patient.heart_rate_high.above.opened#0a1b2c3d", False, False),
+        ("closed", "en.patient.heart_rate_high.above.closed#0a1b2c3d", True, False),
+        ("closed", "3c34c6ad-4241-59d5-a93f-1d1da76203a5", True, False),
+        ("closed", "en.patient.unobserved#0a1b2c3d", False, True),
+        ("closed", "en.patient.withdrawn#0a1b2c3d", False, True),
+        ("closed", None, True, False),
+    ],
+)
+def test_what_nobody_saw_the_end_of_is_not_called_over(
+    phase: str, entry: str | None, over: bool, unknown: bool
+) -> None:
+    [message] = view.list_messages([row(phase=phase, entry=entry)], [], "en")
+    assert (message.over, message.unknown) == (over, unknown)

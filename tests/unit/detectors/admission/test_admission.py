@@ -16,6 +16,7 @@ from detectors.engine.engine import Engine
 from tests.support.vitals import (
     DAY,
     announced,
+    at,
     config,
     cuff,
     detect,
@@ -47,6 +48,11 @@ def admitted(values: dict[str, float], tracks: dict[str, Track] | None = None,
         ({"systolic": 80.0, "diastolic": 80.0, "heart_rate": 70.0}, {"heart_rate"}),
         ({"systolic": 120.0, "diastolic": 80.0}, {"systolic", "diastolic"}),
         ({"systolic": 120.0}, {"systolic"}),
+        ({"systolic": 255.0, "diastolic": 255.0, "heart_rate": 70.0}, {"heart_rate"}),
+        ({"systolic": 254.0, "diastolic": 255.0}, set()),
+        ({"systolic": 124.0, "diastolic": 255.0}, {"systolic"}),
+        ({"systolic": 255.0, "diastolic": 130.0}, {"systolic", "diastolic"}),
+        ({"systolic": 255.0}, {"systolic"}),
     ],
 )
 def test_what_cannot_be_true_is_left_out(values: dict[str, float], let_through: set[str]) -> None:
@@ -94,6 +100,23 @@ def test_a_value_frozen_below_the_stuck_time_is_let_be(rate: float, minutes: int
     assert detect(frozen) == []
     (event,) = detect(heart([rate] * (minutes + 1)))
     assert (event.kind, event.evidence["reason"]) == ("sensor_fault", "stuck")
+
+
+@pytest.mark.parametrize("every", [1201.0, 3600.0, DAY / 2, DAY])
+@pytest.mark.parametrize("rate", [36.0, 65.0, 112.0])
+def test_equal_values_far_apart_are_no_stuck_sensor(rate: float, every: float) -> None:
+    events = detect(heart([rate] * 70, every=every))
+    assert [event.kind for event in events if event.kind == "sensor_fault"] == []
+
+
+@pytest.mark.parametrize("silent", [1201.0, 3 * 3600.0, 20 * DAY])
+def test_a_value_is_not_stuck_while_nothing_was_sent(silent: float) -> None:
+    before = heart([36.0] * 9)
+    after = heart([36.0] * 11, start=8 * 60 + silent)
+    events = [e for e in detect([*before, *after]) if e.kind == "sensor_fault"]
+    assert [event.phase for event in events] == ["opened"]
+    assert seconds(events[0].onset) == 8 * 60 + silent
+    assert events[0].evidence["duration_seconds"] == 600.0
 
 
 def test_a_fast_device_may_repeat_a_value_for_minutes() -> None:
@@ -197,10 +220,11 @@ def test_a_reading_from_longer_ago_than_any_buffer_is_a_wrong_clock_and_is_not_j
     for item in heart([70.0 + i % 3 for i in range(5)], start=40 * DAY):
         runs.process(item)
     reset = upload(measured(60.0, {"heart_rate": 190.0}, "rest"), received=40 * DAY + 400)
-    events = runs.process(reset)
+    assert runs.process(reset) == []  # history may follow that goes on to the present
+    events = runs.tick(at(40 * DAY + 701))
     assert announced(events) == [("device_clock", "opened", "low")]
     assert events[0].evidence["reason"] == "from_the_past"
-    right = heart([71.0], start=40 * DAY + 460)[0]
+    right = heart([71.0], start=40 * DAY + 760)[0]
     assert announced(runs.process(right)) == [("device_clock", "closed", "low")]
 
 

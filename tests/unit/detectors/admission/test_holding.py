@@ -87,8 +87,8 @@ def test_what_waits_is_saved_with_the_state() -> None:
 
 
 def test_a_first_reading_that_falls_far_counts_for_the_end() -> None:
-    high = cuff([(212.0, 118.0)] * 3, every=120)
-    calm = cuff([(128.0, 80.0)] * 2, start=360, every=120)
+    high = cuff([(212.0, 118.0), (211.0, 118.0), (212.0, 117.0)], every=120)
+    calm = cuff([(128.0, 80.0), (127.0, 80.0)], start=360, every=120)
     assert [e.phase for e in clinical(detect([*high, *calm]))] == ["opened", "updated", "closed"]
 
 
@@ -120,7 +120,8 @@ def test_a_pulse_pressure_that_hardly_is_one_waits_for_a_second() -> None:
     odd = (84.0, 80.0)
     usual = [(100.0, 78.0), (101.0, 79.0)]
     assert clinical(detect(cuff([*usual, odd, *usual], every=10))) == []
-    events = detect(cuff([*usual, *[odd] * 20], every=10))
+    odds = [(84.0 + i % 2, 80.0) for i in range(20)]
+    events = detect(cuff([*usual, *odds], every=10))
     assert "blood_pressure_low" in {event.kind for event in events}
 
 
@@ -142,5 +143,8 @@ def test_what_waited_is_judged_in_the_order_in_which_it_was_measured() -> None:
 
     for names in (("pressure", "heart_rate"), ("heart_rate", "pressure")):
         held = {name: row({"pressure": 10.0, "heart_rate": 20.0}[name]) for name in names}
-        assert [one.time for one in held_readings.take_overdue(held, 60.0, 100.0)] == [10.0, 20.0]
+        assert [one.time for one in held_readings.take_overdue(held, 60.0, 60.0, 100.0)] == [
+            10.0,
+            20.0,
+        ]
         assert not held

@@ -17,7 +17,7 @@ from detectors.registry import make_baseline
 from tests.support.vitals import DAY, HOUR, announced, config, cuff, detect, heart, moment, seconds
 
 BASELINE = make_baseline(load().everyone)
-ALONE = {"irregularity": {"enabled": False}, "resting": {"enabled": False}}
+ALONE = {name: {"enabled": False} for name in ("irregularity", "resting", "scorer")}
 """White noise is no rhythm, and a rise for days is another detector's too."""
 
 
@@ -186,7 +186,10 @@ def test_where_nobody_knows_the_activity_an_unsteady_rate_waits_longer() -> None
 def test_where_nobody_knows_the_activity_a_low_rate_waits_longer_however_steady() -> None:
     """Who falls asleep by day is no patient."""
     calm, low = noisy(66, 1, 1440 + 720), noisy(43, 1, 90, seed=4)
-    events = [detect(heart([*calm, *low], activity=activity)) for activity in ("rest", "unknown")]
+    events = [
+        detect(heart([*calm, *low], activity=activity), scorer={"enabled": False})
+        for activity in ("rest", "unknown")
+    ]
     began = (1440 + 720) * 60
     waits = [seconds(e[0].detected_at) - began for e in events]  # type: ignore[operator]
     assert waits[0] <= 1500

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.baseline.novelty import KIND, Together, _contributions
+from detectors.baseline.novelty import KIND, _contributions
+from detectors.baseline.novelty_memory import Together
 from detectors.configuration.loading import from_tables, load
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Moment
 from detectors.registry import make_novelty

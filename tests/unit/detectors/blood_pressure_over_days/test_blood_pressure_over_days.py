@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.blood_pressure_over_days.averages import Memory, average_before
 from detectors.blood_pressure_over_days.detector import KIND, PressureDays
 from detectors.configuration.loading import from_tables, load
 from detectors.context.local_time import LocalClock
-from tests.support.vitals import DAY, HOUR, cuff, detect, measured, moment, upload
+from tests.support.vitals import DAY, HOUR, MIDNIGHT, cuff, detect, measured, moment, upload
 from vigil.domain.episode import Event
 from vigil.domain.reading import Activity, Upload
 from vigil.service.errors import SettingsError
@@ -28,8 +30,8 @@ def days(
     for number, pair in enumerate(pairs):
         if pair is None:
             continue
-        for hour in hours:
-            values = {"systolic": pair[0], "diastolic": pair[1]}
+        for i, hour in enumerate(hours):  # a pair that repeats would be the same one again
+            values = {"systolic": pair[0] + (-1) ** i, "diastolic": pair[1]}
             yield upload(measured(number * DAY + hour * HOUR, values, activity))
 
 
@@ -152,13 +154,77 @@ def test_switched_off_it_says_nothing() -> None:
     assert announced_of(days([(150, 95)] * 8), pressure_days={"enabled": False}) == []
 
 
-def test_a_single_pressure_is_no_reading() -> None:
+def test_a_systolic_pressure_alone_is_no_pair() -> None:
     detector = PressureDays(load().everyone.pressure_days, LocalClock(load().everyone.context))
     memory = detector.fresh()
     detector.learn(moment(9 * HOUR, systolic=150.0), memory, ())
     assert memory.days == []
+    assert [(day.readings, day.systolic) for day in memory.systolic_days] == [(1, 150.0)]
 
 
 def test_an_ambulatory_day_is_too_short() -> None:
     log = cuff([(150, 95)] * 48, every=1800.0)
     assert announced_of(iter(log)) == []
+
+
+# ---- late readings
+
+
+@st.composite
+def day_by_day(draw: st.DrawFn) -> list[tuple[int, float, float | None]]:
+    """Day, systolic and diastolic of up to 40 readings within four weeks, in any order."""
+    found = draw(st.lists(st.tuples(
+        st.integers(0, 27), st.sampled_from([128.0, 141.0, 158.0]),
+        st.sampled_from([None, 78.0, 88.0, 98.0]),
+    ), min_size=1, max_size=40))  # fmt: skip
+    return draw(st.permutations(found))
+
+
+def memory_of(rows: Sequence[tuple[int, float, float | None]], late: bool) -> Memory:
+    config = load().everyone
+    detector = PressureDays(config.pressure_days, LocalClock(config.context))
+    memory = detector.fresh()
+    for i, (day, systolic, diastolic) in enumerate(rows):
+        values = {"systolic": systolic} | ({} if diastolic is None else {"diastolic": diastolic})
+        here = moment(day * DAY + 10 * HOUR + i, "rest", "rest:day", **values)
+        if late:
+            detector.learn_late(here, memory)
+        else:
+            detector.learn(here, memory, ())
+    return memory
+
+
+@given(day_by_day())
+def test_late_readings_make_the_same_average_in_any_order(
+    rows: list[tuple[int, float, float | None]],
+) -> None:
+    settings = load().everyone.pressure_days
+    in_order = memory_of(sorted(rows, key=itemgetter(0)), late=False)
+    late = memory_of(rows, late=True)
+    tomorrow = max(row[0] for row in rows) + 1
+    assert average_before(late, tomorrow, settings) == average_before(in_order, tomorrow, settings)
+
+
+def newest_first(log: list[Upload]) -> list[Upload]:
+    """The newest reading as it is measured, and then the others, one a second."""
+    first = log[-1].measurements[0].time.timestamp() - MIDNIGHT.timestamp()
+    return [
+        upload(*item.measurements, received=first + 1.0 + i) for i, item in enumerate(log[::-1])
+    ]
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_history_that_comes_newest_first_is_averaged(every: int) -> None:
+    log = [
+        upload(measured(day * DAY + 8 * HOUR, {"systolic": 158.0 + day % 2, "diastolic": 98.0},
+                        "rest"))
+        for day in range(0, 26 * every, every)
+    ]  # fmt: skip
+    (in_order,) = announced_of(iter(log))
+    (event,) = announced_of(iter(newest_first(log)))
+    assert (event.phase, event.kind, event.priority) == ("opened", in_order.kind, "low")
+    assert event.evidence["protocol"] == in_order.evidence["protocol"]
+    assert event.detected_at == log[-1].measurements[0].time
+    low = [upload(measured(day * DAY + 8 * HOUR, {"systolic": 124.0 + day % 2, "diastolic": 78.0},
+                           "rest")) for day in range(26)]  # fmt: skip
+    assert announced_of(iter(newest_first(low))) == []

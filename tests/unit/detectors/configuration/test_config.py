@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from detectors.configuration.loading import DEFAULTS, from_tables, load, merged
+from detectors.configuration.layers import DEFAULTS, merged
+from detectors.configuration.loading import from_tables, load
 from vigil.domain.kinds import KINDS
 from vigil.service.errors import SettingsError
 

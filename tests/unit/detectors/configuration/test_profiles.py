@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from detectors.configuration.loading import from_tables, load, profiles
+from detectors.configuration.layers import profiles
+from detectors.configuration.loading import from_tables, load
 from tests.support.vitals import announced, detect, heart, seconds
 
 DOCS = Path(__file__).parents[4] / "docs" / "detection.md"

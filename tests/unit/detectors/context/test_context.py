@@ -8,7 +8,8 @@ import pytest
 
 from detectors.configuration.loading import load
 from detectors.context import activity as context
-from detectors.context.activity import ContextMemory, KnownContext
+from detectors.context.activity import ContextMemory
+from detectors.engine.state import ContextForm
 from tests.support.vitals import (
     HOUR,
     MIDNIGHT,
@@ -229,10 +230,19 @@ NOON = ZERO + 12 * HOUR
 STEADY, WALK = [70.0 + i % 3 for i in range(60)], [95.0 + 7 * (i % 2) for i in range(60)]
 
 
+def _known(memory: ContextMemory, time: float) -> tuple[str, str, str, float | None]:
+    here = context.context_at(SETTINGS, memory, time)
+    return here.activity, here.period, here.source, here.pace
+
+
+def _fields(memory: ContextMemory) -> dict[str, object]:
+    return {name: getattr(memory, name) for name in ContextForm.__struct_fields__}
+
+
 def test_a_steady_heart_is_at_rest_for_the_baseline_and_for_nothing_else() -> None:
     memory = ContextMemory()
     last = _minutes(memory, STEADY, NOON)
-    assert context.context_at(SETTINGS, memory, last) == KnownContext("unknown", "rest:day", "")
+    assert _known(memory, last) == ("unknown", "rest:day", "", None)
     assert context.context_at(SETTINGS, memory, last + 131).period == "unknown:day"
     last = _minutes(memory, WALK[:5], last + 60)
     assert context.context_at(SETTINGS, memory, last).period == "unknown:day"
@@ -269,9 +279,8 @@ def test_where_a_device_tells_the_heart_is_not_asked() -> None:
     for i, rate in enumerate(STEADY):
         context.take_context(SETTINGS, memory, NOON + i * 60, Context("active"))
         context.take_heart_rate(SETTINGS, memory, NOON + i * 60, rate)
-    assert context.context_at(SETTINGS, memory, NOON + 59 * 60) == KnownContext(
-        "active", "active:day", "device"
-    )
-    assert memory == ContextMemory(
-        NOON + 59 * 60, "active", None, NOON + 59 * 60, "device", active_since=NOON
-    )
+    assert _known(memory, NOON + 59 * 60) == ("active", "active:day", "device", None)
+    expected = ContextMemory()
+    expected.time = expected.last_active = NOON + 59 * 60
+    expected.activity, expected.source, expected.active_since = "active", "device", NOON
+    assert _fields(memory) == _fields(expected)

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from detectors.configuration.loading import from_tables, load
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding
 from detectors.early_warning.news2 import KIND, NEWS2, EarlyWarningScore, Memory, points
 from tests.support.vitals import HOUR, announced, config, detect, measured, moment, upload
-from vigil.domain.reading import Upload
+from vigil.domain.reading import Activity, Upload
 from vigil.service.errors import SettingsError
 
 WELL: dict[str, Any] = {
@@ -61,7 +62,9 @@ def findings(memory: Memory | None = None, time: float = 0.0, **values: Any) -> 
 
 
 def stances(**values: Any) -> dict[str, int]:
-    return {f.rule.name.rpartition(".")[2]: f.stance for f in findings(**values)}
+    """Of the rules that ask for no duration, by their names."""
+    names = [(f.rule.name.split(".")[1:], f.stance) for f in findings(**values)]
+    return {name[0]: stance for name, stance in names if len(name) == 1}
 
 
 def test_five_is_urgent_and_seven_an_emergency() -> None:
@@ -78,6 +81,7 @@ def test_it_says_what_it_is_made_of_and_what_is_missing() -> None:
         "contributions": {"heart_rate": 2, "systolic": 0, "respiratory_rate": 2, "temperature": 1},
         "used": without,
         "missing": ["spo2", "supplemental_oxygen", "consciousness"],
+        "age_band": "adult_assumed",
     }
 
 
@@ -106,14 +110,58 @@ def test_values_count_until_they_are_stale() -> None:
     assert findings(memory, 3901.0, heart_rate=112.0) == []
 
 
+def at_once(pace: float | None = None, **values: Any) -> dict[str, Finding]:
+    """What is found of one reading of an active person, by rule; but for what needs hours."""
+    here = replace(moment(activity="active", watched={KIND}, **values), pace=pace)
+    found = {f.rule.name: f for f in SCORE.examine(here, SCORE.fresh())}
+    return {name: f for name, f in found.items() if name.count(".") == 1}
+
+
 def test_exertion_is_not_illness() -> None:
-    running = moment(activity="active", **ILL)
-    assert {f.stance for f in SCORE.examine(running, {})} == {MUTED, BETWEEN}
+    assert {f.stance for f in at_once(**ILL).values()} == {MUTED, BETWEEN}
+
+
+def test_what_is_no_exercise_counts_while_active() -> None:
+    found = at_once(**{**ILL, "systolic": 95.0, "spo2": 91.0})
+    urgent = found["early_warning.urgent"]
+    assert (urgent.stance, urgent.value) == (BEYOND, 6)
+    assert urgent.facts is not None
+    assert urgent.facts["contributions"] == {"systolic": 2, "spo2": 3, "temperature": 1}
+    assert urgent.facts["not_counted_while_active"] == ["heart_rate", "respiratory_rate"]
+    assert urgent.facts["missing"] == ["supplemental_oxygen", "consciousness"]
+    assert found["early_warning.emergency"].stance == MUTED
+
+
+@given(values=st.fixed_dictionaries({}, optional={n: st.floats(25, 100) for n in NEWS2}),
+       pace=st.none() | st.floats(0, 200))  # fmt: skip
+def test_activity_never_makes_a_score_more(values: dict[str, Any], pace: float | None) -> None:
+    active, rest = at_once(pace, **values), stances(**values)
+    for name, finding in active.items():
+        assert finding.stance != BEYOND or rest[name.rpartition(".")[2]] == BEYOND
+        assert (finding.stance == CLEAR) == (rest[name.rpartition(".")[2]] == CLEAR)
+        assert finding.facts is not None
+        assert sum(finding.facts["contributions"].values()) == finding.value
+
+
+@pytest.mark.parametrize(
+    ("steps", "hours"), [(14.0, 1.0), (39.0, 1.0), (40.0, 8.0), (120.0, 8.0), (None, 8.0)]
+)
+def test_a_score_that_outlasts_what_activity_explains(steps: float | None, hours: float) -> None:
+    activity: Activity = "active" if steps is None else "unknown"
+    tired = {**ILL, "heart_rate": 108.0, "temperature": 39.2}  # 1 + 2 + 2 points
+    log = []
+    for i in range(64):
+        values = {name: value + i % 2 * 0.5 for name, value in tired.items()}
+        log.append(upload(measured(i * 600.0, values, activity, steps)))
+    opened = [e for e in detect(log) if e.kind == KIND and e.phase == "opened"]
+    assert [(e.detected_at - e.onset).total_seconds() / HOUR for e in opened] == [hours]
+    assert opened[0].evidence["judged_while_active"] == "duration"
+    assert opened[0].evidence.get("steps_below") == (40.0 if hours == 1.0 else None)
 
 
 def test_a_single_three_is_told_only_where_it_is_asked_for() -> None:
     low = {**WELL, "spo2": 90.0}
-    assert set(stances(**low)) == {"urgent", "emergency"}
+    assert {f.rule.name.split(".")[1] for f in findings(**low)} == {"urgent", "emergency"}
     own = EarlyWarningScore(config(early_warning={"single_three": True}).everyone.early_warning)
     found = {f.rule.name: f.stance for f in own.examine(moment(**low), {})}
     assert found["early_warning.single_three"] == BEYOND

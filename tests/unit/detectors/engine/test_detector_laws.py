@@ -21,6 +21,10 @@ from vigil.domain.signals import NAMES, SIGNALS
 Make = Callable[[PatientConfig], Detector]
 EAGER = config(
     baseline={"ready_readings": 3, "ready_minutes": 3},
+    scorer={
+        "grace_blocks": 3, "grace_night_blocks": 0, "blocks": 1, "below": 200.0, "score": 0.3,
+        "clear_score": 0.2,
+    },
     irregularity={"longest_interval_seconds": 600.0, "window_seconds": 60.0},
     resting={"ready_nights": 2, "least_hours": 0.25},
     pressure_days={"least_days": 1, "least_readings": 1},

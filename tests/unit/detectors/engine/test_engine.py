@@ -11,6 +11,7 @@ from tests.support.vitals import (
     DAY,
     RESTING,
     announced,
+    at,
     config,
     cuff,
     detect,
@@ -67,8 +68,10 @@ def test_the_evidence_of_an_opened_event() -> None:
 
 
 def test_the_scores_are_of_the_signals_that_the_event_is_about() -> None:
-    values = {"heart_rate": 118.0, "systolic": 100.0, "diastolic": 70.0}
-    (opened,) = detect([upload(measured(i * 300.0, values, "rest")) for i in range(2)])
+    values = {"heart_rate": 118.0, "systolic": 100.0}
+    (opened,) = detect(
+        [upload(measured(i * 300.0, {**values, "diastolic": 70.0 + i}, "rest")) for i in range(2)]
+    )
     assert opened.kind == "shock_index_high"
     assert set(opened.evidence["scores"]) >= {"baseline.heart_rate", "baseline.systolic"}
     assert "baseline.diastolic" not in opened.evidence["scores"]
@@ -199,6 +202,16 @@ def test_a_clock_that_goes_back_a_year_is_not_judged_and_is_missed() -> None:
         runs.process(item)
     back = [_later(item, -365 * DAY) for item in heart(FAST)]
     assert [event for item in back for event in runs.process(item)] == []
+
+
+def test_the_report_of_an_impossible_time_ends_although_nothing_was_judged() -> None:
+    judge = engine()
+    events = judge.process(upload(measured(3600.0, {"heart_rate": 75.0}), received=0.0))
+    for minute in range(1, 7 * 24 * 60 + 120):
+        events += judge.tick(at(minute * 60.0))
+    reports = [event for event in events if event.kind == "device_clock"]
+    assert [event.phase for event in reports] == ["opened", "closed"]
+    assert seconds(reports[1].detected_at) == 7 * DAY + 60.0
 
 
 def test_patients_do_not_touch_each_other() -> None:

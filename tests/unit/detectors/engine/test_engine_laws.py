@@ -101,8 +101,12 @@ def test_every_story_is_whole(log: Log) -> None:
     for steps in episodes.values():
         assert [step.sequence for step in steps] == list(range(len(steps)))
         assert steps[0].phase == "opened"
-        assert all(step.phase == "updated" for step in steps[1:-1])
-        assert len({(s.patient_id, s.kind, s.onset) for s in steps}) == 1
+        assert len({(s.patient_id, s.kind) for s in steps}) == 1
+        for one, next_ in pairwise(steps):
+            earlier = next_.evidence.get("change") == "earlier"
+            assert one.phase != "closed" or (earlier and next_.phase == "closed")
+            assert next_.phase != "opened"
+            assert next_.onset < one.onset if earlier else next_.onset == one.onset
         for one, next_ in pairwise(steps):
             assert PRIORITY_ORDER[next_.priority] <= PRIORITY_ORDER[one.priority]
             assert next_.detected_at >= one.detected_at
@@ -137,23 +141,29 @@ def test_what_a_wrong_clock_makes_known_shows_what_is_usual() -> None:
     def upload(seconds: float, *measurements: Measurement) -> Upload:
         return Upload("p1", "d1", at(seconds), measurements)
 
-    calm = (measured(i * 60.0, {"heart_rate": 66.0 + i % 5}) for i in range(40))
-    fast = (measured(2400 + i * 60.0, {"heart_rate": 160.0 + i % 5}) for i in range(8))
-    low = (measured(2890 + i * 60.0, {"systolic": 88.0 - i, "diastolic": 60.0}) for i in range(3))
+    calm = (
+        measured(
+            i * 60.0, {"heart_rate": 66.0 + i % 5, "systolic": 104.0 + i % 5, "diastolic": 66.0}
+        )
+        for i in range(40)
+    )
+    low = (measured(2400 + i * 60.0, {"systolic": 88.0 - i, "diastolic": 60.0}) for i in range(3))
+    fast = (measured(2550 + i * 60.0, {"heart_rate": 124.0 + i % 5}, "rest") for i in range(12))
     log: Log = [
-        upload(3100, *calm, *fast, *low),
+        upload(3300, *calm, *low, *fast),
         upload(4500, measured(30000.0, {"heart_rate": 70.0})),
     ]
     announced = run(log)
     assert [(event.kind, event.phase) for event in announced] == [
-        ("heart_rate_high", "opened"),
-        ("heart_rate_high", "updated"),
+        ("blood_pressure_low", "opened"),
+        ("blood_pressure_low", "updated"),
         ("device_clock", "opened"),
     ]
     joined = announced[1]
     assert joined.detected_at == at(4500)
-    assert [part["kind"] for part in joined.evidence["parts"]] == ["blood_pressure_low"]
-    assert joined.evidence["baseline"]["bin"] == "rest:night"
+    assert joined.evidence["last_reading"] == "2026-03-02T00:42:00Z", "nothing of it was measured"
+    assert [part["kind"] for part in joined.evidence["parts"]] == ["heart_rate_high"]
+    assert joined.evidence["baseline"]["bin"] == "unknown:night"
 
 
 @given(st.permutations(["systolic", "diastolic", "heart_rate"]))

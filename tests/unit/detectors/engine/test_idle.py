@@ -10,8 +10,21 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from detectors.engine.engine import Engine
+from detectors.episodes.tracker import UNOBSERVED
 from tests.support.patient_logs import Log, logs, run, written
-from tests.support.vitals import DAY, HOUR, announced, at, config, engine, heart, measured, upload
+from tests.support.vitals import (
+    DAY,
+    HOUR,
+    announced,
+    at,
+    config,
+    cuff,
+    detect,
+    engine,
+    heart,
+    measured,
+    upload,
+)
 from vigil.domain.episode import Event
 
 PLUGIN = {
@@ -109,16 +122,43 @@ def test_one_who_is_gone_leaves_an_hour_later() -> None:
     assert runs.patients() == []
 
 
-def test_one_who_leaves_in_an_open_episode_comes_back_to_it() -> None:
+def test_one_with_an_open_episode_stays_until_it_ends_unobserved() -> None:
+    quiet = {"silence": {"enabled": False, "idle_after_seconds": 0}}
+    runs = engine(**quiet)
+    for item in heart([131.0 + i % 3 for i in range(60)]):
+        runs.process(item)
+    last = 59 * 60.0
+    ended = [(now, e) for now in range(3600, 4 * 3600, 60) for e in runs.tick(at(now))]
+    ((when, closed),) = ended
+    assert (closed.kind, closed.phase) == ("heart_rate_high", "closed")
+    assert closed.evidence["reason"] == UNOBSERVED
+    assert closed.ended_at == at(last)
+    assert when - last == pytest.approx(7200, abs=60)
+    assert runs.idle(at(when - 60).timestamp()) == []
+    assert runs.idle(at(when).timestamp()) == ["p1"]
+
+
+def test_what_comes_when_an_episode_may_just_still_bridge_goes_on_with_or_without_ticks() -> None:
+    pairs = cuff([(192, 124), (190, 123)], every=120.0)
+    later = cuff([(194, 125)], start=120.0 + 30 * HOUR)
+    kept = engine(silence={"enabled": False})
+    for item in pairs:
+        kept.process(item)
+    for now in range(0, 30 * 3600 + 121, 60):
+        kept.tick(at(now + 1.0))
+    (known,) = kept.process(later[0])
+    assert known.evidence["change"] == "continues"
+    assert known == detect([*pairs, *later], silence={"enabled": False})[-1]
+
+
+def test_an_outage_of_vigils_own_ends_no_episode() -> None:
     runs = engine()
-    now = at(gone(runs, 131.0)).timestamp()
-    assert runs.idle(now) == ["p1"]
-    saved = runs.state_of("p1")
-    runs.forget(["p1"])
-    assert runs.load_state("p1", saved) == ()
-    back = heart([70.0 + i % 3 for i in range(15)], start=9 * DAY)
-    events = [event for item in back for event in runs.process(item)]
-    assert ("heart_rate_high", "closed", "medium") in announced(events)
+    for item in heart([131.0 + i % 3 for i in range(60)]):
+        runs.process(item)
+    runs.tick(at(3600))
+    assert runs.tick(at(5 * HOUR)) == [], "nobody could have sent anything"
+    late = [e for now in range(5 * 3600, 8 * 3600, 60) for e in runs.tick(at(now))]
+    assert ("heart_rate_high", "closed", "medium") in announced(late)
 
 
 @pytest.mark.parametrize("wait", [0.0, 600.0])
@@ -147,7 +187,10 @@ def test_one_who_is_missed_stays_until_gone() -> None:
     assert runs.idle(at(30 * DAY).timestamp()) == []
 
 
-def test_one_who_only_ever_sent_impossible_times_leaves() -> None:
-    runs = engine()
+def test_one_who_only_ever_sent_impossible_times_leaves_once_their_report_has_ended() -> None:
+    runs, week = engine(), 7 * 86_400 + 3600
     runs.process(upload(measured(90_000.0, {"heart_rate": 70.0}), received=0.0))
-    assert runs.idle(at(HOUR).timestamp()) == ["p1"]
+    assert runs.idle(at(HOUR).timestamp()) == []
+    ended = [event for now in range(60, week, 60) for event in runs.tick(at(float(now)))]
+    assert [(event.kind, event.phase) for event in ended] == [("device_clock", "closed")]
+    assert runs.idle(at(week + HOUR).timestamp()) == ["p1"]

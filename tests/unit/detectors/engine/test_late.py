@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from detectors.engine.engine import Engine
 from detectors.engine.late_readings import ENDED
+from detectors.engine.state import FORMS
 from tests.support.patient_logs import Log, logs, pressures, rates, run, written
 from tests.support.vitals import (
     DAY,
@@ -43,6 +45,11 @@ def received(items: Iterable[Upload], when: float) -> list[Upload]:
     return [replace(item, received_at=at(when)) for item in items]
 
 
+def settled(items: Iterable[Upload], runs: Engine) -> list[Event]:
+    """What late readings show once no more of them are expected."""
+    return run([*items], runs) + runs.finish()
+
+
 def calm(start: float, minutes: int) -> list[Upload]:
     return heart([70.0 + i % 4 for i in range(minutes)], start=start)
 
@@ -60,7 +67,7 @@ def test_a_buffer_that_comes_after_live_readings_is_judged_in_the_past() -> None
     runs = engine()
     assert worn(runs) == []
     buffer = received([*fast(HOUR + 600, 20), *calm(HOUR + 1800, 20)], 3 * HOUR + 600)
-    events = run([*buffer], runs)
+    events = settled(buffer, runs)
     assert announced(events) == [
         ("heart_rate_high", "opened", "medium"), ("heart_rate_high", "closed", "medium"),
     ]  # fmt: skip
@@ -75,6 +82,10 @@ def test_a_buffer_that_comes_after_live_readings_is_judged_in_the_past() -> None
     assert opened.evidence["persistence_seconds"] == 600
 
 
+def fields(memory: object) -> tuple[object, ...]:
+    return FORMS[type(memory)].read(memory)
+
+
 def test_nothing_that_goes_on_is_touched() -> None:
     with_late, without = engine(), engine()
     worn(with_late)
@@ -86,26 +97,33 @@ def test_nothing_that_goes_on_is_touched() -> None:
     later = [*fast(3 * HOUR + 2400, 15), *calm(4 * HOUR, 15)]
     assert written(run(later, with_late)) == written(run(later, without))
     one, two = with_late._monitors["p1"].state, without._monitors["p1"].state
-    parts = ("newest", "context", "last_seen", "tracks", "episodes", "quality", "devices", "held")
-    for part in parts:
+    for each in (one, two):  # how near readings usually are is known of late ones too
+        each.last_seen.reading_seconds = 0.0
+    for part in ("newest", "episodes", "quality", "devices", "held"):
         assert getattr(one, part) == getattr(two, part)
+    for part in ("context", "last_seen"):
+        assert fields(getattr(one, part)) == fields(getattr(two, part))
+    assert {name: fields(row) for name, row in one.tracks.items()} == {
+        name: fields(row) for name, row in two.tracks.items()
+    }
     for name, row in with_late._pipeline_of["p1"].detectors.items():
         assert row.dump(one.memories[name]) == row.dump(two.memories[name])
 
 
-def test_it_ends_when_no_more_came_for_the_stated_time() -> None:
+def test_it_is_judged_when_no_more_came_for_the_stated_time() -> None:
     runs = engine()
     worn(runs)
     now = 3 * HOUR + 600
-    assert announced(run(received(fast(HOUR + 600, 20), now), runs)) == [
-        ("heart_rate_high", "opened", "medium")
-    ]
-    assert run([at(now + 60 * i) for i in range(15)], runs) == []
-    ended = run([at(now + 900)], runs)
-    assert announced(ended) == [("heart_rate_high", "closed", "medium")]
-    assert ended[0].evidence["reason"] == ENDED
-    assert seconds(ended[0].ended_at) == HOUR + 600 + 19 * 60
-    assert ended[0].retrospective
+    assert run(received(fast(HOUR + 600, 20), now), runs) == []
+    assert run([at(now + 60 * i) for i in range(5)], runs) == []
+    opened, ended = run([at(now + 300)], runs)
+    assert announced([opened, ended]) == [
+        ("heart_rate_high", "opened", "medium"), ("heart_rate_high", "closed", "medium"),
+    ]  # fmt: skip
+    assert ended.evidence["reason"] == ENDED
+    assert seconds(ended.ended_at) == HOUR + 600 + 19 * 60
+    assert opened.retrospective
+    assert ended.retrospective
     assert runs._monitors["p1"].state.late is None
     assert run([at(now + 960 + 60 * i) for i in range(10)], runs) == []
 
@@ -123,10 +141,10 @@ def test_a_late_reading_twice_is_one() -> None:
 
 
 def test_between_readings_as_near_as_usual_nothing_is_judged_again() -> None:
-    runs = engine()
+    runs = engine(clock_offset={"enabled": False})  # which remembers how late they were
     run([*calm(0.0, 120)], runs)
     state = runs.state_of("p1")
-    assert run(received(fast(1830.0, 30), 2 * HOUR), runs) == []
+    assert settled(received(fast(1830.0, 30), 2 * HOUR), runs) == []
     assert runs.state_of("p1") == state
 
 
@@ -134,29 +152,153 @@ def test_what_an_episode_of_its_time_told_is_not_told_again() -> None:
     runs = engine()
     events = run([*fast(0.0, 20), *fast(2400.0, 10), *calm(3000.0, 20)], runs)
     assert announced(events)[-1] == ("heart_rate_high", "closed", "medium")
-    assert run(received(fast(1260.0, 18), 4200.0), runs) == []
+    assert settled(received(fast(1260.0, 18), 4200.0), runs) == []
     still = engine()
     run([*fast(0.0, 20), *fast(2400.0, 10)], still)
-    assert run(received(fast(1260.0, 18), 3000.0), still) == []
+    assert settled(received(fast(1260.0, 18), 3000.0), still) == []
 
 
 def test_a_first_upload_does_not_hide_the_buffer_of_the_hours_before() -> None:
     runs = engine()
     run(calm(5 * HOUR, 3), runs)
-    events = run(received([*fast(4 * HOUR, 20), *calm(4 * HOUR + 1200, 15)], 5 * HOUR + 200), runs)
+    buffer = received([*fast(4 * HOUR, 20), *calm(4 * HOUR + 1200, 15)], 5 * HOUR + 200)
+    events = settled(buffer, runs)
     assert announced(events) == [
         ("heart_rate_high", "opened", "medium"), ("heart_rate_high", "closed", "medium"),
     ]  # fmt: skip
 
 
-def test_chunks_that_come_the_newest_first_are_each_judged() -> None:
+def test_a_pause_after_the_first_upload_does_not_hide_the_hours_before_it() -> None:
     runs = engine()
-    worn(runs, 6 * HOUR)
-    chunks = [received(fast(h * HOUR, 30), 6 * HOUR + 600) for h in (4, 3, 2)]
-    events = [event for chunk in chunks for event in run(chunk, runs)]
-    onsets = [seconds(e.onset) for e in events if e.phase == "opened"]
-    assert onsets == [4 * HOUR, 3 * HOUR, 2 * HOUR]
+    run([*calm(10 * HOUR, 10), *calm(11 * HOUR, 3)], runs)
+    buffer = received([*fast(8 * HOUR, 60), *calm(9 * HOUR, 30)], 11 * HOUR + 240)
+    events = settled(buffer, runs)
+    assert announced(events) == [
+        ("heart_rate_high", "opened", "medium"), ("heart_rate_high", "closed", "medium"),
+    ]  # fmt: skip
+    assert seconds(events[0].onset) == 8 * HOUR
+
+
+@pytest.mark.parametrize("every", [1, 7, 30, 60])
+def test_chunks_that_come_the_newest_first_are_one_run(every: int) -> None:
+    def found(size: int, newest_first: bool) -> list[tuple[object, ...]]:
+        runs = engine()
+        worn(runs, 6 * HOUR)
+        items = fast(2 * HOUR, 60)
+        chunks = [items[i : i + size] for i in range(0, 60, size)]
+        if newest_first:
+            chunks.reverse()
+        events = settled([x for c in chunks for x in received(c, 6 * HOUR + 600)], runs)
+        return [(e.episode_id, e.phase, e.priority, e.detected_at, e.ended_at) for e in events]
+
+    assert found(every, newest_first=True) == found(60, newest_first=False) != []
+
+
+def test_a_reading_of_its_time_in_between_ends_what_late_ones_show() -> None:
+    runs = engine()
+    run([*calm(0.0, 60), *calm(3 * HOUR, 10), *calm(6 * HOUR, 10)], runs)
+    late = [*fast(2 * HOUR, 50), *fast(4 * HOUR, 50)]
+    events = settled(received(late, 6 * HOUR + 600), runs)
+    assert [seconds(e.onset) for e in events if e.phase == "opened"] == [2 * HOUR, 4 * HOUR]
     assert [e.evidence["reason"] for e in events if e.phase == "closed"] == [ENDED, ENDED]
+
+
+@pytest.mark.parametrize("size", [1, 10, 25, 40])
+def test_the_end_of_a_fast_hour_before_its_beginning_is_one_episode(size: int) -> None:
+    """What goes on is the end of what the late readings begin."""
+    items = heart([158.0 + i % 3 for i in range(90)], start=HOUR, activity="unknown")
+    chunks = [items[i : i + size] for i in range(0, 90, size)]
+    runs = engine()
+    events = [
+        event
+        for n, chunk in enumerate(reversed(chunks))
+        for event in run(received(chunk, 2.5 * HOUR + 60 + n), runs)
+    ]
+    events += run([at(2.5 * HOUR + 600)], runs)
+    opened, continues = events
+    assert (opened.phase, opened.priority) == ("opened", "high")
+    assert seconds(opened.onset) == HOUR
+    assert opened.retrospective, "what came late pages nobody"
+    assert continues.evidence["change"] == "continues", "but what is so now, as in order"
+    assert not continues.retrospective
+    assert continues.episode_id == opened.episode_id
+    assert run(heart([158.0], start=2.5 * HOUR + 660, activity="unknown"), runs) == []
+
+
+def test_a_live_episode_that_is_open_is_the_one_that_began_earlier() -> None:
+    runs = engine()
+    (opened,) = run(fast(3 * HOUR, 20), runs)
+    assert announced([opened]) == [("heart_rate_high", "opened", "medium")]
+    (earlier,) = settled(received(fast(2 * HOUR, 60), 3 * HOUR + 1300), runs)
+    assert (earlier.phase, earlier.evidence["change"]) == ("updated", "earlier")
+    assert (earlier.episode_id, earlier.sequence) == (opened.episode_id, 1)
+    assert not earlier.retrospective, "it is a live alarm, and stays one"
+    assert seconds(earlier.onset) == 2 * HOUR
+    assert earlier.evidence["first_onset"] == "2026-03-02T03:00:00Z"
+    assert earlier.evidence["samples"] == 80
+    assert earlier.evidence["duration_observed"] is True
+    closed = run(calm(3 * HOUR + 1800, 15), runs)[-1]
+    assert (closed.phase, closed.episode_id) == ("closed", opened.episode_id)
+    assert seconds(closed.onset) == 2 * HOUR
+
+
+def test_different_late_values_at_one_time_are_two_measurements() -> None:
+    runs = engine()
+    run([*cuff([(120, 80)]), *cuff([(121, 80)], start=5 * HOUR)], runs)
+    late = [*cuff([(192, 118)], start=2 * HOUR), *cuff([(196, 121)], start=2 * HOUR)]
+    events = settled(received([*late, *late], 5 * HOUR + 60), runs)
+    assert announced(events)[:2] == [
+        ("blood_pressure_high", "opened", "medium"), ("blood_pressure_high", "updated", "high"),
+    ]  # fmt: skip
+
+
+def test_a_late_pressure_that_was_sent_again_confirms_nothing() -> None:
+    def found(*systolic: float) -> list[tuple[str, str, str]]:
+        runs = engine()
+        run(cuff([(126, 80)], start=6 * HOUR), runs)
+        late = cuff([(s, 131) for s in systolic], start=HOUR, every=60.0)
+        return announced(settled(received(late, 6 * HOUR + 60), runs))
+
+    kind = "blood_pressure_high"
+    once = [(kind, "opened", "medium"), (kind, "closed", "medium")]
+    assert found(214) == found(214, 214) == once
+    assert (kind, "updated", "high") in found(214, 212)
+
+
+@pytest.mark.parametrize(("numbers", "confirmed"), [((7, 8), True), ((7, 7), False)])
+def test_a_devices_number_tells_whether_an_equal_late_pressure_is_another(
+    numbers: tuple[int, int], confirmed: bool
+) -> None:
+    runs = engine()
+    run(cuff([(126, 80)], start=6 * HOUR), runs)
+    late = [
+        replace(one, measurements=(replace(one.measurements[0], sequence=number),))
+        for one, number in zip(
+            cuff([(214, 131), (214, 131)], start=HOUR, every=60.0), numbers, strict=True
+        )
+    ]
+    events = settled(received(reversed(late), 6 * HOUR + 60), runs)
+    assert ("blood_pressure_high", "updated", "high") in announced(events) or not confirmed
+    assert len(events) == (3 if confirmed else 2)
+
+
+def test_no_more_late_readings_wait_than_stated() -> None:
+    runs = engine(late={"most_waiting": 30})
+    worn(runs)
+    events = run(received(fast(HOUR + 600, 35), 3 * HOUR + 600), runs)
+    assert announced(events)[:1] == [("heart_rate_high", "opened", "medium")]
+    assert len(runs._monitors["p1"].state.late.waiting) == 5  # type: ignore[union-attr]
+
+
+def test_those_that_keep_coming_wait_no_longer_than_stated() -> None:
+    runs = engine(late={"wait_seconds": 900})
+    worn(runs)
+    log: Log = []
+    for i, item in enumerate(fast(HOUR + 600, 30)):
+        now = 3 * HOUR + 600 + 60 * i
+        log += [*received([item], now), at(now + 1)]
+    events = run(log, runs)
+    assert announced(events)[:1] == [("heart_rate_high", "opened", "medium")]
 
 
 def test_within_one_upload_readings_are_judged_in_order_of_time() -> None:
@@ -167,11 +309,15 @@ def test_within_one_upload_readings_are_judged_in_order_of_time() -> None:
     assert written(forward.process(whole)) == written(backward.process(turned)) != []
 
 
-def test_a_gap_that_ended_a_day_ago_is_filled_no_more() -> None:
+def test_a_gap_that_ended_a_month_ago_is_filled_no_more() -> None:
     runs = engine()
     worn(runs)
-    assert run(received(fast(HOUR + 600, 20), 3 * HOUR + DAY + 1), runs) == []
-    assert run(received(fast(HOUR + 600, 20), 3 * HOUR + DAY), runs) != []
+    month = 3 * HOUR + 29 * DAY
+    assert settled(received(fast(HOUR + 600, 20), month), runs) != []
+    brief = engine(late={"keep_seconds": DAY})
+    worn(brief)
+    assert settled(received(fast(HOUR + 600, 20), 3 * HOUR + DAY + 1), brief) == []
+    assert settled(received(fast(HOUR + 600, 20), 3 * HOUR + DAY), brief) != []
 
 
 def test_impossible_late_values_and_poor_contact_show_nothing() -> None:
@@ -182,17 +328,19 @@ def test_impossible_late_values_and_poor_contact_show_nothing() -> None:
         measured(HOUR + 2400 + i * 60, {"heart_rate": 140.0}, "rest", None, False)
         for i in range(20)
     ]
-    assert runs.process(upload(*bad, *off, received=3 * HOUR + 600)) == []
+    assert settled([upload(*bad, *off, received=3 * HOUR + 600)], runs) == []
 
 
 def test_a_late_pressure_among_live_heart_rates_is_judged_by_every_limit() -> None:
     runs = engine()
     run([*cuff([(120, 80)]), *calm(60.0, 300), *cuff([(121, 80)], start=301 * 60.0)], runs)
     buffer = received(cuff([(84, 52), (83, 50)], start=2 * HOUR, every=120.0), 302 * 60.0)
-    events = run(buffer, runs)
+    events = settled(buffer, runs)
     assert announced(events) == [
-        ("blood_pressure_low", "opened", "high"), ("mean_arterial_pressure_low", "opened", "high"),
+        ("blood_pressure_low", "opened", "high"), ("blood_pressure_low", "closed", "high"),
     ]  # fmt: skip
+    (part,) = events[0].evidence["parts"]
+    assert part["kind"] == "mean_arterial_pressure_low", "of one cause, as in its time"
     assert all(event.retrospective for event in events)
 
 
@@ -200,11 +348,11 @@ def test_while_active_a_high_rate_is_muted_there_too() -> None:
     runs = engine()
     worn(runs)
     walk = heart([135.0] * 20, start=HOUR + 600, activity="active")
-    assert run(received(walk, 3 * HOUR + 600), runs) == []
+    assert settled(received(walk, 3 * HOUR + 600), runs) == []
 
 
 def test_it_can_be_switched_off() -> None:
-    runs = engine(late={"enabled": False})
+    runs = engine(late={"enabled": False}, clock_offset={"enabled": False})
     worn(runs)
     state = runs.state_of("p1")
     assert run(received(fast(HOUR + 600, 20), 3 * HOUR + 600), runs) == []
@@ -216,7 +364,7 @@ def test_another_devices_buffer_prefers_nobody() -> None:
     runs = engine(**ranked)
     worn(runs)
     buffer = [replace(item, device_id="chest") for item in fast(HOUR + 600, 20)]
-    assert announced(run(received(buffer, 3 * HOUR + 600), runs)) == [
+    assert announced(settled(received(buffer, 3 * HOUR + 600), runs))[:1] == [
         ("heart_rate_high", "opened", "medium")
     ]
     assert runs._monitors["p1"].state.devices.only == "d1"
@@ -261,14 +409,16 @@ def test_a_late_part_in_any_order_leaves_what_is_told_in_time_as_it_was(parts, r
 
 
 def whole_stories(events: Sequence[Event]) -> None:
-    """Each episode is opened once, and closed once at most."""
+    """Each episode is opened once, and closed once at most, unless it turns out to have begun
+    earlier."""
     episodes: dict[str, list[Event]] = {}
     for event in events:
         episodes.setdefault(event.episode_id, []).append(event)
     for steps in episodes.values():
         assert [step.sequence for step in steps] == list(range(len(steps)))
         assert [step.phase for step in steps].count("opened") == 1
-        assert all(step.phase != "closed" for step in steps[:-1])
+        for one, then in pairwise(steps):
+            assert one.phase != "closed" or then.evidence.get("change") == "earlier"
 
 
 @settings(max_examples=40, deadline=None)
@@ -348,3 +498,38 @@ def test_no_late_reading_hears_a_silent_patient(when: float) -> None:
     events = run(received(fast(HOUR + 600, 5), max(when, 3 * HOUR + 4200)), runs)
     assert announced(events) == []
     assert runs._monitors["p1"].state.episodes.by_kind.keys() >= {"no_data"}
+
+
+def newest_first(rows: Iterable[tuple[float, dict[str, float]]], minute: float) -> Log:
+    """Readings of some minutes, as a sender on time lists them, and two minutes of ticks."""
+    begin = minute * 60.0 + 1
+    sent: Log = [
+        upload(measured(time * 60.0, values, "rest"), received=begin + i)
+        for i, (time, values) in enumerate(sorted(rows, key=lambda row: -row[0]))
+    ]
+    return [*sent, *(at(begin + 60.0 * i) for i in range(1, 4))]
+
+
+def test_a_pressure_among_them_does_not_part_late_heart_rates() -> None:
+    rates = [33.0, 34.0, 35.0, 71.0, 70.0, 72.0, 71.0, 70.0]
+    rows = [(9.0 + i, {"heart_rate": rate}) for i, rate in enumerate(rates)]
+    pressures = [(9.5, {"systolic": 124.0, "diastolic": 78.0})]
+    before: Log = [*calm(0.0, 8), *cuff([(125.0, 79.0)], start=60.0)]
+    before.sort(key=lambda one: one.received_at if isinstance(one, Upload) else one)
+    for chunk in (rows, [*rows, *pressures]):
+        found = run([*before, *newest_first(chunk, 16.0)], engine())
+        (opened,) = [event for event in found if event.phase == "opened"]
+        assert (opened.kind, opened.priority) == ("heart_rate_low", "high")
+        assert seconds(opened.onset) == 9 * 60.0
+
+
+def test_a_reading_keeps_its_own_context_behind_a_newer_one_of_another_signal() -> None:
+    """At rest 156 is fast after three minutes, and after half an hour where nobody knows."""
+    fast = [(time, {"heart_rate": 154.0 + time % 2}) for time in (11.0, 12.0, 13.0, 14.0)]
+    pressure = (14.5, {"systolic": 124.0, "diastolic": 78.0})
+    for chunk in (fast, [*fast, pressure]):
+        log: Log = [*calm(0.0, 8), *newest_first(chunk, 14.5)]
+        found = run(log, engine())
+        (opened,) = [event for event in found if event.phase == "opened"]
+        assert (opened.kind, opened.priority) == ("heart_rate_high", "high")
+        assert seconds(opened.onset) == 11 * 60.0

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from detectors.contract import LONG_AGO
-from detectors.engine.state import VERSION
+from detectors.engine.state import FORMS, VERSION
 from detectors.engine.state_versions import STEPS, upgraded
 from tests.support.patient_logs import run
 from tests.support.state_stories import STORIES, resumed, story
@@ -120,8 +120,9 @@ def test_the_newest_versions_states_are_what_this_code_writes(name: str) -> None
 def test_a_step_of_the_chain_takes_one_version_further() -> None:
     first = [1, {}, False, 1.0, [], [], {}, [{}, {}], {}]
     second = [2, *first[1:], {}, ["", {}], LONG_AGO, None, None]
-    assert upgraded(first) == upgraded([*first, {}]) == second
-    assert upgraded([*first, {}, ["", {}]]) == upgraded(second) == second
+    third = [3, *second[1:], [{}, {}], []]
+    assert upgraded(first) == upgraded([*first, {}]) == third
+    assert upgraded([*first, {}, ["", {}]]) == upgraded(second) == upgraded(third) == third
 
 
 def test_memories_that_hold_nothing_are_left_out() -> None:
@@ -129,3 +130,30 @@ def test_memories_that_hold_nothing_are_left_out() -> None:
     runs.process(cuff([(120, 80)])[0])
     memories = msgspec.msgpack.decode(runs.state_of("p1"))[8]
     assert set(memories) == {"baseline", "early_warning", "novelty", "pressure_days"}
+
+
+@pytest.mark.parametrize("kind", FORMS, ids=lambda kind: kind.__name__)
+def test_a_saved_form_has_each_field_once(kind: type) -> None:
+    assert sorted(FORMS[kind].fields) == sorted(kind.__slots__)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("field", "broken"),
+    [
+        (4, {}),
+        (4, ""),
+        (5, {}),
+        (5, b""),
+        (5, [0.0, 0.0, 0.0, -1]),
+        (6, {"heart_rate": {}}),
+        (6, {"heart_rate": ""}),
+        (6, {"heart_rate": []}),
+        (6, {"heart_rate": [125.0, 1.0]}),
+    ],
+)
+def test_what_is_no_list_of_fields_is_lost_and_named(field: int, broken: object) -> None:
+    runs = engine()
+    run(heart([70.0, 71.0, 72.0]), runs)
+    plain = msgspec.msgpack.decode(runs.state_of("p1"))
+    plain[field] = broken
+    assert engine().load_state("p1", msgspec.msgpack.encode(plain))

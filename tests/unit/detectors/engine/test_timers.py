@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.contract import NEVER
-from detectors.engine.timers import Timers
+from detectors.timers import Timers
 
 patients = st.sampled_from(["p1", "p2", "p3"])
 times = st.integers(0, 20).map(float)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from detectors.contract import BETWEEN, BEYOND, CLEAR, MUTED, Finding, Rule, Stance
 from detectors.episodes.configuration import EpisodePolicy
 from detectors.episodes.memory import EpisodesByKind, PatientEpisodes
+from detectors.episodes.severity import Change
 from detectors.episodes.tracker import Episodes, Step
 from tests.support.vitals import moment
 from vigil.domain.episode import Phase
@@ -18,7 +19,14 @@ from vigil.domain.kinds import PRIORITY_ORDER, Priority
 from vigil.domain.reading import Activity
 
 POLICY = EpisodePolicy(
-    gap_seconds=600, clear_seconds=120, clear_readings=2, update_step=10, update_seconds=300
+    gap_seconds=600,
+    unobserved_seconds=6000,
+    observed_gap_seconds=180,
+    clear_seconds=120,
+    clear_readings=2,
+    ease_seconds=600,
+    update_step=10,
+    update_seconds=300,
 )
 KINDS = ("heart_rate_high", "heart_rate_unusual", "shock_index_high", "blood_pressure_high")
 EPISODES = Episodes(dict.fromkeys((*KINDS, "sensor_fault"), POLICY))
@@ -84,7 +92,9 @@ def run(stances: str, every: float = 60.0, of: Rule = MILD) -> list[tuple[float,
         ("BBB..B...", [(120, "opened"), (480, "closed")]),  # one episode, not two
         ("BBB-----", [(120, "opened")]),
         ("BBB.-.-.", [(120, "opened"), (300, "closed")]),
-        ("BBB" + " " * 100 + "...", [(120, "opened"), (6300, "closed")]),
+        ("BBB" + " " * 90 + "...", [(120, "opened"), (5700, "closed")]),
+        ("BBB" + " " * 101 + "...", [(120, "opened"), (6240, "closed")]),  # unobserved
+        ("BBB" + " " * 101 + "BBB", [(120, "opened"), (6240, "closed"), (6360, "opened")]),
         ("BBB...BBB", [(120, "opened"), (300, "closed"), (480, "opened")]),
         ("BBBmmm", [(120, "opened")]),
     ],
@@ -249,7 +259,7 @@ def test_the_laws_of_episodes(
     steps, by_kind = play_and_copy(script)
     open_now: dict[str, tuple[int, float, Priority]] = {}
     onsets: set[tuple[str, float]] = set()
-    for _, kind, phase, sequence, onset, priority, ended_at, now in steps:
+    for _, kind, phase, sequence, onset, priority, ended_at, now, change in steps:
         if phase == "opened":
             assert kind not in open_now, "two open of one kind"
             assert sequence == 0
@@ -259,10 +269,11 @@ def test_the_laws_of_episodes(
             before, begun, level = open_now[kind]
             assert sequence == before + 1, "a gap in the sequence"
             assert onset == begun, "the id changed"
-            assert PRIORITY_ORDER[priority] <= PRIORITY_ORDER[level], "the priority fell"
+            fell = PRIORITY_ORDER[priority] > PRIORITY_ORDER[level]
+            assert fell == (change == "eased"), "the priority fell, and that was not announced"
         if phase == "closed":
             assert ended_at is not None
-            assert onset < ended_at <= now
+            assert onset <= ended_at <= now
             del open_now[kind]
         else:
             open_now[kind] = (sequence, onset, priority)
@@ -276,7 +287,8 @@ def test_the_laws_of_episodes(
 def play_and_copy(
     script: list[tuple[float, list[tuple[Rule, Stance, float]]]],
 ) -> tuple[
-    list[tuple[float, str, Phase, int, float, Priority, float | None, float]], EpisodesByKind
+    list[tuple[float, str, Phase, int, float, Priority, float | None, float, Change]],
+    EpisodesByKind,
 ]:
     """As ``play``, with each step's figures as they were when it was told."""
     episodes = PatientEpisodes({}, {})
@@ -287,6 +299,6 @@ def play_and_copy(
             episode = step.episode
             steps.append(
                 (time, step.kind, step.phase, episode.sequence, episode.onset, episode.priority,
-                 step.ended_at, time)
+                 step.ended_at, time, step.change)
             )  # fmt: skip
     return steps, episodes.by_kind

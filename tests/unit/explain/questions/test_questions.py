@@ -189,6 +189,46 @@ def test_a_patients_answers(intent: str, changes: dict[str, Any], text: str) -> 
     assert answer(intent, event(**changes), "patient").text == text
 
 
+def twice_low(**more: Any) -> Any:
+    """Two low pressures too far apart to say that it lasted."""
+    evidence = {
+        "signal": "systolic", "limit": 90.0, "value": 86.0, "samples": 2, "readings_beyond": 2,
+        "values": {"systolic": 86.0, "diastolic": 52.0}, "duration_observed": False,
+    }  # fmt: skip
+    return event(kind="blood_pressure_low", evidence=evidence, **more)
+
+
+@pytest.mark.parametrize(
+    ("intent", "audience", "text"),
+    [
+        ("when", "patient", "It was seen in 2 of 2 readings, first at 06:02 UTC."
+         " There are too few readings to tell how long it was so."),
+        ("when", "care_team", "It was seen in 2 of 2 readings, first at 06:02 UTC."
+         " The readings are too sparse to tell how long it was so."),
+        ("over", "patient", "It was still so when last measured."
+         " Please call your care team today."),
+        ("why", "care_team", "Blood pressure low: 86 over 52 mmHg."
+         " The limit in force, systolic 90 mmHg, was reached in 2 of 2 readings."),
+        ("rule", "care_team", "Limit in force: systolic 90 mmHg."),
+    ],
+)  # fmt: skip
+def test_an_answer_claims_no_duration_that_was_not_observed(
+    intent: str, audience: Audience, text: str
+) -> None:
+    assert answer(intent, twice_low(), audience).text == text
+
+
+def test_an_answer_says_when_the_end_was_seen_not_when_it_was() -> None:
+    over = twice_low(phase="closed", ended_at=ONSET + timedelta(minutes=40))
+    assert answer("over", over, "patient").text.startswith(
+        "It was over when measured at 06:42 UTC."
+    )
+    when = answer("when", over, "care_team").text
+    assert "It was found to be over at 06:42 UTC." in when
+    assert "lasted" not in when
+    assert "began" not in when
+
+
 def test_blood_pressure_has_a_usual_that_a_patient_is_not_shown() -> None:
     evidence = {
         "signal": "systolic", "limit": 180.0, "value": 186.0, "extreme": 190.0,
@@ -217,7 +257,7 @@ def test_the_care_team_reads_rule_parts_and_scores() -> None:
     assert answer("rule", announced, "patient").intent == "refused"
 
 
-def test_whether_it_was_seen_is_told() -> None:
+def test_whether_it_was_seen_is_stated() -> None:
     assert "No one" in answer("who", event(), "patient").text
     assert "has marked it as seen" in answer("who", event(), "patient", seen_at=ONSET).text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from datetime import timedelta
 from typing import Any
@@ -30,12 +31,19 @@ CALM = re.compile(r"\b(quiet|calm|stable|all well|uneventful|peaceful|fine|norma
 
 
 def episode(
-    ident: str = "e1", patient: str = "p1", *, acknowledged: bool = False, **changes: Any
+    ident: str = "e1",
+    patient: str = "p1",
+    *,
+    acknowledged: bool = False,
+    waiting: bool | None = None,
+    **changes: Any,
 ) -> Episode:
+    """Of high priority; it waits for an acknowledgement unless it has one."""
     announced: Event = event(
         episode_id=ident, patient_id=patient, **{"priority": "high", **changes}
     )
-    return Episode(announced, announced.detected_at, acknowledged)
+    waits = not acknowledged if waiting is None else waiting
+    return Episode(announced, announced.detected_at, acknowledged, waiting=waits)
 
 
 def announced(*episodes: Episode, scope: Scope = "ward", **more: Any) -> Summary:
@@ -67,7 +75,7 @@ def test_what_is_open_and_urgent_comes_first() -> None:
     first, second = summary.sentences[:2]
     assert "p3" in first.text
     assert "not acknowledged" in first.text
-    assert "heart rate high since 06:02 UTC, told at 118 beats a minute" in first.text
+    assert "heart rate high since 06:02 UTC, announced at 118 beats a minute" in first.text
     assert "p2" in second.text
     assert "not acknowledged" not in second.text
     assert "2 high, 1 low" in summary.sentences[4].text
@@ -88,14 +96,35 @@ def test_what_ended_came_late_or_is_technical_has_its_own_words() -> None:
     summary = announced(
         episode("e1", acknowledged=True, **over),
         episode("e2", **over),
-        episode("e3", retrospective=True),
+        episode("e3", retrospective=True, waiting=False),
         episode("e4", kind="no_data", category="technical"),
     )
     assert kinds(summary) == ["open", "unanswered", "raised", "ended", "technical", "data"]
     assert "1 of them from late readings" in summary.sentences[2].text
     assert "2 alerts, 1 of them before anyone acknowledged them" in summary.sentences[3].text
     assert "1 finding " in summary.sentences[4].text
-    assert kinds(announced(episode(kind="no_data", category="technical")))[0] == "none_clinical"
+    device = episode(kind="no_data", category="technical", waiting=False)
+    assert kinds(announced(device))[0] == "none_clinical"
+
+
+def test_what_was_withdrawn_has_not_ended_and_waits_for_nobody() -> None:
+    taken = {"reason": "reading_withdrawn", "withdrawal": {"reason": "wrong_patient"}}
+    long_ago = NOW - timedelta(days=3)
+    summary = announced(
+        episode(
+            "e1", "p1", phase="closed", ended_at=NOW, detected_at=NOW, evidence=taken,
+            waiting=False,
+        ),
+        episode(
+            "e2", "p2", phase="closed", onset=long_ago, ended_at=long_ago, detected_at=NOW,
+            evidence=taken, waiting=False,
+        ),
+    )  # fmt: skip
+    assert {"ended", "unanswered"}.isdisjoint(kinds(summary))
+    (withdrawn,) = [one for one in summary.sentences if one.kind == "withdrawn"]
+    assert "2 alerts" in withdrawn.text
+    assert "p1" in withdrawn.text
+    assert "p2" in withdrawn.text
 
 
 def test_a_patients_most_urgent_finding_comes_first() -> None:
@@ -107,8 +136,35 @@ def test_a_patients_most_urgent_finding_comes_first() -> None:
 
 
 def test_what_came_late_waits_for_nobody() -> None:
-    late = announced(episode(retrospective=True, phase="closed", ended_at=NOW - timedelta(hours=1)))
+    over: dict[str, Any] = {"phase": "closed", "ended_at": NOW - timedelta(hours=1)}
+    late = announced(episode(retrospective=True, waiting=False, **over))
     assert kinds(late) == ["raised", "ended", "data"]
+
+
+def test_what_was_found_by_judging_again_is_not_called_late() -> None:
+    taken = {**event().evidence, "withdrawal": {"reason": "wrong_patient"}}
+    found = announced(episode(retrospective=True, waiting=False, evidence=taken))
+    assert "late" not in found.text
+
+
+def test_what_waits_is_counted_whenever_it_was() -> None:
+    """The board shows it for longer than the summary goes back, and a device's findings too."""
+    long_ago = NOW - timedelta(hours=11)
+    over: dict[str, Any] = {"phase": "closed", "ended_at": long_ago, "detected_at": long_ago}
+    summary = announced(
+        episode("e1", onset=long_ago, **over),
+        episode("e2", kind="no_data", category="technical"),
+    )
+    assert kinds(summary) == ["unanswered", "none_clinical", "technical", "data"]
+    assert "2 alerts" in summary.sentences[0].text
+
+
+def test_history_is_open_and_waits_for_nobody() -> None:
+    long_ago = NOW - timedelta(days=117)
+    one = episode(onset=long_ago, detected_at=long_ago)
+    assert kinds(announced(one)) == ["open", "unanswered", "none", "data"]
+    past = dataclasses.replace(one, history=True, waiting=False)
+    assert kinds(announced(past)) == ["open", "none", "data"]
 
 
 def test_what_lies_before_the_window_is_left_out() -> None:
@@ -171,7 +227,8 @@ def nights(draw: st.DrawFn) -> tuple[list[Episode], list[Call], list[Measured]]:
             onset=raised,
             detected_at=raised, ended_at=ended,
         )  # fmt: skip
-        found.append(Episode(placed, raised, draw(st.booleans())))
+        acknowledged, waiting = draw(st.tuples(st.booleans(), st.booleans()))
+        found.append(Episode(placed, raised, acknowledged, waiting=waiting))
     calls = [
         Call(f"a{n}", f"e{n}", f"p{n}", NOW + draw(_MINUTES), draw(st.booleans()))
         for n in range(draw(st.integers(0, 8)))
@@ -239,3 +296,68 @@ def test_every_figure_can_be_counted_again(night: Any, scope: Any, hours: int, r
         random.shuffle(given_)
     again = summarise(scope, "A", window, iter(found), iter(calls), iter(measured))
     assert encode(again) == encode(summary)
+
+
+def sparse(ident: str, **changes: Any) -> Episode:
+    """Of readings too far apart to say that it lasted."""
+    known = {**event().evidence, "duration_observed": False}
+    return episode(ident, evidence=known, **changes)
+
+
+def test_since_is_said_only_of_what_was_observed_all_along() -> None:
+    for scope in ("ward", "patient"):
+        for ident in ("e1", "e2", "e3"):
+            opened, unanswered = announced(sparse(ident), scope=scope).sentences[:2]
+            assert "first seen at 06:02 UTC" in opened.text
+            assert "first seen at 06:02 UTC" in unanswered.text
+            for sentence in (opened, unanswered):
+                assert "since" not in sentence.text.lower()
+                assert "going on" not in sentence.text.lower()
+    assert "since 06:02 UTC" in announced(episode()).sentences[0].text
+
+
+def test_a_time_before_midnight_is_marked_as_one_too() -> None:
+    """So that the page writes it in the reader's zone, as all others."""
+    late = sparse("e1", onset=NOW.replace(hour=23, minute=43) - timedelta(days=1))
+    for sentence in announced(late).sentences[:2]:
+        assert "first seen at 23:43 UTC" in sentence.text
+        [time] = [one for one in sentence.segments if one.what == "time"]
+        assert (time.text, time.moment) == ("23:43 UTC", late.event.onset)
+
+
+def test_what_was_first_seen_before_the_last_day_has_its_date() -> None:
+    opened, unanswered = announced(sparse("e1", onset=NOW - timedelta(days=9))).sentences[:2]
+    assert "first seen on 12 November" in opened.text
+    assert "first seen on 12 November" in unanswered.text
+
+
+def test_every_wording_of_what_is_open_has_one_without_since() -> None:
+    for scope in ("ward", "patient"):
+        for kind in ("open", "unanswered"):
+            listed = summary_table()[scope][kind]
+            assert any("first_seen" in text or "oldest" in text for text in listed)
+        assert not any("since" in text for text in summary_table()[scope]["unanswered"])
+
+
+def test_what_is_no_longer_measured_is_not_called_over() -> None:
+    over: dict[str, Any] = {"phase": "closed", "ended_at": NOW - timedelta(hours=1)}
+    lost = {**event().evidence, "reason": "unobserved"}
+    for ident in ("e1", "e2", "e3", "e4"):
+        summary = announced(episode(ident, evidence=lost, **over))
+        (ended,) = [each for each in summary.sentences if each.kind == "ended"]
+        assert "no more readings came" in ended.text.lower()
+        assert "1 alert" in ended.text
+        assert "ended" not in ended.text.lower()
+        both = announced(episode(ident, evidence=lost, **over), episode("e9", **over))
+        (ended,) = [each for each in both.sentences if each.kind == "ended"]
+        assert "no more readings came of 1 alert" in ended.text
+
+
+def test_a_priority_that_fell_is_named() -> None:
+    known = {**event().evidence, "highest_priority": "high"}
+    fallen = announced(episode(priority="medium", evidence=known))
+    assert fallen.sentences[0].kind == "open"
+    assert "not acknowledged, high priority before" in fallen.sentences[0].text
+    steady = announced(episode(priority="high", evidence=known)).sentences[0].text
+    assert "before" not in steady
+    assert announced(episode(priority="medium")).sentences[0].kind != "open"

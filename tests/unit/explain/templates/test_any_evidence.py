@@ -30,7 +30,8 @@ KEYS = (
     "persistence_seconds", "persistence_readings", "samples", "window_seconds",
     "duration_seconds", "condition_delay_seconds", "signal_delay_seconds", "quality", "reason",
     "context_source", "parts", "scores", "baseline", "contributions", "average", "days",
-    "nights_used", "score", "coverage", "confidence",
+    "nights_used", "score", "coverage", "confidence", "readings_beyond", "longest_gap_seconds",
+    "duration_observed", "change", "highest_priority", "protocol", "judged_while_active",
 )  # fmt: skip
 INNER = (
     *NAMES, "median", "low", "high", "n", "spread", "confidence", "bin", "kind", "value", "limit",
@@ -39,6 +40,7 @@ INNER = (
 LEAVES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 7, 72.5, 118.0, -0.0, 1e308, -1e308, 5e-324, 2**53, -(2**63),
     2**64 - 1, "", "above", "below", "heart_rate", "systolic", "heart_rate_high", "late_end",
+    "unobserved", "worse", "continues", "eased", "high", "medium",
     "blood_pressure_high", "rest:night", "gone", "stuck", "x" * 5000, "\0", "\u202e", "{value}",
     "9999-12-31T23:59:59Z", "{", "}",
 )  # fmt: skip

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from explain import tables
 from explain.evaluation.texts import facts_of
@@ -23,7 +24,7 @@ from vigil.domain.alert import Alert
 from vigil.domain.encoding import encode
 from vigil.domain.episode import Event
 from vigil.domain.kinds import KINDS
-from vigil.domain.reading import Context
+from vigil.domain.reading import WITHDRAWAL_LABELS, Context, WithdrawalReason
 
 NUMERAL = re.compile(r"\d+(?:[.:]\d+)?")
 SLOT = re.compile(r"\{\w+\}")
@@ -65,7 +66,7 @@ def test_what_is_simulated_says_so_to_everyone() -> None:
         assert locales["en"].title.startswith("Simulated data: ")
 
 
-def test_what_is_told_late_is_told_as_past() -> None:
+def test_what_is_announced_late_is_worded_as_past() -> None:
     text = compose(event(retrospective=True)).texts["patient"]["en"]
     assert text.title == "Your heart rate was high"
     assert text.body.startswith("This came to us late. Your heart rate was high, at 118 beats")
@@ -87,7 +88,7 @@ def test_a_withdrawn_rule_is_no_recovery() -> None:
     assert alert.texts["care_team"]["en"].body.startswith("Closed without a recovery")
 
 
-def test_someone_gone_is_not_heard_again() -> None:
+def test_someone_gone_is_not_announced_as_back() -> None:
     over = event(kind="no_data", category="technical", phase="closed", evidence={"reason": "gone"})
     alert = compose(over)
     assert "again" not in spoken(alert)
@@ -101,7 +102,7 @@ def test_technical_findings_ask_the_patient_to_check_the_device() -> None:
     assert text.action == "Please check that your device is charged and fits well."
 
 
-def test_a_number_that_was_not_believed_is_not_told() -> None:
+def test_a_number_that_was_not_believed_is_not_shown() -> None:
     fault = event(kind="sensor_fault", category="technical")
     assert "131" not in spoken(compose(fault))
 
@@ -215,6 +216,7 @@ def test_slots_follow_their_sources() -> None:
         ended_at=event().onset + timedelta(hours=2),
         evidence={
             "signal": "heart_rate", "value": 118, "limit": 110, "extreme": 131, "samples": 4,
+            "readings_beyond": 3, "duration_observed": True, "highest_priority": "high",
             "duration_seconds": 3600, "baseline": {"low": 60, "high": 70, "confidence": 1},
             "values": {"heart_rate": 118, "systolic": 130, "diastolic": 80, "spo2": 97,
                        "respiratory_rate": 14, "temperature": 37, "pulse_pressure": 50,
@@ -223,8 +225,19 @@ def test_slots_follow_their_sources() -> None:
             "parts": [{"kind": "shock_index_high", "signal": "shock_index", "value": 1.2}],
         },
     )  # fmt: skip
-    assert set(render_slots(full, "en")) == set(SLOTS) - {"score"}
-    assert set(render_slots(event(evidence={}), "en")) == {"since", "duration"}
+    counted = {"readings_beyond", "first_seen", "found_over"}
+    spans = {"duration", "since", "until"}
+    no_such = {"score", "unseen_since", "clock_offset", "unconfirmed"}
+    assert set(render_slots(full, "en")) == set(SLOTS) - no_such - counted
+    sparse = replace(full, evidence={**full.evidence, "duration_observed": False})
+    assert set(render_slots(sparse, "en")) == set(SLOTS) - no_such - spans
+    gone = replace(sparse, evidence={**sparse.evidence, "reason": "unobserved"})
+    assert set(render_slots(gone, "en")) == (
+        set(SLOTS) - {"score", "found_over", "clock_offset", "unconfirmed"} - spans
+    )
+    assert set(render_slots(event(evidence={}), "en")) == {"first_seen"}
+    quiet = event(kind="no_data", category="technical", evidence={})
+    assert set(render_slots(quiet, "en")) == {"since", "duration"}
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
@@ -240,3 +253,52 @@ def test_the_tables_name_each_wording() -> None:
     entries = [s.entry for many in block.seen.values() for s in many]
     assert len(set(entries)) == len(entries)
     assert all(re.fullmatch(r"[a-z_.]+#[0-9a-f]{8}", entry) for entry in entries)
+
+
+CARE_TEAM_READS = {
+    "wrong_patient": "They were of another patient.",
+    "wrong_device": "They were taken with a wrong device or cuff.",
+    "faulty_measurement": "They were not measured properly.",
+    "entered_in_error": "They were entered in error.",
+}
+
+
+@pytest.mark.parametrize("reason", sorted(WITHDRAWAL_LABELS))
+def test_what_rested_on_withdrawn_readings_is_taken_back_without_its_figures(
+    reason: WithdrawalReason,
+) -> None:
+    taken = event(
+        phase="closed", sequence=2,
+        evidence={
+            "signal": "heart_rate", "value": 176.0, "extreme": 178.0, "limit": 120.0,
+            "values": {"heart_rate": 176.0}, "reason": "reading_withdrawn",
+            "withdrawal": {"withdrawal_id": "w", "reason": reason, "readings": 2},
+        },
+    )  # fmt: skip
+    alert = compose(taken)
+    care, patient = alert.texts["care_team"]["en"], alert.texts["patient"]
+    assert care.title == "Withdrawn: Heart rate was high"
+    assert care.body.startswith("Closed: readings that this rested on were withdrawn.")
+    assert CARE_TEAM_READS[reason] in care.body
+    assert patient["en"].title == "Taken back: Your heart rate was high"
+    assert set(patient) == {"en", "es", "zh", "hi", "ar"}
+    assert len({text.body for text in patient.values()}) == 5
+    for text in (care, *patient.values()):
+        assert not {"176", "178", "120", "after about"} & set(text.body.split())
+        assert "17" not in text.body
+
+
+def test_a_wrong_clock_is_named_to_each_reader_in_their_language() -> None:
+    plain, wrong = event(), event(evidence={**event().evidence, "time_uncertain": True})
+    before, after = compose(plain).texts, compose(wrong).texts
+    sentences = {
+        "en": "The times in this message are not certain.",
+        "es": "Las horas de este mensaje son inciertas.",
+        "zh": "这条消息里的时间不确定。",
+        "hi": "इस संदेश में दिए गए समय पक्के नहीं हैं।",
+        "ar": "الأوقات في هذه الرسالة غير مؤكدة.",
+    }
+    for locale, sentence in sentences.items():
+        assert after["patient"][locale].body.startswith(sentence)
+        assert sentence not in before["patient"][locale].body
+    assert after["care_team"]["en"].body.startswith("Time uncertain.")

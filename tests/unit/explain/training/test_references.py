@@ -58,7 +58,7 @@ def test_no_sentence_stands_there_twice() -> None:
 
 
 @pytest.mark.parametrize("who", AUDIENCES)
-def test_every_block_is_told_in_every_way(who: Audience) -> None:
+def test_every_block_is_worded_in_every_way(who: Audience) -> None:
     wanted = {replace(x, slots=()) for x in ALLOWED if x.audience == who and x == plain(x)}
     assert wanted <= {replace(x.signature, slots=()) for x in load_references()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -316,3 +317,70 @@ def test_a_title_needs_no_end_and_no_full_stop() -> None:
 @pytest.mark.parametrize("text", ["{" * 500, "not " * 500, "\u202e" * 50, "high low " * 200, "🏥"])
 def test_no_text_upsets_it(text: str) -> None:
     assert codes(text)
+
+
+SPARSE = facts(duration_observed=False, slots=("heart_rate", "first_seen", "readings_beyond"))
+SPARSE_OVER = closed(duration_observed=False, slots=("heart_rate", "first_seen", "found_over"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your heart rate has been high for {duration}.", "Your heart rate is high since {since}.",
+        "Your heart rate has been high, now at {heart_rate}.", "Your heart rate has stayed high.",
+        "Your heart rate stayed high.", "Your heart rate remained high.",
+        "Your heart rate was high for hours.", "Your heart rate is high for a while.",
+        "Your heart rate is high, ever since then.", "Your heart rate was high all night.",
+        "Your heart rate is high throughout.", "Your heart rate is continuously high.",
+        "Your heart rate is high without a break.", "Your heart rate is constantly high.",
+        "Your heart rate has not been as low for long.", "Your heart rate was high day after day.",
+        "Your heart rate was high the whole time.", "Your heart rate went on being high.",
+        "Your heart rate is high over the last hours.", "Your heart rate persisted as high.",
+        "Your heart rate has kept high.", "Your heart rate has now been high.",
+        "Your heart rate is high, after some hours.", "Your heart rate is high all along.",
+        "Your heart rate is high since breakfast.", "Your heart rate was high until noon.",
+        "Your heart rate is persistently high.", "Your heart rate is high, days later.",
+        "Your heart rate was high the entire day.", "Your heart rate is high, minutes on end.",
+    ],
+)  # fmt: skip
+def test_a_duration_that_was_not_observed(text: str) -> None:
+    known = replace(SPARSE, slots=("duration", "heart_rate", "since"))
+    assert "duration_unobserved" in codes(text, known)
+    assert "duration_unobserved" not in codes(text, replace(known, duration_observed=True))
+    assert "duration_unobserved" in codes(text, known, part="message")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your heart rate is no longer high, after {duration}.",
+        "Your heart rate has come back down, after {duration}.",
+        "Your heart rate was high until {until} and is no longer high.",
+        "Your heart rate had lasted high and is no longer high.",
+    ],
+)
+def test_an_end_claims_no_duration_that_was_not_observed(text: str) -> None:
+    known = replace(SPARSE_OVER, slots=("duration", "until"))
+    assert "duration_unobserved" in codes(text, known)
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ("Your heart rate is high, at {heart_rate}.", SPARSE),
+        ("Your heart rate is still high, now at {heart_rate}.", replace(SPARSE, phase="updated")),
+        ("Your heart rate remains high, at {heart_rate}.", replace(SPARSE, phase="updated")),
+        ("Your heart rate is high, first {first_seen}.", SPARSE),
+        ("Your heart rate is high in {readings_beyond}.", SPARSE),
+        ("Your heart rate is no longer high.", SPARSE_OVER),
+        ("Your heart rate has come back down.", SPARSE_OVER),
+        ("Your heart rate was high and has now come back down.", SPARSE_OVER),
+        ("Your heart rate was high and has since come down.", SPARSE_OVER),
+    ],
+)
+def test_what_speaks_of_a_reading_claims_no_duration(text: str, about: Facts) -> None:
+    assert codes(text, about) == ()
+
+
+def test_what_a_device_did_is_known_all_along() -> None:
+    assert codes("We have had no readings from your device for {duration}.", SILENT) == ()

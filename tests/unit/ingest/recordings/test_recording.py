@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,6 +49,36 @@ def test_a_row_becomes_a_reading(tmp_path: Path) -> None:
     assert taken.context == Context("rest", 0.0)
 
 
+def minutes(*rates: int) -> list[str]:
+    return [
+        f"p{1 + i % 2},2026-11-21T{6 + i // 60:02}:{i % 60:02}:00Z,{rate},,,,,,,"
+        for i, rate in enumerate(rates)
+    ]
+
+
+@pytest.mark.parametrize("order", ["newest_first", "patients_apart_newest_first", "shuffled"])
+def test_the_order_of_the_rows_does_not_matter(tmp_path: Path, order: str) -> None:
+    rows = minutes(*range(60, 160))
+    shuffled = {
+        "newest_first": rows[::-1],
+        "patients_apart_newest_first": sorted(rows, reverse=True),
+        "shuffled": rows[50:] + rows[:50],
+    }[order]
+    forward, report = Report(), Report()
+    expected = list(read_uploads(recording(tmp_path, *rows), report=forward))
+    assert list(read_uploads(recording(tmp_path, *shuffled), report=report)) == expected
+    assert (forward.sorted_files, report.sorted_files) == (0, 1)
+    assert (report.rows, report.taken) == (100, 100)
+
+
+def test_patients_one_after_the_other_are_in_order(tmp_path: Path) -> None:
+    report = Report()
+    uploads = list(read_uploads(recording(tmp_path, *sorted(minutes(*range(60, 90)))),
+                                report=report))  # fmt: skip
+    assert report.sorted_files == 0
+    assert [upload.patient_id for upload in uploads][:1] == ["p1"]
+
+
 def test_columns_may_stand_in_any_order_and_the_rest_be_absent(tmp_path: Path) -> None:
     path = recording(
         tmp_path, "70,80,p1,120,2026-11-21T06:02:00Z,false",
@@ -64,7 +95,8 @@ def test_columns_may_stand_in_any_order_and_the_rest_be_absent(tmp_path: Path) -
         ("False", False), ("FALSE", False), ("0", False), ("no", False), ("N", False), ("f", False),
         ("0.0", False), (" false ", False), ("True", True), ("1", True), ("1.0", True),
         ("Yes", True), ("TRUE", True), ("", None),
-        ("nan", None), ("NaN", None), (" ", None), ("NA", None), ("None", None),
+        ("nan", None), ("NaN", None), (" ", None), ("NA", None), ("None", None), ("<NA>", None),
+        ("0.00", False), ("+1", True), ("1e0", True), ("YES", True), ("-0", False),
     ],
 )  # fmt: skip
 def test_a_contact_flag_is_read_as_programs_write_it(
@@ -79,7 +111,9 @@ def test_a_contact_flag_is_read_as_programs_write_it(
     assert (report.taken, report.left_out) == (1, 0)
 
 
-@pytest.mark.parametrize("cell", ["off", "2", "-1", "maybe", "falsee", "否"])
+@pytest.mark.parametrize(
+    "cell", ["off", "2", "-1", "0.5", "1_0", "inf", "maybe", "falsee", "否", "unknown"]
+)
 def test_values_beside_a_contact_flag_that_cannot_be_read_are_not_judged(
     tmp_path: Path, cell: str
 ) -> None:
@@ -185,7 +219,7 @@ def test_the_same_row_twice_is_one_reading(tmp_path: Path) -> None:
         (HEADER.encode() + b"\np1,2026-11-21T06:02:00Z,\xff72,,,,,,,\n", "not UTF-8"),
         (gzip.compress(HEADER.encode() * 9000)[:-400], "gzip data is damaged"),
         (b"\x1f\x8bnot gzip at all", "gzip data is damaged"),
-        (HEADER.encode() + b'\n"' + b"x" * 200_000, "not CSV"),
+        (b"patient_id;time;heart_rate;systolic;diastolic\n", "separated by ';'"),
     ],
 )
 def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes, what: str) -> None:
@@ -197,6 +231,46 @@ def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes, what: str
         assert caught.value.code == "input.broken_recording"
         assert caught.value.field
         assert str(path) in caught.value.message
+
+
+def test_a_quotation_mark_that_is_not_closed_hides_no_other_row(tmp_path: Path) -> None:
+    good = [f"p1,2026-11-21T06:{minute:02}:00Z,,{192 + minute},124" for minute in range(30)]
+    bad = ['p1,2026-11-21T05:59:00Z,"80,120,80', '"' + "x" * 200_000]
+    path = tmp_path / "quoted.csv"
+    lines = ["patient_id, time, heart_rate, systolic, diastolic", good[0], *bad, *good[1:]]
+    path.write_text("\r\n".join(lines), encoding="utf-8")
+    refusals: list[Refusal] = []
+    report = Report(on_refusal=refusals.append)
+    assert sum(readings(list(read_uploads(path, report=report))).values()) == 30
+    assert [refusal.line for refusal in refusals] == [3, 4]
+    assert all("quotation mark" in refusal.error.message for refusal in refusals)
+    assert (report.rows, report.taken, report.refused) == (32, 30, 2)
+
+
+@pytest.mark.parametrize(
+    ("pressure", "taken"),
+    [("255,255", 0), ("254,255", 0), ("255,254", 0), ("124,255", 1), ("255,130", 2), ("255,", 1)],
+)
+def test_a_pressure_of_two_sentinels_is_none(tmp_path: Path, pressure: str, taken: int) -> None:
+    path = tmp_path / "sentinels.csv"
+    path.write_text(
+        f"patient_id,time,heart_rate,systolic,diastolic\np1, 2026-11-21T06:00:00Z,72,{pressure}\n",
+        encoding="utf-8",
+    )
+    (upload,) = read_uploads(path)
+    assert len(upload.measurements[0].values) == 1 + taken
+
+
+@pytest.mark.parametrize("cell", ["-1", "1.5", "two", "9" * 30, "9" * 5000])
+def test_a_sequence_that_is_no_number_refuses_its_row(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "numbered.csv"
+    header = "patient_id,time,heart_rate,systolic,diastolic,sequence"
+    rows = [f"p1,2026-11-21T06:0{n}:00Z,,192,124,{number}" for n, number in enumerate(("7", cell))]
+    path.write_text("\n".join([header, *rows]), encoding="utf-8")
+    report = Report()
+    uploads = list(read_uploads(path, report=report))
+    assert [m.sequence for upload in uploads for m in upload.measurements] == [7]
+    assert dict(report.reasons) == {("input.wrong_type", "sequence"): 1}
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -303,7 +377,8 @@ def test_any_cells_are_accounted_for(tmp_path: Path, rows: list[list[str]]) -> N
     uploads = list(read_uploads(path, report=report))
     assert sum(readings(uploads).values()) == report.taken
     assert report.rows == report.taken + report.duplicates + report.refused
-    assert report.rows == sum(1 for row in rows if row)
+    lines = re.split("\r\n|\r|\n", "\n".join(quoted))
+    assert report.rows == sum(1 for line in lines if line), "a line is a row"
     assert list(read_uploads(path)) == uploads
 
 

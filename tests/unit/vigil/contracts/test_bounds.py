@@ -19,12 +19,13 @@ from vigil.contracts import bounds, wire
 from vigil.domain.encoding import encode
 from vigil.domain.reading import Tick, Upload
 from vigil.service.errors import WireError
+from vigil.streaming.probe_messages import build_withdrawal
 
 NOW = "2026-11-21T06:02:00Z"
 MESSAGES: dict[str, Any] = {
     "upload": upload(measurement()), "tick": Tick(datetime(2026, 11, 21, tzinfo=UTC)),
     "event": event(), "alert": alert(), "action": action(), "status": status("store", 0),
-    "phrase": phrase(),
+    "phrase": phrase(), "withdrawal": build_withdrawal(datetime(2026, 11, 21, tzinfo=UTC)),
 }  # fmt: skip
 
 
@@ -48,6 +49,7 @@ TIMES = [
     ("upload", "received_at"), ("tick", "time"), ("event", "onset"), ("event", "detected_at"),
     ("event", "ended_at"), ("alert", "time"), ("alert", "onset"), ("action", "time"),
     ("action", "until"), ("status", "time"), ("status", "started"), ("status", "since/start"),
+    ("withdrawal", "time"), ("withdrawal", "since"),
 ]  # fmt: skip
 FAR = [
     "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z",
@@ -123,6 +125,38 @@ def test_free_form_objects_are_bounded_in_depth_and_text() -> None:
         assert "evidence.value" in caught.value.message
     with pytest.raises(WireError):
         decoded(changed("alert", "slots/heart_rate", '"' + "x" * 20_000 + '"'))
+
+
+EDGES = st.sampled_from(
+    [
+        *(1e15, -1e15, 1e15 + 1, 10**15, 10**15 + 1, -(10**16), float("inf"), float("nan")),
+        *("x" * bounds.LONGEST, "x" * (bounds.LONGEST + 1)),
+        *(bounds.FIRST, bounds.LAST, bounds.FIRST - timedelta(microseconds=1)),
+        *(bounds.LAST + timedelta(microseconds=1), datetime(2026, 1, 1, tzinfo=timezone.min)),
+    ]
+)
+NESTED = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | EDGES,
+    lambda parts: st.lists(parts, max_size=3) | st.lists(parts, max_size=3).map(tuple)
+    | st.dictionaries(st.text(max_size=3) | st.just("x" * 20_000), parts, max_size=3),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@given(NESTED, st.integers(0, 20))
+def test_what_is_passed_at_once_is_what_the_check_by_name_passes(value: Any, levels: int) -> None:
+    for _ in range(levels):
+        value = [value]
+    try:
+        bounds._check_all(value, "", 0)
+    except ValueError:
+        assert not bounds._is_within(value)
+    else:
+        assert bounds._is_within(value)
+
+
+def test_our_own_messages_are_passed_at_once() -> None:
+    assert all(bounds._is_within(message) for message in MESSAGES.values())
 
 
 PLAIN = st.recursive(

@@ -14,13 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vigil.contracts import exact_decoding, schemas, topics, wire
+from vigil.contracts.topics import TOPICS
 from vigil.domain.action import Action, Verb
 from vigil.domain.alert import Alert, Audience, Provenance, Text
 from vigil.domain.directory import DeviceEntry, PatientEntry
 from vigil.domain.encoding import encode
 from vigil.domain.episode import Event, Phase
 from vigil.domain.kinds import Category, Priority
-from vigil.domain.reading import Activity, Context, Measurement, Tick, Upload
+from vigil.domain.reading import (
+    Activity,
+    Context,
+    Measurement,
+    RestedOn,
+    Tick,
+    Upload,
+    Withdrawal,
+    WithdrawalReason,
+)
 from vigil.service.errors import WireError
 
 IDENTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:@+-]{0,30}", fullmatch=True)
@@ -52,6 +62,21 @@ MESSAGES = st.one_of(
         Upload, IDENTS, IDENTS, TIMES, st.lists(MEASUREMENTS, max_size=3).map(tuple), BOOLS
     ),
     st.builds(Tick, TIMES),
+    st.builds(
+        Withdrawal, withdrawal_id=NAMES, patient_id=IDENTS,
+        readings=st.lists(MEASUREMENTS, min_size=1, max_size=2).map(tuple),
+        reason=one_of(WithdrawalReason), actor=WORDS, time=TIMES, comment=WORDS,
+        device_id=st.none() | IDENTS, since=TIMES,
+        remaining=st.lists(MEASUREMENTS, max_size=2).map(tuple),
+        episodes=st.lists(
+            st.builds(
+                RestedOn, episode_id=NAMES, kind=WORDS, sequence=st.integers(0, 99), onset=TIMES,
+                ended_at=st.none() | TIMES, priority=one_of(Priority), retrospective=BOOLS,
+                signals=st.lists(WORDS).map(tuple), evidence=EVIDENCE, synthetic=BOOLS,
+            ),
+            max_size=2,
+        ).map(tuple),
+    ),
     st.builds(
         Event, episode_id=NAMES, patient_id=IDENTS, kind=WORDS, category=one_of(Category),
         phase=one_of(Phase), sequence=st.integers(0, 99), priority=one_of(Priority), onset=TIMES,
@@ -115,10 +140,12 @@ def test_each_message_carries_the_headers_of_cloudevents(message: wire.Carried) 
     assert headers["ce_id"]
     assert headers["ce_type"].decode() in wire.CE_TYPES
     assert sent.partition == 2
+    keyed = wire.to_message(message, "ingest").partition
+    assert keyed == (0 if TOPICS[sent.topic].partitions == 1 else None)
     assert len(headers) == len(sent.headers)
     if "ce_time" in headers:
         assert datetime.fromisoformat(headers["ce_time"].decode()).tzinfo is not None
-    if isinstance(message, Upload | Event | Alert | Action):
+    if isinstance(message, Upload | Withdrawal | Event | Alert | Action):
         assert sent.key == message.patient_id.encode()
         assert "ce_time" in headers
 

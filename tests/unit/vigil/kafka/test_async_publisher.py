@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from kafka.errors import TopicAuthorizationFailedError
 
+from tests.support.timeouts import TIMEOUT
 from vigil.contracts.wire import Outgoing
 from vigil.kafka import async_publisher
 from vigil.kafka.async_publisher import AsyncPublisher
@@ -46,7 +47,7 @@ class Client:
         self.abandoned = self.closed = 0
 
     def send(self, message: Outgoing) -> Future:
-        self.metadata.wait(10)
+        self.metadata.wait(TIMEOUT)
         self.sent.append(message.value)
         return Future(self.acknowledges)
 
@@ -77,7 +78,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> list[Client]:
 
 
 async def connected(publisher: AsyncPublisher) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(TIMEOUT):
         while publisher.trouble is not None:
             await asyncio.sleep(0.01)
 
@@ -110,13 +111,16 @@ def test_what_is_not_acknowledged_is_withdrawn_where_that_is_asked_for(
     assert [client.closed for client in clients] == [1, 1]
 
 
-def test_what_was_cancelled_is_withdrawn_too(clients: list[Client]) -> None:
+def test_what_was_cancelled_is_withdrawn_too(
+    clients: list[Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As a server cancels the requests that it does not finish before its end."""
+    monkeypatch.setattr(async_publisher, "ACK_SECONDS", TIMEOUT)
 
     async def check(publisher: AsyncPublisher) -> None:
         clients[0].acknowledges = False
         request = asyncio.create_task(publisher.publish(MESSAGES, withdraw=True))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(TIMEOUT):
             while len(clients[0].sent) < len(MESSAGES):
                 await asyncio.sleep(0.01)
         request.cancel()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,12 +14,16 @@ from kafka import TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
+from structlog.testing import capture_logs
 
 from vigil.contracts import wire
+from vigil.contracts.topics import PHRASES, READINGS
 from vigil.domain.reading import Tick
-from vigil.kafka.records import PartitionRecords, Record, unpack
+from vigil.kafka import records
+from vigil.kafka.records import Gaps, Record, unpack
 
 PLACE = TopicPartition("t", 3)
+PartitionRecords = partial(records.PartitionRecords, gaps=Gaps())
 NAMES = st.one_of(st.sampled_from(["ce_type", "ce_id", ""]), st.text(max_size=90))
 HEADERS = st.lists(st.tuples(NAMES, st.none() | st.binary(max_size=140)), max_size=70)
 MESSAGES = st.lists(
@@ -43,9 +49,11 @@ def packed(messages: list[Any], codec: int, offset: int = 0) -> bytes:
     return bytes(builder.buffer())
 
 
-def taken(kind: Any, data: bytes, first: int = 0) -> tuple[list[Any], int]:
+def taken(
+    kind: Any, data: bytes, first: int = 0, place: TopicPartition = PLACE
+) -> tuple[list[Any], int]:
     """What a reader of that kind gives from an offset on, and where it would fetch next."""
-    part = kind(first, PLACE, MemoryRecords(data), check_crcs=True)
+    part = kind(first, place, MemoryRecords(data), check_crcs=True)
     return part.take(), part.next_fetch_offset
 
 
@@ -96,3 +104,43 @@ def test_our_own_type_is_found() -> None:
     headers = wire.to_message(Tick(datetime(2026, 11, 21, tzinfo=UTC)), "ingest").headers
     (record,) = taken(PartitionRecords, packed([(1, None, b"{}", headers)], 0))[0]
     assert record.header("ce_type") == "org.vigil.tick.v1"
+
+
+def offsets_from(first: int, *batches: tuple[int, int], reader: Any, topic: str) -> list[int]:
+    """The offsets that a reader returns of batches (first offset, how many), and its next one."""
+    message: tuple[Any, ...] = (1, None, b"{}", [])
+    data = b"".join(
+        offset.to_bytes(8, "big") + packed([message] * count, 0)[8:]  # as the broker numbers them
+        for offset, count in batches
+    )
+    found, next_offset = taken(reader, data, first, TopicPartition(topic, 0))
+    return [*(record.offset for record in found), next_offset]
+
+
+def test_messages_that_are_missing_before_later_ones_are_fetched_again() -> None:
+    read: Callable[..., list[int]] = partial(
+        offsets_from,
+        reader=partial(records.PartitionRecords, gaps=Gaps()),
+        topic=READINGS.name,
+    )
+    assert read(131, (131, 3), (137, 3)) == [131, 132, 133, 134]
+    assert read(134, (137, 3)) == [134]
+    assert read(134, (134, 3), (137, 1)) == [134, 135, 136, 137, 138]
+
+
+def test_what_does_not_come_is_not_waited_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = partial(records.PartitionRecords, gaps=Gaps())
+    read = partial(offsets_from, reader=reader, topic=READINGS.name)
+    assert read(4, (6, 2)) == [4]
+    monkeypatch.setattr(records, "LATE_SECONDS", 0.0)
+    with capture_logs() as logged:
+        assert read(4, (6, 2)) == [6, 7, 8]
+    assert [line["event"] for line in logged] == ["messages are missing"]
+    assert read(8, (9, 1)) == [8], "a new gap is waited for anew"
+
+
+def test_a_compacted_topic_lacks_messages_by_design() -> None:
+    reader = partial(records.PartitionRecords, gaps=Gaps())
+    assert offsets_from(4, (6, 2), (9, 1), reader=reader, topic=PHRASES.name) == [6, 7, 9, 10]

@@ -16,24 +16,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.support.retired_words import PRODUCTION
 from vigil.domain.signals import NAMES
 from vigil.service import logs
 from vigil.service.errors import WireError
 from vigil.service.settings import Settings
 
 ROOT = Path(__file__).parents[4]
-PACKAGES = (
-    "vigil",
-    "store",
-    "ingest",
-    "detectors",
-    "explain",
-    "notify",
-    "dashboard",
-    "history",
-    "local",
-    "cli",
-)
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 SECRET = "Zoë-Quux-4711"  # stands for anything about a patient
 
@@ -185,7 +174,7 @@ def test_what_is_less_severe_than_asked_for_is_not_logged(
 
 
 def _log_calls() -> Iterator[tuple[str, ast.Call]]:
-    for package in PACKAGES:
+    for package in PRODUCTION:
         for path in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 match node:

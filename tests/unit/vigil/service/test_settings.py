@@ -149,3 +149,14 @@ def test_no_secret_is_shown() -> None:
     settings = Settings(database_url="postgresql://u:very-secret@h/d", vapid_private_key="k" * 43)
     assert "very-secret" not in repr(settings)
     assert "k" * 43 not in str(settings)
+
+
+def test_the_wards_zone_is_one_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().time_zone == "UTC"
+    monkeypatch.setenv("VIGIL_TIME_ZONE", "Europe/Berlin")
+    assert Settings().time_zone == "Europe/Berlin"
+    for wrong in ("Europe/Bonn", "CEST+2", "../etc/passwd", "x" * 65):
+        monkeypatch.setenv("VIGIL_TIME_ZONE", wrong)
+        with pytest.raises(SettingsError) as refused:
+            Settings()
+        assert (refused.value.code, refused.value.field) == ("settings.invalid", "VIGIL_TIME_ZONE")

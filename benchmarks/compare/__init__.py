@@ -1,0 +1,1 @@
+"""Two checkouts of Vigil, beside each other in one run."""

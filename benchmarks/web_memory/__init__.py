@@ -1,0 +1,1 @@
+"""The memory of the web process while the boards of a ward are open for hours."""

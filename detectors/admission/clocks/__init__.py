@@ -1,0 +1,1 @@
+"""Devices whose clock is off: what shows it, and what follows for their readings."""

@@ -1,0 +1,1 @@
+"""Late data: where in the past a late reading may still be judged, and those that wait."""

@@ -1,0 +1,1 @@
+"""Whether a heart rate is lower than this person's ever is: river's Gaussian scorer."""
